@@ -1,0 +1,224 @@
+//! What happens, as it happens: one typed stream that feeds the progress bar, the JSON lines and the reports.
+//!
+//! The library tells an [`Observer`] and never prints. Texts that come from a server are raw here: whoever shows them
+//! makes them harmless first.
+
+use crate::mail::Uid;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Which of the two mailboxes. A command with one mailbox has only a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Where mail comes from.
+    Source,
+    /// Where mail goes to.
+    Target,
+}
+
+impl Side {
+    /// `source` or `target`, as options and messages name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        }
+    }
+}
+
+/// Which way a line of the protocol went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From mailferry to the server.
+    Sent,
+    /// From the server to mailferry.
+    Received,
+}
+
+/// One thing that happened. Folder names are decoded, with `/` between levels.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A connection is up and logged in. `server` is what it calls itself (ID, else its greeting).
+    Connected {
+        /// Which mailbox.
+        side: Side,
+        /// What the server calls itself.
+        server: &'a str,
+    },
+    /// A side's folders are known.
+    Listed {
+        /// Which mailbox.
+        side: Side,
+        /// How many folders there are.
+        folders: usize,
+    },
+    /// What one folder needs, known before anything is written.
+    FolderPlanned(FolderPlanned<'a>),
+    /// The whole plan is known: what progress is measured against.
+    Planned {
+        /// Folders that take part.
+        folders: u64,
+        /// Messages to copy.
+        messages: u64,
+        /// Their bytes, as the source's RFC822.SIZE has them.
+        bytes: u64,
+    },
+    /// A folder was created on the target.
+    FolderCreated {
+        /// Its name.
+        folder: &'a str,
+    },
+    /// The target has confirmed a message.
+    MessageCopied {
+        /// The source's folder.
+        folder: &'a str,
+        /// The source's UID.
+        uid: Uid,
+        /// Bytes delivered.
+        bytes: u64,
+    },
+    /// A message could not be copied; the run goes on.
+    MessageFailed {
+        /// The source's folder.
+        folder: &'a str,
+        /// The source's UID.
+        uid: Uid,
+        /// Its Message-ID, where it is known.
+        message_id: Option<&'a str>,
+        /// Why, with the server's own words.
+        reason: &'a str,
+    },
+    /// A folder could not be copied or compared; the run goes on.
+    FolderFailed {
+        /// Its name.
+        folder: &'a str,
+        /// Why, with the server's own words.
+        reason: &'a str,
+    },
+    /// Two sides of a compared message or folder differ (`verify`).
+    Difference(Difference<'a>),
+    /// Something that the user should know and that stops nothing.
+    Warning {
+        /// What.
+        text: &'a str,
+    },
+    /// A connection was lost or refused and will be made anew.
+    Retrying {
+        /// Which mailbox.
+        side: Side,
+        /// How long until the next try.
+        wait: Duration,
+        /// Why.
+        reason: &'a str,
+    },
+    /// A line of the protocol, with secrets struck out.
+    Trace {
+        /// Which mailbox.
+        side: Side,
+        /// Which of its connections, from 1.
+        connection: u32,
+        /// Which way.
+        direction: Direction,
+        /// The line without its end; a literal's bytes are not in it.
+        line: &'a [u8],
+    },
+}
+
+/// What one folder needs.
+#[derive(Debug)]
+pub struct FolderPlanned<'a> {
+    /// The source's folder.
+    pub from: &'a str,
+    /// The target's folder.
+    pub to: &'a str,
+    /// Why it has this name there; empty where the names are the same.
+    pub reason: &'a str,
+    /// Whether it will be created.
+    pub create: bool,
+    /// Messages in the source's folder that were selected.
+    pub messages: u64,
+    /// Messages to copy.
+    pub copy: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Messages that the target has already.
+    pub already_there: u64,
+    /// Messages whose flags will be changed on the target.
+    pub flags: u64,
+}
+
+/// How a message or a folder differs between the two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DifferenceKind {
+    /// On the source only.
+    Missing,
+    /// On the target only.
+    Extra,
+    /// On both sides with different content.
+    Changed,
+    /// Equal but for flags.
+    Flags,
+    /// Equal but for INTERNALDATE.
+    Date,
+}
+
+impl DifferenceKind {
+    /// The name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Extra => "extra",
+            Self::Changed => "changed",
+            Self::Flags => "flags_differ",
+            Self::Date => "dates_differ",
+        }
+    }
+}
+
+/// A difference that `verify` found.
+#[derive(Debug)]
+pub struct Difference<'a> {
+    /// What kind.
+    pub kind: DifferenceKind,
+    /// The source's folder, or the target's for what is extra.
+    pub folder: &'a str,
+    /// The UID on the source (on the target for what is extra); `None` for a whole folder.
+    pub uid: Option<Uid>,
+    /// What is different, in words.
+    pub detail: &'a str,
+}
+
+/// Is told what happens, from many threads at once.
+pub trait Observer: Sync {
+    /// Takes one event. Must be quick: lanes wait for it.
+    fn observe(&self, event: &Event<'_>);
+}
+
+/// An observer that does nothing.
+#[derive(Debug)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn observe(&self, _event: &Event<'_>) {}
+}
+
+/// A request to end gently: what is under way is finished and acknowledged, nothing new is begun.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicBool);
+
+impl Stop {
+    /// No request yet.
+    pub const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Asks every lane to end. May be called from a signal's thread.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it was asked.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}

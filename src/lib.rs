@@ -1,0 +1,22 @@
+//! mailferry moves mail between IMAP servers: it copies, verifies and lists mailboxes.
+//!
+//! The library is laid out as the flow of one message. Imports go downward only (`scripts/check` holds them to it):
+//!
+//! ```text
+//! verbs      copy, verify, folders: one function each, all that a user can ask for
+//! exec       lanes: a pool of workers that replays a plan against the target
+//! plan       what is missing, what differs: pure functions of two scans
+//! identity   which message is which          folders   names, roles, mapping     (both pure)
+//! store      one trait for a mailbox account, and its IMAP form
+//! imap       the protocol: commands, replies, sessions
+//! net        TCP, TLS, deadlines
+//! event      what happens, told to observers   address   where a mailbox lives
+//! mail       the vocabulary: UIDs, flags, dates, mailbox names
+//! ```
+//!
+//! The library never prints, reads no environment and knows nothing of command lines or progress bars: those are the
+//! binary's. What happens is told to an [`event::Observer`].
+
+pub mod event;
+pub mod mail;
+pub mod store;

@@ -1,0 +1,104 @@
+//! INTERNALDATE: when a message reached its mailbox, to the second and with its zone (RFC 3501 section 2.3.3).
+
+use jiff::{Timestamp, tz::Offset};
+use std::fmt;
+
+/// The longest date-time text that is looked at; the grammar's own form has 26 bytes.
+const MAX_TEXT: usize = 64;
+
+/// An instant in whole seconds with the zone it was given in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InternalDate {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    seconds: i64,
+    /// Minutes east of UTC.
+    offset_minutes: i16,
+}
+
+impl InternalDate {
+    /// The earliest and the latest instant that every server we know keeps: Dovecot 2.3 turns what lies outside of 32
+    /// bits into another date without a word.
+    const KEPT_EVERYWHERE: std::ops::RangeInclusive<i64> = 86_400..=2_147_385_600;
+
+    /// An instant, in seconds since 1970, and its zone in minutes east of UTC. `None` beyond a day of offset.
+    pub fn new(seconds: i64, offset_minutes: i16) -> Option<Self> {
+        (offset_minutes.abs() < 24 * 60).then_some(Self { seconds, offset_minutes })
+    }
+
+    /// Reads what servers send: `" 1-Feb-2024 03:04:05 +0130"`, also with a one- or two-digit day. `None` for what is
+    /// no date (`00-Jan-0000`, `31-Feb`, an endless text).
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.len() > MAX_TEXT {
+            return None;
+        }
+        let parsed = jiff::fmt::strtime::parse("%d-%b-%Y %H:%M:%S %z", text).ok()?;
+        let offset = parsed.offset()?;
+        let seconds = parsed.to_timestamp().ok()?.as_second();
+        Self::new(seconds, i16::try_from(offset.seconds() / 60).ok()?)
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z: what two servers' dates are compared by, as many servers keep no zone.
+    pub fn seconds(self) -> i64 {
+        self.seconds
+    }
+
+    /// Minutes east of UTC.
+    pub fn offset_minutes(self) -> i16 {
+        self.offset_minutes
+    }
+
+    /// Whether any server keeps it: after 1970-01-01 and before 2038-01-19.
+    pub fn is_kept_everywhere(self) -> bool {
+        Self::KEPT_EVERYWHERE.contains(&self.seconds)
+    }
+}
+
+impl fmt::Display for InternalDate {
+    /// The `date-time` of APPEND without its quotes: `01-Feb-2024 03:04:05 +0130`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).map_err(|_| fmt::Error)?;
+        let instant = Timestamp::from_second(self.seconds).map_err(|_| fmt::Error)?;
+        let local = offset.to_datetime(instant);
+        let sign = if self.offset_minutes < 0 { '-' } else { '+' };
+        let zone = self.offset_minutes.unsigned_abs();
+        write!(f, "{} {sign}{:02}{:02}", local.strftime("%d-%b-%Y %H:%M:%S"), zone / 60, zone % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_forms_that_servers_send() {
+        for text in ["01-Feb-2024 03:04:05 +0130", " 1-Feb-2024 03:04:05 +0130", "1-feb-2024 03:04:05 +0130"] {
+            let date = InternalDate::parse(text).unwrap();
+            assert_eq!(date.seconds(), 1_706_751_245, "{text}");
+            assert_eq!(date.to_string(), "01-Feb-2024 03:04:05 +0130");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_date() {
+        let endless = "9".repeat(100_000);
+        for text in ["00-Jan-0000 00:00:00 +0000", "31-Feb-2024 00:00:00 +0000", "", "NIL", "1-Feb-2024", &endless] {
+            assert_eq!(InternalDate::parse(text), None, "{text:.40}");
+        }
+    }
+
+    #[test]
+    fn keeps_negative_and_half_hour_zones() {
+        let date = InternalDate::parse("24-Nov-2026 23:59:59 -0330").unwrap();
+        assert_eq!(date.offset_minutes(), -210);
+        assert_eq!(date.to_string(), "24-Nov-2026 23:59:59 -0330");
+    }
+
+    #[test]
+    fn knows_what_is_kept_everywhere() {
+        let kept = |text| InternalDate::parse(text).unwrap().is_kept_everywhere();
+        assert!(kept("17-Jan-2038 00:00:00 +0000"));
+        assert!(!kept("20-Jan-2038 00:00:00 +0000"));
+        assert!(!kept("30-Dec-1899 00:00:00 +0000"));
+    }
+}

@@ -1,0 +1,243 @@
+//! Message flags and keywords (RFC 3501 section 2.3.2), and which of them a mailbox can keep (PERMANENTFLAGS).
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// The system flags that a client may set. `\Recent` is the server's own and is not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SystemFlag {
+    /// `\Seen`
+    Seen = 1,
+    /// `\Answered`
+    Answered = 2,
+    /// `\Flagged`
+    Flagged = 4,
+    /// `\Deleted`
+    Deleted = 8,
+    /// `\Draft`
+    Draft = 16,
+}
+
+impl SystemFlag {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Seen, "\\Seen"),
+        (Self::Answered, "\\Answered"),
+        (Self::Flagged, "\\Flagged"),
+        (Self::Deleted, "\\Deleted"),
+        (Self::Draft, "\\Draft"),
+    ];
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, text)| text.eq_ignore_ascii_case(name)).map(|(flag, _)| *flag)
+    }
+}
+
+/// A keyword such as `$Forwarded`. Compared without regard to case; the spelling it came with is kept.
+#[derive(Clone, Debug)]
+pub struct Keyword(String);
+
+impl Keyword {
+    /// The keyword as it was spelled.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether every server we know keeps it as it is: letters, digits, `$ _ - .`, at most 50 bytes (Dovecot's limit).
+    /// Others go to the target on their own, after the message, so that a refusal costs the keyword and not the message.
+    pub fn is_plain(&self) -> bool {
+        self.0.len() <= 50 && self.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"$_-.".contains(&b))
+    }
+
+    /// Whether it can be written as an atom at all (RFC 3501 `flag-keyword`).
+    fn is_atom(text: &str) -> bool {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b))
+    }
+}
+
+impl PartialEq for Keyword {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Keyword {}
+
+impl Hash for Keyword {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for byte in self.0.bytes() {
+            state.write_u8(byte.to_ascii_lowercase());
+        }
+    }
+}
+
+impl Ord for Keyword {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let fold = |k: &'_ Self| k.0.bytes().map(|b| b.to_ascii_lowercase()).collect::<Vec<_>>();
+        fold(self).cmp(&fold(other))
+    }
+}
+
+impl PartialOrd for Keyword {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The flags of one message that can be carried to another server: system flags and keywords, never `\Recent`.
+///
+/// Sixteen bytes; the keywords are shared between clones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Flags {
+    system: u8,
+    /// Sorted, without repetition; `None` where there are none.
+    keywords: Option<Arc<[Keyword]>>,
+}
+
+impl Flags {
+    /// Reads flags as a server names them. `\Recent` and system flags that no RFC knows are dropped, as no other
+    /// server would take them; the two that have a registered keyword (`\Forwarded`, `\Junk`) become it.
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut system = 0;
+        let mut keywords = Vec::new();
+        for name in names {
+            if let Some(flag) = SystemFlag::parse(name) {
+                system |= flag as u8;
+            } else if name.eq_ignore_ascii_case("\\Forwarded") {
+                keywords.push(Keyword("$Forwarded".to_owned()));
+            } else if name.eq_ignore_ascii_case("\\Junk") {
+                keywords.push(Keyword("$Junk".to_owned()));
+            } else if !name.starts_with('\\') && !name.is_empty() {
+                keywords.push(Keyword(name.to_owned()));
+            }
+        }
+        Self::new(system, keywords)
+    }
+
+    fn new(system: u8, mut keywords: Vec<Keyword>) -> Self {
+        keywords.sort();
+        keywords.dedup();
+        Self { system, keywords: if keywords.is_empty() { None } else { Some(keywords.into()) } }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.system == 0 && self.keywords.is_none()
+    }
+
+    /// Whether this system flag is set.
+    pub fn has(&self, flag: SystemFlag) -> bool {
+        self.system & flag as u8 != 0
+    }
+
+    /// The keywords, in order of their folded spelling.
+    pub fn keywords(&self) -> &[Keyword] {
+        self.keywords.as_deref().unwrap_or_default()
+    }
+
+    /// These flags and those of `other`.
+    pub fn union(&self, other: &Self) -> Self {
+        let keywords = self.keywords().iter().chain(other.keywords()).cloned().collect();
+        Self::new(self.system | other.system, keywords)
+    }
+
+    /// These flags without those of `other`.
+    pub fn minus(&self, other: &Self) -> Self {
+        let kept = self.keywords().iter().filter(|k| !other.keywords().contains(k)).cloned().collect();
+        Self::new(self.system & !other.system, kept)
+    }
+
+    /// The flags for which `keep` holds among keywords, and all system flags.
+    pub fn filter_keywords(&self, keep: impl Fn(&Keyword) -> bool) -> Self {
+        Self::new(self.system, self.keywords().iter().filter(|k| keep(k)).cloned().collect())
+    }
+
+    /// The names as an IMAP flag list's inside: `\Seen $Forwarded`. Keywords that are no atoms are left out: they can't
+    /// be written, and a reply's own bytes never reach another server raw.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let system = SystemFlag::ALL.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| *name);
+        system.chain(self.keywords().iter().map(Keyword::as_str).filter(|name| Keyword::is_atom(name)))
+    }
+}
+
+impl fmt::Display for Flags {
+    /// A parenthesised flag list, ready for the wire.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(")?;
+        for (i, name) in self.names().enumerate() {
+            f.write_str(if i > 0 { " " } else { "" })?;
+            f.write_str(name)?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// What a mailbox can keep for good: the PERMANENTFLAGS response of SELECT (RFC 3501 section 7.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermanentFlags {
+    /// The flags listed.
+    pub flags: Flags,
+    /// Whether `\*` was listed: new keywords may be made.
+    pub any_keyword: bool,
+}
+
+impl PermanentFlags {
+    /// What RFC 3501 says of a server that sent no PERMANENTFLAGS: everything is kept.
+    pub fn everything() -> Self {
+        let system = Flags { system: 31, keywords: None };
+        Self { flags: system, any_keyword: true }
+    }
+
+    /// Splits `wanted` into what this mailbox keeps and what it can't.
+    pub fn split(&self, wanted: &Flags) -> (Flags, Flags) {
+        let kept_keywords = wanted
+            .keywords()
+            .iter()
+            .filter(|k| Keyword::is_atom(k.as_str()) && (self.any_keyword || self.flags.keywords().contains(k)))
+            .cloned()
+            .collect();
+        let kept = Flags::new(wanted.system & self.flags.system, kept_keywords);
+        let lost = wanted.minus(&kept);
+        (kept, lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recent_and_unknown_system_flags_never_travel() {
+        let flags = Flags::from_names(["\\Recent", "\\SEEN", "\\X-HAS-ATTACH", "\\Forwarded", "$Label1", "$label1"]);
+        assert_eq!(flags.to_string(), "(\\Seen $Forwarded $Label1)");
+    }
+
+    #[test]
+    fn keywords_differ_only_beyond_case() {
+        assert_eq!(Flags::from_names(["NonJunk", "\\Seen"]), Flags::from_names(["\\seen", "NONJUNK"]));
+    }
+
+    #[test]
+    fn a_keyword_that_is_no_atom_is_never_written() {
+        assert_eq!(Flags::from_names(["a]b", "c d", "x\r\ny", "ok"]).to_string(), "(ok)");
+    }
+
+    #[test]
+    fn permanent_flags_split_what_can_be_kept() {
+        let exchange = PermanentFlags { flags: Flags::from_names(["\\Seen", "$MDNSent"]), any_keyword: false };
+        let (kept, lost) = exchange.split(&Flags::from_names(["\\Seen", "\\Draft", "$mdnsent", "$Label1"]));
+        assert_eq!(kept, Flags::from_names(["\\Seen", "$MDNSent"]));
+        assert_eq!(lost, Flags::from_names(["\\Draft", "$Label1"]));
+    }
+
+    #[test]
+    fn set_arithmetic() {
+        let a = Flags::from_names(["\\Seen", "x"]);
+        let b = Flags::from_names(["\\Seen", "\\Flagged", "y"]);
+        assert_eq!(a.union(&b), Flags::from_names(["\\Seen", "\\Flagged", "x", "y"]));
+        assert_eq!(a.minus(&b), Flags::from_names(["x"]));
+        assert_eq!(a.filter_keywords(|_| false), Flags::from_names(["\\Seen"]));
+    }
+}

@@ -1,0 +1,15 @@
+//! The vocabulary that every other module speaks: UIDs, flags, dates, mailbox names as a server lists them.
+//!
+//! Plain values, no I/O, no knowledge of any store. Names are those of RFC 3501 and RFC 9051.
+
+mod date;
+mod flags;
+mod listing;
+mod message;
+mod uid;
+
+pub use date::InternalDate;
+pub use flags::{Flags, Keyword, PermanentFlags, SystemFlag};
+pub use listing::{FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
+pub use message::{FlagTable, HeaderKey, Message};
+pub use uid::{Uid, UidSet, UidValidity};

@@ -1,0 +1,215 @@
+//! UIDs, UIDVALIDITY and sets of UIDs (RFC 3501 section 2.3.1.1).
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+
+/// A message's unique identifier within one mailbox and one UIDVALIDITY. Never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(NonZeroU32);
+
+impl Uid {
+    /// The UID with this value, or `None` for zero, which no server may use.
+    pub fn new(value: u32) -> Option<Self> {
+        NonZeroU32::new(value).map(Self)
+    }
+
+    /// The number as it stands on the wire.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The generation of a mailbox's UIDs: when it changes, every UID remembered for that mailbox is void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UidValidity(pub u32);
+
+impl fmt::Display for UidValidity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A set of UIDs as ascending ranges that neither overlap nor touch: its memory grows with the gaps, not with the
+/// messages, so a server's `1:4294967295` costs eight bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UidSet {
+    ranges: Vec<RangeInclusive<u32>>,
+}
+
+impl UidSet {
+    /// The set of every UID from `first` to the largest there can be.
+    pub fn from_uid(first: Uid) -> Self {
+        Self { ranges: vec![first.get()..=u32::MAX] }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// How many UIDs it holds.
+    pub fn len(&self) -> u64 {
+        self.ranges.iter().map(|range| u64::from(range.end() - range.start()) + 1).sum()
+    }
+
+    /// Whether `uid` is in it. Takes time logarithmic in the number of ranges.
+    pub fn contains(&self, uid: Uid) -> bool {
+        let value = uid.get();
+        let at = self.ranges.partition_point(|range| *range.end() < value);
+        self.ranges.get(at).is_some_and(|range| range.contains(&value))
+    }
+
+    /// Adds one UID. Ascending insertion is constant time; any order is right.
+    pub fn insert(&mut self, uid: Uid) {
+        self.insert_range(uid.get()..=uid.get());
+    }
+
+    /// Adds every UID between the two numbers, whichever is larger (RFC 3501 allows `9:5`). Zero is left out.
+    pub fn insert_range(&mut self, range: RangeInclusive<u32>) {
+        let (mut low, mut high) = range.into_inner();
+        if low > high {
+            std::mem::swap(&mut low, &mut high);
+        }
+        low = low.max(1);
+        if high == 0 {
+            return;
+        }
+        // Ranges that overlap or touch low..=high become one with it.
+        let from = self.ranges.partition_point(|r| r.end().saturating_add(1) < low);
+        let to = self.ranges.partition_point(|r| *r.start() <= high.saturating_add(1));
+        if from < to {
+            low = low.min(*self.ranges[from].start());
+            high = high.max(*self.ranges[to - 1].end());
+        }
+        self.ranges.splice(from..to, [low..=high]);
+    }
+
+    /// The ranges, ascending.
+    pub fn ranges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.ranges.iter().map(|range| (*range.start(), *range.end()))
+    }
+
+    /// Every UID, ascending. Only for sets that were made from known UIDs: a server's own set may be four billion long.
+    pub fn iter(&self) -> impl Iterator<Item = Uid> + '_ {
+        self.ranges.iter().cloned().flatten().filter_map(Uid::new)
+    }
+
+    /// The set as IMAP sequence-sets of at most `max_bytes` each (RFC 2683 section 3.2.1.5 on command lines' length),
+    /// in ascending order. Each has at least one range.
+    pub fn sequence_sets(&self, max_bytes: usize) -> Vec<String> {
+        let mut sets = Vec::new();
+        let mut current = String::new();
+        for range in &self.ranges {
+            let item = RangeText(range).to_string();
+            if !current.is_empty() && current.len() + 1 + item.len() > max_bytes {
+                sets.push(std::mem::take(&mut current));
+            }
+            if !current.is_empty() {
+                current.push(',');
+            }
+            current.push_str(&item);
+        }
+        if !current.is_empty() {
+            sets.push(current);
+        }
+        sets
+    }
+
+    /// Reads a server's `uid-set` (RFC 4315 section 4), such as `4,7:9,3`. `None` where it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut set = Self::default();
+        for item in text.split(',') {
+            let (low, high) = item.split_once(':').unwrap_or((item, item));
+            set.insert_range(low.parse().ok()?..=high.parse().ok()?);
+        }
+        Some(set)
+    }
+}
+
+impl FromIterator<Uid> for UidSet {
+    fn from_iter<I: IntoIterator<Item = Uid>>(uids: I) -> Self {
+        let mut set = Self::default();
+        for uid in uids {
+            set.insert(uid);
+        }
+        set
+    }
+}
+
+impl fmt::Display for UidSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, range) in self.ranges.iter().enumerate() {
+            if i > 0 {
+                f.write_str(",")?;
+            }
+            RangeText(range).fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+struct RangeText<'a>(&'a RangeInclusive<u32>);
+
+impl fmt::Display for RangeText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (*self.0.start(), *self.0.end()) {
+            (low, high) if low == high => write!(f, "{low}"),
+            (low, u32::MAX) => write!(f, "{low}:*"),
+            (low, high) => write!(f, "{low}:{high}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn set(values: impl IntoIterator<Item = u32>) -> UidSet {
+        values.into_iter().filter_map(Uid::new).collect()
+    }
+
+    #[test]
+    fn displays_ranges() {
+        assert_eq!(set([5, 1, 2, 3, 9, 8]).to_string(), "1:3,5,8:9");
+        assert_eq!(UidSet::from_uid(Uid::new(7).unwrap()).to_string(), "7:*");
+    }
+
+    #[test]
+    fn parses_what_servers_send() {
+        assert_eq!(UidSet::parse("310:300,4").unwrap().to_string(), "4,300:310");
+        assert_eq!(UidSet::parse("1:4294967295").unwrap().len(), 4_294_967_295);
+        assert_eq!(UidSet::parse("1:4294967296"), None);
+        assert_eq!(UidSet::parse(""), None);
+    }
+
+    #[test]
+    fn splits_into_short_command_lines() {
+        let odd = set((0..100).map(|n| n * 2 + 1));
+        let sets = odd.sequence_sets(20);
+        assert!(sets.iter().all(|text| text.len() <= 20 && !text.is_empty()));
+        let joined = UidSet::parse(&sets.join(",")).unwrap();
+        assert_eq!(joined, odd);
+    }
+
+    proptest! {
+        #[test]
+        fn behaves_like_a_set(values in prop::collection::vec(1u32..200, 0..80)) {
+            let model: BTreeSet<u32> = values.iter().copied().collect();
+            let ours = set(values);
+            prop_assert_eq!(ours.len(), model.len() as u64);
+            prop_assert_eq!(ours.iter().map(Uid::get).collect::<Vec<_>>(), model.iter().copied().collect::<Vec<_>>());
+            for value in 1..201 {
+                prop_assert_eq!(ours.contains(Uid::new(value).unwrap()), model.contains(&value));
+            }
+        }
+    }
+}

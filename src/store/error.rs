@@ -1,0 +1,68 @@
+//! Why a connection to a store is of no further use, and what that means for the run.
+
+use std::fmt;
+
+/// What kind of failure: decides whether to try again, and the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No connection could be made, or TLS could not be set up.
+    Unreachable,
+    /// The server's certificate is not trusted. Never tried again.
+    Untrusted,
+    /// The server refused the login. Never tried again: repeated failures lock accounts.
+    Authentication,
+    /// The server has no room for one more connection.
+    TooManyConnections,
+    /// The connection broke or fell silent.
+    Lost,
+    /// The server said what no server may say.
+    Protocol,
+    /// The server refused something that the whole run needs.
+    Refused,
+    /// The account is full or a provider's limit is reached.
+    Full,
+    /// The user asked to stop.
+    Interrupted,
+    /// Something on this machine failed: a file, the disk.
+    Local,
+}
+
+impl ErrorKind {
+    /// Whether a new connection, after a pause, may do better.
+    pub fn is_worth_retrying(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Lost | Self::Protocol | Self::TooManyConnections)
+    }
+}
+
+/// A failure of a whole connection: what was tried, on what, the server's own words, and what to do next.
+#[derive(Clone, Debug)]
+pub struct Error {
+    /// What kind.
+    pub kind: ErrorKind,
+    /// What was tried and what came back, as a lower-case fragment. May hold a server's words, raw.
+    pub message: String,
+    /// What the user can do.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    /// A failure without a hint.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,254 @@
+//! One trait for a mailbox account, whatever holds it.
+//!
+//! The operations are those that a fast copy needs, not those of a protocol: a whole listing, a scan of many folders in
+//! one go, messages asked for ahead of reading them, messages delivered ahead of their acknowledgement. A trait of one
+//! message at a time would cost a round trip each and could never be made fast.
+
+mod error;
+
+pub use error::{Error, ErrorKind};
+
+use crate::mail::{
+    FlagTable, Flags, InternalDate, Listing, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity,
+};
+use std::io::Read;
+
+/// Makes connections to one account. Shared by all lanes.
+pub trait Connector: Sync {
+    /// A new connection, logged in and ready.
+    ///
+    /// # Errors
+    /// Why the account can't be reached or entered, as an [`ErrorKind`] that tells whether to try again.
+    fn connect(&self) -> Result<Box<dyn Store>, Error>;
+}
+
+/// How much a scan asks of each message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanDepth {
+    /// UID, flags, date and size: for a folder that needs no matching.
+    Attributes,
+    /// The header fields that identify a message as well.
+    Identity,
+}
+
+/// A folder to scan.
+#[derive(Clone, Debug)]
+pub struct ScanRequest<'a> {
+    /// Which folder.
+    pub mailbox: &'a MailboxName,
+    /// How much to ask of each message.
+    pub depth: ScanDepth,
+    /// Only messages with this UID or a higher one.
+    pub from_uid: Option<Uid>,
+    /// Only messages that this SEARCH program finds (RFC 3501 section 6.4.4), already checked for line ends.
+    pub search: Option<&'a str>,
+    /// Whether the folder will be written to: it is opened by SELECT, as some servers tell PERMANENTFLAGS only there.
+    pub for_writing: bool,
+}
+
+/// What a folder holds.
+#[derive(Clone, Debug)]
+pub struct FolderScan {
+    /// The generation of its UIDs; `None` where the server tells none.
+    pub uid_validity: Option<UidValidity>,
+    /// No message had this UID or a higher one when the folder was opened; `None` where the server does not say.
+    pub uid_next: Option<u32>,
+    /// What flags it can keep.
+    pub permanent_flags: PermanentFlags,
+    /// The messages, by ascending UID.
+    pub messages: Vec<Message>,
+    /// Their flags.
+    pub flags: FlagTable,
+}
+
+/// A message's body on its way, given to a [`MessageSink`].
+pub enum Body<'a> {
+    /// A small one, whole.
+    Whole(&'a [u8]),
+    /// A large one: exactly `size` bytes can be read, once.
+    Stream {
+        /// Bytes to come.
+        size: u64,
+        /// Where they come from. A read error here is the source's, not the sink's.
+        from: &'a mut dyn Read,
+    },
+}
+
+/// Takes messages as they arrive.
+pub trait MessageSink {
+    /// Takes one message. `uid` is one of those that were asked for. What is not read of a stream is skipped.
+    ///
+    /// # Errors
+    /// What the sink could not do; the reader hands it on and is of no further use.
+    fn message(&mut self, uid: Uid, body: Body<'_>) -> Result<(), Error>;
+}
+
+/// What reading the next piece of the messages that were asked for gave.
+#[derive(Debug)]
+pub enum Fetched {
+    /// One message went to the sink.
+    Message,
+    /// The oldest request is answered. These of its messages did not come, for this reason.
+    RequestDone {
+        /// The UIDs that did not come; empty in most cases.
+        missing: UidSet,
+        /// The server's words where it said NO or BAD.
+        refusal: Option<Refusal>,
+    },
+}
+
+/// A message to deliver.
+pub struct Delivery<'a> {
+    /// The caller's name for it, told back in its [`Outcome`].
+    pub token: u32,
+    /// Its flags, already limited to what the folder keeps.
+    pub flags: &'a Flags,
+    /// Its INTERNALDATE; `None`: the server's clock.
+    pub date: Option<InternalDate>,
+    /// Its bytes.
+    pub body: Body<'a>,
+    /// Whether it goes alone and the server is asked before each step: for a message that was refused among others.
+    pub careful: bool,
+}
+
+/// What became of deliveries that shared one acknowledgement.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The deliveries' tokens, in the order of delivery.
+    pub tokens: Vec<u32>,
+    /// Where they are now, or why the server refused all of them.
+    pub result: Result<Option<Placed>, Refusal>,
+}
+
+/// Where delivered messages are (APPENDUID, RFC 4315).
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The target folder's UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// The UIDs, ascending, one for each delivery.
+    pub uids: UidSet,
+}
+
+/// A server's NO or BAD to something that concerns one message or one folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What it means for what comes next.
+    pub meaning: RefusalMeaning,
+    /// The server's own words, raw.
+    pub text: String,
+}
+
+/// What a refusal means (knowledge of servers' replies is the store's).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalMeaning {
+    /// This message or folder will never be taken as it is.
+    Permanent,
+    /// A flag was refused: without keywords it may go.
+    Flags,
+    /// The date was refused: without it it may go.
+    Date,
+    /// The folder is not there (TRYCREATE).
+    NoFolder,
+    /// The account is full, or a provider's limit is reached: no message will be taken.
+    Full,
+    /// Something passing: worth another try.
+    Transient,
+}
+
+/// A folder to create, with a second name if the server does not take the first.
+#[derive(Clone, Debug)]
+pub struct NewFolder {
+    /// The name.
+    pub name: MailboxName,
+    /// The name with everything escaped that any server is known to refuse; `None` where that changes nothing.
+    pub fallback: Option<MailboxName>,
+}
+
+/// Flags to add to messages.
+#[derive(Clone, Debug)]
+pub struct FlagChange {
+    /// The folder.
+    pub mailbox: MailboxName,
+    /// The messages.
+    pub uids: UidSet,
+    /// The flags to add.
+    pub flags: Flags,
+}
+
+/// How much of an account is used (QUOTA, RFC 9208), in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Bytes used.
+    pub used: u64,
+    /// Bytes allowed.
+    pub limit: u64,
+}
+
+/// What went over a connection so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes sent.
+    pub sent: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// How many times the connection had to wait for the server with nothing else to do.
+    pub round_trips: u64,
+}
+
+/// One open connection to an account.
+///
+/// Errors of one folder or message are values in the results; an `Err` means that the connection is of no further use,
+/// and its kind tells whether a new one may help.
+pub trait Store {
+    /// What the server calls itself.
+    fn server(&self) -> &str;
+
+    /// All mailboxes with their roles, subscriptions and, where that is cheap, counters.
+    fn list(&mut self) -> Result<Listing, Error>;
+
+    /// Scans folders one after the other without waiting in between. `done` gets each request's index and result as
+    /// soon as it is known, in order. A scan whose messages are not as many as the folder says it has is an error of
+    /// that folder.
+    fn scan(
+        &mut self,
+        requests: &[ScanRequest<'_>],
+        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+    ) -> Result<(), Error>;
+
+    /// Asks for whole messages of a folder, without waiting for them. `uid_validity` is the one that the UIDs belong
+    /// to: messages of another generation are never delivered.
+    fn request(&mut self, mailbox: &MailboxName, uid_validity: Option<UidValidity>, uids: &UidSet)
+    -> Result<(), Error>;
+
+    /// Reads on: the next message of the oldest request, or its end.
+    fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error>;
+
+    /// Creates folders, all asked for at once. One that exists already counts as created. Gives for each the name that
+    /// it has now.
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error>;
+
+    /// Subscribes to folders, all asked for at once.
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
+
+    /// Sends a message to a folder that exists, without waiting for the acknowledgement. How many share one is the
+    /// store's choice.
+    fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error>;
+
+    /// Acknowledgements that have arrived. With `wait`, ends what is open and waits for all of them.
+    fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error>;
+
+    /// Deliveries whose acknowledgement has not been given out yet: what is uncertain when the connection fails.
+    fn unacknowledged(&self) -> Vec<u32>;
+
+    /// Adds flags to messages, all changes asked for at once.
+    fn add_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error>;
+
+    /// How much of the account is used; `None` where the server does not tell.
+    fn quota(&mut self) -> Result<Option<Quota>, Error>;
+
+    /// What went over this connection so far.
+    fn traffic(&self) -> Traffic;
+
+    /// Says goodbye. Nothing depends on its success.
+    fn close(&mut self);
+}
