@@ -20,3 +20,4 @@
 pub mod event;
 pub mod mail;
 pub mod store;
+pub mod verbs;

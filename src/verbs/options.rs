@@ -1,0 +1,56 @@
+//! What a verb is asked to do, after the command line has been read and checked.
+
+use jiff::civil::Date;
+
+/// Which messages take part. Everything, unless limited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageFilter {
+    /// Only messages whose INTERNALDATE, in its own zone, is on this day or later.
+    pub since: Option<Date>,
+    /// Only messages whose INTERNALDATE, in its own zone, is before this day.
+    pub before: Option<Date>,
+    /// Only messages of at least this many bytes, by RFC822.SIZE.
+    pub min_size: Option<u64>,
+    /// Only messages of at most this many bytes, by RFC822.SIZE.
+    pub max_size: Option<u64>,
+    /// Only messages that this IMAP SEARCH program finds on the source (RFC 3501 section 6.4.4); printable ASCII.
+    pub search: Option<String>,
+}
+
+/// What happens to the flags of messages that the target has already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FlagPolicy {
+    /// The source's changes since the last run are applied. Where no last run is known, as `Union`.
+    #[default]
+    Follow,
+    /// What is set on the source is set on the target; nothing is taken away.
+    Union,
+    /// They are left alone.
+    Ignore,
+}
+
+/// How `copy` works.
+#[derive(Clone, Debug, Default)]
+pub struct CopyOptions {
+    /// Which messages.
+    pub filter: MessageFilter,
+    /// What happens to flags of messages that are there already.
+    pub flags: FlagPolicy,
+    /// How many lanes, each with one connection to either side; `None`: as many as the servers bear well.
+    pub jobs: Option<usize>,
+    /// Bytes a second to deliver, all lanes together; `None`: no limit.
+    pub limit_rate: Option<u64>,
+    /// Only plan: nothing is written anywhere.
+    pub dry_run: bool,
+}
+
+/// How `verify` works.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// Which messages.
+    pub filter: MessageFilter,
+    /// Whether the SHA-256 of every message's bytes is compared.
+    pub deep: bool,
+    /// How many lanes for a deep comparison; `None`: as many as the servers bear well.
+    pub jobs: Option<usize>,
+}
