@@ -17,6 +17,7 @@
 //! The library never prints, reads no environment and knows nothing of command lines or progress bars: those are the
 //! binary's. What happens is told to an [`event::Observer`].
 
+pub mod address;
 pub mod event;
 pub mod mail;
 pub mod store;

@@ -1,0 +1,114 @@
+//! What can be wrong with an address. No message repeats a part in which a password could stand.
+
+use super::options::KNOWN;
+
+/// Why a text is not a mailbox address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// A name without a scheme, and no account has it.
+    #[error("no such account: `{name}`")]
+    UnknownAccount {
+        /// The name.
+        name: String,
+    },
+    /// Neither an address nor a name.
+    #[error("this is not a mailbox address")]
+    NoAddress,
+    /// A store on this machine.
+    #[error("`{scheme}:` mailboxes cannot be used yet: only IMAP accounts can")]
+    LocalStore {
+        /// `maildir` or `mbox`.
+        scheme: String,
+    },
+    /// A scheme of something else.
+    #[error("`{scheme}://` is not a kind of mailbox that mailferry knows")]
+    UnknownScheme {
+        /// The scheme.
+        scheme: String,
+    },
+    /// `imaps:` without `//`.
+    #[error("the address lacks `//` after its scheme")]
+    NoSlashes,
+    /// A password in the address.
+    #[error("the address holds a password, which the process list and the shell's history would show")]
+    Password,
+    /// Nothing before `@`, or no `@`.
+    #[error("the address names no user")]
+    NoUser,
+    /// A user name that can't be decoded.
+    #[error("the user in the address is not well-formed percent-encoded text")]
+    BadUser,
+    /// Nothing after `@`.
+    #[error("the address names no host")]
+    NoHost,
+    /// A character in the host that no host has.
+    #[error("the host in the address holds a character that no host name has")]
+    BadHost,
+    /// Something with colons that is no IPv6 address in brackets.
+    #[error("the host in the address is neither a name nor an IPv6 address in brackets")]
+    BadIpv6,
+    /// A port that is none.
+    #[error("the port in the address is not a number from 1 to 65535")]
+    BadPort,
+    /// Something between the host and `?`.
+    #[error("the address goes on after the host with something other than `?key=value`")]
+    Path,
+    /// A key that mailferry does not have.
+    #[error("the address has an unknown key {key}; known are {KNOWN}")]
+    UnknownKey {
+        /// The key in quotation marks, or where it stands.
+        key: String,
+    },
+    /// A key that stands twice.
+    #[error("the address gives `{key}` twice")]
+    Twice {
+        /// The key.
+        key: &'static str,
+    },
+    /// A value that its key does not allow.
+    #[error("`{key}=` in the address must be {wanted}")]
+    BadValue {
+        /// The key.
+        key: &'static str,
+        /// What it allows.
+        wanted: &'static str,
+    },
+    /// `imaps://` with another `tls=`.
+    #[error("`imaps://` is TLS from the first byte, and `tls={mode}` contradicts it")]
+    Contradiction {
+        /// The value of `tls=`.
+        mode: &'static str,
+    },
+    /// `ca=` where no certificate is looked at.
+    #[error("`ca=` has no use with `tls=none`: no certificate is looked at")]
+    CaWithoutTls,
+}
+
+impl AddressError {
+    /// What to write instead.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::UnknownAccount { .. } | Self::NoAddress | Self::LocalStore { .. } | Self::UnknownScheme { .. } => {
+                "write imaps://USER@HOST, or imap://USER@HOST for a server with STARTTLS"
+            }
+            Self::NoSlashes => "write imaps://USER@HOST",
+            Self::Password => {
+                "take it out, and give it by --source-password-file or --target-password-file, by \
+                 --source-password-command, or at the prompt; a `:` that belongs to the user is written %3A"
+            }
+            Self::NoUser => "write imaps://USER@HOST, with %40 for an @ in USER (imaps://ann%40example.org@HOST)",
+            Self::BadUser => "write % as %25, @ as %40, : as %3A, / as %2F; control characters are not allowed",
+            Self::NoHost | Self::BadHost => "write the server's name after the @: imaps://USER@imap.example.org",
+            Self::BadIpv6 => "write an IPv6 address in brackets: imaps://USER@[2001:db8::1]:993",
+            Self::BadPort => "write imaps://USER@HOST:993, or leave :PORT out",
+            Self::Path => {
+                "end the address after the host; folders are chosen by --folder, and a `/` that belongs to the user \
+                 is written %2F"
+            }
+            Self::Contradiction { .. } => "write imap:// instead of imaps://, or leave `tls=` out",
+            Self::CaWithoutTls => "leave one of the two out",
+            Self::UnknownKey { .. } | Self::Twice { .. } | Self::BadValue { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,278 @@
+//! Mailbox addresses: where an account lives and how to speak to it, as a user writes it on the command line.
+//!
+//! `imaps://USER@HOST[:PORT][?key=value&…]` is TLS from the first byte, `imap://…` demands STARTTLS. USER and the values
+//! are percent-encoded (RFC 3986 section 2.1). Everything here is pure: no file is opened and no name is resolved.
+//!
+//! What stays true: a password has no place in an address, and no error repeats a piece of the text in which one could
+//! stand. A user name or a value never holds a control character, so none can end a line of the protocol.
+
+mod error;
+mod options;
+
+pub use error::AddressError;
+
+use options::Options;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What stays unencoded in a canonical user name (RFC 3986 section 2.3).
+const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What stays unencoded in a canonical value: paths remain readable.
+const VALUE: &AsciiSet = &USER.remove(b'/');
+
+/// How a connection is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// TLS from the first byte (RFC 8314).
+    Implicit,
+    /// Plain until STARTTLS, which is required (RFC 3501 section 6.2.1).
+    StartTls,
+    /// No protection at all, as the user asked for.
+    None,
+}
+
+impl TlsMode {
+    /// The name in `tls=`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Implicit => "implicit",
+            Self::StartTls => "starttls",
+            Self::None => "none",
+        }
+    }
+
+    /// The port where servers listen for it.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Implicit => 993,
+            Self::StartTls | Self::None => 143,
+        }
+    }
+}
+
+/// Where a mailbox lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// On an IMAP server.
+    Imap(ImapAddress),
+}
+
+impl Address {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// What is wrong with it, without any part in which a password could stand; the hint says what to write.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let Some((scheme, rest)) = text.split_once(':') else {
+            return Err(if is_plain_name(text) {
+                AddressError::UnknownAccount { name: text.to_owned() }
+            } else {
+                AddressError::NoAddress
+            });
+        };
+        let implicit = match scheme.to_ascii_lowercase().as_str() {
+            "imaps" => true,
+            "imap" => false,
+            local @ ("maildir" | "mbox") => return Err(AddressError::LocalStore { scheme: local.to_owned() }),
+            other if rest.starts_with("//") && is_plain_name(other) => {
+                return Err(AddressError::UnknownScheme { scheme: other.to_owned() });
+            }
+            _ => return Err(AddressError::NoAddress),
+        };
+        let rest = rest.strip_prefix("//").ok_or(AddressError::NoSlashes)?;
+        ImapAddress::parse_rest(implicit, rest).map(Self::Imap)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Imap(address) => address.fmt(f),
+        }
+    }
+}
+
+/// An account on an IMAP server. `None` leaves the choice to mailferry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImapAddress {
+    /// Who logs in, decoded.
+    pub user: String,
+    /// A name or an IP address, without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: TlsMode,
+    /// The login mechanism to use: `PLAIN` or `LOGIN`.
+    pub auth: Option<String>,
+    /// Whose mailbox it is, where an administrator logs in (RFC 4616's authorization identity).
+    pub authzid: Option<String>,
+    /// A file of PEM certificates to trust as well as the system's.
+    pub ca: Option<PathBuf>,
+    /// What the account's folder names begin with.
+    pub prefix: Option<String>,
+    /// What stands between the levels of a folder name.
+    pub separator: Option<char>,
+    /// How many connections may be open at once: 1 to 64.
+    pub connections: Option<usize>,
+    /// How long the server may be silent: 1 s to a day.
+    pub timeout: Option<Duration>,
+}
+
+impl ImapAddress {
+    /// Reads the address of an IMAP account.
+    ///
+    /// # Errors
+    /// As [`Address::parse`].
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let Address::Imap(address) = Address::parse(text)?;
+        Ok(address)
+    }
+
+    /// Reads what follows `imap://` or `imaps://`.
+    fn parse_rest(implicit: bool, rest: &str) -> Result<Self, AddressError> {
+        let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        // From the right: a host holds no `@`, a user who forgot to write `%40` does.
+        let Some((user, place)) = authority.rsplit_once('@') else {
+            return Err(no_user(authority, after));
+        };
+        if user.contains(':') {
+            return Err(AddressError::Password);
+        }
+        let user = decode(user).ok_or(AddressError::BadUser)?;
+        if user.is_empty() {
+            return Err(AddressError::NoUser);
+        }
+        let (host, port) = host_and_port(place)?;
+        let options = match after.strip_prefix('/').unwrap_or(after) {
+            "" => Options::default(),
+            query => Options::parse(query.strip_prefix('?').ok_or(AddressError::Path)?)?,
+        };
+        let tls = match (implicit, options.tls) {
+            (true, None | Some(TlsMode::Implicit)) => TlsMode::Implicit,
+            (true, Some(mode)) => return Err(AddressError::Contradiction { mode: mode.name() }),
+            (false, mode) => mode.unwrap_or(TlsMode::StartTls),
+        };
+        if tls == TlsMode::None && options.ca.is_some() {
+            return Err(AddressError::CaWithoutTls);
+        }
+        Ok(Self {
+            user,
+            host,
+            port: port.unwrap_or(tls.default_port()),
+            tls,
+            auth: options.auth,
+            authzid: options.authzid,
+            ca: options.ca,
+            prefix: options.prefix,
+            separator: options.separator,
+            connections: options.connections,
+            timeout: options.timeout,
+        })
+    }
+
+    /// The keys and values that differ from their defaults, decoded.
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = Vec::new();
+        if self.tls == TlsMode::None {
+            pairs.push(("tls", self.tls.name().to_owned()));
+        }
+        let options = [
+            ("auth", self.auth.clone()),
+            ("authzid", self.authzid.clone()),
+            ("ca", self.ca.as_ref().map(|path| path.to_string_lossy().into_owned())),
+            ("prefix", self.prefix.clone()),
+            ("separator", self.separator.map(String::from)),
+            ("connections", self.connections.map(|n| n.to_string())),
+            ("timeout", self.timeout.map(|timeout| timeout.as_secs().to_string())),
+        ];
+        pairs.extend(options.into_iter().filter_map(|(key, value)| Some((key, value?))));
+        pairs
+    }
+}
+
+impl fmt::Display for ImapAddress {
+    /// The canonical address: it reads back as the same account.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls == TlsMode::Implicit { "imaps" } else { "imap" };
+        write!(f, "{scheme}://{}@", utf8_percent_encode(&self.user, USER))?;
+        if self.host.contains(':') {
+            write!(f, "[{}]", self.host)?;
+        } else {
+            f.write_str(&self.host)?;
+        }
+        if self.port != self.tls.default_port() {
+            write!(f, ":{}", self.port)?;
+        }
+        for (index, (key, value)) in self.pairs().iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            write!(f, "{mark}{key}={}", utf8_percent_encode(value, VALUE))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why there is no `@` before the host: no user, or a password with a `/`, `?` or `#` in it.
+fn no_user(authority: &str, after: &str) -> AddressError {
+    let looks_like_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b']' || byte == b':');
+    match authority.split_once(':') {
+        Some((_, rest)) if after.contains('@') && !looks_like_port(rest) => AddressError::Password,
+        _ => AddressError::NoUser,
+    }
+}
+
+/// Splits `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
+fn host_and_port(place: &str) -> Result<(String, Option<u16>), AddressError> {
+    let (host, port) = if let Some(rest) = place.strip_prefix('[') {
+        let (host, after) = rest.split_once(']').ok_or(AddressError::BadIpv6)?;
+        host.parse::<Ipv6Addr>().map_err(|_| AddressError::BadIpv6)?;
+        match after {
+            "" => (host, None),
+            _ => (host, Some(after.strip_prefix(':').ok_or(AddressError::BadIpv6)?)),
+        }
+    } else {
+        let (host, port) = place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port)));
+        if port.is_some_and(|port| port.contains(':')) {
+            return Err(AddressError::BadIpv6);
+        }
+        if host.is_empty() {
+            return Err(AddressError::NoHost);
+        }
+        if !host.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_')) {
+            return Err(AddressError::BadHost);
+        }
+        (host, port)
+    };
+    let port = match port {
+        None => None,
+        Some(digits) => Some(number(digits).filter(|&port| port != 0).ok_or(AddressError::BadPort)?),
+    };
+    Ok((host.to_owned(), port))
+}
+
+/// Reads decimal digits and nothing else: no sign, no blank.
+fn number<T: std::str::FromStr>(digits: &str) -> Option<T> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+/// Percent-decodes; `None` for a stray `%`, for what is not UTF-8 and for control characters.
+fn decode(text: &str) -> Option<String> {
+    let mut after_percent = text.split('%').skip(1);
+    let well_formed = after_percent.all(|part| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    (well_formed && !decoded.chars().any(char::is_control)).then(|| decoded.into_owned())
+}
+
+/// Whether a text may be repeated in a message: it looks like a name and holds nothing that a password needs.
+fn is_plain_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 32
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+#[cfg(test)]
+mod tests;

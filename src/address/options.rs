@@ -1,0 +1,96 @@
+//! What follows `?` in an address: `key=value` pairs, each key known, each at most once.
+
+use super::{AddressError, TlsMode, decode, is_plain_name, number};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The keys, as errors list them.
+pub(super) const KNOWN: &str = "tls, auth, authzid, ca, prefix, separator, connections, timeout";
+
+/// Keys in which people put a password.
+const SECRETS: [&str; 6] = ["password", "passwd", "pass", "pw", "token", "secret"];
+
+/// The values that were given.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    pub(super) tls: Option<TlsMode>,
+    pub(super) auth: Option<String>,
+    pub(super) authzid: Option<String>,
+    pub(super) ca: Option<PathBuf>,
+    pub(super) prefix: Option<String>,
+    pub(super) separator: Option<char>,
+    pub(super) connections: Option<usize>,
+    pub(super) timeout: Option<Duration>,
+}
+
+impl Options {
+    /// Reads `key=value&…`; the values are percent-encoded, a `+` is a `+`.
+    pub(super) fn parse(query: &str) -> Result<Self, AddressError> {
+        let mut options = Self::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            options.set(key, value)?;
+        }
+        Ok(options)
+    }
+
+    /// Takes one pair.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), AddressError> {
+        match key {
+            "tls" => put(&mut self.tls, "tls", value, "implicit, starttls or none", tls_mode),
+            "auth" => put(&mut self.auth, "auth", value, "PLAIN or LOGIN", mechanism),
+            "authzid" => put(&mut self.authzid, "authzid", value, "a user name", filled),
+            "ca" => put(&mut self.ca, "ca", value, "the path of a PEM file", |path| filled(path).map(PathBuf::from)),
+            // An empty prefix is a choice: the account's root.
+            "prefix" => put(&mut self.prefix, "prefix", value, "the start of the folders' names", Some),
+            "separator" => put(&mut self.separator, "separator", value, "one ASCII character", one_character),
+            "connections" => put(&mut self.connections, "connections", value, "a number from 1 to 64", |digits| {
+                number(&digits).filter(|n| (1..=64).contains(n))
+            }),
+            "timeout" => put(&mut self.timeout, "timeout", value, "seconds, from 1 to 86400", |digits| {
+                number(&digits).filter(|n| (1..=86400).contains(n)).map(Duration::from_secs)
+            }),
+            _ if SECRETS.contains(&key.to_ascii_lowercase().as_str()) => Err(AddressError::Password),
+            _ if is_plain_name(key) => Err(AddressError::UnknownKey { key: format!("`{key}`") }),
+            _ => Err(AddressError::UnknownKey { key: "after `?`".to_owned() }),
+        }
+    }
+}
+
+/// Decodes a value and puts it in its place. `wanted` says what is allowed.
+fn put<T>(
+    place: &mut Option<T>,
+    key: &'static str,
+    value: &str,
+    wanted: &'static str,
+    read: impl FnOnce(String) -> Option<T>,
+) -> Result<(), AddressError> {
+    if place.is_some() {
+        return Err(AddressError::Twice { key });
+    }
+    *place = Some(decode(value).and_then(read).ok_or(AddressError::BadValue { key, wanted })?);
+    Ok(())
+}
+
+fn filled(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]
+fn tls_mode(text: String) -> Option<TlsMode> {
+    [TlsMode::Implicit, TlsMode::StartTls, TlsMode::None]
+        .into_iter()
+        .find(|mode| text.eq_ignore_ascii_case(mode.name()))
+}
+
+fn mechanism(mut text: String) -> Option<String> {
+    text.make_ascii_uppercase();
+    matches!(text.as_str(), "PLAIN" | "LOGIN").then_some(text)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]
+fn one_character(text: String) -> Option<char> {
+    let mut characters = text.chars();
+    let first = characters.next().filter(char::is_ascii_graphic)?;
+    characters.next().is_none().then_some(first)
+}
