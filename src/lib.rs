@@ -20,5 +20,6 @@
 pub mod address;
 pub mod event;
 pub mod mail;
+pub mod net;
 pub mod store;
 pub mod verbs;

@@ -1,0 +1,78 @@
+//! From a host's name to a TCP connection, in a thread of its own: neither the resolver nor a connection attempt can be
+//! cut short, so a request to stop leaves them behind.
+
+use super::error::{seconds, words};
+use super::socket::{Limits, SLICE};
+use super::{Attempt, Error, Phase};
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// A connection that is being made.
+pub(super) struct Connecting(Receiver<Result<TcpStream, Error>>);
+
+impl Connecting {
+    /// Begins to resolve and connect. Each address gets `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] where no thread can be made.
+    pub(super) fn begin(host: &str, port: u16, timeout: Duration) -> Result<Self, Error> {
+        let (sender, receiver) = mpsc::channel();
+        let host = host.to_owned();
+        let work = move || {
+            let result = resolve(&host, port).and_then(|addresses| first_to_answer(&host, port, &addresses, timeout));
+            // Nobody listens any more after a request to stop.
+            sender.send(result).ok();
+        };
+        thread::Builder::new()
+            .name("connect".to_owned())
+            .spawn(work)
+            .map_err(|error| Error::Setup { reason: words(&error) })?;
+        Ok(Self(receiver))
+    }
+
+    /// Waits for the connection, or until the user asks to stop: there is nothing to finish yet.
+    pub(super) fn wait(self, limits: &Limits) -> Result<TcpStream, Error> {
+        loop {
+            if limits.is_stopping() {
+                return Err(Error::Interrupted { phase: Phase::Connecting });
+            }
+            match self.0.recv_timeout(SLICE) {
+                Ok(result) => return result,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::Setup { reason: "the connecting thread failed".to_owned() });
+                }
+            }
+        }
+    }
+}
+
+/// All addresses of a host, in the order of the system's preference (RFC 6724).
+fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    let failure = |reason: String| Error::NoAddress { host: host.to_owned(), reason };
+    let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(|error| failure(words(&error)))?.collect();
+    if addresses.is_empty() { Err(failure("the name has none".to_owned())) } else { Ok(addresses) }
+}
+
+/// Tries the addresses in turn.
+pub(super) fn first_to_answer(
+    host: &str,
+    port: u16,
+    addresses: &[SocketAddr],
+    timeout: Duration,
+) -> Result<TcpStream, Error> {
+    let mut attempts = Vec::new();
+    for address in addresses {
+        match TcpStream::connect_timeout(address, timeout) {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                attempts.push(Attempt { address: *address, reason: format!("no answer within {}", seconds(timeout)) });
+            }
+            Err(error) => attempts.push(Attempt { address: *address, reason: words(&error) }),
+        }
+    }
+    Err(Error::NoConnection { host: host.to_owned(), port, attempts })
+}

@@ -1,0 +1,246 @@
+//! What can go wrong with a connection, what kind of failure that is, and what a user can do about it.
+
+use super::{Phase, Way};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{fmt, io};
+
+/// What a failure means for the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No connection, or no TLS.
+    Unreachable,
+    /// The server's certificate is not trusted: never to be tried again.
+    Untrusted,
+    /// A connection that was up broke or fell silent.
+    Lost,
+    /// The user asked to stop.
+    Interrupted,
+    /// Something on this machine, or in how it was called.
+    Local,
+}
+
+/// One address that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which.
+    pub address: SocketAddr,
+    /// Why it failed, in words.
+    pub reason: String,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.address, self.reason)
+    }
+}
+
+/// Why a connection can't be made or is of no further use.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The host's name leads nowhere.
+    #[error("no address found for {host}: {reason}")]
+    NoAddress {
+        /// The host.
+        host: String,
+        /// The resolver's words.
+        reason: String,
+    },
+    /// None of the host's addresses takes a connection.
+    #[error("cannot connect to {host} port {port}: {}", list(attempts))]
+    NoConnection {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Every address that was tried, in order.
+        attempts: Vec<Attempt>,
+    },
+    /// Nothing came, or nothing was taken, for as long as is allowed.
+    #[error("the server {} for {} while mailferry {phase}", silence(*way), seconds(*timeout))]
+    Silent {
+        /// What was under way.
+        phase: Phase,
+        /// Which way the bytes should have gone.
+        way: Way,
+        /// How long it was silent.
+        timeout: Duration,
+        /// Whether TLS was up.
+        encrypted: bool,
+    },
+    /// The connection broke.
+    #[error("the connection broke while mailferry {phase}: {reason}")]
+    Broken {
+        /// What was under way.
+        phase: Phase,
+        /// How, in the system's words.
+        reason: String,
+    },
+    /// The user asked to stop, and the time for ending gently is over.
+    #[error("stopped while mailferry {phase}")]
+    Interrupted {
+        /// What was under way.
+        phase: Phase,
+    },
+    /// The file of `ca=` can't be read.
+    #[error("cannot read the certificates in {}: {reason}", path.display())]
+    CaUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's or the TLS library's words.
+        reason: String,
+    },
+    /// The file of `ca=` has no certificate.
+    #[error("{} holds no PEM certificate", path.display())]
+    CaEmpty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The TLS library does not work here, or a thread can't be made.
+    #[error("cannot prepare a connection on this machine: {reason}")]
+    Setup {
+        /// The library's words.
+        reason: String,
+    },
+    /// TLS was asked for at a moment when it can't begin.
+    #[error("TLS cannot be started: {reason}")]
+    NotReady {
+        /// Why.
+        reason: &'static str,
+    },
+    /// The server's certificate is not trusted.
+    #[error("the certificate of {host} is not trusted: {check}")]
+    Untrusted {
+        /// The host.
+        host: String,
+        /// Which check failed, in the TLS library's words.
+        check: String,
+        /// The file that `ca=` names.
+        ca: Option<PathBuf>,
+    },
+    /// The server speaks plain text where TLS is due.
+    #[error("{host} port {port} answers in plain text where TLS should begin")]
+    PlainText {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Whether the server had agreed to STARTTLS.
+        after_start_tls: bool,
+    },
+    /// Both sides found no way to speak TLS.
+    #[error("TLS with {host} port {port} failed: {reason}")]
+    Handshake {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The TLS library's words.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoAddress { .. } | Self::NoConnection { .. } | Self::PlainText { .. } | Self::Handshake { .. } => {
+                ErrorKind::Unreachable
+            }
+            Self::Silent { phase, .. } | Self::Broken { phase, .. } if phase.is_opening() => ErrorKind::Unreachable,
+            Self::Silent { .. } | Self::Broken { .. } => ErrorKind::Lost,
+            Self::Interrupted { .. } => ErrorKind::Interrupted,
+            Self::Untrusted { .. } => ErrorKind::Untrusted,
+            Self::CaUnreadable { .. } | Self::CaEmpty { .. } | Self::Setup { .. } | Self::NotReady { .. } => {
+                ErrorKind::Local
+            }
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoAddress { .. } => "check the spelling of the host, and this machine's network",
+            Self::NoConnection { .. } => {
+                "check the host and the port: servers listen on 993 for imaps:// and on 143 for imap://"
+            }
+            Self::Silent { phase: Phase::Greeting, encrypted: false, .. } => {
+                "if the port speaks TLS from the first byte, write imaps:// instead of imap://"
+            }
+            Self::CaUnreadable { .. } | Self::CaEmpty { .. } => {
+                "ca= takes a file of PEM certificates; `openssl x509 -inform der -in FILE` makes PEM of a DER file"
+            }
+            Self::Untrusted { check, ca, .. } => return Some(distrust_hint(check, ca.is_some()).to_owned()),
+            Self::PlainText { port, after_start_tls: false, .. } => {
+                return Some(format!(
+                    "the port answers without TLS: write imap://USER@HOST:{port}, which demands STARTTLS, or imaps:// \
+                     with the port that speaks TLS (993)"
+                ));
+            }
+            Self::PlainText { after_start_tls: true, .. } => {
+                "the server agreed to STARTTLS and then did not begin: its TLS is not set up, or something between \
+                 interferes; try imaps://"
+            }
+            Self::Handshake { reason, .. } if reason.contains("protocol") => {
+                "the server offers no TLS 1.2 or newer and must be brought up to date"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// What helps against the check that failed, by OpenSSL's words for it.
+fn distrust_hint(check: &str, has_ca: bool) -> &'static str {
+    if check.contains("mismatch") {
+        "write the host name that the certificate was made for; ca=FILE does not help against a wrong name"
+    } else if check.contains("expired") || check.contains("not yet valid") {
+        "the server's operator must renew it, or this machine's clock is wrong; ca=FILE does not help against a date"
+    } else if has_ca {
+        "the file that ca= names does not hold the certificate that signed this one"
+    } else {
+        "if you know whose it is, add ?ca=FILE to the address: a PEM file with the certificate that signed it"
+    }
+}
+
+/// An error of the system or the TLS library in words, without its number.
+pub(super) fn words(error: &io::Error) -> String {
+    let text = reason(&error.to_string()).to_owned();
+    let text = text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words);
+    let mut characters = text.chars();
+    let first = characters.next().map(|c| c.to_ascii_lowercase());
+    // A word, not an abbreviation.
+    if !characters.as_str().starts_with(|c: char| c.is_lowercase()) {
+        return text.to_owned();
+    }
+    first.into_iter().chain(characters).collect()
+}
+
+/// OpenSSL's reason alone, of `error:CODE:library:function:reason:file:line:…`; other texts as they are.
+pub(super) fn reason(text: &str) -> &str {
+    match text.strip_prefix("error:").and_then(|fields| fields.split(':').nth(3)) {
+        Some(reason) if !reason.is_empty() => reason,
+        _ => text,
+    }
+}
+
+fn list(attempts: &[Attempt]) -> String {
+    attempts.iter().map(Attempt::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn silence(way: Way) -> &'static str {
+    match way {
+        Way::In => "sent nothing",
+        Way::Out => "took nothing",
+    }
+}
+
+/// A duration as people write it: `120 s`, `0.3 s`.
+pub(super) fn seconds(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}

@@ -1,0 +1,27 @@
+//! TCP and TLS for one client: blocking, with deadlines that carry a reason.
+//!
+//! ```text
+//! dial     resolves, connects, protects: makes streams      tls      the handshake, and what its failures mean
+//! stream   buffered writes, counted traffic, phases         socket   waits in slices: silence, stop
+//! phase    what is being waited for                         error    what went wrong, and what to do
+//! ```
+//!
+//! What stays true: no wait is without an end, every error of a wait names what was waited for, certificates are always
+//! checked (RFC 8314 section 5.3, TLS 1.2 at least), and only this folder knows native-tls.
+
+mod connect;
+mod dial;
+mod error;
+mod phase;
+mod socket;
+mod stream;
+mod tls;
+
+pub use crate::address::TlsMode;
+pub use dial::{DialSettings, Dialer};
+pub use error::{Attempt, Error, ErrorKind};
+pub use phase::{Phase, Way};
+pub use stream::{Stream, Traffic};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! A TCP socket whose waits end: after too long a silence, or some time after the user asked to stop.
+//!
+//! It lies below TLS, so that one place keeps time for plain bytes, TLS records and handshakes alike. TLS never sees a
+//! wait that it would have to take up again: a call gives bytes, or the connection is over.
+
+use super::Way;
+use crate::event::Stop;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often a wait looks up to see whether it should end.
+pub(super) const SLICE: Duration = Duration::from_millis(250);
+
+/// How many of a connection's first bytes are kept: enough to tell plain text from TLS.
+const FIRST: usize = 5;
+
+/// When waits end. Shared by all connections of a [`super::Dialer`].
+#[derive(Debug)]
+pub(super) struct Limits {
+    timeout: Duration,
+    grace: Duration,
+    stop: Arc<Stop>,
+    noticed: OnceLock<Instant>,
+}
+
+impl Limits {
+    /// Silence of `timeout` ends a wait; `grace` after a request to stop was noticed all waits end.
+    pub(super) fn new(timeout: Duration, grace: Duration, stop: Arc<Stop>) -> Self {
+        Self { timeout, grace, stop, noticed: OnceLock::new() }
+    }
+
+    /// How long silence may last.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Whether the user asked to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.is_requested()
+    }
+
+    /// Whether the user asked to stop and the time to end gently is over.
+    fn is_over(&self) -> bool {
+        self.is_stopping() && self.noticed.get_or_init(Instant::now).elapsed() >= self.grace
+    }
+}
+
+/// Why a wait ended without bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Silent(Way),
+    Stopped,
+}
+
+/// What a socket saw. It outlives the socket where a handshake fails and takes the socket with it.
+#[derive(Debug, Default)]
+pub(super) struct Witness {
+    /// The first bytes that came since this record was begun.
+    pub(super) first: Vec<u8>,
+    /// Whether the peer closed.
+    pub(super) closed: bool,
+    /// Why the last wait ended, if it gave nothing.
+    pub(super) ended: Option<Ended>,
+}
+
+/// A socket that keeps its deadlines.
+#[derive(Debug)]
+pub(super) struct Socket {
+    tcp: TcpStream,
+    limits: Arc<Limits>,
+    witness: Arc<Mutex<Witness>>,
+    polling: bool,
+    hurried: bool,
+}
+
+impl Socket {
+    /// Takes a connected socket.
+    ///
+    /// # Errors
+    /// What the system says against its options.
+    pub(super) fn new(tcp: TcpStream, limits: Arc<Limits>) -> io::Result<Self> {
+        let slice = SLICE.min(limits.timeout).max(Duration::from_millis(1));
+        tcp.set_read_timeout(Some(slice))?;
+        tcp.set_write_timeout(Some(slice))?;
+        tcp.set_nodelay(true)?;
+        Ok(Self { tcp, limits, witness: Arc::default(), polling: false, hurried: false })
+    }
+
+    /// When its waits end.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What it sees from now on.
+    pub(super) fn begin_witness(&mut self) -> Arc<Mutex<Witness>> {
+        self.witness = Arc::default();
+        Arc::clone(&self.witness)
+    }
+
+    /// Why the last wait ended without bytes.
+    pub(super) fn ended(&self) -> Option<Ended> {
+        lock(&self.witness).ended
+    }
+
+    /// Whether reads give `WouldBlock` at once where nothing has arrived.
+    pub(super) fn set_polling(&mut self, polling: bool) {
+        self.polling = polling;
+    }
+
+    /// From now on nothing waits: for the last words on a connection that is given up.
+    pub(super) fn hurry(&mut self) {
+        self.hurried = self.tcp.set_nonblocking(true).is_ok();
+    }
+
+    /// Closes both ways.
+    pub(super) fn close(&self) {
+        self.tcp.shutdown(Shutdown::Both).ok();
+    }
+
+    /// Repeats what a slice's end or a signal cut short, until a limit is reached.
+    fn wait(&self, way: Way, mut call: impl FnMut(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+        let since = Instant::now();
+        loop {
+            if self.limits.is_over() {
+                return Err(self.end(Ended::Stopped));
+            }
+            match call(&self.tcp) {
+                Err(error) if is_passing(&error) => {
+                    if self.hurried || since.elapsed() >= self.limits.timeout {
+                        return Err(self.end(Ended::Silent(way)));
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Notes why a wait ended, and gives an error that TLS takes for final.
+    fn end(&self, why: Ended) -> io::Error {
+        lock(&self.witness).ended = Some(why);
+        io::Error::other("the wait ended")
+    }
+
+    /// Notes what came.
+    fn note(&self, came: &[u8]) {
+        let mut witness = lock(&self.witness);
+        let missing = FIRST.saturating_sub(witness.first.len());
+        witness.first.extend(came.iter().take(missing));
+        witness.closed = came.is_empty();
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let count = if self.polling {
+            self.tcp.set_nonblocking(true)?;
+            let result = poll(&self.tcp, buf);
+            // Back at once: TLS may want to write before the poll is over.
+            self.tcp.set_nonblocking(false)?;
+            result?
+        } else {
+            self.wait(Way::In, |mut tcp| tcp.read(buf))?
+        };
+        self.note(buf.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.wait(Way::Out, |mut tcp| tcp.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads what is there; only a signal is no answer.
+fn poll(mut tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match tcp.read(buf) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// Whether an error only means that a slice of waiting is over (its kind differs by system) or that a signal came.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+/// The record, also where a thread that held it panicked: it is only notes.
+pub(super) fn lock(witness: &Mutex<Witness>) -> MutexGuard<'_, Witness> {
+    witness.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A socket that allows so long a silence, and its silent peer.
+    fn pair(timeout: Duration) -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let limits = Limits::new(timeout, Duration::ZERO, Arc::new(Stop::new()));
+        (Socket::new(tcp, Arc::new(limits)).unwrap(), listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn a_wait_sleeps_also_after_a_poll() {
+        let (mut socket, _peer) = pair(SLICE * 2);
+        socket.set_polling(true);
+        assert_eq!(socket.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        socket.set_polling(false);
+        let mut calls = 0;
+        let result = socket.wait(Way::In, |mut tcp| {
+            calls += 1;
+            tcp.read(&mut [0])
+        });
+        assert!(result.is_err() && calls <= 3, "{calls} calls");
+        assert_eq!(socket.ended(), Some(Ended::Silent(Way::In)));
+    }
+
+    #[test]
+    fn nothing_waits_in_a_hurry() {
+        let (mut socket, _peer) = pair(Duration::from_secs(20));
+        socket.hurry();
+        let begun = Instant::now();
+        while socket.write(&[0; 100_000]).is_ok() {}
+        assert!(socket.read(&mut [0]).is_err());
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_signal_does_not_end_a_wait() {
+        let (socket, _peer) = pair(Duration::from_secs(20));
+        let mut answers = [Ok(7), Err(io::ErrorKind::Interrupted.into()), Err(io::ErrorKind::WouldBlock.into())].into();
+        let result = socket.wait(Way::Out, |_| Vec::pop(&mut answers).unwrap());
+        assert_eq!(result.unwrap(), 7);
+    }
+}

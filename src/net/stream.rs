@@ -1,0 +1,203 @@
+//! One connection: reads that wait with a reason, buffered writes, and a count of what went over it.
+
+use super::error::words;
+use super::socket::{Ended, Socket};
+use super::{Error, Phase};
+use native_tls::TlsStream;
+use std::io::{self, Read as _, Write as _};
+use std::mem;
+
+/// Written bytes are gathered up to this many: the most that one TLS record holds (RFC 8446 section 5.1).
+const GATHER: usize = 16 * 1024;
+
+/// What went over a connection so far. Bytes are those of the protocol, without what TLS adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes sent.
+    pub sent: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// How many times something was written and then waited for.
+    pub round_trips: u64,
+}
+
+/// The bytes' way to the socket.
+enum Channel {
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
+}
+
+impl Channel {
+    fn socket(&self) -> &Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => tls.get_ref(),
+        }
+    }
+
+    fn socket_mut(&mut self) -> &mut Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => tls.get_mut(),
+        }
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buf),
+            Self::Tls(tls) => tls.read(buf),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.write_all(bytes),
+            Self::Tls(tls) => tls.write_all(bytes),
+        }
+    }
+}
+
+/// One connection to a server. After an error it is of no further use.
+pub struct Stream {
+    channel: Channel,
+    phase: Phase,
+    gathered: Vec<u8>,
+    traffic: Traffic,
+    is_answer_due: bool,
+}
+
+impl Stream {
+    /// A new connection, which waits for the server's greeting.
+    pub(super) fn plain(socket: Socket) -> Self {
+        Self {
+            channel: Channel::Plain(socket),
+            phase: Phase::Greeting,
+            gathered: Vec::new(),
+            traffic: Traffic::default(),
+            is_answer_due: false,
+        }
+    }
+
+    /// The same connection under TLS.
+    pub(super) fn encrypt(
+        self,
+        handshake: impl FnOnce(Socket) -> Result<TlsStream<Socket>, Error>,
+    ) -> Result<Self, Error> {
+        let Channel::Plain(socket) = self.channel else {
+            return Err(Error::NotReady { reason: "the connection is encrypted already" });
+        };
+        if !self.gathered.is_empty() {
+            return Err(Error::NotReady { reason: "bytes that were written have not been sent" });
+        }
+        Ok(Self { channel: Channel::Tls(Box::new(handshake(socket)?)), ..self })
+    }
+
+    /// Says what the coming waits are for. It begins as [`Phase::Greeting`].
+    pub fn set_phase(&mut self, phase: Phase) {
+        self.phase = phase;
+    }
+
+    /// Reads what comes next, at most `buf` full; 0 where the peer has closed. Sends what was written before.
+    ///
+    /// # Errors
+    /// [`Error::Silent`] after the settings' timeout without a byte, [`Error::Interrupted`] some seconds after a request
+    /// to stop, [`Error::Broken`].
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        self.flush()?;
+        if mem::take(&mut self.is_answer_due) {
+            self.traffic.round_trips += 1;
+        }
+        let count = self.channel.read(buf).map_err(|error| self.failure(&error))?;
+        self.traffic.received += count as u64;
+        Ok(count)
+    }
+
+    /// Reads what has arrived, without waiting and without sending what was written; `None` where nothing has, 0 where
+    /// the peer has closed.
+    ///
+    /// # Errors
+    /// [`Error::Broken`].
+    pub fn read_available(&mut self, buf: &mut [u8]) -> Result<Option<usize>, Error> {
+        self.channel.socket_mut().set_polling(true);
+        let result = self.channel.read(buf);
+        self.channel.socket_mut().set_polling(false);
+        match result {
+            Ok(count) => {
+                self.traffic.received += count as u64;
+                Ok(Some(count))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    /// Takes bytes to send. Few are gathered until [`Stream::flush`] or [`Stream::read`], many go out at once.
+    ///
+    /// # Errors
+    /// As [`Stream::flush`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.is_answer_due |= !bytes.is_empty();
+        if self.gathered.len() + bytes.len() > GATHER {
+            self.flush()?;
+        }
+        if bytes.len() >= GATHER {
+            return self.send(bytes);
+        }
+        self.gathered.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Sends what was gathered.
+    ///
+    /// # Errors
+    /// [`Error::Silent`] where the peer takes nothing for as long as the settings' timeout, [`Error::Interrupted`] some
+    /// seconds after a request to stop, [`Error::Broken`].
+    pub fn flush(&mut self) -> Result<(), Error> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let mut gathered = mem::take(&mut self.gathered);
+        let result = self.send(&gathered);
+        gathered.clear();
+        self.gathered = gathered;
+        result
+    }
+
+    /// What went over it so far. What is gathered is not sent yet.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Whether TLS is up.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self.channel, Channel::Tls(_))
+    }
+
+    /// Closes both ways without waiting. What was gathered is dropped; errors no longer matter.
+    pub fn shut_down(&mut self) {
+        self.channel.socket_mut().hurry();
+        if let Channel::Tls(tls) = &mut self.channel {
+            tls.shutdown().ok();
+        }
+        self.channel.socket().close();
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.channel.write_all(bytes).map_err(|error| self.failure(&error))?;
+        self.traffic.sent += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// What an error of the channel means here.
+    fn failure(&self, error: &io::Error) -> Error {
+        let phase = self.phase;
+        match self.channel.socket().ended() {
+            Some(Ended::Stopped) => Error::Interrupted { phase },
+            Some(Ended::Silent(way)) => {
+                let timeout = self.channel.socket().limits().timeout();
+                Error::Silent { phase, way, timeout, encrypted: self.is_encrypted() }
+            }
+            None => Error::Broken { phase, reason: words(error) },
+        }
+    }
+}
