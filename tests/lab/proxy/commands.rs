@@ -1,0 +1,198 @@
+//! Reading along: command lines are counted, and some are answered in the server's place.
+//!
+//! The order of replies must hold, also for a client that sends ahead: so a command that is not to reach the server
+//! becomes a `NOOP` with its tag, and the tagged reply, when the server gives it, becomes the false answer.
+
+use super::{Counters, Direction};
+use crate::lab::wire::literal_at_end;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// A command that gets an answer of ours.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The command line without its tag starts with this, in whatever case: `UID SEARCH`, `STATUS "Sent"`.
+    pub command: String,
+    /// Which of those on one connection, from 1.
+    pub nth: usize,
+    /// What is said in place of the tagged reply, without line ends: `{tag} NO [UNAVAILABLE] later`. Several lines are
+    /// separated by `\r\n`.
+    pub reply: String,
+    /// Whether the server carries the command out all the same.
+    pub carried_out: bool,
+}
+
+impl Answer {
+    /// The nth such command does not reach the server and gets this reply (`NO [LIMIT] ...`).
+    pub fn instead(command: &str, nth: usize, status: &str) -> Self {
+        Self { command: command.to_owned(), nth, reply: format!("{{tag}} {status}"), carried_out: false }
+    }
+
+    /// The nth such command is carried out, and this is said in place of the tagged reply.
+    pub fn after(command: &str, nth: usize, reply: &str) -> Self {
+        Self { command: command.to_owned(), nth, reply: reply.to_owned(), carried_out: true }
+    }
+}
+
+/// What both directions of a connection know about its commands.
+pub(super) struct Commands {
+    answers: Vec<(Answer, AtomicUsize)>,
+    /// By tag, what is said in place of the tagged reply.
+    replies: Mutex<HashMap<String, String>>,
+    /// How often the server said `+`.
+    continuations: AtomicU64,
+}
+
+impl Commands {
+    pub(super) fn new(answers: Vec<Answer>) -> Self {
+        let answers = answers.into_iter().map(|answer| (answer, AtomicUsize::new(0))).collect();
+        Self { answers, replies: Mutex::default(), continuations: AtomicU64::new(0) }
+    }
+
+    /// The answer for a command line, if one is due.
+    fn answer(&self, command: &str) -> Option<&Answer> {
+        let matches = |answer: &Answer| {
+            command.get(..answer.command.len()).is_some_and(|start| start.eq_ignore_ascii_case(&answer.command))
+        };
+        let due = |(answer, seen): &(Answer, AtomicUsize)| {
+            matches(answer) && seen.fetch_add(1, Ordering::Relaxed) + 1 == answer.nth
+        };
+        // All are asked, since each counts for itself.
+        self.answers.iter().filter(|pair| due(pair)).map(|(answer, _)| answer).next_back()
+    }
+}
+
+/// What the next bytes of a stream are.
+enum Expected {
+    /// The start of a command or response.
+    Line,
+    /// The rest of a literal, and whether it is passed on.
+    Literal(usize, bool),
+    /// The rest of a command or response after a literal, and whether it is passed on.
+    Rest(bool),
+    /// A literal of this length if the server has said `+` more often than this, else a new command.
+    Granted(usize, u64),
+}
+
+/// Follows one direction's lines and literals and changes what is to be changed.
+pub(super) struct Editor {
+    direction: Direction,
+    commands: Arc<Commands>,
+    counters: Arc<Counters>,
+    expected: Expected,
+    line: Vec<u8>,
+}
+
+impl Editor {
+    pub(super) fn new(direction: Direction, commands: &Arc<Commands>, counters: &Arc<Counters>) -> Self {
+        Self {
+            direction,
+            commands: Arc::clone(commands),
+            counters: Arc::clone(counters),
+            expected: Expected::Line,
+            line: Vec::new(),
+        }
+    }
+
+    /// Takes bytes as they come and returns what is passed on. Without answers that is everything, at once.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut edited = Vec::with_capacity(bytes.len());
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = self.step(rest, &mut edited);
+        }
+        if self.commands.answers.is_empty() { bytes.to_vec() } else { edited }
+    }
+
+    /// Takes a part of the bytes; returns the rest.
+    fn step<'a>(&mut self, bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+        match self.expected {
+            Expected::Granted(length, before) => {
+                let granted = self.commands.continuations.load(Ordering::Relaxed) > before;
+                self.expected = if granted { Expected::Literal(length, true) } else { Expected::Line };
+                bytes
+            }
+            Expected::Literal(length, pass) => {
+                let (now, rest) = bytes.split_at(length.min(bytes.len()));
+                if pass {
+                    out.extend_from_slice(now);
+                }
+                let left = length - now.len();
+                self.expected = if left > 0 { Expected::Literal(left, pass) } else { Expected::Rest(pass) };
+                rest
+            }
+            Expected::Line | Expected::Rest(_) => {
+                let end = bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
+                let (now, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+                self.line.extend_from_slice(now);
+                if end.is_some() {
+                    self.whole_line(out);
+                }
+                rest
+            }
+        }
+    }
+
+    /// Passes a complete line on, or what stands in its place.
+    fn whole_line(&mut self, out: &mut Vec<u8>) {
+        let line = std::mem::take(&mut self.line);
+        let mut pass = true;
+        match (&self.expected, self.direction) {
+            (Expected::Rest(passed), _) => {
+                pass = *passed;
+                if pass {
+                    out.extend_from_slice(&line);
+                }
+            }
+            (_, Direction::Up) => pass = self.command(&line, out),
+            (_, Direction::Down) => self.response(&line, out),
+        }
+        self.expected = match literal_at_end(&line) {
+            // Nobody grants a literal of a command that never arrives.
+            Some((_, false)) if !pass => Expected::Line,
+            Some((length, false)) if self.direction == Direction::Up => {
+                Expected::Granted(length, self.commands.continuations.load(Ordering::Relaxed))
+            }
+            Some((length, _)) => Expected::Literal(length, pass),
+            None => Expected::Line,
+        };
+    }
+
+    /// A command's first line; says whether it goes to the server.
+    fn command(&self, line: &[u8], out: &mut Vec<u8>) -> bool {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim_end();
+        // `DONE`, or a line of an authentication: no command.
+        let Some((tag, command)) = text.split_once(' ') else {
+            out.extend_from_slice(line);
+            return true;
+        };
+        self.counters.commands.lock().unwrap().push(text.to_owned());
+        let Some(answer) = self.commands.answer(command) else {
+            out.extend_from_slice(line);
+            return true;
+        };
+        let reply = answer.reply.replace("{tag}", tag);
+        self.commands.replies.lock().unwrap().insert(tag.to_owned(), reply);
+        if answer.carried_out {
+            out.extend_from_slice(line);
+        } else {
+            out.extend_from_slice(format!("{tag} NOOP\r\n").as_bytes());
+        }
+        answer.carried_out
+    }
+
+    /// A response's first line.
+    fn response(&self, line: &[u8], out: &mut Vec<u8>) {
+        if line.starts_with(b"+") {
+            self.commands.continuations.fetch_add(1, Ordering::Relaxed);
+        }
+        let tag = String::from_utf8_lossy(line.split(|&byte| byte == b' ').next().unwrap_or_default());
+        match self.commands.replies.lock().unwrap().remove(tag.as_ref()) {
+            Some(reply) => out.extend_from_slice(format!("{reply}\r\n").as_bytes()),
+            None => out.extend_from_slice(line),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A TCP proxy that is slow, breaks off, or answers in the server's place.
+//!
+//! Latency is latency: bytes queue with the time they are due, so what was sent ahead arrives together. The reading of
+//! commands and replies that false answers need works on plain text only; delays, limits and cuts by count on anything.
+
+mod commands;
+mod link;
+
+pub use commands::Answer;
+
+use commands::Commands;
+use link::{Ends, Link};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Client to server.
+    Up,
+    /// Server to client.
+    Down,
+}
+
+/// Where a connection breaks off.
+#[derive(Clone, Debug)]
+pub enum At {
+    /// After so many bytes.
+    Bytes(u64),
+    /// Before the first byte of this text, which must not begin with a line's end: what could be its start is held
+    /// back until more comes.
+    Before(String),
+    /// After the last byte of this text.
+    After(String),
+}
+
+/// How it breaks off, for client and server alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// In order, as if the peer had closed.
+    Fin,
+    /// With a reset; what is under way may be lost.
+    Rst,
+}
+
+/// A connection's end.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    pub direction: Direction,
+    pub at: At,
+    pub how: How,
+}
+
+/// What the proxy does. The default passes everything on at once.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// What each byte waits in each direction: half of a round trip.
+    pub delay: Duration,
+    /// Bytes a second in each direction of each connection.
+    pub rate: Option<u64>,
+    pub cuts: Vec<Cut>,
+    pub answers: Vec<Answer>,
+    /// Cuts and answers are for so many connections, the first ones; `None`: for all.
+    pub only_first: Option<usize>,
+}
+
+impl Plan {
+    /// A network with this round trip.
+    pub fn round_trip(time: Duration) -> Self {
+        Self { delay: time / 2, ..Self::default() }
+    }
+
+    /// Adds a cut.
+    pub fn cut(mut self, direction: Direction, at: At, how: How) -> Self {
+        self.cuts.push(Cut { direction, at, how });
+        self
+    }
+
+    /// Adds an answer.
+    pub fn answer(mut self, answer: Answer) -> Self {
+        self.answers.push(answer);
+        self
+    }
+
+    /// Lets cuts and answers be for the first connections only.
+    pub fn only_first(self, connections: usize) -> Self {
+        Self { only_first: Some(connections), ..self }
+    }
+}
+
+/// What went over one connection.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    pub bytes_up: u64,
+    pub bytes_down: u64,
+    /// How often the client spoke after the server had: an upper bound of the round trips it waited for.
+    pub bursts: u64,
+    /// The client's command lines with their tags, in order; literals and the lines after them are left out.
+    pub commands: Vec<String>,
+}
+
+/// The counters behind [`Traffic`].
+#[derive(Default)]
+struct Counters {
+    up: AtomicU64,
+    down: AtomicU64,
+    bursts: AtomicU64,
+    server_spoke: AtomicBool,
+    commands: Mutex<Vec<String>>,
+}
+
+impl Counters {
+    /// Counts bytes as they are delivered.
+    fn delivered(&self, direction: Direction, bytes: usize) {
+        match direction {
+            Direction::Up => self.up.fetch_add(bytes as u64, Ordering::Relaxed),
+            Direction::Down => {
+                self.server_spoke.store(true, Ordering::Relaxed);
+                self.down.fetch_add(bytes as u64, Ordering::Relaxed)
+            }
+        };
+    }
+
+    /// Notes that the client speaks.
+    fn client_speaks(&self) {
+        if self.server_spoke.swap(false, Ordering::Relaxed) {
+            self.bursts.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A running proxy; it goes with the process.
+pub struct Proxy {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    connections: Arc<Mutex<Vec<Arc<Counters>>>>,
+}
+
+impl Proxy {
+    /// Starts a proxy on a free port in front of a port on 127.0.0.1.
+    pub fn start(target: u16, plan: Plan) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::serve(listener, format!("127.0.0.1:{target}"), plan)
+    }
+
+    /// Serves a listener in front of `target` (`host:port`).
+    pub fn serve(listener: TcpListener, target: String, plan: Plan) -> Self {
+        let port = listener.local_addr().unwrap().port();
+        let connections: Arc<Mutex<Vec<Arc<Counters>>>> = Arc::default();
+        let shared = Arc::clone(&connections);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let Ok(client) = client else { continue };
+                // A server that takes no connection is a client's connection closed.
+                let Ok(server) = TcpStream::connect(&target) else { continue };
+                let counters = Arc::new(Counters::default());
+                let number = {
+                    let mut all = shared.lock().unwrap();
+                    all.push(Arc::clone(&counters));
+                    all.len()
+                };
+                let misbehaves = plan.only_first.is_none_or(|first| number <= first);
+                carry(client, server, &plan, misbehaves, &counters);
+            }
+        });
+        Self { port, connections }
+    }
+
+    /// What went over each connection so far, in the order in which they came.
+    pub fn traffic(&self) -> Vec<Traffic> {
+        let read = |counters: &Arc<Counters>| Traffic {
+            bytes_up: counters.up.load(Ordering::Relaxed),
+            bytes_down: counters.down.load(Ordering::Relaxed),
+            bursts: counters.bursts.load(Ordering::Relaxed),
+            commands: counters.commands.lock().unwrap().clone(),
+        };
+        self.connections.lock().unwrap().iter().map(read).collect()
+    }
+}
+
+/// Starts the threads of one connection.
+fn carry(client: TcpStream, server: TcpStream, plan: &Plan, misbehaves: bool, counters: &Arc<Counters>) {
+    for stream in [&client, &server] {
+        stream.set_nodelay(true).unwrap();
+    }
+    let answers = if misbehaves { plan.answers.clone() } else { Vec::new() };
+    let commands = Arc::new(Commands::new(answers));
+    let ends = Arc::new(Ends { client, server });
+    for direction in [Direction::Up, Direction::Down] {
+        Link {
+            direction,
+            ends: Arc::clone(&ends),
+            delay: plan.delay,
+            rate: plan.rate,
+            cuts: if misbehaves { plan.cuts.clone() } else { Vec::new() },
+            commands: Arc::clone(&commands),
+            counters: Arc::clone(counters),
+        }
+        .start();
+    }
+}

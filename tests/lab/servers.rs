@@ -1,0 +1,200 @@
+//! Real servers, one of each kind per test binary, by the scripts in `scripts/servers`.
+//!
+//! A server starts when the first test asks for it and ends with the test process: its script waits on a pipe that the
+//! kernel closes then, however the process ended. Every test takes accounts of its own, so tests run side by side.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The exit status of a script whose server can't run on this machine (Courier without root).
+const CANNOT: i32 = 77;
+/// How many accounts Cyrus and Courier are started with: `pool` in `scripts/servers/common`.
+const POOL: u32 = 40;
+
+/// Where to log in, and as whom.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Port on 127.0.0.1 that speaks plainly and offers STARTTLS.
+    pub port: u16,
+    /// Port on localhost and 127.0.0.1 of implicit TLS.
+    pub tls_port: u16,
+    pub user: String,
+    pub password: String,
+    /// The authority that signed the server's certificate.
+    pub ca: PathBuf,
+}
+
+impl Account {
+    /// The address as mailferry takes it, over TLS.
+    pub fn address(&self) -> String {
+        format!("imaps://{}@localhost:{}?ca={}", self.user, self.tls_port, self.ca.display())
+    }
+
+    /// The address without TLS, for proxies that read along.
+    pub fn plain_address(&self) -> String {
+        format!("imap://{}@127.0.0.1:{}?tls=none", self.user, self.port)
+    }
+
+    /// The same account reached by another port, such as a proxy's.
+    pub fn by_port(&self, port: u16) -> Self {
+        Self { port, ..self.clone() }
+    }
+}
+
+/// What kind of account Dovecot makes: see `scripts/servers/dovecot`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Personality {
+    /// Maildir++, separator `/`, no prefix.
+    Plain,
+    /// Prefix `INBOX.`, separator `.`.
+    Dot,
+    Mdbox,
+    Sdbox,
+    /// `CAPABILITY` is `IMAP4rev1` after login.
+    Poor,
+    /// Without MULTIAPPEND.
+    NoMulti,
+    /// Without LITERAL+ and MULTIAPPEND.
+    NoLiteral,
+    /// A quota of 64 KB.
+    Tiny,
+}
+
+impl Personality {
+    /// All of them, for tests that go through the list.
+    pub const ALL: [Self; 8] =
+        [Self::Plain, Self::Dot, Self::Mdbox, Self::Sdbox, Self::Poor, Self::NoMulti, Self::NoLiteral, Self::Tiny];
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Dot => "-dot",
+            Self::Mdbox => "-mdbox",
+            Self::Sdbox => "-sdbox",
+            Self::Poor => "-poor",
+            Self::NoMulti => "-nomulti",
+            Self::NoLiteral => "-noliteral",
+            Self::Tiny => "-tiny",
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    directory: PathBuf,
+    port: u16,
+    tls_port: u16,
+    accounts: AtomicU32,
+    /// Its stdin is the pipe that keeps the server up.
+    _script: Child,
+}
+
+impl Server {
+    /// Starts the script; `Err` with its words when this server can't run on this machine.
+    fn start(name: &str) -> Result<Self, String> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/servers").join(name);
+        let mut script = Command::new(&path)
+            .arg("run")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("can't run {}: {error}", path.display()));
+        let mut line = String::new();
+        BufReader::new(script.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["ready", directory, port, tls_port] = words[..] else {
+            let mut words = String::new();
+            script.stderr.as_mut().unwrap().read_to_string(&mut words).unwrap();
+            let status = script.wait().unwrap();
+            assert!(status.code() == Some(CANNOT), "{name} did not start ({status}): {words}");
+            return Err(words.trim().to_owned());
+        };
+        Ok(Self {
+            directory: PathBuf::from(directory),
+            port: port.parse().unwrap(),
+            tls_port: tls_port.parse().unwrap(),
+            accounts: AtomicU32::new(0),
+            _script: script,
+        })
+    }
+
+    fn count(&self) -> u32 {
+        self.accounts.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn account_of(&self, user: String) -> Account {
+        Account {
+            port: self.port,
+            tls_port: self.tls_port,
+            user,
+            password: "secret".to_owned(),
+            ca: self.directory.join("tls/ca.pem"),
+        }
+    }
+
+    /// One of the users made beforehand.
+    fn pooled(&self) -> Account {
+        let number = self.count();
+        assert!(number <= POOL, "more than {POOL} accounts: raise `pool` in scripts/servers/common and POOL here");
+        self.account_of(format!("user{number}"))
+    }
+}
+
+/// Dovecot, which makes an account of any kind for any name.
+pub struct Dovecot(Server);
+
+impl Dovecot {
+    /// The test binary's Dovecot.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Dovecot> = OnceLock::new();
+        SHARED.get_or_init(|| Self(Server::start("dovecot").unwrap_or_else(|reason| panic!("{reason}"))))
+    }
+
+    /// A new, empty account; `name` (letters and digits) is for the reader of logs.
+    pub fn account(&self, name: &str, personality: Personality) -> Account {
+        self.0.account_of(format!("{name}{}{}", self.0.count(), personality.suffix()))
+    }
+}
+
+/// Cyrus: prefix `INBOX.`, separator `.`, real mailboxes at every level.
+pub struct Cyrus(Server);
+
+impl Cyrus {
+    /// The test binary's Cyrus.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cyrus> = OnceLock::new();
+        SHARED.get_or_init(|| Self(Server::start("cyrus").unwrap_or_else(|reason| panic!("{reason}"))))
+    }
+
+    /// A new, empty account.
+    pub fn account(&self) -> Account {
+        self.0.pooled()
+    }
+}
+
+/// Courier: no LITERAL+, no MULTIAPPEND, prefix `INBOX.`, separator `.`.
+pub struct Courier(Server);
+
+impl Courier {
+    /// The test binary's Courier, or `None`, said on stderr, where it can't run: it needs root.
+    pub fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Result<Courier, String>> = OnceLock::new();
+        match SHARED.get_or_init(|| Server::start("courier").map(Self)) {
+            Ok(courier) => Some(courier),
+            Err(reason) => {
+                // Not by eprintln!, which the test harness would swallow.
+                writeln!(std::io::stderr(), "SKIPPED: {reason}").unwrap();
+                None
+            }
+        }
+    }
+
+    /// A new, empty account.
+    pub fn account(&self) -> Account {
+        self.0.pooled()
+    }
+}
