@@ -19,6 +19,7 @@
 
 pub mod address;
 pub mod event;
+pub mod identity;
 pub mod mail;
 pub mod net;
 pub mod store;

@@ -1,0 +1,394 @@
+//! Content keys: what a message is by all its bytes, taken while they pass, whatever pieces they come in.
+//!
+//! The raw key is that of the exact bytes. The canonical key leaves out what servers and clients are known to change
+//! without changing the message: line ends, newlines at the end, NUL against 0x80, and the header fields that programs
+//! add for their own use. Memory is constant: some lines of a message may be gigabytes long.
+
+use sha2::{Digest as _, Sha256};
+
+/// Fields that programs put into messages for their own use.
+const INJECTED: [&str; 6] = ["Status", "X-Keywords", "X-Message-Flag", "X-OfflineIMAP", "X-Status", "X-TUID"];
+
+/// How the names of other such fields begin.
+const INJECTED_PREFIXES: [&str; 2] = ["X-Pm-", "X-UID"];
+
+/// What is held back of a header line until its colon shows whether it stays. Longer names stay.
+const MAX_NAME: usize = 128;
+
+/// What a message's bytes say of its identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentKeys {
+    /// SHA-256 of the exact bytes.
+    pub raw: [u8; 32],
+    /// How many bytes they are.
+    pub length: u64,
+    /// The first 128 bits of SHA-256 over the canonical form.
+    pub canonical: [u8; 16],
+}
+
+/// Takes a message's bytes, in pieces of any size, and gives its [`ContentKeys`].
+#[derive(Clone, Debug, Default)]
+pub struct ContentHasher {
+    raw: Sha256,
+    length: u64,
+    canonical: Canonical,
+}
+
+impl ContentHasher {
+    /// A hasher that has seen nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.raw.update(bytes);
+        self.length += bytes.len() as u64;
+        self.canonical.update(bytes);
+    }
+
+    /// The keys of all bytes that were taken.
+    pub fn finish(self) -> ContentKeys {
+        ContentKeys { raw: self.raw.finalize().into(), length: self.length, canonical: self.canonical.finish() }
+    }
+}
+
+/// The first 128 of 256 bits.
+pub(super) fn first_half(digest: &[u8; 32]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
+}
+
+/// Where in the message the next byte stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// At the start of a header line: a blank makes it part of the line before, which was kept or was not.
+    LineStart { kept: bool },
+    /// In a header line whose name is held back.
+    Name,
+    /// In a header line that is kept or is not.
+    Line { kept: bool },
+    /// Behind the empty line.
+    Body,
+}
+
+/// Hashes the canonical form.
+#[derive(Clone, Debug)]
+struct Canonical {
+    digest: Sha256,
+    place: Place,
+    /// The beginning of the header line, while `place` is `Name`. At most [`MAX_NAME`] bytes.
+    name: Vec<u8>,
+    /// CRs that were seen last: part of a line end if LF follows, else text.
+    carriage_returns: u64,
+    /// Line ends that were seen last: they count only if something follows.
+    newlines: u64,
+}
+
+impl Default for Canonical {
+    fn default() -> Self {
+        let place = Place::LineStart { kept: true };
+        Self { digest: Sha256::new(), place, name: Vec::new(), carriage_returns: 0, newlines: 0 }
+    }
+}
+
+impl Canonical {
+    /// Takes bytes as they come: splits them into text and line ends.
+    fn update(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let plain = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0 | 0x80)).unwrap_or(bytes.len());
+            let (text, rest) = bytes.split_at(plain);
+            if !text.is_empty() {
+                self.release_carriage_returns();
+                self.text(text);
+            }
+            if let Some((special, after)) = rest.split_first() {
+                self.special(*special);
+                bytes = after;
+            } else {
+                bytes = rest;
+            }
+        }
+    }
+
+    /// Takes CR, LF, NUL or 0x80.
+    fn special(&mut self, byte: u8) {
+        match byte {
+            b'\r' => self.carriage_returns += 1,
+            b'\n' => {
+                self.carriage_returns = 0;
+                self.line_end();
+            }
+            _ => {
+                self.release_carriage_returns();
+                self.text(&[0]);
+            }
+        }
+    }
+
+    fn release_carriage_returns(&mut self) {
+        for piece in repeated(&[b'\r'; RUN], std::mem::take(&mut self.carriage_returns)) {
+            self.text(piece);
+        }
+    }
+
+    /// Takes text without a line end; never empty.
+    fn text(&mut self, text: &[u8]) {
+        if let Place::LineStart { kept } = self.place {
+            let continues = matches!(text.first(), Some(b' ' | b'\t'));
+            self.place = if continues { Place::Line { kept } } else { Place::Name };
+        }
+        let text = if self.place == Place::Name { self.header_name(text) } else { text };
+        if self.place == Place::Body || self.place == (Place::Line { kept: true }) {
+            self.emit(text);
+        }
+    }
+
+    /// Takes text up to where a header line's fate is known, and gives back the rest.
+    fn header_name<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
+        let colon = text.iter().position(|byte| *byte == b':');
+        let (name, rest) = text.split_at(colon.unwrap_or(text.len()));
+        let room = MAX_NAME - self.name.len();
+        if name.len() > room {
+            let (name, _) = name.split_at(room);
+            self.name.extend_from_slice(name);
+            self.keep_line();
+            return &text[room..];
+        }
+        self.name.extend_from_slice(name);
+        if colon.is_some() && is_injected(&self.name) {
+            self.name.clear();
+            self.place = Place::Line { kept: false };
+        } else if colon.is_some() {
+            self.keep_line();
+        }
+        rest
+    }
+
+    fn keep_line(&mut self) {
+        let name = std::mem::take(&mut self.name);
+        self.emit(&name);
+        self.place = Place::Line { kept: true };
+    }
+
+    fn line_end(&mut self) {
+        // A line without a colon is no field, and stays.
+        if self.place == Place::Name {
+            self.keep_line();
+        }
+        self.place = match self.place {
+            Place::LineStart { .. } | Place::Body => Place::Body,
+            Place::Line { kept } => Place::LineStart { kept },
+            Place::Name => Place::LineStart { kept: true },
+        };
+        if self.place != (Place::LineStart { kept: false }) {
+            self.newlines += 1;
+        }
+    }
+
+    /// Hashes text, and the line ends before it.
+    fn emit(&mut self, text: &[u8]) {
+        if text.is_empty() {
+            return;
+        }
+        for piece in repeated(&[b'\n'; RUN], std::mem::take(&mut self.newlines)) {
+            self.digest.update(piece);
+        }
+        self.digest.update(text);
+    }
+
+    fn finish(mut self) -> [u8; 16] {
+        self.release_carriage_returns();
+        if self.place == Place::Name {
+            self.keep_line();
+        }
+        first_half(&self.digest.finalize().into())
+    }
+}
+
+/// How much of a run of one byte is taken at a time.
+const RUN: usize = 64;
+
+/// `count` bytes of a run, in pieces that are not empty.
+fn repeated(run: &[u8; RUN], count: u64) -> impl Iterator<Item = &[u8]> {
+    let mut left = count;
+    std::iter::from_fn(move || {
+        let length = RUN.min(usize::try_from(left).unwrap_or(RUN));
+        left -= length as u64;
+        run.get(..length).filter(|piece| !piece.is_empty())
+    })
+}
+
+fn is_injected(name: &[u8]) -> bool {
+    let name = name.trim_ascii_end();
+    let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|s| s.eq_ignore_ascii_case(prefix.as_bytes()));
+    name.iter().all(u8::is_ascii_graphic)
+        && (INJECTED.iter().any(|injected| name.eq_ignore_ascii_case(injected.as_bytes()))
+            || INJECTED_PREFIXES.iter().any(|prefix| begins(prefix)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys(bytes: &[u8]) -> ContentKeys {
+        let mut hasher = ContentHasher::new();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// Left and right have the same canonical content, or not; their raw content differs in any case.
+    #[track_caller]
+    fn check(left: &[u8], right: &[u8], same: bool) {
+        let (l, r) = (keys(left), keys(right));
+        assert_eq!(l.canonical == r.canonical, same, "{} | {}", left.escape_ascii(), right.escape_ascii());
+        assert_ne!(l.raw, r.raw);
+    }
+
+    #[test]
+    fn c6_newlines_at_the_end() {
+        check(b"A: 1\r\n\r\nx\r\n", b"A: 1\r\n\r\nx", true);
+        check(b"A: 1\r\n\r\nx\r\n", b"A: 1\r\n\r\nx\r\n\r\n", true);
+        check(b"A: 1\r\n\r\nx\r\n\r\ny", b"A: 1\r\n\r\nx\r\ny", false);
+    }
+
+    #[test]
+    fn c7_line_ends() {
+        check(b"A: 1\n\nx\ny\n", b"A: 1\r\n\r\nx\r\ny\r\n", true);
+        check(b"A: 1\r\r\n\r\r\nx\r\r\n", b"A: 1\r\n\r\nx\r\n", true);
+        check(b"\nx\ry", b"\nx\ny", false);
+    }
+
+    #[test]
+    fn c8_nul() {
+        check(b"\r\na\0b", b"\r\na\x80b", true);
+        check(b"\r\na\0b", b"\r\nab", false);
+    }
+
+    #[test]
+    fn c9_injected_fields() {
+        check(b"X-Pm-Gluon-Id: 1\r\nA: 1\r\n\r\nx", b"A: 1\r\n\r\nx", true);
+        check(b"A: 1\r\nx-uidl: 1\r\n  folded\r\n\tagain\r\nB: 2\r\n f\r\n\r\nx", b"A: 1\r\nB: 2\r\n f\r\n\r\nx", true);
+        check(b"STATUS : RO\nX-Status: A\nX-Keywords: \nX-UID: 1\nX-TUID: 1\nA: 1", b"A: 1", true);
+        check(b"A: 1\r\nX-OfflineIMAP: 1\r\nX-Message-Flag: x", b"A: 1", true);
+    }
+
+    #[test]
+    fn other_fields_and_bodies_stay() {
+        check(b"Status-X: 1\r\nA: 1", b"A: 1", false);
+        check(b"X-Pm-not a field\r\nA: 1", b"A: 1", false);
+        check(b"X-Pm-not a field: 1\r\nA: 1", b"A: 1", false);
+        check(b"A: 1\r\n\r\nStatus: x\r\ny", b"A: 1\r\n\r\ny", false);
+        let long = format!("X-Pm-{}: 1\r\nA: 1", "x".repeat(MAX_NAME));
+        check(long.as_bytes(), b"A: 1", false);
+    }
+
+    #[test]
+    fn c10_added_fields_that_are_not_on_the_list() {
+        check(b"X-Spam: yes\r\nA: 1\r\n\r\nx", b"A: 1\r\n\r\nx", false);
+    }
+
+    #[test]
+    fn c12_a_message_without_header_has_a_content() {
+        check(b"\r\none", b"\r\ntwo", false);
+        check(b"one\r\n", b"one", true);
+    }
+
+    #[test]
+    fn c13_another_boundary_is_another_content() {
+        check(b"Content-Type: x; boundary=1\r\n\r\n--1--", b"Content-Type: x; boundary=2\r\n\r\n--2--", false);
+    }
+
+    #[test]
+    fn raw_is_the_sha_256_of_the_bytes() {
+        let keys = keys(b"abc");
+        let hex: String = keys.raw.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(keys.length, 3);
+    }
+
+    /// These keys lie in users' states: they may change with a new state format only.
+    #[test]
+    fn the_canonical_form_is_fixed() {
+        let message = b"X-UID: 1\r\nA: 1\r\nStatus: O\r\n x\r\nB\r\n\r\nStatus: \x80\r\r\n\rend\r\n\r\n";
+        let digest: [u8; 32] = Sha256::digest(b"A: 1\nB\n\nStatus: \0\n\rend").into();
+        assert_eq!(keys(message).canonical, digest[..16]);
+    }
+
+    #[test]
+    fn long_runs_of_line_ends_count_in_full() {
+        for length in [63, 64, 65, 1000] {
+            let (newlines, returns) = ("\n".repeat(length), "\r".repeat(length));
+            let message = format!("A: 1\r\n\r\n{returns}x{newlines}y{returns}\n");
+            let digest: [u8; 32] = Sha256::digest(format!("A: 1\n\n{returns}x{newlines}y")).into();
+            assert_eq!(keys(message.as_bytes()).canonical, digest[..16], "{length}");
+        }
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_a_line() {
+        let mut hasher = ContentHasher::new();
+        for _ in 0..1000 {
+            hasher.update(&[b'x'; 1000]);
+        }
+        assert!(hasher.canonical.name.capacity() <= 2 * MAX_NAME);
+        assert_eq!(hasher.finish().length, 1_000_000);
+    }
+
+    /// The canonical form once more, whole in memory and a line at a time.
+    fn model(message: &[u8]) -> Vec<u8> {
+        let text = String::from_utf8(message.iter().map(|b| if *b == 0x80 { 0 } else { *b }).collect()).unwrap();
+        let mut lines: Vec<&str> = text.split('\n').collect();
+        let last = lines.pop().unwrap();
+        let mut lines: Vec<&str> = lines.iter().map(|line| line.trim_end_matches('\r')).collect();
+        lines.push(last);
+        let end = lines.iter().position(|line| line.is_empty()).unwrap_or(lines.len());
+        let mut kept = vec![true; lines.len()];
+        for i in 0..end {
+            let folded = lines[i].starts_with([' ', '\t']);
+            kept[i] = match lines[i].split_once(':') {
+                _ if folded => i == 0 || kept[i - 1],
+                Some((name, _)) => !is_injected(name.as_bytes()),
+                None => true,
+            };
+        }
+        let lines: Vec<&str> = lines.iter().zip(kept).filter(|(_, kept)| *kept).map(|(line, _)| *line).collect();
+        lines.join("\n").trim_end_matches('\n').as_bytes().to_vec()
+    }
+
+    fn messages() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = ["A: 1", "Status", ":", "X-Pm-", " ", "x", "\r", "\n", "\r\n", "\r\n", "\0", "X-UID: 2\r\n"];
+        prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..40)
+            .prop_map(|pieces| pieces.concat().into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_model(message in messages()) {
+            let digest: [u8; 32] = Sha256::digest(model(&message)).into();
+            prop_assert_eq!(keys(&message).canonical, first_half(&digest));
+        }
+
+        #[test]
+        fn pieces_do_not_matter(message in messages(), cuts in prop::collection::vec(1_usize..9, 1..200)) {
+            let mut hasher = ContentHasher::new();
+            let mut rest = &message[..];
+            for cut in cuts {
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                hasher.update(piece);
+                rest = after;
+            }
+            hasher.update(rest);
+            prop_assert_eq!(hasher.finish(), keys(&message));
+        }
+
+        #[test]
+        fn pieces_of_any_bytes_do_not_matter(message in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut hasher = ContentHasher::new();
+            message.iter().for_each(|byte| hasher.update(&[*byte]));
+            prop_assert_eq!(hasher.finish(), keys(&message));
+        }
+    }
+}

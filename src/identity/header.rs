@@ -1,0 +1,175 @@
+//! A scanner for header fields (RFC 5322 section 2.2) over bytes as they are.
+//!
+//! It reads a whole message, its header or the literal of `BODY[HEADER.FIELDS (…)]` alike: it stops at the first empty
+//! line. It takes what servers really send: bare LF, `\r\r\n`, blanks before the colon, a last line without an end,
+//! lines that are no fields. It borrows, so that a line of a megabyte costs nothing but its reading.
+
+/// One field: its name as it was spelled, and its value with the folding still in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Field<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) value: &'a [u8],
+}
+
+impl<'a> Field<'a> {
+    /// Whether this is its name, in whatever case.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// The field of a line with its continuations; `None` where that is no field.
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) = line.split_at(colon);
+        // RFC 5322 section 4.5 had blanks before the colon, and some programs still write them.
+        let name = name.trim_ascii_end();
+        let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+        is_name.then_some(Self { name, value: value.get(1..)? })
+    }
+}
+
+/// The fields of a header in their order, up to the empty line or the end.
+pub(crate) fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    let mut rest = header;
+    std::iter::from_fn(move || {
+        loop {
+            let line = take_line(&mut rest)?;
+            if let Some(field) = Field::parse(line) {
+                return Some(field);
+            }
+        }
+    })
+}
+
+/// Takes one line with its continuations off `rest`, without the last line end. `None` at the end of the header.
+fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let all = *rest;
+    let mut end = line_length(all);
+    if without_line_end(all.get(..end)?).is_empty() {
+        return None;
+    }
+    while let Some(b' ' | b'\t') = all.get(end) {
+        end += line_length(all.get(end..)?);
+    }
+    let (line, after) = all.split_at(end);
+    *rest = after;
+    Some(without_line_end(line))
+}
+
+/// How many bytes the first line has, its LF included.
+fn line_length(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |lf| lf + 1)
+}
+
+fn without_line_end(line: &[u8]) -> &[u8] {
+    without_cr(line.strip_suffix(b"\n").unwrap_or(line))
+}
+
+/// The line without the CRs at its end: a server that makes CRLF of every LF turns CRLF into `\r\r\n`.
+fn without_cr(line: &[u8]) -> &[u8] {
+    let kept = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+    line.get(..kept).unwrap_or(line)
+}
+
+/// A value's bytes without its folding: the line ends go, the blanks that follow them stay (RFC 5322 section 2.2.3).
+pub(crate) fn unfolded(value: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    value.split(|byte| *byte == b'\n').flat_map(|line| without_cr(line).iter().copied())
+}
+
+/// The text of a message's first Message-ID, for reports: unfolded, without blanks around it, otherwise as it stands.
+///
+/// It may be whatever the sender wrote, control characters among it. Where it is not UTF-8, the bytes that are not are
+/// written as `\xff` and a backslash as `\\`, so that nothing is lost. `None` where there is none or it is empty.
+pub fn message_id(header: &[u8]) -> Option<String> {
+    let field = fields(header).find(|field| field.is("Message-ID"))?;
+    let bytes: Vec<u8> = unfolded(field.value).collect();
+    let bytes = bytes.trim_ascii();
+    if bytes.is_empty() {
+        return None;
+    }
+    Some(std::str::from_utf8(bytes).map_or_else(|_| escaped(bytes), str::to_owned))
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(header: &[u8]) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let value = |field: &Field<'_>| text(unfolded(field.value).collect::<Vec<_>>().trim_ascii());
+        fields(header).map(|field| (text(field.name), value(&field))).collect()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn reads_what_servers_send() {
+        for (header, expected) in [
+            ("A: 1\r\nB: 2\r\n\r\nC: 3\r\n", &[("A", "1"), ("B", "2")][..]),
+            ("A: 1\nB: 2\n\nC: 3\n", &[("A", "1"), ("B", "2")]),
+            ("A: 1\r\r\nB: 2\r\r\n\r\r\nC: 3", &[("A", "1"), ("B", "2")]),
+            ("Message-ID : <a@b>\r\n", &[("Message-ID", "<a@b>")]),
+            ("A: 1\r\nB: no end", &[("A", "1"), ("B", "no end")]),
+            ("A:\r\n folded\r\n\ttwice\r\nB:", &[("A", "folded\ttwice"), ("B", "")]),
+            ("A: 1\r\n \r\n still\r\nB: 2", &[("A", "1  still"), ("B", "2")]),
+            (" leading: x\r\nno colon\r\n : x\r\n: no name\r\nB: 2", &[("B", "2")]),
+            ("From ann Mon: 10\r\nA: b:c", &[("A", "b:c")]),
+            ("", &[]),
+            ("\r\nA: 1", &[]),
+            ("\n", &[]),
+            ("\r", &[]),
+        ] {
+            assert_eq!(read(header.as_bytes()), pairs(expected), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn gives_the_message_id_as_it_stands() {
+        for (header, expected) in [
+            (&b"Subject: x\r\nMessage-ID:\r\n <a@B.org>\r\n"[..], Some("<a@B.org>")),
+            (b"message-id : <1>\r\nMessage-ID: <2>", Some("<1>")),
+            (b"Message-ID: <caf\xc3\xa9\\x@y>", Some("<caf\u{e9}\\x@y>")),
+            (b"Message-ID: <caf\xe9\\x@y>", Some("<caf\\xe9\\\\x@y>")),
+            (b"Message-ID: \r\n\r\nMessage-ID: <body>", None),
+            (b"Subject: none", None),
+        ] {
+            assert_eq!(message_id(header).as_deref(), expected, "{}", header.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn long_lines_and_many_fields_are_fine() {
+        let long = format!("Subject: {}\r\nA: 1\r\n", "x\r\n ".repeat(300_000));
+        assert_eq!(read(long.as_bytes()).len(), 2);
+        let many = "A: 1\r\n".repeat(10_000) + "Message-ID: <last>";
+        assert_eq!(fields(many.as_bytes()).count(), 10_001);
+        assert_eq!(message_id(many.as_bytes()).as_deref(), Some("<last>"));
+    }
+
+    fn any_byte() -> impl Strategy<Value = u8> {
+        prop::sample::select(b"a: \t\r\n\x00\xff<@>".to_vec())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_will_do(header in prop::collection::vec(any_byte(), 0..60)) {
+            let total: usize = fields(&header).map(|field| field.name.len() + field.value.len()).sum();
+            prop_assert!(total <= header.len());
+            message_id(&header);
+        }
+    }
+}
