@@ -22,5 +22,6 @@ pub mod event;
 pub mod identity;
 pub mod mail;
 pub mod net;
+pub mod plan;
 pub mod store;
 pub mod verbs;

@@ -1,0 +1,712 @@
+//! Which message of a source folder is which of its target folder, without any state: matching of multisets.
+//!
+//! Header keys group the messages; date and size, weak evidence alone, tell those of a group apart. Where evidence does
+//! not suffice, the messages become a [`Tie`], for their bodies to decide ([`settle`]). It keeps true that each message
+//! comes out exactly once, that two equal messages stay two, and that the result does not depend on the order of
+//! anything but UIDs. Time O(n log n); memory: four bytes for each message, and the result.
+
+use crate::event::Side;
+use crate::mail::{HeaderKey, InternalDate, Message};
+use std::cmp::Ordering;
+
+/// What became of two folders' messages. All numbers are indices into the slices that were matched; each index of
+/// either side is in exactly one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matching {
+    /// Source and target are the same message. Ascending by source.
+    pub pairs: Vec<(u32, u32)>,
+    /// In the source only. Ascending.
+    pub missing: Vec<u32>,
+    /// In the target only. Ascending.
+    pub extra: Vec<u32>,
+    /// What only content can decide.
+    pub ties: Vec<Tie>,
+}
+
+/// Messages that only content can tell apart: indices, ascending, of both sides, neither of them empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tie {
+    /// Indices into the source's messages.
+    pub source: Vec<u32>,
+    /// Indices into the target's messages.
+    pub target: Vec<u32>,
+}
+
+/// What is known of the two folders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MatchRules {
+    /// They hold drafts: one message saved again and again, so the same header with another body is normal there.
+    pub drafts: bool,
+}
+
+/// Matches the messages of a source folder with those of its target folder, by header key, INTERNALDATE and size.
+pub fn match_folder(source: &[Message], target: &[Message], rules: &MatchRules) -> Matching {
+    let sides = Sides { source, target };
+    let (by_source, by_target) = (sorted(source), sorted(target));
+    let all = Group { source: &by_source, target: &by_target };
+    let mut matching = Matching::default();
+    for (key, group) in sides.runs(all, |message| key_rank(message.key())) {
+        if key.0 == HEADERLESS {
+            match_headerless(&sides, group, &mut matching);
+        } else {
+            match_group(&sides, group, key.0 == WITHOUT_ID, rules.drafts, &mut matching);
+        }
+    }
+    matching.sort();
+    matching
+}
+
+impl Matching {
+    fn sort(&mut self) {
+        self.pairs.sort_unstable();
+        self.missing.sort_unstable();
+        self.extra.sort_unstable();
+        for tie in &mut self.ties {
+            tie.sort();
+        }
+        self.ties.sort_unstable_by(|a, b| a.source.cmp(&b.source));
+    }
+}
+
+const HEADERLESS: u8 = 0;
+const WITHOUT_ID: u8 = 1;
+const WITH_ID: u8 = 2;
+
+/// A key as something to sort by. Without a header nothing is known, whether there was none or it was not asked for.
+fn key_rank(key: HeaderKey) -> (u8, [u8; 16]) {
+    match key {
+        HeaderKey::Unknown | HeaderKey::Empty => (HEADERLESS, [0; 16]),
+        HeaderKey::WithoutId(key) => (WITHOUT_ID, key),
+        HeaderKey::WithId(key) => (WITH_ID, key),
+    }
+}
+
+fn seconds(message: &Message) -> Option<i64> {
+    message.date().map(InternalDate::seconds)
+}
+
+/// Size and date, the order within a group.
+fn looks(message: &Message) -> (u32, Option<i64>) {
+    (message.size(), seconds(message))
+}
+
+/// Indices of all messages, by key, size, date and UID.
+fn sorted(messages: &[Message]) -> Vec<u32> {
+    let order = |m: &Message| (key_rank(m.key()), looks(m), m.uid());
+    let mut indices: Vec<u32> = (0..).zip(messages).map(|(index, _)| index).collect();
+    indices.sort_unstable_by(|a, b| order(&messages[*a as usize]).cmp(&order(&messages[*b as usize])).then(a.cmp(b)));
+    indices
+}
+
+/// The messages that indices stand for.
+struct Sides<'a> {
+    source: &'a [Message],
+    target: &'a [Message],
+}
+
+/// Some messages of both sides.
+#[derive(Clone, Copy)]
+struct Group<'g> {
+    source: &'g [u32],
+    target: &'g [u32],
+}
+
+impl<'a> Sides<'a> {
+    fn source(&self, index: u32) -> &'a Message {
+        &self.source[index as usize]
+    }
+
+    fn target(&self, index: u32) -> &'a Message {
+        &self.target[index as usize]
+    }
+
+    /// Splits a group, whose sides are sorted by `key`, into the parts that have the same key.
+    fn runs<'g, K: Ord + Copy>(
+        &self,
+        group: Group<'g>,
+        key: impl Fn(&Message) -> K,
+    ) -> impl Iterator<Item = (K, Group<'g>)> {
+        let Group { mut source, mut target } = group;
+        std::iter::from_fn(move || {
+            let first_source = source.first().map(|index| key(self.source(*index)));
+            let first_target = target.first().map(|index| key(self.target(*index)));
+            let lowest = first_source.into_iter().chain(first_target).min()?;
+            let run = Group {
+                source: take_while(&mut source, |index| key(self.source(index)) == lowest),
+                target: take_while(&mut target, |index| key(self.target(index)) == lowest),
+            };
+            Some((lowest, run))
+        })
+    }
+}
+
+/// Takes the leading indices for which `belongs` holds off `list`.
+fn take_while<'g>(list: &mut &'g [u32], belongs: impl Fn(u32) -> bool) -> &'g [u32] {
+    let count = list.iter().take_while(|index| belongs(**index)).count();
+    let (taken, rest) = list.split_at(count);
+    *list = rest;
+    taken
+}
+
+/// Matches the messages of one header key.
+fn match_group(sides: &Sides<'_>, group: Group<'_>, without_id: bool, drafts: bool, matching: &mut Matching) {
+    let mut open = pair_exact(sides, group, without_id || drafts, &mut matching.pairs);
+    // In drafts, date or size alone says nothing: the next version is as likely as the same one.
+    if !drafts {
+        pair_even(sides, &mut open.left, seconds, &mut matching.pairs);
+        pair_even(sides, &mut open.left, |message| Some(message.size()), &mut matching.pairs);
+    }
+    open.conclude(matching);
+}
+
+/// What of a group has no pair yet.
+#[derive(Default)]
+struct Open {
+    /// Messages with a size and date that the other side has none of.
+    left: Tie,
+    /// Target's messages beyond those that were paired with equals.
+    surplus: Vec<u32>,
+    /// Messages of equal looks, not as many here as there.
+    doubt: Tie,
+    /// Whether some of the doubt's source messages will be left without a pair.
+    doubt_leaves_source: bool,
+    /// Whether some of the doubt's target messages will be left without a pair.
+    doubt_leaves_target: bool,
+}
+
+/// First step: pairs messages that are equal in size and date, in UID order.
+///
+/// Where the counts differ, it matters which one has no pair. If the source has more, one is missing: copying the wrong
+/// one would lose a message and double another. If the target has more, all of the source is there; but where the key
+/// itself is `weak` (no Message-ID, or drafts), one of the source's may still be another message.
+fn pair_exact(sides: &Sides<'_>, group: Group<'_>, weak: bool, pairs: &mut Vec<(u32, u32)>) -> Open {
+    let mut open = Open::default();
+    for (_, equal) in sides.runs(group, looks) {
+        let (sources, targets) = (equal.source.len(), equal.target.len());
+        if sources == 0 || targets == 0 {
+            open.left.add(equal);
+        } else if sources > targets || weak && sources < targets {
+            open.doubt.add(equal);
+            open.doubt_leaves_source |= sources > targets;
+            open.doubt_leaves_target |= sources < targets;
+        } else {
+            pairs.extend(equal.source.iter().copied().zip(equal.target.iter().copied()));
+            open.surplus.extend_from_slice(&equal.target[sources..]);
+        }
+    }
+    open
+}
+
+/// Second and third step: pairs what is equal by one piece of evidence, in UID order, if both sides have the same
+/// number of it. By date, as sizes are estimates on some servers and grow on others that rewrite messages; then by size, as
+/// some targets ignore the date. `None` is no evidence. What is left stays in `left`.
+fn pair_even<K: Ord + Copy>(
+    sides: &Sides<'_>,
+    left: &mut Tie,
+    evidence: impl Fn(&Message) -> Option<K>,
+    pairs: &mut Vec<(u32, u32)>,
+) {
+    if left.source.is_empty() || left.target.is_empty() {
+        return;
+    }
+    let Tie { mut source, mut target } = std::mem::take(left);
+    source.sort_unstable_by_key(|index| (evidence(sides.source(*index)), sides.source(*index).uid(), *index));
+    target.sort_unstable_by_key(|index| (evidence(sides.target(*index)), sides.target(*index).uid(), *index));
+    for (found, run) in sides.runs(Group { source: &source, target: &target }, evidence) {
+        if found.is_some() && run.source.len() == run.target.len() {
+            pairs.extend(run.source.iter().copied().zip(run.target.iter().copied()));
+        } else {
+            left.add(run);
+        }
+    }
+}
+
+impl Tie {
+    fn add(&mut self, group: Group<'_>) {
+        self.source.extend_from_slice(group.source);
+        self.target.extend_from_slice(group.target);
+    }
+
+    fn sort(&mut self) {
+        self.source.sort_unstable();
+        self.target.sort_unstable();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.source.is_empty() && self.target.is_empty()
+    }
+}
+
+impl Open {
+    /// Last step: what one side alone has left is missing or extra; what both have, only content can decide.
+    ///
+    /// A doubt joins the rest if one of its messages can be one of the rest's, else it is decided alone, as each
+    /// message of a tie costs the reading of its body.
+    fn conclude(mut self, matching: &mut Matching) {
+        self.left.target.append(&mut self.surplus);
+        let source_open = self.doubt_leaves_source || !self.left.source.is_empty();
+        let target_open = self.doubt_leaves_target || !self.left.target.is_empty();
+        if source_open && target_open {
+            self.doubt.add(Group { source: &self.left.source, target: &self.left.target });
+        } else {
+            matching.missing.append(&mut self.left.source);
+            matching.extra.append(&mut self.left.target);
+        }
+        if !self.doubt.is_empty() {
+            matching.ties.push(self.doubt);
+        }
+    }
+}
+
+/// How far two sizes may be apart to be those of one message without a header: a line end added.
+const SIZE_SLACK: u32 = 2;
+
+/// Matches messages without any identifying header: never by what they look like, only by content. Those that look
+/// like none of the other side need not be read for that.
+fn match_headerless(sides: &Sides<'_>, group: Group<'_>, matching: &mut Matching) {
+    let source_looks = Looks::of(group.source.iter().map(|index| sides.source(*index)));
+    let target_looks = Looks::of(group.target.iter().map(|index| sides.target(*index)));
+    let (source, missing): (Vec<_>, Vec<_>) =
+        group.source.iter().partition(|index| target_looks.include(sides.source(**index)));
+    let (target, extra): (Vec<_>, Vec<_>) =
+        group.target.iter().partition(|index| source_looks.include(sides.target(**index)));
+    matching.missing.extend(missing);
+    matching.extra.extend(extra);
+    let tie = Tie { source, target };
+    if !tie.is_empty() {
+        matching.ties.push(tie);
+    }
+}
+
+/// The sizes and dates of some messages, each sorted.
+struct Looks {
+    sizes: Vec<u32>,
+    seconds: Vec<i64>,
+}
+
+impl Looks {
+    fn of<'m>(messages: impl Iterator<Item = &'m Message> + Clone) -> Self {
+        let mut looks = Self {
+            sizes: messages.clone().map(Message::size).collect(),
+            seconds: messages.filter_map(seconds).collect(),
+        };
+        looks.sizes.sort_unstable();
+        looks.seconds.sort_unstable();
+        looks
+    }
+
+    /// Whether one of them has the date or about the size of `message`.
+    fn include(&self, message: &Message) -> bool {
+        let least = message.size().saturating_sub(SIZE_SLACK);
+        let at = self.sizes.partition_point(|size| *size < least);
+        let by_size = self.sizes.get(at).is_some_and(|size| *size <= message.size().saturating_add(SIZE_SLACK));
+        by_size || seconds(message).is_some_and(|date| self.seconds.binary_search(&date).is_ok())
+    }
+}
+
+/// What became of a tie's messages: each index of either side is in exactly one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Source and target have the same content. Ascending by source.
+    pub pairs: Vec<(u32, u32)>,
+    /// In the source only: to be copied. Ascending.
+    pub missing: Vec<u32>,
+    /// In the target only. Ascending.
+    pub extra: Vec<u32>,
+    /// A body that could not be read may be that of one of the other side: not to be copied, as it might be there
+    /// already, nor to be deleted, but to be reported. One side may be empty.
+    pub doubtful: Tie,
+}
+
+/// Settles a tie by content: pairs messages of equal content, each with one other.
+///
+/// `content` gives a message's [`canonical`](crate::identity::ContentKeys::canonical) key, or `None` where its body
+/// could not be read. Two different messages under one Message-ID are both kept: one is missing, the other extra.
+pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<[u8; 16]>) -> Settled {
+    let (source, unread_source) = by_content(&tie.source, |index| content(Side::Source, index));
+    let (target, unread_target) = by_content(&tie.target, |index| content(Side::Target, index));
+    let mut settled = pair_equal(&source, &target);
+    // What was not read may be equal to anything of the other side that has no pair.
+    if !unread_source.is_empty() {
+        settled.doubtful.target.append(&mut settled.extra);
+    }
+    if !unread_target.is_empty() {
+        settled.doubtful.source.append(&mut settled.missing);
+    }
+    let source_is_paired = settled.missing.is_empty() && settled.doubtful.source.is_empty() && unread_source.is_empty();
+    let target_is_paired = settled.extra.is_empty() && settled.doubtful.target.is_empty() && unread_target.is_empty();
+    let sort_out = |unread: Vec<u32>, other_is_paired, alone: &mut Vec<u32>, doubtful: &mut Vec<u32>| {
+        if other_is_paired { alone.extend(unread) } else { doubtful.extend(unread) }
+    };
+    sort_out(unread_source, target_is_paired, &mut settled.missing, &mut settled.doubtful.source);
+    sort_out(unread_target, source_is_paired, &mut settled.extra, &mut settled.doubtful.target);
+    settled.sort();
+    settled
+}
+
+impl Settled {
+    fn sort(&mut self) {
+        self.pairs.sort_unstable();
+        self.missing.sort_unstable();
+        self.extra.sort_unstable();
+        self.doubtful.sort();
+    }
+}
+
+/// A message's content and index.
+type ByContent = ([u8; 16], u32);
+
+/// The messages that could be read, sorted by content, and the others.
+fn by_content(indices: &[u32], content: impl Fn(u32) -> Option<[u8; 16]>) -> (Vec<ByContent>, Vec<u32>) {
+    let mut read = Vec::new();
+    let mut unread = Vec::new();
+    for index in indices {
+        match content(*index) {
+            Some(content) => read.push((content, *index)),
+            None => unread.push(*index),
+        }
+    }
+    read.sort_unstable();
+    (read, unread)
+}
+
+/// Goes through both sorted lists at once; the rest is missing and extra.
+fn pair_equal(mut source: &[ByContent], mut target: &[ByContent]) -> Settled {
+    let mut settled = Settled::default();
+    while let ([(content, one), after_source @ ..], [(other_content, other), after_target @ ..]) = (source, target) {
+        match content.cmp(other_content) {
+            Ordering::Equal => {
+                settled.pairs.push((*one, *other));
+                (source, target) = (after_source, after_target);
+            }
+            Ordering::Less => {
+                settled.missing.push(*one);
+                source = after_source;
+            }
+            Ordering::Greater => {
+                settled.extra.push(*other);
+                target = after_target;
+            }
+        }
+    }
+    settled.missing.extend(source.iter().map(|(_, index)| index));
+    settled.extra.extend(target.iter().map(|(_, index)| index));
+    settled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::header_key;
+    use crate::mail::Uid;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    const DATE: i64 = 1_700_000_000;
+    const A: HeaderKey = HeaderKey::WithId([1; 16]);
+    const NO_ID: HeaderKey = HeaderKey::WithoutId([1; 16]);
+    const MAIL: MatchRules = MatchRules { drafts: false };
+    const DRAFTS: MatchRules = MatchRules { drafts: true };
+
+    /// Messages with UIDs from 1, of key, size and date after [`DATE`]; a negative date is none.
+    fn folder(messages: &[(HeaderKey, u64, i64)]) -> Vec<Message> {
+        let message = |(uid, (key, size, date)): (u32, &(HeaderKey, u64, i64))| {
+            let date = if *date < 0 { None } else { InternalDate::new(DATE + date, 60) };
+            Message::new(Uid::new(uid).unwrap(), *size, date, 0, *key)
+        };
+        (1..).zip(messages).map(message).collect()
+    }
+
+    /// A matching as text: pairs, missing, extra and ties.
+    fn matched(source: &[(HeaderKey, u64, i64)], target: &[(HeaderKey, u64, i64)], rules: &MatchRules) -> String {
+        let matching = match_folder(&folder(source), &folder(target), rules);
+        let ties: Vec<_> = matching.ties.iter().map(|tie| (&tie.source, &tie.target)).collect();
+        format!("{:?} {:?} {:?} {ties:?}", matching.pairs, matching.missing, matching.extra)
+    }
+
+    #[test]
+    fn each_step_of_the_cascade() {
+        let b = HeaderKey::WithId([2; 16]);
+        for (name, source, target, expected) in [
+            ("equal", &[(A, 10, 0)][..], &[(A, 10, 0)][..], "[(0, 0)] [] [] []"),
+            ("other key", &[(A, 10, 0)], &[(b, 10, 0)], "[] [0] [0] []"),
+            ("no id is another key", &[(A, 10, 0)], &[(NO_ID, 10, 0)], "[] [0] [0] []"),
+            ("two equal stay two", &[(A, 10, 0), (A, 10, 0)], &[(A, 10, 0), (A, 10, 0)], "[(0, 0), (1, 1)] [] [] []"),
+            ("two equal are sent twice", &[(A, 10, 0), (A, 10, 0)], &[], "[] [0, 1] [] []"),
+            ("one of two equal is there", &[(A, 10, 0), (A, 10, 0)], &[(A, 10, 0)], "[] [] [] [([0, 1], [0])]"),
+            ("more there than here", &[(A, 10, 0)], &[(A, 10, 0), (A, 10, 0)], "[(0, 0)] [] [1] []"),
+            ("weak, more there", &[(NO_ID, 10, 0)], &[(NO_ID, 10, 0), (NO_ID, 10, 0)], "[] [] [] [([0], [0, 1])]"),
+            ("rewritten", &[(A, 10, 0)], &[(A, 12, 0)], "[(0, 0)] [] [] []"),
+            ("date ignored", &[(A, 10, 0), (A, 11, 1)], &[(A, 11, 7), (A, 10, 7)], "[(0, 1), (1, 0)] [] [] []"),
+            ("no date", &[(A, 10, -1)], &[(A, 10, 7)], "[(0, 0)] [] [] []"),
+            ("no date is no evidence", &[(A, 10, -1)], &[(A, 12, -1)], "[] [] [] [([0], [0])]"),
+            ("nothing but the key", &[(A, 10, 0)], &[(A, 12, 1)], "[] [] [] [([0], [0])]"),
+            ("uneven dates", &[(A, 10, 0), (A, 11, 0)], &[(A, 12, 0)], "[] [] [] [([0, 1], [0])]"),
+            ("other body, one is there", &[(A, 10, 0), (A, 20, 0)], &[(A, 10, 0)], "[(0, 0)] [1] [] []"),
+            (
+                "a second copy is not evidence of another message",
+                &[(A, 10, 0), (A, 20, 0)],
+                &[(A, 10, 0), (A, 10, 0)],
+                "[(0, 0)] [] [] [([1], [1])]",
+            ),
+            (
+                "a doubt that can't concern the rest is decided alone",
+                &[(A, 10, 0), (A, 10, 0), (A, 20, 1)],
+                &[(A, 10, 0)],
+                "[] [2] [] [([0, 1], [0])]",
+            ),
+            (
+                "a doubt that can concern the rest is decided with it",
+                &[(A, 10, 0), (A, 10, 0)],
+                &[(A, 10, 0), (A, 20, 1)],
+                "[] [] [] [([0, 1], [0, 1])]",
+            ),
+        ] {
+            assert_eq!(matched(source, target, &MAIL), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn messages_without_header_are_matched_by_content_only() {
+        let (none, unknown) = (HeaderKey::Empty, HeaderKey::Unknown);
+        for (name, source, target, expected) in [
+            ("equal", &[(none, 10, 0)][..], &[(none, 10, 0)][..], "[] [] [] [([0], [0])]"),
+            ("a line end added", &[(none, 10, 0)], &[(none, 12, 1)], "[] [] [] [([0], [0])]"),
+            ("a line end taken", &[(none, 12, 0)], &[(none, 10, 1)], "[] [] [] [([0], [0])]"),
+            ("same date", &[(none, 10, 0)], &[(none, 99, 0)], "[] [] [] [([0], [0])]"),
+            ("nothing alike", &[(none, 10, 0)], &[(none, 13, 1)], "[] [0] [0] []"),
+            ("no dates", &[(none, 10, -1)], &[(none, 13, -1)], "[] [0] [0] []"),
+            ("not asked for", &[(unknown, 10, 0)], &[(none, 10, 0)], "[] [] [] [([0], [0])]"),
+            ("some", &[(none, 10, 0), (none, 50, 5)], &[(none, 11, 1), (none, 90, 9)], "[] [1] [1] [([0], [0])]"),
+        ] {
+            assert_eq!(matched(source, target, &MAIL), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn drafts_are_paired_by_both_or_by_content() {
+        for (name, source, target, expected) in [
+            ("equal", &[(A, 10, 0)][..], &[(A, 10, 0)][..], "[(0, 0)] [] [] []"),
+            ("edited", &[(A, 10, 0)], &[(A, 12, 1)], "[] [] [] [([0], [0])]"),
+            ("same date", &[(A, 10, 0)], &[(A, 12, 0)], "[] [] [] [([0], [0])]"),
+            ("same size", &[(A, 10, 0)], &[(A, 10, 1)], "[] [] [] [([0], [0])]"),
+            ("more there than here", &[(A, 10, 0)], &[(A, 10, 0), (A, 10, 0)], "[] [] [] [([0], [0, 1])]"),
+        ] {
+            assert_eq!(matched(source, target, &DRAFTS), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn pairs_go_by_uid_and_not_by_place() {
+        let message = |uid| Message::new(Uid::new(uid).unwrap(), 10, InternalDate::new(DATE, 0), 0, A);
+        let matching = match_folder(&[message(9), message(3)], &[message(5), message(8)], &MAIL);
+        assert_eq!(matching.pairs, [(0, 1), (1, 0)]);
+    }
+
+    /// Matches two folders and settles each tie by bodies, given as one byte a message.
+    fn settled(source: &[Message], target: &[Message], rules: &MatchRules, bodies: [&[u8]; 2]) -> Settled {
+        let matching = match_folder(source, target, rules);
+        let mut all =
+            Settled { pairs: matching.pairs, missing: matching.missing, extra: matching.extra, ..Settled::default() };
+        for tie in &matching.ties {
+            let settled =
+                settle(tie, |side, index| Some([bodies[usize::from(side == Side::Target)][index as usize]; 16]));
+            all.pairs.extend(settled.pairs);
+            all.missing.extend(settled.missing);
+            all.extra.extend(settled.extra);
+            assert!(settled.doubtful.is_empty());
+        }
+        all
+    }
+
+    #[test]
+    fn an_append_without_reply_is_found_or_sent_once() {
+        let source = folder(&[(A, 10, 0)]);
+        assert_eq!(settled(&source, &source, &MAIL, [b"a", b"a"]).pairs, [(0, 0)]);
+        assert_eq!(settled(&source, &[], &MAIL, [b"a", b""]).missing, [0]);
+    }
+
+    #[test]
+    fn two_messages_under_one_message_id_are_both_copied() {
+        let source = folder(&[(A, 10, 0), (A, 20, 5)]);
+        assert_eq!(settled(&source, &[], &MAIL, [b"ab", b""]).missing, [0, 1]);
+        assert_eq!(settled(&source, &folder(&[(A, 20, 5)]), &MAIL, [b"ab", b"b"]).missing, [0]);
+        // On a target that rewrites sizes and ignores dates only content can tell.
+        let result = settled(&source, &folder(&[(A, 25, 9)]), &MAIL, [b"ab", b"b"]);
+        assert_eq!((result.pairs, result.missing, result.extra), (vec![(1, 0)], vec![0], vec![]));
+    }
+
+    #[test]
+    fn ten_without_message_id_and_one_date_are_copied_once() {
+        let source = folder(&[(NO_ID, 10, 0); 10]);
+        let bodies = b"abcdefghij";
+        assert_eq!(settled(&source, &[], &MAIL, [bodies, b""]).missing.len(), 10);
+        assert_eq!(settled(&source, &source, &MAIL, [bodies, bodies]).pairs.len(), 10);
+        // Interrupted after four, which did not arrive in order.
+        let result = settled(&source, &folder(&[(NO_ID, 10, 0); 4]), &MAIL, [bodies, b"jbca"]);
+        assert_eq!(result.missing, [3, 4, 5, 6, 7, 8]);
+        assert_eq!(result.extra, [0; 0]);
+    }
+
+    #[test]
+    fn a_header_added_and_folded_anew_is_the_same_message() {
+        let header = b"Message-ID: <x@Y.org>\r\nSubject: a\r\n b\r\n\r\n";
+        let rewritten = b"X-Spam: no\r\nMessage-ID:\r\n <x@y.org>\r\nSubject: a b\r\n\r\n";
+        let (source, target) = ([(header_key(header), 100, 0)], [(header_key(rewritten), 112, 0)]);
+        assert_eq!(matched(&source, &target, &MAIL), "[(0, 0)] [] [] []");
+    }
+
+    #[test]
+    fn an_edited_draft_is_copied_and_the_old_one_is_extra() {
+        let result = settled(&folder(&[(A, 20, 9)]), &folder(&[(A, 10, 0)]), &DRAFTS, [b"n", b"o"]);
+        assert_eq!((result.pairs, result.missing, result.extra), (vec![], vec![0], vec![0]));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_never_copied_twice() {
+        // Each body is a letter; `?` could not be read.
+        for (source, target, expected) in [
+            ("ab", "ba", "[(0, 1), (1, 0)] [] [] [] []"),
+            ("aab", "ab", "[(0, 0), (2, 1)] [1] [] [] []"),
+            ("ab", "c", "[] [0, 1] [0] [] []"),
+            ("ab", "a?", "[(0, 0)] [] [] [1] [1]"),
+            ("a?", "ab", "[(0, 0)] [] [] [1] [1]"),
+            ("a?", "a", "[(0, 0)] [1] [] [] []"),
+            ("a", "a?", "[(0, 0)] [] [1] [] []"),
+            ("?", "?", "[] [] [] [0] [0]"),
+            ("?b", "?c", "[] [] [] [0, 1] [0, 1]"),
+        ] {
+            let (from, to) = (source.as_bytes(), target.as_bytes());
+            let all = |bodies: &[u8]| (0..).zip(bodies).map(|(index, _)| index).collect();
+            let settled = settle(&Tie { source: all(from), target: all(to) }, |side, index| {
+                let body = if side == Side::Source { from[index as usize] } else { to[index as usize] };
+                (body != b'?').then_some([body; 16])
+            });
+            let Settled { pairs, missing, extra, doubtful } = settled;
+            let text = format!("{pairs:?} {missing:?} {extra:?} {:?} {:?}", doubtful.source, doubtful.target);
+            assert_eq!(text, expected, "{source} {target}");
+        }
+    }
+
+    /// Few keys, sizes and dates, so that all kinds of coincidence happen.
+    fn any_folder() -> impl Strategy<Value = Vec<Message>> {
+        let key = prop::sample::select(vec![A, HeaderKey::WithId([2; 16]), NO_ID, HeaderKey::Empty]);
+        prop::collection::vec((key, 10_u64..16, -1_i64..3), 0..30).prop_map(|messages| folder(&messages))
+    }
+
+    fn any_rules() -> impl Strategy<Value = MatchRules> {
+        any::<bool>().prop_map(|drafts| MatchRules { drafts })
+    }
+
+    type Marks = ((u8, [u8; 16]), (u32, Option<i64>));
+
+    fn marks(message: &Message) -> Marks {
+        (key_rank(message.key()), looks(message))
+    }
+
+    fn count<'m>(messages: impl IntoIterator<Item = &'m Message>) -> BTreeMap<Marks, i64> {
+        let mut counts = BTreeMap::new();
+        for message in messages {
+            *counts.entry(marks(message)).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// A body for each message that is the same for equal looks, as bodies of a copy are.
+    fn bodies(messages: &[Message], different: u32) -> Vec<u8> {
+        messages.iter().map(|m| u8::try_from(m.size() % different).unwrap()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn each_message_comes_out_once(source in any_folder(), target in any_folder(), rules in any_rules()) {
+            let found = match_folder(&source, &target, &rules);
+            let of_source = found.pairs.iter().map(|pair| pair.0).chain(found.missing.iter().copied());
+            let of_target = found.pairs.iter().map(|pair| pair.1).chain(found.extra.iter().copied());
+            let of_source: Vec<u32> = of_source.chain(found.ties.iter().flat_map(|tie| tie.source.clone())).collect();
+            let of_target: Vec<u32> = of_target.chain(found.ties.iter().flat_map(|tie| tie.target.clone())).collect();
+            prop_assert_eq!(of_source.len(), source.len());
+            prop_assert_eq!(of_target.len(), target.len());
+            prop_assert_eq!(of_source.iter().collect::<BTreeSet<_>>().len(), source.len());
+            prop_assert_eq!(of_target.iter().collect::<BTreeSet<_>>().len(), target.len());
+            for (one, other) in found.pairs {
+                prop_assert_eq!(source[one as usize].key(), target[other as usize].key());
+            }
+            prop_assert!(found.ties.iter().all(|tie| !tie.source.is_empty() && !tie.target.is_empty()));
+        }
+
+        #[test]
+        fn a_folder_matches_itself(source in any_folder(), rules in any_rules()) {
+            let found = match_folder(&source, &source, &rules);
+            prop_assert!(found.missing.is_empty() && found.extra.is_empty());
+            for (one, other) in found.pairs {
+                prop_assert_eq!(one, other);
+            }
+            for tie in found.ties {
+                prop_assert_eq!(&tie.source, &tie.target);
+                prop_assert!(tie.source.iter().all(|index| source[*index as usize].key() == HeaderKey::Empty));
+            }
+        }
+
+        #[test]
+        fn what_a_part_lacks_is_found_exactly(
+            source in any_folder(),
+            kept in prop::collection::vec(any::<bool>(), 30),
+            rules in any_rules(),
+        ) {
+            let target: Vec<Message> =
+                source.iter().zip(kept).filter(|(_, kept)| *kept).map(|(message, _)| *message).collect();
+            let mut expected = count(&source);
+            for (marks, less) in count(&target) {
+                *expected.entry(marks).or_insert(0) -= less;
+            }
+            expected.retain(|_, count| *count != 0);
+            let (all, some): (Vec<u8>, Vec<u8>) =
+                (source.iter().map(body_of_marks).collect(), target.iter().map(body_of_marks).collect());
+            let found = settled(&source, &target, &rules, [&all, &some]);
+            prop_assert_eq!(count(found.missing.iter().map(|index| &source[*index as usize])), expected);
+            prop_assert!(found.extra.is_empty());
+        }
+
+        #[test]
+        fn either_way_round_is_the_same(
+            first in any_folder(), second in any_folder(), rules in any_rules(), different in 1_u32..20,
+        ) {
+            let (one, other) = (bodies(&first, different), bodies(&second, different));
+            let there = settled(&first, &second, &rules, [&one, &other]);
+            let back = settled(&second, &first, &rules, [&other, &one]);
+            prop_assert_eq!(there.pairs.len(), back.pairs.len());
+            prop_assert_eq!(there.missing.len(), back.extra.len());
+            prop_assert_eq!(there.extra.len(), back.missing.len());
+        }
+
+        #[test]
+        fn the_order_of_messages_does_not_matter(
+            source in any_folder(), target in any_folder(), rules in any_rules(),
+        ) {
+            let reversed: Vec<Message> = source.iter().rev().copied().collect();
+            let uids = |messages: &[Message], pairs: Vec<(u32, u32)>| -> BTreeSet<_> {
+                pairs.iter().map(|(one, other)| (messages[*one as usize].uid().get(), *other)).collect()
+            };
+            let found = match_folder(&source, &target, &rules);
+            let again = match_folder(&reversed, &target, &rules);
+            prop_assert_eq!(uids(&source, found.pairs), uids(&reversed, again.pairs));
+            prop_assert_eq!(found.missing.len(), again.missing.len());
+            prop_assert_eq!(found.extra, again.extra);
+        }
+    }
+
+    /// A body that is the same for messages of the same looks only.
+    fn body_of_marks(message: &Message) -> u8 {
+        let date = seconds(message).map_or(9, |seconds| seconds - DATE);
+        u8::try_from(i64::from(message.size()) * 10 + date).unwrap()
+    }
+
+    #[test]
+    fn a_large_folder_of_one_key_takes_no_square_time() {
+        let alike: Vec<_> = (0..200_000).map(|n| (A, n / 7, i64::try_from(n).unwrap() / 5)).collect();
+        let (source, target) = (folder(&alike), folder(&alike[..150_000]));
+        let found = match_folder(&source, &target, &MAIL);
+        assert_eq!((found.pairs.len(), found.missing.len(), found.extra.len()), (150_000, 50_000, 0));
+    }
+}
