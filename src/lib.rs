@@ -20,6 +20,7 @@
 pub mod address;
 pub mod event;
 pub mod identity;
+pub mod folders;
 pub mod mail;
 pub mod net;
 pub mod plan;

@@ -1,0 +1,40 @@
+//! Folder names and what becomes of them: decoding, roles, selection, renaming, and pairing two mailboxes' folders.
+//!
+//! Pure functions of two listings and the user's rules; nothing here knows a connection. [`pair`] gives the whole table
+//! FROM -> TO with its reasons before anything is created.
+//!
+//! ```text
+//! pair          which folder goes where          destination  the wanted name: rules, roles
+//! target        what a name means on the target  roster       a listing with decoded names and roles
+//! rules         the options, compiled            select, glob, rename, substitution: --folder, --map, --map-regex
+//! style         raw names <-> decoded ones       utf7, escape what a level is written as
+//! roles         what a folder is for             role_names   by its name, in many languages
+//! name          FolderName                       pairing      the outcome's types
+//! ```
+
+mod destination;
+mod escape;
+mod glob;
+mod name;
+mod pair;
+mod pairing;
+mod rename;
+mod role_names;
+mod roles;
+mod roster;
+mod rules;
+mod select;
+mod style;
+mod substitution;
+mod target;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod utf7;
+
+pub use name::FolderName;
+pub use pair::pair;
+pub use pairing::{Collision, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
+pub use roster::{Folder, Roster, Unreadable};
+pub use rules::{Options, RuleError, Rules};

@@ -1,0 +1,235 @@
+//! Pairs the folders of two mailboxes before anything is created.
+//!
+//! What it keeps true: every selectable mailbox of the source is either in a pair or named as skipped; two folders never
+//! become one unless `--map` says so; and the outcome for one folder does not depend on which others were selected.
+
+use super::destination::{self, Destination};
+use super::name::FolderName;
+use super::pairing::{Collision, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
+use super::roster::{Folder, Roster};
+use super::rules::Rules;
+use super::target::{Resolved, TargetSide};
+use crate::mail::{ListedMailbox, Listing, SpecialUse};
+use std::collections::{HashMap, HashSet};
+
+/// Finds the target's folder for each of the source's folders.
+///
+/// # Errors
+/// Two folders that would become one, or a rule that leaves no name.
+pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing, PairError> {
+    let (from, to) = (Roster::read(source), Roster::read(target));
+    let mut pairing = Pairing::default();
+    let candidates = candidates(source, &from, rules, &mut pairing);
+    let destinations = destination::all(&candidates, &from, &to, rules)?;
+    let side = TargetSide::new(target, &to);
+    let mut drafts = Vec::new();
+    let mut matched = HashSet::new();
+    for (folder, destination) in candidates.iter().zip(destinations) {
+        let resolved = side.resolve(&destination.to, destination.explicit);
+        if let Ok(Resolved { target: TargetFolder::Existing(index), .. }) = &resolved {
+            matched.insert(*index);
+        }
+        if let Some(reason) = rules.refuses(&folder.name.key()) {
+            pairing.skip(folder, reason.to_owned(), false);
+            continue;
+        }
+        match resolved {
+            Ok(resolved) => drafts.push(Draft { folder, destination, resolved }),
+            Err(reason) => pairing.skip(folder, reason, true),
+        }
+    }
+    tell_of_merges(&mut drafts, source)?;
+    tell_of_case(&mut drafts);
+    pairing.pairs = drafts.into_iter().map(|draft| draft.into_pair(source, target)).collect();
+    pairing.pairs.sort_by(|a, b| (!a.to.is_inbox(), &a.to, a.source).cmp(&(!b.to.is_inbox(), &b.to, b.source)));
+    pairing.skipped.sort_by_key(|skipped| skipped.source);
+    pairing.unmatched_target = unmatched(target, &to, rules, &matched);
+    pairing.warnings = unused_rules(&from, rules);
+    Ok(pairing)
+}
+
+impl Pairing {
+    fn skip(&mut self, folder: &Folder, reason: String, failed: bool) {
+        self.skipped.push(Skipped { source: folder.index, name: folder.name.to_string(), reason, failed });
+    }
+}
+
+/// The source's folders that hold mail of their own, whether or not they are selected. The others are skipped.
+fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing: &mut Pairing) -> Vec<&'a Folder> {
+    for unreadable in &roster.unreadable {
+        let mailbox = listing.mailboxes.get(unreadable.index);
+        let raw = mailbox.map(|mailbox| mailbox.name.to_string()).unwrap_or_default();
+        pairing.skipped.push(Skipped {
+            source: unreadable.index,
+            name: raw,
+            reason: unreadable.reason.clone(),
+            failed: mailbox.is_some_and(|mailbox| mailbox.selectable),
+        });
+    }
+    let parents: HashSet<FolderName> = roster.folders.iter().flat_map(|folder| folder.name.ancestors()).collect();
+    let mut found = Vec::new();
+    for folder in &roster.folders {
+        let Some(mailbox) = listing.mailboxes.get(folder.index) else { continue };
+        match unfit(folder, mailbox, rules) {
+            None => found.push(folder),
+            // A parent comes into being with its children: there is nothing to tell.
+            Some(_) if !mailbox.selectable && parents.contains(&folder.name) => {}
+            Some(reason) => pairing.skip(folder, reason.to_owned(), false),
+        }
+    }
+    found
+}
+
+/// Why a folder takes no part whatever its name, if so.
+fn unfit(folder: &Folder, mailbox: &ListedMailbox, rules: &Rules) -> Option<&'static str> {
+    let key = folder.name.key();
+    if !mailbox.selectable {
+        Some("it can hold no messages")
+    } else if mailbox.special_use.is_some_and(SpecialUse::is_view)
+        && !rules.include.iter().any(|pattern| pattern.names(&key))
+    {
+        Some("it shows messages of other folders: --folder with its whole name takes it along")
+    } else if folder.foreign && !rules.include.iter().any(|pattern| pattern.matches_on_purpose(&key)) {
+        Some("it belongs to other users or is shared: --folder with its first level takes it along")
+    } else {
+        None
+    }
+}
+
+/// A pair on its way.
+struct Draft<'a> {
+    folder: &'a Folder,
+    destination: Destination,
+    resolved: Resolved,
+}
+
+impl Draft<'_> {
+    fn into_pair(self, source: &Listing, target: &Listing) -> Pair {
+        let is_subscribed = |listing: &Listing, index| {
+            listing.mailboxes.get(index).is_some_and(|mailbox: &ListedMailbox| mailbox.subscribed)
+        };
+        let there = match self.resolved.target {
+            TargetFolder::Existing(index) => is_subscribed(target, index),
+            TargetFolder::New { .. } => false,
+        };
+        let mut reasons = self.folder.notes.clone();
+        reasons.extend(self.destination.reasons);
+        reasons.extend(style_reason(&self.folder.name, &self.resolved.to, source, target));
+        reasons.extend(self.resolved.reasons);
+        Pair {
+            source: self.folder.index,
+            from: self.folder.name.clone(),
+            to: self.resolved.to,
+            target: self.resolved.target,
+            role: self.folder.role,
+            reasons,
+            subscribe: is_subscribed(source, self.folder.index) && !there,
+        }
+    }
+}
+
+/// How the two sides' ways of writing names differ, where it shows in this one.
+fn style_reason(from: &FolderName, to: &FolderName, source: &Listing, target: &Listing) -> Option<String> {
+    let (ours, theirs) = (&source.style, &target.style);
+    let nested = from.levels().len() > 1 && to.levels().len() > 1;
+    let mut parts = Vec::new();
+    if let (true, Some(a), Some(b)) = (nested && ours.separator != theirs.separator, ours.separator, theirs.separator) {
+        parts.push(format!("separator '{a}' becomes '{b}'"));
+    }
+    if ours.prefix != theirs.prefix && !from.is_inbox() {
+        let shown = |prefix: &[u8]| format!("'{}'", prefix.escape_ascii());
+        parts.push(format!("prefix {} becomes {}", shown(&ours.prefix), shown(&theirs.prefix)));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Names merges that `--map` asks for; any other is an error.
+fn tell_of_merges(drafts: &mut [Draft<'_>], source: &Listing) -> Result<(), PairError> {
+    let mut groups: HashMap<_, Vec<usize>> = HashMap::new();
+    for (index, draft) in drafts.iter().enumerate() {
+        let place = match draft.resolved.target {
+            TargetFolder::Existing(index) => Ok(index),
+            TargetFolder::New { .. } => Err(draft.resolved.to.key()),
+        };
+        groups.entry(place).or_default().push(index);
+    }
+    let mut groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
+    // The same error every time, whatever order the map has.
+    groups.sort();
+    for group in groups {
+        let members: Vec<&Draft<'_>> = group.iter().filter_map(|&index| drafts.get(index)).collect();
+        let unmapped: Vec<_> = members.iter().filter(|draft| !draft.destination.mapped).collect();
+        if let [first, second, ..] = unmapped.as_slice() {
+            return Err(collision(first, second, source));
+        }
+        let names: Vec<_> = members.iter().map(|draft| draft.folder.name.clone()).collect();
+        for index in group {
+            let Some(draft) = drafts.get_mut(index) else { continue };
+            let others: Vec<_> =
+                names.iter().filter(|name| **name != draft.folder.name).map(ToString::to_string).collect();
+            draft.resolved.reasons.push(format!("joined with {} by --map", others.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+fn collision(first: &Draft<'_>, second: &Draft<'_>, source: &Listing) -> PairError {
+    let raw = |draft: &Draft<'_>| {
+        source.mailboxes.get(draft.folder.index).map_or_else(|| "".into(), |mailbox| mailbox.name.clone())
+    };
+    PairError::Collision(Box::new(Collision {
+        first: first.folder.name.clone(),
+        first_raw: raw(first),
+        second: second.folder.name.clone(),
+        second_raw: raw(second),
+        to: second.resolved.to.clone(),
+    }))
+}
+
+/// Warns of folders whose names on the target differ by case only.
+fn tell_of_case(drafts: &mut [Draft<'_>]) {
+    let mut groups: HashMap<String, Vec<FolderName>> = HashMap::new();
+    let key = |draft: &Draft<'_>| draft.resolved.to.key().to_lowercase();
+    for draft in drafts.iter() {
+        groups.entry(key(draft)).or_default().push(draft.resolved.to.clone());
+    }
+    for draft in drafts {
+        let own = draft.resolved.to.key();
+        let group = groups.get(&key(draft)).map(Vec::as_slice).unwrap_or_default();
+        if let Some(other) = group.iter().find(|other| other.key() != own) {
+            let reason = format!("differs from {other} by case only: some servers take both for one");
+            draft.resolved.reasons.push(reason);
+        }
+    }
+}
+
+fn unmatched(target: &Listing, roster: &Roster, rules: &Rules, matched: &HashSet<usize>) -> Vec<Unmatched> {
+    let is_place = |folder: &&Folder| {
+        target.mailboxes.get(folder.index).is_some_and(|mailbox| {
+            mailbox.selectable && !folder.foreign && !mailbox.special_use.is_some_and(SpecialUse::is_view)
+        })
+    };
+    roster
+        .folders
+        .iter()
+        .filter(is_place)
+        .filter(|folder| !matched.contains(&folder.index) && rules.concerns_target(&folder.name))
+        .map(|folder| Unmatched { target: folder.index, name: folder.name.clone() })
+        .collect()
+}
+
+/// Options that concern no folder: most likely mistyped.
+fn unused_rules(roster: &Roster, rules: &Rules) -> Vec<String> {
+    let names: Vec<_> = roster.folders.iter().map(|folder| &folder.name).collect();
+    let keys: Vec<_> = names.iter().map(|name| name.key()).collect();
+    let globs = [("--folder", &rules.include), ("--exclude", &rules.exclude)];
+    let idle_globs = globs.into_iter().flat_map(|(option, patterns)| {
+        let idle = patterns.iter().filter(|pattern| !keys.iter().any(|key| pattern.matches(key)));
+        idle.map(move |pattern| (option, pattern.text()))
+    });
+    let idle_maps = rules.map.unused(&names).map(|text| ("--map", text));
+    idle_globs
+        .chain(idle_maps)
+        .map(|(option, text)| format!("{option} '{text}' concerns no folder of the source"))
+        .collect()
+}

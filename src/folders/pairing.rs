@@ -1,0 +1,116 @@
+//! What pairing two mailboxes' folders gives: which folder goes where, and why.
+
+use super::name::FolderName;
+use crate::mail::{MailboxName, SpecialUse};
+
+/// Every folder of the source and what becomes of it.
+#[derive(Clone, Debug, Default)]
+pub struct Pairing {
+    /// The folders that take part: INBOX first, then by the target's names, so that parents come before children.
+    ///
+    /// Two pairs have the same target only where `--map` says so; then a new folder is named in each.
+    pub pairs: Vec<Pair>,
+    /// The source's folders that do not take part.
+    pub skipped: Vec<Skipped>,
+    /// The target's own folders that no folder of the source is paired with, as far as `--folder`, `--exclude` and
+    /// `--into` concern them.
+    pub unmatched_target: Vec<Unmatched>,
+    /// What the user should know and that stops nothing, such as a `--map` that concerns no folder.
+    pub warnings: Vec<String>,
+}
+
+/// A folder of the source and the target's folder for it.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// Which mailbox of the source's listing.
+    pub source: usize,
+    /// Its decoded name.
+    pub from: FolderName,
+    /// The decoded name on the target.
+    pub to: FolderName,
+    /// The folder on the target.
+    pub target: TargetFolder,
+    /// What the source's folder is for, where that is known.
+    pub role: Option<SpecialUse>,
+    /// Why it has this name there and what is odd about it, as fragments for people. A name may come from a server.
+    pub reasons: Vec<String>,
+    /// Whether the user is subscribed to it on the source and not yet on the target.
+    pub subscribe: bool,
+}
+
+/// A folder on the target.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TargetFolder {
+    /// It is there: which mailbox of the target's listing.
+    Existing(usize),
+    /// It has to be created. Parents come into being with it.
+    New {
+        /// Its name.
+        name: MailboxName,
+        /// The name with everything escaped that any server is known to refuse; `None` where that changes nothing.
+        fallback: Option<MailboxName>,
+    },
+}
+
+/// A folder of the source that does not take part.
+#[derive(Clone, Debug)]
+pub struct Skipped {
+    /// Which mailbox of the source's listing.
+    pub source: usize,
+    /// Its decoded name, or its raw one where it has none.
+    pub name: String,
+    /// Why, as a fragment for people.
+    pub reason: String,
+    /// Whether it should have taken part: mail is left behind, and the run can't count as complete.
+    pub failed: bool,
+}
+
+/// A folder of the target that nothing is paired with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmatched {
+    /// Which mailbox of the target's listing.
+    pub target: usize,
+    /// Its decoded name.
+    pub name: FolderName,
+}
+
+/// Why two mailboxes' folders can't be paired. Nothing was created yet.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PairError {
+    /// Two folders would become one, and no `--map` says that they should.
+    #[error(transparent)]
+    Collision(Box<Collision>),
+    /// A substitution leaves no folder name.
+    #[error("--map-regex '{rule}' makes no folder name of {from}: a level would be empty")]
+    NoName {
+        /// The folder.
+        from: FolderName,
+        /// The substitution, as typed.
+        rule: String,
+    },
+}
+
+/// Two folders of the source that would become one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the source's folders {first} ({first_raw}) and {second} ({second_raw}) would both become {to} on the target: \
+     give one another name with --map '{from}=NAME', or join them with --map '{from}={into}'",
+    from = typed(second), into = typed(to)
+)]
+pub struct Collision {
+    /// One of the folders.
+    pub first: FolderName,
+    /// Its raw name.
+    pub first_raw: MailboxName,
+    /// The other one.
+    pub second: FolderName,
+    /// Its raw name.
+    pub second_raw: MailboxName,
+    /// The target's folder.
+    pub to: FolderName,
+}
+
+/// A name as `--map` takes it.
+fn typed(name: &FolderName) -> String {
+    name.to_string().replace('=', "\\=")
+}

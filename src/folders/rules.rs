@@ -1,0 +1,124 @@
+//! The folder options as the user typed them, and their compiled form.
+
+use super::name::FolderName;
+use super::rename::{Map, parse_typed};
+use super::select::Pattern;
+use super::substitution::Substitution;
+
+/// The folder options, as typed.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `--folder GLOB`: only these folders.
+    pub include: Vec<String>,
+    /// `--exclude GLOB`: not these folders.
+    pub exclude: Vec<String>,
+    /// `--map FROM=TO`: a folder and all below it; the longest FROM wins. `\=` is a `=` within a name.
+    pub map: Vec<String>,
+    /// `--map-regex 's/RE/TO/'`: on the name as `--map` left it, in order.
+    pub map_regex: Vec<String>,
+    /// `--into FOLDER`: the whole tree, INBOX too, goes below this folder. Roles are not paired then.
+    pub into: Option<String>,
+    /// `--no-roles`: Sent is not paired with Sent Items and so on.
+    pub no_roles: bool,
+}
+
+/// An option that makes no sense: a usage error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{option} '{text}': {problem}")]
+pub struct RuleError {
+    /// The option, with its dashes.
+    pub option: &'static str,
+    /// Its value, as typed.
+    pub text: String,
+    /// What is wrong, as a fragment that follows the value.
+    pub problem: String,
+}
+
+impl RuleError {
+    pub(super) fn new(option: &'static str, text: &str, problem: impl Into<String>) -> Self {
+        Self { option, text: text.to_owned(), problem: problem.into() }
+    }
+}
+
+/// The folder options, compiled.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub(super) include: Vec<Pattern>,
+    pub(super) exclude: Vec<Pattern>,
+    pub(super) map: Map,
+    pub(super) regex: Vec<Substitution>,
+    pub(super) into: Option<FolderName>,
+    pub(super) pair_roles: bool,
+}
+
+impl Rules {
+    /// Compiles the options.
+    ///
+    /// # Errors
+    /// The first option that makes no sense.
+    pub fn new(options: &Options) -> Result<Self, RuleError> {
+        let patterns = |option, texts: &[String]| -> Result<Vec<_>, RuleError> {
+            texts.iter().map(|text| Pattern::new(option, text)).collect()
+        };
+        let into = match &options.into {
+            Some(text) => Some(
+                parse_typed(text)
+                    .ok_or_else(|| RuleError::new("--into", text, "is no folder name: a level is empty"))?,
+            ),
+            None => None,
+        };
+        Ok(Self {
+            include: patterns("--folder", &options.include)?,
+            exclude: patterns("--exclude", &options.exclude)?,
+            map: Map::new(&options.map)?,
+            regex: options.map_regex.iter().map(|text| Substitution::new(text)).collect::<Result<_, _>>()?,
+            pair_roles: !options.no_roles && into.is_none(),
+            into,
+        })
+    }
+
+    /// Why `--folder` and `--exclude` keep a folder out, by its key; `None`: they let it take part.
+    pub(super) fn refuses(&self, key: &str) -> Option<&'static str> {
+        if !self.include.is_empty() && !self.include.iter().any(|pattern| pattern.matches(key)) {
+            return Some("not selected by --folder");
+        }
+        self.exclude.iter().any(|pattern| pattern.matches(key)).then_some("excluded by --exclude")
+    }
+
+    /// Whether a folder of the target may be what a selected folder of the source was copied to: below `--into`, and
+    /// selected by its own name.
+    pub(super) fn concerns_target(&self, name: &FolderName) -> bool {
+        let name = match &self.into {
+            None => Some(name.clone()),
+            Some(top) => name.below(top).and_then(|rest| FolderName::new(rest.to_vec())),
+        };
+        name.is_some_and(|name| self.refuses(&name.key()).is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn concerns(include: &str, into: Option<&str>, name: &str) -> bool {
+        let options =
+            Options { include: vec![include.to_owned()], into: into.map(str::to_owned), ..Options::default() };
+        Rules::new(&options).unwrap().concerns_target(&FolderName::parse(name).unwrap())
+    }
+
+    #[test]
+    fn the_targets_folders_are_selected_as_the_sources_are() {
+        assert!(concerns("Work", None, "Work"));
+        assert!(!concerns("Work", None, "Play"));
+        assert!(concerns("Work", Some("Old"), "Old/Work"));
+        assert!(!concerns("**", Some("Old"), "Work"));
+        assert!(!concerns("**", Some("Old"), "Old"));
+    }
+
+    #[test]
+    fn usage_errors_name_option_text_and_problem() {
+        let options = Options { into: Some("a//b".to_owned()), ..Options::default() };
+        let error = Rules::new(&options).unwrap_err();
+        assert_eq!(error.to_string(), "--into 'a//b': is no folder name: a level is empty");
+    }
+}
