@@ -21,6 +21,7 @@ pub mod address;
 pub mod event;
 pub mod identity;
 pub mod folders;
+pub mod imap;
 pub mod mail;
 pub mod net;
 pub mod plan;

@@ -1,0 +1,287 @@
+//! Commands, built of parts that can't break out of their place (RFC 3501 section 9 `command`).
+//!
+//! A string goes quoted where it is printable ASCII and as a literal otherwise, so CR, LF and 8-bit bytes stand in
+//! literals only, and NUL nowhere. What is written as grammar ([`Command::text`]) is checked: a command with a forbidden byte has no
+//! steps at all. Secrets are marked, so that a trace never shows them.
+
+use crate::mail::{Flags, InternalDate, MailboxName, UidSet};
+use std::fmt;
+
+/// How literals may be sent (RFC 7888). What a server advertises is only good for the connection it did so on, after
+/// login: a server that does not know `{n+}` runs the literal's lines as commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LiteralMode {
+    /// `{n}`, and then the server's `+` is waited for.
+    Synchronizing,
+    /// LITERAL-: up to 4096 bytes without waiting.
+    Minus,
+    /// LITERAL+: never waiting.
+    Plus,
+}
+
+impl LiteralMode {
+    /// The largest literal that LITERAL- lets go without waiting (RFC 7888 section 5).
+    const MINUS: u64 = 4096;
+
+    /// Whether a literal of this size goes without waiting for the server.
+    pub fn is_immediate(self, size: u64) -> bool {
+        match self {
+            Self::Synchronizing => false,
+            Self::Minus => size <= Self::MINUS,
+            Self::Plus => true,
+        }
+    }
+}
+
+/// What is to be done, in order, to send a command.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Write these bytes. They may hold secrets.
+    Write(Vec<u8>),
+    /// Flush, and wait for the server's `+`. On a tagged reply instead, the rest is not sent.
+    AwaitContinuation,
+    /// Write exactly so many bytes of the message.
+    Stream(u64),
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write(bytes) => write!(f, "Write({} bytes)", bytes.len()),
+            Self::AwaitContinuation => f.write_str("AwaitContinuation"),
+            Self::Stream(size) => write!(f, "Stream({size})"),
+        }
+    }
+}
+
+/// A control character or an 8-bit byte where only a literal may hold it, or a NUL in a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a command may not hold control or 8-bit characters outside of a literal, and no NUL at all")]
+pub struct ForbiddenByte;
+
+#[derive(Clone)]
+enum Part {
+    Text { bytes: Vec<u8>, secret: bool },
+    Literal { bytes: Vec<u8>, secret: bool },
+    Stream { size: u64, binary: bool },
+}
+
+/// A command, or a line of an exchange that the server asked for with `+`.
+///
+/// Parts are separated by single spaces on their own.
+#[derive(Clone)]
+pub struct Command {
+    parts: Vec<Part>,
+    tagged: bool,
+    /// Whether the next part stands right after the last one: at the beginning and after an opening parenthesis.
+    joined: bool,
+    forbidden: bool,
+}
+
+impl Command {
+    /// A command that begins with these words, such as `UID FETCH`.
+    #[must_use]
+    pub fn new(words: &str) -> Self {
+        Self { parts: Vec::new(), tagged: true, joined: false, forbidden: false }.text(words)
+    }
+
+    /// A line that answers the server's `+` in an authentication: base64, `*`, or nothing. Always a secret.
+    #[must_use]
+    pub fn continuation(line: &str) -> Self {
+        let command = Self { parts: Vec::new(), tagged: false, joined: true, forbidden: false };
+        if line.is_empty() { command } else { command.push_text(line.as_bytes(), true) }
+    }
+
+    /// Grammar as it stands: atoms, sequence sets, item lists, search programs. Only printable ASCII can be sent.
+    #[must_use]
+    pub fn text(self, text: &str) -> Self {
+        self.push_text(text.as_bytes(), false)
+    }
+
+    /// An atom that is a secret: an initial response in base64.
+    #[must_use]
+    pub fn secret_text(self, text: &str) -> Self {
+        self.push_text(text.as_bytes(), true)
+    }
+
+    /// A string: quoted if it can be, else a literal.
+    #[must_use]
+    pub fn string(self, bytes: &[u8]) -> Self {
+        self.push_string(bytes, false)
+    }
+
+    /// A string that is a secret: a user's name or password.
+    #[must_use]
+    pub fn secret_string(self, bytes: &[u8]) -> Self {
+        self.push_string(bytes, true)
+    }
+
+    /// A mailbox's name.
+    #[must_use]
+    pub fn mailbox(self, name: &MailboxName) -> Self {
+        self.string(name.as_bytes())
+    }
+
+    /// A set of UIDs. It must not be empty; how long it may be is the caller's to see to
+    /// ([`UidSet::sequence_sets`] gives ready texts for [`Command::text`]).
+    #[must_use]
+    pub fn uids(self, uids: &UidSet) -> Self {
+        self.text(&uids.to_string())
+    }
+
+    /// A parenthesised flag list.
+    #[must_use]
+    pub fn flags(self, flags: &Flags) -> Self {
+        self.text(&flags.to_string())
+    }
+
+    /// A `date-time` in its quotes.
+    #[must_use]
+    pub fn date(self, date: InternalDate) -> Self {
+        self.text(&format!("\"{date}\""))
+    }
+
+    /// An opening parenthesis; what follows stands right behind it.
+    #[must_use]
+    pub fn open(self) -> Self {
+        let mut command = self.text("(");
+        command.joined = true;
+        command
+    }
+
+    /// A closing parenthesis, right behind what came before it.
+    #[must_use]
+    pub fn close(mut self) -> Self {
+        self.joined = true;
+        self.text(")")
+    }
+
+    /// A literal whose bytes the caller writes: a message of `size` bytes. `binary` makes it a `~{n}` (RFC 3516), which
+    /// may hold NUL.
+    #[must_use]
+    pub fn stream(mut self, size: u64, binary: bool) -> Self {
+        self.separate();
+        self.parts.push(Part::Stream { size, binary });
+        self
+    }
+
+    /// What is to be done to send it. `tag` is left out of a continuation.
+    ///
+    /// # Errors
+    /// A part that was given as grammar holds a byte that may stand in a literal only, or a string holds NUL. Nothing of
+    /// it is to be sent.
+    pub fn steps(&self, tag: &str, mode: LiteralMode) -> Result<Vec<Step>, ForbiddenByte> {
+        if self.forbidden || tag.bytes().any(|byte| !byte.is_ascii_graphic()) {
+            return Err(ForbiddenByte);
+        }
+        let mut steps = Vec::new();
+        let mut line = self.tag(tag);
+        for part in &self.parts {
+            match part {
+                Part::Text { bytes, .. } => line.extend_from_slice(bytes),
+                Part::Literal { bytes, .. } => {
+                    announce(bytes.len() as u64, false, mode, &mut line, &mut steps);
+                    line.extend_from_slice(bytes);
+                }
+                Part::Stream { size, binary } => {
+                    announce(*size, *binary, mode, &mut line, &mut steps);
+                    flush(&mut line, &mut steps);
+                    steps.push(Step::Stream(*size));
+                }
+            }
+        }
+        line.extend_from_slice(b"\r\n");
+        flush(&mut line, &mut steps);
+        Ok(steps)
+    }
+
+    /// The command as a trace may show it: `<hidden>` for secrets, `{n}` for other literals, no line end.
+    pub fn trace(&self, tag: &str) -> Vec<u8> {
+        let mut line = self.tag(tag);
+        for part in &self.parts {
+            match part {
+                Part::Text { secret: true, .. } | Part::Literal { secret: true, .. } => {
+                    line.extend_from_slice(b"<hidden>");
+                }
+                Part::Text { bytes, .. } => line.extend_from_slice(bytes),
+                Part::Literal { bytes, .. } => line.extend_from_slice(format!("{{{}}}", bytes.len()).as_bytes()),
+                Part::Stream { size, .. } => line.extend_from_slice(format!("{{{size}}}").as_bytes()),
+            }
+        }
+        line
+    }
+
+    fn tag(&self, tag: &str) -> Vec<u8> {
+        if self.tagged { tag.as_bytes().to_vec() } else { Vec::new() }
+    }
+
+    fn push_text(mut self, bytes: &[u8], secret: bool) -> Self {
+        self.forbidden |= !bytes.iter().all(|byte| is_printable(*byte));
+        self.separate();
+        self.parts.push(Part::Text { bytes: bytes.to_vec(), secret });
+        self
+    }
+
+    fn push_string(self, bytes: &[u8], secret: bool) -> Self {
+        if bytes.iter().all(|byte| is_printable(*byte)) {
+            return self.push_text(&quote(bytes), secret);
+        }
+        let mut command = self;
+        // No string may hold NUL (RFC 3501 section 9 `CHAR8`).
+        command.forbidden |= bytes.contains(&0);
+        command.separate();
+        command.parts.push(Part::Literal { bytes: bytes.to_vec(), secret });
+        command
+    }
+
+    fn separate(&mut self) {
+        if !self.joined {
+            self.parts.push(Part::Text { bytes: b" ".to_vec(), secret: false });
+        }
+        self.joined = false;
+    }
+}
+
+impl fmt::Debug for Command {
+    /// Like [`Command::trace`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Command({})", self.trace("").escape_ascii())
+    }
+}
+
+fn is_printable(byte: u8) -> bool {
+    (0x20..0x7f).contains(&byte)
+}
+
+/// A quoted string (RFC 3501 section 4.3) of printable ASCII.
+fn quote(bytes: &[u8]) -> Vec<u8> {
+    let mut quoted = vec![b'"'];
+    for byte in bytes {
+        if matches!(byte, b'"' | b'\\') {
+            quoted.push(b'\\');
+        }
+        quoted.push(*byte);
+    }
+    quoted.push(b'"');
+    quoted
+}
+
+fn announce(size: u64, binary: bool, mode: LiteralMode, line: &mut Vec<u8>, steps: &mut Vec<Step>) {
+    let immediate = mode.is_immediate(size);
+    let (tilde, plus) = (if binary { "~" } else { "" }, if immediate { "+" } else { "" });
+    line.extend_from_slice(format!("{tilde}{{{size}{plus}}}\r\n").as_bytes());
+    if !immediate {
+        flush(line, steps);
+        steps.push(Step::AwaitContinuation);
+    }
+}
+
+fn flush(line: &mut Vec<u8>, steps: &mut Vec<Step>) {
+    if !line.is_empty() {
+        steps.push(Step::Write(std::mem::take(line)));
+    }
+}
+
+#[cfg(test)]
+#[path = "command_tests.rs"]
+mod tests;

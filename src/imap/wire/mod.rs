@@ -1,0 +1,18 @@
+//! The two directions of a connection: response frames in, commands out.
+//!
+//! Framing stands apart from parsing, so that a line is looked at once however it arrives and a message of any size
+//! passes by without being held. What goes out is built of parts, so that no byte of a name or a message can end a line.
+
+mod command;
+mod frame;
+mod framer;
+mod limits;
+mod source;
+mod tags;
+
+pub use command::{Command, ForbiddenByte, LiteralMode, Step};
+pub use frame::{Frame, Literal};
+pub use framer::{Framer, Incoming};
+pub use limits::{Limits, Violation};
+pub use source::{ByteSource, FrameError};
+pub use tags::Tags;
