@@ -3,4 +3,5 @@
 //! Only this module knows imap-proto. Nothing here opens a connection: bytes come from a [`wire::ByteSource`] and go
 //! out as [`wire::Step`]s.
 
+pub mod response;
 pub mod wire;

@@ -1,0 +1,137 @@
+//! LIST, LSUB, XLIST and STATUS (RFC 3501 sections 7.2.2 to 7.2.4, RFC 5258, RFC 8438, RFC 8474).
+//!
+//! Names stay the raw bytes that the server sent, or they could not be sent back to it.
+
+use super::cursor::{Cursor, Value};
+use super::fetch::{Why, lenient_number};
+use crate::mail::{FolderStatus, UidValidity};
+use std::borrow::Cow;
+
+/// One line of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedItem {
+    /// The attributes as they were sent, such as `\HasChildren`: compare them without regard to case.
+    pub attributes: Vec<String>,
+    /// What separates levels in this name; `None` for NIL and `""`.
+    pub separator: Option<char>,
+    /// The name, raw but without quotes and escapes.
+    pub name: Vec<u8>,
+}
+
+/// What STATUS said of a mailbox. Items that we do not know are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailboxStatus {
+    /// The mailbox's raw name.
+    pub name: Vec<u8>,
+    /// Its counters. A zero where no zero can be (UIDNEXT, UIDVALIDITY) counts as not told.
+    pub counters: FolderStatus,
+    /// APPENDLIMIT in bytes (RFC 7889).
+    pub append_limit: Option<u64>,
+    /// MAILBOXID (RFC 8474).
+    pub mailbox_id: Option<String>,
+}
+
+/// Reads `(attributes) separator name [(extended data)]`.
+pub(super) fn listed(cursor: &mut Cursor<'_>) -> Result<ListedItem, Why> {
+    let attributes = cursor.flags().ok_or("its attributes are no list")?;
+    let separator = separator(cursor)?;
+    let name = name(cursor)?;
+    Ok(ListedItem { attributes: attributes.into_iter().map(Cow::into_owned).collect(), separator, name })
+}
+
+fn separator(cursor: &mut Cursor<'_>) -> Result<Option<char>, Why> {
+    const WHY: Why = "its separator is not one character";
+    cursor.blanks();
+    // A server that forgets the escape: `"\" name`.
+    if cursor.rest().starts_with(b"\"\\\" ") {
+        cursor.advance(3);
+        return Ok(Some('\\'));
+    }
+    let text = match cursor.value().ok_or(WHY)? {
+        Value::Nil => return Ok(None),
+        value => value.text().ok_or(WHY)?,
+    };
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (separator, None) => Ok(separator),
+        _ => Err(WHY),
+    }
+}
+
+/// A name to the end of the line. Unquoted, it may hold blanks, TABs and parentheses (Exchange): only extended data of
+/// a known kind ends it.
+fn name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
+    cursor.blanks();
+    if let Some(name) = cursor.string_ahead() {
+        let name = name.and_then(Value::bytes).ok_or("its name can't be read")?.into_owned();
+        return match cursor.rest().first() {
+            None | Some(b' ' | b'\t' | b'(') => Ok(name),
+            Some(_) => Err("there is text right after its name"),
+        };
+    }
+    let line = cursor.rest();
+    let extended = (0..line.len()).find(|at| is_extended_data(&line[*at..])).unwrap_or(line.len());
+    let name = line[..extended].trim_ascii_end();
+    if name.is_empty() { Err("it has no name") } else { Ok(name.to_vec()) }
+}
+
+fn is_extended_data(text: &[u8]) -> bool {
+    let Some(inside) = text.strip_prefix(b" (") else { return false };
+    let inside = inside.strip_prefix(b"\"").unwrap_or(inside);
+    let kinds: [&[u8]; 2] = [b"CHILDINFO", b"OLDNAME"];
+    kinds.iter().any(|kind| inside.get(..kind.len()).is_some_and(|word| word.eq_ignore_ascii_case(kind)))
+}
+
+/// Reads `name (item value …)`.
+pub(super) fn status(cursor: &mut Cursor<'_>) -> Result<MailboxStatus, Why> {
+    let mut status = MailboxStatus { name: status_name(cursor)?, ..MailboxStatus::default() };
+    if !cursor.eat(b'(') {
+        return Err("it has no list of items");
+    }
+    while !cursor.eat(b')') {
+        let item = cursor.word().to_ascii_uppercase();
+        if item.is_empty() {
+            return Err("an item has no name");
+        }
+        read_item(&mut status, &item, cursor).ok_or("an item has no value")?;
+    }
+    if cursor.is_end() { Ok(status) } else { Err("there is text after its items") }
+}
+
+/// An unquoted name may hold blanks: it goes up to the last opening parenthesis that a blank stands before.
+fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
+    cursor.blanks();
+    if let Some(name) = cursor.string_ahead() {
+        return Ok(name.and_then(Value::bytes).ok_or("its name can't be read")?.into_owned());
+    }
+    let line = cursor.rest();
+    let strict = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
+    let lenient = || line.windows(2).rposition(|window| window == b" (").unwrap_or(line.len());
+    let end = if line[strict..].trim_ascii_start().starts_with(b"(") { strict } else { lenient() };
+    cursor.advance(end);
+    let name = line[..end].trim_ascii_end();
+    if name.is_empty() { Err("it has no name") } else { Ok(name.to_vec()) }
+}
+
+fn read_item(status: &mut MailboxStatus, item: &[u8], cursor: &mut Cursor<'_>) -> Option<()> {
+    if item == b"MAILBOXID" {
+        status.mailbox_id = cursor.single()?.and_then(Value::text).map(Cow::into_owned);
+        return Some(());
+    }
+    let ahead = cursor.clone().value()?;
+    cursor.skip()?;
+    let exact = |value: Value<'_>| value.number::<u32>().filter(|number| *number > 0);
+    let count = |value: Value<'_>| lenient_number(&value.bytes()?);
+    let small = |value: Value<'_>| count(value)?.try_into().ok();
+    match item {
+        b"MESSAGES" => status.counters.messages = small(ahead),
+        b"UNSEEN" => status.counters.unseen = small(ahead),
+        b"UIDNEXT" => status.counters.uid_next = exact(ahead),
+        b"UIDVALIDITY" => status.counters.uid_validity = exact(ahead).map(UidValidity),
+        b"HIGHESTMODSEQ" => status.counters.highest_mod_seq = ahead.number(),
+        b"SIZE" => status.counters.size = count(ahead),
+        b"APPENDLIMIT" => status.append_limit = ahead.number(),
+        _ => {}
+    }
+    Some(())
+}

@@ -1,0 +1,57 @@
+//! QUOTA and QUOTAROOT (RFC 9208).
+
+use super::cursor::{Cursor, Value};
+
+/// One limited resource of a quota root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaResource {
+    /// Its name in capitals: `STORAGE` counts units of 1024 bytes, `MESSAGE` messages.
+    pub name: String,
+    /// How much is used.
+    pub used: u64,
+    /// How much may be used.
+    pub limit: u64,
+}
+
+/// A quota root. No resources: no limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The root's name.
+    pub root: String,
+    /// What is limited.
+    pub resources: Vec<QuotaResource>,
+}
+
+/// The quota roots of a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaRoot {
+    /// The mailbox's raw name.
+    pub mailbox: Vec<u8>,
+    /// The roots' names.
+    pub roots: Vec<String>,
+}
+
+/// Reads `root [(name used limit …)]`; Courier leaves the list out where nothing is limited.
+pub(super) fn quota(cursor: &mut Cursor<'_>) -> Option<Quota> {
+    let root = cursor.value()?.text()?.into_owned();
+    let values = if cursor.is_end() { Vec::new() } else { cursor.list()? };
+    let mut resources = Vec::new();
+    for resource in values.chunks(3) {
+        let [name, used, limit] = resource else { return None };
+        // A number that makes no sense is a resource of which nothing is known.
+        if let (Some(used), Some(limit)) = (used.clone().number(), limit.clone().number()) {
+            resources.push(QuotaResource { name: name.clone().text()?.to_ascii_uppercase(), used, limit });
+        }
+    }
+    Some(Quota { root, resources })
+}
+
+/// Reads `mailbox root …`.
+pub(super) fn quota_root(cursor: &mut Cursor<'_>) -> Option<QuotaRoot> {
+    let mailbox = cursor.value()?.bytes()?.into_owned();
+    let mut roots = Vec::new();
+    while !cursor.is_end() {
+        roots.push(cursor.value().and_then(Value::text)?.into_owned());
+    }
+    Some(QuotaRoot { mailbox, roots })
+}

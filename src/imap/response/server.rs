@@ -1,0 +1,67 @@
+//! What a server says of itself: CAPABILITY, ENABLED, ID, NAMESPACE (RFC 3501, RFC 5161, RFC 2971, RFC 2342).
+
+use super::cursor::{Cursor, Value};
+use std::borrow::Cow;
+
+/// One namespace: the prefix of its names, raw, and the separator of their levels.
+pub type NamespacePrefix = (Vec<u8>, Option<char>);
+
+/// NAMESPACE: where whose mailboxes are. Empty where the server said NIL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Namespace {
+    /// The user's own.
+    pub personal: Vec<NamespacePrefix>,
+    /// Other users'.
+    pub other: Vec<NamespacePrefix>,
+    /// Shared by all.
+    pub shared: Vec<NamespacePrefix>,
+}
+
+/// Capabilities in capitals, separated by any number of blanks.
+pub(super) fn capabilities(text: &[u8]) -> Vec<String> {
+    let words = text.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
+    words.map(|word| super::cursor::text(word.into()).to_ascii_uppercase()).collect()
+}
+
+/// Reads the fields of ID: `(name value …)`, `()` or NIL.
+pub(super) fn id(cursor: &mut Cursor<'_>) -> Option<Vec<(String, Option<String>)>> {
+    let mut values = cursor.list()?.into_iter();
+    let mut fields = Vec::new();
+    while let Some(name) = values.next() {
+        let value = values.next().and_then(Value::text).map(Cow::into_owned);
+        fields.push((name.text()?.into_owned(), value));
+    }
+    Some(fields)
+}
+
+/// Reads three lists of namespaces; those that are missing at the end are empty.
+pub(super) fn namespace(cursor: &mut Cursor<'_>) -> Option<Namespace> {
+    let personal = prefixes(cursor)?;
+    let mut later = || if cursor.is_end() { Some(Vec::new()) } else { prefixes(cursor) };
+    Some(Namespace { personal, other: later()?, shared: later()? })
+}
+
+fn prefixes(cursor: &mut Cursor<'_>) -> Option<Vec<NamespacePrefix>> {
+    match cursor.value()? {
+        Value::Nil => return Some(Vec::new()),
+        Value::Open => {}
+        _ => return None,
+    }
+    let mut prefixes = Vec::new();
+    while !cursor.eat(b')') {
+        if !cursor.eat(b'(') {
+            return None;
+        }
+        let prefix = cursor.value()?.bytes()?.into_owned();
+        let separator = match cursor.value()? {
+            Value::Nil => None,
+            value => value.text()?.chars().next(),
+        };
+        // Extensions: a name and a list, which mean nothing to us.
+        while !cursor.eat(b')') {
+            cursor.skip()?;
+        }
+        prefixes.push((prefix, separator));
+    }
+    Some(prefixes)
+}
