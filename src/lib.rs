@@ -19,8 +19,9 @@
 
 pub mod address;
 pub mod event;
-pub mod identity;
+pub mod exec;
 pub mod folders;
+pub mod identity;
 pub mod imap;
 pub mod mail;
 pub mod net;

@@ -1,7 +1,30 @@
-//! The protocol: what goes over the wire and what it means (RFC 3501, RFC 9051 and their extensions).
+//! The protocol: what goes over the wire, what it means, and how a session begins (RFC 3501, RFC 9051 and their
+//! extensions).
 //!
-//! Only this module knows imap-proto. Nothing here opens a connection: bytes come from a [`wire::ByteSource`] and go
-//! out as [`wire::Step`]s.
+//! ```text
+//! login       greeting, STARTTLS, authentication        capability   what a server can do
+//! connection  commands ahead of their replies           error        what ends a connection
+//! response    what a frame means                        wire         bytes into frames, commands into bytes
+//! ```
+//!
+//! Only this module knows imap-proto.
 
+mod capability;
+mod connection;
+mod error;
+mod login;
 pub mod response;
 pub mod wire;
+
+pub use capability::Capabilities;
+pub use connection::{Connection, Handler, Received, Reply, Ticket, Trace, ignore};
+pub use error::Error;
+pub use login::{Credentials, LoggedIn, log_in};
+pub use response::{
+    Attributes, Code, Completion, Content, Fetch, FetchOpening, ListedItem, MailboxStatus, Namespace, Response,
+};
+pub use wire::{Command, Incoming, LiteralMode, Step};
+
+/// How many commands are sent ahead of their replies, where they are short: together they fit into what a server takes
+/// in while nobody reads what it says, so that neither side ever waits for the other to read.
+pub const COMMANDS_AHEAD: usize = 48;

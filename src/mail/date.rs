@@ -48,6 +48,12 @@ impl InternalDate {
         self.offset_minutes
     }
 
+    /// The day in its own zone, as SEARCH SINCE and BEFORE count days (RFC 3501 section 6.4.4).
+    pub fn day(self) -> Option<jiff::civil::Date> {
+        let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
+        Some(offset.to_datetime(Timestamp::from_second(self.seconds).ok()?).date())
+    }
+
     /// Whether any server keeps it: after 1970-01-01 and before 2038-01-19.
     pub fn is_kept_everywhere(self) -> bool {
         Self::KEPT_EVERYWHERE.contains(&self.seconds)

@@ -1,3 +1,9 @@
 //! What a target lacks and where it differs: pure functions of what was scanned. No I/O, no clock.
 
-pub mod matching;
+mod matching;
+mod work;
+
+pub use matching::{MatchRules, Matching, Settled, Tie, match_folder, settle};
+#[cfg(test)]
+pub(crate) use work::task_of_sizes;
+pub use work::{FolderTask, Keywords, Piece, Treatment, pieces, rows};

@@ -5,6 +5,7 @@
 //! message at a time would cost a round trip each and could never be made fast.
 
 mod error;
+pub mod imap;
 
 pub use error::{Error, ErrorKind};
 
@@ -20,6 +21,9 @@ pub trait Connector: Sync {
     /// # Errors
     /// Why the account can't be reached or entered, as an [`ErrorKind`] that tells whether to try again.
     fn connect(&self) -> Result<Box<dyn Store>, Error>;
+
+    /// How many connections the user allows at most; `None`: as many as the server bears.
+    fn max_connections(&self) -> Option<usize>;
 }
 
 /// How much a scan asks of each message.
@@ -38,8 +42,8 @@ pub struct ScanRequest<'a> {
     pub mailbox: &'a MailboxName,
     /// How much to ask of each message.
     pub depth: ScanDepth,
-    /// Only messages with this UID or a higher one.
-    pub from_uid: Option<Uid>,
+    /// Only these messages; `None`: all. Not together with `search`.
+    pub uids: Option<UidSet>,
     /// Only messages that this SEARCH program finds (RFC 3501 section 6.4.4), already checked for line ends.
     pub search: Option<&'a str>,
     /// Whether the folder will be written to: it is opened by SELECT, as some servers tell PERMANENTFLAGS only there.
@@ -55,6 +59,8 @@ pub struct FolderScan {
     pub uid_next: Option<u32>,
     /// What flags it can keep.
     pub permanent_flags: PermanentFlags,
+    /// How many messages the folder has beyond those that could be listed: they are there, but nothing is known of them.
+    pub unlisted: u64,
     /// The messages, by ascending UID.
     pub messages: Vec<Message>,
     /// Their flags.
@@ -195,20 +201,30 @@ pub struct Traffic {
     pub round_trips: u64,
 }
 
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.received += other.received;
+        self.round_trips += other.round_trips;
+    }
+}
+
 /// One open connection to an account.
 ///
 /// Errors of one folder or message are values in the results; an `Err` means that the connection is of no further use,
 /// and its kind tells whether a new one may help.
-pub trait Store {
+pub trait Store: Send {
     /// What the server calls itself.
     fn server(&self) -> &str;
+
+    /// How many connections such a server bears well at a time.
+    fn usual_connections(&self) -> usize;
 
     /// All mailboxes with their roles, subscriptions and, where that is cheap, counters.
     fn list(&mut self) -> Result<Listing, Error>;
 
     /// Scans folders one after the other without waiting in between. `done` gets each request's index and result as
-    /// soon as it is known, in order. A scan whose messages are not as many as the folder says it has is an error of
-    /// that folder.
+    /// soon as it is known, in order.
     fn scan(
         &mut self,
         requests: &[ScanRequest<'_>],

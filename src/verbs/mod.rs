@@ -1,7 +1,16 @@
 //! What a user can ask for: one function each, inputs left, outputs right, the observer last.
 
+mod compare;
+mod copy;
+mod deep;
+mod folders;
+mod opening;
 mod options;
 mod summary;
+mod verify;
 
+pub use copy::copy;
+pub use folders::folders;
 pub use options::{CopyOptions, FlagPolicy, MessageFilter, VerifyOptions};
 pub use summary::{CopySummary, FolderListing, FolderRow, Status, VerifySummary};
+pub use verify::verify;

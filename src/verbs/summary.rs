@@ -51,6 +51,29 @@ pub struct CopySummary {
     pub target_traffic: Traffic,
 }
 
+impl CopySummary {
+    /// Nothing done yet.
+    pub(super) fn empty() -> Self {
+        Self {
+            status: Status::Complete,
+            folders: 0,
+            folders_created: 0,
+            copied: 0,
+            copied_server_side: 0,
+            already_there: 0,
+            flags_updated: 0,
+            deleted: 0,
+            failed: 0,
+            folders_failed: 0,
+            skipped: 0,
+            bytes_copied: 0,
+            seconds: 0.0,
+            source_traffic: Traffic::default(),
+            target_traffic: Traffic::default(),
+        }
+    }
+}
+
 /// What `verify` found.
 #[derive(Clone, Debug)]
 pub struct VerifySummary {
@@ -79,6 +102,23 @@ pub struct VerifySummary {
 }
 
 impl VerifySummary {
+    /// Nothing compared yet.
+    pub(super) fn empty() -> Self {
+        Self {
+            status: Status::Complete,
+            folders: 0,
+            compared: 0,
+            missing: 0,
+            extra: 0,
+            changed: 0,
+            flags_differ: 0,
+            dates_differ: 0,
+            failed: 0,
+            bytes_compared: 0,
+            seconds: 0.0,
+        }
+    }
+
     /// Whether both sides hold the same.
     pub fn is_equal(&self) -> bool {
         self.missing + self.extra + self.changed + self.flags_differ + self.dates_differ + self.failed == 0

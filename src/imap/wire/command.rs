@@ -165,6 +165,11 @@ impl Command {
         self
     }
 
+    /// Whether some string of it has to go as a literal.
+    pub fn has_literal(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Literal { .. } | Part::Stream { .. }))
+    }
+
     /// What is to be done to send it. `tag` is left out of a continuation.
     ///
     /// # Errors

@@ -1,0 +1,57 @@
+//! Reads whole messages for their content's sake: to tell apart what headers can't, and for `verify --deep`.
+
+use crate::identity::{ContentHasher, ContentKeys};
+use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
+use crate::store::{Body, Error, Fetched, MessageSink, Store};
+use std::collections::HashMap;
+
+/// The contents' keys of some messages of one folder. A message that could not be read is not in it.
+pub type Contents = HashMap<Uid, ContentKeys>;
+
+/// Reads and hashes these messages. What does not come, or is refused, is left out of the result.
+///
+/// # Errors
+/// What ends the connection.
+pub fn read_contents(
+    store: &mut dyn Store,
+    mailbox: &MailboxName,
+    uid_validity: Option<UidValidity>,
+    uids: &UidSet,
+) -> Result<Contents, Error> {
+    let mut sink = Hashing { uids, contents: Contents::new() };
+    if !uids.is_empty() {
+        store.request(mailbox, uid_validity, uids)?;
+        while let Fetched::Message = store.next(&mut sink)? {}
+    }
+    Ok(sink.contents)
+}
+
+struct Hashing<'a> {
+    uids: &'a UidSet,
+    contents: Contents,
+}
+
+impl MessageSink for Hashing<'_> {
+    fn message(&mut self, uid: Uid, body: Body<'_>) -> Result<(), Error> {
+        if !self.uids.contains(uid) {
+            return Ok(());
+        }
+        let mut hasher = ContentHasher::new();
+        match body {
+            Body::Whole(bytes) => hasher.update(bytes),
+            Body::Stream { from, .. } => {
+                let mut chunk = vec![0; 64 << 10];
+                loop {
+                    match from.read(&mut chunk) {
+                        Ok(0) => break,
+                        Ok(count) => hasher.update(&chunk[..count]),
+                        // The reader tells its own error once the sink has returned; a half-read body has no key.
+                        Err(_) => return Ok(()),
+                    }
+                }
+            }
+        }
+        self.contents.insert(uid, hasher.finish());
+        Ok(())
+    }
+}

@@ -1,0 +1,317 @@
+//! One lane: one connection to either side, and pieces of work until there are none.
+//!
+//! Fetching and delivering overlap: the next piece is asked of the source before the last is read, and deliveries are
+//! not waited for until there is nothing else to do. A lane waits for its two servers and for nothing else.
+
+use super::ledger::Stage;
+use super::transfer::{OnTheWay, Transfer};
+use super::{Link, Shared};
+use crate::event::{Event, Side};
+use crate::mail::UidSet;
+use crate::plan::{Keywords, Piece, Treatment, rows};
+use crate::store::{Error, ErrorKind, Fetched, Outcome, Refusal, RefusalMeaning};
+use std::collections::{HashMap, VecDeque};
+
+/// How many pieces are asked of the source ahead: the next one's first bytes are here when the last one ends.
+const PIECES_AHEAD: usize = 2;
+/// How often a piece is tried before its messages are tried one by one, and a message before it is given up.
+const ATTEMPTS: u8 = 3;
+
+pub(super) struct Lane<'a> {
+    shared: &'a Shared<'a>,
+    link: Link,
+    /// Pieces asked of the source, the one being answered first.
+    asked: VecDeque<Piece>,
+    on_the_way: HashMap<u32, OnTheWay>,
+    /// Whether the last failure was the target's.
+    target_failed: bool,
+}
+
+impl<'a> Lane<'a> {
+    pub(super) fn new(shared: &'a Shared<'a>, link: Link) -> Self {
+        Self { shared, link, asked: VecDeque::new(), on_the_way: HashMap::new(), target_failed: false }
+    }
+
+    /// Works until the queue is empty and everything is acknowledged.
+    pub(super) fn run(mut self) -> Result<(), Error> {
+        loop {
+            let Err(error) = self.work() else {
+                self.shared.close(self.link);
+                return Ok(());
+            };
+            self.give_back(&error);
+            self.shared.close(self.link);
+            if !error.kind.is_worth_retrying() || self.shared.context.stop.is_requested() {
+                return Err(error);
+            }
+            let side = if self.target_failed { Side::Target } else { Side::Source };
+            self.link = self.shared.context.reconnect(side, &error)?;
+            self.target_failed = false;
+        }
+    }
+
+    fn work(&mut self) -> Result<(), Error> {
+        loop {
+            self.ask_ahead()?;
+            let Some(piece) = self.asked.front() else {
+                self.take_outcomes(true)?;
+                if self.shared.queue.is_empty() || self.shared.context.stop.is_requested() {
+                    return Ok(());
+                }
+                continue;
+            };
+            let careful = piece.treatment.careful;
+            match self.read_on()? {
+                Fetched::Message => self.take_outcomes(careful)?,
+                Fetched::RequestDone { missing, refusal } => self.end_piece(&missing, refusal)?,
+            }
+            if self.shared.context.stop.is_requested() {
+                return self.end_gently();
+            }
+        }
+    }
+
+    fn ask_ahead(&mut self) -> Result<(), Error> {
+        while self.asked.len() < PIECES_AHEAD && !self.shared.context.stop.is_requested() {
+            let Some(piece) = self.shared.queue.take() else { break };
+            let task = &self.shared.tasks[piece.task];
+            let uids = task.uids(piece.messages.clone());
+            // Asked or not, the piece is this lane's now, and is given back if the asking fails.
+            self.asked.push_back(piece);
+            self.link.source.request(&task.source, task.source_uid_validity, &uids)?;
+        }
+        Ok(())
+    }
+
+    fn read_on(&mut self) -> Result<Fetched, Error> {
+        let Some(piece) = self.asked.front() else {
+            return Err(Error::new(ErrorKind::Protocol, "nothing was asked of the source"));
+        };
+        let mut transfer = Transfer {
+            shared: self.shared,
+            piece,
+            target: self.link.target.as_mut(),
+            on_the_way: &mut self.on_the_way,
+            target_failed: false,
+        };
+        let fetched = self.link.source.next(&mut transfer);
+        self.target_failed = transfer.target_failed;
+        fetched
+    }
+
+    /// Sees to the messages of a piece that did not come.
+    fn end_piece(&mut self, missing: &UidSet, refusal: Option<Refusal>) -> Result<(), Error> {
+        let Some(piece) = self.asked.pop_front() else { return Ok(()) };
+        let task = &self.shared.tasks[piece.task];
+        let absent: Vec<usize> = missing.iter().filter_map(|uid| task.position(uid)).collect();
+        let waiting = |position: &usize| {
+            let token = self.shared.ledger.token(piece.task, *position);
+            self.shared.ledger.stage(token) == Stage::Waiting
+        };
+        let absent: Vec<usize> = absent.into_iter().filter(waiting).collect();
+        let Some(refusal) = refusal else {
+            for position in absent {
+                self.shared.ledger.set(self.shared.ledger.token(piece.task, position), Stage::Unseen);
+            }
+            return Ok(());
+        };
+        if refusal.meaning == RefusalMeaning::Full {
+            return Err(Error::new(ErrorKind::Full, format!("the source refused {}: {}", task.from, refusal.text)));
+        }
+        self.try_again(&piece, absent, &format!("the source did not send it: {}", refusal.text));
+        Ok(())
+    }
+
+    /// Puts messages back into the queue, in smaller pieces the more often they failed; alone and too often: failed.
+    fn try_again(&self, piece: &Piece, positions: Vec<usize>, reason: &str) {
+        let attempts = piece.attempts + 1;
+        let mut pieces = Vec::new();
+        for row in rows(positions) {
+            let again = Piece { messages: row, attempts, ..piece.clone() };
+            if again.messages.len() > 1 && attempts > 1 {
+                pieces.extend(again.halves());
+            } else if attempts >= ATTEMPTS && again.messages.len() == 1 {
+                self.shared.fail(piece.task, again.messages.start, None, reason);
+            } else {
+                pieces.push(again);
+            }
+        }
+        self.shared.queue.give_back(pieces);
+    }
+
+    fn take_outcomes(&mut self, wait: bool) -> Result<(), Error> {
+        let outcomes = self.link.target.outcomes(wait).inspect_err(|_| self.target_failed = true)?;
+        for outcome in outcomes {
+            self.take_outcome(outcome)?;
+        }
+        Ok(())
+    }
+
+    fn take_outcome(&mut self, outcome: Outcome) -> Result<(), Error> {
+        let refusal = match outcome.result {
+            Ok(_) => {
+                outcome.tokens.iter().for_each(|token| self.confirm(*token));
+                return Ok(());
+            }
+            Err(refusal) => refusal,
+        };
+        for token in &outcome.tokens {
+            self.shared.ledger.set(*token, Stage::Waiting);
+        }
+        let [token] = outcome.tokens[..] else {
+            return self.split(&outcome.tokens, &refusal);
+        };
+        self.refused(token, &refusal)
+    }
+
+    fn confirm(&mut self, token: u32) {
+        let bytes = self.on_the_way.remove(&token).map_or(0, |message| message.bytes);
+        self.shared.confirm(token, bytes);
+    }
+
+    /// A refused batch goes again in two halves, until the one bad message is alone.
+    fn split(&mut self, tokens: &[u32], refusal: &Refusal) -> Result<(), Error> {
+        if refusal.meaning == RefusalMeaning::Full {
+            return Err(self.full(tokens.first().copied(), refusal));
+        }
+        let (left, right) = tokens.split_at(tokens.len() / 2);
+        for half in [left, right] {
+            let alone = half.len() == 1;
+            let pieces = self.pieces_of(half, |treatment| treatment.careful |= alone);
+            self.shared.queue.give_back(pieces);
+        }
+        Ok(())
+    }
+
+    /// One message was refused by itself: it goes again without what the server does not take, or is named as failed.
+    fn refused(&mut self, token: u32, refusal: &Refusal) -> Result<(), Error> {
+        let (task, position) = self.shared.ledger.locate(token);
+        let Some(sent) = self.on_the_way.get(&token).cloned() else { return Ok(()) };
+        let folder = &self.shared.tasks[task];
+        match refusal.meaning {
+            RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
+            RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
+                self.shared
+                    .warn(format!("{}: keywords that the target refuses are left out: {}", folder.to, refusal.text));
+                let pieces = self.pieces_of(&[token], |treatment| {
+                    treatment.careful = true;
+                    treatment.keywords = match treatment.keywords {
+                        Keywords::All => Keywords::Plain,
+                        Keywords::Plain | Keywords::None => Keywords::None,
+                    };
+                });
+                self.shared.queue.give_back(pieces);
+            }
+            RefusalMeaning::Date if !sent.treatment.without_date => {
+                self.shared
+                    .warn(format!("{}: a date that the target refuses is left out: {}", folder.to, refusal.text));
+                let pieces = self.pieces_of(&[token], |treatment| {
+                    treatment.careful = true;
+                    treatment.without_date = true;
+                });
+                self.shared.queue.give_back(pieces);
+            }
+            RefusalMeaning::Transient if sent.attempts < ATTEMPTS => {
+                let piece = Piece {
+                    task,
+                    messages: position..position + 1,
+                    treatment: Treatment { careful: true, ..sent.treatment },
+                    attempts: sent.attempts + 1,
+                };
+                self.shared.queue.give_back([piece]);
+            }
+            _ if !sent.treatment.careful => {
+                // It was refused in passing, where some servers say less than they know: ask step by step.
+                let pieces = self.pieces_of(&[token], |treatment| treatment.careful = true);
+                self.shared.queue.give_back(pieces);
+            }
+            _ => {
+                let reason = format!("the target refused it: {}", refusal.text);
+                self.shared.fail(task, position, sent.message_id.as_deref(), &reason);
+            }
+        }
+        self.on_the_way.remove(&token);
+        Ok(())
+    }
+
+    /// Pieces of these messages, treated otherwise than they were.
+    fn pieces_of(&self, tokens: &[u32], change: impl Fn(&mut Treatment)) -> Vec<Piece> {
+        let located: Vec<_> = tokens.iter().map(|token| self.shared.ledger.locate(*token)).collect();
+        let Some(&(task, _)) = located.first() else { return Vec::new() };
+        let sent = tokens.first().and_then(|token| self.on_the_way.get(token));
+        let mut treatment = sent.map(|sent| sent.treatment).unwrap_or_default();
+        change(&mut treatment);
+        let attempts = sent.map_or(0, |sent| sent.attempts);
+        let mut positions: Vec<_> = located.into_iter().map(|(_, position)| position).collect();
+        positions.sort_unstable();
+        rows(positions).into_iter().map(|messages| Piece { task, messages, treatment, attempts }).collect()
+    }
+
+    fn full(&self, token: Option<u32>, refusal: &Refusal) -> Error {
+        let folder = token.map(|token| self.shared.tasks[self.shared.ledger.locate(token).0].to.as_str());
+        let message = format!("the target takes no more mail in {}: {}", folder.unwrap_or("any folder"), refusal.text);
+        Error::new(ErrorKind::Full, message)
+            .with_hint("make room there or raise its quota, then run the same command again: it goes on from here")
+    }
+
+    /// The user asked to stop: what was sent is acknowledged, the rest is left for the next run.
+    fn end_gently(&mut self) -> Result<(), Error> {
+        self.take_outcomes(true)?;
+        Err(Error::new(ErrorKind::Interrupted, "stopped on request"))
+    }
+
+    /// After a failure: acknowledgements that can still be had are taken, the rest is uncertain, and what was never
+    /// sent goes back into the queue.
+    fn give_back(&mut self, error: &Error) {
+        if !self.target_failed {
+            // The target may answer yet for what it got; if it does not, the messages are looked for later.
+            let _ = self.take_outcomes(true);
+        }
+        for token in self.link.target.unacknowledged() {
+            if self.shared.ledger.stage(token) == Stage::Sent {
+                self.shared.ledger.set(token, Stage::Uncertain);
+            }
+        }
+        self.on_the_way.clear();
+        for (nth, piece) in std::mem::take(&mut self.asked).into_iter().enumerate() {
+            let waiting = self.shared.ledger.positions(piece.task, piece.messages.clone(), Stage::Waiting).collect();
+            // Only the piece that was being answered can be what broke the connection.
+            if nth == 0 {
+                self.try_again(&piece, waiting, &error.message);
+            } else {
+                self.shared
+                    .queue
+                    .give_back(rows(waiting).into_iter().map(|messages| Piece { messages, ..piece.clone() }));
+            }
+        }
+    }
+}
+
+impl Shared<'_> {
+    /// The target has this message.
+    pub(super) fn confirm(&self, token: u32, bytes: u64) {
+        let (task, position) = self.ledger.locate(token);
+        let folder = &self.tasks[task];
+        self.ledger.set(token, Stage::Copied);
+        self.ledger.add_bytes(bytes);
+        let uid = folder.messages[position].uid();
+        self.context.observer.observe(&Event::MessageCopied { folder: &folder.from, uid, bytes });
+    }
+
+    /// This message can't be copied.
+    pub(super) fn fail(&self, task: usize, position: usize, message_id: Option<&str>, reason: &str) {
+        let folder = &self.tasks[task];
+        self.ledger.set(self.ledger.token(task, position), Stage::Failed);
+        let uid = folder.messages[position].uid();
+        self.context.observer.observe(&Event::MessageFailed { folder: &folder.from, uid, message_id, reason });
+    }
+}
+
+impl super::Context<'_> {
+    fn reconnect(&self, side: Side, error: &Error) -> Result<Link, Error> {
+        let wait = std::time::Duration::from_millis(250);
+        self.observer.observe(&Event::Retrying { side, wait, reason: &error.message });
+        super::pause::wait(wait, self.stop)?;
+        self.connect_with_patience()
+    }
+}

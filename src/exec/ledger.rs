@@ -1,0 +1,144 @@
+//! What became of each message to copy: one byte each, written by all lanes.
+
+use crate::plan::FolderTask;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// Not sent, or refused and to be sent otherwise.
+    Waiting = 0,
+    /// Sent; the target has not answered yet.
+    Sent = 1,
+    /// The target has it.
+    Copied = 2,
+    /// Sent, but the connection broke before the answer: it must be looked for.
+    Uncertain = 3,
+    /// The source did not send it: it must be seen whether it is still there.
+    Unseen = 4,
+    /// It failed and was named.
+    Failed = 5,
+    /// The source deleted it meanwhile.
+    Vanished = 6,
+}
+
+impl Stage {
+    fn of(value: u8) -> Self {
+        [Self::Waiting, Self::Sent, Self::Copied, Self::Uncertain, Self::Unseen, Self::Failed, Self::Vanished]
+            .into_iter()
+            .find(|stage| *stage as u8 == value)
+            .unwrap_or(Self::Waiting)
+    }
+}
+
+/// The stages of all messages of all tasks.
+pub(super) struct Ledger {
+    /// The token of each task's first message, and one past the last.
+    starts: Vec<u32>,
+    stages: Vec<AtomicU8>,
+    bytes: AtomicU64,
+}
+
+/// How many messages ended how.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) copied: u64,
+    pub(super) failed: u64,
+    pub(super) vanished: u64,
+    pub(super) bytes: u64,
+}
+
+impl Ledger {
+    pub(super) fn new(tasks: &[FolderTask]) -> Self {
+        let mut starts = vec![0u32];
+        for task in tasks {
+            let end = starts.last().copied().unwrap_or(0) as usize + task.messages.len();
+            starts.push(u32::try_from(end).unwrap_or(u32::MAX));
+        }
+        let total = starts.last().copied().unwrap_or(0);
+        Self { starts, stages: (0..total).map(|_| AtomicU8::new(0)).collect(), bytes: AtomicU64::new(0) }
+    }
+
+    /// The number by which stores name this message.
+    pub(super) fn token(&self, task: usize, position: usize) -> u32 {
+        self.starts[task] + position as u32
+    }
+
+    /// The message with this number.
+    pub(super) fn locate(&self, token: u32) -> (usize, usize) {
+        let task = self.starts.partition_point(|start| *start <= token).saturating_sub(1);
+        (task, (token - self.starts[task]) as usize)
+    }
+
+    pub(super) fn stage(&self, token: u32) -> Stage {
+        Stage::of(self.stages[token as usize].load(Ordering::Relaxed))
+    }
+
+    /// Takes a waiting message for sending. False if it is not waiting: a message may stand in two pieces after a
+    /// failure, and two lanes must never send it at the same time.
+    pub(super) fn claim(&self, token: u32) -> bool {
+        let (from, to) = (Stage::Waiting as u8, Stage::Sent as u8);
+        self.stages[token as usize].compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    pub(super) fn set(&self, token: u32, stage: Stage) {
+        self.stages[token as usize].store(stage as u8, Ordering::Relaxed);
+    }
+
+    /// Counts the bytes of a message that the target has.
+    pub(super) fn add_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The positions among `within` of a task's messages that stand at `stage`.
+    pub(super) fn positions(
+        &self,
+        task: usize,
+        within: Range<usize>,
+        stage: Stage,
+    ) -> impl Iterator<Item = usize> + '_ {
+        within.filter(move |position| self.stage(self.token(task, *position)) == stage)
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts { bytes: self.bytes.load(Ordering::Relaxed), ..Counts::default() };
+        for stage in &self.stages {
+            match Stage::of(stage.load(Ordering::Relaxed)) {
+                Stage::Copied => counts.copied += 1,
+                Stage::Failed => counts.failed += 1,
+                Stage::Vanished => counts.vanished += 1,
+                Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen => {}
+            }
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::task_of_sizes;
+
+    #[test]
+    fn tokens_name_messages_across_tasks() {
+        let ledger = Ledger::new(&[task_of_sizes(&[1, 1]), task_of_sizes(&[]), task_of_sizes(&[1, 1, 1])]);
+        assert_eq!(ledger.token(2, 1), 3);
+        for token in 0..5 {
+            let (task, position) = ledger.locate(token);
+            assert_eq!(ledger.token(task, position), token);
+        }
+    }
+
+    #[test]
+    fn a_message_is_claimed_once() {
+        let ledger = Ledger::new(&[task_of_sizes(&[1])]);
+        assert!(ledger.claim(0));
+        assert!(!ledger.claim(0));
+        ledger.set(0, Stage::Waiting);
+        assert!(ledger.claim(0));
+        ledger.set(0, Stage::Copied);
+        assert_eq!(ledger.counts(), Counts { copied: 1, ..Counts::default() });
+    }
+}

@@ -1,0 +1,222 @@
+//! Carries out a plan: a pool of lanes, each with one connection to either side, takes pieces of work from one queue.
+//!
+//! What it keeps true: a message is sent again only after it is known that the target does not have it; no lane waits
+//! for another; bytes in flight are bounded; whatever fails is named.
+
+mod contents;
+mod lane;
+mod ledger;
+mod lost_replies;
+mod pause;
+mod queue;
+mod throttle;
+mod transfer;
+
+pub use contents::{Contents, read_contents};
+
+use crate::event::{Event, Observer, Side, Stop};
+use crate::plan::FolderTask;
+use crate::store::{Connector, Error, ErrorKind, Store, Traffic};
+use lane::Lane;
+use ledger::Ledger;
+use queue::Queue;
+use std::collections::HashSet;
+use std::sync::Mutex;
+use throttle::Throttle;
+
+/// How often messages whose fate is uncertain are looked for on the target and, if they are not there, sent again.
+const ROUNDS: usize = 5;
+
+/// An open connection to either side.
+pub struct Link {
+    /// The side that is read.
+    pub source: Box<dyn Store>,
+    /// The side that is written.
+    pub target: Box<dyn Store>,
+}
+
+/// What a copy works with.
+pub struct Context<'a> {
+    /// Makes connections to the side that is read.
+    pub source: &'a dyn Connector,
+    /// Makes connections to the side that is written.
+    pub target: &'a dyn Connector,
+    /// How many lanes at most.
+    pub lanes: usize,
+    /// Bytes a second to deliver, all lanes together.
+    pub limit_rate: Option<u64>,
+    /// The user's request to end.
+    pub stop: &'a Stop,
+    /// Who is told.
+    pub observer: &'a dyn Observer,
+}
+
+/// What came of a copy.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Messages that the target confirmed or was found to hold.
+    pub copied: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Messages that failed, each named in an event.
+    pub failed: u64,
+    /// Messages that the source deleted before they could be read.
+    pub vanished: u64,
+    /// What ended the copy before its time.
+    pub error: Option<Error>,
+    /// What went over the source's connections that were closed here.
+    pub source_traffic: Traffic,
+    /// What went over the target's connections that were closed here.
+    pub target_traffic: Traffic,
+}
+
+/// What the lanes share.
+struct Shared<'a> {
+    context: &'a Context<'a>,
+    tasks: &'a [FolderTask],
+    queue: Queue,
+    ledger: Ledger,
+    throttle: Option<Throttle>,
+    /// Warnings already given, so that each is given once.
+    warned: Mutex<HashSet<String>>,
+    traffic: Mutex<(Traffic, Traffic)>,
+}
+
+/// Copies every message of `tasks`. `first` is the connection that the plan was made with; further lanes make their own.
+pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
+    let shared = Shared {
+        context,
+        tasks,
+        queue: Queue::new(crate::plan::pieces(tasks)),
+        ledger: Ledger::new(tasks),
+        throttle: context.limit_rate.map(Throttle::new),
+        warned: Mutex::default(),
+        traffic: Mutex::default(),
+    };
+    let mut link = Some(first);
+    let mut error = None;
+    for round in 0..ROUNDS {
+        error = run_lanes(&shared, link.take());
+        if error.is_some() || context.stop.is_requested() {
+            break;
+        }
+        match lost_replies::settle(&shared, round + 1 == ROUNDS) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(failure) => {
+                error = Some(failure);
+                break;
+            }
+        }
+    }
+    let counts = shared.ledger.counts();
+    let (source_traffic, target_traffic) = shared.traffic.into_inner().unwrap_or_default();
+    Tally {
+        copied: counts.copied,
+        bytes: counts.bytes,
+        failed: counts.failed,
+        vanished: counts.vanished,
+        error,
+        source_traffic,
+        target_traffic,
+    }
+}
+
+/// Runs the pool until the queue is empty. Gives the error that ended it with work left over.
+fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
+    let lanes = shared.context.lanes.clamp(1, shared.queue.len().max(1));
+    // A pool of its own with a thread for each lane: a lane blocks on its connections, and no lane waits for another.
+    let pool = match rayon::ThreadPoolBuilder::new().num_threads(lanes).build() {
+        Ok(pool) => pool,
+        Err(error) => return Some(Error::new(ErrorKind::Local, format!("could not start {lanes} threads: {error}"))),
+    };
+    let errors = Mutex::new(Vec::new());
+    let mut first = first;
+    pool.scope(|scope| {
+        for number in 0..lanes {
+            let link = first.take();
+            let errors = &errors;
+            scope.spawn(move |_| {
+                if let Err(error) = run_lane(shared, number, link)
+                    && let Ok(mut errors) = errors.lock()
+                {
+                    errors.push(error);
+                }
+            });
+        }
+    });
+    let errors = errors.into_inner().unwrap_or_default();
+    // An account that is full stops the run whatever else happened.
+    let full = errors.iter().find(|error| error.kind == ErrorKind::Full).cloned();
+    full.or_else(|| if shared.queue.is_empty() { None } else { errors.into_iter().next() })
+}
+
+fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<(), Error> {
+    let link = match link {
+        Some(link) => link,
+        // The first lane must have a connection; the others are a gain and no need.
+        None if number == 0 => shared.context.connect_with_patience()?,
+        None => match shared.context.connect() {
+            Ok(link) => link,
+            Err((side, error)) => {
+                let text = format!("{}: one connection fewer: {error}", side.name());
+                shared.context.observer.observe(&Event::Warning { text: &text });
+                return Ok(());
+            }
+        },
+    };
+    Lane::new(shared, link).run()
+}
+
+impl Context<'_> {
+    /// A new connection to either side, both made at once.
+    fn connect(&self) -> Result<Link, (Side, Error)> {
+        let (source, target) = std::thread::scope(|scope| {
+            let source = scope.spawn(|| self.source.connect());
+            (self.target.connect(), join(source.join()))
+        });
+        Ok(Link { source: source.map_err(|e| (Side::Source, e))?, target: target.map_err(|e| (Side::Target, e))? })
+    }
+
+    /// The same, tried again with growing pauses while that may help.
+    fn connect_with_patience(&self) -> Result<Link, Error> {
+        let mut pauses = pause::pauses();
+        loop {
+            match self.connect() {
+                Ok(link) => return Ok(link),
+                Err((side, error)) => {
+                    let Some(wait) = pauses.next().filter(|_| error.kind.is_worth_retrying()) else {
+                        return Err(error);
+                    };
+                    self.observer.observe(&Event::Retrying { side, wait, reason: &error.message });
+                    pause::wait(wait, self.stop)?;
+                }
+            }
+        }
+    }
+}
+
+impl Shared<'_> {
+    /// Gives a warning once.
+    fn warn(&self, text: String) {
+        let is_new = self.warned.lock().is_ok_and(|mut warned| warned.insert(text.clone()));
+        if is_new {
+            self.context.observer.observe(&Event::Warning { text: &text });
+        }
+    }
+
+    /// Ends a link and counts what went over it.
+    fn close(&self, mut link: Link) {
+        link.source.close();
+        link.target.close();
+        if let Ok(mut traffic) = self.traffic.lock() {
+            traffic.0 += link.source.traffic();
+            traffic.1 += link.target.traffic();
+        }
+    }
+}
+
+/// The result of a thread; a panic in it becomes an error of this run.
+pub(crate) fn join<T>(joined: std::thread::Result<Result<T, Error>>) -> Result<T, Error> {
+    joined.unwrap_or_else(|_| Err(Error::new(ErrorKind::Local, "a worker thread stopped unexpectedly")))
+}

@@ -1,0 +1,120 @@
+//! The moment in which a message passes from one server to the other.
+
+use super::Shared;
+use super::throttle::Throttled;
+use crate::identity;
+use crate::mail::{Flags, InternalDate, Keyword, Message, Uid};
+use crate::plan::{FolderTask, Keywords, Piece, Treatment};
+use crate::store::{Body, Delivery, Error, MessageSink, Store};
+use std::collections::HashMap;
+use std::io::{Cursor, Read};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How much of a large message is looked at for its date.
+const HEADER_BYTES: u64 = 64 << 10;
+
+/// A message on its way: what is needed when its acknowledgement comes.
+#[derive(Clone, Debug)]
+pub(super) struct OnTheWay {
+    pub(super) bytes: u64,
+    pub(super) treatment: Treatment,
+    pub(super) attempts: u8,
+    /// Its Message-ID, kept only where it goes alone and may be named as failed.
+    pub(super) message_id: Option<String>,
+}
+
+/// Delivers the messages of one piece as the source sends them.
+pub(super) struct Transfer<'a> {
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) piece: &'a Piece,
+    pub(super) target: &'a mut dyn Store,
+    pub(super) on_the_way: &'a mut HashMap<u32, OnTheWay>,
+    /// Whether the target failed: if so, the error that the source's reader hands on is the target's.
+    pub(super) target_failed: bool,
+}
+
+impl MessageSink for Transfer<'_> {
+    fn message(&mut self, uid: Uid, body: Body<'_>) -> Result<(), Error> {
+        let task = &self.shared.tasks[self.piece.task];
+        let Some(position) = task.position(uid).filter(|position| self.piece.messages.contains(position)) else {
+            return Ok(());
+        };
+        let token = self.shared.ledger.token(self.piece.task, position);
+        // A server may send a message twice (Courier does for `5,5`); it is delivered once.
+        if !self.shared.ledger.claim(token) {
+            return Ok(());
+        }
+        let delivered = self.deliver(task, &task.messages[position], token, body);
+        self.target_failed |= delivered.is_err();
+        delivered
+    }
+}
+
+impl Transfer<'_> {
+    fn deliver(&mut self, task: &FolderTask, message: &Message, token: u32, body: Body<'_>) -> Result<(), Error> {
+        let bytes = match &body {
+            Body::Whole(bytes) => bytes.len() as u64,
+            Body::Stream { size, .. } => *size,
+        };
+        let treatment = self.piece.treatment;
+        let message_id = match &body {
+            Body::Whole(bytes) if treatment.careful => identity::message_id(bytes),
+            Body::Whole(_) | Body::Stream { .. } => None,
+        };
+        self.on_the_way.insert(token, OnTheWay { bytes, treatment, attempts: self.piece.attempts, message_id });
+        let flags = self.flags(task, message);
+        let date = message.date().filter(|date| date.is_kept_everywhere() && !treatment.without_date);
+        let look_for_date = date.is_none() && !treatment.without_date;
+        // A keyword that some servers refuse must not stand in a batch, whose other messages it would take with it.
+        let careful = treatment.careful || !flags.keywords().iter().all(Keyword::is_plain);
+        let mut send =
+            |date, body| self.target.deliver(&task.target, Delivery { token, flags: &flags, date, body, careful });
+        match body {
+            Body::Whole(bytes) => {
+                if let Some(throttle) = &self.shared.throttle {
+                    throttle.take(bytes.len() as u64);
+                }
+                let date = if look_for_date { date_in_header(bytes) } else { date };
+                send(date, Body::Whole(bytes))
+            }
+            Body::Stream { size, from } => {
+                let mut throttled;
+                let from: &mut dyn Read = match &self.shared.throttle {
+                    Some(throttle) => {
+                        throttled = Throttled { throttle, from };
+                        &mut throttled
+                    }
+                    None => from,
+                };
+                if !look_for_date {
+                    return send(date, Body::Stream { size, from });
+                }
+                let mut head = Vec::new();
+                // What fails to be read now fails again, and is named, when the rest is read.
+                let _ = from.take(HEADER_BYTES).read_to_end(&mut head);
+                let date = date_in_header(&head);
+                send(date, Body::Stream { size, from: &mut Cursor::new(head).chain(from) })
+            }
+        }
+    }
+
+    /// The message's flags as far as the folder keeps them; what it does not keep is said once a folder.
+    fn flags(&self, task: &FolderTask, message: &Message) -> Flags {
+        let wanted = task.flags.get(message.flags());
+        let (kept, lost) = task.permanent_flags.split(&wanted);
+        if !lost.is_empty() {
+            self.shared.warn(format!("{}: the target keeps no {lost} here", task.to));
+        }
+        match self.piece.treatment.keywords {
+            Keywords::All => kept,
+            Keywords::Plain => kept.filter_keywords(Keyword::is_plain),
+            Keywords::None => kept.filter_keywords(|_| false),
+        }
+    }
+}
+
+/// A date from the header of a message whose INTERNALDATE is missing or one that servers don't keep.
+fn date_in_header(bytes: &[u8]) -> Option<InternalDate> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+    identity::message_date(bytes, i64::try_from(now).unwrap_or(i64::MAX)).filter(|date| date.is_kept_everywhere())
+}

@@ -1,0 +1,70 @@
+//! What a server can do (RFC 3501 section 6.1.1). Only what it says after login counts.
+
+use super::wire::LiteralMode;
+use std::collections::BTreeSet;
+
+/// A server's capabilities, upper case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities(BTreeSet<String>);
+
+impl Capabilities {
+    /// A set from the names that a server listed.
+    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
+        Self(names.into_iter().map(|name| name.to_ascii_uppercase()).collect())
+    }
+
+    /// Whether the server offers this one.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
+    /// Whether it offers IMAP at all: some revision of IMAP4.
+    pub fn is_imap(&self) -> bool {
+        self.0.iter().any(|name| name.starts_with("IMAP4"))
+    }
+
+    /// How literals may be sent.
+    pub fn literal_mode(&self) -> LiteralMode {
+        if self.has("LITERAL+") {
+            LiteralMode::Plus
+        } else if self.has("LITERAL-") || self.has("IMAP4REV2") {
+            LiteralMode::Minus
+        } else {
+            LiteralMode::Synchronizing
+        }
+    }
+
+    /// The largest message that it takes, where it says so (APPENDLIMIT, RFC 7889).
+    pub fn append_limit(&self) -> Option<u64> {
+        self.0.iter().find_map(|name| name.strip_prefix("APPENDLIMIT=")?.parse().ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capabilities(text: &str) -> Capabilities {
+        Capabilities::new(text.split(' ').map(str::to_owned))
+    }
+
+    #[test]
+    fn names_have_no_case() {
+        let panda = capabilities("IMAP4REV1 Literal+ uidplus");
+        assert!(panda.is_imap() && panda.has("UIDPLUS"));
+        assert_eq!(panda.literal_mode(), LiteralMode::Plus);
+    }
+
+    #[test]
+    fn literals_go_as_the_server_allows() {
+        assert_eq!(capabilities("IMAP4REV1 LITERAL-").literal_mode(), LiteralMode::Minus);
+        assert_eq!(capabilities("IMAP4REV2").literal_mode(), LiteralMode::Minus);
+        assert_eq!(capabilities("IMAP4REV1").literal_mode(), LiteralMode::Synchronizing);
+    }
+
+    #[test]
+    fn reads_the_append_limit() {
+        assert_eq!(capabilities("IMAP4REV1 APPENDLIMIT=35651584").append_limit(), Some(35_651_584));
+        assert_eq!(capabilities("IMAP4REV1 APPENDLIMIT").append_limit(), None);
+    }
+}

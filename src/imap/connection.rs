@@ -1,0 +1,419 @@
+//! One connection: commands go out ahead of their replies, and each reply finds its command.
+//!
+//! Commands are answered in the order in which they were sent (RFC 3501 section 5.5: a server may answer out of order
+//! only where it makes no difference), so untagged data belongs to the oldest command that is not answered yet. A
+//! tagged reply that no command waits for ends the connection: it was forged, or the two sides are out of step.
+
+use super::response::{Code, Completion, Condition, FetchOpening, Response};
+use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags};
+use super::{Capabilities, Error};
+use crate::event::Direction;
+use crate::net::{self, Phase, Stream};
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Names a command that was sent, until its reply has been taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+/// The tagged reply to a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// OK, NO or BAD.
+    pub completion: Completion,
+    /// The code in brackets, if any.
+    pub code: Option<Code>,
+    /// The server's words, raw.
+    pub text: String,
+}
+
+impl Reply {
+    /// Whether the command succeeded.
+    pub fn is_ok(&self) -> bool {
+        self.completion == Completion::Ok
+    }
+}
+
+/// What reading one response gave.
+#[derive(Debug)]
+pub enum Received {
+    /// A command's tagged reply.
+    Reply(Ticket, Reply),
+    /// The server asks to go on.
+    Continue,
+    /// Untagged data, which the handler has seen.
+    Untagged,
+}
+
+/// Takes untagged data.
+pub trait Handler {
+    /// Takes one untagged response. `oldest` is the command that it most likely belongs to.
+    ///
+    /// # Errors
+    /// What the connection must end for.
+    fn untagged(&mut self, oldest: Option<Ticket>, response: &Response<'_>) -> Result<(), Error>;
+}
+
+impl<F: FnMut(Option<Ticket>, &Response<'_>) -> Result<(), Error>> Handler for F {
+    fn untagged(&mut self, oldest: Option<Ticket>, response: &Response<'_>) -> Result<(), Error> {
+        self(oldest, response)
+    }
+}
+
+/// Untagged data that nobody waits for.
+pub fn ignore(_: Option<Ticket>, _: &Response<'_>) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Shown each line of the protocol, with secrets struck out.
+pub type Trace = Box<dyn Fn(Direction, &[u8]) + Send + Sync>;
+
+/// A connection to a server.
+pub struct Connection {
+    stream: Stream,
+    framer: Framer,
+    tags: Tags,
+    waiting: VecDeque<(Ticket, String)>,
+    last_ticket: u64,
+    capabilities: Option<Capabilities>,
+    bye: Option<(String, Option<Code>)>,
+    last_used: Instant,
+    trace: Option<Trace>,
+}
+
+impl ByteSource for Stream {
+    type Error = net::Error;
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, net::Error> {
+        Self::read(self, buffer)
+    }
+
+    fn read_available(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, net::Error> {
+        Self::read_available(self, buffer)
+    }
+}
+
+impl Connection {
+    /// A connection over a stream on which nothing has been said yet.
+    pub fn new(stream: Stream, trace: Option<Trace>) -> Self {
+        Self {
+            stream,
+            framer: Framer::new(Limits::default()),
+            tags: Tags::new(),
+            waiting: VecDeque::new(),
+            last_ticket: 0,
+            capabilities: None,
+            bye: None,
+            last_used: Instant::now(),
+            trace,
+        }
+    }
+
+    /// The same connection with TLS under it. Everything that was learnt in plain text is forgotten.
+    ///
+    /// # Errors
+    /// Bytes that came in plain text after the server's OK, or what `protect` could not do.
+    pub fn encrypt(self, protect: impl FnOnce(Stream) -> Result<Stream, net::Error>) -> Result<Self, Error> {
+        if !self.framer.is_empty() {
+            return Err(Error::Protocol("it sent something between its OK to STARTTLS and TLS".to_owned()));
+        }
+        Ok(Self::new(protect(self.stream)?, self.trace))
+    }
+
+    /// What the server said that it can do, last; `None` where it has not said.
+    pub fn capabilities(&self) -> Option<&Capabilities> {
+        self.capabilities.as_ref()
+    }
+
+    /// Forgets what the server said that it can do: at login, as only what comes after counts.
+    pub fn forget_capabilities(&mut self) {
+        self.capabilities = None;
+    }
+
+    /// What went over the connection.
+    pub fn traffic(&self) -> net::Traffic {
+        self.stream.traffic()
+    }
+
+    /// Whether TLS is up.
+    pub fn is_encrypted(&self) -> bool {
+        self.stream.is_encrypted()
+    }
+
+    /// When something was last sent or received.
+    pub fn last_used(&self) -> Instant {
+        self.last_used
+    }
+
+    /// Says what coming waits are for.
+    pub fn set_phase(&mut self, phase: Phase) {
+        self.stream.set_phase(phase);
+    }
+
+    /// Closes without a word.
+    pub fn shut_down(&mut self) {
+        self.stream.shut_down();
+    }
+
+    /// How many commands have no reply yet.
+    pub fn commands_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Sends a command without waiting for its reply. Where one of its strings has to go as a literal that the server
+    /// must be asked for, earlier replies may arrive meanwhile: `handler` gets the untagged data, `replies` the rest.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn send(&mut self, command: &Command) -> Result<Ticket, Error> {
+        let (ticket, steps) = self.begin(command)?;
+        for step in steps {
+            match step {
+                Step::Write(bytes) => self.write(&bytes)?,
+                Step::AwaitContinuation => {
+                    if let Some(reply) = self.await_continuation(ticket, &mut ignore)? {
+                        return Err(Error::Protocol(format!("it refused a literal: {}", reply.text)));
+                    }
+                }
+                Step::Stream(_) => return Err(Error::Protocol("a message needs its bytes".to_owned())),
+            }
+        }
+        Ok(ticket)
+    }
+
+    /// Gives a command its tag and its place among those that wait for a reply. The caller carries out the steps.
+    ///
+    /// # Errors
+    /// A command that can't be written.
+    pub fn begin(&mut self, command: &Command) -> Result<(Ticket, Vec<Step>), Error> {
+        self.begin_with(command, self.literal_mode())
+    }
+
+    /// The same with literals sent in this way.
+    ///
+    /// # Errors
+    /// A command that can't be written.
+    pub fn begin_with(&mut self, command: &Command, mode: LiteralMode) -> Result<(Ticket, Vec<Step>), Error> {
+        let tag = self.tags.next_tag();
+        let steps = command.steps(&tag, mode)?;
+        if let Some(trace) = &self.trace {
+            trace(Direction::Sent, &command.trace(&tag));
+        }
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.waiting.push_back((ticket, tag));
+        Ok((ticket, steps))
+    }
+
+    /// Writes bytes of a command that was begun.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.stream.write(bytes)?;
+        Ok(())
+    }
+
+    /// Answers a continuation request with a line that is a secret.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn answer(&mut self, command: &Command) -> Result<(), Error> {
+        if let Some(trace) = &self.trace {
+            trace(Direction::Sent, &command.trace(""));
+        }
+        for step in command.steps("", LiteralMode::Synchronizing)? {
+            if let Step::Write(bytes) = step {
+                self.write(&bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the server asks for the literal of this command. A reply instead means that it refuses the command:
+    /// the literal must not be sent.
+    ///
+    /// # Errors
+    /// What ends the connection, also a reply to another command: replies come in order, so all earlier ones must have
+    /// been taken before.
+    pub fn await_continuation(&mut self, ticket: Ticket, handler: &mut dyn Handler) -> Result<Option<Reply>, Error> {
+        loop {
+            match self.receive(handler)? {
+                Received::Continue => return Ok(None),
+                Received::Reply(replied, reply) if replied == ticket => return Ok(Some(reply)),
+                Received::Reply(..) => return Err(Error::Protocol("it answered out of order".to_owned())),
+                Received::Untagged => {}
+            }
+        }
+    }
+
+    /// Waits for the next response.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn receive(&mut self, handler: &mut dyn Handler) -> Result<Received, Error> {
+        let incoming = self.framer.next(&mut self.stream);
+        let incoming = incoming.map_err(|error| self.ended(error.into()))?;
+        self.take(incoming, handler)
+    }
+
+    /// The next response, if it has arrived whole.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn receive_available(&mut self, handler: &mut dyn Handler) -> Result<Option<Received>, Error> {
+        let incoming = self.framer.next_available(&mut self.stream);
+        match incoming.map_err(|error| self.ended(error.into()))? {
+            Some(incoming) => self.take(incoming, handler).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Waits for the next response or large literal.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn incoming(&mut self) -> Result<Incoming, Error> {
+        let incoming = self.framer.next(&mut self.stream);
+        incoming.map_err(|error| self.ended(error.into()))
+    }
+
+    /// What came before the large literal that [`Connection::incoming`] announced; `None` if it is no FETCH's.
+    pub fn fetch_opening(&self) -> Option<FetchOpening> {
+        FetchOpening::read(self.framer.frame())
+    }
+
+    /// Reads bytes of a large literal; zero: all of them are out.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn read_literal(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.framer.read_literal(&mut self.stream, buffer).map_err(Into::into)
+    }
+
+    /// Understands what [`Connection::incoming`] announced as a frame.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn take(&mut self, incoming: Incoming, handler: &mut dyn Handler) -> Result<Received, Error> {
+        let mut incoming = incoming;
+        while let Incoming::LargeLiteral { .. } = incoming {
+            // Nobody asked for it: the framer skips it.
+            incoming = self.incoming()?;
+        }
+        self.last_used = Instant::now();
+        let frame = self.framer.frame();
+        if let Some(trace) = &self.trace {
+            for text in frame.text() {
+                trace(Direction::Received, text);
+            }
+        }
+        let oldest = self.waiting.front().map(|(ticket, _)| *ticket);
+        match Response::parse(frame) {
+            Response::Tagged { tag, completion, code, text } => {
+                let reply = Reply { completion, code, text: text.into_owned() };
+                if let Some(Code::Capability(names)) = &reply.code {
+                    self.capabilities = Some(Capabilities::new(names.iter().cloned()));
+                }
+                let at = self.waiting.iter().position(|(_, waiting)| *waiting == tag);
+                let Some((ticket, _)) = at.and_then(|at| self.waiting.remove(at)) else {
+                    return Err(Error::Protocol("it answered a command that was never sent".to_owned()));
+                };
+                Ok(Received::Reply(ticket, reply))
+            }
+            Response::Continue { .. } => Ok(Received::Continue),
+            Response::Capability(names) => {
+                self.capabilities = Some(Capabilities::new(names));
+                Ok(Received::Untagged)
+            }
+            Response::Status { condition: Condition::Bye, code, text } => {
+                // A reply may still come before the server closes (RFC 3501 section 7.1.5).
+                self.bye = Some((text.into_owned(), code));
+                Ok(Received::Untagged)
+            }
+            response => {
+                if let Response::Status { code: Some(Code::Capability(names)), .. } = &response {
+                    self.capabilities = Some(Capabilities::new(names.iter().cloned()));
+                }
+                handler.untagged(oldest, &response)?;
+                Ok(Received::Untagged)
+            }
+        }
+    }
+
+    /// Why the connection ended: the server's goodbye, if it said one, tells more than that it closed.
+    fn ended(&mut self, error: Error) -> Error {
+        match self.bye.take() {
+            Some((text, code)) => Error::Bye { text, code },
+            None => error,
+        }
+    }
+
+    /// Waits for a command's reply. Replies to other commands that come first are given to `others`.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn wait(&mut self, ticket: Ticket, handler: &mut dyn Handler) -> Result<Reply, Error> {
+        loop {
+            match self.receive(handler)? {
+                Received::Reply(replied, reply) if replied == ticket => return Ok(reply),
+                Received::Reply(..) => return Err(Error::Protocol("it answered out of order".to_owned())),
+                Received::Continue => {
+                    return Err(Error::Protocol("it asked for more where nothing was to follow".to_owned()));
+                }
+                Received::Untagged => {}
+            }
+        }
+    }
+
+    /// Sends a command and waits for its reply.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn run(&mut self, command: &Command, handler: &mut dyn Handler) -> Result<Reply, Error> {
+        let ticket = self.send(command)?;
+        self.wait(ticket, handler)
+    }
+
+    /// Sends commands without waiting in between and takes their replies in order. No more commands are under way at a
+    /// time than a server takes in while nobody reads what it says.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn run_all(
+        &mut self,
+        commands: &[Command],
+        mut handler: impl FnMut(usize, &Response<'_>) -> Result<(), Error>,
+    ) -> Result<Vec<Reply>, Error> {
+        let mut replies: Vec<Reply> = Vec::with_capacity(commands.len());
+        let mut sent: VecDeque<Ticket> = VecDeque::new();
+        let mut unsent = commands.iter();
+        loop {
+            while sent.len() < super::COMMANDS_AHEAD {
+                let Some(command) = unsent.next() else { break };
+                // A literal that must be asked for needs a quiet line.
+                if command.has_literal() && !sent.is_empty() {
+                    let nth = replies.len();
+                    for (at, ticket) in std::mem::take(&mut sent).into_iter().enumerate() {
+                        replies
+                            .push(self.wait(ticket, &mut |_: Option<Ticket>, r: &Response<'_>| handler(nth + at, r))?);
+                    }
+                }
+                sent.push_back(self.send(command)?);
+            }
+            let Some(ticket) = sent.pop_front() else { return Ok(replies) };
+            let nth = replies.len();
+            replies.push(self.wait(ticket, &mut |_: Option<Ticket>, r: &Response<'_>| handler(nth, r))?);
+        }
+    }
+
+    /// How literals may be sent now.
+    pub fn literal_mode(&self) -> LiteralMode {
+        self.capabilities.as_ref().map_or(LiteralMode::Synchronizing, Capabilities::literal_mode)
+    }
+
+    /// Whether the server said goodbye.
+    pub fn has_ended(&self) -> bool {
+        self.bye.is_some()
+    }
+}

@@ -1,0 +1,55 @@
+//! What ends a connection to an IMAP server.
+
+use super::response::Code;
+use super::wire::{ForbiddenByte, FrameError};
+use crate::net;
+
+/// Why a connection is of no further use, or was never made. Texts of a server are raw.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// TCP or TLS.
+    #[error(transparent)]
+    Net(#[from] net::Error),
+    /// The server closed the connection without a word.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The server closed the connection in the middle of a response.
+    #[error("the server closed the connection in the middle of a response")]
+    Truncated,
+    /// The server said goodbye.
+    #[error("the server ended the session: {text}")]
+    Bye {
+        /// Its words.
+        text: String,
+        /// Its code, if any.
+        code: Option<Code>,
+    },
+    /// The server said what no server may say, or more than is taken.
+    #[error("the server does not speak IMAP as it should: {0}")]
+    Protocol(String),
+    /// The server refused the login.
+    #[error("the server refused the login: {text}")]
+    Login {
+        /// Its words.
+        text: String,
+        /// Its code, if any.
+        code: Option<Code>,
+    },
+    /// The login can't even be tried.
+    #[error("{0}")]
+    NoLogin(String),
+    /// A command that can't be written.
+    #[error(transparent)]
+    Command(#[from] ForbiddenByte),
+}
+
+impl From<FrameError<net::Error>> for Error {
+    fn from(error: FrameError<net::Error>) -> Self {
+        match error {
+            FrameError::Source(error) => Self::Net(error),
+            FrameError::Closed => Self::Closed,
+            FrameError::Truncated => Self::Truncated,
+            FrameError::Violation(violation) => Self::Protocol(violation.to_string()),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What there is to copy, and how it is cut into pieces that lanes can take.
+
+use crate::mail::{FlagTable, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity};
+use std::ops::Range;
+
+/// A piece holds at most this many bytes, so that lanes finish at about the same time and little is asked for twice
+/// when a connection breaks. A larger message is a piece of its own.
+const PIECE_BYTES: u64 = 16 << 20;
+/// A piece holds at most this many messages: its UID set stays a short command line even where UIDs have gaps.
+const PIECE_MESSAGES: usize = 2_000;
+
+/// The messages of one folder that the target lacks.
+#[derive(Clone, Debug)]
+pub struct FolderTask {
+    /// The source folder's decoded name, for people.
+    pub from: String,
+    /// The target folder's decoded name, for people.
+    pub to: String,
+    /// The source folder.
+    pub source: MailboxName,
+    /// The generation of its UIDs when it was scanned.
+    pub source_uid_validity: Option<UidValidity>,
+    /// The target folder, which exists.
+    pub target: MailboxName,
+    /// The generation of its UIDs when it was scanned.
+    pub target_uid_validity: Option<UidValidity>,
+    /// No message of the target had this UID or a higher one before the copy began; `None`: unknown.
+    pub target_uid_next: Option<u32>,
+    /// The flags that the target keeps.
+    pub permanent_flags: PermanentFlags,
+    /// Whether these are drafts, of which many may share one header.
+    pub drafts: bool,
+    /// The messages to copy, by ascending UID.
+    pub messages: Vec<Message>,
+    /// Their flags.
+    pub flags: FlagTable,
+}
+
+impl FolderTask {
+    /// The position of the message with this UID.
+    pub fn position(&self, uid: Uid) -> Option<usize> {
+        self.messages.binary_search_by_key(&uid, Message::uid).ok()
+    }
+
+    /// The UIDs of these messages.
+    pub fn uids(&self, positions: Range<usize>) -> UidSet {
+        self.messages[positions].iter().map(Message::uid).collect()
+    }
+}
+
+/// Which of a message's keywords are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keywords {
+    /// All that the folder keeps.
+    #[default]
+    All,
+    /// Only those that any server takes: another one was refused.
+    Plain,
+    /// None: even a plain one was refused.
+    None,
+}
+
+/// How a piece's messages are sent: as they are, or as a server wants them that refused them before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Treatment {
+    /// One at a time, asking the server before each step.
+    pub careful: bool,
+    /// Which keywords go with it.
+    pub keywords: Keywords,
+    /// Without INTERNALDATE: the server refused it.
+    pub without_date: bool,
+}
+
+/// Some messages of one folder, in a row: what a lane takes at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Which task.
+    pub task: usize,
+    /// Which of its messages, by position.
+    pub messages: Range<usize>,
+    /// How they are sent.
+    pub treatment: Treatment,
+    /// How often this has been tried and failed.
+    pub attempts: u8,
+}
+
+impl Piece {
+    /// The two halves of a piece of at least two messages.
+    pub fn halves(&self) -> [Self; 2] {
+        let middle = self.messages.start + self.messages.len() / 2;
+        let part = |messages| Self { messages, ..self.clone() };
+        [part(self.messages.start..middle), part(middle..self.messages.end)]
+    }
+}
+
+/// Cuts tasks into pieces, the largest first, so that no lane is left with a long piece at the end.
+pub fn pieces(tasks: &[FolderTask]) -> Vec<Piece> {
+    let mut weighed = Vec::new();
+    for (task, folder) in tasks.iter().enumerate() {
+        let mut start = 0;
+        let mut bytes = 0u64;
+        for (at, message) in folder.messages.iter().enumerate() {
+            let size = u64::from(message.size());
+            if at > start && (bytes + size > PIECE_BYTES || at - start == PIECE_MESSAGES) {
+                weighed.push((bytes, plain_piece(task, start..at)));
+                (start, bytes) = (at, 0);
+            }
+            bytes += size;
+        }
+        if start < folder.messages.len() {
+            weighed.push((bytes, plain_piece(task, start..folder.messages.len())));
+        }
+    }
+    weighed.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+    weighed.into_iter().map(|(_, piece)| piece).collect()
+}
+
+fn plain_piece(task: usize, messages: Range<usize>) -> Piece {
+    Piece { task, messages, treatment: Treatment::default(), attempts: 0 }
+}
+
+/// The rows of consecutive numbers in ascending `positions`.
+pub fn rows(positions: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut rows: Vec<Range<usize>> = Vec::new();
+    for position in positions {
+        match rows.last_mut() {
+            Some(row) if row.end == position => row.end += 1,
+            _ => rows.push(position..position + 1),
+        }
+    }
+    rows
+}
+
+/// A task of messages of these sizes with the UIDs 1, 3, 5 and so on: for tests.
+#[cfg(test)]
+pub(crate) fn task_of_sizes(sizes: &[u64]) -> FolderTask {
+    let message = |(i, size): (usize, &u64)| {
+        let uid = Uid::new(i as u32 * 2 + 1).unwrap();
+        Message::new(uid, *size, None, 0, crate::mail::HeaderKey::Unknown)
+    };
+    FolderTask {
+        from: String::new(),
+        to: String::new(),
+        source: "a".into(),
+        source_uid_validity: None,
+        target: "a".into(),
+        target_uid_validity: None,
+        target_uid_next: None,
+        permanent_flags: PermanentFlags::everything(),
+        drafts: false,
+        messages: sizes.iter().enumerate().map(message).collect(),
+        flags: FlagTable::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::task_of_sizes as task;
+    use super::*;
+
+    #[test]
+    fn every_message_is_in_one_piece_and_the_largest_piece_comes_first() {
+        let tasks = [task(&[10; 5_000]), task(&[PIECE_BYTES - 1, 2, 300 << 20, 7])];
+        let pieces = pieces(&tasks);
+        assert_eq!(pieces[0].messages, 2..3);
+        for (index, folder) in tasks.iter().enumerate() {
+            let mut covered: Vec<_> =
+                pieces.iter().filter(|p| p.task == index).flat_map(|p| p.messages.clone()).collect();
+            covered.sort_unstable();
+            assert_eq!(covered, (0..folder.messages.len()).collect::<Vec<_>>());
+        }
+        assert!(pieces.iter().all(|p| p.messages.len() <= PIECE_MESSAGES));
+    }
+
+    #[test]
+    fn halves_hold_everything() {
+        let piece = plain_piece(0, 3..8);
+        let [left, right] = piece.halves();
+        assert_eq!((left.messages, right.messages), (3..5, 5..8));
+    }
+
+    #[test]
+    fn finds_positions_by_uid() {
+        let folder = task(&[1, 1, 1]);
+        assert_eq!(folder.position(Uid::new(3).unwrap()), Some(1));
+        assert_eq!(folder.position(Uid::new(4).unwrap()), None);
+        assert_eq!(folder.uids(1..3).to_string(), "3,5");
+    }
+
+    #[test]
+    fn consecutive_positions_make_rows() {
+        assert_eq!(rows([1, 2, 3, 7, 9, 10]), [1..4, 7..8, 9..11]);
+    }
+}

@@ -1,0 +1,130 @@
+//! Makes connections to one account.
+
+use super::session::Session;
+use crate::address::ImapAddress;
+use crate::event::{Event, Observer, Side, Stop};
+use crate::imap::{self, Credentials, Trace};
+use crate::net::{self, DialSettings, Dialer};
+use crate::store::{Connector, Error, ErrorKind, Store};
+use secrecy::SecretString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// How long a server may be silent, unless the address says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long one address may take to answer a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// An account on an IMAP server, with what is needed to enter it.
+pub struct Account {
+    dialer: Dialer,
+    credentials: Credentials,
+    prefix: Option<String>,
+    separator: Option<char>,
+    max_connections: Option<usize>,
+    side: Side,
+    observer: Arc<dyn Observer + Send + Sync>,
+    /// Whether the observer is shown the protocol.
+    trace: bool,
+    connections: AtomicU32,
+}
+
+impl Account {
+    /// Gets ready to connect; nothing is sent yet.
+    ///
+    /// # Errors
+    /// A file of `ca=` that does not serve.
+    pub fn new(
+        address: &ImapAddress,
+        password: SecretString,
+        side: Side,
+        observer: Arc<dyn Observer + Send + Sync>,
+        trace: bool,
+        stop: Arc<Stop>,
+    ) -> Result<Self, Error> {
+        let settings = DialSettings {
+            host: address.host.clone(),
+            port: address.port,
+            tls: address.tls,
+            ca: address.ca.clone(),
+            timeout: address.timeout.unwrap_or(TIMEOUT),
+            connect_timeout: address.timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT),
+        };
+        Ok(Self {
+            dialer: Dialer::new(settings, stop).map_err(|error| from_net(&error))?,
+            credentials: Credentials {
+                user: address.user.clone(),
+                authzid: address.authzid.clone(),
+                password,
+                mechanism: address.auth.clone(),
+            },
+            prefix: address.prefix.clone(),
+            separator: address.separator,
+            max_connections: address.connections,
+            side,
+            observer,
+            trace,
+            connections: AtomicU32::new(0),
+        })
+    }
+
+    fn tracer(&self) -> Option<Trace> {
+        let connection = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        if !self.trace {
+            return None;
+        }
+        let (observer, side) = (Arc::clone(&self.observer), self.side);
+        Some(Box::new(move |direction, line| {
+            observer.observe(&Event::Trace { side, connection, direction, line });
+        }))
+    }
+}
+
+impl Connector for Account {
+    fn connect(&self) -> Result<Box<dyn Store>, Error> {
+        let logged_in = imap::log_in(&self.dialer, &self.credentials, self.tracer());
+        let logged_in = logged_in.map_err(|error| self.name_account(from_imap(&error)))?;
+        let session = Session::begin(logged_in, self.prefix.as_deref(), self.separator);
+        Ok(Box::new(session.map_err(|error| self.name_account(from_imap(&error)))?))
+    }
+
+    fn max_connections(&self) -> Option<usize> {
+        self.max_connections
+    }
+}
+
+impl Account {
+    /// Says whose login and which server an error is about.
+    fn name_account(&self, error: Error) -> Error {
+        let settings = self.dialer.settings();
+        let message = format!("{} ({}@{}): {}", self.side.name(), self.credentials.user, settings.host, error.message);
+        Error { message, ..error }
+    }
+}
+
+/// What an error of the network means for a run.
+fn from_net(error: &net::Error) -> Error {
+    let kind = match error.kind() {
+        net::ErrorKind::Unreachable => ErrorKind::Unreachable,
+        net::ErrorKind::Untrusted => ErrorKind::Untrusted,
+        net::ErrorKind::Lost => ErrorKind::Lost,
+        net::ErrorKind::Interrupted => ErrorKind::Interrupted,
+        net::ErrorKind::Local => ErrorKind::Local,
+    };
+    Error { kind, message: error.to_string(), hint: error.hint() }
+}
+
+/// What an error of the protocol means for a run.
+pub(super) fn from_imap(error: &imap::Error) -> Error {
+    let kind = match error {
+        imap::Error::Net(error) => return from_net(error),
+        imap::Error::Closed | imap::Error::Truncated => ErrorKind::Lost,
+        imap::Error::Bye { text, code } => return super::refusal::goodbye(text, code.as_ref()),
+        imap::Error::Login { text, code } => return super::refusal::refused_login(text, code.as_ref()),
+        imap::Error::NoLogin(_) => ErrorKind::Untrusted,
+        imap::Error::Protocol(_) => ErrorKind::Protocol,
+        imap::Error::Command(_) => ErrorKind::Local,
+    };
+    Error::new(kind, error.to_string())
+}

@@ -1,0 +1,289 @@
+//! Whole messages, delivered ahead of their acknowledgement: many in one MULTIAPPEND (RFC 3502) where the server has it
+//! and LITERAL+, else one APPEND after the other, waiting only where a literal has to be asked for.
+//!
+//! A message sent without asking may be run as commands by a server that refuses what stands before it, so only what
+//! every server takes goes that way: plain flags, sane dates, folders that exist. After a BAD to such an APPEND the
+//! connection is given up at once.
+
+use super::account::from_imap;
+use super::refusal::{Asked, refusal};
+use super::session::Session;
+use crate::imap::{Code, Command, Completion, Error as ImapError, LiteralMode, Received, Reply, Step, Ticket, ignore};
+use crate::mail::MailboxName;
+use crate::net::Phase;
+use crate::store::{Body, Delivery, Error, ErrorKind, Outcome, Placed, Refusal, RefusalMeaning};
+use std::collections::VecDeque;
+
+/// A batch ends at so many messages: what a refusal or a lost reply puts in doubt stays small.
+const BATCH_MESSAGES: usize = 250;
+/// A batch ends at so many bytes, for the same reason.
+const BATCH_BYTES: u64 = 4 << 20;
+/// A larger message goes alone, and the server is asked before its bytes are sent: one round trip is nothing beside its
+/// own time, and a refusal for its size costs no transfer.
+const ASK_FROM_BYTES: u64 = 8 << 20;
+/// How many APPENDs are unanswered at a time: their replies fit into what the system holds while nobody reads them.
+const APPENDS_AHEAD: usize = 64;
+/// Arrived replies are looked for after so many deliveries, as each look costs system calls.
+const LOOK_EVERY: u32 = 16;
+
+/// Deliveries that were begun and are not told yet.
+#[derive(Default)]
+pub(super) struct Appends {
+    /// An APPEND whose command has not ended yet.
+    open: Option<Batch>,
+    /// Ended commands without a reply, the oldest first.
+    waiting: VecDeque<(Ticket, Batch)>,
+    /// Replies that nobody has asked for yet.
+    told: Vec<Outcome>,
+    /// Why nothing can be sent on this connection any more.
+    broken: Option<Error>,
+    since_look: u32,
+}
+
+struct Batch {
+    ticket: Ticket,
+    mailbox: MailboxName,
+    tokens: Vec<u32>,
+    bytes: u64,
+    /// Whether its messages were sent without asking the server.
+    unasked: bool,
+}
+
+impl Batch {
+    fn takes(&self, mailbox: &MailboxName, size: u64) -> bool {
+        self.mailbox == *mailbox && self.tokens.len() < BATCH_MESSAGES && self.bytes + size <= BATCH_BYTES
+    }
+}
+
+impl Appends {
+    pub(super) fn unacknowledged(&self) -> Vec<u32> {
+        let waiting = self.waiting.iter().map(|(_, batch)| batch);
+        let told = self.told.iter().flat_map(|outcome| &outcome.tokens);
+        waiting.chain(&self.open).flat_map(|batch| &batch.tokens).chain(told).copied().collect()
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+}
+
+impl Session {
+    /// Sends one message.
+    pub(super) fn append(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
+        if let Some(error) = &self.appends.broken {
+            return Err(error.clone());
+        }
+        self.ensure_alive().map_err(|error| self.fail(&error))?;
+        self.connection.set_phase(Phase::Sending);
+        let size = match &delivery.body {
+            Body::Whole(bytes) => bytes.len() as u64,
+            Body::Stream { size, .. } => *size,
+        };
+        if let Some(limit) = self.capabilities.append_limit().filter(|limit| size > *limit) {
+            let text = format!("it has {size} bytes, and the server takes no message of more than {limit}");
+            let result = Err(Refusal { meaning: RefusalMeaning::Permanent, text });
+            self.appends.told.push(Outcome { tokens: vec![delivery.token], result });
+            return Ok(());
+        }
+        let immediate = self.capabilities.literal_mode().is_immediate(size);
+        let unasked = immediate && !delivery.careful && size < ASK_FROM_BYTES;
+        let sent =
+            if unasked && self.capabilities.literal_mode() == LiteralMode::Plus && self.capabilities.has("MULTIAPPEND")
+            {
+                self.append_to_batch(mailbox, delivery, size)
+            } else {
+                self.append_alone(mailbox, delivery, size, unasked)
+            };
+        sent.map_err(|error| self.fail(&error))
+    }
+
+    /// Adds a message to the open MULTIAPPEND, or begins one.
+    fn append_to_batch(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>, size: u64) -> Result<(), ImapError> {
+        if !self.appends.open.as_ref().is_some_and(|batch| batch.takes(mailbox, size)) {
+            self.end_batch()?;
+            self.make_room(APPENDS_AHEAD)?;
+            // The folder's name is the same for all; each message follows with its flags, date and literal.
+            let (ticket, steps) = self.connection.begin(&Command::new("APPEND").mailbox(mailbox))?;
+            for step in steps {
+                if let Step::Write(bytes) = step {
+                    self.connection.write(bytes.strip_suffix(b"\r\n").unwrap_or(&bytes))?;
+                }
+            }
+            let batch = Batch { ticket, mailbox: mailbox.clone(), tokens: Vec::new(), bytes: 0, unasked: true };
+            self.appends.open = Some(batch);
+        }
+        let Some(batch) = &mut self.appends.open else { return Ok(()) };
+        // From here on the message is in doubt until the reply.
+        batch.tokens.push(delivery.token);
+        batch.bytes += size;
+        let date = delivery.date.map(|date| format!("\"{date}\" ")).unwrap_or_default();
+        self.connection.write(format!(" {} {date}{{{size}+}}\r\n", delivery.flags).as_bytes())?;
+        self.write_body(delivery.body, size)
+    }
+
+    /// Sends a message in an APPEND of its own.
+    fn append_alone(
+        &mut self,
+        mailbox: &MailboxName,
+        delivery: Delivery<'_>,
+        size: u64,
+        unasked: bool,
+    ) -> Result<(), ImapError> {
+        self.end_batch()?;
+        self.make_room(APPENDS_AHEAD)?;
+        let mut command = Command::new("APPEND").mailbox(mailbox).flags(delivery.flags);
+        if let Some(date) = delivery.date {
+            command = command.date(date);
+        }
+        let mode = if unasked { self.capabilities.literal_mode() } else { LiteralMode::Synchronizing };
+        let (ticket, steps) = self.connection.begin_with(&command.stream(size, false), mode)?;
+        let batch = Batch { ticket, mailbox: mailbox.clone(), tokens: vec![delivery.token], bytes: size, unasked };
+        self.appends.open = Some(batch);
+        let mut body = Some(delivery.body);
+        for step in steps {
+            match step {
+                Step::Write(bytes) => self.connection.write(&bytes)?,
+                Step::AwaitContinuation => {
+                    if let Some(reply) = self.await_go_ahead(ticket)? {
+                        // Refused before its bytes were sent: nothing is in doubt.
+                        if let Some(batch) = self.appends.open.take() {
+                            self.tell(batch, &reply);
+                        }
+                        return Ok(());
+                    }
+                }
+                Step::Stream(size) => {
+                    if let Some(body) = body.take() {
+                        self.write_body(body, size)?;
+                    }
+                }
+            }
+        }
+        if let Some(batch) = self.appends.open.take() {
+            self.appends.waiting.push_back((ticket, batch));
+        }
+        Ok(())
+    }
+
+    /// Writes exactly `size` bytes of a message. A source that gives fewer leaves the command half sent: the connection
+    /// is closed then, and the server drops what it got.
+    fn write_body(&mut self, body: Body<'_>, size: u64) -> Result<(), ImapError> {
+        match body {
+            Body::Whole(bytes) => self.connection.write(bytes),
+            Body::Stream { from, .. } => {
+                let mut chunk = vec![0; 64 << 10];
+                let mut left = size;
+                while left > 0 {
+                    let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+                    let count = from.read(&mut chunk[..wanted]).unwrap_or(0);
+                    if count == 0 {
+                        self.connection.shut_down();
+                        return Err(ImapError::Truncated);
+                    }
+                    self.connection.write(&chunk[..count])?;
+                    left -= count as u64;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for the server's `+`. Replies to earlier APPENDs come first.
+    fn await_go_ahead(&mut self, ticket: Ticket) -> Result<Option<Reply>, ImapError> {
+        loop {
+            match self.connection.receive(&mut ignore)? {
+                Received::Continue => return Ok(None),
+                Received::Reply(replied, reply) if replied == ticket => return Ok(Some(reply)),
+                Received::Reply(replied, reply) => self.take_reply(replied, &reply),
+                Received::Untagged => {}
+            }
+        }
+    }
+
+    /// Ends the open command, so that the server can answer it.
+    fn end_batch(&mut self) -> Result<(), ImapError> {
+        if let Some(batch) = self.appends.open.take() {
+            let ticket = batch.ticket;
+            // In doubt even if this fails.
+            self.appends.waiting.push_back((ticket, batch));
+            self.connection.write(b"\r\n")?;
+        }
+        Ok(())
+    }
+
+    /// Waits until fewer than `limit` replies are due.
+    fn make_room(&mut self, limit: usize) -> Result<(), ImapError> {
+        while self.appends.waiting.len() >= limit {
+            if let Received::Reply(ticket, reply) = self.connection.receive(&mut ignore)? {
+                self.take_reply(ticket, &reply);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn acknowledged(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
+        let received = if wait { self.wait_for_all() } else { self.look() };
+        match received.map_err(|error| self.fail(&error)) {
+            // What was told before the connection broke is told on; the next call tells of the break.
+            Err(error) if self.appends.told.is_empty() => Err(error),
+            _ => Ok(std::mem::take(&mut self.appends.told)),
+        }
+    }
+
+    fn wait_for_all(&mut self) -> Result<(), ImapError> {
+        if !self.appends.is_broken() {
+            self.end_batch()?;
+        }
+        self.make_room(1)
+    }
+
+    /// Takes the replies that have arrived, now and then.
+    fn look(&mut self) -> Result<(), ImapError> {
+        self.appends.since_look += 1;
+        if self.appends.waiting.is_empty() || self.appends.since_look < LOOK_EVERY {
+            return Ok(());
+        }
+        self.appends.since_look = 0;
+        while let Some(received) = self.connection.receive_available(&mut ignore)? {
+            if let Received::Reply(ticket, reply) = received {
+                self.take_reply(ticket, &reply);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_reply(&mut self, ticket: Ticket, reply: &Reply) {
+        let at = self.appends.waiting.iter().position(|(waiting, _)| *waiting == ticket);
+        if let Some((_, batch)) = at.and_then(|at| self.appends.waiting.remove(at)) {
+            self.tell(batch, reply);
+        }
+    }
+
+    fn tell(&mut self, batch: Batch, reply: &Reply) {
+        if reply.completion == Completion::Bad && batch.unasked {
+            // The server may be reading the messages' lines as commands by now.
+            let message = format!("the server did not understand an APPEND: {}", reply.text);
+            self.appends.broken.get_or_insert(Error::new(ErrorKind::Protocol, message));
+            self.connection.shut_down();
+        }
+        let result =
+            if reply.is_ok() { Ok(placed(reply, batch.tokens.len())) } else { Err(refusal(reply, Asked::Append)) };
+        self.appends.told.push(Outcome { tokens: batch.tokens, result });
+    }
+
+    /// Notes that the connection can't be used for sending any more.
+    fn fail(&mut self, error: &ImapError) -> Error {
+        let error = from_imap(error);
+        self.appends.broken.get_or_insert(error).clone()
+    }
+}
+
+/// Where the messages are, if the server says so, and says it of as many as were sent.
+fn placed(reply: &Reply, count: usize) -> Option<Placed> {
+    match &reply.code {
+        Some(Code::AppendUid { validity, uids }) if uids.len() == count as u64 => {
+            Some(Placed { uid_validity: crate::mail::UidValidity(*validity), uids: uids.clone() })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,239 @@
+//! Whole messages, asked for ahead of reading them. A large one is streamed past memory.
+
+use super::account::from_imap;
+use super::refusal::{Asked, refusal};
+use super::session::{SET_BYTES, Session};
+use crate::imap::{
+    Attributes, Code, Command, Connection, Content, Error as ImapError, Incoming, Received, Response, Ticket,
+};
+use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
+use crate::net::Phase;
+use crate::store::{Body, Error, ErrorKind, Fetched, MessageSink, Refusal, RefusalMeaning};
+use std::collections::VecDeque;
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+
+/// Requests that are not answered yet, the oldest first.
+#[derive(Default)]
+pub(super) struct Requests(VecDeque<Request>);
+
+struct Request {
+    /// EXAMINE, where the folder was not open.
+    opening: Option<Ticket>,
+    fetches: VecDeque<Ticket>,
+    /// The generation that the UIDs belong to, and the one that the server told.
+    expected: Option<UidValidity>,
+    told: Option<UidValidity>,
+    wanted: UidSet,
+    received: UidSet,
+    refusal: Option<Refusal>,
+}
+
+impl Session {
+    pub(super) fn ask_for(
+        &mut self,
+        mailbox: &MailboxName,
+        uid_validity: Option<UidValidity>,
+        uids: &UidSet,
+    ) -> Result<(), ImapError> {
+        self.ensure_alive()?;
+        self.connection.set_phase(Phase::Body);
+        let opening = self.open(mailbox, false)?;
+        let mut fetches = VecDeque::new();
+        for set in uids.sequence_sets(SET_BYTES) {
+            fetches.push_back(self.connection.send(&Command::new("UID FETCH").text(&set).text("(UID BODY.PEEK[])"))?);
+        }
+        self.requests.0.push_back(Request {
+            opening,
+            fetches,
+            expected: uid_validity,
+            told: None,
+            wanted: uids.clone(),
+            received: UidSet::default(),
+            refusal: None,
+        });
+        Ok(())
+    }
+
+    pub(super) fn read_on(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
+        let Self { connection, requests, open, .. } = self;
+        loop {
+            let Some(request) = requests.0.front_mut() else {
+                return Err(Error::new(ErrorKind::Protocol, "nothing was asked for"));
+            };
+            if request.opening.is_none() && request.fetches.is_empty() {
+                let done = requests.0.pop_front().map(Request::end).unwrap_or_default();
+                return Ok(Fetched::RequestDone { missing: done.0, refusal: done.1 });
+            }
+            let incoming = connection.incoming().map_err(|error| from_imap(&error))?;
+            if let Incoming::LargeLiteral { size } = incoming {
+                if request.take_large(connection, size, sink)? {
+                    return Ok(Fetched::Message);
+                }
+                continue;
+            }
+            let mut delivered = Ok(false);
+            let received = connection
+                .take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
+                    delivered = request.take_response(response, sink);
+                    Ok(())
+                })
+                .map_err(|error| from_imap(&error))?;
+            if let Received::Reply(ticket, reply) = received {
+                let was_opening = request.opening == Some(ticket);
+                if was_opening {
+                    request.opening = None;
+                } else {
+                    request.fetches.retain(|fetch| *fetch != ticket);
+                }
+                if !reply.is_ok() {
+                    request.refusal.get_or_insert_with(|| refusal(&reply, Asked::Read));
+                    if was_opening {
+                        // What is open now is unknown; the next request opens its folder again.
+                        *open = None;
+                    }
+                }
+            }
+            if delivered? {
+                return Ok(Fetched::Message);
+            }
+        }
+    }
+}
+
+impl Request {
+    fn end(self) -> (UidSet, Option<Refusal>) {
+        let missing: UidSet = self.wanted.iter().filter(|uid| !self.received.contains(*uid)).collect();
+        let refusal = self.refusal.or_else(|| Self::changed(self.expected, self.told)).filter(|_| !missing.is_empty());
+        (missing, refusal)
+    }
+
+    fn changed(expected: Option<UidValidity>, told: Option<UidValidity>) -> Option<Refusal> {
+        let (expected, told) = (expected?, told?);
+        (expected != told).then(|| Refusal {
+            meaning: RefusalMeaning::Permanent,
+            text: format!("the folder was made anew meanwhile (UIDVALIDITY {expected} became {told}); run again"),
+        })
+    }
+
+    /// Whether this message is one to deliver: asked for, not here yet, and of the generation that was meant.
+    fn takes(&self, uid: Uid) -> bool {
+        self.wanted.contains(uid)
+            && !self.received.contains(uid)
+            && self.refusal.is_none()
+            && Self::changed(self.expected, self.told).is_none()
+    }
+
+    /// Takes an untagged response. True: a message went to the sink.
+    fn take_response(&mut self, response: &Response<'_>, sink: &mut dyn MessageSink) -> Result<bool, Error> {
+        match response {
+            Response::Status { code: Some(Code::UidValidity(value)), .. } => self.told = Some(UidValidity(*value)),
+            Response::Fetch(fetch) => {
+                let Some(uid) = fetch.uid.and_then(Uid::new).filter(|uid| self.takes(*uid)) else { return Ok(false) };
+                if let Some(Content::Bytes(bytes)) = &fetch.body {
+                    sink.message(uid, Body::Whole(bytes))?;
+                    self.received.insert(uid);
+                    return Ok(true);
+                }
+            }
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// Takes a large literal. True: a message went to the sink.
+    fn take_large(
+        &mut self,
+        connection: &mut Connection,
+        size: u64,
+        sink: &mut dyn MessageSink,
+    ) -> Result<bool, Error> {
+        let opening = connection.fetch_opening().filter(|opening| opening.place == Attributes::BODY);
+        let Some(opening) = opening else { return Ok(false) };
+        match opening.uid.and_then(Uid::new) {
+            Some(uid) if self.takes(uid) => {
+                stream(connection, size, |from| sink.message(uid, Body::Stream { size, from }))?;
+                self.received.insert(uid);
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+            None => self.take_nameless(connection, size, sink),
+        }
+    }
+
+    /// A server that sends the UID after the body: the body waits in a file until its name is known.
+    fn take_nameless(
+        &mut self,
+        connection: &mut Connection,
+        size: u64,
+        sink: &mut dyn MessageSink,
+    ) -> Result<bool, Error> {
+        let local = |error: io::Error| Error::new(ErrorKind::Local, format!("a temporary file can't be used: {error}"));
+        let mut file = tempfile::tempfile().map_err(local)?;
+        stream(connection, size, |from| {
+            let mut chunk = vec![0; 64 << 10];
+            loop {
+                // An error of the server's is told by `stream` itself.
+                let count = from.read(&mut chunk).unwrap_or(0);
+                if count == 0 {
+                    return Ok(());
+                }
+                file.write_all(&chunk[..count]).map_err(local)?;
+            }
+        })?;
+        let mut uid = None;
+        let incoming = connection.incoming().map_err(|error| from_imap(&error))?;
+        connection
+            .take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
+                if let Response::Fetch(fetch) = response {
+                    uid = fetch.uid.and_then(Uid::new);
+                }
+                Ok(())
+            })
+            .map_err(|error| from_imap(&error))?;
+        let Some(uid) = uid.filter(|uid| self.takes(*uid)) else { return Ok(false) };
+        file.seek(SeekFrom::Start(0)).map_err(local)?;
+        sink.message(uid, Body::Stream { size, from: &mut file })?;
+        self.received.insert(uid);
+        Ok(true)
+    }
+}
+
+/// Lets `take` read a large literal. An error of the connection counts for more than what `take` makes of it.
+fn stream(
+    connection: &mut Connection,
+    size: u64,
+    take: impl FnOnce(&mut dyn Read) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut literal = LiteralReader { connection, left: size, error: None };
+    let taken = take(&mut literal);
+    match literal.error {
+        Some(error) => Err(from_imap(&error)),
+        None => taken,
+    }
+}
+
+/// Reads a literal from a connection and keeps its error.
+struct LiteralReader<'a> {
+    connection: &'a mut Connection,
+    left: u64,
+    error: Option<ImapError>,
+}
+
+impl Read for LiteralReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 || buffer.is_empty() {
+            return Ok(0);
+        }
+        match self.connection.read_literal(buffer) {
+            Ok(count) => {
+                self.left -= count as u64;
+                Ok(count)
+            }
+            Err(error) => {
+                let told = io::Error::other(error.to_string());
+                self.error = Some(error);
+                Err(told)
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Which mailboxes there are: one LIST with all that the server can add to it, else LIST, XLIST, LSUB and STATUS.
+
+use super::session::{Namespaces, Session, status_of};
+use crate::imap::{Command, Error, ListedItem, MailboxStatus, Namespace, Response};
+use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
+use std::collections::{HashMap, HashSet};
+
+impl From<&Namespace> for Namespaces {
+    fn from(namespace: &Namespace) -> Self {
+        let prefixes = namespace.other.iter().chain(&namespace.shared).map(|(prefix, _)| prefix.clone());
+        // The first personal namespace is where the user's folders are; Dovecot's virtual ones come after it. A prefix
+        // of nothing would make every folder somebody else's.
+        let further = namespace.personal.iter().skip(1).map(|(prefix, _)| prefix.clone());
+        Self {
+            personal: namespace.personal.first().cloned(),
+            foreign: prefixes.chain(further).filter(|prefix| !prefix.is_empty()).collect(),
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn list_all(&mut self) -> Result<Listing, Error> {
+        let mut found = self.list_extended()?;
+        if found.mailboxes.is_empty() {
+            // Some servers offer the extended LIST and answer it with nothing, or with NO.
+            found = self.list_plain()?;
+        }
+        if !self.has("LIST-STATUS") {
+            self.ask_statuses(&mut found.mailboxes)?;
+        }
+        let style = self.name_style(&found);
+        Ok(Listing { mailboxes: found.mailboxes, style, foreign_prefixes: self.namespaces.foreign.clone() })
+    }
+
+    fn has(&self, capability: &str) -> bool {
+        self.capabilities.has(capability)
+    }
+
+    /// LIST … RETURN (RFC 5258, 5819, 6154): everything in one round trip.
+    fn list_extended(&mut self) -> Result<Found, Error> {
+        let mut found = Found::default();
+        if !self.has("LIST-EXTENDED") {
+            return Ok(found);
+        }
+        let mut wanted = vec!["SUBSCRIBED"];
+        if self.has("SPECIAL-USE") {
+            wanted.push("SPECIAL-USE");
+        }
+        let items = self.status_items();
+        let status = format!("STATUS ({items})");
+        if self.has("LIST-STATUS") {
+            wanted.push(&status);
+        }
+        let options = format!("RETURN ({})", wanted.join(" "));
+        let commands = self.patterns().map(|pattern| list_command("LIST", &pattern).text(&options)).collect::<Vec<_>>();
+        let replies = self.connection.run_all(&commands, |_, response| {
+            match response {
+                Response::List(item) => found.add(item, None),
+                Response::MailboxStatus(status) => found.add_status(status),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(if replies.iter().all(crate::imap::Reply::is_ok) { found } else { Found::default() })
+    }
+
+    /// LIST and LSUB, with XLIST's roles where there is no SPECIAL-USE.
+    fn list_plain(&mut self) -> Result<Found, Error> {
+        let list = if self.has("XLIST") && !self.has("SPECIAL-USE") { "XLIST" } else { "LIST" };
+        let patterns: Vec<String> = self.patterns().collect();
+        let commands: Vec<Command> =
+            [list, "LSUB"].iter().flat_map(|verb| patterns.iter().map(|pattern| list_command(verb, pattern))).collect();
+        let mut found = Found::default();
+        let mut subscribed = HashSet::new();
+        let replies = self.connection.run_all(&commands, |_, response| {
+            match response {
+                Response::List(item) | Response::XList(item) => found.add(item, Some(false)),
+                Response::Lsub(item) => {
+                    subscribed.insert(item.name.clone());
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if let Some(refused) = replies.iter().take(patterns.len()).find(|reply| !reply.is_ok()) {
+            return Err(Error::Protocol(format!("it does not list its folders: {}", refused.text)));
+        }
+        for mailbox in &mut found.mailboxes {
+            mailbox.subscribed = subscribed.contains(mailbox.name.as_bytes());
+        }
+        Ok(found)
+    }
+
+    /// Patterns that find all of the user's folders. With a prefix of the user's own choice nothing else is looked at:
+    /// some servers would list a whole home directory.
+    fn patterns(&self) -> impl Iterator<Item = String> + use<> {
+        let chosen = self.chosen_prefix.clone().filter(|prefix| !prefix.is_empty());
+        match chosen {
+            Some(prefix) => vec![format!("{prefix}*"), "INBOX".to_owned()],
+            None => vec!["*".to_owned()],
+        }
+        .into_iter()
+    }
+
+    /// The counters that are asked for, as far as the server knows them.
+    fn status_items(&self) -> String {
+        let mut items = "MESSAGES UNSEEN UIDNEXT UIDVALIDITY".to_owned();
+        if self.has("CONDSTORE") || self.has("QRESYNC") {
+            items.push_str(" HIGHESTMODSEQ");
+        }
+        if self.has("STATUS=SIZE") {
+            items.push_str(" SIZE");
+        }
+        items
+    }
+
+    /// STATUS of every folder that can be opened, all asked for at once. A folder that refuses stays without counters.
+    fn ask_statuses(&mut self, mailboxes: &mut [ListedMailbox]) -> Result<(), Error> {
+        let items = format!("({})", self.status_items());
+        let selectable: Vec<usize> = (0..mailboxes.len()).filter(|at| mailboxes[*at].selectable).collect();
+        let command = |at: &usize| Command::new("STATUS").mailbox(&mailboxes[*at].name).text(&items);
+        let commands: Vec<Command> = selectable.iter().map(command).collect();
+        let mut counters: HashMap<usize, FolderStatus> = HashMap::new();
+        self.connection.run_all(&commands, |nth, response| {
+            // Which folder it is about is known by its place: some servers write the name in another form.
+            if let Response::MailboxStatus(status) = response {
+                counters.insert(selectable[nth], status.counters.clone());
+            }
+            Ok(())
+        })?;
+        for (at, status) in counters {
+            *status_of(&mut mailboxes[at]) = status;
+        }
+        Ok(())
+    }
+
+    /// How names are written: as the address says, else NAMESPACE, else what the listing shows.
+    fn name_style(&self, found: &Found) -> NameStyle {
+        let (prefix, separator) = self.namespaces.personal.clone().unwrap_or_default();
+        let listed = || found.mailboxes.iter().find_map(|mailbox| mailbox.separator);
+        NameStyle {
+            prefix,
+            separator: self.separator.or(separator).or_else(listed),
+            utf8: self.capabilities.has("UTF8=ONLY"),
+        }
+    }
+}
+
+fn list_command(verb: &str, pattern: &str) -> Command {
+    Command::new(verb).string(b"").string(pattern.as_bytes())
+}
+
+/// What a listing found so far. A server may name a folder twice.
+#[derive(Default)]
+struct Found {
+    mailboxes: Vec<ListedMailbox>,
+    index: HashMap<Vec<u8>, usize>,
+}
+
+impl Found {
+    fn add(&mut self, item: &ListedItem, subscribed: Option<bool>) {
+        let has = |name: &str| item.attributes.iter().any(|attribute| attribute.eq_ignore_ascii_case(name));
+        let is_inbox = item.name.eq_ignore_ascii_case(b"INBOX");
+        let mailbox = ListedMailbox {
+            name: MailboxName::new(item.name.clone()),
+            separator: item.separator,
+            selectable: !has("\\Noselect") && !has("\\NonExistent"),
+            no_inferiors: has("\\Noinferiors"),
+            subscribed: subscribed.unwrap_or_else(|| has("\\Subscribed")),
+            special_use: if is_inbox { None } else { special_use(&item.attributes) },
+            status: None,
+        };
+        if item.name.is_empty() {
+            return;
+        }
+        match self.index.get(&item.name) {
+            Some(at) => self.mailboxes[*at] = mailbox,
+            None => {
+                self.index.insert(item.name.clone(), self.mailboxes.len());
+                self.mailboxes.push(mailbox);
+            }
+        }
+    }
+
+    fn add_status(&mut self, status: &MailboxStatus) {
+        // STATUS comes after its LIST line (RFC 5819 section 2).
+        let at = self.index.get(&status.name).copied();
+        if let Some(mailbox) = at.and_then(|at| self.mailboxes.get_mut(at)) {
+            *status_of(mailbox) = status.counters.clone();
+        }
+    }
+}
+
+fn special_use(attributes: &[String]) -> Option<SpecialUse> {
+    attributes.iter().find_map(|attribute| SpecialUse::from_attribute(attribute))
+}

@@ -1,0 +1,119 @@
+//! Changes to folders and flags: CREATE, SUBSCRIBE, STORE, and the quota.
+
+use super::refusal::{Asked, refusal};
+use super::session::{SET_BYTES, Session, open_command};
+use crate::imap::{Command, Error, Reply, Response};
+use crate::mail::MailboxName;
+use crate::store::{FlagChange, NewFolder, Quota, Refusal};
+
+impl Session {
+    /// Creates folders. Whether one exists is never read from a refusal's words or code, which differ from server to
+    /// server: the folder is listed.
+    pub(super) fn create_all(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        let names: Vec<&MailboxName> = folders.iter().map(|folder| &folder.name).collect();
+        let mut results = self.create_each(&names)?;
+        let fallbacks: Vec<(usize, &MailboxName)> = (folders.iter().enumerate())
+            .filter(|(at, _)| results[*at].is_err())
+            .filter_map(|(at, folder)| Some((at, folder.fallback.as_ref()?)))
+            .collect();
+        let names: Vec<&MailboxName> = fallbacks.iter().map(|(_, name)| *name).collect();
+        for ((at, _), result) in fallbacks.iter().zip(self.create_each(&names)?) {
+            // Where neither is taken, the refusal of the true name says more.
+            if result.is_ok() {
+                results[*at] = result;
+            }
+        }
+        Ok(results)
+    }
+
+    fn create_each(&mut self, names: &[&MailboxName]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        let commands: Vec<Command> = names.iter().map(|name| Command::new("CREATE").mailbox(name)).collect();
+        let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
+        let refused: Vec<usize> = (0..names.len()).filter(|at| !replies[*at].is_ok()).collect();
+        let doubtful: Vec<&MailboxName> = refused.iter().map(|at| names[*at]).collect();
+        let exist = self.which_exist(&doubtful)?;
+        let mut results: Vec<_> = names.iter().map(|name| Ok((*name).clone())).collect();
+        for (at, exists) in refused.into_iter().zip(exist) {
+            if !exists {
+                results[at] = Err(refusal(&replies[at], Asked::Change));
+            }
+        }
+        Ok(results)
+    }
+
+    /// Which of these folders exist and can hold messages.
+    fn which_exist(&mut self, names: &[&MailboxName]) -> Result<Vec<bool>, Error> {
+        // A name with a wildcard in it is asked for as a pattern; what comes back is compared with the name itself.
+        let list = |name: &&MailboxName| Command::new("LIST").string(b"").mailbox(name);
+        let commands: Vec<Command> = names.iter().map(list).collect();
+        let mut exist = vec![false; names.len()];
+        self.connection.run_all(&commands, |nth, response| {
+            if let Response::List(item) = response {
+                let holds_messages = !item.attributes.iter().any(|attribute| {
+                    attribute.eq_ignore_ascii_case("\\Noselect") || attribute.eq_ignore_ascii_case("\\NonExistent")
+                });
+                exist[nth] |= holds_messages && item.name == names[nth].as_bytes();
+            }
+            Ok(())
+        })?;
+        Ok(exist)
+    }
+
+    pub(super) fn subscribe_all(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let commands: Vec<Command> = mailboxes.iter().map(|name| Command::new("SUBSCRIBE").mailbox(name)).collect();
+        let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
+        Ok(replies.iter().map(|reply| accepted(reply, Asked::Change)).collect())
+    }
+
+    /// Adds flags: each folder is opened once, each set of flags is one STORE for many messages.
+    pub(super) fn store_all(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let mut commands = Vec::new();
+        // Which change a command belongs to.
+        let mut change_of = Vec::new();
+        let mut open: Option<&MailboxName> = None;
+        for (at, change) in changes.iter().enumerate() {
+            if open != Some(&change.mailbox) {
+                commands.push(open_command(&change.mailbox, true));
+                change_of.push(at);
+                open = Some(&change.mailbox);
+            }
+            for set in change.uids.sequence_sets(SET_BYTES) {
+                commands.push(Command::new("UID STORE").text(&set).text("+FLAGS.SILENT").flags(&change.flags));
+                change_of.push(at);
+            }
+        }
+        let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
+        self.open = open.map(|mailbox| super::session::Open { mailbox: mailbox.clone(), for_writing: true });
+        let mut results = vec![Ok(()); changes.len()];
+        for (at, reply) in change_of.into_iter().zip(&replies) {
+            if results[at].is_ok() {
+                results[at] = accepted(reply, Asked::Change);
+            }
+        }
+        self.leave_folder()?;
+        Ok(results)
+    }
+
+    /// The storage quota of INBOX's root (RFC 9208): units are 1024 bytes.
+    pub(super) fn ask_quota(&mut self) -> Result<Option<Quota>, Error> {
+        if !self.capabilities.has("QUOTA") {
+            return Ok(None);
+        }
+        let mut quota = None;
+        let command = Command::new("GETQUOTAROOT").mailbox(&MailboxName::from("INBOX"));
+        self.connection.run_all(&[command], |_, response| {
+            if let Response::Quota(told) = response {
+                let storage = told.resources.iter().find(|resource| resource.name.eq_ignore_ascii_case("STORAGE"));
+                let bytes = |kib: u64| kib.saturating_mul(1024);
+                quota =
+                    storage.map(|storage| Quota { used: bytes(storage.used), limit: bytes(storage.limit) }).or(quota);
+            }
+            Ok(())
+        })?;
+        Ok(quota)
+    }
+}
+
+fn accepted(reply: &Reply, asked: Asked) -> Result<(), Refusal> {
+    if reply.is_ok() { Ok(()) } else { Err(refusal(reply, asked)) }
+}

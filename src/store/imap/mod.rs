@@ -1,0 +1,19 @@
+//! An account on an IMAP server as a [`Store`](super::Store).
+//!
+//! ```text
+//! account   makes connections          list     LIST in all its forms, STATUS, NAMESPACE
+//! session   one connection's state     scan     what folders hold
+//! refusal   what a NO means            fetch    whole messages, asked for ahead
+//! manage    CREATE, SUBSCRIBE, STORE   append   whole messages, delivered ahead
+//! ```
+
+mod account;
+mod append;
+mod fetch;
+mod list;
+mod manage;
+mod refusal;
+mod scan;
+mod session;
+
+pub use account::Account;

@@ -1,0 +1,163 @@
+//! What a server's refusal means: by its code first, then by words that known servers use.
+//!
+//! OK, NO and BAD alone tell little: Microsoft 365 throttles with BAD, Gmail says OVERQUOTA for a bandwidth limit, and
+//! Courier says NO to a syntax error. Texts are compared in lower case.
+
+use crate::imap::{Code, Completion, Reply};
+use crate::store::{Error, ErrorKind, Refusal, RefusalMeaning};
+
+/// What was asked when the refusal came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// To read: SELECT, EXAMINE, FETCH, SEARCH, STATUS.
+    Read,
+    /// To take a message.
+    Append,
+    /// To create, subscribe or change flags.
+    Change,
+}
+
+/// Words that mean that something passes, whoever says them.
+const TRANSIENT: &[&str] = &[
+    "try again",
+    "temporar",
+    "throttl",
+    "backoff",
+    "rate limit",
+    "timeout while waiting for lock",
+    "is locked",
+    "internal error",
+    "system error",
+    "server error",
+    "server unavailable",
+    "not available",
+];
+
+/// Words that mean that the account is full.
+const FULL: &[&str] = &["over quota", "quota exceeded", "overquota", "exceeded your mail quota", "quota limit"];
+
+/// A reply that is not OK, as the store's callers understand it.
+pub(super) fn refusal(reply: &Reply, asked: Asked) -> Refusal {
+    let text = words(reply);
+    Refusal { meaning: meaning(reply, asked), text }
+}
+
+fn words(reply: &Reply) -> String {
+    if reply.text.is_empty() { "the server gave no reason".to_owned() } else { reply.text.clone() }
+}
+
+fn meaning(reply: &Reply, asked: Asked) -> RefusalMeaning {
+    match &reply.code {
+        // On reading, Gmail means its daily bandwidth by this.
+        Some(Code::OverQuota) => return RefusalMeaning::Full,
+        Some(Code::TryCreate) if asked == Asked::Append => return RefusalMeaning::NoFolder,
+        Some(Code::InUse | Code::Unavailable | Code::ServerBug | Code::Throttled) => return RefusalMeaning::Transient,
+        Some(Code::TooBig | Code::NoPerm | Code::NonExistent) => return RefusalMeaning::Permanent,
+        _ => {}
+    }
+    let text = reply.text.to_ascii_lowercase();
+    let says = |list: &[&str]| list.iter().any(|words| text.contains(words));
+    if asked == Asked::Append && says(FULL) {
+        RefusalMeaning::Full
+    } else if says(TRANSIENT) {
+        RefusalMeaning::Transient
+    } else if asked == Asked::Append && (text.contains("flag") || text.contains("keyword")) {
+        RefusalMeaning::Flags
+    } else if asked == Asked::Append && text.contains("date") {
+        RefusalMeaning::Date
+    } else if asked == Asked::Read && reply.completion == Completion::No {
+        // What a server can't read now it may read later; the caller bounds how often it asks.
+        RefusalMeaning::Transient
+    } else {
+        RefusalMeaning::Permanent
+    }
+}
+
+/// A refused login: who is to blame, and what to do.
+pub(super) fn refused_login(text: &str, code: Option<&Code>) -> Error {
+    let lower = text.to_ascii_lowercase();
+    let busy = ["too many simultaneous", "maximum number of connections", "too many connections"];
+    if matches!(code, Some(Code::Limit)) || busy.iter().any(|words| lower.contains(words)) {
+        return Error::new(ErrorKind::TooManyConnections, format!("the server takes no more connections: {text}"))
+            .with_hint("end other programs that use this account, or use fewer with -j or connections=");
+    }
+    if matches!(code, Some(Code::Unavailable | Code::InUse | Code::ServerBug)) {
+        return Error::new(ErrorKind::Unreachable, format!("the server can't let anyone in now: {text}"));
+    }
+    let hint = if lower.contains("application-specific password") || lower.contains("app password") {
+        "make an app password in the account's security settings and use it here"
+    } else if lower.contains("basic authentication is disabled") || lower.contains("logindisabled") {
+        "this provider takes no passwords for IMAP any more"
+    } else if lower.contains("web browser") || lower.contains("web login") {
+        "log in to the account in a web browser once, then try again"
+    } else if lower.contains("imap is disabled") {
+        "switch IMAP on in the account's settings"
+    } else {
+        "check the user name (often the whole address) and the password; some providers want an app password, or IMAP \
+         switched on in the account's settings"
+    };
+    Error::new(ErrorKind::Authentication, format!("the server refused the login: {text}")).with_hint(hint)
+}
+
+/// A goodbye: mostly passing.
+pub(super) fn goodbye(text: &str, code: Option<&Code>) -> Error {
+    let message = format!("the server ended the session: {text}");
+    match code {
+        Some(Code::OverQuota) => Error::new(ErrorKind::Full, message),
+        _ => Error::new(ErrorKind::Lost, message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meaning_of(completion: Completion, code: Option<Code>, text: &str, asked: Asked) -> RefusalMeaning {
+        meaning(&Reply { completion, code, text: text.to_owned() }, asked)
+    }
+
+    #[test]
+    fn replies_of_known_servers() {
+        use Asked::{Append, Read};
+        use RefusalMeaning::{Date, Flags, Full, NoFolder, Permanent, Transient};
+        for (completion, code, text, asked, expected) in [
+            (Completion::No, Some(Code::OverQuota), "Quota exceeded (mailbox for user is full)", Append, Full),
+            (Completion::No, Some(Code::Alert), "You exceeded your mail quota.", Append, Full),
+            (Completion::No, None, "Over quota", Append, Full),
+            (Completion::No, Some(Code::TryCreate), "Mailbox doesn't exist: x", Append, NoFolder),
+            (Completion::No, Some(Code::InUse), "Timeout while waiting for lock", Append, Transient),
+            (
+                Completion::Bad,
+                None,
+                "Request is throttled. Suggested Backoff Time: 299961 milliseconds",
+                Read,
+                Transient,
+            ),
+            (
+                Completion::No,
+                Some(Code::Unavailable),
+                "UID FETCH Server error - Please try again later",
+                Read,
+                Transient,
+            ),
+            (Completion::No, None, "Message contains NUL characters", Append, Permanent),
+            (Completion::No, None, "Message contains invalid header", Append, Permanent),
+            (Completion::Bad, None, "Invalid system flag \\FORWARDED", Append, Flags),
+            (Completion::No, Some(Code::Cannot), "Keyword length too long", Append, Flags),
+            (Completion::No, Some(Code::Limit), "Too many user flags in mailbox", Append, Flags),
+            (Completion::Bad, None, "Invalid date-time in Append command", Append, Date),
+            (Completion::No, None, "Maximum size of appendable message has been exceeded", Append, Permanent),
+        ] {
+            assert_eq!(meaning_of(completion, code, text, asked), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_full_server_is_no_wrong_password() {
+        let error = refused_login("Too many simultaneous connections. (Failure)", Some(&Code::Alert));
+        assert_eq!(error.kind, ErrorKind::TooManyConnections);
+        let error = refused_login("Invalid credentials (Failure)", Some(&Code::AuthenticationFailed));
+        assert_eq!(error.kind, ErrorKind::Authentication);
+        assert!(error.hint.is_some());
+    }
+}

@@ -1,0 +1,241 @@
+//! What folders hold: many folders are opened and read one after the other without waiting in between.
+//!
+//! Every attribute that was asked for must come, and as many messages as the server says there are: what could not be
+//! read is counted as unlisted, never taken for absent.
+
+use super::refusal::{Asked, refusal};
+use super::session::{FOLDERS_AHEAD, Open, SET_BYTES, Session, open_command};
+use crate::identity;
+use crate::imap::{Attributes, Code, Command, Content, Error, Fetch, Reply, Response, Ticket};
+use crate::mail::{FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
+use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest};
+use std::collections::VecDeque;
+
+impl Session {
+    pub(super) fn scan_all(
+        &mut self,
+        requests: &[ScanRequest<'_>],
+        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+    ) -> Result<(), Error> {
+        if requests.is_empty() {
+            return Ok(());
+        }
+        self.ensure_alive()?;
+        let found = self.search_all(requests)?;
+        let mut under_way: VecDeque<UnderWay> = VecDeque::new();
+        let mut unsent = requests.iter().zip(found).enumerate();
+        loop {
+            while under_way.len() < FOLDERS_AHEAD {
+                let Some((index, (request, found))) = unsent.next() else { break };
+                under_way.push_back(self.begin_scan(index, request, found)?);
+            }
+            let Some(scan) = under_way.pop_front() else { break };
+            done(scan.index, self.end_scan(scan)?);
+        }
+        self.leave_folder()
+    }
+
+    /// UIDs that each request's SEARCH finds; `None` for a request without one. Asked for all folders at once.
+    fn search_all(&mut self, requests: &[ScanRequest<'_>]) -> Result<Vec<Option<Result<UidSet, Refusal>>>, Error> {
+        let mut results: Vec<Option<Result<UidSet, Refusal>>> = vec![None; requests.len()];
+        let searching: Vec<(usize, &str)> =
+            requests.iter().enumerate().filter_map(|(at, request)| Some((at, request.search?))).collect();
+        let mut commands = Vec::new();
+        for (at, search) in &searching {
+            commands.push(open_command(requests[*at].mailbox, requests[*at].for_writing));
+            commands.push(Command::new("UID SEARCH").text(search));
+        }
+        let mut found: Vec<Option<UidSet>> = vec![None; searching.len()];
+        let replies = self.connection.run_all(&commands, |nth, response| {
+            if let Response::Search(uids) = response {
+                // A server may split its answer over several lines.
+                let all = found[nth / 2].get_or_insert_default();
+                uids.ranges().for_each(|(low, high)| all.insert_range(low..=high));
+            }
+            Ok(())
+        })?;
+        for (nth, (at, _)) in searching.iter().enumerate() {
+            let failed = replies[nth * 2..nth * 2 + 2].iter().find(|reply| !reply.is_ok());
+            results[*at] = Some(match failed {
+                Some(reply) => Err(refusal(reply, Asked::Read)),
+                None => Ok(found[nth].take().unwrap_or_default()),
+            });
+            self.open = Some(Open { mailbox: requests[*at].mailbox.clone(), for_writing: requests[*at].for_writing });
+        }
+        Ok(results)
+    }
+
+    fn begin_scan(
+        &mut self,
+        index: usize,
+        request: &ScanRequest<'_>,
+        found: Option<Result<UidSet, Refusal>>,
+    ) -> Result<UnderWay, Error> {
+        let mut scan = UnderWay::new(index, request);
+        let uids = match found {
+            Some(Err(refusal)) => {
+                scan.refusal = Some(refusal);
+                return Ok(scan);
+            }
+            Some(Ok(uids)) => Some(uids),
+            None => request.uids.clone(),
+        };
+        // Opened anew even if it is open: only that tells how many messages it holds now.
+        self.open = None;
+        scan.opening = self.open(request.mailbox, request.for_writing)?;
+        let sets = match &uids {
+            None => vec!["1:*".to_owned()],
+            Some(uids) => uids.sequence_sets(SET_BYTES),
+        };
+        scan.wanted = uids;
+        let items = items(request.depth);
+        for set in sets {
+            scan.fetches.push_back(self.connection.send(&Command::new("UID FETCH").text(&set).text(&items))?);
+        }
+        Ok(scan)
+    }
+
+    /// Takes the replies to one folder's commands.
+    fn end_scan(&mut self, mut scan: UnderWay) -> Result<Result<FolderScan, Refusal>, Error> {
+        if let Some(opening) = scan.opening {
+            let reply = self.connection.wait(opening, &mut |_: Option<Ticket>, response: &Response<'_>| {
+                scan.take_opening(response);
+                Ok(())
+            })?;
+            scan.opened(&reply);
+        }
+        while let Some(fetch) = scan.fetches.pop_front() {
+            let reply = self.connection.wait(fetch, &mut |_: Option<Ticket>, response: &Response<'_>| {
+                scan.take_fetched(response);
+                Ok(())
+            })?;
+            if !reply.is_ok() {
+                scan.refusal.get_or_insert_with(|| refusal(&reply, Asked::Read));
+            }
+        }
+        Ok(scan.finish())
+    }
+}
+
+/// The items that a scan asks for.
+fn items(depth: ScanDepth) -> String {
+    match depth {
+        ScanDepth::Attributes => "(UID FLAGS INTERNALDATE RFC822.SIZE)".to_owned(),
+        ScanDepth::Identity => {
+            format!("(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({})])", identity::FIELDS)
+        }
+    }
+}
+
+/// One folder's scan while its replies come.
+struct UnderWay {
+    index: usize,
+    depth: ScanDepth,
+    wanted: Option<UidSet>,
+    opening: Option<Ticket>,
+    fetches: VecDeque<Ticket>,
+    refusal: Option<Refusal>,
+    /// Messages that were there when the folder was opened and have not been expunged since.
+    expected: u64,
+    permanent: Option<PermanentFlags>,
+    scan: FolderScan,
+}
+
+impl UnderWay {
+    fn new(index: usize, request: &ScanRequest<'_>) -> Self {
+        Self {
+            index,
+            depth: request.depth,
+            wanted: None,
+            opening: None,
+            fetches: VecDeque::new(),
+            refusal: None,
+            expected: 0,
+            permanent: None,
+            scan: FolderScan {
+                uid_validity: None,
+                uid_next: None,
+                permanent_flags: PermanentFlags::everything(),
+                unlisted: 0,
+                messages: Vec::new(),
+                flags: FlagTable::default(),
+            },
+        }
+    }
+
+    fn take_opening(&mut self, response: &Response<'_>) {
+        match response {
+            Response::Exists(count) => self.expected = u64::from(*count),
+            Response::Status { code: Some(code), .. } => self.take_code(code),
+            _ => {}
+        }
+    }
+
+    fn take_code(&mut self, code: &Code) {
+        match code {
+            Code::UidValidity(value) if *value > 0 => self.scan.uid_validity = Some(UidValidity(*value)),
+            Code::UidNext(value) if *value > 0 => self.scan.uid_next = Some(*value),
+            Code::PermanentFlags(names) => {
+                self.permanent = Some(PermanentFlags {
+                    flags: Flags::from_names(names.iter().map(String::as_str)),
+                    any_keyword: names.iter().any(|name| name == "\\*"),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn opened(&mut self, reply: &Reply) {
+        if !reply.is_ok() {
+            self.refusal = Some(refusal(reply, Asked::Read));
+        }
+        if let Some(code) = &reply.code {
+            self.take_code(code);
+        }
+        if let Some(permanent) = self.permanent.take() {
+            self.scan.permanent_flags = permanent;
+        }
+    }
+
+    fn take_fetched(&mut self, response: &Response<'_>) {
+        match response {
+            Response::Fetch(fetch) => self.take_fetch(fetch),
+            Response::Expunge(_) => self.expected = self.expected.saturating_sub(1),
+            Response::Vanished { earlier: false, uids } => self.expected = self.expected.saturating_sub(uids.len()),
+            _ => {}
+        }
+    }
+
+    /// A message is known once everything about it has come; less is another client's flag change, told in passing.
+    fn take_fetch(&mut self, fetch: &Fetch<'_>) {
+        let key = match (&fetch.header, self.depth) {
+            (_, ScanDepth::Attributes) => HeaderKey::Unknown,
+            (Some(Content::Bytes(bytes)), ScanDepth::Identity) => identity::header_key(bytes),
+            // Header fields too long to keep: only the content can tell which message this is.
+            (Some(Content::Streamed { .. }), ScanDepth::Identity) => HeaderKey::Empty,
+            _ => return,
+        };
+        let asked = Attributes::UID | Attributes::FLAGS | Attributes::INTERNAL_DATE | Attributes::SIZE;
+        let (Some(uid), Some(flags)) = (fetch.uid.and_then(Uid::new), &fetch.flags) else { return };
+        if !fetch.present.contains(asked) || self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(uid)) {
+            return;
+        }
+        let flags = self.scan.flags.intern(Flags::from_names(flags.iter().map(AsRef::as_ref)));
+        let date = fetch.internal_date.as_deref().and_then(InternalDate::parse);
+        self.scan.messages.push(Message::new(uid, fetch.size.unwrap_or(0), date, flags, key));
+    }
+
+    fn finish(self) -> Result<FolderScan, Refusal> {
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
+        }
+        let mut scan = self.scan;
+        scan.messages.sort_by_key(Message::uid);
+        scan.messages.dedup_by_key(|message| message.uid());
+        let listed = scan.messages.len() as u64;
+        if self.wanted.is_none() {
+            scan.unlisted = self.expected.saturating_sub(listed);
+        }
+        Ok(scan)
+    }
+}

@@ -1,0 +1,243 @@
+//! One connection to an account, and the [`Store`] made of it.
+
+use super::account::from_imap;
+use super::{append::Appends, fetch::Requests};
+use crate::imap::{COMMANDS_AHEAD, Capabilities, Command, Connection, LoggedIn, Response, Ticket, ignore};
+use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
+use crate::store::{
+    Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota, Refusal, ScanRequest,
+    Store, Traffic,
+};
+use std::time::Duration;
+
+/// A connection that was quiet for longer is asked whether it still lives before something depends on it: routers
+/// forget connections, and servers end them after half an hour.
+const QUIET: Duration = Duration::from_secs(300);
+
+/// One connection, logged in.
+pub(super) struct Session {
+    pub(super) connection: Connection,
+    pub(super) capabilities: Capabilities,
+    /// What the server calls itself.
+    pub(super) server: String,
+    /// The personal namespace, and those that are not the user's own.
+    pub(super) namespaces: Namespaces,
+    /// What the address says of names, against what the server says.
+    pub(super) separator: Option<char>,
+    /// The prefix that the address names.
+    pub(super) chosen_prefix: Option<String>,
+    /// The folder that is open, or will be when the commands sent so far are done.
+    pub(super) open: Option<Open>,
+    pub(super) requests: Requests,
+    pub(super) appends: Appends,
+}
+
+/// A folder that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Open {
+    pub(super) mailbox: MailboxName,
+    /// By SELECT, and not by EXAMINE.
+    pub(super) for_writing: bool,
+}
+
+/// The account's namespaces (RFC 2342).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Namespaces {
+    /// The prefix of the user's own folders and its separator; `None` where the server does not tell.
+    pub(super) personal: Option<(Vec<u8>, Option<char>)>,
+    /// Prefixes of other users' and of shared folders.
+    pub(super) foreign: Vec<Vec<u8>>,
+}
+
+impl Session {
+    /// Tells the server who is calling and asks where the user's folders are.
+    pub(super) fn begin(
+        logged_in: LoggedIn,
+        prefix: Option<&str>,
+        separator: Option<char>,
+    ) -> Result<Self, crate::imap::Error> {
+        let LoggedIn { mut connection, greeting } = logged_in;
+        let capabilities = connection.capabilities().cloned().unwrap_or_default();
+        let mut commands = Vec::new();
+        if capabilities.has("ID") {
+            // NetEase's servers open no folder for a client without a name (and GMX takes no empty list).
+            let version = env!("CARGO_PKG_VERSION");
+            let fields = [b"name".as_slice(), b"mailferry", b"version", version.as_bytes()];
+            commands.push(fields.iter().fold(Command::new("ID").open(), |id, field| id.string(field)).close());
+        }
+        if capabilities.has("NAMESPACE") {
+            commands.push(Command::new("NAMESPACE"));
+        }
+        if capabilities.has("UTF8=ONLY") {
+            commands.push(Command::new("ENABLE UTF8=ACCEPT"));
+        }
+        let mut namespaces = Namespaces::default();
+        let mut id = None;
+        connection.run_all(&commands, |_, response| {
+            match response {
+                Response::Namespace(namespace) => namespaces = Namespaces::from(namespace),
+                Response::Id(fields) => id = server_name(fields),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if let Some(prefix) = prefix {
+            let separator = separator.or(namespaces.personal.as_ref().and_then(|(_, separator)| *separator));
+            namespaces.personal = Some((prefix.as_bytes().to_vec(), separator));
+        }
+        Ok(Self {
+            connection,
+            capabilities,
+            server: id.unwrap_or(greeting),
+            namespaces,
+            separator,
+            chosen_prefix: prefix.map(str::to_owned),
+            open: None,
+            requests: Requests::default(),
+            appends: Appends::default(),
+        })
+    }
+
+    /// Opens a folder, unless it is open already. `None`: nothing was sent.
+    pub(super) fn open(
+        &mut self,
+        mailbox: &MailboxName,
+        for_writing: bool,
+    ) -> Result<Option<Ticket>, crate::imap::Error> {
+        let is_open =
+            self.open.as_ref().is_some_and(|open| open.mailbox == *mailbox && open.for_writing == for_writing);
+        if is_open {
+            return Ok(None);
+        }
+        let ticket = self.connection.send(&open_command(mailbox, for_writing))?;
+        self.open = Some(Open { mailbox: mailbox.clone(), for_writing });
+        Ok(Some(ticket))
+    }
+
+    /// Leaves the open folder, so that the server stops telling of it and takes messages for it without ado. Nothing is
+    /// expunged: where there is no UNSELECT, CLOSE follows an EXAMINE.
+    pub(super) fn leave_folder(&mut self) -> Result<(), crate::imap::Error> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        if self.capabilities.has("UNSELECT") {
+            self.connection.run(&Command::new("UNSELECT"), &mut ignore)?;
+            return Ok(());
+        }
+        let commands = [open_command(&open.mailbox, false), Command::new("CLOSE")];
+        let needed = if open.for_writing { &commands[..] } else { &commands[1..] };
+        self.connection.run_all(needed, |_, _| Ok(()))?;
+        Ok(())
+    }
+
+    /// Makes sure that a connection that was quiet for long still lives.
+    pub(super) fn ensure_alive(&mut self) -> Result<(), crate::imap::Error> {
+        if self.connection.commands_waiting() == 0 && self.connection.last_used().elapsed() > QUIET {
+            self.connection.run(&Command::new("NOOP"), &mut ignore)?;
+        }
+        Ok(())
+    }
+}
+
+/// EXAMINE, or SELECT where the folder is to be written to.
+pub(super) fn open_command(mailbox: &MailboxName, for_writing: bool) -> Command {
+    Command::new(if for_writing { "SELECT" } else { "EXAMINE" }).mailbox(mailbox)
+}
+
+/// What the server calls itself in its ID.
+fn server_name(fields: &[(String, Option<String>)]) -> Option<String> {
+    let value = |key: &str| fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(key))?.1.clone();
+    let name = value("name")?;
+    Some(match value("version") {
+        Some(version) => format!("{name} {version}"),
+        None => name,
+    })
+}
+
+impl Store for Session {
+    fn server(&self) -> &str {
+        &self.server
+    }
+
+    fn usual_connections(&self) -> usize {
+        let name = self.server.to_ascii_lowercase();
+        let bears_more = ["dovecot", "cyrus", "gimap", "courier"].iter().any(|known| name.contains(known));
+        if bears_more { 4 } else { 2 }
+    }
+
+    fn list(&mut self) -> Result<Listing, Error> {
+        self.list_all().map_err(|error| from_imap(&error))
+    }
+
+    fn scan(
+        &mut self,
+        requests: &[ScanRequest<'_>],
+        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+    ) -> Result<(), Error> {
+        self.scan_all(requests, done).map_err(|error| from_imap(&error))
+    }
+
+    fn request(
+        &mut self,
+        mailbox: &MailboxName,
+        uid_validity: Option<UidValidity>,
+        uids: &UidSet,
+    ) -> Result<(), Error> {
+        self.ask_for(mailbox, uid_validity, uids).map_err(|error| from_imap(&error))
+    }
+
+    fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
+        self.read_on(sink)
+    }
+
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        self.create_all(folders).map_err(|error| from_imap(&error))
+    }
+
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.subscribe_all(mailboxes).map_err(|error| from_imap(&error))
+    }
+
+    fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
+        self.append(mailbox, delivery)
+    }
+
+    fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
+        self.acknowledged(wait)
+    }
+
+    fn unacknowledged(&self) -> Vec<u32> {
+        self.appends.unacknowledged()
+    }
+
+    fn add_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.store_all(changes).map_err(|error| from_imap(&error))
+    }
+
+    fn quota(&mut self) -> Result<Option<Quota>, Error> {
+        self.ask_quota().map_err(|error| from_imap(&error))
+    }
+
+    fn traffic(&self) -> Traffic {
+        let crate::net::Traffic { sent, received, round_trips } = self.connection.traffic();
+        Traffic { sent, received, round_trips }
+    }
+
+    fn close(&mut self) {
+        // With replies still due there is nothing to wait for; else the server is told, and its answer not waited for
+        // longer than it takes.
+        if self.connection.commands_waiting() == 0 && !self.appends.is_broken() {
+            let _ = self.connection.run(&Command::new("LOGOUT"), &mut ignore);
+        }
+        self.connection.shut_down();
+    }
+}
+
+/// Bytes that commands sent ahead may have, roughly, so that they fit into what a server takes in unread.
+pub(super) const SET_BYTES: usize = 1_000;
+
+/// Where a listing's counters stand when only some were told.
+pub(super) fn status_of(mailbox: &mut ListedMailbox) -> &mut FolderStatus {
+    mailbox.status.get_or_insert_default()
+}
+
+/// How many folders are asked for at a time: each is two or three commands.
+pub(super) const FOLDERS_AHEAD: usize = COMMANDS_AHEAD / 3;

@@ -1,0 +1,258 @@
+//! Finds out what both sides hold and which messages are the same: the ground of `copy` and `verify`.
+//!
+//! Both sides are scanned at the same time, and each pair of folders is matched as soon as both scans are there, so
+//! that only one folder's scans are in memory at a time.
+
+use super::MessageFilter;
+use crate::event::{Event, Observer, Side};
+use crate::exec::{Link, read_contents};
+use crate::folders;
+use crate::mail::{FlagTable, MailboxName, Message, UidSet};
+use crate::plan::{MatchRules, Matching, match_folder, settle};
+use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+/// How often a folder is scanned when the servers contradict themselves or refuse in passing.
+const ATTEMPTS: usize = 3;
+
+/// Two folders to compare.
+pub(super) struct Pair {
+    pub(super) source: MailboxName,
+    /// `None`: it does not exist yet.
+    pub(super) target: Option<MailboxName>,
+    /// Whether headers are needed: not where the target's folder is known to be empty.
+    pub(super) by_identity: bool,
+    pub(super) drafts: bool,
+}
+
+/// What is compared and how.
+pub(super) struct Comparison<'a> {
+    pub(super) pairs: &'a [Pair],
+    pub(super) filter: &'a MessageFilter,
+    /// Whether the filter limits the target's messages too: for `verify`, where what is left out is no difference.
+    pub(super) filter_target: bool,
+}
+
+/// Two folders' contents and which messages of them are the same.
+pub(super) struct Compared {
+    pub(super) source: FolderScan,
+    /// Without messages where the folder does not exist.
+    pub(super) target: Option<FolderScan>,
+    pub(super) matching: Matching,
+    /// The source's messages of which it can't be told whether the target has them, as content could not be read.
+    pub(super) doubtful: Vec<u32>,
+    /// The source's messages that the filter left out.
+    pub(super) filtered_out: u64,
+}
+
+impl Comparison<'_> {
+    /// Compares all pairs. `each` gets a pair's index with its result, or with the reason why it could not be compared.
+    pub(super) fn run(
+        &self,
+        link: &mut Link,
+        each: &mut dyn FnMut(usize, Result<Compared, String>),
+    ) -> Result<(), Error> {
+        let mut used: HashMap<MailboxName, UidSet> = HashMap::new();
+        let mut open: Vec<usize> = (0..self.pairs.len()).collect();
+        for attempt in 1..=ATTEMPTS {
+            let mut tied = Vec::new();
+            let mut again = Vec::new();
+            self.pass(link, &open, &mut |index, scans| match scans {
+                Ok((source, target)) => {
+                    let compared = self.compare(index, source, target, &mut used);
+                    if compared.matching.ties.is_empty() {
+                        each(index, Ok(compared));
+                    } else {
+                        tied.push((index, compared));
+                    }
+                }
+                Err(refusal) if refusal.meaning == RefusalMeaning::Transient && attempt < ATTEMPTS => again.push(index),
+                Err(refusal) => each(index, Err(refusal.text)),
+            })?;
+            for (index, mut compared) in tied {
+                self.settle_ties(link, index, &mut compared)?;
+                if let Some(target) = &self.pairs[index].target {
+                    mark_used(&mut used, target, &compared);
+                }
+                each(index, Ok(compared));
+            }
+            open = again;
+            if open.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Scans both sides of these pairs once.
+    fn pass(&self, link: &mut Link, open: &[usize], each: &mut dyn FnMut(usize, Scans)) -> Result<(), Error> {
+        let source_requests: Vec<_> = open.iter().map(|index| self.source_request(&self.pairs[*index])).collect();
+        let on_target: Vec<_> = open.iter().filter(|index| self.pairs[**index].target.is_some()).copied().collect();
+        let target_requests: Vec<_> =
+            on_target.iter().filter_map(|index| self.target_request(&self.pairs[*index])).collect();
+        let Link { source, target } = link;
+        std::thread::scope(|scope| {
+            let (sender, scans) = sync_channel(2);
+            let target_thread = scope.spawn(move || {
+                target.scan(&target_requests, &mut |_, scan| {
+                    // Nobody listens any more once the source has failed: that error is the one that is told.
+                    let _ = sender.send(scan);
+                })
+            });
+            let mut lost_target = false;
+            let scanned = source.scan(&source_requests, &mut |nth, source| {
+                let index = open[nth];
+                let Ok(target) = self.target_scan(index, &scans) else {
+                    lost_target = true;
+                    return;
+                };
+                each(index, source.and_then(|source| Ok((source, target?))));
+            });
+            drop(scans);
+            let target_scanned = crate::exec::join(target_thread.join());
+            scanned.and(target_scanned)?;
+            if lost_target {
+                return Err(Error::new(ErrorKind::Protocol, "the target's scan ended before its time"));
+            }
+            Ok(())
+        })
+    }
+
+    /// The next scan from the target's thread, if this pair has a folder there.
+    fn target_scan(
+        &self,
+        index: usize,
+        scans: &Receiver<Result<FolderScan, Refusal>>,
+    ) -> Result<Result<Option<FolderScan>, Refusal>, ()> {
+        if self.pairs[index].target.is_none() {
+            return Ok(Ok(None));
+        }
+        scans.recv().map(|scan| scan.map(Some)).map_err(|_| ())
+    }
+
+    fn source_request<'p>(&'p self, pair: &'p Pair) -> ScanRequest<'p> {
+        ScanRequest {
+            mailbox: &pair.source,
+            depth: depth(pair),
+            uids: None,
+            search: self.filter.search.as_deref(),
+            for_writing: false,
+        }
+    }
+
+    fn target_request<'p>(&'p self, pair: &'p Pair) -> Option<ScanRequest<'p>> {
+        Some(ScanRequest {
+            mailbox: pair.target.as_ref()?,
+            depth: depth(pair),
+            uids: None,
+            search: self.filter.search.as_deref().filter(|_| self.filter_target),
+            for_writing: !self.filter_target,
+        })
+    }
+
+    fn compare(
+        &self,
+        index: usize,
+        mut source: FolderScan,
+        mut target: Option<FolderScan>,
+        used: &mut HashMap<MailboxName, UidSet>,
+    ) -> Compared {
+        let before = source.messages.len();
+        source.messages.retain(|message| self.filter.takes(message));
+        let filtered_out = (before - source.messages.len()) as u64;
+        if let (Some(scan), Some(name)) = (&mut target, &self.pairs[index].target) {
+            if self.filter_target {
+                scan.messages.retain(|message| self.filter.takes(message));
+            }
+            // Where two folders are mapped to one, a message of the target stands for one of one of them only.
+            if let Some(used) = used.get(name) {
+                scan.messages.retain(|message| !used.contains(message.uid()));
+            }
+        }
+        let rules = MatchRules { drafts: self.pairs[index].drafts };
+        let target_messages = target.as_ref().map_or(&[][..], |scan| &scan.messages);
+        let matching = match_folder(&source.messages, target_messages, &rules);
+        let compared = Compared { source, target, matching, doubtful: Vec::new(), filtered_out };
+        if let Some(target) = &self.pairs[index].target {
+            mark_used(used, target, &compared);
+        }
+        compared
+    }
+
+    /// Reads the contents of what headers can't tell apart.
+    fn settle_ties(&self, link: &mut Link, index: usize, compared: &mut Compared) -> Result<(), Error> {
+        let pair = &self.pairs[index];
+        let (Some(target), Some(target_name)) = (&compared.target, &pair.target) else { return Ok(()) };
+        let source = &compared.source;
+        for tie in std::mem::take(&mut compared.matching.ties) {
+            let on_source = uids(source, &tie.source);
+            let on_source = read_contents(link.source.as_mut(), &pair.source, source.uid_validity, &on_source)?;
+            let on_target = uids(target, &tie.target);
+            let on_target = read_contents(link.target.as_mut(), target_name, target.uid_validity, &on_target)?;
+            let settled = settle(&tie, |side, at| {
+                let content = match side {
+                    Side::Source => on_source.get(&source.messages[at as usize].uid()),
+                    Side::Target => on_target.get(&target.messages[at as usize].uid()),
+                };
+                content.map(|content| content.canonical)
+            });
+            compared.doubtful.extend(settled.doubtful.source);
+            compared.matching.pairs.extend(settled.pairs);
+            compared.matching.missing.extend(settled.missing);
+            compared.matching.extra.extend(settled.extra);
+        }
+        compared.matching.missing.sort_unstable();
+        compared.matching.extra.sort_unstable();
+        Ok(())
+    }
+}
+
+impl Compared {
+    /// Names the messages of which it can't be told whether the target has them. Gives how many there are.
+    pub(super) fn tell_doubtful(&self, pair: &folders::Pair, observer: &dyn Observer) -> u64 {
+        let folder = pair.from.to_string();
+        for at in &self.doubtful {
+            let uid = self.source.messages[*at as usize].uid();
+            let reason = "its content can't be read, so it can't be told whether the target has it";
+            observer.observe(&Event::MessageFailed { folder: &folder, uid, message_id: None, reason });
+        }
+        self.doubtful.len() as u64
+    }
+}
+
+/// Both scans of a pair, or why one of them failed.
+type Scans = Result<(FolderScan, Option<FolderScan>), Refusal>;
+
+fn depth(pair: &Pair) -> ScanDepth {
+    if pair.by_identity { ScanDepth::Identity } else { ScanDepth::Attributes }
+}
+
+fn uids(scan: &FolderScan, which: &[u32]) -> UidSet {
+    which.iter().map(|at| scan.messages[*at as usize].uid()).collect()
+}
+
+fn mark_used(used: &mut HashMap<MailboxName, UidSet>, name: &MailboxName, compared: &Compared) {
+    let Some(target) = &compared.target else { return };
+    let used = used.entry(name.clone()).or_default();
+    for (_, at) in &compared.matching.pairs {
+        used.insert(target.messages[*at as usize].uid());
+    }
+}
+
+impl MessageFilter {
+    /// Whether a message takes part, as far as its date and size tell. One without a readable date always does.
+    fn takes(&self, message: &Message) -> bool {
+        let size = u64::from(message.size());
+        let day = message.date().and_then(crate::mail::InternalDate::day);
+        let in_time = day.is_none_or(|day| {
+            self.since.is_none_or(|since| day >= since) && self.before.is_none_or(|before| day < before)
+        });
+        in_time && self.min_size.is_none_or(|min| size >= min) && self.max_size.is_none_or(|max| size <= max)
+    }
+}
+
+/// Keeps only these messages of a scan, and the flags.
+pub(super) fn only(scan: &FolderScan, which: &[u32]) -> (Vec<Message>, FlagTable) {
+    (which.iter().map(|at| scan.messages[*at as usize]).collect(), scan.flags.clone())
+}

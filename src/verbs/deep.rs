@@ -1,0 +1,172 @@
+//! `verify --deep`: the SHA-256 of every paired message's bytes, read from both sides in several lanes.
+
+use super::compare::Compared;
+use super::opening::Names;
+use crate::event::Stop;
+use crate::exec::{Contents, Link, join, read_contents};
+use crate::folders::TargetFolder;
+use crate::identity::ContentKeys;
+use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
+use crate::store::{Connector, Error, Store};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// The pairs of one folder whose contents are to be compared.
+pub(super) struct DeepFolder {
+    /// The index of the pair of folders.
+    pub(super) index: usize,
+    source: MailboxName,
+    source_uid_validity: Option<UidValidity>,
+    target: MailboxName,
+    target_uid_validity: Option<UidValidity>,
+    pairs: Vec<(Uid, Uid)>,
+}
+
+/// What the contents of one folder's pairs showed.
+#[derive(Default)]
+pub(super) struct Contrast {
+    /// Bytes read and hashed on both sides.
+    pub(super) bytes: u64,
+    /// The source's UIDs of pairs with different content, and how they differ.
+    pub(super) changed: Vec<(Uid, String)>,
+    /// The source's UIDs of pairs of which one or both could not be read.
+    pub(super) unread: Vec<Uid>,
+}
+
+impl DeepFolder {
+    pub(super) fn new(
+        index: usize,
+        compared: &Compared,
+        target_scan: &crate::store::FolderScan,
+        names: &Names<'_>,
+    ) -> Self {
+        let pair = &names.pairs[index];
+        let target = match &pair.target {
+            TargetFolder::Existing(at) => names.target.mailboxes[*at].name.clone(),
+            TargetFolder::New { name, .. } => name.clone(),
+        };
+        let uids = |(source, target): &(u32, u32)| {
+            (compared.source.messages[*source as usize].uid(), target_scan.messages[*target as usize].uid())
+        };
+        Self {
+            index,
+            source: names.source.mailboxes[pair.source].name.clone(),
+            source_uid_validity: compared.source.uid_validity,
+            target,
+            target_uid_validity: target_scan.uid_validity,
+            pairs: compared.matching.pairs.iter().map(uids).collect(),
+        }
+    }
+
+    fn contrast(&self, link: &mut Link) -> Result<Contrast, Error> {
+        let source_uids: UidSet = self.pairs.iter().map(|(source, _)| *source).collect();
+        let target_uids: UidSet = self.pairs.iter().map(|(_, target)| *target).collect();
+        let Link { source, target } = link;
+        let (on_source, on_target) = std::thread::scope(|scope| {
+            let reading = scope.spawn(|| self.read(source.as_mut(), true, &source_uids));
+            let on_target = self.read(target.as_mut(), false, &target_uids);
+            (join(reading.join()), on_target)
+        });
+        Ok(self.judge(&on_source?, &on_target?))
+    }
+
+    fn read(&self, store: &mut dyn Store, is_source: bool, uids: &UidSet) -> Result<Contents, Error> {
+        if is_source {
+            read_contents(store, &self.source, self.source_uid_validity, uids)
+        } else {
+            read_contents(store, &self.target, self.target_uid_validity, uids)
+        }
+    }
+
+    fn judge(&self, on_source: &Contents, on_target: &Contents) -> Contrast {
+        let mut contrast = Contrast::default();
+        let mut unlike = Vec::new();
+        for (source, target) in &self.pairs {
+            let (Some(ours), Some(theirs)) = (on_source.get(source), on_target.get(target)) else {
+                contrast.unread.push(*source);
+                continue;
+            };
+            contrast.bytes += ours.length + theirs.length;
+            if ours.raw != theirs.raw {
+                unlike.push((*source, ours, theirs));
+            }
+        }
+        contrast.changed = truly_changed(&unlike);
+        contrast
+    }
+}
+
+/// Of pairs with unlike contents, those whose content has no equal among the others: messages with the same header may
+/// have been paired crosswise.
+fn truly_changed(unlike: &[(Uid, &ContentKeys, &ContentKeys)]) -> Vec<(Uid, String)> {
+    let mut on_target: HashMap<[u8; 32], usize> = HashMap::new();
+    for (_, _, theirs) in unlike {
+        *on_target.entry(theirs.raw).or_default() += 1;
+    }
+    let mut changed = Vec::new();
+    for (uid, ours, theirs) in unlike {
+        match on_target.get_mut(&ours.raw) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => changed.push((*uid, describe(ours, theirs))),
+        }
+    }
+    changed
+}
+
+fn describe(ours: &ContentKeys, theirs: &ContentKeys) -> String {
+    let kind =
+        if ours.canonical == theirs.canonical { "line ends or added headers differ" } else { "the content differs" };
+    format!("{kind}: {} bytes on the source, {} on the target", ours.length, theirs.length)
+}
+
+/// Compares the contents of all folders, in lanes with a connection to either side each. Gives each folder with what it
+/// showed, or why it could not be compared.
+pub(super) fn compare_contents(
+    source: &dyn Connector,
+    target: &dyn Connector,
+    first: Link,
+    lanes: usize,
+    folders: Vec<DeepFolder>,
+    stop: &Stop,
+) -> Result<Vec<(DeepFolder, Result<Contrast, String>)>, Error> {
+    let lanes = lanes.clamp(1, folders.len().max(1));
+    let mut waiting = folders;
+    // Taken from the end: the largest first.
+    waiting.sort_by_key(|folder| folder.pairs.len());
+    let work = Work { waiting: Mutex::new(waiting), done: Mutex::default() };
+    std::thread::scope(|scope| {
+        for _ in 1..lanes {
+            scope.spawn(|| {
+                // A lane more is a gain and no need: without a connection there is one fewer.
+                if let (Ok(source), Ok(target)) = (source.connect(), target.connect()) {
+                    work.run(Link { source, target }, stop);
+                }
+            });
+        }
+        work.run(first, stop);
+    });
+    Ok(work.done.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+struct Work {
+    waiting: Mutex<Vec<DeepFolder>>,
+    done: Mutex<Vec<(DeepFolder, Result<Contrast, String>)>>,
+}
+
+impl Work {
+    fn run(&self, mut link: Link, stop: &Stop) {
+        while !stop.is_requested() {
+            let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(folder) = next else { break };
+            let contrast = folder.contrast(&mut link);
+            let is_lost = contrast.is_err();
+            let result = (folder, contrast.map_err(|error| error.message));
+            self.done.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+            if is_lost {
+                return;
+            }
+        }
+        link.source.close();
+        link.target.close();
+    }
+}

@@ -1,0 +1,80 @@
+//! `folders`: what an account holds, folder by folder.
+
+use super::{FolderListing, FolderRow};
+use crate::event::{Event, Observer, Side};
+use crate::folders::Roster;
+use crate::mail::ListedMailbox;
+use crate::store::{Connector, Error, ScanDepth, ScanRequest, Store};
+use std::time::Instant;
+
+/// Lists an account's folders with role, messages, unread, bytes and quota. Opens folders read-only where the server
+/// does not tell their size.
+///
+/// # Errors
+/// What kept the account from being read.
+pub fn folders(mailbox: &dyn Connector, observer: &dyn Observer) -> Result<FolderListing, Error> {
+    let started = Instant::now();
+    let mut store = mailbox.connect()?;
+    observer.observe(&Event::Connected { side: Side::Source, server: store.server() });
+    let listing = store.list()?;
+    let mut rows: Vec<FolderRow> = Vec::new();
+    let mut shown = Vec::new();
+    for read in Roster::read(&listing).folders {
+        let folder = &listing.mailboxes[read.index];
+        let status = folder.status.clone().unwrap_or_default();
+        shown.push(folder);
+        rows.push(FolderRow {
+            name: read.name.to_string(),
+            role: read.role,
+            selectable: folder.selectable,
+            subscribed: folder.subscribed,
+            messages: status.messages.map(u64::from),
+            unread: status.unseen.map(u64::from),
+            bytes: status.size,
+        });
+    }
+    measure(store.as_mut(), &shown, &mut rows, observer)?;
+    let quota = store.quota()?;
+    store.close();
+    Ok(FolderListing { folders: rows, quota, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// Adds up the sizes of folders whose bytes the server did not tell.
+fn measure(
+    store: &mut dyn Store,
+    mailboxes: &[&ListedMailbox],
+    rows: &mut [FolderRow],
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let unknown: Vec<usize> = (0..rows.len())
+        .filter(|at| rows[*at].selectable && rows[*at].bytes.is_none() && rows[*at].messages != Some(0))
+        .collect();
+    let requests: Vec<_> = unknown
+        .iter()
+        .map(|at| ScanRequest {
+            mailbox: &mailboxes[*at].name,
+            depth: ScanDepth::Attributes,
+            uids: None,
+            search: None,
+            for_writing: false,
+        })
+        .collect();
+    store.scan(&requests, &mut |nth, scan| {
+        let row = &mut rows[unknown[nth]];
+        match scan {
+            Ok(scan) => {
+                row.messages = Some(scan.messages.len() as u64);
+                row.bytes = Some(scan.messages.iter().map(|message| u64::from(message.size())).sum());
+                let seen = |message: &&crate::mail::Message| {
+                    scan.flags.get(message.flags()).has(crate::mail::SystemFlag::Seen)
+                };
+                row.unread = Some((scan.messages.len() - scan.messages.iter().filter(seen).count()) as u64);
+            }
+            Err(refusal) => observer.observe(&Event::FolderFailed { folder: &row.name, reason: &refusal.text }),
+        }
+    })?;
+    for row in rows.iter_mut().filter(|row| row.messages == Some(0)) {
+        row.bytes.get_or_insert(0);
+    }
+    Ok(())
+}

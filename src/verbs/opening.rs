@@ -1,0 +1,103 @@
+//! How every run with two mailboxes begins: connect to both, list both, pair their folders.
+
+use super::compare;
+use crate::event::{Event, Observer, Side};
+use crate::exec::{Link, join};
+use crate::folders::{Pair, Pairing, Rules, TargetFolder, pair};
+use crate::mail::{ListedMailbox, Listing, SpecialUse};
+use crate::store::{Connector, Error, ErrorKind, ScanDepth, ScanRequest, Store};
+
+/// Both mailboxes, open and listed, and which folder goes to which.
+pub(super) struct Opened {
+    pub(super) link: Link,
+    pub(super) source_listing: Listing,
+    pub(super) target_listing: Listing,
+    pub(super) pairing: Pairing,
+}
+
+impl Opened {
+    /// Folders of the source that take no part because they can't; each was named in an event.
+    pub(super) fn folders_failed(&self) -> u64 {
+        self.pairing.skipped.iter().filter(|folder| folder.failed).count() as u64
+    }
+}
+
+impl Opened {
+    pub(super) fn new(
+        source: &dyn Connector,
+        target: &dyn Connector,
+        rules: &Rules,
+        observer: &dyn Observer,
+    ) -> Result<Self, Error> {
+        let ((source, source_listing), (target, target_listing)) = std::thread::scope(|scope| {
+            let from = scope.spawn(|| open(source, Side::Source, observer));
+            let to = open(target, Side::Target, observer);
+            Ok::<_, Error>((join(from.join())?, to?))
+        })?;
+        let pairing = pair(&source_listing, &target_listing, rules)
+            .map_err(|error| Error::new(ErrorKind::Refused, error.to_string()))?;
+        for text in &pairing.warnings {
+            observer.observe(&Event::Warning { text });
+        }
+        for folder in pairing.skipped.iter().filter(|folder| folder.failed) {
+            observer.observe(&Event::FolderFailed { folder: &folder.name, reason: &folder.reason });
+        }
+        Ok(Self { link: Link { source, target }, source_listing, target_listing, pairing })
+    }
+}
+
+fn open(connector: &dyn Connector, side: Side, observer: &dyn Observer) -> Result<(Box<dyn Store>, Listing), Error> {
+    let mut store = connector.connect()?;
+    observer.observe(&Event::Connected { side, server: store.server() });
+    let listing = store.list()?;
+    observer.observe(&Event::Listed { side, folders: listing.mailboxes.len() });
+    Ok((store, listing))
+}
+
+/// How many messages a folder holds, by its counters or else by counting them.
+pub(super) fn count_messages(store: &mut dyn Store, folder: &ListedMailbox) -> Result<u64, Error> {
+    if let Some(messages) = folder.status.as_ref().and_then(|status| status.messages) {
+        return Ok(u64::from(messages));
+    }
+    let depth = ScanDepth::Attributes;
+    let request = ScanRequest { mailbox: &folder.name, depth, uids: None, search: None, for_writing: false };
+    let mut count = 0;
+    store.scan(&[request], &mut |_, scan| count = scan.map_or(0, |scan| scan.messages.len() as u64))?;
+    Ok(count)
+}
+
+/// The pairs beside the listings that they point into.
+pub(super) struct Names<'a> {
+    pub(super) pairs: &'a [Pair],
+    pub(super) source: &'a Listing,
+    pub(super) target: &'a Listing,
+}
+
+impl Names<'_> {
+    pub(super) fn comparison_pairs(&self) -> Vec<compare::Pair> {
+        self.pairs.iter().map(|pair| self.comparison_pair(pair)).collect()
+    }
+
+    fn comparison_pair(&self, pair: &Pair) -> compare::Pair {
+        let target = self.existing(pair);
+        let is_empty =
+            target.is_some_and(|folder| folder.status.as_ref().is_some_and(|status| status.messages == Some(0)));
+        compare::Pair {
+            source: self.source.mailboxes[pair.source].name.clone(),
+            target: target.map(|folder| folder.name.clone()),
+            by_identity: target.is_some() && !is_empty,
+            drafts: pair.role == Some(SpecialUse::Drafts),
+        }
+    }
+
+    fn existing(&self, pair: &Pair) -> Option<&ListedMailbox> {
+        match pair.target {
+            TargetFolder::Existing(index) => self.target.mailboxes.get(index),
+            TargetFolder::New { .. } => None,
+        }
+    }
+
+    pub(super) fn is_subscribed_on_target(&self, pair: &Pair) -> bool {
+        self.existing(pair).is_some_and(|folder| folder.subscribed)
+    }
+}

@@ -1,0 +1,195 @@
+//! `verify`: compares two mailboxes and writes nothing. It uses nothing but what the servers hold now.
+
+use super::compare::{Compared, Comparison};
+use super::deep::{DeepFolder, compare_contents};
+use super::opening::{self, Opened};
+use super::{Status, VerifyOptions, VerifySummary};
+use crate::event::{Difference, DifferenceKind, Event, Observer, Stop};
+use crate::exec::Link;
+use crate::folders::{Pair, Rules, TargetFolder};
+use crate::mail::{ListedMailbox, Message, Uid};
+use crate::store::{Connector, Error, FolderScan};
+use std::collections::HashMap;
+use std::time::Instant;
+
+/// Compares the folders of `source` with those that `copy` would fill on `target`, by the same rules.
+///
+/// Each difference is an event; the summary counts them.
+///
+/// # Errors
+/// What kept the comparison from beginning or ended it: a connection, a login, folders that collide.
+pub fn verify(
+    source: &dyn Connector,
+    target: &dyn Connector,
+    rules: &Rules,
+    options: &VerifyOptions,
+    stop: &Stop,
+    observer: &dyn Observer,
+) -> Result<VerifySummary, Error> {
+    let started = Instant::now();
+    let opened = Opened::new(source, target, rules, observer)?;
+    let failed = opened.folders_failed();
+    let Opened { mut link, pairing, source_listing, target_listing } = opened;
+    let pairs = &pairing.pairs;
+    let names = opening::Names { pairs, source: &source_listing, target: &target_listing };
+    let summary = VerifySummary { failed, ..VerifySummary::empty() };
+    let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new() };
+    verify.compare(&mut link, &names)?;
+    for folder in &pairing.unmatched_target {
+        let name = folder.name.to_string();
+        verify.count_unmatched(&mut link, &name, &target_listing.mailboxes[folder.target])?;
+    }
+    let lanes = options.jobs.unwrap_or_else(|| link.source.usual_connections().min(link.target.usual_connections()));
+    let deep = std::mem::take(&mut verify.deep);
+    for (folder, result) in compare_contents(source, target, link, lanes, deep, stop)? {
+        verify.take_contents(&folder, result);
+    }
+    let mut summary = verify.summary;
+    if stop.is_requested() {
+        summary.status = Status::Interrupted;
+    } else if summary.failed > 0 {
+        summary.status = Status::Partial;
+    }
+    summary.seconds = started.elapsed().as_secs_f64();
+    Ok(summary)
+}
+
+struct Verify<'a> {
+    options: &'a VerifyOptions,
+    observer: &'a dyn Observer,
+    pairs: &'a [Pair],
+    summary: VerifySummary,
+    /// What a deep comparison has still to read.
+    deep: Vec<DeepFolder>,
+}
+
+impl Verify<'_> {
+    fn compare(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
+        let compared_pairs = names.comparison_pairs();
+        let comparison = Comparison { pairs: &compared_pairs, filter: &self.options.filter, filter_target: true };
+        self.summary.folders = names.pairs.len() as u64;
+        // Folders that were mapped to one share the target's messages: what is extra is known after the last of them.
+        let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
+        comparison.run(link, &mut |index, result| match result {
+            Ok(compared) => {
+                if let Some(uids) = self.take_compared(index, &compared, names)
+                    && let TargetFolder::Existing(target) = names.pairs[index].target
+                {
+                    extra.insert(target, (index, uids));
+                }
+            }
+            Err(reason) => {
+                self.summary.failed += 1;
+                let folder = names.pairs[index].from.to_string();
+                self.observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
+            }
+        })?;
+        for (index, uids) in extra.into_values() {
+            for uid in uids {
+                self.differ(DifferenceKind::Extra, &self.pairs[index].to.to_string(), Some(uid), "only on the target");
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what differs in one pair of folders. Gives the UIDs that are on the target only.
+    fn take_compared(&mut self, index: usize, compared: &Compared, names: &opening::Names<'_>) -> Option<Vec<Uid>> {
+        let from = self.pairs[index].from.to_string();
+        self.summary.failed += compared.tell_doubtful(&self.pairs[index], self.observer);
+        for at in &compared.matching.missing {
+            let uid = compared.source.messages[*at as usize].uid();
+            self.differ(DifferenceKind::Missing, &from, Some(uid), "only on the source");
+        }
+        let Some(target) = &compared.target else {
+            self.differ_folder_missing(&from, compared);
+            return None;
+        };
+        for (on_source, on_target) in &compared.matching.pairs {
+            let pair = (&compared.source.messages[*on_source as usize], &target.messages[*on_target as usize]);
+            self.compare_messages(&from, &compared.source, target, pair);
+        }
+        if self.options.deep {
+            self.deep.push(DeepFolder::new(index, compared, target, names));
+        }
+        Some(compared.matching.extra.iter().map(|at| target.messages[*at as usize].uid()).collect())
+    }
+
+    fn differ_folder_missing(&mut self, folder: &str, compared: &Compared) {
+        // A folder without messages has no other way to be missed.
+        if compared.source.messages.is_empty() {
+            self.differ(DifferenceKind::Missing, folder, None, "the folder is only on the source");
+        }
+    }
+
+    fn compare_messages(&mut self, folder: &str, source: &FolderScan, target: &FolderScan, pair: (&Message, &Message)) {
+        let (on_source, on_target) = pair;
+        let uid = Some(on_source.uid());
+        self.summary.compared += 1;
+        if !self.options.deep && on_source.size() != on_target.size() {
+            let detail = format!("{} bytes on the source, {} on the target", on_source.size(), on_target.size());
+            self.differ(DifferenceKind::Changed, folder, uid, &detail);
+        }
+        let (source_flags, target_flags) = (source.flags.get(on_source.flags()), target.flags.get(on_target.flags()));
+        if source_flags != target_flags {
+            let detail = format!("{source_flags} on the source, {target_flags} on the target");
+            self.differ(DifferenceKind::Flags, folder, uid, &detail);
+        }
+        let Some(date) = on_source.date().filter(|date| date.is_kept_everywhere()) else { return };
+        match on_target.date() {
+            Some(other) if other.seconds() == date.seconds() => {}
+            Some(other) => {
+                let detail = format!("{date} on the source, {other} on the target");
+                self.differ(DifferenceKind::Date, folder, uid, &detail);
+            }
+            None => {
+                self.differ(DifferenceKind::Date, folder, uid, &format!("{date} on the source, none on the target"))
+            }
+        }
+    }
+
+    /// A folder that only the target has: its messages are extra.
+    fn count_unmatched(&mut self, link: &mut Link, name: &str, folder: &ListedMailbox) -> Result<(), Error> {
+        let messages = opening::count_messages(link.target.as_mut(), folder)?;
+        if messages == 0 {
+            // Servers make Trash and Junk by themselves; what holds nothing is no difference.
+            return Ok(());
+        }
+        let detail = format!("the folder is only on the target, with {messages} messages");
+        self.differ(DifferenceKind::Extra, name, None, &detail);
+        self.summary.extra += messages - 1;
+        Ok(())
+    }
+
+    fn take_contents(&mut self, folder: &DeepFolder, result: Result<super::deep::Contrast, String>) {
+        let name = self.pairs[folder.index].from.to_string();
+        match result {
+            Ok(contrast) => {
+                self.summary.bytes_compared += contrast.bytes;
+                for (uid, detail) in contrast.changed {
+                    self.differ(DifferenceKind::Changed, &name, Some(uid), &detail);
+                }
+                for uid in contrast.unread {
+                    self.summary.failed += 1;
+                    let reason = "its content could not be read on both sides";
+                    self.observer.observe(&Event::MessageFailed { folder: &name, uid, message_id: None, reason });
+                }
+            }
+            Err(reason) => {
+                self.summary.failed += 1;
+                self.observer.observe(&Event::FolderFailed { folder: &name, reason: &reason });
+            }
+        }
+    }
+
+    fn differ(&mut self, kind: DifferenceKind, folder: &str, uid: Option<Uid>, detail: &str) {
+        let count = match kind {
+            DifferenceKind::Missing => &mut self.summary.missing,
+            DifferenceKind::Extra => &mut self.summary.extra,
+            DifferenceKind::Changed => &mut self.summary.changed,
+            DifferenceKind::Flags => &mut self.summary.flags_differ,
+            DifferenceKind::Date => &mut self.summary.dates_differ,
+        };
+        *count += 1;
+        self.observer.observe(&Event::Difference(Difference { kind, folder, uid, detail }));
+    }
+}
