@@ -1,3 +1,9 @@
-//! The `mailferry` command.
+//! The `mailferry` command: reads the command line, runs one verb of the library, shows what came of it.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::run())
+}

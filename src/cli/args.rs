@@ -1,0 +1,234 @@
+//! Groups of options that several commands share, and how each becomes what the library takes.
+//!
+//! Arguments and options are two types: what a user typed is here, what was checked is the library's.
+
+use super::failure::Failure;
+use super::values;
+use clap::{ArgAction, Args, ValueEnum, value_parser};
+use jiff::civil::Date;
+use mailferry::folders::{Options as FolderOptions, Rules};
+use mailferry::verbs::MessageFilter;
+
+/// Which folders, and what they are called on the target.
+#[derive(Args)]
+#[command(next_help_heading = "Folders")]
+pub(crate) struct FolderArgs {
+    /// Only folders whose name on the source matches, `/` between levels, `**` across levels; repeatable.
+    /// Example: --folder INBOX --folder 'Work/**'
+    #[arg(long, value_name = "GLOB")]
+    folder: Vec<String>,
+    /// Leave out folders whose name on the source matches; repeatable. Example: --exclude Trash --exclude 'Lists/*'
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// A folder and all below it have another name on the target; repeatable. Example: --map 'Old Mail=Archive/Old'
+    #[arg(long, value_name = "FROM=TO")]
+    map: Vec<String>,
+    /// Names on the target are rewritten by a regular expression; repeatable. Example: --map-regex 's/^Lists\.//'
+    #[arg(long, value_name = "s/RE/TO/")]
+    map_regex: Vec<String>,
+    /// Everything goes below this folder of the target. Example: --into 'From old server'
+    #[arg(long, value_name = "FOLDER")]
+    into: Option<String>,
+    /// Do not pair folders by what they are for (the source's Sent with the target's Sent Items, and so on)
+    #[arg(long)]
+    no_roles: bool,
+}
+
+impl FolderArgs {
+    /// The rules for names.
+    ///
+    /// # Errors
+    /// A pattern or a mapping that can't be read.
+    pub(crate) fn rules(&self) -> Result<Rules, Failure> {
+        let options = FolderOptions {
+            include: self.folder.clone(),
+            exclude: self.exclude.clone(),
+            map: self.map.clone(),
+            map_regex: self.map_regex.clone(),
+            into: self.into.clone(),
+            no_roles: self.no_roles,
+        };
+        Rules::new(&options).map_err(|error| Failure::usage(error.to_string()))
+    }
+}
+
+/// Which messages.
+#[derive(Args)]
+#[command(next_help_heading = "Messages")]
+pub(crate) struct MessageArgs {
+    /// Only messages that arrived on this day or later. Example: --since 2024-01-31
+    #[arg(long, value_name = "DATE", value_parser = values::date)]
+    since: Option<Date>,
+    /// Only messages that arrived before this day. Example: --before 31-Jan-2025
+    #[arg(long, value_name = "DATE", value_parser = values::date)]
+    before: Option<Date>,
+    /// Only messages of at least this size. Example: --min-size 500k
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    min_size: Option<u64>,
+    /// Only messages of at most this size. Example: --max-size 25M
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    max_size: Option<u64>,
+    /// Only messages that the source's server finds by this IMAP search. Example: --search 'FLAGGED FROM ann'
+    #[arg(long, value_name = "IMAP SEARCH", value_parser = values::search)]
+    search: Option<String>,
+}
+
+impl MessageArgs {
+    /// The filter.
+    ///
+    /// # Errors
+    /// Limits between which there is nothing.
+    pub(crate) fn filter(&self) -> Result<MessageFilter, Failure> {
+        if let (Some(since), Some(before)) = (self.since, self.before)
+            && since >= before
+        {
+            return Err(Failure::usage(format!("no day is both since {since} and before {before}")));
+        }
+        if let (Some(min), Some(max)) = (self.min_size, self.max_size)
+            && min > max
+        {
+            return Err(Failure::usage(format!("no message has both at least {min} and at most {max} bytes")));
+        }
+        Ok(MessageFilter {
+            since: self.since,
+            before: self.before,
+            min_size: self.min_size,
+            max_size: self.max_size,
+            search: self.search.clone(),
+        })
+    }
+}
+
+/// Where the source's password comes from; the only mailbox's, where there is one.
+#[derive(Args)]
+#[command(next_help_heading = "Passwords")]
+pub(crate) struct SourcePasswordArgs {
+    /// The source's password is the first line of this file; `-` is stdin. Example: --source-password-file ~/.old-pw
+    #[arg(long = "source-password-file", value_name = "FILE", conflicts_with = "source_command")]
+    source_file: Option<String>,
+    /// The source's password is the first line that this shell command prints.
+    /// Example: --source-password-command 'pass show mail/old'
+    #[arg(long = "source-password-command", value_name = "CMD")]
+    source_command: Option<String>,
+}
+
+/// Where the target's password comes from.
+#[derive(Args)]
+#[command(next_help_heading = "Passwords")]
+pub(crate) struct TargetPasswordArgs {
+    /// The target's password is the first line of this file; `-` is stdin. Example: --target-password-file ~/.new-pw
+    #[arg(long = "target-password-file", value_name = "FILE", conflicts_with = "target_command")]
+    target_file: Option<String>,
+    /// The target's password is the first line that this shell command prints.
+    /// Example: --target-password-command 'pass show mail/new'
+    #[arg(long = "target-password-command", value_name = "CMD")]
+    target_command: Option<String>,
+}
+
+/// What the command line says about one side's password.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct PasswordOptions<'a> {
+    /// A file, or `-`.
+    pub(crate) file: Option<&'a str>,
+    /// A shell command.
+    pub(crate) command: Option<&'a str>,
+}
+
+impl SourcePasswordArgs {
+    /// What was given.
+    pub(crate) fn options(&self) -> PasswordOptions<'_> {
+        PasswordOptions { file: self.source_file.as_deref(), command: self.source_command.as_deref() }
+    }
+}
+
+impl TargetPasswordArgs {
+    /// What was given.
+    pub(crate) fn options(&self) -> PasswordOptions<'_> {
+        PasswordOptions { file: self.target_file.as_deref(), command: self.target_command.as_deref() }
+    }
+}
+
+/// How many lanes.
+#[derive(Args)]
+#[command(next_help_heading = "Speed")]
+pub(crate) struct JobArgs {
+    /// How many connections to each server work at the same time; without it, as many as the servers bear well.
+    /// Example: -j 2
+    #[arg(short, long, value_name = "N", value_parser = value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
+}
+
+impl JobArgs {
+    /// The lanes, never more than either address allows (`connections=`), which is also how many there are without -j.
+    pub(crate) fn lanes(&self, allowed: [Option<usize>; 2]) -> Option<usize> {
+        allowed.into_iter().flatten().chain(self.jobs.map(usize::from)).min()
+    }
+}
+
+/// What is shown, and how.
+#[derive(Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// How results are printed on stdout: for people, or as one JSON object a line
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) output: Format,
+    /// No progress; results, warnings and failures only
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more: -v servers and folders, -vv every message, -vvv the protocol (secrets are struck out)
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Colours; `auto` means on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: When,
+}
+
+/// The form of results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// NDJSON, for scripts
+    Json,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Everywhere
+    Always,
+    /// Nowhere
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_limit_the_lanes() {
+        let lanes = |jobs, allowed| JobArgs { jobs }.lanes(allowed);
+        assert_eq!(lanes(None, [None, None]), None);
+        assert_eq!(lanes(Some(8), [None, None]), Some(8));
+        assert_eq!(lanes(Some(8), [Some(3), Some(5)]), Some(3));
+        assert_eq!(lanes(Some(2), [None, Some(5)]), Some(2));
+        assert_eq!(lanes(None, [None, Some(5)]), Some(5));
+    }
+
+    #[test]
+    fn limits_with_nothing_between_them_are_refused() {
+        let none = || MessageArgs { since: None, before: None, min_size: None, max_size: None, search: None };
+        let day = |text| values::date(text).ok();
+        assert!(none().filter().is_ok());
+        let days = MessageArgs { since: day("2024-02-01"), before: day("2024-02-01"), ..none() };
+        assert_eq!(days.filter().unwrap_err().code, 2);
+        let sizes = MessageArgs { min_size: Some(2), max_size: Some(1), ..none() };
+        assert_eq!(sizes.filter().unwrap_err().code, 2);
+        let one = MessageArgs { min_size: Some(2), max_size: Some(2), since: day("2024-02-01"), ..none() };
+        assert_eq!(one.filter().unwrap().min_size, Some(2));
+    }
+}

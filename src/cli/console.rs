@@ -1,0 +1,131 @@
+//! stderr: progress, warnings, errors. One owner, so that a line never lands in the middle of a progress bar.
+//!
+//! Every line passes [`harmless`] before it is shown. A stderr that can't be written to is no reason to stop: what is
+//! copied matters more than what is said.
+
+use super::args::When;
+use super::failure::Failure;
+use super::harmless;
+use indicatif::MultiProgress;
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// Where people read what happens.
+pub(crate) struct Console {
+    bars: MultiProgress,
+    paint: Paint,
+    terminal: bool,
+}
+
+impl Console {
+    /// The console, coloured as `--color` says.
+    pub(crate) fn new(color: When) -> Self {
+        let terminal = io::stderr().is_terminal();
+        Self { bars: MultiProgress::new(), paint: Paint::new(color, terminal), terminal }
+    }
+
+    /// Whether stderr is a terminal: a bar may be drawn and a question asked.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Whether it is coloured.
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.paint.on
+    }
+
+    /// What progress bars belong to.
+    pub(crate) fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// A line that says what goes on. `parts` that came from a server are made harmless by the caller; the whole is
+    /// one line in any case.
+    pub(crate) fn line(&self, text: &str) {
+        self.aside(|| {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        });
+    }
+
+    /// Something to know that stops nothing.
+    pub(crate) fn warning(&self, text: &str) {
+        self.line(&format!("{} {}", self.paint.yellow("warning:"), harmless::text(text)));
+    }
+
+    /// A message, a folder or the whole run failed: what, and what to do next.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        self.line(&format!("{} {}", self.paint.red("mailferry:"), harmless::text(&failure.message)));
+        if let Some(hint) = &failure.hint {
+            self.hint(hint);
+        }
+    }
+
+    /// A message or a folder failed; `what` is harmless already.
+    pub(crate) fn failed(&self, what: &str) {
+        self.line(&format!("{} {what}", self.paint.red("failed:")));
+    }
+
+    /// What to do next.
+    pub(crate) fn hint(&self, text: &str) {
+        self.line(&format!("  {} {}", self.paint.bold("hint:"), harmless::text(text)));
+    }
+
+    /// Does something to the terminal while no bar is drawn on it.
+    pub(crate) fn aside(&self, action: impl FnOnce()) {
+        self.bars.suspend(action);
+    }
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy)]
+pub(crate) struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    /// By `--color`; `auto` colours terminals unless `NO_COLOR` is set or the terminal is a dumb one.
+    pub(crate) fn new(color: When, terminal: bool) -> Self {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let on = match color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb"),
+        };
+        Self { on }
+    }
+
+    /// Heads of tables, labels.
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.code("1", text)
+    }
+
+    /// What went wrong.
+    pub(crate) fn red(self, text: &str) -> String {
+        self.code("1;31", text)
+    }
+
+    /// What went well.
+    pub(crate) fn green(self, text: &str) -> String {
+        self.code("1;32", text)
+    }
+
+    /// What to look at.
+    pub(crate) fn yellow(self, text: &str) -> String {
+        self.code("1;33", text)
+    }
+
+    fn code(self, code: &str, text: &str) -> String {
+        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_only_where_they_belong() {
+        assert_eq!(Paint::new(When::Always, false).red("x"), "\x1b[1;31mx\x1b[0m");
+        assert_eq!(Paint::new(When::Never, true).red("x"), "x");
+        assert_eq!(Paint::new(When::Auto, false).green("x"), "x");
+    }
+}

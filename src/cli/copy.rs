@@ -1,0 +1,138 @@
+//! `mailferry copy SOURCE TARGET`
+
+use super::args::{FolderArgs, JobArgs, MessageArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs};
+use super::failure::Failure;
+use super::json::Summary;
+use super::session::Session;
+use super::text::{self, PlanTable};
+use super::{exit, password, values};
+use clap::{Args, ValueEnum};
+use mailferry::event::Side;
+use mailferry::verbs::{self, CopyOptions, FlagPolicy};
+use std::sync::Arc;
+
+/// Make TARGET hold everything that SOURCE holds; safe to run again
+///
+/// Copies folders, messages, flags, dates and subscriptions. Nothing is ever written to SOURCE, and nothing is deleted.
+/// A second run sends only what is missing. An address is imaps://USER@HOST (TLS) or imap://USER@HOST (STARTTLS), with
+/// %40 for an @ in USER; a password never belongs into it.
+#[derive(Args)]
+#[command(after_help = after_help())]
+pub(crate) struct CopyArgs {
+    /// Where the mail is. Example: imaps://ann%40example.org@imap.example.org
+    source: String,
+    /// Where it shall be
+    target: String,
+    #[command(flatten)]
+    folders: FolderArgs,
+    #[command(flatten)]
+    messages: MessageArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    source_password: SourcePasswordArgs,
+    #[command(flatten)]
+    target_password: TargetPasswordArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
+    /// Deliver at most so many bytes a second, all connections together. Example: --limit-rate 1M
+    #[arg(long, value_name = "BYTES", value_parser = values::rate, help_heading = "Speed")]
+    limit_rate: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// How the run goes.
+#[derive(Args)]
+#[command(next_help_heading = "Run")]
+struct RunArgs {
+    /// What happens to the flags of messages that the target has already
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t)]
+    flags: Flags,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run: exit with 4 if there is work to do
+    #[arg(long, requires = "dry_run")]
+    exit_code: bool,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Flags {
+    /// Apply the source's changes since the last run; where no last run is known, as union
+    #[default]
+    Follow,
+    /// Set on the target what is set on the source; take nothing away
+    Union,
+    /// Leave them alone
+    Ignore,
+}
+
+impl From<Flags> for FlagPolicy {
+    fn from(flags: Flags) -> Self {
+        match flags {
+            Flags::Follow => Self::Follow,
+            Flags::Union => Self::Union,
+            Flags::Ignore => Self::Ignore,
+        }
+    }
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+  Look first, then copy; both ask for the passwords:
+    mailferry copy --dry-run imaps://ann@old.example.org imaps://ann@new.example.org
+    mailferry copy imaps://ann@old.example.org imaps://ann@new.example.org
+  In a script, with passwords from files and results for a program:
+    mailferry copy --source-password-file old.pw --target-password-file new.pw \\
+        --output json imaps://ann@old.example.org imaps://ann@new.example.org
+  Only this year's mail, without Trash, below one folder:
+    mailferry copy --since 2026-01-01 --exclude Trash --into 'Old server' SOURCE TARGET
+
+{}",
+        exit::HELP
+    )
+}
+
+impl CopyArgs {
+    fn options(&self, allowed: [Option<usize>; 2]) -> Result<CopyOptions, Failure> {
+        Ok(CopyOptions {
+            filter: self.messages.filter()?,
+            flags: self.run.flags.into(),
+            jobs: self.jobs.lanes(allowed),
+            limit_rate: self.limit_rate,
+            dry_run: self.run.dry_run,
+        })
+    }
+}
+
+/// Runs it. Gives the exit code.
+pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
+    let source = Session::address(Side::Source, &args.source)?;
+    let target = Session::address(Side::Target, &args.target)?;
+    let rules = args.folders.rules()?;
+    let options = args.options([source.connections, target.connections])?;
+    let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
+    password::check_stdin(source_password, target_password)?;
+    let source_password = session.password(Side::Source, &source, source_password)?;
+    let target_password = session.password(Side::Target, &target, target_password)?;
+
+    let plan = Arc::new(PlanTable::default());
+    let observers = session.begin(options.dry_run.then(|| Arc::<PlanTable>::clone(&plan) as _))?;
+    let source = session.account(Side::Source, &source, source_password, &observers)?;
+    let target = session.account(Side::Target, &target, target_password, &observers)?;
+    let summary = verbs::copy(&source, &target, &rules, &options, session.stop(), observers.as_ref())?;
+
+    session.results(
+        &summary.status,
+        || Summary::copy(&summary, options.dry_run),
+        |paint| {
+            let mut lines = plan.lines(paint);
+            lines.extend(text::copy_summary(&summary, options.dry_run, paint));
+            lines
+        },
+    );
+    Ok(exit::of_copy(&summary, args.run.exit_code))
+}

@@ -1,0 +1,136 @@
+//! Exit codes: what scripts may rely on. The numbers never change meaning.
+//!
+//! 7 (another run holds this pair's lock) and 9 (the deletion brake) belong to the contract too; no command gives them
+//! yet.
+
+use mailferry::store::ErrorKind;
+use mailferry::verbs::{CopySummary, Status, VerifySummary};
+
+/// Done; for `verify`: equal.
+pub(crate) const DONE: u8 = 0;
+/// Could not run, or stopped early.
+pub(crate) const STOPPED: u8 = 1;
+/// The command line is wrong, or a password is missing.
+pub(crate) const USAGE: u8 = 2;
+/// Finished, but some messages or folders failed; each was named.
+pub(crate) const PARTIAL: u8 = 3;
+/// `verify`: they differ. `copy --dry-run --exit-code`: there is work to do.
+pub(crate) const DIFFERENT: u8 = 4;
+/// The server refused the login.
+pub(crate) const AUTHENTICATION: u8 = 5;
+/// No connection, or TLS is not trusted.
+pub(crate) const UNREACHABLE: u8 = 6;
+/// The target is full, or the provider's limit is reached.
+pub(crate) const FULL: u8 = 8;
+/// Interrupted; a second run goes on from there.
+pub(crate) const INTERRUPTED: u8 = 130;
+/// Whoever read stdout went away: what a shell reports for a process that SIGPIPE ended.
+pub(crate) const BROKEN_PIPE: u8 = 141;
+
+/// The table for `--help`.
+pub(crate) const HELP: &str = "\
+Exit codes:
+    0  done; verify: both sides hold the same
+    1  could not run, or stopped early
+    2  wrong usage, or no password
+    3  finished, but some messages or folders failed (each is named)
+    4  verify: they differ; --dry-run --exit-code: there is work to do
+    5  the server refused the login
+    6  no connection, or the server's certificate is not trusted
+    8  the target is full, or the provider's limit is reached
+  130  interrupted; run the same command again to go on";
+
+/// What an error that ended the run means.
+pub(crate) fn of_error(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Authentication => AUTHENTICATION,
+        ErrorKind::Unreachable | ErrorKind::Untrusted => UNREACHABLE,
+        ErrorKind::Full => FULL,
+        ErrorKind::Interrupted => INTERRUPTED,
+        ErrorKind::TooManyConnections
+        | ErrorKind::Lost
+        | ErrorKind::Protocol
+        | ErrorKind::Refused
+        | ErrorKind::Local => STOPPED,
+    }
+}
+
+/// What came of `copy`. With `tell_work` (a dry run's `--exit-code`), work to do is [`DIFFERENT`].
+pub(crate) fn of_copy(summary: &CopySummary, tell_work: bool) -> u8 {
+    let work = summary.copied + summary.folders_created + summary.flags_updated + summary.deleted;
+    match of_status(&summary.status) {
+        DONE if tell_work && work > 0 => DIFFERENT,
+        code => code,
+    }
+}
+
+/// What came of `verify`. A difference that was found outweighs folders that could not be compared: it is certain.
+pub(crate) fn of_verify(summary: &VerifySummary) -> u8 {
+    let differences = summary.missing + summary.extra + summary.changed + summary.flags_differ + summary.dates_differ;
+    match of_status(&summary.status) {
+        DONE | PARTIAL if differences > 0 => DIFFERENT,
+        DONE if summary.failed > 0 => PARTIAL,
+        code => code,
+    }
+}
+
+fn of_status(status: &Status) -> u8 {
+    match status {
+        Status::Complete => DONE,
+        Status::Partial => PARTIAL,
+        Status::Interrupted => INTERRUPTED,
+        Status::Stopped(error) => of_error(error.kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::samples::{copy_summary, verify_summary};
+    use mailferry::store::Error;
+
+    #[test]
+    fn errors_have_the_contracts_codes() {
+        let table = [
+            (ErrorKind::Unreachable, 6),
+            (ErrorKind::Untrusted, 6),
+            (ErrorKind::Authentication, 5),
+            (ErrorKind::TooManyConnections, 1),
+            (ErrorKind::Lost, 1),
+            (ErrorKind::Protocol, 1),
+            (ErrorKind::Refused, 1),
+            (ErrorKind::Full, 8),
+            (ErrorKind::Interrupted, 130),
+            (ErrorKind::Local, 1),
+        ];
+        for (kind, code) in table {
+            assert_eq!(of_error(kind), code, "{kind:?}");
+            let stopped = CopySummary { status: Status::Stopped(Error::new(kind, "x")), ..copy_summary() };
+            assert_eq!(of_copy(&stopped, true), code, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_dry_run_tells_work_only_when_asked() {
+        let work = copy_summary();
+        assert_eq!((of_copy(&work, false), of_copy(&work, true)), (0, 4));
+        let idle = CopySummary { copied: 0, folders_created: 0, flags_updated: 0, ..work.clone() };
+        assert_eq!(of_copy(&idle, true), 0);
+        let flags = CopySummary { flags_updated: 1, ..idle };
+        assert_eq!(of_copy(&flags, true), 4);
+        let partial = CopySummary { status: Status::Partial, ..work.clone() };
+        assert_eq!(of_copy(&partial, true), 3);
+        assert_eq!(of_copy(&CopySummary { status: Status::Interrupted, ..work }, true), 130);
+    }
+
+    #[test]
+    fn verify_tells_a_certain_difference_first() {
+        let equal = verify_summary();
+        assert_eq!(of_verify(&equal), 0);
+        assert_eq!(of_verify(&VerifySummary { dates_differ: 1, ..equal.clone() }), 4);
+        let partial = VerifySummary { status: Status::Partial, failed: 1, ..equal };
+        assert_eq!(of_verify(&partial), 3);
+        assert_eq!(of_verify(&VerifySummary { extra: 1, ..partial.clone() }), 4);
+        assert_eq!(of_verify(&VerifySummary { status: Status::Interrupted, extra: 1, ..partial }), 130);
+    }
+}

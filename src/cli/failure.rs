@@ -1,0 +1,74 @@
+//! Why a run ended early, with the exit code and the name that scripts know it by.
+
+use super::exit;
+use mailferry::store::{Error, ErrorKind};
+
+/// An error that ends the run. Its texts may hold a server's words: they are made harmless where they are shown.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Failure {
+    /// The exit code.
+    pub(crate) code: u8,
+    /// The name in JSON.
+    pub(crate) kind: &'static str,
+    /// What was tried and what came back.
+    pub(crate) message: String,
+    /// What to do next.
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    /// The command line asks for something that can't be.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { code: exit::USAGE, kind: "usage", message: message.into(), hint: None }
+    }
+
+    /// Something on this machine failed.
+    pub(crate) fn local(message: impl Into<String>) -> Self {
+        Self { code: exit::STOPPED, kind: kind_name(ErrorKind::Local), message: message.into(), hint: None }
+    }
+
+    /// Whoever read stdout went away. Nothing is said about it.
+    pub(crate) fn broken_pipe() -> Self {
+        Self { code: exit::BROKEN_PIPE, ..Self::local("nobody reads the output any more") }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self {
+            code: exit::of_error(error.kind),
+            kind: kind_name(error.kind),
+            message: error.message.clone(),
+            hint: error.hint.clone(),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+fn kind_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Unreachable => "unreachable",
+        ErrorKind::Untrusted => "untrusted",
+        ErrorKind::Authentication => "authentication",
+        ErrorKind::TooManyConnections => "too_many_connections",
+        ErrorKind::Lost => "lost",
+        ErrorKind::Protocol => "protocol",
+        ErrorKind::Refused => "refused",
+        ErrorKind::Full => "full",
+        ErrorKind::Interrupted => "interrupted",
+        ErrorKind::Local => "local",
+    }
+}

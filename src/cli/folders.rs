@@ -1,0 +1,46 @@
+//! `mailferry folders MAILBOX`
+
+use super::args::{OutputArgs, SourcePasswordArgs};
+use super::failure::Failure;
+use super::json::{Line, Summary};
+use super::session::Session;
+use super::{exit, text};
+use clap::Args;
+use mailferry::event::Side;
+use mailferry::verbs;
+
+/// List a mailbox's folders with role, messages, unread messages, bytes and quota
+#[derive(Args)]
+#[command(after_help = after_help())]
+pub(crate) struct FoldersArgs {
+    /// The mailbox. Example: imaps://ann%40example.org@imap.example.org
+    mailbox: String,
+    #[command(flatten)]
+    password: SourcePasswordArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+    mailferry folders imaps://ann@imap.example.org
+    mailferry folders --source-password-file ann.pw --output json imaps://ann@imap.example.org
+
+{}",
+        exit::HELP
+    )
+}
+
+/// Runs it. Gives the exit code.
+pub(crate) fn run(args: &FoldersArgs, session: &Session) -> Result<u8, Failure> {
+    let address = Session::address(Side::Source, &args.mailbox)?;
+    let password = session.password(Side::Source, &address, args.password.options())?;
+    let observers = session.begin(None)?;
+    let account = session.account(Side::Source, &address, password, &observers)?;
+    let listing = verbs::folders(&account, observers.as_ref())?;
+    let lines: Vec<_> = listing.folders.iter().map(Line::of_row).collect();
+    session.print(&lines, || Summary::folders(&listing), |paint| text::listing(&listing, paint));
+    Ok(exit::DONE)
+}

@@ -1,0 +1,173 @@
+//! Results as NDJSON: one object a line on stdout, each with `"event"`, the summary last. docs/json.md describes them.
+//!
+//! Names are part of the contract: fields may be added, none is ever renamed. What a terminal could obey is written as
+//! `\u` escapes even where JSON would not need it, so that looking at the lines is safe too.
+
+mod lines;
+
+pub(crate) use lines::{Line, Summary};
+
+use super::harmless;
+use super::output::Output;
+use mailferry::event::{Event, Observer};
+use serde::Serialize as _;
+use serde_json::ser::{Formatter, Serializer};
+use std::io;
+use std::sync::Arc;
+
+/// Writes events as lines.
+pub(crate) struct Events {
+    output: Arc<Output>,
+    /// Whether each copied message has a line (`-vv`).
+    messages: bool,
+}
+
+impl Events {
+    /// Lines on `output`.
+    pub(crate) fn new(output: Arc<Output>, messages: bool) -> Self {
+        Self { output, messages }
+    }
+}
+
+impl Observer for Events {
+    fn observe(&self, event: &Event<'_>) {
+        if matches!(event, Event::MessageCopied { .. }) && !self.messages {
+            return;
+        }
+        if let Some(line) = Line::of_event(event) {
+            print(&self.output, &line);
+        }
+    }
+}
+
+/// Prints one line.
+pub(crate) fn print(output: &Output, line: &Line<'_>) {
+    output.line(&text(line));
+}
+
+/// One line without its end.
+fn text(line: &Line<'_>) -> String {
+    let mut bytes = Vec::with_capacity(256);
+    // Nothing in a line has a reason to fail: there are no maps with odd keys, and a Vec takes everything.
+    let written = line.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless));
+    debug_assert!(written.is_ok(), "{written:?}");
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Compact JSON in which nothing moves a terminal.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, to: &mut W, fragment: &str) -> io::Result<()> {
+        let mut plain = 0;
+        for (at, c) in fragment.char_indices().filter(|(_, c)| harmless::is_harmful(*c)) {
+            to.write_all(&fragment.as_bytes()[plain..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(to, "\\u{unit:04x}")?;
+            }
+            plain = at + c.len_utf8();
+        }
+        to.write_all(&fragment.as_bytes()[plain..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::samples::{copy_summary, verify_summary};
+    use mailferry::event::{Difference, DifferenceKind, FolderPlanned};
+    use mailferry::mail::{SpecialUse, Uid};
+    use mailferry::store::Quota;
+    use mailferry::verbs::{FolderListing, FolderRow};
+    use proptest::prelude::*;
+
+    fn event(event: &Event<'_>) -> String {
+        text(&Line::of_event(event).unwrap())
+    }
+
+    #[test]
+    fn events_have_the_contracts_shape() {
+        let uid = Uid::new(7).unwrap();
+        let failed = Event::MessageFailed { folder: "INBOX", uid, message_id: None, reason: "NO \"too\nlarge\"" };
+        assert_eq!(
+            event(&failed),
+            r#"{"event":"message_failed","folder":"INBOX","uid":7,"message_id":null,"reason":"NO \"too\nlarge\""}"#
+        );
+        let planned = FolderPlanned {
+            from: "Sent",
+            to: "Sent Items",
+            reason: "role",
+            create: false,
+            messages: 9,
+            copy: 2,
+            bytes: 300,
+            already_there: 7,
+            flags: 1,
+        };
+        assert_eq!(
+            event(&Event::FolderPlanned(planned)),
+            r#"{"event":"folder_planned","from":"Sent","to":"Sent Items","reason":"role","create":false,"messages":9,"copy":2,"bytes":300,"already_there":7,"flags":1}"#
+        );
+        let difference = Difference { kind: DifferenceKind::Flags, folder: "a", uid: None, detail: "d" };
+        assert_eq!(
+            event(&Event::Difference(difference)),
+            r#"{"event":"difference","kind":"flags_differ","folder":"a","uid":null,"detail":"d"}"#
+        );
+        assert_eq!(event(&Event::Warning { text: "w" }), r#"{"event":"warning","text":"w"}"#);
+    }
+
+    #[test]
+    fn the_summary_of_a_copy_is_the_contracts() {
+        let summary = copy_summary();
+        assert_eq!(
+            text(&Line::Summary(Summary::copy(&summary, false))),
+            concat!(
+                r#"{"event":"summary","command":"copy","dry_run":false,"status":"complete","folders":18,"folders_created":17,"#,
+                r#""copied":3089,"copied_server_side":0,"already_there":12,"flags_updated":0,"deleted":0,"failed":0,"#,
+                r#""skipped":0,"bytes_copied":40200000,"seconds":1.9,"folders_failed":0,"#,
+                r#""source":{"sent":1,"received":2,"round_trips":3},"target":{"sent":4,"received":5,"round_trips":6}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn the_summaries_of_verify_and_folders() {
+        assert_eq!(
+            text(&Line::Summary(Summary::verify(&verify_summary()))),
+            concat!(
+                r#"{"event":"summary","command":"verify","status":"complete","equal":true,"folders":18,"compared":3101,"#,
+                r#""missing":0,"extra":0,"changed":0,"flags_differ":0,"dates_differ":0,"failed":0,"bytes_compared":0,"#,
+                r#""seconds":0.75}"#
+            )
+        );
+        let row = FolderRow {
+            name: "Sent".to_owned(),
+            role: Some(SpecialUse::Sent),
+            selectable: true,
+            subscribed: false,
+            messages: Some(2),
+            unread: None,
+            bytes: Some(300),
+        };
+        assert_eq!(
+            text(&Line::of_row(&row)),
+            r#"{"event":"folder","name":"Sent","role":"sent","selectable":true,"subscribed":false,"messages":2,"unread":null,"bytes":300}"#
+        );
+        let quota = Some(Quota { used: 5, limit: 10 });
+        let listing = FolderListing { folders: vec![row], quota, seconds: 0.123_456 };
+        assert_eq!(
+            text(&Line::Summary(Summary::folders(&listing))),
+            r#"{"event":"summary","command":"folders","folders":1,"messages":2,"bytes":300,"quota":{"used":5,"limit":10},"seconds":0.123}"#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_reads_back_and_moves_no_terminal(raw in "(\\PC|[\u{0}-\u{9f}\u{202e}\u{2028}\u{feff}]){0,20}") {
+            let line = event(&Event::Warning { text: &raw });
+            prop_assert!(!line.chars().any(harmless::is_harmful));
+            let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(read["text"].as_str(), Some(raw.as_str()));
+        }
+    }
+}

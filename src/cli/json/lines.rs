@@ -1,0 +1,243 @@
+//! The lines' fields, in the order in which they are printed.
+
+use crate::cli::failure::Failure;
+use mailferry::event::Event;
+use mailferry::store::{Quota, Traffic};
+use mailferry::verbs::{CopySummary, FolderListing, FolderRow, Status, VerifySummary};
+use serde::Serialize;
+
+/// One line.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Line<'a> {
+    /// What one folder needs.
+    FolderPlanned {
+        from: &'a str,
+        to: &'a str,
+        reason: &'a str,
+        create: bool,
+        messages: u64,
+        copy: u64,
+        bytes: u64,
+        already_there: u64,
+        flags: u64,
+    },
+    /// The whole plan.
+    Planned { folders: u64, messages: u64, bytes: u64 },
+    /// A folder was created on the target.
+    FolderCreated { folder: &'a str },
+    /// A message was copied (`-vv`).
+    MessageCopied { folder: &'a str, uid: u32, bytes: u64 },
+    /// A message failed.
+    MessageFailed { folder: &'a str, uid: u32, message_id: Option<&'a str>, reason: &'a str },
+    /// A folder failed.
+    FolderFailed { folder: &'a str, reason: &'a str },
+    /// Two sides differ.
+    Difference { kind: &'static str, folder: &'a str, uid: Option<u32>, detail: &'a str },
+    /// Something to know.
+    Warning { text: &'a str },
+    /// A folder of a listing.
+    Folder {
+        name: &'a str,
+        role: Option<&'static str>,
+        selectable: bool,
+        subscribed: bool,
+        messages: Option<u64>,
+        unread: Option<u64>,
+        bytes: Option<u64>,
+    },
+    /// The run ended early.
+    Error { kind: &'static str, reason: &'a str, hint: Option<&'a str> },
+    /// What came of it all.
+    Summary(Summary),
+}
+
+impl<'a> Line<'a> {
+    /// The line of an event; `None` for what is progress and no result.
+    pub(crate) fn of_event(event: &Event<'a>) -> Option<Self> {
+        Some(match *event {
+            Event::FolderPlanned(ref plan) => Self::FolderPlanned {
+                from: plan.from,
+                to: plan.to,
+                reason: plan.reason,
+                create: plan.create,
+                messages: plan.messages,
+                copy: plan.copy,
+                bytes: plan.bytes,
+                already_there: plan.already_there,
+                flags: plan.flags,
+            },
+            Event::Planned { folders, messages, bytes } => Self::Planned { folders, messages, bytes },
+            Event::FolderCreated { folder } => Self::FolderCreated { folder },
+            Event::MessageCopied { folder, uid, bytes } => Self::MessageCopied { folder, uid: uid.get(), bytes },
+            Event::MessageFailed { folder, uid, message_id, reason } => {
+                Self::MessageFailed { folder, uid: uid.get(), message_id, reason }
+            }
+            Event::FolderFailed { folder, reason } => Self::FolderFailed { folder, reason },
+            Event::Difference(ref found) => Self::Difference {
+                kind: found.kind.name(),
+                folder: found.folder,
+                uid: found.uid.map(mailferry::mail::Uid::get),
+                detail: found.detail,
+            },
+            Event::Warning { text } => Self::Warning { text },
+            Event::Connected { .. } | Event::Listed { .. } | Event::Retrying { .. } | Event::Trace { .. } => {
+                return None;
+            }
+        })
+    }
+
+    /// The line of a folder.
+    pub(crate) fn of_row(row: &'a FolderRow) -> Self {
+        Self::Folder {
+            name: &row.name,
+            role: row.role.map(mailferry::mail::SpecialUse::name),
+            selectable: row.selectable,
+            subscribed: row.subscribed,
+            messages: row.messages,
+            unread: row.unread,
+            bytes: row.bytes,
+        }
+    }
+
+    /// The line of an error that ended the run.
+    pub(crate) fn of_failure(failure: &'a Failure) -> Self {
+        Self::Error { kind: failure.kind, reason: &failure.message, hint: failure.hint.as_deref() }
+    }
+}
+
+/// The last line.
+#[derive(Serialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub(crate) enum Summary {
+    /// Of `copy`.
+    Copy {
+        dry_run: bool,
+        status: &'static str,
+        folders: u64,
+        folders_created: u64,
+        copied: u64,
+        copied_server_side: u64,
+        already_there: u64,
+        flags_updated: u64,
+        deleted: u64,
+        failed: u64,
+        skipped: u64,
+        bytes_copied: u64,
+        seconds: f64,
+        folders_failed: u64,
+        source: Amounts,
+        target: Amounts,
+    },
+    /// Of `verify`.
+    Verify {
+        status: &'static str,
+        equal: bool,
+        folders: u64,
+        compared: u64,
+        missing: u64,
+        extra: u64,
+        changed: u64,
+        flags_differ: u64,
+        dates_differ: u64,
+        failed: u64,
+        bytes_compared: u64,
+        seconds: f64,
+    },
+    /// Of `folders`.
+    Folders { folders: u64, messages: u64, bytes: u64, quota: Option<Allowance>, seconds: f64 },
+}
+
+impl Summary {
+    /// Of `copy`.
+    pub(crate) fn copy(summary: &CopySummary, dry_run: bool) -> Self {
+        Self::Copy {
+            dry_run,
+            status: status(&summary.status),
+            folders: summary.folders,
+            folders_created: summary.folders_created,
+            copied: summary.copied,
+            copied_server_side: summary.copied_server_side,
+            already_there: summary.already_there,
+            flags_updated: summary.flags_updated,
+            deleted: summary.deleted,
+            failed: summary.failed,
+            skipped: summary.skipped,
+            bytes_copied: summary.bytes_copied,
+            seconds: milliseconds(summary.seconds),
+            folders_failed: summary.folders_failed,
+            source: summary.source_traffic.into(),
+            target: summary.target_traffic.into(),
+        }
+    }
+
+    /// Of `verify`.
+    pub(crate) fn verify(summary: &VerifySummary) -> Self {
+        Self::Verify {
+            status: status(&summary.status),
+            equal: summary.is_equal() && matches!(summary.status, Status::Complete),
+            folders: summary.folders,
+            compared: summary.compared,
+            missing: summary.missing,
+            extra: summary.extra,
+            changed: summary.changed,
+            flags_differ: summary.flags_differ,
+            dates_differ: summary.dates_differ,
+            failed: summary.failed,
+            bytes_compared: summary.bytes_compared,
+            seconds: milliseconds(summary.seconds),
+        }
+    }
+
+    /// Of `folders`. What could not be asked counts as nothing.
+    pub(crate) fn folders(listing: &FolderListing) -> Self {
+        Self::Folders {
+            folders: listing.folders.len() as u64,
+            messages: listing.folders.iter().filter_map(|row| row.messages).sum(),
+            bytes: listing.folders.iter().filter_map(|row| row.bytes).sum(),
+            quota: listing.quota.map(Allowance::from),
+            seconds: milliseconds(listing.seconds),
+        }
+    }
+}
+
+/// What went over one side's connections.
+#[derive(Serialize)]
+pub(crate) struct Amounts {
+    sent: u64,
+    received: u64,
+    round_trips: u64,
+}
+
+impl From<Traffic> for Amounts {
+    fn from(traffic: Traffic) -> Self {
+        Self { sent: traffic.sent, received: traffic.received, round_trips: traffic.round_trips }
+    }
+}
+
+/// The account's quota.
+#[derive(Serialize)]
+pub(crate) struct Allowance {
+    used: u64,
+    limit: u64,
+}
+
+impl From<Quota> for Allowance {
+    fn from(quota: Quota) -> Self {
+        Self { used: quota.used, limit: quota.limit }
+    }
+}
+
+fn status(status: &Status) -> &'static str {
+    match status {
+        Status::Complete => "complete",
+        Status::Partial => "partial",
+        Status::Interrupted => "interrupted",
+        Status::Stopped(_) => "stopped",
+    }
+}
+
+/// Seconds with three decimals.
+fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,18 @@
+//! Tells several observers of each event.
+
+use mailferry::event::{Event, Observer};
+use std::sync::Arc;
+
+/// Something that is told events from any thread.
+pub(crate) type Shared = Arc<dyn Observer + Send + Sync>;
+
+/// All who are told, in this order.
+pub(crate) struct Observers(pub(crate) Vec<Shared>);
+
+impl Observer for Observers {
+    fn observe(&self, event: &Event<'_>) {
+        for observer in &self.0 {
+            observer.observe(event);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Where a password comes from: file, command, environment, netrc, prompt, in that order.
+//!
+//! The first way that is there decides: a file or a command that fails is an error, not a reason to try the next. No
+//! message holds a password, a command's text or what it printed. Secrets are wiped from memory when they are dropped.
+
+mod system;
+
+pub(crate) use system::System;
+
+use super::args::PasswordOptions;
+use super::failure::Failure;
+use mailferry::address::ImapAddress;
+use mailferry::event::Side;
+use secrecy::SecretString;
+use std::path::PathBuf;
+
+/// What surrounds the process, as far as passwords come from it.
+pub(crate) trait Surroundings {
+    /// The first line of a file.
+    fn file(&self, path: &str) -> Result<SecretString, String>;
+    /// The first line of stdin.
+    fn stdin(&self) -> Result<SecretString, String>;
+    /// The first line that a shell command prints.
+    fn command(&self, command: &str) -> Result<SecretString, String>;
+    /// A variable of the environment, if it is set and not empty.
+    fn variable(&self, name: &str) -> Result<Option<SecretString>, String>;
+    /// What the netrc file has for this host and user.
+    fn netrc(&self, host: &str, user: &str) -> Result<Option<SecretString>, String>;
+    /// What the user types; `None` where there is no terminal to ask on.
+    fn prompt(&self, question: &str) -> Option<Result<SecretString, String>>;
+}
+
+/// Finds one side's password.
+///
+/// # Errors
+/// A way that was chosen and failed, or that there is none; then the hint lists them all.
+pub(crate) fn find(
+    side: Side,
+    address: &ImapAddress,
+    options: PasswordOptions<'_>,
+    around: &dyn Surroundings,
+) -> Result<SecretString, Failure> {
+    let name = side.name();
+    let failed = |reason: String| Failure::usage(format!("no password for the {name}: {reason}"));
+    if let Some(file) = options.file {
+        return if file == "-" { around.stdin() } else { around.file(file) }.map_err(failed);
+    }
+    if let Some(command) = options.command {
+        return around.command(command).map_err(failed);
+    }
+    let variable = variable_name(side);
+    if let Some(password) = around.variable(variable).map_err(failed)? {
+        return Ok(password);
+    }
+    if let Some(password) = around.netrc(&address.host, &address.user).map_err(failed)? {
+        return Ok(password);
+    }
+    let question = format!("Password of {} on {} ({name}): ", address.user, address.host);
+    if let Some(answer) = around.prompt(&question) {
+        return answer.map_err(failed);
+    }
+    Err(Failure::usage(format!("no password for the {name}, {} on {}", address.user, address.host)).with_hint(format!(
+        "give --{name}-password-file FILE (- is stdin) or --{name}-password-command CMD, set {variable}, \
+         write it to ~/.netrc, or run on a terminal to be asked"
+    )))
+}
+
+/// Refuses two passwords from one stdin.
+///
+/// # Errors
+/// A usage error.
+pub(crate) fn check_stdin(source: PasswordOptions<'_>, target: PasswordOptions<'_>) -> Result<(), Failure> {
+    if source.file == Some("-") && target.file == Some("-") {
+        return Err(Failure::usage("stdin can't hold both passwords")
+            .with_hint("give one of them by a file, a command or the environment"));
+    }
+    Ok(())
+}
+
+fn variable_name(side: Side) -> &'static str {
+    match side {
+        Side::Source => "MAILFERRY_SOURCE_PASSWORD",
+        Side::Target => "MAILFERRY_TARGET_PASSWORD",
+    }
+}
+
+/// Where `$NETRC` or the home directory says netrc is.
+fn netrc_path(variable: Option<std::ffi::OsString>, home: Option<PathBuf>) -> Option<PathBuf> {
+    variable.filter(|path| !path.is_empty()).map(PathBuf::from).or_else(|| Some(home?.join(".netrc")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+    use std::cell::RefCell;
+
+    /// Has the ways that are named, and remembers which were tried.
+    #[derive(Default)]
+    struct Fake {
+        has: &'static [&'static str],
+        tried: RefCell<Vec<String>>,
+    }
+
+    impl Fake {
+        fn with(has: &'static [&'static str]) -> Self {
+            Self { has, ..Self::default() }
+        }
+
+        fn way(&self, way: &str, detail: &str) -> Option<SecretString> {
+            self.tried.borrow_mut().push(format!("{way} {detail}"));
+            self.has.contains(&way).then(|| format!("from {way}").into())
+        }
+    }
+
+    impl Surroundings for Fake {
+        fn file(&self, path: &str) -> Result<SecretString, String> {
+            self.way("file", path).ok_or_else(|| "no file".to_owned())
+        }
+
+        fn stdin(&self) -> Result<SecretString, String> {
+            self.way("stdin", "").ok_or_else(|| "stdin is empty".to_owned())
+        }
+
+        fn command(&self, command: &str) -> Result<SecretString, String> {
+            self.way("command", command).ok_or_else(|| "its command failed".to_owned())
+        }
+
+        fn variable(&self, name: &str) -> Result<Option<SecretString>, String> {
+            Ok(self.way("variable", name))
+        }
+
+        fn netrc(&self, host: &str, user: &str) -> Result<Option<SecretString>, String> {
+            Ok(self.way("netrc", &format!("{user} {host}")))
+        }
+
+        fn prompt(&self, question: &str) -> Option<Result<SecretString, String>> {
+            self.way("prompt", question).map(Ok)
+        }
+    }
+
+    const ALL: &[&str] = &["file", "stdin", "command", "variable", "netrc", "prompt"];
+
+    fn ask(side: Side, options: PasswordOptions<'_>, around: &Fake) -> Result<SecretString, Failure> {
+        let address = ImapAddress::parse("imaps://ann%40example.org@imap.example.org").unwrap();
+        find(side, &address, options, around)
+    }
+
+    #[test]
+    fn the_first_way_that_is_there_wins() {
+        let file = PasswordOptions { file: Some("f"), command: None };
+        let stdin = PasswordOptions { file: Some("-"), command: None };
+        let command = PasswordOptions { file: None, command: Some("c") };
+        let none = PasswordOptions::default();
+        let table = [
+            (file, ALL, "from file"),
+            (stdin, ALL, "from stdin"),
+            (command, ALL, "from command"),
+            (none, ALL, "from variable"),
+            (none, &["netrc", "prompt"], "from netrc"),
+            (none, &["prompt"], "from prompt"),
+        ];
+        for (options, has, from) in table {
+            assert_eq!(ask(Side::Source, options, &Fake::with(has)).unwrap().expose_secret(), from);
+        }
+    }
+
+    #[test]
+    fn each_side_has_its_own_names() {
+        let fake = Fake::with(&["prompt"]);
+        ask(Side::Target, PasswordOptions::default(), &fake).unwrap();
+        let tried = [
+            "variable MAILFERRY_TARGET_PASSWORD",
+            "netrc ann@example.org imap.example.org",
+            "prompt Password of ann@example.org on imap.example.org (target): ",
+        ];
+        assert_eq!(*fake.tried.borrow(), tried);
+    }
+
+    #[test]
+    fn a_chosen_way_that_fails_is_an_error_and_the_command_is_not_repeated() {
+        let command = PasswordOptions { file: None, command: Some("echo hunter2") };
+        let fake = Fake::with(&["variable", "prompt"]);
+        let failure = ask(Side::Source, command, &fake).unwrap_err();
+        assert_eq!(failure.code, 2);
+        assert!(!format!("{failure:?}").contains("hunter2"));
+        assert_eq!(fake.tried.borrow().len(), 1);
+    }
+
+    #[test]
+    fn without_any_way_the_hint_lists_them() {
+        let failure = ask(Side::Target, PasswordOptions::default(), &Fake::default()).unwrap_err();
+        assert_eq!(failure.code, 2);
+        let hint = failure.hint.unwrap();
+        for way in ["--target-password-file", "--target-password-command", "MAILFERRY_TARGET_PASSWORD", ".netrc"] {
+            assert!(hint.contains(way), "{hint}");
+        }
+    }
+
+    #[test]
+    fn stdin_holds_one_password() {
+        let stdin = PasswordOptions { file: Some("-"), command: None };
+        assert!(check_stdin(stdin, PasswordOptions::default()).is_ok());
+        assert_eq!(check_stdin(stdin, stdin).unwrap_err().code, 2);
+    }
+
+    #[test]
+    fn netrc_is_where_the_variable_says() {
+        let home = || Some(PathBuf::from("/home/ann"));
+        assert_eq!(netrc_path(Some("/x/netrc".into()), home()), Some("/x/netrc".into()));
+        assert_eq!(netrc_path(Some("".into()), home()), Some("/home/ann/.netrc".into()));
+        assert_eq!(netrc_path(None, None), None);
+    }
+}

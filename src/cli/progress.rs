@@ -1,0 +1,280 @@
+//! Progress on stderr: a bar on a terminal; elsewhere a line when the plan is known, and then one every few seconds.
+//!
+//! Lanes only count; the text is made when the bar is drawn or a line is due.
+
+use super::console::Console;
+use super::harmless;
+use super::pace::{Amount, Pace};
+use super::units;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use mailferry::event::{Event, Observer};
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often the bar is drawn anew when nothing happens, so that a stall shows.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How far apart two lines are at least.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// The longest folder name beside the bar, in characters.
+const FOLDER: usize = 30;
+
+/// Shows how far the run is.
+pub(crate) struct Progress {
+    console: Arc<Console>,
+    counters: Arc<Counters>,
+    /// The bar; `None` where lines are printed.
+    bar: Option<ProgressBar>,
+    /// When the last line was printed, since the beginning.
+    last_line: Mutex<Duration>,
+}
+
+impl Progress {
+    /// Progress in the form that fits the console.
+    pub(crate) fn new(console: Arc<Console>) -> Self {
+        let counters = Arc::new(Counters::new());
+        let bar = console.is_terminal().then(|| {
+            let bar = console.bars().add(ProgressBar::no_length());
+            bar.set_style(style(false, console.is_coloured(), &counters));
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        Self { console, counters, bar, last_line: Mutex::new(Duration::ZERO) }
+    }
+
+    /// Takes the bar away; results may follow.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// The plan is known: from now on there is something to measure against.
+    fn planned(&self, total: Amount) {
+        self.counters.begin(total);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(total.bytes.max(1));
+                bar.set_style(style(true, self.console.is_coloured(), &self.counters));
+            }
+            None => {
+                let text = self.counters.plan_text();
+                *lock(&self.last_line) = self.counters.now();
+                self.console.line(&text);
+            }
+        }
+    }
+
+    /// Something was done.
+    fn moved(&self) {
+        match &self.bar {
+            Some(bar) => bar.set_position(self.counters.done().bytes),
+            None => {
+                let now = self.counters.now();
+                // Who does not get the lock need not wait for it: another lane is just printing.
+                if let Ok(mut last) = self.last_line.try_lock()
+                    && now.saturating_sub(*last) >= LINE_EVERY
+                {
+                    *last = now;
+                    self.console.line(&self.counters.status());
+                }
+            }
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::FolderPlanned(_) => {
+                self.counters.planned_folders.fetch_add(1, Relaxed);
+            }
+            Event::Planned { messages, bytes, .. } => {
+                self.planned(Amount { messages: *messages, bytes: *bytes });
+            }
+            Event::MessageCopied { folder, bytes, .. } => {
+                self.counters.copied(folder, *bytes);
+                self.moved();
+            }
+            Event::MessageFailed { .. } | Event::FolderFailed { .. } => {
+                self.counters.failed.fetch_add(1, Relaxed);
+                self.moved();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One line while there is no plan; then the bar, and below it what would not fit beside it in 80 columns.
+fn style(planned: bool, coloured: bool, counters: &Arc<Counters>) -> ProgressStyle {
+    let template = match (planned, coloured) {
+        (false, _) => "{spinner} {planning}",
+        (true, true) => "{wide_bar:.cyan} {amounts}\n{pace}",
+        (true, false) => "{wide_bar} {amounts}\n{pace}",
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let key = |text: fn(&Counters) -> String| {
+        let counters = Arc::clone(counters);
+        move |_: &ProgressState, to: &mut dyn Write| {
+            // A bar that can't be drawn is no reason to stop.
+            let _ = to.write_str(&text(&counters));
+        }
+    };
+    style
+        .with_key("planning", key(Counters::planning))
+        .with_key("amounts", key(Counters::amounts))
+        .with_key("pace", key(Counters::pace))
+}
+
+/// What was counted so far. Shared by the lanes and the bar.
+struct Counters {
+    start: Instant,
+    planned_folders: AtomicU64,
+    messages: AtomicU64,
+    bytes: AtomicU64,
+    failed: AtomicU64,
+    rest: Mutex<Rest>,
+}
+
+/// What is not counted on every message's way.
+#[derive(Default)]
+struct Rest {
+    total: Amount,
+    pace: Pace,
+    folder: String,
+}
+
+impl Counters {
+    fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            planned_folders: AtomicU64::new(0),
+            messages: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            rest: Mutex::default(),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn begin(&self, total: Amount) {
+        let now = self.now();
+        let mut rest = lock(&self.rest);
+        rest.total = total;
+        rest.pace.note(now, self.done());
+    }
+
+    fn done(&self) -> Amount {
+        Amount { messages: self.messages.load(Relaxed), bytes: self.bytes.load(Relaxed) }
+    }
+
+    fn copied(&self, folder: &str, bytes: u64) {
+        self.messages.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(bytes, Relaxed);
+        let mut rest = lock(&self.rest);
+        if rest.folder != folder {
+            folder.clone_into(&mut rest.folder);
+        }
+    }
+
+    fn planning(&self) -> String {
+        match self.planned_folders.load(Relaxed) {
+            0 => format!("looking at the mailboxes, {}", units::duration(self.now())),
+            n => format!("planning: {}, {}", units::counted(n, "folder"), units::duration(self.now())),
+        }
+    }
+
+    fn plan_text(&self) -> String {
+        let total = lock(&self.rest).total;
+        format!("plan: {} to copy, {}", units::counted(total.messages, "message"), units::bytes(total.bytes))
+    }
+
+    /// `1,234/3,089 messages, 12.0 MiB/38.3 MiB`
+    fn amounts(&self) -> String {
+        amounts_text(self.done(), lock(&self.rest).total)
+    }
+
+    /// `5.1 MiB/s, 5 s left, INBOX`
+    fn pace(&self) -> String {
+        let (now, done, failed) = (self.now(), self.done(), self.failed.load(Relaxed));
+        let mut rest = lock(&self.rest);
+        rest.pace.note(now, done);
+        pace_text(now, done, failed, &rest)
+    }
+
+    /// Both in one line.
+    fn status(&self) -> String {
+        [self.amounts(), self.pace()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn amounts_text(done: Amount, total: Amount) -> String {
+    format!(
+        "{}/{} messages, {}/{}",
+        units::count(done.messages),
+        units::count(total.messages),
+        units::bytes(done.bytes),
+        units::bytes(total.bytes)
+    )
+}
+
+fn pace_text(now: Duration, done: Amount, failed: u64, rest: &Rest) -> String {
+    let Rest { total, pace, folder } = rest;
+    let rate = pace.bytes_per_second(now, done).map(|rate| format!("{}/s", units::bytes(rate as u64)));
+    // Fractions of a second are nothing that a forecast knows.
+    let left = pace.time_left(now, done, *total).map(|left| Duration::from_secs(left.as_secs()));
+    let parts = [
+        rate,
+        left.map(|left| format!("{} left", units::duration(left))),
+        (failed > 0).then(|| format!("{} failed", units::count(failed))),
+        (!folder.is_empty()).then(|| shortened(folder)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The name's end, which tells more than its beginning.
+fn shortened(folder: &str) -> String {
+    let folder = harmless::text(folder);
+    let length = folder.chars().count();
+    if length <= FOLDER {
+        return folder;
+    }
+    format!("…{}", folder.chars().skip(length + 1 - FOLDER).collect::<String>())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_says_what_is_known() {
+        let total = Amount { messages: 3089, bytes: 40 << 20 };
+        let mut rest = Rest { total, pace: Pace::default(), folder: String::new() };
+        assert_eq!(amounts_text(Amount::default(), total), "0/3,089 messages, 0 B/40.0 MiB");
+        assert_eq!(pace_text(Duration::ZERO, Amount::default(), 0, &rest), "");
+        rest.pace.note(Duration::ZERO, Amount::default());
+        rest.total.messages = 2;
+        rest.folder = "Work/\x1b[2J".to_owned();
+        let done = Amount { messages: 1, bytes: 20 << 20 };
+        let half = pace_text(Duration::from_secs(4), done, 1, &rest);
+        assert_eq!(half, "5.0 MiB/s, 4 s left, 1 failed, Work/\\u{1b}[2J");
+    }
+
+    #[test]
+    fn long_names_show_their_end() {
+        assert_eq!(shortened("INBOX"), "INBOX");
+        let long = shortened(&format!("{}/2024", "a".repeat(200)));
+        assert_eq!(long.chars().count(), FOLDER);
+        assert!(long.starts_with('…') && long.ends_with("a/2024"));
+    }
+}

@@ -1,0 +1,172 @@
+//! `copy` for people: a dry run's table, and the summary.
+
+use crate::cli::console::Paint;
+use crate::cli::harmless;
+use crate::cli::table::{Align, Table};
+use crate::cli::units;
+use mailferry::event::{Event, FolderPlanned, Observer};
+use mailferry::verbs::{CopySummary, Status};
+use std::sync::{Mutex, PoisonError};
+
+/// Collects a dry run's plan.
+#[derive(Default)]
+pub(crate) struct PlanTable(Mutex<Vec<Row>>);
+
+struct Row {
+    from: String,
+    to: String,
+    copy: u64,
+    bytes: u64,
+    there: u64,
+    notes: String,
+}
+
+impl Observer for PlanTable {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::FolderPlanned(plan) = event {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Row::new(plan));
+        }
+    }
+}
+
+impl Row {
+    fn new(plan: &FolderPlanned<'_>) -> Self {
+        let flags = (plan.flags > 0).then(|| format!("flags of {}", units::counted(plan.flags, "message")));
+        let notes = [
+            plan.create.then(|| "new".to_owned()),
+            (!plan.reason.is_empty()).then(|| harmless::text(plan.reason)),
+            flags,
+        ];
+        Self {
+            from: harmless::text(plan.from),
+            to: harmless::text(plan.to),
+            copy: plan.copy,
+            bytes: plan.bytes,
+            there: plan.already_there,
+            notes: notes.into_iter().flatten().collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+impl PlanTable {
+    /// `FROM → TO`, what would be copied, and why a name differs. No lines where there are no folders.
+    pub(crate) fn lines(&self, paint: Paint) -> Vec<String> {
+        let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let mut table =
+            Table::new([Align::Left, Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Left]);
+        table.row(["FROM", "", "TO", "TO COPY", "BYTES", "THERE", "NOTES"]);
+        for row in rows.iter() {
+            table.row([
+                row.from.as_str(),
+                "→",
+                row.to.as_str(),
+                &units::count(row.copy),
+                &units::bytes(row.bytes),
+                &units::count(row.there),
+                &row.notes,
+            ]);
+        }
+        let mut lines = table.lines();
+        if let Some(head) = lines.first_mut() {
+            *head = paint.bold(head);
+        }
+        lines
+    }
+}
+
+/// What was done, or in a dry run would be.
+pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec<String> {
+    let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
+    let took = units::seconds(summary.seconds);
+    let bytes = units::bytes(summary.bytes_copied);
+    if dry_run {
+        table.row(["to copy", &units::count(summary.copied), &bytes]);
+    } else {
+        let rate = units::rate(summary.bytes_copied, summary.seconds).map(|rate| format!(" ({rate})"));
+        let detail = format!("{bytes} in {took}{}", rate.unwrap_or_default());
+        table.row(["copied", &units::count(summary.copied), &detail]);
+    }
+    let detail = format!("{} {}", units::count(summary.folders_created), if dry_run { "to create" } else { "created" });
+    table.row(["already there", &units::count(summary.already_there), ""]);
+    table.row(["folders", &units::count(summary.folders), &detail]);
+    let flags = if dry_run { "flags to change" } else { "flags changed" };
+    let rest = [
+        ("copied there", summary.copied_server_side, "by the target itself, from its other folders"),
+        (flags, summary.flags_updated, ""),
+        ("deleted", summary.deleted, ""),
+        ("left out", summary.skipped, "by a filter, or shown by a folder that is a view of others"),
+        ("failed", summary.failed, "messages; a second run tries them again"),
+        ("failed folders", summary.folders_failed, ""),
+    ];
+    for (label, n, detail) in rest.into_iter().filter(|(_, n, _)| *n > 0) {
+        table.row([label, &units::count(n), detail]);
+    }
+    let mut lines = vec![headline(summary, dry_run, paint)];
+    lines.extend(table.lines().into_iter().map(|line| format!("  {line}")));
+    lines
+}
+
+fn headline(summary: &CopySummary, dry_run: bool, paint: Paint) -> String {
+    match (&summary.status, dry_run) {
+        (Status::Complete, false) => paint.green("done"),
+        (Status::Complete, true) => paint.green("dry run: nothing was written"),
+        (Status::Partial, false) => paint.yellow("finished, but not everything could be copied"),
+        (Status::Partial, true) => paint.yellow("dry run: nothing was written; not everything could be planned"),
+        (Status::Interrupted, _) => paint.yellow("interrupted"),
+        (Status::Stopped(_), _) => paint.red("stopped early"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::When;
+    use crate::cli::samples::copy_summary;
+
+    fn plain() -> Paint {
+        Paint::new(When::Never, false)
+    }
+
+    #[test]
+    fn a_summary_says_what_happened_and_no_zeros_beyond_that() {
+        let expected = [
+            "done",
+            "  copied         3,089  38.3 MiB in 1.9 s (20.2 MiB/s)",
+            "  already there     12",
+            "  folders           18  17 created",
+        ];
+        assert_eq!(summary(&copy_summary(), false, plain()), expected);
+        let partial = CopySummary { status: Status::Partial, failed: 2, ..copy_summary() };
+        let lines = summary(&partial, false, plain());
+        assert_eq!(lines[0], "finished, but not everything could be copied");
+        assert_eq!(lines[4], "  failed             2  messages; a second run tries them again");
+    }
+
+    #[test]
+    fn a_plan_is_a_table() {
+        let plan = PlanTable::default();
+        assert!(plan.lines(plain()).is_empty());
+        let folder = |from, to, reason, create, copy| FolderPlanned {
+            from,
+            to,
+            reason,
+            create,
+            messages: copy + 3,
+            copy,
+            bytes: copy * 1024,
+            already_there: 3,
+            flags: 0,
+        };
+        plan.observe(&Event::FolderPlanned(folder("INBOX", "INBOX", "", false, 2)));
+        plan.observe(&Event::FolderPlanned(folder("Gesendet\x1b", "Sent", "same role", true, 1000)));
+        let expected = [
+            "FROM               TO     TO COPY       BYTES  THERE  NOTES",
+            "INBOX           →  INBOX        2     2.0 KiB      3",
+            "Gesendet\\u{1b}  →  Sent     1,000  1000.0 KiB      3  new, same role",
+        ];
+        assert_eq!(plan.lines(plain()), expected);
+    }
+}

@@ -1,0 +1,168 @@
+//! `verify` for people: the differences, folder by folder, and the verdict.
+
+use crate::cli::console::Paint;
+use crate::cli::harmless;
+use crate::cli::units;
+use mailferry::event::{Difference, DifferenceKind, Event, Observer};
+use mailferry::verbs::{Status, VerifySummary};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// How many differences of one kind are listed for one folder; the rest is counted.
+const LISTED: usize = 20;
+
+/// The kinds in the order in which they are listed, with what each is called.
+const KINDS: [(DifferenceKind, &str); 5] = [
+    (DifferenceKind::Missing, "missing on the target"),
+    (DifferenceKind::Extra, "only on the target"),
+    (DifferenceKind::Changed, "different content"),
+    (DifferenceKind::Flags, "different flags"),
+    (DifferenceKind::Date, "different date"),
+];
+
+/// Collects differences; of each kind a few for each folder.
+#[derive(Default)]
+pub(crate) struct Differences(Mutex<BTreeMap<String, [Found; KINDS.len()]>>);
+
+#[derive(Default)]
+struct Found {
+    listed: Vec<String>,
+    more: u64,
+}
+
+impl Observer for Differences {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::Difference(difference) = event {
+            let mut folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let folder = folders.entry(difference.folder.to_owned()).or_default();
+            for ((kind, _), found) in KINDS.iter().zip(folder) {
+                if *kind == difference.kind {
+                    found.add(difference);
+                }
+            }
+        }
+    }
+}
+
+impl Found {
+    fn add(&mut self, difference: &Difference<'_>) {
+        if self.listed.len() == LISTED {
+            self.more += 1;
+            return;
+        }
+        let detail = harmless::text(difference.detail);
+        self.listed.push(match difference.uid {
+            Some(uid) if detail.is_empty() => format!("UID {uid}"),
+            Some(uid) => format!("UID {uid}: {detail}"),
+            None if detail.is_empty() => "the whole folder".to_owned(),
+            None => detail,
+        });
+    }
+}
+
+impl Differences {
+    /// The differences, and the verdict as the last line.
+    pub(crate) fn lines(&self, summary: &VerifySummary, paint: Paint) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (folder, kinds) in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            lines.push(paint.bold(&harmless::text(folder)));
+            for ((_, name), found) in KINDS.iter().zip(kinds).filter(|(_, found)| !found.listed.is_empty()) {
+                lines.push(format!("  {name}: {}", units::count(found.listed.len() as u64 + found.more)));
+                lines.extend(found.listed.iter().map(|text| format!("    {text}")));
+                if found.more > 0 {
+                    lines.push(format!("    and {} more", units::count(found.more)));
+                }
+            }
+        }
+        lines.push(verdict(summary, paint));
+        lines
+    }
+}
+
+fn verdict(summary: &VerifySummary, paint: Paint) -> String {
+    let compared = format!(
+        "{} in {} compared in {}",
+        units::counted(summary.compared, "message"),
+        units::counted(summary.folders, "folder"),
+        units::seconds(summary.seconds)
+    );
+    let deep = match summary.bytes_compared {
+        0 => String::new(),
+        n => format!(", {} by SHA-256", units::bytes(n)),
+    };
+    let counts = [
+        (summary.missing, "missing"),
+        (summary.extra, "extra"),
+        (summary.changed, "changed"),
+        (summary.flags_differ, "with different flags"),
+        (summary.dates_differ, "with a different date"),
+        (summary.failed, "not compared"),
+    ];
+    let counts: Vec<_> =
+        counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", units::count(*n))).collect();
+    let word = match (&summary.status, summary.is_equal()) {
+        (Status::Interrupted, _) => paint.yellow("interrupted"),
+        (Status::Stopped(_), _) => paint.red("stopped early"),
+        (_, true) => paint.green("equal"),
+        (_, false) if crate::cli::exit::of_verify(summary) == crate::cli::exit::PARTIAL => {
+            paint.yellow("no difference found, but not everything could be compared")
+        }
+        (_, false) => paint.red("different"),
+    };
+    if counts.is_empty() {
+        return format!("{word}: {compared}{deep}");
+    }
+    format!("{word}: {}; {compared}{deep}", counts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::When;
+    use crate::cli::samples::verify_summary;
+    use mailferry::mail::Uid;
+
+    fn plain() -> Paint {
+        Paint::new(When::Never, false)
+    }
+
+    #[test]
+    fn equal_mailboxes_have_one_line() {
+        assert_eq!(
+            Differences::default().lines(&verify_summary(), plain()),
+            ["equal: 3,101 messages in 18 folders compared in 0.75 s"]
+        );
+    }
+
+    #[test]
+    fn twenty_of_each_kind_are_listed() {
+        let found = Differences::default();
+        for n in 1..=25 {
+            let uid = Uid::new(n);
+            found.observe(&Event::Difference(Difference {
+                kind: DifferenceKind::Missing,
+                folder: "Work",
+                uid,
+                detail: "<a@b>\n",
+            }));
+        }
+        let whole = Difference { kind: DifferenceKind::Extra, folder: "Old", uid: None, detail: "" };
+        found.observe(&Event::Difference(whole));
+        let summary = VerifySummary { missing: 25, extra: 1, bytes_compared: 2048, ..verify_summary() };
+        let lines = found.lines(&summary, plain());
+        assert_eq!(lines[..4], ["Old", "  only on the target: 1", "    the whole folder", "Work"]);
+        assert_eq!(lines[4..6], ["  missing on the target: 25", "    UID 1: <a@b>\\u{a}"]);
+        assert_eq!(lines[lines.len() - 2], "    and 5 more");
+        assert_eq!(
+            lines[lines.len() - 1],
+            "different: 25 missing, 1 extra; 3,101 messages in 18 folders compared in 0.75 s, 2.0 KiB by SHA-256"
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_compared_is_no_difference() {
+        let summary = VerifySummary { status: Status::Partial, failed: 1, ..verify_summary() };
+        let lines = Differences::default().lines(&summary, plain());
+        assert!(lines[0].starts_with("no difference found, but not everything could be compared: 1 not compared;"));
+    }
+}

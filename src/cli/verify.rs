@@ -1,0 +1,79 @@
+//! `mailferry verify SOURCE TARGET`
+
+use super::args::{FolderArgs, JobArgs, MessageArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs};
+use super::failure::Failure;
+use super::json::Summary;
+use super::session::Session;
+use super::text::Differences;
+use super::{exit, password};
+use clap::Args;
+use mailferry::event::Side;
+use mailferry::verbs::{self, VerifyOptions};
+use std::sync::Arc;
+
+/// Compare two mailboxes without writing to either
+///
+/// Folders, messages, flags and dates are compared; with --deep, every message's bytes too. Folders are paired by the
+/// same options as in copy: give the same ones.
+#[derive(Args)]
+#[command(after_help = after_help())]
+pub(crate) struct VerifyArgs {
+    /// Where the mail is. Example: imaps://ann%40example.org@imap.example.org
+    source: String,
+    /// What is compared with it
+    target: String,
+    #[command(flatten)]
+    folders: FolderArgs,
+    #[command(flatten)]
+    messages: MessageArgs,
+    /// Compare the SHA-256 of every message's bytes: reads both mailboxes whole
+    #[arg(long, help_heading = "Run")]
+    deep: bool,
+    #[command(flatten)]
+    source_password: SourcePasswordArgs,
+    #[command(flatten)]
+    target_password: TargetPasswordArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+  After a copy:
+    mailferry verify imaps://ann@old.example.org imaps://ann@new.example.org
+  Byte for byte, one folder, for a program:
+    mailferry verify --deep --folder INBOX --output json SOURCE TARGET
+
+{}",
+        exit::HELP
+    )
+}
+
+/// Runs it. Gives the exit code.
+pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
+    let source = Session::address(Side::Source, &args.source)?;
+    let target = Session::address(Side::Target, &args.target)?;
+    let rules = args.folders.rules()?;
+    let options = VerifyOptions {
+        filter: args.messages.filter()?,
+        deep: args.deep,
+        jobs: args.jobs.lanes([source.connections, target.connections]),
+    };
+    let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
+    password::check_stdin(source_password, target_password)?;
+    let source_password = session.password(Side::Source, &source, source_password)?;
+    let target_password = session.password(Side::Target, &target, target_password)?;
+
+    let differences = Arc::new(Differences::default());
+    let observers = session.begin(Some(Arc::<Differences>::clone(&differences) as _))?;
+    let source = session.account(Side::Source, &source, source_password, &observers)?;
+    let target = session.account(Side::Target, &target, target_password, &observers)?;
+    let summary = verbs::verify(&source, &target, &rules, &options, session.stop(), observers.as_ref())?;
+
+    session.results(&summary.status, || Summary::verify(&summary), |paint| differences.lines(&summary, paint));
+    Ok(exit::of_verify(&summary))
+}

@@ -1,0 +1,155 @@
+//! The command line as a shell sees it: exit codes and streams, without any server.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
+
+use serde_json::Value;
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+const SOURCE: &str = "imaps://ann@127.0.0.1:1";
+const TARGET: &str = "imaps://bob@127.0.0.1:1";
+
+/// The binary in an environment that holds nothing of the tester's.
+fn mailferry(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mailferry"));
+    command.args(arguments).stdin(Stdio::null()).env_clear().env("HOME", "/nonexistent");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    mailferry(arguments).output().unwrap()
+}
+
+fn with_passwords(arguments: &[&str]) -> Command {
+    let mut command = mailferry(arguments);
+    command.env("MAILFERRY_SOURCE_PASSWORD", "s3cret-a").env("MAILFERRY_TARGET_PASSWORD", "s3cret-b");
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A port of the loopback where nobody listens any more.
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    for arguments in [&["--help"][..], &["copy", "--help"], &["verify", "--help"], &["folders", "--help"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let help = text(&output.stdout);
+        assert!(help.contains("Exit codes:") && help.contains("Examples:"), "{help}");
+        assert!(output.stderr.is_empty());
+    }
+    let version = run(&["--version"]);
+    assert_eq!(version.status.code(), Some(0));
+    assert_eq!(text(&version.stdout), concat!("mailferry ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn wrong_usage_is_two_and_leaves_stdout_empty() {
+    let table: &[&[&str]] = &[
+        &[],
+        &["nonsense"],
+        &["copy", SOURCE],
+        &["copy", SOURCE, TARGET, "--nonsense"],
+        &["copy", "imaps://ann@127.0.0.1?nonsense=1", TARGET],
+        &["copy", "ann@example.org", TARGET],
+        &["copy", SOURCE, TARGET, "--folder", "[a"],
+        &["copy", SOURCE, TARGET, "--map", "no-equals-sign"],
+        &["copy", SOURCE, TARGET, "--map-regex", "s/(/x/"],
+        &["copy", SOURCE, TARGET, "--since", "yesterday"],
+        &["copy", SOURCE, TARGET, "--since", "2024-02-01", "--before", "2024-01-01"],
+        &["copy", SOURCE, TARGET, "--max-size", "10X"],
+        &["copy", SOURCE, TARGET, "--min-size", "2M", "--max-size", "1M"],
+        &["copy", SOURCE, TARGET, "--limit-rate", "0"],
+        &["copy", SOURCE, TARGET, "--search", "ALL\r\nA1 LOGOUT"],
+        &["copy", SOURCE, TARGET, "--search", "TEXT {3}"],
+        &["copy", SOURCE, TARGET, "--jobs", "0"],
+        &["copy", SOURCE, TARGET, "--exit-code"],
+        &["copy", SOURCE, TARGET, "-q", "-v"],
+        &["copy", SOURCE, TARGET, "--source-password-file", "a", "--source-password-command", "b"],
+        &["copy", SOURCE, TARGET, "--source-password-file", "-", "--target-password-file", "-"],
+        &["copy", SOURCE, TARGET, "--source-password-file", "/nonexistent/pw"],
+        &["verify", SOURCE, TARGET, "--dry-run"],
+        &["folders", SOURCE, "--target-password-file", "x"],
+    ];
+    for arguments in table {
+        let output = with_passwords(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_password_in_an_address_is_refused_and_never_repeated() {
+    let secret = "imaps://ann:hunter2@imap.example.org";
+    let table: &[&[&str]] = &[
+        &["copy", secret, TARGET],
+        &["copy", SOURCE, secret],
+        &["copy", SOURCE, TARGET, secret],
+        &["copy", "--jobs", secret, SOURCE, TARGET],
+        &["folders", secret],
+        &["folders", "--output", "json", secret],
+        &[secret],
+        &["ann:hunter2@imap.example.org"],
+    ];
+    for arguments in table {
+        let output = with_passwords(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let shown = text(&output.stdout) + &text(&output.stderr);
+        assert!(shown.contains("password") && !shown.contains("hunter2"), "{arguments:?}: {shown}");
+    }
+}
+
+#[test]
+fn without_a_password_the_ways_to_give_one_are_named() {
+    let output = run(&["folders", SOURCE]);
+    assert_eq!(output.status.code(), Some(2));
+    let shown = text(&output.stderr);
+    for way in ["--source-password-file", "--source-password-command", "MAILFERRY_SOURCE_PASSWORD", "netrc"] {
+        assert!(shown.contains(way), "{shown}");
+    }
+}
+
+#[test]
+fn a_failing_password_command_is_named_without_its_output() {
+    let output = run(&["folders", SOURCE, "--source-password-command", "echo hunter2; exit 7"]);
+    assert_eq!(output.status.code(), Some(2));
+    let shown = text(&output.stdout) + &text(&output.stderr);
+    assert!(shown.contains('7') && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_refused_connection_is_six_and_an_event() {
+    let address = format!("imaps://ann@127.0.0.1:{}", closed_port());
+    let table: &[&[&str]] = &[
+        &["folders", &address, "--output", "json"],
+        &["copy", &address, &address, "--output", "json"],
+        &["verify", &address, &address, "--output", "json"],
+    ];
+    for arguments in table {
+        let output = with_passwords(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(6), "{arguments:?}: {}", text(&output.stderr));
+        let lines: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let error = lines.iter().find(|line| line["event"] == "error").unwrap();
+        assert_eq!(error["kind"], "unreachable");
+        assert!(error["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+        let shown = text(&output.stderr);
+        assert!(shown.contains("mailferry: "), "{shown}");
+        assert!(!shown.contains("s3cret") && !text(&output.stdout).contains("s3cret"));
+    }
+}
+
+#[test]
+fn in_text_a_failure_leaves_stdout_empty() {
+    let address = format!("imaps://ann@127.0.0.1:{}", closed_port());
+    let output = with_passwords(&["folders", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(6));
+    assert!(output.stdout.is_empty());
+    assert!(!text(&output.stderr).contains('\x1b'), "no colours off a terminal");
+}
