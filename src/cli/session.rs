@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::signals;
 use mailferry::address::ImapAddress;
 use mailferry::event::{Side, Stop};
-use mailferry::store::imap::Account;
+use mailferry::store::imap::{Access, Account};
 use mailferry::verbs::Status;
 use secrecy::SecretString;
 use std::sync::{Arc, OnceLock};
@@ -114,7 +114,11 @@ impl Session {
     ) -> Result<Account, Failure> {
         let observer = Arc::<Observers>::clone(observers);
         let trace = self.verbosity >= log::PROTOCOL;
-        Ok(Account::new(address, password, side, observer, trace, Arc::clone(&self.stop))?)
+        let access = match side {
+            Side::Source => Access::ReadOnly,
+            Side::Target => Access::ReadWrite,
+        };
+        Ok(Account::new(address, password, side, access, observer, trace, Arc::clone(&self.stop))?)
     }
 
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.

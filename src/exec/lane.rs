@@ -148,12 +148,9 @@ impl<'a> Lane<'a> {
     }
 
     fn take_outcome(&mut self, outcome: Outcome) -> Result<(), Error> {
-        let refusal = match outcome.result {
-            Ok(_) => {
-                outcome.tokens.iter().for_each(|token| self.confirm(*token));
-                return Ok(());
-            }
-            Err(refusal) => refusal,
+        let Err(refusal) = outcome.result else {
+            outcome.tokens.iter().for_each(|token| self.confirm(*token));
+            return Ok(());
         };
         for token in &outcome.tokens {
             self.shared.ledger.set(*token, Stage::Waiting);
@@ -192,7 +189,7 @@ impl<'a> Lane<'a> {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
             RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
                 self.shared
-                    .warn(format!("{}: keywords that the target refuses are left out: {}", folder.to, refusal.text));
+                    .warn(&format!("{}: keywords that the target refuses are left out: {}", folder.to, refusal.text));
                 let pieces = self.pieces_of(&[token], |treatment| {
                     treatment.careful = true;
                     treatment.keywords = match treatment.keywords {
@@ -204,7 +201,7 @@ impl<'a> Lane<'a> {
             }
             RefusalMeaning::Date if !sent.treatment.without_date => {
                 self.shared
-                    .warn(format!("{}: a date that the target refuses is left out: {}", folder.to, refusal.text));
+                    .warn(&format!("{}: a date that the target refuses is left out: {}", folder.to, refusal.text));
                 let pieces = self.pieces_of(&[token], |treatment| {
                     treatment.careful = true;
                     treatment.without_date = true;

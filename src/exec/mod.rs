@@ -173,7 +173,8 @@ impl Context<'_> {
     fn connect(&self) -> Result<Link, (Side, Error)> {
         let (source, target) = std::thread::scope(|scope| {
             let source = scope.spawn(|| self.source.connect());
-            (self.target.connect(), join(source.join()))
+            let target = self.target.connect();
+            (join(source.join()), target)
         });
         Ok(Link { source: source.map_err(|e| (Side::Source, e))?, target: target.map_err(|e| (Side::Target, e))? })
     }
@@ -198,10 +199,10 @@ impl Context<'_> {
 
 impl Shared<'_> {
     /// Gives a warning once.
-    fn warn(&self, text: String) {
-        let is_new = self.warned.lock().is_ok_and(|mut warned| warned.insert(text.clone()));
+    fn warn(&self, text: &str) {
+        let is_new = self.warned.lock().is_ok_and(|mut warned| warned.insert(text.to_owned()));
         if is_new {
-            self.context.observer.observe(&Event::Warning { text: &text });
+            self.context.observer.observe(&Event::Warning { text });
         }
     }
 

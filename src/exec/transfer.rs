@@ -103,7 +103,7 @@ impl Transfer<'_> {
         let wanted = task.flags.get(message.flags());
         let (kept, lost) = task.permanent_flags.split(&wanted);
         if !lost.is_empty() {
-            self.shared.warn(format!("{}: the target keeps no {lost} here", task.to));
+            self.shared.warn(&format!("{}: the target keeps no {lost} here", task.to));
         }
         match self.piece.treatment.keywords {
             Keywords::All => kept,

@@ -119,6 +119,9 @@ fn describe(ours: &ContentKeys, theirs: &ContentKeys) -> String {
     format!("{kind}: {} bytes on the source, {} on the target", ours.length, theirs.length)
 }
 
+/// A folder with what its contents showed, or why they could not be compared.
+pub(super) type Outcome = (DeepFolder, Result<Contrast, String>);
+
 /// Compares the contents of all folders, in lanes with a connection to either side each. Gives each folder with what it
 /// showed, or why it could not be compared.
 pub(super) fn compare_contents(
@@ -128,7 +131,7 @@ pub(super) fn compare_contents(
     lanes: usize,
     folders: Vec<DeepFolder>,
     stop: &Stop,
-) -> Result<Vec<(DeepFolder, Result<Contrast, String>)>, Error> {
+) -> Vec<Outcome> {
     let lanes = lanes.clamp(1, folders.len().max(1));
     let mut waiting = folders;
     // Taken from the end: the largest first.
@@ -145,12 +148,12 @@ pub(super) fn compare_contents(
         }
         work.run(first, stop);
     });
-    Ok(work.done.into_inner().unwrap_or_else(PoisonError::into_inner))
+    work.done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Work {
     waiting: Mutex<Vec<DeepFolder>>,
-    done: Mutex<Vec<(DeepFolder, Result<Contrast, String>)>>,
+    done: Mutex<Vec<Outcome>>,
 }
 
 impl Work {

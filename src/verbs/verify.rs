@@ -41,7 +41,7 @@ pub fn verify(
     }
     let lanes = options.jobs.unwrap_or_else(|| link.source.usual_connections().min(link.target.usual_connections()));
     let deep = std::mem::take(&mut verify.deep);
-    for (folder, result) in compare_contents(source, target, link, lanes, deep, stop)? {
+    for (folder, result) in compare_contents(source, target, link, lanes, deep, stop) {
         verify.take_contents(&folder, result);
     }
     let mut summary = verify.summary;
@@ -142,7 +142,7 @@ impl Verify<'_> {
                 self.differ(DifferenceKind::Date, folder, uid, &detail);
             }
             None => {
-                self.differ(DifferenceKind::Date, folder, uid, &format!("{date} on the source, none on the target"))
+                self.differ(DifferenceKind::Date, folder, uid, &format!("{date} on the source, none on the target"));
             }
         }
     }

@@ -16,6 +16,15 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// How long one address may take to answer a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// What may be done with an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It is only read: a request to change it is refused before a byte of it is sent.
+    ReadOnly,
+    /// It may be changed.
+    ReadWrite,
+}
+
 /// An account on an IMAP server, with what is needed to enter it.
 pub struct Account {
     dialer: Dialer,
@@ -24,6 +33,7 @@ pub struct Account {
     separator: Option<char>,
     max_connections: Option<usize>,
     side: Side,
+    access: Access,
     observer: Arc<dyn Observer + Send + Sync>,
     /// Whether the observer is shown the protocol.
     trace: bool,
@@ -39,6 +49,7 @@ impl Account {
         address: &ImapAddress,
         password: SecretString,
         side: Side,
+        access: Access,
         observer: Arc<dyn Observer + Send + Sync>,
         trace: bool,
         stop: Arc<Stop>,
@@ -63,6 +74,7 @@ impl Account {
             separator: address.separator,
             max_connections: address.connections,
             side,
+            access,
             observer,
             trace,
             connections: AtomicU32::new(0),
@@ -85,7 +97,7 @@ impl Connector for Account {
     fn connect(&self) -> Result<Box<dyn Store>, Error> {
         let logged_in = imap::log_in(&self.dialer, &self.credentials, self.tracer());
         let logged_in = logged_in.map_err(|error| self.name_account(from_imap(&error)))?;
-        let session = Session::begin(logged_in, self.prefix.as_deref(), self.separator);
+        let session = Session::begin(logged_in, self.access, self.prefix.as_deref(), self.separator);
         Ok(Box::new(session.map_err(|error| self.name_account(from_imap(&error)))?))
     }
 

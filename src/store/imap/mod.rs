@@ -16,4 +16,4 @@ mod refusal;
 mod scan;
 mod session;
 
-pub use account::Account;
+pub use account::{Access, Account};

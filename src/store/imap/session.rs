@@ -1,12 +1,12 @@
 //! One connection to an account, and the [`Store`] made of it.
 
-use super::account::from_imap;
+use super::account::{Access, from_imap};
 use super::{append::Appends, fetch::Requests};
 use crate::imap::{COMMANDS_AHEAD, Capabilities, Command, Connection, LoggedIn, Response, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
 use crate::store::{
-    Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota, Refusal, ScanRequest,
-    Store, Traffic,
+    Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota, Refusal,
+    ScanRequest, Store, Traffic,
 };
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ const QUIET: Duration = Duration::from_secs(300);
 pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) capabilities: Capabilities,
+    /// Whether anything may be changed over this connection.
+    access: Access,
     /// What the server calls itself.
     pub(super) server: String,
     /// The personal namespace, and those that are not the user's own.
@@ -53,6 +55,7 @@ impl Session {
     /// Tells the server who is calling and asks where the user's folders are.
     pub(super) fn begin(
         logged_in: LoggedIn,
+        access: Access,
         prefix: Option<&str>,
         separator: Option<char>,
     ) -> Result<Self, crate::imap::Error> {
@@ -88,6 +91,7 @@ impl Session {
         Ok(Self {
             connection,
             capabilities,
+            access,
             server: id.unwrap_or(greeting),
             namespaces,
             separator,
@@ -126,6 +130,16 @@ impl Session {
         let needed = if open.for_writing { &commands[..] } else { &commands[1..] };
         self.connection.run_all(needed, |_, _| Ok(()))?;
         Ok(())
+    }
+
+    /// Refuses what would change the account where that was not asked for, whoever asks by mistake.
+    fn check_access(&self) -> Result<(), Error> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => {
+                Err(Error::new(ErrorKind::Local, "something tried to change a mailbox that is only to be read"))
+            }
+        }
     }
 
     /// Makes sure that a connection that was quiet for long still lives.
@@ -189,14 +203,17 @@ impl Store for Session {
     }
 
     fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        self.check_access()?;
         self.create_all(folders).map_err(|error| from_imap(&error))
     }
 
     fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.check_access()?;
         self.subscribe_all(mailboxes).map_err(|error| from_imap(&error))
     }
 
     fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
+        self.check_access()?;
         self.append(mailbox, delivery)
     }
 
@@ -209,6 +226,7 @@ impl Store for Session {
     }
 
     fn add_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.check_access()?;
         self.store_all(changes).map_err(|error| from_imap(&error))
     }
 
