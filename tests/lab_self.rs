@@ -1,5 +1,7 @@
 //! The lab proves itself: what it fills in comes out again, its proxy does what it says, its scripted server too.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
+
 mod lab;
 
 use lab::client::{Client, Content, NewMessage};
@@ -110,7 +112,7 @@ fn generator_makes_the_same_again_and_about_the_size_of_real_mail() {
 
 #[test]
 fn proxy_delays_without_limiting_what_is_sent_ahead() {
-    let account = Dovecot::shared().account("slow", Personality::Plain);
+    let account = Dovecot::shared().account("slow", Personality::NoMulti);
     let proxy = Proxy::start(account.port, Plan::round_trip(Duration::from_millis(100)));
     let mut client = Client::login(&account.by_port(proxy.port));
     let start = Instant::now();

@@ -13,6 +13,9 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+/// Messages in one APPEND where a server takes several.
+const BATCH: usize = 100;
+
 /// A message to append.
 #[derive(Clone, Debug, Default)]
 pub struct NewMessage {
@@ -89,6 +92,7 @@ pub struct Client {
     writer: BufWriter<TcpStream>,
     tags: u32,
     literal_plus: bool,
+    multi_append: bool,
     prefix: String,
     separator: char,
 }
@@ -104,6 +108,7 @@ impl Client {
             writer: BufWriter::new(stream),
             tags: 0,
             literal_plus: false,
+            multi_append: false,
             prefix: String::new(),
             separator: '/',
         };
@@ -111,7 +116,8 @@ impl Client {
         assert!(greeting.starts_with(b"* OK"), "greeting: {}", String::from_utf8_lossy(&greeting));
         client.command(&format!("LOGIN {} {}", quote(&account.user), quote(&account.password)));
         let capabilities = client.command("CAPABILITY");
-        client.literal_plus = capabilities.iter().flatten().any(|value| value.is("LITERAL+"));
+        let has = |name: &str| capabilities.iter().flatten().any(|value| value.is(name));
+        (client.literal_plus, client.multi_append) = (has("LITERAL+"), has("MULTIAPPEND"));
         client.learn_namespace();
         client
     }
@@ -197,7 +203,8 @@ impl Client {
         self.command("EXPUNGE");
     }
 
-    /// Appends messages, without waiting for replies where the server has LITERAL+; returns how many. All must be taken.
+    /// Appends messages, many in one command where the server has MULTIAPPEND, without waiting for replies where it
+    /// has LITERAL+; returns how many. All must be taken.
     pub fn append(&mut self, levels: &[impl AsRef<str>], messages: impl Iterator<Item = NewMessage> + Send) -> usize {
         let name = self.name(levels);
         if self.literal_plus { self.append_ahead(&name, messages) } else { self.append_in_turn(&name, messages) }
@@ -234,7 +241,7 @@ impl Client {
     fn append_in_turn(&mut self, name: &str, messages: impl Iterator<Item = NewMessage>) -> usize {
         let mut count = 0;
         for message in messages {
-            let tag = self.send(&append_line(name, &message, ""));
+            let tag = self.send(&format!("APPEND {name} {}", head(&message, "")));
             let go_on = self.read();
             assert!(go_on.starts_with(b"+"), "APPEND: {}", String::from_utf8_lossy(&go_on));
             self.writer.write_all(&message.bytes).unwrap();
@@ -247,17 +254,23 @@ impl Client {
     }
 
     fn append_ahead(&mut self, name: &str, messages: impl Iterator<Item = NewMessage> + Send) -> usize {
+        let batch = if self.multi_append { BATCH } else { 1 };
         let mut writer = BufWriter::new(self.writer.get_ref().try_clone().unwrap());
         std::thread::scope(|scope| {
             let sent = scope.spawn(move || {
                 let mut count = 0;
                 for message in messages {
-                    write!(writer, "m {}\r\n", append_line(name, &message, "+")).unwrap();
+                    // A message goes on with the command before it or begins one.
+                    if count % batch == 0 {
+                        let end = if count == 0 { "" } else { "\r\n" };
+                        write!(writer, "{end}m APPEND {name}").unwrap();
+                    }
+                    write!(writer, " {}\r\n", head(&message, "+")).unwrap();
                     writer.write_all(&message.bytes).unwrap();
-                    writer.write_all(b"\r\n").unwrap();
                     count += 1;
                 }
-                writer.write_all(b"end NOOP\r\n").unwrap();
+                let end = if count == 0 { "" } else { "\r\n" };
+                write!(writer, "{end}end NOOP\r\n").unwrap();
                 writer.flush().unwrap();
                 count
             });
@@ -325,10 +338,10 @@ impl Client {
     }
 }
 
-/// `APPEND name (flags) "date" {n`, the literal's sign and `}`.
-fn append_line(name: &str, message: &NewMessage, sign: &str) -> String {
+/// What stands before a message's bytes: `(flags) "date" {size`, the literal's sign and `}`.
+fn head(message: &NewMessage, sign: &str) -> String {
     let date = message.date.as_ref().map_or(String::new(), |date| format!(" {}", quote(date)));
-    format!("APPEND {name} ({}){date} {{{}{sign}}}", message.flags.join(" "), message.bytes.len())
+    format!("({}){date} {{{}{sign}}}", message.flags.join(" "), message.bytes.len())
 }
 
 /// A message from the pairs of a FETCH reply, all of which must be there.

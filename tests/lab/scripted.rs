@@ -173,7 +173,8 @@ fn play(stream: &TcpStream, steps: Vec<Step>, log: &Mutex<Vec<String>>) -> Resul
                 read_line(&mut reader, log).map_err(to_text)?;
             }
             Step::Send(line) => {
-                writer.write_all(format!("{line}\r\n").replace("{tag}", &tag).as_bytes()).map_err(to_text)?
+                let line = format!("{line}\r\n").replace("{tag}", &tag);
+                writer.write_all(line.as_bytes()).map_err(to_text)?;
             }
             Step::Raw(bytes) => writer.write_all(&bytes).map_err(to_text)?,
             Step::Pause(time) => std::thread::sleep(time),

@@ -187,7 +187,7 @@ impl Courier {
             Ok(courier) => Some(courier),
             Err(reason) => {
                 // Not by eprintln!, which the test harness would swallow.
-                writeln!(std::io::stderr(), "SKIPPED: {reason}").unwrap();
+                std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
                 None
             }
         }

@@ -68,10 +68,10 @@ fn word(text: &str, raw: bool) -> String {
 
 /// The fields that describe the body, an empty line, the body.
 fn body(random: &mut Random, text: &mut String) {
-    let size = random.log_normal(4500.0, 0.9).clamp(200.0, 90_000.0) as usize;
+    let size = random.log_normal(4300.0, 0.9).clamp(200.0, 90_000.0) as usize;
     let boundary = format!("=_{:016x}", random.next());
     match random.below(1000) {
-        0..9 => {
+        0..7 => {
             text.push_str(&format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n\r\n"));
             text.push_str(&format!("--{boundary}\r\n"));
             plain(random, text, size.min(2000));
@@ -79,7 +79,7 @@ fn body(random: &mut Random, text: &mut String) {
             attachment(random, text);
             text.push_str(&format!("--{boundary}--\r\n"));
         }
-        9..500 => {
+        7..500 => {
             text.push_str(&format!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n"));
             text.push_str(&format!("--{boundary}\r\n"));
             plain(random, text, size / 3);

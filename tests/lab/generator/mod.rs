@@ -76,7 +76,7 @@ pub fn mailbox(seed: u64, count: usize) -> Mailbox {
 }
 
 impl Mailbox {
-    /// Without the folders whose names have a character that some servers refuse (Cyrus: `"` and `&`'s like).
+    /// Without the folders whose names have a character that some servers refuse (Cyrus: `"`).
     pub fn without_names_with(mut self, refused: char) -> Self {
         self.folders.retain(|folder| !folder.levels.iter().any(|level| level.contains(refused)));
         self

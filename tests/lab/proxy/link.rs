@@ -20,7 +20,8 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    fn from_to(&self, direction: Direction) -> (&TcpStream, &TcpStream) {
+    /// Where bytes of this direction come from and where they go.
+    fn sides(&self, direction: Direction) -> (&TcpStream, &TcpStream) {
         match direction {
             Direction::Up => (&self.client, &self.server),
             Direction::Down => (&self.server, &self.client),
@@ -69,7 +70,7 @@ impl Link {
     }
 
     fn read(self, sender: &SyncSender<Piece>) {
-        let (from, _) = self.ends.from_to(self.direction);
+        let (from, _) = self.ends.sides(self.direction);
         let mut from = from;
         let mut editor = Editor::new(self.direction, &self.commands, &self.counters);
         let mut blades: Vec<Blade> =
@@ -116,7 +117,7 @@ impl Link {
 
 /// Writes what is due until the stream ends.
 fn write(direction: Direction, ends: &Ends, counters: &Counters, pieces: &Receiver<Piece>) {
-    let (_, to) = ends.from_to(direction);
+    let (_, to) = ends.sides(direction);
     let mut to = to;
     let wait = |due: Instant| std::thread::sleep(due.saturating_duration_since(Instant::now()));
     for piece in pieces {
