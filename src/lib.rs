@@ -5,12 +5,13 @@
 //! ```text
 //! verbs      copy, verify, folders: one function each, all that a user can ask for
 //! exec       lanes: a pool of workers that replays a plan against the target
-//! plan       what is missing, what differs: pure functions of two scans
-//! identity   which message is which          folders   names, roles, mapping     (both pure)
+//! plan       what is missing, which message is which: pure functions of two scans
+//! folders    names, roles, mapping: pure functions of two listings
 //! store      one trait for a mailbox account, and its IMAP form
 //! imap       the protocol: commands, replies, sessions
 //! net        TCP, TLS, deadlines
-//! event      what happens, told to observers   address   where a mailbox lives
+//! identity   a message's keys, from its header and its content     address   where a mailbox lives
+//! event      what happens, told to observers
 //! mail       the vocabulary: UIDs, flags, dates, mailbox names
 //! ```
 //!
