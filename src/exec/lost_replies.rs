@@ -8,7 +8,7 @@ use super::{Link, Shared, read_contents};
 use crate::event::Side;
 use crate::mail::{Message, UidSet};
 use crate::plan::{FolderTask, MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
-use crate::store::{Error, FolderScan, Refusal, ScanDepth, ScanRequest, Store};
+use crate::store::{Error, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::time::Duration;
 
 /// How long a server is given to finish what it received before its connection broke.
@@ -186,5 +186,12 @@ fn source_request<'t>(task: &'t FolderTask, positions: &[usize], depth: ScanDept
 fn scan(store: &mut dyn Store, request: &ScanRequest<'_>) -> Result<Result<FolderScan, Refusal>, Error> {
     let mut result = None;
     store.scan(std::slice::from_ref(request), &mut |_, scanned| result = Some(scanned))?;
-    result.ok_or_else(|| Error::new(crate::store::ErrorKind::Protocol, "a scan gave no result"))
+    let result = result.ok_or_else(|| Error::new(crate::store::ErrorKind::Protocol, "a scan gave no result"))?;
+    Ok(result.and_then(|scan: FolderScan| {
+        if scan.unlisted == 0 {
+            return Ok(scan);
+        }
+        let text = format!("the server does not list {} of the folder's messages", scan.unlisted);
+        Err(Refusal { meaning: RefusalMeaning::Transient, text })
+    }))
 }

@@ -22,6 +22,7 @@ pub use error::Error;
 pub use login::{Credentials, LoggedIn, log_in};
 pub use response::{
     Attributes, Code, Completion, Content, Fetch, FetchOpening, ListedItem, MailboxStatus, Namespace, Response,
+    Unreadable,
 };
 pub use wire::{Command, Incoming, LiteralMode, Step};
 

@@ -58,7 +58,9 @@ impl Comparison<'_> {
         for attempt in 1..=ATTEMPTS {
             let mut tied = Vec::new();
             let mut again = Vec::new();
-            self.pass(link, &open, &mut |index, scans| match scans {
+            self.pass(link, &open, &mut |index, scans| match scans
+                .and_then(|scans| complete(scans, attempt == ATTEMPTS))
+            {
                 Ok((source, target)) => {
                     let compared = self.compare(index, source, target, &mut used);
                     if compared.matching.ties.is_empty() {
@@ -209,6 +211,12 @@ impl Comparison<'_> {
 }
 
 impl Compared {
+    /// What is to be said of messages that the source has but does not list.
+    pub(super) fn unlisted(&self) -> Option<String> {
+        let count = self.source.unlisted;
+        (count > 0).then(|| format!("the source has {count} messages more in it than it lists; the others are seen to"))
+    }
+
     /// Names the messages of which it can't be told whether the target has them. Gives how many there are.
     pub(super) fn tell_doubtful(&self, pair: &folders::Pair, observer: &dyn Observer) -> u64 {
         let folder = pair.from.to_string();
@@ -219,6 +227,21 @@ impl Compared {
         }
         self.doubtful.len() as u64
     }
+}
+
+/// Lets a pair of scans pass that list as many messages as there are. A server that contradicts itself is asked again;
+/// at `last` the source's messages that were listed are taken, but a target of which something is hidden is not copied
+/// to, as what is hidden could be doubled.
+fn complete(scans: (FolderScan, Option<FolderScan>), last: bool) -> Result<(FolderScan, Option<FolderScan>), Refusal> {
+    let (source, target) = &scans;
+    let hidden = |scan: &FolderScan| scan.unlisted > 0;
+    let side = match (target.as_ref().filter(|scan| hidden(scan)), hidden(source)) {
+        (Some(scan), _) => ("target", scan.unlisted),
+        (None, true) if !last => ("source", source.unlisted),
+        (None, _) => return Ok(scans),
+    };
+    let text = format!("the {} has {} messages more in it than it lists", side.0, side.1);
+    Err(Refusal { meaning: RefusalMeaning::Transient, text })
 }
 
 /// Both scans of a pair, or why one of them failed.

@@ -112,6 +112,9 @@ impl Copy<'_> {
                 self.summary.skipped += compared.filtered_out;
                 self.summary.already_there += compared.matching.pairs.len() as u64;
                 self.summary.failed += compared.tell_doubtful(&names.pairs[index], self.observer);
+                if let Some(reason) = compared.unlisted() {
+                    self.fail_folder(&names.pairs[index], &reason);
+                }
                 let target = compared_pairs[index].target.clone();
                 self.folders[index] = Some(self.needs(&compared, target));
             }

@@ -96,6 +96,10 @@ impl Verify<'_> {
     fn take_compared(&mut self, index: usize, compared: &Compared, names: &opening::Names<'_>) -> Option<Vec<Uid>> {
         let from = self.pairs[index].from.to_string();
         self.summary.failed += compared.tell_doubtful(&self.pairs[index], self.observer);
+        if let Some(reason) = compared.unlisted() {
+            self.summary.failed += 1;
+            self.observer.observe(&Event::FolderFailed { folder: &from, reason: &reason });
+        }
         for at in &compared.matching.missing {
             let uid = compared.source.messages[*at as usize].uid();
             self.differ(DifferenceKind::Missing, &from, Some(uid), "only on the source");

@@ -6,7 +6,7 @@
 use super::refusal::{Asked, refusal};
 use super::session::{FOLDERS_AHEAD, Open, SET_BYTES, Session, open_command};
 use crate::identity;
-use crate::imap::{Attributes, Code, Command, Content, Error, Fetch, Reply, Response, Ticket};
+use crate::imap::{Attributes, Code, Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
 use crate::mail::{FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
 use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest};
 use std::collections::VecDeque;
@@ -137,6 +137,8 @@ struct UnderWay {
     refusal: Option<Refusal>,
     /// Messages that were there when the folder was opened and have not been expunged since.
     expected: u64,
+    /// Messages whose attributes came in a form that can't be read.
+    unreadable: u64,
     permanent: Option<PermanentFlags>,
     scan: FolderScan,
 }
@@ -151,6 +153,7 @@ impl UnderWay {
             fetches: VecDeque::new(),
             refusal: None,
             expected: 0,
+            unreadable: 0,
             permanent: None,
             scan: FolderScan {
                 uid_validity: None,
@@ -200,6 +203,7 @@ impl UnderWay {
     fn take_fetched(&mut self, response: &Response<'_>) {
         match response {
             Response::Fetch(fetch) => self.take_fetch(fetch),
+            Response::Unreadable(Unreadable { kind: "FETCH", .. }) => self.unreadable += 1,
             Response::Expunge(_) => self.expected = self.expected.saturating_sub(1),
             Response::Vanished { earlier: false, uids } => self.expected = self.expected.saturating_sub(uids.len()),
             _ => {}
@@ -233,9 +237,8 @@ impl UnderWay {
         scan.messages.sort_by_key(Message::uid);
         scan.messages.dedup_by_key(|message| message.uid());
         let listed = scan.messages.len() as u64;
-        if self.wanted.is_none() {
-            scan.unlisted = self.expected.saturating_sub(listed);
-        }
+        let absent = if self.wanted.is_none() { self.expected.saturating_sub(listed) } else { 0 };
+        scan.unlisted = absent.max(self.unreadable);
         Ok(scan)
     }
 }
