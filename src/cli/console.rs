@@ -1,6 +1,7 @@
 //! stderr: progress, warnings, errors. One owner, so that a line never lands in the middle of a progress bar.
 //!
-//! Every line passes [`harmless`] before it is shown. A stderr that can't be written to is no reason to stop: what is
+//! Warnings, failures and hints pass [`harmless`] here; lines are put together by callers who let a server's words pass
+//! it. A stderr that can't be written to is no reason to stop: what is
 //! copied matters more than what is said.
 
 use super::args::When;
@@ -38,8 +39,7 @@ impl Console {
         &self.bars
     }
 
-    /// A line that says what goes on. `parts` that came from a server are made harmless by the caller; the whole is
-    /// one line in any case.
+    /// A line that says what goes on. What came from a server was made harmless by the caller.
     pub(crate) fn line(&self, text: &str) {
         self.aside(|| {
             let _ = writeln!(io::stderr().lock(), "{text}");

@@ -120,7 +120,8 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let target_password = session.password(Side::Target, &target, target_password)?;
 
     let plan = Arc::new(PlanTable::default());
-    let observers = session.begin(options.dry_run.then(|| Arc::<PlanTable>::clone(&plan) as _))?;
+    session.watch_signals()?;
+    let observers = session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(&plan) as _));
     let source = session.account(Side::Source, &source, source_password, &observers)?;
     let target = session.account(Side::Target, &target, target_password, &observers)?;
     let summary = verbs::copy(&source, &target, &rules, &options, session.stop(), observers.as_ref())?;

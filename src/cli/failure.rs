@@ -3,6 +3,9 @@
 use super::exit;
 use mailferry::store::{Error, ErrorKind};
 
+/// What to do after an interruption.
+pub(crate) const AGAIN: &str = "run the same command again: it goes on from here";
+
 /// An error that ends the run. Its texts may hold a server's words: they are made harmless where they are shown.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -47,7 +50,7 @@ impl From<&Error> for Failure {
             code: exit::of_error(error.kind),
             kind: kind_name(error.kind),
             message: error.message.clone(),
-            hint: error.hint.clone(),
+            hint: error.hint.clone().or_else(|| (error.kind == ErrorKind::Interrupted).then(|| AGAIN.to_owned())),
         }
     }
 }

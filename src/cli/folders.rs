@@ -37,7 +37,7 @@ Examples:
 pub(crate) fn run(args: &FoldersArgs, session: &Session) -> Result<u8, Failure> {
     let address = Session::address(Side::Source, &args.mailbox)?;
     let password = session.password(Side::Source, &address, args.password.options())?;
-    let observers = session.begin(None)?;
+    let observers = session.observers(None);
     let account = session.account(Side::Source, &address, password, &observers)?;
     let listing = verbs::folders(&account, observers.as_ref())?;
     let lines: Vec<_> = listing.folders.iter().map(Line::of_row).collect();

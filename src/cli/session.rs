@@ -3,7 +3,7 @@
 use super::args::{Format, OutputArgs, PasswordOptions};
 use super::console::{Console, Paint};
 use super::exit;
-use super::failure::Failure;
+use super::failure::{AGAIN, Failure};
 use super::json::{self, Line, Summary};
 use super::log::{self, Log};
 use super::observers::{Observers, Shared};
@@ -77,14 +77,19 @@ impl Session {
         password::find(side, address, options, &System { console: &self.console })
     }
 
-    /// Begins: signals are watched and progress is shown from now on. Gives who is told of events; `text` collects the
-    /// results for people, where it is them who read.
+    /// From now on the first signal asks for a gentle end. A command that writes nothing and keeps nothing needs none:
+    /// the signal just ends it.
     ///
     /// # Errors
-    /// The system's refusal to watch signals.
-    pub(crate) fn begin(&self, text: Option<Shared>) -> Result<Arc<Observers>, Failure> {
+    /// The system's refusal.
+    pub(crate) fn watch_signals(&self) -> Result<(), Failure> {
         signals::watch(Arc::clone(&self.stop), Arc::clone(&self.console))
-            .map_err(|error| Failure::local(format!("could not watch signals: {error}")))?;
+            .map_err(|error| Failure::local(format!("could not watch signals: {error}")))
+    }
+
+    /// Who is told of events; progress is shown from now on. `text` collects the results for people, where it is them
+    /// who read.
+    pub(crate) fn observers(&self, text: Option<Shared>) -> Arc<Observers> {
         let mut observers: Vec<Shared> =
             vec![Arc::new(Log::new(Arc::clone(&self.console), self.verbosity, self.quiet))];
         match self.format {
@@ -98,7 +103,7 @@ impl Session {
             let progress = self.progress.get_or_init(|| Arc::new(Progress::new(Arc::clone(&self.console))));
             observers.push(Arc::<Progress>::clone(progress));
         }
-        Ok(Arc::new(Observers(observers)))
+        Arc::new(Observers(observers))
     }
 
     /// An account, not yet connected.
@@ -133,7 +138,7 @@ impl Session {
         }
         self.print(&[], summary, text);
         if matches!(status, Status::Interrupted) && self.output.check().is_ok() {
-            self.console.hint("run the same command again: it goes on from here");
+            self.console.hint(AGAIN);
         }
     }
 

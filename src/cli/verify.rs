@@ -69,7 +69,8 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let target_password = session.password(Side::Target, &target, target_password)?;
 
     let differences = Arc::new(Differences::default());
-    let observers = session.begin(Some(Arc::<Differences>::clone(&differences) as _))?;
+    session.watch_signals()?;
+    let observers = session.observers(Some(Arc::<Differences>::clone(&differences) as _));
     let source = session.account(Side::Source, &source, source_password, &observers)?;
     let target = session.account(Side::Target, &target, target_password, &observers)?;
     let summary = verbs::verify(&source, &target, &rules, &options, session.stop(), observers.as_ref())?;
