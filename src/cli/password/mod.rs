@@ -17,17 +17,17 @@ use std::path::PathBuf;
 /// What surrounds the process, as far as passwords come from it.
 pub(crate) trait Surroundings {
     /// The first line of a file.
-    fn file(&self, path: &str) -> Result<SecretString, String>;
+    fn file(&self, path: &str) -> anyhow::Result<SecretString>;
     /// The first line of stdin.
-    fn stdin(&self) -> Result<SecretString, String>;
+    fn stdin(&self) -> anyhow::Result<SecretString>;
     /// The first line that a shell command prints.
-    fn command(&self, command: &str) -> Result<SecretString, String>;
+    fn command(&self, command: &str) -> anyhow::Result<SecretString>;
     /// A variable of the environment, if it is set and not empty.
-    fn variable(&self, name: &str) -> Result<Option<SecretString>, String>;
+    fn variable(&self, name: &str) -> anyhow::Result<Option<SecretString>>;
     /// What the netrc file has for this host and user.
-    fn netrc(&self, host: &str, user: &str) -> Result<Option<SecretString>, String>;
+    fn netrc(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>>;
     /// What the user types; `None` where there is no terminal to ask on.
-    fn prompt(&self, question: &str) -> Option<Result<SecretString, String>>;
+    fn prompt(&self, question: &str) -> Option<anyhow::Result<SecretString>>;
 }
 
 /// Finds one side's password.
@@ -41,7 +41,7 @@ pub(crate) fn find(
     around: &dyn Surroundings,
 ) -> Result<SecretString, Failure> {
     let name = side.name();
-    let failed = |reason: String| Failure::usage(format!("no password for the {name}: {reason}"));
+    let failed = |reason: anyhow::Error| Failure::usage(format!("no password for the {name}: {reason:#}"));
     if let Some(file) = options.file {
         return if file == "-" { around.stdin() } else { around.file(file) }.map_err(failed);
     }
@@ -114,27 +114,27 @@ mod tests {
     }
 
     impl Surroundings for Fake {
-        fn file(&self, path: &str) -> Result<SecretString, String> {
-            self.way("file", path).ok_or_else(|| "no file".to_owned())
+        fn file(&self, path: &str) -> anyhow::Result<SecretString> {
+            self.way("file", path).ok_or_else(|| anyhow::anyhow!("no file"))
         }
 
-        fn stdin(&self) -> Result<SecretString, String> {
-            self.way("stdin", "").ok_or_else(|| "stdin is empty".to_owned())
+        fn stdin(&self) -> anyhow::Result<SecretString> {
+            self.way("stdin", "").ok_or_else(|| anyhow::anyhow!("stdin is empty"))
         }
 
-        fn command(&self, command: &str) -> Result<SecretString, String> {
-            self.way("command", command).ok_or_else(|| "its command failed".to_owned())
+        fn command(&self, command: &str) -> anyhow::Result<SecretString> {
+            self.way("command", command).ok_or_else(|| anyhow::anyhow!("its command failed"))
         }
 
-        fn variable(&self, name: &str) -> Result<Option<SecretString>, String> {
+        fn variable(&self, name: &str) -> anyhow::Result<Option<SecretString>> {
             Ok(self.way("variable", name))
         }
 
-        fn netrc(&self, host: &str, user: &str) -> Result<Option<SecretString>, String> {
+        fn netrc(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>> {
             Ok(self.way("netrc", &format!("{user} {host}")))
         }
 
-        fn prompt(&self, question: &str) -> Option<Result<SecretString, String>> {
+        fn prompt(&self, question: &str) -> Option<anyhow::Result<SecretString>> {
             self.way("prompt", question).map(Ok)
         }
     }

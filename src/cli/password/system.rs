@@ -3,6 +3,7 @@
 use super::{Surroundings, netrc_path};
 use crate::cli::console::Console;
 use crate::cli::{harmless, netrc};
+use anyhow::{Context as _, anyhow, ensure};
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use std::fs::File;
@@ -24,51 +25,49 @@ pub(crate) struct System<'a> {
 }
 
 impl Surroundings for System<'_> {
-    fn file(&self, path: &str) -> Result<SecretString, String> {
-        let failed = |error: io::Error| format!("could not read {path}: {error}");
-        let mut file = File::open(path).map_err(failed)?;
+    fn file(&self, path: &str) -> anyhow::Result<SecretString> {
+        let failed = || format!("could not read {path}");
+        let mut file = File::open(path).with_context(failed)?;
         self.warn_if_open_to_others(&file, Path::new(path));
-        first_line(&mut file).map_err(failed)?.ok_or_else(|| format!("{path} is empty"))
+        first_line(&mut file).with_context(failed)?.with_context(|| format!("{path} is empty"))
     }
 
-    fn stdin(&self) -> Result<SecretString, String> {
-        let line = first_line(&mut io::stdin().lock()).map_err(|error| format!("could not read stdin: {error}"))?;
-        line.ok_or_else(|| "stdin is empty".to_owned())
+    fn stdin(&self) -> anyhow::Result<SecretString> {
+        first_line(&mut io::stdin().lock()).context("could not read stdin")?.context("stdin is empty")
     }
 
-    fn command(&self, command: &str) -> Result<SecretString, String> {
-        let failed = |error: io::Error| format!("could not run its password command: {error}");
-        let mut child = Command::new("sh").args(["-c", command]).stdout(Stdio::piped()).spawn().map_err(failed)?;
+    fn command(&self, command: &str) -> anyhow::Result<SecretString> {
+        let failed = "could not run its password command";
+        let mut child = Command::new("sh").args(["-c", command]).stdout(Stdio::piped()).spawn().context(failed)?;
         let line = child.stdout.take().map(|mut stdout| {
             let line = first_line(&mut stdout);
             // It may go on writing: let it finish rather than kill it by a broken pipe.
             io::copy(&mut stdout, &mut io::sink()).and(line)
         });
-        let status = child.wait().map_err(failed)?;
-        if !status.success() {
-            return Err(format!("its password command failed: {status}"));
-        }
-        line.transpose().map_err(failed)?.flatten().ok_or_else(|| "its password command printed nothing".to_owned())
+        let status = child.wait().context(failed)?;
+        ensure!(status.success(), "its password command failed: {status}");
+        line.transpose().context(failed)?.flatten().context("its password command printed nothing")
     }
 
-    fn variable(&self, name: &str) -> Result<Option<SecretString>, String> {
+    fn variable(&self, name: &str) -> anyhow::Result<Option<SecretString>> {
         let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else {
             return Ok(None);
         };
-        value.into_string().map(|text| Some(text.into())).map_err(|_| format!("{name} is not UTF-8"))
+        let text = value.into_string().map_err(|_| anyhow!("{name} is not UTF-8"))?;
+        Ok(Some(text.into()))
     }
 
-    fn netrc(&self, host: &str, user: &str) -> Result<Option<SecretString>, String> {
+    fn netrc(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>> {
         let Some(path) = netrc_path(std::env::var_os("NETRC"), std::env::home_dir()) else {
             return Ok(None);
         };
-        let failed = |error: io::Error| format!("could not read {}: {error}", path.display());
+        let failed = || format!("could not read {}", path.display());
         let mut file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(failed)?,
+            file => file.with_context(failed)?,
         };
-        let text = limited(&mut file, MAX_NETRC).map_err(failed)?;
-        let text = str::from_utf8(&text).map_err(|_| format!("{} is not UTF-8", path.display()))?;
+        let text = limited(&mut file, MAX_NETRC).with_context(failed)?;
+        let text = str::from_utf8(&text).with_context(failed)?;
         let found = netrc::find(text, host, user);
         if found.is_some() {
             self.warn_if_open_to_others(&file, &path);
@@ -76,12 +75,12 @@ impl Surroundings for System<'_> {
         Ok(found)
     }
 
-    fn prompt(&self, question: &str) -> Option<Result<SecretString, String>> {
+    fn prompt(&self, question: &str) -> Option<anyhow::Result<SecretString>> {
         if !(io::stdin().is_terminal() && self.console.is_terminal()) {
             return None;
         }
         let answer = rpassword::prompt_password(harmless::text(question)).map(SecretString::from);
-        Some(answer.map_err(|error| format!("could not ask for it: {error}")))
+        Some(answer.context("could not ask for it"))
     }
 }
 
@@ -158,9 +157,9 @@ mod tests {
         let system = System { console: &console };
         let password = system.command("printf 'a b\\nrest\\n'; :").unwrap();
         assert_eq!(password.expose_secret(), "a b");
-        let failed = system.command("echo hunter2; exit 3").unwrap_err();
+        let failed = format!("{:#}", system.command("echo hunter2; exit 3").unwrap_err());
         assert!(failed.contains('3') && !failed.contains("hunter2"), "{failed}");
-        assert!(system.command(":").unwrap_err().contains("nothing"));
+        assert!(system.command(":").unwrap_err().to_string().contains("nothing"));
     }
 
     #[test]
@@ -171,6 +170,6 @@ mod tests {
         let path = directory.path().join("pw");
         std::fs::write(&path, "s3cret\n").unwrap();
         assert_eq!(system.file(path.to_str().unwrap()).unwrap().expose_secret(), "s3cret");
-        assert!(system.file("/nonexistent/pw").unwrap_err().contains("/nonexistent/pw"));
+        assert!(format!("{:#}", system.file("/nonexistent/pw").unwrap_err()).contains("/nonexistent/pw: "));
     }
 }
