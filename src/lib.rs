@@ -7,6 +7,7 @@
 //! exec       lanes: a pool of workers that replays a plan against the target
 //! plan       what is missing, which message is which: pure functions of two scans
 //! folders    names, roles, mapping: pure functions of two listings
+//! state      what is kept on this machine for a pair of mailboxes
 //! store      one trait for a mailbox account, and its IMAP form
 //! imap       the protocol: commands, replies, sessions
 //! net        TCP, TLS, deadlines
@@ -27,5 +28,6 @@ pub mod imap;
 pub mod mail;
 pub mod net;
 pub mod plan;
+pub mod state;
 pub mod store;
 pub mod verbs;

@@ -133,6 +133,21 @@ impl ImapAddress {
         Ok(address)
     }
 
+    /// Which mailbox it is, whatever the way to it: the same over STARTTLS and implicit TLS, with and without options.
+    /// Holds no secret.
+    pub fn identity(&self) -> String {
+        let host = self.host.to_ascii_lowercase();
+        let mut identity = format!("imap:{}@{host}", utf8_percent_encode(&self.user, USER));
+        let is_usual = [TlsMode::Implicit, TlsMode::StartTls].iter().any(|mode| mode.default_port() == self.port);
+        if !is_usual {
+            identity.push_str(&format!(":{}", self.port));
+        }
+        if let Some(authzid) = &self.authzid {
+            identity.push_str(&format!("?authzid={}", utf8_percent_encode(authzid, VALUE)));
+        }
+        identity
+    }
+
     /// Reads what follows `imap://` or `imaps://`.
     fn parse_rest(implicit: bool, rest: &str) -> Result<Self, AddressError> {
         let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));

@@ -216,3 +216,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_identity_is_of_the_mailbox_and_not_of_the_way_to_it() {
+    let identity = |text| ImapAddress::parse(text).unwrap().identity();
+    let plain = identity("imaps://ann%40x.org@Mail.example.org");
+    for same in ["imap://ann%40x.org@mail.example.org", "imaps://ann%40x.org@mail.example.org?timeout=9&connections=2"]
+    {
+        assert_eq!(identity(same), plain, "{same}");
+    }
+    for other in ["imaps://bob@mail.example.org", "imaps://ann%40x.org@mail.example.org:1993"] {
+        assert_ne!(identity(other), plain, "{other}");
+    }
+    assert_ne!(identity("imaps://ann%40x.org@mail.example.org?authzid=bob"), plain);
+}

@@ -4,6 +4,7 @@ use super::args::{FolderArgs, JobArgs, MessageArgs, OutputArgs, SourcePasswordAr
 use super::failure::Failure;
 use super::json::Summary;
 use super::session::Session;
+use super::state::StateArgs;
 use super::text::{self, PlanTable};
 use super::{exit, password, values};
 use clap::{Args, ValueEnum};
@@ -49,6 +50,8 @@ struct RunArgs {
     /// What happens to the flags of messages that the target has already
     #[arg(long, value_enum, value_name = "POLICY", default_value_t)]
     flags: Flags,
+    #[command(flatten)]
+    state: StateArgs,
     /// Show what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -118,6 +121,9 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     password::check_stdin(source_password, target_password)?;
     let source_password = session.password(Side::Source, &source, source_password)?;
     let target_password = session.password(Side::Target, &target, target_password)?;
+
+    // A dry run writes nothing anywhere, and takes nobody's place.
+    let _lock = if options.dry_run { None } else { args.run.state.lock(&source, &target, session)? };
 
     let plan = Arc::new(PlanTable::default());
     session.watch_signals()?;

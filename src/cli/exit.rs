@@ -1,7 +1,6 @@
 //! Exit codes: what scripts may rely on. The numbers never change meaning.
 //!
-//! 7 (another run holds this pair's lock) and 9 (the deletion brake) belong to the contract too; no command gives them
-//! yet.
+//! 9 (the deletion brake) belongs to the contract too; no command gives it yet.
 
 use mailferry::store::ErrorKind;
 use mailferry::verbs::{CopySummary, Status, VerifySummary};
@@ -20,6 +19,8 @@ pub(crate) const DIFFERENT: u8 = 4;
 pub(crate) const AUTHENTICATION: u8 = 5;
 /// No connection, or TLS is not trusted.
 pub(crate) const UNREACHABLE: u8 = 6;
+/// Another run holds this pair's lock.
+pub(crate) const LOCKED: u8 = 7;
 /// The target is full, or the provider's limit is reached.
 pub(crate) const FULL: u8 = 8;
 /// Interrupted; a second run goes on from there.
@@ -37,6 +38,7 @@ Exit codes:
     4  verify: they differ; --dry-run --exit-code: there is work to do
     5  the server refused the login
     6  no connection, or the server's certificate is not trusted
+    7  another run is at work on the same two mailboxes
     8  the target is full, or the provider's limit is reached
   130  interrupted; run the same command again to go on";
 
@@ -45,6 +47,7 @@ pub(crate) fn of_error(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Authentication => AUTHENTICATION,
         ErrorKind::Unreachable | ErrorKind::Untrusted => UNREACHABLE,
+        ErrorKind::Locked => LOCKED,
         ErrorKind::Full => FULL,
         ErrorKind::Interrupted => INTERRUPTED,
         ErrorKind::TooManyConnections

@@ -71,6 +71,7 @@ fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Protocol => "protocol",
         ErrorKind::Refused => "refused",
         ErrorKind::Full => "full",
+        ErrorKind::Locked => "locked",
         ErrorKind::Interrupted => "interrupted",
         ErrorKind::Local => "local",
     }

@@ -22,6 +22,7 @@ mod progress;
 mod samples;
 mod session;
 mod signals;
+mod state;
 mod table;
 mod text;
 mod units;

@@ -53,6 +53,11 @@ impl Session {
         &self.stop
     }
 
+    /// Says something that the user should know.
+    pub(crate) fn warn(&self, text: &str) {
+        self.console.warning(text);
+    }
+
     /// Reads an address.
     ///
     /// # Errors

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Refused,
     /// The account is full or a provider's limit is reached.
     Full,
+    /// Another run is at work on the same two mailboxes.
+    Locked,
     /// The user asked to stop.
     Interrupted,
     /// Something on this machine failed: a file, the disk.

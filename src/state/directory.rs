@@ -1,0 +1,84 @@
+//! The directory of states, and the names of the files in it.
+
+use crate::store::{Error, ErrorKind};
+use sha2::{Digest as _, Sha256};
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// A directory that only its owner can enter.
+#[derive(Clone, Debug)]
+pub struct StateDirectory(PathBuf);
+
+impl StateDirectory {
+    /// Opens the directory, which is made where there is none (mode 0700).
+    ///
+    /// # Errors
+    /// It can't be made, is no directory, or others may enter it.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |reason: String| {
+            Error::new(ErrorKind::Local, format!("cannot use {} for mailferry's state: {reason}", path.display()))
+                .with_hint("give another directory with --state DIR, or do without with --no-state")
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| failed(error.to_string()))?;
+        let about = std::fs::symlink_metadata(path).map_err(|error| failed(error.to_string()))?;
+        if !about.is_dir() {
+            return Err(failed("it is no directory".to_owned()));
+        }
+        if about.permissions().mode() & 0o022 != 0 {
+            return Err(failed(format!("others may write to it (mode {:o}); chmod 700 it", about.mode() & 0o777)));
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The file of a pair with this ending.
+    pub(super) fn file(&self, pair: &PairName, ending: &str) -> PathBuf {
+        self.0.join(format!("{}.{ending}", pair.0))
+    }
+}
+
+/// The name of a pair of mailboxes: the same two in the same order always have the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairName(String);
+
+impl PairName {
+    /// The name for these two identities.
+    pub fn new(first: &str, second: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(first.as_bytes());
+        hash.update([0]);
+        hash.update(second.as_bytes());
+        Self(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_a_pair_counts_and_nothing_runs_together() {
+        assert_ne!(PairName::new("a", "b"), PairName::new("b", "a"));
+        assert_ne!(PairName::new("ab", "c"), PairName::new("a", "bc"));
+        assert_eq!(PairName::new("a", "b").0.len(), 32);
+    }
+
+    #[test]
+    fn the_directory_is_made_for_its_owner_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("x/y");
+        StateDirectory::open(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_to_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(root.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        let error = StateDirectory::open(root.path()).unwrap_err();
+        assert!(error.message.contains("777"), "{error}");
+        let file = root.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(StateDirectory::open(&file).is_err());
+    }
+}

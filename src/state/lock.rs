@@ -1,0 +1,73 @@
+//! One run for a pair of mailboxes at a time: two at once could each send what the other is sending.
+//!
+//! The lock is the operating system's, so it ends with the process that holds it, however that ends.
+
+use super::{PairName, StateDirectory};
+use crate::store::{Error, ErrorKind};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+/// The longest note about a holder that is read.
+const MAX_NOTE: u64 = 200;
+
+/// The lock of a pair, held until it is dropped.
+#[derive(Debug)]
+pub struct PairLock {
+    _file: File,
+}
+
+impl PairLock {
+    /// Takes the lock. `holder` says who has it, for others that find it taken: one line, such as a process and a time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] with the holder's note, or that the file can't be made.
+    pub fn take(directory: &StateDirectory, pair: &PairName, holder: &str) -> Result<Self, Error> {
+        let path = directory.file(pair, "lock");
+        let failed =
+            |error: std::io::Error| Error::new(ErrorKind::Local, format!("cannot lock {}: {error}", path.display()));
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+            Err(TryLockError::WouldBlock) => return Err(taken(&mut file)),
+        }
+        // What a dead holder left is replaced.
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(holder.as_bytes()))
+            .map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn taken(file: &mut File) -> Error {
+    let mut note = Vec::new();
+    let holder = match file.take(MAX_NOTE).read_to_end(&mut note) {
+        Ok(count) if count > 0 => String::from_utf8_lossy(&note).into_owned(),
+        _ => "another process".to_owned(),
+    };
+    Error::new(ErrorKind::Locked, format!("another run is at work on these two mailboxes: {holder}"))
+        .with_hint("wait until it has ended; a lock of a run that died is taken over by itself")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_locked_once_and_free_again_afterwards() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = StateDirectory::open(&root.path().join("state")).unwrap();
+        let pair = PairName::new("a", "b");
+        let lock = PairLock::take(&directory, &pair, "process 42").unwrap();
+        let error = PairLock::take(&directory, &pair, "process 43").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Locked);
+        assert!(error.message.contains("process 42"), "{error}");
+        PairLock::take(&directory, &PairName::new("b", "a"), "process 43").unwrap();
+        drop(lock);
+        PairLock::take(&directory, &pair, "process 44").unwrap();
+    }
+}
