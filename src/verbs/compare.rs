@@ -32,6 +32,8 @@ pub(super) struct Comparison<'a> {
     pub(super) filter: &'a MessageFilter,
     /// Whether the filter limits the target's messages too: for `verify`, where what is left out is no difference.
     pub(super) filter_target: bool,
+    /// Whether the target will be written to, so that its folders tell what they can keep.
+    pub(super) for_writing: bool,
 }
 
 /// Two folders' contents and which messages of them are the same.
@@ -149,7 +151,7 @@ impl Comparison<'_> {
             depth: depth(pair),
             uids: None,
             search: self.filter.search.as_deref().filter(|_| self.filter_target),
-            for_writing: !self.filter_target,
+            for_writing: self.for_writing,
         })
     }
 

@@ -104,7 +104,12 @@ impl Copy<'_> {
     /// Compares all folders and tells what there is to do.
     fn plan(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
         let compared_pairs = names.comparison_pairs();
-        let comparison = Comparison { pairs: &compared_pairs, filter: &self.options.filter, filter_target: false };
+        let comparison = Comparison {
+            pairs: &compared_pairs,
+            filter: &self.options.filter,
+            filter_target: false,
+            for_writing: !self.options.dry_run,
+        };
         self.folders.resize_with(names.pairs.len(), || None);
         self.summary.folders = names.pairs.len() as u64;
         comparison.run(link, &mut |index, result| match result {

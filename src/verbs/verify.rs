@@ -66,7 +66,12 @@ struct Verify<'a> {
 impl Verify<'_> {
     fn compare(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
         let compared_pairs = names.comparison_pairs();
-        let comparison = Comparison { pairs: &compared_pairs, filter: &self.options.filter, filter_target: true };
+        let comparison = Comparison {
+            pairs: &compared_pairs,
+            filter: &self.options.filter,
+            filter_target: true,
+            for_writing: false,
+        };
         self.summary.folders = names.pairs.len() as u64;
         // Folders that were mapped to one share the target's messages: what is extra is known after the last of them.
         let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
