@@ -150,7 +150,8 @@ impl Copy<'_> {
         for (on_source, on_target) in &compared.matching.pairs {
             let wanted = compared.source.flags.get(compared.source.messages[*on_source as usize].flags());
             let message = &target.messages[*on_target as usize];
-            let (keepable, _) = target.permanent_flags.split(&wanted);
+            // A folder that is open for reading only says that it keeps nothing: a dry run reckons with everything.
+            let keepable = if self.options.dry_run { wanted } else { target.permanent_flags.split(&wanted).0 };
             let lacking = keepable.minus(&target.flags.get(message.flags()));
             if !lacking.is_empty() {
                 changes.entry(lacking).or_default().insert(message.uid());
