@@ -2,13 +2,16 @@
 
 use crate::identity::{ContentHasher, ContentKeys};
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
-use crate::store::{Body, Error, Fetched, MessageSink, Store};
+use crate::store::{Body, Error, Fetched, MessageSink, RefusalMeaning, Store};
 use std::collections::HashMap;
+
+/// How often the server is asked for what it refuses in passing.
+const ATTEMPTS: usize = 3;
 
 /// The contents' keys of some messages of one folder. A message that could not be read is not in it.
 pub type Contents = HashMap<Uid, ContentKeys>;
 
-/// Reads and hashes these messages. What does not come, or is refused, is left out of the result.
+/// Reads and hashes these messages. What does not come, or is refused again and again, is left out of the result.
 ///
 /// # Errors
 /// What ends the connection.
@@ -19,9 +22,21 @@ pub fn read_contents(
     uids: &UidSet,
 ) -> Result<Contents, Error> {
     let mut sink = Hashing { uids, contents: Contents::new() };
-    if !uids.is_empty() {
-        store.request(mailbox, uid_validity, uids)?;
-        while let Fetched::Message = store.next(&mut sink)? {}
+    let mut open = uids.clone();
+    for _ in 0..ATTEMPTS {
+        if open.is_empty() {
+            break;
+        }
+        store.request(mailbox, uid_validity, &open)?;
+        let (missing, refusal) = loop {
+            if let Fetched::RequestDone { missing, refusal } = store.next(&mut sink)? {
+                break (missing, refusal);
+            }
+        };
+        if refusal.is_none_or(|refusal| refusal.meaning != RefusalMeaning::Transient) {
+            break;
+        }
+        open = missing;
     }
     Ok(sink.contents)
 }

@@ -10,12 +10,15 @@ use crate::event::{Event, Side};
 use crate::mail::UidSet;
 use crate::plan::{Keywords, Piece, Treatment, rows};
 use crate::store::{Error, ErrorKind, Fetched, Outcome, Refusal, RefusalMeaning};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// How many pieces are asked of the source ahead: the next one's first bytes are here when the last one ends.
 const PIECES_AHEAD: usize = 2;
 /// How often a piece is tried before its messages are tried one by one, and a message before it is given up.
 const ATTEMPTS: u8 = 3;
+/// How many connections in a row may break without one message getting through, before the lane gives up. One message
+/// that breaks every connection costs three of them.
+const BREAKS: u32 = 10;
 
 pub(super) struct Lane<'a> {
     shared: &'a Shared<'a>,
@@ -25,11 +28,13 @@ pub(super) struct Lane<'a> {
     on_the_way: HashMap<u32, OnTheWay>,
     /// Whether the last failure was the target's.
     target_failed: bool,
+    /// Connections that broke since a message last got through.
+    breaks: u32,
 }
 
 impl<'a> Lane<'a> {
     pub(super) fn new(shared: &'a Shared<'a>, link: Link) -> Self {
-        Self { shared, link, asked: VecDeque::new(), on_the_way: HashMap::new(), target_failed: false }
+        Self { shared, link, asked: VecDeque::new(), on_the_way: HashMap::new(), target_failed: false, breaks: 0 }
     }
 
     /// Works until the queue is empty and everything is acknowledged.
@@ -41,11 +46,21 @@ impl<'a> Lane<'a> {
             };
             self.give_back(&error);
             self.shared.close(self.link);
-            if !error.kind.is_worth_retrying() || self.shared.context.stop.is_requested() {
+            if error.kind == ErrorKind::Full {
+                self.shared.halt();
+            }
+            if !error.kind.is_worth_retrying() || self.shared.is_to_stop() {
                 return Err(error);
             }
+            self.breaks += 1;
+            if self.breaks == BREAKS {
+                let text =
+                    format!("{BREAKS} connections in a row broke before a message got through: {}", error.message);
+                return Err(Error { message: text, ..error });
+            }
+            self.shared.note_break(&error);
             let side = if self.target_failed { Side::Target } else { Side::Source };
-            self.link = self.shared.context.reconnect(side, &error)?;
+            self.link = self.shared.context.reconnect(side, self.breaks, &error)?;
             self.target_failed = false;
         }
     }
@@ -55,7 +70,7 @@ impl<'a> Lane<'a> {
             self.ask_ahead()?;
             let Some(piece) = self.asked.front() else {
                 self.take_outcomes(true)?;
-                if self.shared.queue.is_empty() || self.shared.context.stop.is_requested() {
+                if self.shared.queue.is_empty() || self.shared.is_to_stop() {
                     return Ok(());
                 }
                 continue;
@@ -65,14 +80,14 @@ impl<'a> Lane<'a> {
                 Fetched::Message => self.take_outcomes(careful)?,
                 Fetched::RequestDone { missing, refusal } => self.end_piece(&missing, refusal)?,
             }
-            if self.shared.context.stop.is_requested() {
+            if self.shared.is_to_stop() {
                 return self.end_gently();
             }
         }
     }
 
     fn ask_ahead(&mut self) -> Result<(), Error> {
-        while self.asked.len() < PIECES_AHEAD && !self.shared.context.stop.is_requested() {
+        while self.asked.len() < PIECES_AHEAD && !self.shared.is_to_stop() {
             let Some(piece) = self.shared.queue.take() else { break };
             let task = &self.shared.tasks[piece.task];
             let uids = task.uids(piece.messages.clone());
@@ -118,19 +133,47 @@ impl<'a> Lane<'a> {
         if refusal.meaning == RefusalMeaning::Full {
             return Err(Error::new(ErrorKind::Full, format!("the source refused {}: {}", task.from, refusal.text)));
         }
-        self.try_again(&piece, absent, &format!("the source did not send it: {}", refusal.text));
+        let reason = format!("the source did not send it: {}", refusal.text);
+        if refusal.meaning == RefusalMeaning::NoFolder {
+            absent.into_iter().for_each(|position| self.shared.fail(piece.task, position, None, &reason));
+            return Ok(());
+        }
+        self.ask_again(&piece, absent, &reason);
         Ok(())
     }
 
-    /// Puts messages back into the queue, in smaller pieces the more often they failed; alone and too often: failed.
-    fn try_again(&self, piece: &Piece, positions: Vec<usize>, reason: &str) {
-        let attempts = piece.attempts + 1;
+    /// Puts messages that the source refused back into the queue, in smaller pieces the more often that happened. Of
+    /// one that was refused alone and too often it must be seen whether it is still there.
+    fn ask_again(&self, piece: &Piece, positions: Vec<usize>, reason: &str) {
+        let attempts = piece.attempts.saturating_add(1);
         let mut pieces = Vec::new();
         for row in rows(positions) {
             let again = Piece { messages: row, attempts, ..piece.clone() };
             if again.messages.len() > 1 && attempts > 1 {
                 pieces.extend(again.halves());
             } else if attempts >= ATTEMPTS && again.messages.len() == 1 {
+                self.shared.refused_by_source(self.shared.ledger.token(piece.task, again.messages.start), reason);
+            } else {
+                pieces.push(again);
+            }
+        }
+        self.shared.queue.give_back(pieces);
+    }
+
+    /// Puts back what was not received when the source's connection broke. If that happens again, the first message
+    /// that did not come is tried alone, as servers answer in order; the one that breaks connections alone fails.
+    fn try_again(&self, piece: &Piece, positions: Vec<usize>, reason: &str) {
+        let attempts = piece.attempts.saturating_add(1);
+        let mut pieces = Vec::new();
+        for (nth, row) in rows(positions).into_iter().enumerate() {
+            let again = Piece { messages: row, attempts, ..piece.clone() };
+            if nth > 0 || attempts == 1 {
+                pieces.push(Piece { attempts: piece.attempts.max(1), ..again });
+            } else if again.messages.len() > 1 {
+                let (first, rest) = (again.messages.start, again.messages.start + 1..again.messages.end);
+                pieces.push(Piece { messages: first..first + 1, ..again.clone() });
+                pieces.push(Piece { messages: rest, attempts: 1, ..again });
+            } else if attempts >= ATTEMPTS {
                 self.shared.fail(piece.task, again.messages.start, None, reason);
             } else {
                 pieces.push(again);
@@ -141,10 +184,13 @@ impl<'a> Lane<'a> {
 
     fn take_outcomes(&mut self, wait: bool) -> Result<(), Error> {
         let outcomes = self.link.target.outcomes(wait).inspect_err(|_| self.target_failed = true)?;
+        // All are taken, whatever the first says: each is told once.
+        let mut taken = Ok(());
         for outcome in outcomes {
-            self.take_outcome(outcome)?;
+            let result = self.take_outcome(outcome);
+            taken = taken.and(result);
         }
-        Ok(())
+        taken
     }
 
     fn take_outcome(&mut self, outcome: Outcome) -> Result<(), Error> {
@@ -163,6 +209,7 @@ impl<'a> Lane<'a> {
 
     fn confirm(&mut self, token: u32) {
         let bytes = self.on_the_way.remove(&token).map_or(0, |message| message.bytes);
+        self.breaks = 0;
         self.shared.confirm(token, bytes);
     }
 
@@ -233,15 +280,22 @@ impl<'a> Lane<'a> {
 
     /// Pieces of these messages, treated otherwise than they were.
     fn pieces_of(&self, tokens: &[u32], change: impl Fn(&mut Treatment)) -> Vec<Piece> {
-        let located: Vec<_> = tokens.iter().map(|token| self.shared.ledger.locate(*token)).collect();
-        let Some(&(task, _)) = located.first() else { return Vec::new() };
         let sent = tokens.first().and_then(|token| self.on_the_way.get(token));
         let mut treatment = sent.map(|sent| sent.treatment).unwrap_or_default();
         change(&mut treatment);
         let attempts = sent.map_or(0, |sent| sent.attempts);
-        let mut positions: Vec<_> = located.into_iter().map(|(_, position)| position).collect();
-        positions.sort_unstable();
-        rows(positions).into_iter().map(|messages| Piece { task, messages, treatment, attempts }).collect()
+        // Folders that are mapped to one share its batches.
+        let mut by_task: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (task, position) in tokens.iter().map(|token| self.shared.ledger.locate(*token)) {
+            by_task.entry(task).or_default().push(position);
+        }
+        let mut pieces = Vec::new();
+        for (task, mut positions) in by_task {
+            positions.sort_unstable();
+            let piece = |messages| Piece { task, messages, treatment, attempts };
+            pieces.extend(rows(positions).into_iter().map(piece));
+        }
+        pieces
     }
 
     fn full(&self, token: Option<u32>, refusal: &Refusal) -> Error {
@@ -260,10 +314,10 @@ impl<'a> Lane<'a> {
     /// After a failure: acknowledgements that can still be had are taken, the rest is uncertain, and what was never
     /// sent goes back into the queue.
     fn give_back(&mut self, error: &Error) {
-        if !self.target_failed {
-            // The target may answer yet for what it got; if it does not, the messages are looked for later.
-            let _ = self.take_outcomes(true);
-        }
+        // The target may answer yet for what it got, unless it is the one that failed: what it has said counts all the
+        // same. For what it does not answer, the messages are looked for later.
+        let wait = !self.target_failed;
+        let _ = self.take_outcomes(wait);
         for token in self.link.target.unacknowledged() {
             if self.shared.ledger.stage(token) == Stage::Sent {
                 self.shared.ledger.set(token, Stage::Uncertain);
@@ -272,8 +326,8 @@ impl<'a> Lane<'a> {
         self.on_the_way.clear();
         for (nth, piece) in std::mem::take(&mut self.asked).into_iter().enumerate() {
             let waiting = self.shared.ledger.positions(piece.task, piece.messages.clone(), Stage::Waiting).collect();
-            // Only the piece that was being answered can be what broke the connection.
-            if nth == 0 {
+            // Only the piece that was being answered can be what broke the source's connection.
+            if nth == 0 && !self.target_failed && error.kind.is_worth_retrying() {
                 self.try_again(&piece, waiting, &error.message);
             } else {
                 self.shared
@@ -295,6 +349,14 @@ impl Shared<'_> {
         self.context.observer.observe(&Event::MessageCopied { folder: &folder.from, uid, bytes });
     }
 
+    /// The source refused this message by itself; whether it is still there will be seen.
+    fn refused_by_source(&self, token: u32, reason: &str) {
+        self.ledger.set(token, Stage::Unseen);
+        if let Ok(mut refusals) = self.source_refusals.lock() {
+            refusals.insert(token, reason.to_owned());
+        }
+    }
+
     /// This message can't be copied.
     pub(super) fn fail(&self, task: usize, position: usize, message_id: Option<&str>, reason: &str) {
         let folder = &self.tasks[task];
@@ -305,8 +367,8 @@ impl Shared<'_> {
 }
 
 impl super::Context<'_> {
-    fn reconnect(&self, side: Side, error: &Error) -> Result<Link, Error> {
-        let wait = std::time::Duration::from_millis(250);
+    fn reconnect(&self, side: Side, breaks: u32, error: &Error) -> Result<Link, Error> {
+        let wait = std::time::Duration::from_millis(250) * breaks.clamp(1, 8);
         self.observer.observe(&Event::Retrying { side, wait, reason: &error.message });
         super::pause::wait(wait, self.stop)?;
         self.connect_with_patience()

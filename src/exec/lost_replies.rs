@@ -4,7 +4,7 @@
 //! message, not sending could lose it. So the target is looked at, and the same matching that plans a run decides.
 
 use super::ledger::Stage;
-use super::{Link, Shared, read_contents};
+use super::{Link, ROUNDS, Shared, read_contents};
 use crate::event::Side;
 use crate::mail::{Message, UidSet};
 use crate::plan::{FolderTask, MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
@@ -14,9 +14,9 @@ use std::time::Duration;
 /// How long a server is given to finish what it received before its connection broke.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// Looks for every message whose fate is unknown. Gives how many pieces were put back into the queue; in the `last`
+/// Looks for every message whose fate is unknown. Gives how many pieces were put back into the queue; in the last
 /// round what is still open is named as failed instead.
-pub(super) fn settle(shared: &Shared<'_>, last: bool) -> Result<usize, Error> {
+pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<usize, Error> {
     let open: Vec<usize> = (0..shared.tasks.len()).filter(|task| has_open(shared, *task)).collect();
     if open.is_empty() {
         return Ok(0);
@@ -24,7 +24,7 @@ pub(super) fn settle(shared: &Shared<'_>, last: bool) -> Result<usize, Error> {
     std::thread::sleep(GRACE);
     let mut link = shared.context.connect_with_patience()?;
     for task in open {
-        Settling { shared, link: &mut link, index: task, task: &shared.tasks[task], last }.run()?;
+        Settling { shared, link: &mut link, index: task, task: &shared.tasks[task], round }.run()?;
     }
     shared.close(link);
     Ok(shared.queue.len())
@@ -33,7 +33,7 @@ pub(super) fn settle(shared: &Shared<'_>, last: bool) -> Result<usize, Error> {
 fn has_open(shared: &Shared<'_>, task: usize) -> bool {
     (0..shared.tasks[task].messages.len()).any(|position| {
         let stage = shared.ledger.stage(shared.ledger.token(task, position));
-        matches!(stage, Stage::Waiting | Stage::Uncertain | Stage::Unseen)
+        matches!(stage, Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen)
     })
 }
 
@@ -42,22 +42,26 @@ struct Settling<'a> {
     link: &'a mut Link,
     index: usize,
     task: &'a FolderTask,
-    last: bool,
+    round: usize,
 }
 
 impl Settling<'_> {
     fn run(&mut self) -> Result<(), Error> {
-        let uncertain = self.at(&[Stage::Uncertain]);
+        // No lane is left that could wait for an answer.
+        let uncertain = self.at(&[Stage::Uncertain, Stage::Sent]);
         if !uncertain.is_empty() {
             match self.look_on_target(&uncertain)? {
-                Ok(missing) => self.send_again(missing, "its delivery could not be confirmed"),
+                Ok(missing) => self.send_again(missing, &self.why_unconfirmed()),
                 Err(refusal) => self.give_up(&uncertain, &refusal),
             }
         }
         let unseen = self.at(&[Stage::Unseen, Stage::Waiting]);
         if !unseen.is_empty() {
             match self.look_on_source(&unseen)? {
-                Ok(present) => self.send_again(present, "the source does not send its content"),
+                Ok(present) => {
+                    let open = self.fail_refused(present);
+                    self.send_again(open, "the source does not send its content");
+                }
                 Err(refusal) => self.give_up(&unseen, &refusal),
             }
         }
@@ -69,7 +73,7 @@ impl Settling<'_> {
     /// Confirmed messages take part in the matching: each accounts for its own copy on the target, so that an equal
     /// uncertain one is not taken for it.
     fn look_on_target(&mut self, uncertain: &[usize]) -> Result<Result<Vec<usize>, Refusal>, Error> {
-        let ours = self.at(&[Stage::Uncertain, Stage::Copied]);
+        let ours = self.at(&[Stage::Uncertain, Stage::Sent, Stage::Copied]);
         let task = self.task;
         let source = scan(self.link.source.as_mut(), &source_request(task, &ours, ScanDepth::Identity))?;
         let new_on_target = self.task.target_uid_next.and_then(crate::mail::Uid::new).map(UidSet::from_uid);
@@ -155,8 +159,28 @@ impl Settling<'_> {
         (0..self.task.messages.len()).filter(|position| stages.contains(&stage(position))).collect()
     }
 
+    fn why_unconfirmed(&self) -> String {
+        let reason = self.shared.last_break.lock().ok().and_then(|last| last.clone());
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("its delivery could not be confirmed{reason}")
+    }
+
+    /// Names the messages that the source has and refused by themselves. Gives the others.
+    fn fail_refused(&self, present: Vec<usize>) -> Vec<usize> {
+        let mut others = Vec::new();
+        for position in present {
+            let token = self.shared.ledger.token(self.index, position);
+            let refusal = self.shared.source_refusals.lock().ok().and_then(|mut refusals| refusals.remove(&token));
+            match refusal {
+                Some(reason) => self.shared.fail(self.index, position, None, &reason),
+                None => others.push(position),
+            }
+        }
+        others
+    }
+
     fn send_again(&self, positions: Vec<usize>, reason: &str) {
-        if self.last {
+        if self.round + 1 == ROUNDS {
             for position in positions {
                 self.shared.fail(self.index, position, None, reason);
             }
@@ -165,7 +189,10 @@ impl Settling<'_> {
         for position in &positions {
             self.shared.ledger.set(self.shared.ledger.token(self.index, *position), Stage::Waiting);
         }
-        let piece = |messages| Piece { task: self.index, messages, treatment: Treatment::default(), attempts: 0 };
+        // What is in doubt again after a second delivery goes one by one, so that the one message that breaks the
+        // connection can't take others with it.
+        let treatment = Treatment { careful: self.round > 0, ..Treatment::default() };
+        let piece = |messages| Piece { task: self.index, messages, treatment, attempts: 0 };
         self.shared.queue.give_back(rows(positions).into_iter().map(piece).collect::<Vec<_>>());
     }
 

@@ -20,8 +20,9 @@ use crate::store::{Connector, Error, ErrorKind, Store, Traffic};
 use lane::Lane;
 use ledger::Ledger;
 use queue::Queue;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use throttle::Throttle;
 
 /// How often messages whose fate is uncertain are looked for on the target and, if they are not there, sent again.
@@ -79,6 +80,12 @@ struct Shared<'a> {
     throttle: Option<Throttle>,
     /// Warnings already given, so that each is given once.
     warned: Mutex<HashSet<String>>,
+    /// Messages that the source refused by themselves, with the reason.
+    source_refusals: Mutex<HashMap<u32, String>>,
+    /// Why a connection broke last.
+    last_break: Mutex<Option<String>>,
+    /// Whether the lanes are to end, as no message will be taken any more.
+    halted: AtomicBool,
     traffic: Mutex<(Traffic, Traffic)>,
 }
 
@@ -91,6 +98,9 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
         ledger: Ledger::new(tasks),
         throttle: context.limit_rate.map(Throttle::new),
         warned: Mutex::default(),
+        source_refusals: Mutex::default(),
+        last_break: Mutex::default(),
+        halted: AtomicBool::new(false),
         traffic: Mutex::default(),
     };
     let mut link = Some(first);
@@ -100,9 +110,11 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
         if error.is_some() || context.stop.is_requested() {
             break;
         }
-        match lost_replies::settle(&shared, round + 1 == ROUNDS) {
+        match lost_replies::settle(&shared, round) {
             Ok(0) => break,
             Ok(_) => {}
+            // A connection that broke while looking: it is looked again.
+            Err(failure) if failure.kind.is_worth_retrying() && round + 1 < ROUNDS => shared.note_break(&failure),
             Err(failure) => {
                 error = Some(failure);
                 break;
@@ -198,6 +210,23 @@ impl Context<'_> {
 }
 
 impl Shared<'_> {
+    /// Lets all lanes end.
+    fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether lanes are to take no more work.
+    fn is_to_stop(&self) -> bool {
+        self.context.stop.is_requested() || self.halted.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the reason, for messages that it may be the reason of.
+    fn note_break(&self, error: &Error) {
+        if let Ok(mut last_break) = self.last_break.lock() {
+            *last_break = Some(error.message.clone());
+        }
+    }
+
     /// Gives a warning once.
     fn warn(&self, text: &str) {
         let is_new = self.warned.lock().is_ok_and(|mut warned| warned.insert(text.to_owned()));

@@ -44,8 +44,15 @@ impl MessageSink for Transfer<'_> {
         if !self.shared.ledger.claim(token) {
             return Ok(());
         }
-        let delivered = self.deliver(task, &task.messages[position], token, body);
-        self.target_failed |= delivered.is_err();
+        let mut source_failed = false;
+        let delivered = match body {
+            Body::Whole(bytes) => self.deliver(task, &task.messages[position], token, Body::Whole(bytes)),
+            Body::Stream { size, from } => {
+                let from = &mut Watched { from, failed: &mut source_failed };
+                self.deliver(task, &task.messages[position], token, Body::Stream { size, from })
+            }
+        };
+        self.target_failed |= delivered.is_err() && !source_failed;
         delivered
     }
 }
@@ -110,6 +117,18 @@ impl Transfer<'_> {
             Keywords::Plain => kept.filter_keywords(Keyword::is_plain),
             Keywords::None => kept.filter_keywords(|_| false),
         }
+    }
+}
+
+/// Notes whether reading from the source failed, which fails the delivery too.
+struct Watched<'a> {
+    from: &'a mut dyn Read,
+    failed: &'a mut bool,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.from.read(buffer).inspect_err(|_| *self.failed = true)
     }
 }
 

@@ -153,7 +153,7 @@ pub enum RefusalMeaning {
     Flags,
     /// The date was refused: without it it may go.
     Date,
-    /// The folder is not there (TRYCREATE).
+    /// The folder is not there (TRYCREATE), or it is another one of the same name.
     NoFolder,
     /// The account is full, or a provider's limit is reached: no message will be taken.
     Full,

@@ -86,7 +86,10 @@ struct TargetState {
 impl TargetState {
     fn new(name: MailboxName, scan: &FolderScan) -> Self {
         let permanent_flags = scan.permanent_flags.clone();
-        Self { name, uid_validity: scan.uid_validity, uid_next: scan.uid_next, permanent_flags }
+        // A server that does not tell UIDNEXT gives new messages higher UIDs all the same (RFC 3501 section 2.3.1.1).
+        let after_last = || scan.messages.last().map(|message| message.uid().get().saturating_add(1));
+        let uid_next = scan.uid_next.or_else(after_last);
+        Self { name, uid_validity: scan.uid_validity, uid_next, permanent_flags }
     }
 }
 

@@ -8,12 +8,14 @@
 //!   reader and its mailbox names.
 //! - [`proxy`]: latency, bandwidth, cuts and false answers between a client and a server.
 //! - [`scripted`]: a server that says what real ones won't.
+//! - [`ferry`]: runs mailferry with a deadline and reads what it says, for the tests of faults.
 //! - [`generator`]: some thousand realistic messages, the same for the same seed.
 
 #![expect(dead_code, unreachable_pub, reason = "each test file and example uses its own part of the lab")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 pub mod client;
+pub mod ferry;
 pub mod generator;
 pub mod names;
 pub mod proxy;

@@ -14,15 +14,28 @@ use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 
 /// Requests that are not answered yet, the oldest first.
 #[derive(Default)]
-pub(super) struct Requests(VecDeque<Request>);
+pub(super) struct Requests {
+    queue: VecDeque<Request>,
+    /// How the folder that the oldest request reads from was opened: by that request, or by one before it.
+    folder: Opened,
+}
+
+/// What came of opening a folder.
+#[derive(Default)]
+struct Opened {
+    /// The generation of its UIDs, where the server told it.
+    uid_validity: Option<UidValidity>,
+    refusal: Option<Refusal>,
+}
 
 struct Request {
     /// EXAMINE, where the folder was not open.
     opening: Option<Ticket>,
+    /// Whether replies to the opening have begun to come.
+    began: bool,
     fetches: VecDeque<Ticket>,
-    /// The generation that the UIDs belong to, and the one that the server told.
+    /// The generation that the UIDs belong to.
     expected: Option<UidValidity>,
-    told: Option<UidValidity>,
     wanted: UidSet,
     received: UidSet,
     refusal: Option<Refusal>,
@@ -42,11 +55,11 @@ impl Session {
         for set in uids.sequence_sets(SET_BYTES) {
             fetches.push_back(self.connection.send(&Command::new("UID FETCH").text(&set).text("(UID BODY.PEEK[])"))?);
         }
-        self.requests.0.push_back(Request {
+        self.requests.queue.push_back(Request {
             opening,
+            began: false,
             fetches,
             expected: uid_validity,
-            told: None,
             wanted: uids.clone(),
             received: UidSet::default(),
             refusal: None,
@@ -57,16 +70,20 @@ impl Session {
     pub(super) fn read_on(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
         let Self { connection, requests, open, .. } = self;
         loop {
-            let Some(request) = requests.0.front_mut() else {
+            let Requests { queue, folder } = &mut *requests;
+            let Some(request) = queue.front_mut() else {
                 return Err(Error::new(ErrorKind::Protocol, "nothing was asked for"));
             };
             if request.opening.is_none() && request.fetches.is_empty() {
-                let done = requests.0.pop_front().map(Request::end).unwrap_or_default();
+                let done = queue.pop_front().map(|request| request.end(folder)).unwrap_or_default();
                 return Ok(Fetched::RequestDone { missing: done.0, refusal: done.1 });
+            }
+            if request.opening.is_some() && !request.began {
+                (request.began, *folder) = (true, Opened::default());
             }
             let incoming = connection.incoming().map_err(|error| from_imap(&error))?;
             if let Incoming::LargeLiteral { size } = incoming {
-                if request.take_large(connection, size, sink)? {
+                if request.take_large(folder, connection, size, sink)? {
                     return Ok(Fetched::Message);
                 }
                 continue;
@@ -74,7 +91,7 @@ impl Session {
             let mut delivered = Ok(false);
             let received = connection
                 .take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
-                    delivered = request.take_response(response, sink);
+                    delivered = request.take_response(folder, response, sink);
                     Ok(())
                 })
                 .map_err(|error| from_imap(&error))?;
@@ -85,12 +102,13 @@ impl Session {
                 } else {
                     request.fetches.retain(|fetch| *fetch != ticket);
                 }
-                if !reply.is_ok() {
+                if !reply.is_ok() && was_opening {
+                    // What is open now is unknown: requests that rely on it are refused, the next one opens its folder
+                    // again.
+                    folder.refusal = Some(refusal(&reply, Asked::Read));
+                    *open = None;
+                } else if !reply.is_ok() {
                     request.refusal.get_or_insert_with(|| refusal(&reply, Asked::Read));
-                    if was_opening {
-                        // What is open now is unknown; the next request opens its folder again.
-                        *open = None;
-                    }
                 }
             }
             if delivered? {
@@ -100,35 +118,47 @@ impl Session {
     }
 }
 
-impl Request {
-    fn end(self) -> (UidSet, Option<Refusal>) {
-        let missing: UidSet = self.wanted.iter().filter(|uid| !self.received.contains(*uid)).collect();
-        let refusal = self.refusal.or_else(|| Self::changed(self.expected, self.told)).filter(|_| !missing.is_empty());
-        (missing, refusal)
-    }
-
-    fn changed(expected: Option<UidValidity>, told: Option<UidValidity>) -> Option<Refusal> {
-        let (expected, told) = (expected?, told?);
+impl Opened {
+    /// Why UIDs of the expected generation mean nothing in this folder.
+    fn changed(&self, expected: Option<UidValidity>) -> Option<Refusal> {
+        let (expected, told) = (expected?, self.uid_validity?);
         (expected != told).then(|| Refusal {
-            meaning: RefusalMeaning::Permanent,
+            meaning: RefusalMeaning::NoFolder,
             text: format!("the folder was made anew meanwhile (UIDVALIDITY {expected} became {told}); run again"),
         })
     }
+}
+
+impl Request {
+    fn end(self, folder: &Opened) -> (UidSet, Option<Refusal>) {
+        let missing: UidSet = self.wanted.iter().filter(|uid| !self.received.contains(*uid)).collect();
+        let refusal = folder.refusal.clone().or_else(|| folder.changed(self.expected)).or(self.refusal);
+        let refusal = refusal.filter(|_| !missing.is_empty());
+        (missing, refusal)
+    }
 
     /// Whether this message is one to deliver: asked for, not here yet, and of the generation that was meant.
-    fn takes(&self, uid: Uid) -> bool {
+    fn takes(&self, folder: &Opened, uid: Uid) -> bool {
         self.wanted.contains(uid)
             && !self.received.contains(uid)
-            && self.refusal.is_none()
-            && Self::changed(self.expected, self.told).is_none()
+            && folder.refusal.is_none()
+            && folder.changed(self.expected).is_none()
     }
 
     /// Takes an untagged response. True: a message went to the sink.
-    fn take_response(&mut self, response: &Response<'_>, sink: &mut dyn MessageSink) -> Result<bool, Error> {
+    fn take_response(
+        &mut self,
+        folder: &mut Opened,
+        response: &Response<'_>,
+        sink: &mut dyn MessageSink,
+    ) -> Result<bool, Error> {
         match response {
-            Response::Status { code: Some(Code::UidValidity(value)), .. } => self.told = Some(UidValidity(*value)),
+            Response::Status { code: Some(Code::UidValidity(value)), .. } => {
+                folder.uid_validity = Some(UidValidity(*value));
+            }
             Response::Fetch(fetch) => {
-                let Some(uid) = fetch.uid.and_then(Uid::new).filter(|uid| self.takes(*uid)) else { return Ok(false) };
+                let uid = fetch.uid.and_then(Uid::new).filter(|uid| self.takes(folder, *uid));
+                let Some(uid) = uid else { return Ok(false) };
                 if let Some(Content::Bytes(bytes)) = &fetch.body {
                     sink.message(uid, Body::Whole(bytes))?;
                     self.received.insert(uid);
@@ -143,6 +173,7 @@ impl Request {
     /// Takes a large literal. True: a message went to the sink.
     fn take_large(
         &mut self,
+        folder: &Opened,
         connection: &mut Connection,
         size: u64,
         sink: &mut dyn MessageSink,
@@ -150,19 +181,20 @@ impl Request {
         let opening = connection.fetch_opening().filter(|opening| opening.place == Attributes::BODY);
         let Some(opening) = opening else { return Ok(false) };
         match opening.uid.and_then(Uid::new) {
-            Some(uid) if self.takes(uid) => {
+            Some(uid) if self.takes(folder, uid) => {
                 stream(connection, size, |from| sink.message(uid, Body::Stream { size, from }))?;
                 self.received.insert(uid);
                 Ok(true)
             }
             Some(_) => Ok(false),
-            None => self.take_nameless(connection, size, sink),
+            None => self.take_nameless(folder, connection, size, sink),
         }
     }
 
     /// A server that sends the UID after the body: the body waits in a file until its name is known.
     fn take_nameless(
         &mut self,
+        folder: &Opened,
         connection: &mut Connection,
         size: u64,
         sink: &mut dyn MessageSink,
@@ -190,7 +222,7 @@ impl Request {
                 Ok(())
             })
             .map_err(|error| from_imap(&error))?;
-        let Some(uid) = uid.filter(|uid| self.takes(*uid)) else { return Ok(false) };
+        let Some(uid) = uid.filter(|uid| self.takes(folder, *uid)) else { return Ok(false) };
         file.seek(SeekFrom::Start(0)).map_err(local)?;
         sink.message(uid, Body::Stream { size, from: &mut file })?;
         self.received.insert(uid);
