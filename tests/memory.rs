@@ -1,0 +1,154 @@
+//! Memory stays small whatever crosses: 3,000 messages, or one of 300 MB between servers of unequal speed.
+//!
+//! What is measured is the real binary's peak of resident memory as the kernel counts it, read again and again while it
+//! runs. The development build's larger code counts in it too, so a release build stays further below the limit.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test may stop at the first surprise"
+)]
+#![cfg(target_os = "linux")]
+
+mod lab;
+
+use lab::client::Client;
+use lab::generator::mailbox;
+use lab::proxy::{Plan, Proxy};
+use lab::servers::{Account, Dovecot, Personality};
+use std::fs::{self, File};
+use std::io::{BufWriter, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Peak memory that no run may reach, in KiB.
+const LIMIT: u64 = 40 << 10;
+/// Lines of the large message, with 76 bytes each on the wire: 304 MB.
+const LINES: usize = 4_000_000;
+/// Bytes a second of a slow line: a fraction of what a server and loopback give.
+const SLOW: u64 = 100_000_000;
+
+/// Runs mailferry, asserts that it ends well, and gives its peak of memory in KiB.
+fn peak_of(verb: &[&str], source: &str, target: &str) -> u64 {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mailferry"))
+        .args(verb)
+        .args([source, target, "--output", "json"])
+        .env("MAILFERRY_SOURCE_PASSWORD", "secret")
+        .env("MAILFERRY_TARGET_PASSWORD", "secret")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status_file = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let status = loop {
+        // The kernel keeps the peak, so what was reached between two looks is not missed.
+        let status = fs::read_to_string(&status_file).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(peak);
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(status.success(), "{verb:?}: {status}: {said}");
+    assert!(peak > 0, "its memory could not be read");
+    peak
+}
+
+#[track_caller]
+fn assert_small(what: &str, peak: u64) {
+    // Seen with `--nocapture`.
+    eprintln!("{what}: {:.1} MiB", peak as f64 / 1024.0);
+    assert!(peak < LIMIT, "{what}: {peak} KiB of memory, and {LIMIT} are allowed");
+}
+
+#[test]
+fn three_thousand_messages_take_little_memory() {
+    let source = Dovecot::shared().account("manymessages", Personality::Plain);
+    let target = Dovecot::shared().account("manymessages", Personality::Plain);
+    Client::login(&source).fill(&mailbox(3, 3000));
+    let (from, to) = (source.address(), target.address());
+    assert_small("the first copy", peak_of(&["copy"], &from, &to));
+    assert_small("a copy with nothing to do", peak_of(&["copy"], &from, &to));
+    assert_small("a deep comparison", peak_of(&["verify", "--deep"], &from, &to));
+}
+
+/// The folder where a server of the lab keeps an account's INBOX.
+fn inbox_directory(account: &Account) -> PathBuf {
+    account.ca.ancestors().nth(2).unwrap().join("home").join(&account.user).join("Maildir/cur")
+}
+
+/// Puts a large message into an account, past the server: that is fast and takes no memory.
+fn put_large(account: &Account) -> PathBuf {
+    Client::login(account).snapshot();
+    let directory = inbox_directory(account);
+    let head = b"From: a@example.org\nSubject: large\nMessage-ID: <large@example.org>\n\n";
+    // As Dovecot writes them: lines end in LF on its disk and in CRLF on the wire. Maildir++ names both sizes, so that
+    // the server need not read the message for that.
+    let line = [b"x".repeat(74), b"\n".to_vec()].concat();
+    let on_disk = head.len() + LINES * line.len();
+    let path = directory.join(format!("1700000000.M1P1.lab,S={on_disk},W={}:2,S", on_disk + 4 + LINES));
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(&path).unwrap());
+    file.write_all(head).unwrap();
+    for _ in 0..LINES {
+        file.write_all(&line).unwrap();
+    }
+    file.flush().unwrap();
+    let owner = fs::metadata(&directory).unwrap();
+    chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
+    path
+}
+
+/// Whether two large files are equal, without reading them whole.
+fn are_equal(left: &Path, right: &Path) -> bool {
+    let (mut left, mut right) = (File::open(left).unwrap(), File::open(right).unwrap());
+    let (mut a, mut b) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    loop {
+        let count = left.read(&mut a).unwrap();
+        if count == 0 {
+            return right.read(&mut b).unwrap() == 0;
+        }
+        if right.read_exact(&mut b[..count]).is_err() || a[..count] != b[..count] {
+            return false;
+        }
+    }
+}
+
+#[test]
+fn a_message_of_300_mb_takes_little_memory_whichever_side_is_slow() {
+    let source = Dovecot::shared().account("large", Personality::Plain);
+    let sent = put_large(&source);
+    let slow = |account: &Account| {
+        let plan = Plan { rate: Some(SLOW), ..Plan::default() };
+        account.by_port(Proxy::start(account.port, plan).port)
+    };
+    for (what, slow_source, slow_target) in
+        [("both fast", false, false), ("a slow source", true, false), ("a slow target", false, true)]
+    {
+        let target = Dovecot::shared().account("large", Personality::Plain);
+        let from = if slow_source { slow(&source) } else { source.clone() };
+        let to = if slow_target { slow(&target) } else { target.clone() };
+        assert_small(what, peak_of(&["copy"], &from.plain_address(), &to.plain_address()));
+        let stored: Vec<_> = inbox_files(&target);
+        assert_eq!(stored.len(), 1, "{what}");
+        assert!(are_equal(&sent, &stored[0]), "{what}: it arrived changed");
+        fs::remove_file(&stored[0]).unwrap();
+    }
+}
+
+/// The messages in an account's INBOX, read or not.
+fn inbox_files(account: &Account) -> Vec<PathBuf> {
+    let cur = inbox_directory(account);
+    [cur.with_file_name("new"), cur]
+        .iter()
+        .flat_map(|directory| fs::read_dir(directory).into_iter().flatten())
+        .map(|entry| entry.expect("a directory's entry").path())
+        .collect()
+}
