@@ -4,7 +4,7 @@
 //! only where it makes no difference), so untagged data belongs to the oldest command that is not answered yet. A
 //! tagged reply that no command waits for ends the connection: it was forged, or the two sides are out of step.
 
-use super::response::{Code, Completion, Condition, FetchOpening, Response};
+use super::response::{Code, Completion, Condition, FetchOpening, Namespace, Response};
 use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags};
 use super::{Capabilities, Error};
 use crate::event::Direction;
@@ -41,7 +41,7 @@ pub enum Received {
     Reply(Ticket, Reply),
     /// The server asks to go on.
     Continue,
-    /// Untagged data, which the handler has seen.
+    /// Untagged data, which the handler has seen, or a reply that nobody waits for.
     Untagged,
 }
 
@@ -73,12 +73,22 @@ pub struct Connection {
     stream: Stream,
     framer: Framer,
     tags: Tags,
-    waiting: VecDeque<(Ticket, String)>,
+    waiting: VecDeque<Waiting>,
     last_ticket: u64,
     capabilities: Option<Capabilities>,
+    namespace: Option<Namespace>,
+    server_id: Vec<(String, Option<String>)>,
     bye: Option<(String, Option<Code>)>,
     last_used: Instant,
     trace: Option<Trace>,
+}
+
+/// A command without a reply yet.
+struct Waiting {
+    ticket: Ticket,
+    tag: String,
+    /// Whether somebody waits for the reply; else it is dropped.
+    attended: bool,
 }
 
 impl ByteSource for Stream {
@@ -103,6 +113,8 @@ impl Connection {
             waiting: VecDeque::new(),
             last_ticket: 0,
             capabilities: None,
+            namespace: None,
+            server_id: Vec::new(),
             bye: None,
             last_used: Instant::now(),
             trace,
@@ -130,6 +142,16 @@ impl Connection {
         self.capabilities = None;
     }
 
+    /// The answer to NAMESPACE (RFC 2342), once it has come.
+    pub fn namespace(&self) -> Option<&Namespace> {
+        self.namespace.as_ref()
+    }
+
+    /// The fields of the server's ID (RFC 2971), once they have come.
+    pub fn server_id(&self) -> &[(String, Option<String>)] {
+        &self.server_id
+    }
+
     /// What went over the connection.
     pub fn traffic(&self) -> net::Traffic {
         self.stream.traffic()
@@ -155,9 +177,9 @@ impl Connection {
         self.stream.shut_down();
     }
 
-    /// How many commands have no reply yet.
+    /// How many commands have no reply yet, of those whose reply matters to somebody.
     pub fn commands_waiting(&self) -> usize {
-        self.waiting.len()
+        self.waiting.iter().filter(|waiting| waiting.attended).count()
     }
 
     /// Sends a command without waiting for its reply. Where one of its strings has to go as a literal that the server
@@ -181,6 +203,27 @@ impl Connection {
         Ok(ticket)
     }
 
+    /// Sends a command whose reply nobody waits for: it is dropped when it comes, whatever it says. Untagged data that
+    /// comes with it goes to whoever reads then.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn send_unattended(&mut self, command: &Command) -> Result<(), Error> {
+        self.send(command)?;
+        if let Some(sent) = self.waiting.back_mut() {
+            sent.attended = false;
+        }
+        Ok(())
+    }
+
+    /// Says goodbye and closes. The server's answer is not waited for: nothing depends on it.
+    pub fn log_out(&mut self) {
+        let said = self.send_unattended(&Command::new("LOGOUT"));
+        // A connection that is lost is closed as well.
+        let _ = said.and_then(|()| Ok(self.stream.flush()?));
+        self.shut_down();
+    }
+
     /// Gives a command its tag and its place among those that wait for a reply. The caller carries out the steps.
     ///
     /// # Errors
@@ -201,7 +244,7 @@ impl Connection {
         }
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
-        self.waiting.push_back((ticket, tag));
+        self.waiting.push_back(Waiting { ticket, tag, attended: true });
         Ok((ticket, steps))
     }
 
@@ -308,22 +351,30 @@ impl Connection {
                 trace(Direction::Received, text);
             }
         }
-        let oldest = self.waiting.front().map(|(ticket, _)| *ticket);
+        let oldest = self.waiting.front().map(|waiting| waiting.ticket);
         match Response::parse(frame) {
             Response::Tagged { tag, completion, code, text } => {
                 let reply = Reply { completion, code, text: text.into_owned() };
                 if let Some(Code::Capability(names)) = &reply.code {
                     self.capabilities = Some(Capabilities::new(names.iter().cloned()));
                 }
-                let at = self.waiting.iter().position(|(_, waiting)| *waiting == tag);
-                let Some((ticket, _)) = at.and_then(|at| self.waiting.remove(at)) else {
+                let at = self.waiting.iter().position(|waiting| waiting.tag == tag);
+                let Some(answered) = at.and_then(|at| self.waiting.remove(at)) else {
                     return Err(Error::Protocol("it answered a command that was never sent".to_owned()));
                 };
-                Ok(Received::Reply(ticket, reply))
+                Ok(if answered.attended { Received::Reply(answered.ticket, reply) } else { Received::Untagged })
             }
             Response::Continue { .. } => Ok(Received::Continue),
             Response::Capability(names) => {
                 self.capabilities = Some(Capabilities::new(names));
+                Ok(Received::Untagged)
+            }
+            Response::Namespace(namespace) => {
+                self.namespace = Some(namespace);
+                Ok(Received::Untagged)
+            }
+            Response::Id(fields) => {
+                self.server_id = fields;
                 Ok(Received::Untagged)
             }
             Response::Status { condition: Condition::Bye, code, text } => {

@@ -15,8 +15,9 @@ use std::time::Instant;
 pub fn folders(mailbox: &dyn Connector, observer: &dyn Observer) -> Result<FolderListing, Error> {
     let started = Instant::now();
     let mut store = mailbox.connect()?;
+    let listing = store.list();
     observer.observe(&Event::Connected { side: Side::Source, server: store.server() });
-    let listing = store.list()?;
+    let listing = listing?;
     let mut rows: Vec<FolderRow> = Vec::new();
     let mut shown = Vec::new();
     for read in Roster::read(&listing).folders {

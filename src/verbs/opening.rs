@@ -48,8 +48,10 @@ impl Opened {
 
 fn open(connector: &dyn Connector, side: Side, observer: &dyn Observer) -> Result<(Box<dyn Store>, Listing), Error> {
     let mut store = connector.connect()?;
+    let listing = store.list();
+    // Its name comes with the listing, without a round trip of its own.
     observer.observe(&Event::Connected { side, server: store.server() });
-    let listing = store.list()?;
+    let listing = listing?;
     observer.observe(&Event::Listed { side, folders: listing.mailboxes.len() });
     Ok((store, listing))
 }

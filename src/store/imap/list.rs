@@ -28,6 +28,7 @@ impl Session {
         if !self.has("LIST-STATUS") {
             self.ask_statuses(&mut found.mailboxes)?;
         }
+        self.take_introduction();
         let style = self.name_style(&found);
         Ok(Listing { mailboxes: found.mailboxes, style, foreign_prefixes: self.namespaces.foreign.clone() })
     }

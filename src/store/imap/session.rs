@@ -2,7 +2,7 @@
 
 use super::account::{Access, from_imap};
 use super::{append::Appends, fetch::Requests};
-use crate::imap::{COMMANDS_AHEAD, Capabilities, Command, Connection, LoggedIn, Response, Ticket, ignore};
+use crate::imap::{COMMANDS_AHEAD, Capabilities, Command, Connection, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
 use crate::store::{
     Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota, Refusal,
@@ -20,7 +20,7 @@ pub(super) struct Session {
     pub(super) capabilities: Capabilities,
     /// Whether anything may be changed over this connection.
     access: Access,
-    /// What the server calls itself.
+    /// What the server calls itself: its greeting, until it is known by name.
     pub(super) server: String,
     /// The personal namespace, and those that are not the user's own.
     pub(super) namespaces: Namespaces,
@@ -52,7 +52,7 @@ pub(super) struct Namespaces {
 }
 
 impl Session {
-    /// Tells the server who is calling and asks where the user's folders are.
+    /// Tells the server who is calling and asks where the user's folders are; what follows need not wait for the answers.
     pub(super) fn begin(
         logged_in: LoggedIn,
         access: Access,
@@ -61,45 +61,46 @@ impl Session {
     ) -> Result<Self, crate::imap::Error> {
         let LoggedIn { mut connection, greeting } = logged_in;
         let capabilities = connection.capabilities().cloned().unwrap_or_default();
-        let mut commands = Vec::new();
         if capabilities.has("ID") {
             // NetEase's servers open no folder for a client without a name (and GMX takes no empty list).
             let version = env!("CARGO_PKG_VERSION");
             let fields = [b"name".as_slice(), b"mailferry", b"version", version.as_bytes()];
-            commands.push(fields.iter().fold(Command::new("ID").open(), |id, field| id.string(field)).close());
+            let id = fields.iter().fold(Command::new("ID").open(), |id, field| id.string(field)).close();
+            connection.send_unattended(&id)?;
         }
         if capabilities.has("NAMESPACE") {
-            commands.push(Command::new("NAMESPACE"));
+            connection.send_unattended(&Command::new("NAMESPACE"))?;
         }
         if capabilities.has("UTF8=ONLY") {
-            commands.push(Command::new("ENABLE UTF8=ACCEPT"));
-        }
-        let mut namespaces = Namespaces::default();
-        let mut id = None;
-        connection.run_all(&commands, |_, response| {
-            match response {
-                Response::Namespace(namespace) => namespaces = Namespaces::from(namespace),
-                Response::Id(fields) => id = server_name(fields),
-                _ => {}
-            }
-            Ok(())
-        })?;
-        if let Some(prefix) = prefix {
-            let separator = separator.or(namespaces.personal.as_ref().and_then(|(_, separator)| *separator));
-            namespaces.personal = Some((prefix.as_bytes().to_vec(), separator));
+            connection.run(&Command::new("ENABLE UTF8=ACCEPT"), &mut ignore)?;
         }
         Ok(Self {
             connection,
             capabilities,
             access,
-            server: id.unwrap_or(greeting),
-            namespaces,
+            server: greeting,
+            namespaces: Namespaces::default(),
             separator,
             chosen_prefix: prefix.map(str::to_owned),
             open: None,
             requests: Requests::default(),
             appends: Appends::default(),
         })
+    }
+
+    /// Takes what the server has said of itself in answer to what [`Session::begin`] asked. It is there once a later
+    /// command has its reply.
+    pub(super) fn take_introduction(&mut self) {
+        if let Some(name) = server_name(self.connection.server_id()) {
+            self.server = name;
+        }
+        if let Some(namespace) = self.connection.namespace() {
+            self.namespaces = Namespaces::from(namespace);
+        }
+        if let Some(prefix) = &self.chosen_prefix {
+            let told = self.namespaces.personal.as_ref().and_then(|(_, separator)| *separator);
+            self.namespaces.personal = Some((prefix.as_bytes().to_vec(), self.separator.or(told)));
+        }
     }
 
     /// Opens a folder, unless it is open already. `None`: nothing was sent.
@@ -123,13 +124,17 @@ impl Session {
     pub(super) fn leave_folder(&mut self) -> Result<(), crate::imap::Error> {
         let Some(open) = self.open.take() else { return Ok(()) };
         if self.capabilities.has("UNSELECT") {
-            self.connection.run(&Command::new("UNSELECT"), &mut ignore)?;
-            return Ok(());
+            return self.connection.send_unattended(&Command::new("UNSELECT"));
         }
-        let commands = [open_command(&open.mailbox, false), Command::new("CLOSE")];
-        let needed = if open.for_writing { &commands[..] } else { &commands[1..] };
-        self.connection.run_all(needed, |_, _| Ok(()))?;
-        Ok(())
+        if open.for_writing {
+            // Waited for: CLOSE may only follow if this succeeds, and what it tells is about no other folder.
+            let reply = self.connection.run(&open_command(&open.mailbox, false), &mut ignore)?;
+            if !reply.is_ok() {
+                // A failed EXAMINE leaves no folder open (RFC 3501 section 6.3.1).
+                return Ok(());
+            }
+        }
+        self.connection.send_unattended(&Command::new("CLOSE"))
     }
 
     /// Refuses what would change the account where that was not asked for, whoever asks by mistake.
@@ -240,12 +245,12 @@ impl Store for Session {
     }
 
     fn close(&mut self) {
-        // With replies still due there is nothing to wait for; else the server is told, and its answer not waited for
-        // longer than it takes.
+        // With replies still due, or half a command sent, the server would not understand it.
         if self.connection.commands_waiting() == 0 && !self.appends.is_broken() {
-            let _ = self.connection.run(&Command::new("LOGOUT"), &mut ignore);
+            self.connection.log_out();
+        } else {
+            self.connection.shut_down();
         }
-        self.connection.shut_down();
     }
 }
 
