@@ -4,30 +4,43 @@
 //! message, not sending could lose it. So the target is looked at, and the same matching that plans a run decides.
 
 use super::ledger::Stage;
-use super::{Link, ROUNDS, Shared, read_contents};
+use super::{Contents, Link, ROUNDS, Shared, read_contents};
 use crate::event::Side;
-use crate::mail::{Message, UidSet};
-use crate::plan::{FolderTask, MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
-use crate::store::{Error, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
+use crate::mail::{Message, Uid, UidSet};
+use crate::plan::{MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
+use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// How long a server is given to finish what it received before its connection broke.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// Looks for every message whose fate is unknown. Gives how many pieces were put back into the queue; in the last
-/// round what is still open is named as failed instead.
-pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<usize, Error> {
-    let open: Vec<usize> = (0..shared.tasks.len()).filter(|task| has_open(shared, *task)).collect();
-    if open.is_empty() {
-        return Ok(0);
+/// Looks for every message whose fate is unknown, and puts those that are to be sent again into the queue. Gives whether
+/// there is more to do; in the last round what is still open is named as failed instead.
+pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
+    let groups = groups(shared);
+    if groups.is_empty() {
+        return Ok(false);
     }
     std::thread::sleep(GRACE);
     let mut link = shared.context.connect_with_patience()?;
-    for task in open {
-        Settling { shared, link: &mut link, index: task, task: &shared.tasks[task], round }.run()?;
+    let mut postponed = false;
+    for tasks in groups {
+        let mut settling = Settling { shared, link: &mut link, tasks, round, postponed };
+        settling.run()?;
+        postponed = settling.postponed;
     }
     shared.close(link);
-    Ok(shared.queue.len())
+    Ok(postponed || !shared.queue.is_empty())
+}
+
+/// The tasks that something is open of, each with all others that write to the same folder of the target.
+fn groups(shared: &Shared<'_>) -> Vec<Vec<usize>> {
+    let mut by_target: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
+    for (index, task) in shared.tasks.iter().enumerate() {
+        by_target.entry(task.target.as_bytes()).or_default().push(index);
+    }
+    by_target.into_values().filter(|tasks| tasks.iter().any(|task| has_open(shared, *task))).collect()
 }
 
 fn has_open(shared: &Shared<'_>, task: usize) -> bool {
@@ -37,12 +50,30 @@ fn has_open(shared: &Shared<'_>, task: usize) -> bool {
     })
 }
 
+/// A message by its task and its position in it.
+type Place = (usize, usize);
+
+/// Messages of a source folder by the index of their task and their UID.
+type Named = HashSet<(usize, Uid)>;
+
 struct Settling<'a> {
     shared: &'a Shared<'a>,
     link: &'a mut Link,
-    index: usize,
-    task: &'a FolderTask,
+    /// All tasks that write to one folder of the target: a message found there may be any of theirs.
+    tasks: Vec<usize>,
     round: usize,
+    /// Whether something is left to be looked for in the next round.
+    postponed: bool,
+}
+
+/// What was found out about messages that were in doubt.
+struct Findings {
+    /// The source has them and the target does not.
+    missing: Named,
+    /// Their content can't be read, so that it can't be told.
+    doubtful: Named,
+    /// All that the source still has.
+    present: Named,
 }
 
 impl Settling<'_> {
@@ -50,113 +81,173 @@ impl Settling<'_> {
         // No lane is left that could wait for an answer.
         let uncertain = self.at(&[Stage::Uncertain, Stage::Sent]);
         if !uncertain.is_empty() {
-            match self.look_on_target(&uncertain)? {
-                Ok(missing) => self.send_again(missing, &self.why_unconfirmed()),
-                Err(refusal) => self.give_up(&uncertain, &refusal),
+            match self.look_on_target()? {
+                Ok(findings) => self.conclude(uncertain, &findings),
+                Err(refusal) => self.postpone(&uncertain, &refusal),
             }
         }
-        let unseen = self.at(&[Stage::Unseen, Stage::Waiting]);
-        if !unseen.is_empty() {
-            match self.look_on_source(&unseen)? {
-                Ok(present) => {
-                    let open = self.fail_refused(present);
-                    self.send_again(open, "the source does not send its content");
+        for task in self.tasks.clone() {
+            let unseen = self.of(task, &[Stage::Unseen, Stage::Waiting]);
+            if !unseen.is_empty() {
+                match self.look_on_source(task, &unseen)? {
+                    Ok(present) => {
+                        let open = self.fail_refused(present);
+                        self.send_again(open, "the source does not send its content");
+                    }
+                    Err(refusal) => self.postpone(&unseen, &refusal),
                 }
-                Err(refusal) => self.give_up(&unseen, &refusal),
             }
         }
         Ok(())
     }
 
-    /// Which of the uncertain messages the target does not have. The others are confirmed.
-    ///
-    /// Confirmed messages take part in the matching: each accounts for its own copy on the target, so that an equal
-    /// uncertain one is not taken for it.
-    fn look_on_target(&mut self, uncertain: &[usize]) -> Result<Result<Vec<usize>, Refusal>, Error> {
-        let ours = self.at(&[Stage::Uncertain, Stage::Sent, Stage::Copied]);
-        let task = self.task;
-        let source = scan(self.link.source.as_mut(), &source_request(task, &ours, ScanDepth::Identity))?;
-        let new_on_target = self.task.target_uid_next.and_then(crate::mail::Uid::new).map(UidSet::from_uid);
-        let mut request = ScanRequest {
-            mailbox: &self.task.target,
-            depth: ScanDepth::Identity,
-            uids: new_on_target,
-            search: None,
-            for_writing: false,
-        };
-        let mut target = scan(self.link.target.as_mut(), &request)?;
-        if target.as_ref().is_ok_and(|scan| scan.uid_validity != self.task.target_uid_validity) {
-            // The folder's UIDs mean something else now: what was new can only be found among all of them.
-            request.uids = None;
-            target = scan(self.link.target.as_mut(), &request)?;
-        }
-        let (source, target) = match (source, target) {
-            (Ok(source), Ok(target)) => (source, target),
-            (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
-        };
-        let missing = self.missing(&source, &target)?;
+    /// What was in doubt is confirmed, sent again or named.
+    fn conclude(&self, uncertain: Vec<Place>, findings: &Findings) {
         let mut again = Vec::new();
-        for position in uncertain {
-            let token = self.shared.ledger.token(self.index, *position);
-            let message = &self.task.messages[*position];
-            if missing.contains(message.uid()) {
-                again.push(*position);
-            } else if source.messages.binary_search_by_key(&message.uid(), Message::uid).is_ok() {
+        for (task, position) in uncertain {
+            let message = &self.shared.tasks[task].messages[position];
+            let token = self.shared.ledger.token(task, position);
+            let name = (task, message.uid());
+            if findings.missing.contains(&name) {
+                again.push((task, position));
+            } else if findings.doubtful.contains(&name) {
+                let reason = "its content can't be read, so it can't be told whether the target has it";
+                self.shared.fail(task, position, None, reason);
+            } else if findings.present.contains(&name) {
                 self.shared.confirm(token, u64::from(message.size()));
             } else {
                 self.shared.ledger.set(token, Stage::Vanished);
             }
         }
-        Ok(Ok(again))
+        self.send_again(again, &self.why_unconfirmed());
     }
 
-    /// The source's messages that the target lacks.
-    fn missing(&mut self, source: &FolderScan, target: &FolderScan) -> Result<UidSet, Error> {
-        let matching = match_folder(&source.messages, &target.messages, &MatchRules { drafts: self.task.drafts });
-        let mut missing: UidSet = matching.missing.iter().map(|at| source.messages[*at as usize].uid()).collect();
-        for tie in &matching.ties {
-            let uids = |scan: &FolderScan, which: &[u32]| -> UidSet {
-                which.iter().map(|at| scan.messages[*at as usize].uid()).collect()
-            };
-            let task = self.task;
-            let on_source = uids(source, &tie.source);
-            let on_source = read_contents(self.link.source.as_mut(), &task.source, source.uid_validity, &on_source)?;
-            let on_target = uids(target, &tie.target);
-            let on_target = read_contents(self.link.target.as_mut(), &task.target, target.uid_validity, &on_target)?;
-            let settled = settle_tie(tie, |side, at| {
-                let content = match side {
-                    Side::Source => on_source.get(&source.messages[at as usize].uid()),
-                    Side::Target => on_target.get(&target.messages[at as usize].uid()),
-                };
-                content.map(|content| content.canonical)
-            });
-            for at in settled.missing {
-                missing.insert(source.messages[at as usize].uid());
+    /// Compares what was sent with what the target has.
+    ///
+    /// Confirmed messages take part in the matching: each accounts for its own copy on the target, so that an equal
+    /// uncertain one is not taken for it.
+    fn look_on_target(&mut self) -> Result<Result<Findings, Refusal>, Error> {
+        let mut sources = Vec::new();
+        for task in self.tasks.clone() {
+            let ours = self.of(task, &[Stage::Uncertain, Stage::Sent, Stage::Copied]);
+            if ours.is_empty() {
+                continue;
+            }
+            match self.scan_source(task, &ours, ScanDepth::Identity)? {
+                Ok(scan) => sources.push((task, scan)),
+                Err(refusal) => return Ok(Err(refusal)),
             }
         }
-        Ok(missing)
+        Ok(match self.scan_target()? {
+            Ok(target) => Ok(self.compare(&sources, &target)?),
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    /// What is new in the target's folder since the copy began.
+    fn scan_target(&mut self) -> Result<Result<FolderScan, Refusal>, Error> {
+        let tasks = || self.tasks.iter().map(|task| &self.shared.tasks[*task]);
+        let Some(any) = tasks().next() else {
+            return Err(Error::new(ErrorKind::Protocol, "there is no folder to look into"));
+        };
+        // `None`, a folder whose UIDs are not known to go on from anywhere, is the least of all.
+        let first_new = tasks().map(|task| task.target_uid_next).min().flatten();
+        let mut request = ScanRequest {
+            mailbox: &any.target,
+            depth: ScanDepth::Identity,
+            uids: first_new.and_then(Uid::new).map(UidSet::from_uid),
+            search: None,
+            for_writing: false,
+        };
+        let mut target = scan(self.link.target.as_mut(), &request)?;
+        if target.as_ref().is_ok_and(|scan| scan.uid_validity != any.target_uid_validity) {
+            // The folder's UIDs mean something else now: what was new can only be found among all of them.
+            request.uids = None;
+            target = scan(self.link.target.as_mut(), &request)?;
+        }
+        Ok(target)
+    }
+
+    fn compare(&mut self, sources: &[(usize, FolderScan)], target: &FolderScan) -> Result<Findings, Error> {
+        let all = || sources.iter().flat_map(|(task, scan)| scan.messages.iter().map(move |message| (*task, *message)));
+        let messages: Vec<Message> = all().map(|(_, message)| message).collect();
+        let names: Vec<(usize, Uid)> = all().map(|(task, message)| (task, message.uid())).collect();
+        let name = |at: &u32| names[*at as usize];
+        let drafts = self.tasks.iter().any(|task| self.shared.tasks[*task].drafts);
+        let matching = match_folder(&messages, &target.messages, &MatchRules { drafts });
+        let mut findings = Findings {
+            missing: matching.missing.iter().map(name).collect(),
+            doubtful: Named::new(),
+            present: names.iter().copied().collect(),
+        };
+        for tie in &matching.ties {
+            let mut on_source: HashMap<(usize, Uid), [u8; 16]> = HashMap::new();
+            for (task, scan) in sources {
+                let uids = tie.source.iter().map(name).filter(|(of, _)| of == task).map(|(_, uid)| uid).collect();
+                let folder = &self.shared.tasks[*task].source;
+                let read = read_contents(self.link.source.as_mut(), folder, scan.uid_validity, &uids)?;
+                on_source.extend(read.into_iter().map(|(uid, content)| ((*task, uid), content.canonical)));
+            }
+            let uids = tie.target.iter().map(|at| target.messages[*at as usize].uid()).collect();
+            let on_target = match self.tasks.first().map(|task| &self.shared.tasks[*task].target) {
+                Some(folder) => read_contents(self.link.target.as_mut(), folder, target.uid_validity, &uids)?,
+                None => Contents::new(),
+            };
+            let settled = settle_tie(tie, |side, at| match side {
+                Side::Source => on_source.get(&name(&at)).copied(),
+                Side::Target => on_target.get(&target.messages[at as usize].uid()).map(|content| content.canonical),
+            });
+            findings.missing.extend(settled.missing.iter().map(name));
+            findings.doubtful.extend(settled.doubtful.source.iter().map(name));
+        }
+        Ok(findings)
     }
 
     /// Which of the messages that did not come are still on the source. The others were deleted there.
-    fn look_on_source(&mut self, unseen: &[usize]) -> Result<Result<Vec<usize>, Refusal>, Error> {
-        let request = source_request(self.task, unseen, ScanDepth::Attributes);
-        let found = match scan(self.link.source.as_mut(), &request)? {
+    fn look_on_source(&mut self, task: usize, unseen: &[Place]) -> Result<Result<Vec<Place>, Refusal>, Error> {
+        let found = match self.scan_source(task, unseen, ScanDepth::Attributes)? {
             Ok(scan) => scan,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let (present, gone): (Vec<usize>, Vec<usize>) = unseen.iter().partition(|position| {
-            let uid = self.task.messages[**position].uid();
+        let (present, gone): (Vec<Place>, Vec<Place>) = unseen.iter().partition(|(task, position)| {
+            let uid = self.shared.tasks[*task].messages[*position].uid();
             found.messages.binary_search_by_key(&uid, Message::uid).is_ok()
         });
-        for position in gone {
-            self.shared.ledger.set(self.shared.ledger.token(self.index, position), Stage::Vanished);
+        for (task, position) in gone {
+            self.shared.ledger.set(self.shared.ledger.token(task, position), Stage::Vanished);
         }
         Ok(Ok(present))
     }
 
-    fn at(&self, stages: &[Stage]) -> Vec<usize> {
-        let stage = |position: &usize| self.shared.ledger.stage(self.shared.ledger.token(self.index, *position));
-        (0..self.task.messages.len()).filter(|position| stages.contains(&stage(position))).collect()
+    /// Scans these messages of a source folder, if it is still the one that they are in.
+    fn scan_source(
+        &mut self,
+        task: usize,
+        places: &[Place],
+        depth: ScanDepth,
+    ) -> Result<Result<FolderScan, Refusal>, Error> {
+        let folder = &self.shared.tasks[task];
+        let uids = places.iter().map(|(_, position)| folder.messages[*position].uid()).collect();
+        let request =
+            ScanRequest { mailbox: &folder.source, depth, uids: Some(uids), search: None, for_writing: false };
+        let scanned = scan(self.link.source.as_mut(), &request)?;
+        Ok(scanned.and_then(|scan| match (scan.uid_validity, folder.source_uid_validity) {
+            (Some(now), Some(before)) if now != before => Err(Refusal {
+                meaning: RefusalMeaning::NoFolder,
+                text: format!("the folder was made anew meanwhile (UIDVALIDITY {before} became {now}); run again"),
+            }),
+            _ => Ok(scan),
+        }))
+    }
+
+    fn at(&self, stages: &[Stage]) -> Vec<Place> {
+        self.tasks.iter().flat_map(|task| self.of(*task, stages)).collect()
+    }
+
+    fn of(&self, task: usize, stages: &[Stage]) -> Vec<Place> {
+        let stage = |position: usize| self.shared.ledger.stage(self.shared.ledger.token(task, position));
+        let positions = 0..self.shared.tasks[task].messages.len();
+        positions.filter(|position| stages.contains(&stage(*position))).map(|position| (task, position)).collect()
     }
 
     fn why_unconfirmed(&self) -> String {
@@ -166,54 +257,59 @@ impl Settling<'_> {
     }
 
     /// Names the messages that the source has and refused by themselves. Gives the others.
-    fn fail_refused(&self, present: Vec<usize>) -> Vec<usize> {
+    fn fail_refused(&self, present: Vec<Place>) -> Vec<Place> {
         let mut others = Vec::new();
-        for position in present {
-            let token = self.shared.ledger.token(self.index, position);
+        for (task, position) in present {
+            let token = self.shared.ledger.token(task, position);
             let refusal = self.shared.source_refusals.lock().ok().and_then(|mut refusals| refusals.remove(&token));
             match refusal {
-                Some(reason) => self.shared.fail(self.index, position, None, &reason),
-                None => others.push(position),
+                Some(reason) => self.shared.fail(task, position, None, &reason),
+                None => others.push((task, position)),
             }
         }
         others
     }
 
-    fn send_again(&self, positions: Vec<usize>, reason: &str) {
-        if self.round + 1 == ROUNDS {
-            for position in positions {
-                self.shared.fail(self.index, position, None, reason);
-            }
+    fn is_last(&self) -> bool {
+        self.round + 1 == ROUNDS
+    }
+
+    fn send_again(&self, places: Vec<Place>, reason: &str) {
+        if self.is_last() {
+            places.into_iter().for_each(|(task, position)| self.shared.fail(task, position, None, reason));
             return;
         }
-        for position in &positions {
-            self.shared.ledger.set(self.shared.ledger.token(self.index, *position), Stage::Waiting);
+        for (task, position) in &places {
+            self.shared.ledger.set(self.shared.ledger.token(*task, *position), Stage::Waiting);
         }
         // What is in doubt again after a second delivery goes one by one, so that the one message that breaks the
         // connection can't take others with it.
         let treatment = Treatment { careful: self.round > 0, ..Treatment::default() };
-        let piece = |messages| Piece { task: self.index, messages, treatment, attempts: 0 };
-        self.shared.queue.give_back(rows(positions).into_iter().map(piece).collect::<Vec<_>>());
-    }
-
-    fn give_up(&self, positions: &[usize], refusal: &Refusal) {
-        let reason = format!("it could not be looked for: {}", refusal.text);
-        for position in positions {
-            self.shared.fail(self.index, *position, None, &reason);
+        for task in &self.tasks {
+            let positions = places.iter().filter(|(of, _)| of == task).map(|(_, position)| *position);
+            let piece = |messages| Piece { task: *task, messages, treatment, attempts: 0 };
+            self.shared.queue.give_back(rows(positions).into_iter().map(piece).collect::<Vec<_>>());
         }
     }
-}
 
-fn source_request<'t>(task: &'t FolderTask, positions: &[usize], depth: ScanDepth) -> ScanRequest<'t> {
-    let uids = positions.iter().map(|position| task.messages[*position].uid()).collect();
-    ScanRequest { mailbox: &task.source, depth, uids: Some(uids), search: None, for_writing: false }
+    /// What can't be looked for now is looked for in the next round, if that may help.
+    fn postpone(&mut self, places: &[Place], refusal: &Refusal) {
+        if refusal.meaning == RefusalMeaning::Transient && !self.is_last() {
+            self.postponed = true;
+            return;
+        }
+        let reason = format!("it could not be looked for: {}", refusal.text);
+        for (task, position) in places {
+            self.shared.fail(*task, *position, None, &reason);
+        }
+    }
 }
 
 /// Scans one folder.
 fn scan(store: &mut dyn Store, request: &ScanRequest<'_>) -> Result<Result<FolderScan, Refusal>, Error> {
     let mut result = None;
     store.scan(std::slice::from_ref(request), &mut |_, scanned| result = Some(scanned))?;
-    let result = result.ok_or_else(|| Error::new(crate::store::ErrorKind::Protocol, "a scan gave no result"))?;
+    let result = result.ok_or_else(|| Error::new(ErrorKind::Protocol, "a scan gave no result"))?;
     Ok(result.and_then(|scan: FolderScan| {
         if scan.unlisted == 0 {
             return Ok(scan);

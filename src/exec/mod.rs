@@ -111,8 +111,8 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
             break;
         }
         match lost_replies::settle(&shared, round) {
-            Ok(0) => break,
-            Ok(_) => {}
+            Ok(false) => break,
+            Ok(true) => {}
             // A connection that broke while looking: it is looked again.
             Err(failure) if failure.kind.is_worth_retrying() && round + 1 < ROUNDS => shared.note_break(&failure),
             Err(failure) => {
