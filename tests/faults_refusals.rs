@@ -1,0 +1,350 @@
+//! Refusals, of passing and of lasting kind: what can be copied is, what can't is named, and nothing is doubled.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, which may stop at the first surprise")]
+
+mod lab;
+
+use lab::client::{Client, NewMessage};
+use lab::ferry::{Run, assert_equal, assert_no_damage, at, by, copy, empty, filled, message, messages};
+use lab::proxy::{Answer, Plan, Proxy};
+use lab::scripted::{Reply, Scripted};
+use lab::servers::{Account, Personality};
+use std::sync::{Arc, Mutex};
+
+/// A source with two folders beside INBOX.
+fn source() -> Account {
+    let source = filled("src", messages(20));
+    let mut client = Client::login(&source);
+    for folder in ["one", "two"] {
+        client.create(&[folder]);
+        client.append(&[folder], messages(20).into_iter());
+    }
+    source
+}
+
+/// A target that has some of INBOX and of `one`.
+fn begun(personality: Personality) -> Account {
+    let target = empty("dst", personality);
+    let mut client = Client::login(&target);
+    client.append(&["INBOX"], messages(20).into_iter().take(5));
+    client.create(&["one"]);
+    client.append(&["one"], messages(20).into_iter().skip(8));
+    target
+}
+
+const LATER: &str = "NO [UNAVAILABLE] try again later";
+
+/// The first such command of the first connection is refused.
+fn once(command: &str, nth: usize, status: &str) -> Plan {
+    Plan::default().answer(Answer::instead(command, nth, status)).only_first(1)
+}
+
+/// Every such command is refused.
+fn always(command: &str, status: &str) -> Plan {
+    (1..=200).fold(Plan::default(), |plan, nth| plan.answer(Answer::instead(command, nth, status)))
+}
+
+fn copy_by(source: &Account, target: &Account, source_plan: Plan, target_plan: Plan, options: &[&str]) -> Run {
+    let from = Proxy::start(source.port, source_plan);
+    let to = Proxy::start(target.port, target_plan);
+    copy(&by(source, from.port), &by(target, to.port), options)
+}
+
+#[test]
+fn a_passing_refusal_on_the_source_is_asked_again() {
+    let source = source();
+    for (command, nth) in [
+        ("EXAMINE", 1),
+        ("EXAMINE", 2),
+        ("EXAMINE", 3),
+        ("EXAMINE", 4),
+        ("EXAMINE", 5),
+        ("UID FETCH", 1),
+        ("UID FETCH", 2),
+        ("UID FETCH", 4),
+        ("UID FETCH", 5),
+    ] {
+        let target = begun(Personality::Plain);
+        let plan = once(command, nth, LATER);
+        let run = copy_by(&source, &target, plan, Plan::default(), &["-j", "1"]).expect(0);
+        assert_eq!(run.count("copied"), 60 - 5 - 12, "{command} {nth}");
+        assert_equal(&source, &target);
+    }
+}
+
+#[test]
+fn a_passing_refusal_of_a_search_is_asked_again() {
+    let source = source();
+    for nth in [1, 3] {
+        let target = begun(Personality::Plain);
+        let plan = once("UID SEARCH", nth, LATER);
+        copy_by(&source, &target, plan, Plan::default(), &["-j", "1", "--search", "ALL"]).expect(0);
+        assert_equal(&source, &target);
+    }
+}
+
+#[test]
+fn a_passing_refusal_on_the_target_is_asked_again() {
+    let source = source();
+    for (command, nth) in
+        [("SELECT", 1), ("SELECT", 2), ("UID FETCH", 1), ("UID FETCH", 2), ("APPEND", 1), ("APPEND", 2)]
+    {
+        for personality in [Personality::Plain, Personality::NoLiteral] {
+            let target = begun(personality);
+            let plan = once(command, nth, LATER);
+            let run = copy_by(&source, &target, Plan::default(), plan, &["-j", "1"]).expect(0);
+            assert_eq!(run.count("copied"), 60 - 5 - 12, "{command} {nth} {personality:?}");
+            assert_equal(&source, &target);
+        }
+    }
+}
+
+#[test]
+fn a_refused_list_or_status_changes_nothing() {
+    let source = source();
+    for (personality, command) in
+        [(Personality::Plain, "LIST"), (Personality::Poor, "STATUS"), (Personality::Poor, "LSUB")]
+    {
+        for plan in [once(command, 1, LATER), once(command, 2, LATER)] {
+            let target = begun(personality);
+            copy_by(&source, &target, plan.clone(), plan, &["-j", "1"]).expect(0);
+            assert_equal(&source, &target);
+        }
+    }
+    let target = begun(Personality::Poor);
+    copy_by(&source, &target, Plan::default(), always("STATUS", LATER), &[]).expect(0);
+    assert_equal(&source, &target);
+}
+
+#[test]
+fn a_side_that_never_lists_its_folders_ends_the_run_before_anything_is_written() {
+    let source = source();
+    for on_source in [true, false] {
+        let target = begun(Personality::Plain);
+        let before = Client::login(&target).snapshot();
+        let (from, to) =
+            if on_source { (always("LIST", LATER), Plan::default()) } else { (Plan::default(), always("LIST", LATER)) };
+        let run = copy_by(&source, &target, from, to, &[]).expect(1);
+        assert!(run.says("does not list its folders") && run.says("try again later"), "{run:?}");
+        assert_eq!(Client::login(&target).snapshot(), before);
+    }
+}
+
+#[test]
+fn a_folder_that_is_never_opened_or_read_is_named_and_the_others_are_copied() {
+    let source = source();
+    let folder_failed = |run: &Run| {
+        let failed = run.all("folder_failed");
+        assert_eq!(failed.len(), 1, "{run:?}");
+        assert_eq!(failed[0]["folder"], "one");
+        assert!(failed[0]["reason"].as_str().unwrap().contains("try again later"), "{failed:?}");
+    };
+    for (source_command, target_command) in [("EXAMINE", ""), ("", "SELECT")] {
+        // However the name is written.
+        let plan = |command: &str| {
+            let names = ["one", "\"one\""].iter().filter(|_| !command.is_empty());
+            names.fold(Plan::default(), |plan, name| {
+                always(&format!("{command} {name}"), LATER).answers.into_iter().fold(plan, Plan::answer)
+            })
+        };
+        let target = begun(Personality::Plain);
+        let run = copy_by(&source, &target, plan(source_command), plan(target_command), &["-j", "1"]).expect(3);
+        folder_failed(&run);
+        assert_eq!(run.count("copied"), 35);
+        assert_no_damage(&source, &target);
+        copy(&at(&source), &at(&target), &[]).expect(0);
+        assert_equal(&source, &target);
+    }
+}
+
+#[test]
+fn bodies_that_are_never_sent_are_named() {
+    let source = filled("src", messages(12));
+    let target = empty("dst", Personality::Plain);
+    // The first is the scan's.
+    let plan = (2..=200)
+        .fold(Plan::default(), |plan, nth| plan.answer(Answer::instead("UID FETCH", nth, LATER)))
+        .only_first(1);
+    let run = copy_by(&source, &target, plan, Plan::default(), &["-j", "1"]).expect(3);
+    let failed = run.all("message_failed");
+    assert_eq!((run.count("failed"), failed.len()), (12, 12));
+    assert!(failed.iter().all(|event| event["reason"].as_str().unwrap().contains("try again later")), "{failed:?}");
+    assert_eq!(Client::login(&target).snapshot().count(), 0);
+}
+
+/// What one message's content is refused for.
+const INVALID: &str = "NO Message contains invalid header";
+
+/// A target that refuses every APPEND with a message that holds `poison`, and keeps the others; and what it keeps.
+fn refusing(capabilities: &'static str, status: &'static str) -> (Scripted, Arc<Mutex<Vec<Vec<u8>>>>) {
+    let kept: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let store = Arc::clone(&kept);
+    let server =
+        Scripted::serve(&format!("OK [CAPABILITY {capabilities}] ready"), move |command| match command.name.as_str() {
+            "CAPABILITY" => Reply::ok().line(&format!("* CAPABILITY {capabilities}")),
+            "LIST" => Reply::ok().line(r#"* LIST () "/" INBOX"#),
+            "SELECT" | "EXAMINE" => {
+                let count = store.lock().unwrap().len();
+                Reply::status("OK [READ-WRITE] open")
+                    .line(r"* FLAGS (\Seen \Answered \Flagged \Deleted \Draft)")
+                    .line(r"* OK [PERMANENTFLAGS (\Seen \Answered \Flagged \Deleted \Draft \*)] kept")
+                    .line(&format!("* {count} EXISTS"))
+                    .line("* OK [UIDVALIDITY 7] valid")
+                    .line(&format!("* OK [UIDNEXT {}] next", count + 1))
+            }
+            "APPEND" => {
+                if command.literals.iter().any(|literal| String::from_utf8_lossy(literal).contains("poison")) {
+                    return Reply::status(status);
+                }
+                store.lock().unwrap().extend(command.literals.clone());
+                Reply::ok()
+            }
+            _ => Reply::ok(),
+        });
+    (server, kept)
+}
+
+const MULTI: &str = "IMAP4rev1 LITERAL+ MULTIAPPEND UIDPLUS UNSELECT";
+
+#[test]
+fn a_message_refused_for_its_content_is_named_alone_and_the_others_arrive() {
+    for capabilities in [MULTI, "IMAP4rev1 LITERAL+ UNSELECT", "IMAP4rev1"] {
+        for status in [INVALID, "NO [CANNOT] no", "BAD Invalid message"] {
+            for count in [0, 400] {
+                let mut all: Vec<NewMessage> = (0..count).map(|number| message(number, "body")).collect();
+                // Number 999 has a Message-ID.
+                all.insert(count * 3 / 4, message(999, "poison"));
+                let source = filled("src", all.clone());
+                let (server, kept) = refusing(capabilities, status);
+                let run =
+                    copy_by(&source, &source.by_port(server.port), Plan::default(), Plan::default(), &["-j", "1"])
+                        .expect(3);
+                assert_eq!((run.count("copied"), run.count("failed")), (count as u64, 1), "{capabilities} {status}");
+                let failed = run.all("message_failed");
+                assert_eq!(failed[0]["folder"], "INBOX");
+                assert_eq!(failed[0]["uid"].as_u64(), Some(count as u64 * 3 / 4 + 1));
+                assert!(failed[0]["message_id"].as_str().unwrap().contains("999@lab.example"), "{failed:?}");
+                let words = status.rsplit_once(']').map_or(&status[3..], |(_, words)| words).trim();
+                assert!(failed[0]["reason"].as_str().unwrap().contains(words), "{failed:?}");
+                let mut expected: Vec<_> = all
+                    .into_iter()
+                    .map(|message| message.bytes)
+                    .filter(|bytes| !bytes.windows(6).any(|w| w == b"poison"))
+                    .collect();
+                let mut kept = kept.lock().unwrap().clone();
+                (expected.sort(), kept.sort());
+                assert!(expected == kept, "{capabilities} {status}: {} {}", expected.len(), kept.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refused_message_of_two_folders_that_share_a_target_is_named_in_its_own() {
+    let source = filled("src", messages(30));
+    let mut client = Client::login(&source);
+    client.create(&["other"]);
+    let mut more: Vec<_> = (100..160).map(|number| message(number, "body")).collect();
+    more.insert(50, message(999, "poison"));
+    client.append(&["other"], more.into_iter());
+    let (server, kept) = refusing(MULTI, INVALID);
+    let target = source.by_port(server.port);
+    let run =
+        copy_by(&source, &target, Plan::default(), Plan::default(), &["-j", "1", "--map", "other=INBOX"]).expect(3);
+    let failed = run.all("message_failed");
+    assert_eq!((run.count("copied"), failed.len()), (90, 1));
+    assert_eq!((failed[0]["folder"].as_str(), failed[0]["uid"].as_u64()), (Some("other"), Some(51)));
+    assert_eq!(kept.lock().unwrap().len(), 90);
+}
+
+#[test]
+fn a_refused_flag_or_date_is_left_out_with_a_warning() {
+    for (status, refused) in [
+        ("BAD Invalid system flag", "$Label"),
+        ("NO [CANNOT] Keyword length too long", "$Label"),
+        ("NO [LIMIT] Too many user flags in mailbox", "$Label"),
+        ("BAD Invalid date-time in Append command", "04-Mar-2011"),
+        ("NO Bad INTERNALDATE", "04-Mar-2011"),
+    ] {
+        let arguments: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&arguments);
+        let (server, kept) = refusing_arguments(refused, status, &seen);
+        let mut all = messages(40);
+        all[20].flags.push("$Label1".to_owned());
+        all[20].date = Some("04-Mar-2011 01:02:03 +0000".to_owned());
+        let source = filled("src", all);
+        let run =
+            copy_by(&source, &source.by_port(server.port), Plan::default(), Plan::default(), &["-j", "1"]).expect(0);
+        assert_eq!((run.count("copied"), run.count("failed")), (40, 0), "{status}");
+        assert_eq!(kept.lock().unwrap().len(), 40, "{status}");
+        let warnings = run.all("warning");
+        assert!(warnings.iter().any(|event| event.to_string().contains("left out")), "{status}: {run:?}");
+    }
+}
+
+/// As [`refusing`], for what stands in the command beside the message.
+fn refusing_arguments(
+    refused: &'static str,
+    status: &'static str,
+    seen: &Arc<Mutex<Vec<String>>>,
+) -> (Scripted, Arc<Mutex<Vec<Vec<u8>>>>) {
+    let (inner, kept) = refusing(MULTI, status);
+    drop(inner);
+    let (store, seen) = (Arc::clone(&kept), Arc::clone(seen));
+    let server = Scripted::serve("OK ready", move |command| match command.name.as_str() {
+        "CAPABILITY" => Reply::ok().line(&format!("* CAPABILITY {MULTI}")),
+        "LIST" => Reply::ok().line(r#"* LIST () "/" INBOX"#),
+        "SELECT" | "EXAMINE" => Reply::ok()
+            .line(r"* OK [PERMANENTFLAGS (\Seen \Answered \Flagged \Deleted \Draft \*)] kept")
+            .line("* 0 EXISTS")
+            .line("* OK [UIDVALIDITY 7] valid")
+            .line("* OK [UIDNEXT 1] next"),
+        "APPEND" => {
+            seen.lock().unwrap().push(command.arguments.clone());
+            if command.arguments.contains(refused) {
+                return Reply::status(status);
+            }
+            store.lock().unwrap().extend(command.literals.clone());
+            Reply::ok()
+        }
+        _ => Reply::ok(),
+    });
+    (server, kept)
+}
+
+#[test]
+fn a_full_target_ends_all_lanes_at_once() {
+    let source = filled("src", messages(300));
+    let mut client = Client::login(&source);
+    for folder in ["a", "b", "c", "d"] {
+        client.create(&[folder]);
+        client.append(&[folder], messages(300).into_iter());
+    }
+    for personality in [Personality::Plain, Personality::NoMulti, Personality::NoLiteral, Personality::Poor] {
+        let target = empty("dst", personality);
+        let full = (5..=2_000).fold(Plan::default(), |plan, nth| {
+            plan.answer(Answer::instead("APPEND", nth, "NO [OVERQUOTA] Quota exceeded"))
+        });
+        let proxy = Proxy::start(target.port, full);
+        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "4"]).expect(8);
+        assert!(run.says("Quota exceeded"), "{run:?}");
+        assert_no_damage(&source, &target);
+        // Some are on their way when the first refusal comes.
+        let appends: Vec<usize> = proxy
+            .traffic()
+            .iter()
+            .map(|connection| connection.commands.iter().filter(|line| line.contains(" APPEND ")).count())
+            .collect();
+        assert!(appends.iter().all(|count| *count <= 5 + 64 + 32), "{personality:?}: {appends:?}");
+        assert_eq!(run.count("copied"), Client::login(&target).snapshot().count() as u64, "{personality:?}");
+    }
+}
+
+#[test]
+fn a_real_quota_ends_the_run_and_what_fits_is_whole() {
+    let source = filled("src", (0..200).map(|number| message(number, &"x".repeat(900))).collect());
+    let target = empty("dst", Personality::Tiny);
+    let run = copy(&at(&source), &at(&target), &[]).expect(8);
+    assert!(run.says("takes no more mail"), "{run:?}");
+    assert_no_damage(&source, &target);
+}
