@@ -124,8 +124,8 @@ impl Settling<'_> {
 
     /// Compares what was sent with what the target has.
     ///
-    /// Confirmed messages take part in the matching: each accounts for its own copy on the target, so that an equal
-    /// uncertain one is not taken for it.
+    /// Confirmed messages take part in the matching, and first: each accounts for its own copy on the target, so that an
+    /// equal uncertain one is not taken for it.
     fn look_on_target(&mut self) -> Result<Result<Findings, Refusal>, Error> {
         let mut sources = Vec::new();
         for task in self.tasks.clone() {
@@ -169,9 +169,14 @@ impl Settling<'_> {
     }
 
     fn compare(&mut self, sources: &[(usize, FolderScan)], target: &FolderScan) -> Result<Findings, Error> {
-        let all = || sources.iter().flat_map(|(task, scan)| scan.messages.iter().map(move |message| (*task, *message)));
-        let messages: Vec<Message> = all().map(|(_, message)| message).collect();
-        let names: Vec<(usize, Uid)> = all().map(|(task, message)| (task, message.uid())).collect();
+        // Confirmed ones first: of equal messages of which one is not there, it is one of those in doubt.
+        let mut all: Vec<(usize, Message)> = Vec::new();
+        for (task, scan) in sources {
+            all.extend(scan.messages.iter().map(|message| (*task, *message)));
+        }
+        all.sort_by_key(|(task, message)| !self.is_confirmed(*task, message.uid()));
+        let messages: Vec<Message> = all.iter().map(|(_, message)| *message).collect();
+        let names: Vec<(usize, Uid)> = all.into_iter().map(|(task, message)| (task, message.uid())).collect();
         let name = |at: &u32| names[*at as usize];
         let drafts = self.tasks.iter().any(|task| self.shared.tasks[*task].drafts);
         let matching = match_folder(&messages, &target.messages, &MatchRules { drafts });
@@ -238,6 +243,12 @@ impl Settling<'_> {
             }),
             _ => Ok(scan),
         }))
+    }
+
+    fn is_confirmed(&self, task: usize, uid: Uid) -> bool {
+        let position = self.shared.tasks[task].position(uid);
+        position
+            .is_some_and(|position| self.shared.ledger.stage(self.shared.ledger.token(task, position)) == Stage::Copied)
     }
 
     fn at(&self, stages: &[Stage]) -> Vec<Place> {

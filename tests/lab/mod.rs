@@ -8,6 +8,7 @@
 //!   reader and its mailbox names.
 //! - [`proxy`]: latency, bandwidth, cuts and false answers between a client and a server.
 //! - [`scripted`]: a server that says what real ones won't.
+//! - [`fake`]: a made-up mailbox behind a scripted server.
 //! - [`ferry`]: runs mailferry with a deadline and reads what it says, for the tests of faults.
 //! - [`generator`]: some thousand realistic messages, the same for the same seed.
 
@@ -15,6 +16,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 pub mod client;
+pub mod fake;
 pub mod ferry;
 pub mod generator;
 pub mod names;

@@ -78,6 +78,11 @@ impl Reply {
         Self { close: true, ..Self::default() }
     }
 
+    /// Another reply with these bytes before everything, and again before the tagged status.
+    pub fn before(bytes: &[u8], reply: Self) -> Self {
+        Self { bytes: [bytes, &reply.bytes, bytes].concat(), ..reply }
+    }
+
     /// Says this line before the status.
     pub fn line(self, line: &str) -> Self {
         self.raw(format!("{line}\r\n").as_bytes())
