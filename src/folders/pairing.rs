@@ -47,8 +47,10 @@ pub enum TargetFolder {
     New {
         /// Its name.
         name: MailboxName,
-        /// The name with everything escaped that any server is known to refuse; `None` where that changes nothing.
-        fallback: Option<MailboxName>,
+        /// Other spellings, to be tried in this order where the target refuses the name: with everything escaped that
+        /// any server is known to refuse, first in the last level, then in the last two, and so on. So a folder whose
+        /// parent was taken as it stands is not put below another spelling of that parent.
+        fallbacks: Vec<MailboxName>,
     },
 }
 

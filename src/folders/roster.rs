@@ -3,7 +3,6 @@
 //! What it keeps true: no two of a roster's own folders have the same name, and no selectable mailbox of the listing is
 //! missing without being named as unreadable.
 
-use super::escape::Strength;
 use super::name::FolderName;
 use super::roles::{self, Candidate};
 use super::style::{self, Escapes, Reading};
@@ -131,7 +130,7 @@ impl Entry {
         } else {
             style::read(&mailbox.name, mailbox.separator, style, Escapes::Undone)?
         };
-        let faithful = style::encode(&reading.name, style, Strength::Plain) == mailbox.name;
+        let faithful = style::encode(&reading.name, style, style::ALL_PLAIN) == mailbox.name;
         Some(Self { index, reading, foreign, selectable: mailbox.selectable, faithful })
     }
 

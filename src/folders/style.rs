@@ -1,6 +1,7 @@
 //! From a store's raw names to decoded ones and back, by the store's prefix, separator and encoding.
 //!
-//! What it keeps true: `read(encode(name)) == name` for every name, style and strength, as long as the style has levels.
+//! What it keeps true: `read(encode(name)) == name` for every name, style and number of plain levels, as long as the
+//! style has levels.
 //!
 //! INBOX is itself whatever the prefix. Where names stand below `INBOX.`, the raw `INBOX.Sent` is `Sent`, and a folder
 //! `INBOX/kid` of another server becomes `INBOX.INBOX.kid`, apart from `kid`: Cyrus, Courier and Dovecot all make it, and
@@ -60,38 +61,38 @@ pub(super) fn own_part<'a>(raw: &'a [u8], style: &NameStyle) -> Option<&'a [u8]>
     same.then_some(tail)
 }
 
-/// Writes a name as a store of this style has it. Without levels, all levels become one.
-pub(super) fn encode(name: &FolderName, style: &NameStyle, strength: Strength) -> MailboxName {
+/// As many plain levels as there are.
+pub(super) const ALL_PLAIN: usize = usize::MAX;
+
+/// Writes a name as a store of this style has it. Without levels, all levels become one. From the level `plain` on,
+/// what any known server refuses is escaped too.
+pub(super) fn encode(name: &FolderName, style: &NameStyle, plain: usize) -> MailboxName {
     if name.is_inbox() {
         return MailboxName::from("INBOX");
     }
     let raw = match usable(style.separator) {
-        Some(_) => write_levels(name.levels(), style, strength),
-        None => write_levels(name.flattened(0).levels(), style, strength),
+        Some(_) => write_levels(name.levels(), style, plain),
+        None => write_levels(name.flattened(0).levels(), style, plain),
     };
     MailboxName::new([style.prefix.as_slice(), raw.as_bytes()].concat())
 }
 
-/// Writes levels below a mailbox that exists, whatever spelling it has.
-pub(super) fn encode_below(
-    parent: &MailboxName,
-    levels: &[String],
-    style: &NameStyle,
-    strength: Strength,
-) -> MailboxName {
+/// Writes levels below a mailbox that exists, whatever spelling it has. `plain` counts the levels below it.
+pub(super) fn encode_below(parent: &MailboxName, levels: &[String], style: &NameStyle, plain: usize) -> MailboxName {
     let separator = usable(style.separator).unwrap_or('/').to_string();
     let parent = parent.as_bytes();
     let parent = parent.strip_suffix(separator.as_bytes()).unwrap_or(parent);
-    MailboxName::new([parent, separator.as_bytes(), write_levels(levels, style, strength).as_bytes()].concat())
+    MailboxName::new([parent, separator.as_bytes(), write_levels(levels, style, plain).as_bytes()].concat())
 }
 
-fn write_levels(levels: &[String], style: &NameStyle, strength: Strength) -> String {
+fn write_levels(levels: &[String], style: &NameStyle, plain: usize) -> String {
     let separator = usable(style.separator);
-    let write = |level: &String| {
+    let write = |(at, level): (usize, &String)| {
+        let strength = if at < plain { Strength::Plain } else { Strength::Careful };
         let text = escape::escape(level, separator, strength);
         if style.utf8 { text } else { utf7::encode(&text) }
     };
-    let written: Vec<_> = levels.iter().map(write).collect();
+    let written: Vec<_> = levels.iter().enumerate().map(write).collect();
     written.join(separator.unwrap_or('/').encode_utf8(&mut [0; 4]))
 }
 
@@ -185,7 +186,7 @@ mod tests {
             (&below, "INBOX.Work.a=2Fb", &["Work", "a/b"]),
         ] {
             assert_eq!(read_own(raw, style), Some(name(levels)), "{raw}");
-            assert_eq!(encode(&name(levels), style, Strength::Plain), raw.into());
+            assert_eq!(encode(&name(levels), style, ALL_PLAIN), raw.into());
         }
     }
 
@@ -230,7 +231,7 @@ mod tests {
     fn a_store_without_levels_takes_all_in_one() {
         for separator in [None, Some('='), Some('A'), Some('&'), Some('é'), Some('\n')] {
             let flat = NameStyle { prefix: Vec::new(), separator, utf8: false };
-            assert_eq!(encode(&name(&["a", "b"]), &flat, Strength::Plain), "a=2Fb".into());
+            assert_eq!(encode(&name(&["a", "b"]), &flat, ALL_PLAIN), "a=2Fb".into());
             assert_eq!(read_own("a=2Fb", &flat), Some(name(&["a/b"])));
         }
     }
@@ -240,8 +241,8 @@ mod tests {
         fn every_name_comes_back(name in any_name(), which in 0..5usize, utf8 in any::<bool>()) {
             let (prefix, separator) = [("", '/'), ("", '.'), ("INBOX.", '.'), ("INBOX/", '/'), ("Mail|", '|')][which];
             let style = style(prefix, separator, utf8);
-            for strength in [Strength::Plain, Strength::Careful] {
-                let raw = encode(&name, &style, strength);
+            for plain in 0..=name.levels().len() {
+                let raw = encode(&name, &style, plain);
                 let reading = read(&raw, style.separator, &style, Escapes::Undone);
                 prop_assert_eq!(reading.map(|reading| (reading.name, reading.malformed)), Some((name.clone(), false)));
             }

@@ -93,8 +93,14 @@ impl<'a> TargetSide<'a> {
     }
 
     fn create(&self, to: FolderName, explicit: bool, mut reasons: Vec<String>) -> Result<Resolved, String> {
-        let name = self.write(&to, explicit, Strength::Plain);
-        let fallback = Some(self.write(&to, explicit, Strength::Careful)).filter(|fallback| *fallback != name);
+        let name = self.write(&to, explicit, style::ALL_PLAIN);
+        let mut fallbacks: Vec<MailboxName> = Vec::new();
+        for plain in (0..to.levels().len()).rev() {
+            let fallback = self.write(&to, explicit, plain);
+            if fallback != name && fallbacks.last() != Some(&fallback) {
+                fallbacks.push(fallback);
+            }
+        }
         if !explicit && roster::is_foreign_name(&name, self.listing.style.separator, self.listing) {
             return Err(format!(
                 "{to} is among other users' or shared folders on the target: choose another with --map"
@@ -108,17 +114,18 @@ impl<'a> TargetSide<'a> {
         {
             reasons.push(format!("the target has {}, which differs by case only", other.name));
         }
-        Ok(Resolved { to, target: TargetFolder::New { name, fallback }, reasons })
+        Ok(Resolved { to, target: TargetFolder::New { name, fallbacks }, reasons })
     }
 
     /// A raw name for a new folder, below its nearest ancestor that exists. What is below INBOX stands below the prefix.
-    fn write(&self, name: &FolderName, explicit: bool, strength: Strength) -> MailboxName {
+    fn write(&self, name: &FolderName, explicit: bool, plain: usize) -> MailboxName {
         let style = &self.listing.style;
         let below_parent = name.ancestors().filter(|ancestor| !ancestor.is_inbox()).find_map(|ancestor| {
             let mailbox = self.mailbox(self.find(&ancestor, explicit)?)?;
-            Some(style::encode_below(&mailbox.name, name.below(&ancestor)?, style, strength))
+            let plain = plain.saturating_sub(ancestor.levels().len());
+            Some(style::encode_below(&mailbox.name, name.below(&ancestor)?, style, plain))
         });
-        below_parent.unwrap_or_else(|| style::encode(name, style, strength))
+        below_parent.unwrap_or_else(|| style::encode(name, style, plain))
     }
 
     fn escape_reason(&self, name: &FolderName, raw: &MailboxName) -> Option<String> {
@@ -163,8 +170,8 @@ impl<'a> TargetSide<'a> {
     fn find(&self, name: &FolderName, explicit: bool) -> Option<&'a Folder> {
         let key = name.key();
         let by_name = || self.own.get(&key).or_else(|| self.foreign.get(&key).filter(|_| explicit));
-        let by_raw = |strength| self.raw.get(&style::encode(name, &self.listing.style, strength));
-        by_name().or_else(|| by_raw(Strength::Plain)).or_else(|| by_raw(Strength::Careful)).copied()
+        let by_raw = |plain| self.raw.get(&style::encode(name, &self.listing.style, plain));
+        by_name().or_else(|| (0..=name.levels().len()).rev().find_map(by_raw)).copied()
     }
 
     fn mailbox(&self, folder: &Folder) -> Option<&'a ListedMailbox> {
@@ -191,9 +198,11 @@ mod tests {
         }
     }
 
-    fn created(listing: &Listing, wanted: &[&str]) -> (String, Option<String>) {
+    fn created(listing: &Listing, wanted: &[&str]) -> (String, Vec<String>) {
         match resolved(listing, wanted, false).unwrap().1 {
-            TargetFolder::New { name, fallback } => (name.to_string(), fallback.map(|name| name.to_string())),
+            TargetFolder::New { name, fallbacks } => {
+                (name.to_string(), fallbacks.iter().map(ToString::to_string).collect())
+            }
             TargetFolder::Existing(index) => panic!("{wanted:?} is {index}"),
         }
     }
@@ -219,12 +228,19 @@ mod tests {
     #[test]
     fn a_new_folder_is_written_in_the_targets_way() {
         let dot = listing("INBOX.", '.', &["INBOX"]);
-        let pair = |name: &str, fallback: Option<&str>| (name.to_owned(), fallback.map(str::to_owned));
-        assert_eq!(created(&dot, &["Work", "kid"]), pair("INBOX.Work.kid", None));
-        assert_eq!(created(&dot, &["a.b/c"]), pair("INBOX.a=2Eb=2Fc", None));
-        assert_eq!(created(&dot, &["INBOX", "kid"]), pair("INBOX.INBOX.kid", None));
-        assert_eq!(created(&dot, &["Größe 100%"]), pair("INBOX.Gr&APYA3w-e 100%", Some("INBOX.Gr&APYA3w-e 100=25")));
-        assert_eq!(created(&dot, &["😀"]), pair("INBOX.&2D3eAA-", Some("INBOX.=F0=9F=98=80")));
+        let pair = |name: &str, fallbacks: &[&str]| {
+            (name.to_owned(), fallbacks.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(created(&dot, &["Work", "kid"]), pair("INBOX.Work.kid", &[]));
+        assert_eq!(created(&dot, &["a.b/c"]), pair("INBOX.a=2Eb=2Fc", &[]));
+        assert_eq!(created(&dot, &["INBOX", "kid"]), pair("INBOX.INBOX.kid", &[]));
+        assert_eq!(created(&dot, &["Größe 100%"]), pair("INBOX.Gr&APYA3w-e 100%", &["INBOX.Gr&APYA3w-e 100=25"]));
+        assert_eq!(created(&dot, &["😀"]), pair("INBOX.&2D3eAA-", &["INBOX.=F0=9F=98=80"]));
+        // What the server takes above a refused level stays as its own folder is spelt.
+        assert_eq!(
+            created(&dot, &["R&D", "x", "a\"b"]),
+            pair("INBOX.R&-D.x.a\"b", &["INBOX.R&-D.x.a=22b", "INBOX.R=26D.x.a=22b"])
+        );
     }
 
     #[test]

@@ -161,13 +161,13 @@ pub enum RefusalMeaning {
     Transient,
 }
 
-/// A folder to create, with a second name if the server does not take the first.
+/// A folder to create, with other names if the server does not take the first.
 #[derive(Clone, Debug)]
 pub struct NewFolder {
     /// The name.
     pub name: MailboxName,
-    /// The name with everything escaped that any server is known to refuse; `None` where that changes nothing.
-    pub fallback: Option<MailboxName>,
+    /// What to try after it, in this order.
+    pub fallbacks: Vec<MailboxName>,
 }
 
 /// Flags to add to messages.

@@ -227,9 +227,9 @@ impl Copy<'_> {
         let mut wanted: Vec<NewFolder> = Vec::new();
         let mut place: HashMap<&MailboxName, usize> = HashMap::new();
         for pair in pairs {
-            if let TargetFolder::New { name, fallback } = &pair.target {
+            if let TargetFolder::New { name, fallbacks } = &pair.target {
                 place.entry(name).or_insert_with(|| {
-                    wanted.push(NewFolder { name: name.clone(), fallback: fallback.clone() });
+                    wanted.push(NewFolder { name: name.clone(), fallbacks: fallbacks.clone() });
                     wanted.len() - 1
                 });
             }
@@ -248,6 +248,7 @@ impl Copy<'_> {
                     if told.insert(at) {
                         self.summary.folders_created += 1;
                         self.observer.observe(&Event::FolderCreated { folder: &pair.to.to_string() });
+                        self.tell_other_spelling(pair, name, &state.name);
                     }
                     if let Some(needs) = &mut self.folders[index] {
                         needs.target = Some(state.clone());
@@ -260,6 +261,14 @@ impl Copy<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Says that a folder has another name than was planned, since the target refused that one.
+    fn tell_other_spelling(&self, pair: &Pair, planned: &MailboxName, created: &MailboxName) {
+        if planned != created {
+            let text = format!("{}: the target refused the name {planned}, so it was created as {created}", pair.to);
+            self.observer.observe(&Event::Warning { text: &text });
+        }
     }
 
     /// Opens created folders. `None` where there is none or it can't be opened.

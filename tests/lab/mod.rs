@@ -10,6 +10,7 @@
 //! - [`scripted`]: a server that says what real ones won't.
 //! - [`fake`]: a made-up mailbox behind a scripted server.
 //! - [`ferry`]: runs mailferry with a deadline and reads what it says, for the tests of faults.
+//! - [`crossing`]: the binary itself, run between two accounts.
 //! - [`generator`]: some thousand realistic messages, the same for the same seed.
 
 #![expect(dead_code, unreachable_pub, reason = "each test file and example uses its own part of the lab")]
@@ -18,6 +19,7 @@
 pub mod client;
 pub mod fake;
 pub mod ferry;
+pub mod crossing;
 pub mod generator;
 pub mod names;
 pub mod proxy;

@@ -12,15 +12,20 @@ impl Session {
     pub(super) fn create_all(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         let names: Vec<&MailboxName> = folders.iter().map(|folder| &folder.name).collect();
         let mut results = self.create_each(&names)?;
-        let fallbacks: Vec<(usize, &MailboxName)> = (folders.iter().enumerate())
-            .filter(|(at, _)| results[*at].is_err())
-            .filter_map(|(at, folder)| Some((at, folder.fallback.as_ref()?)))
-            .collect();
-        let names: Vec<&MailboxName> = fallbacks.iter().map(|(_, name)| *name).collect();
-        for ((at, _), result) in fallbacks.iter().zip(self.create_each(&names)?) {
-            // Where neither is taken, the refusal of the true name says more.
-            if result.is_ok() {
-                results[*at] = result;
+        for round in 0.. {
+            let fallbacks: Vec<(usize, &MailboxName)> = (folders.iter().enumerate())
+                .filter(|(at, _)| results[*at].is_err())
+                .filter_map(|(at, folder)| Some((at, folder.fallbacks.get(round)?)))
+                .collect();
+            if fallbacks.is_empty() {
+                break;
+            }
+            let names: Vec<&MailboxName> = fallbacks.iter().map(|(_, name)| *name).collect();
+            for ((at, _), result) in fallbacks.iter().zip(self.create_each(&names)?) {
+                // Where none is taken, the refusal of the true name says more.
+                if result.is_ok() {
+                    results[*at] = result;
+                }
             }
         }
         Ok(results)

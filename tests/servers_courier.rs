@@ -1,0 +1,165 @@
+//! Dovecot to Courier and back: no LITERAL+, no MULTIAPPEND, `INBOX.` and `.`, and a server of its own ways with bytes.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
+mod lab;
+
+use lab::client::{Client, Levels, NewMessage, Snapshot};
+use lab::crossing::{End, assert_folders, copy, ferry, verify};
+use lab::generator::mailbox;
+use lab::servers::{Account, Courier, Dovecot, Personality};
+
+fn snapshot(account: &Account) -> Snapshot {
+    Client::login(account).snapshot()
+}
+
+#[test]
+fn all_mail_goes_to_courier_and_back() {
+    let Some(courier) = Courier::shared().map(Courier::account) else { return };
+    let first = Dovecot::shared().account("tocourier", Personality::Plain);
+    let last = Dovecot::shared().account("fromcourier", Personality::Dot);
+    Client::login(&first).fill(&mailbox(31, 600));
+    let original = snapshot(&first);
+
+    let there = copy(&first, &courier).ends_with(0);
+    assert_eq!((there.number("copied"), there.number("folders_created")), (600, 17));
+    assert_eq!(copy(&first, &courier).ends_with(0).number("copied"), 0);
+    assert_eq!(verify(&first, &courier).ends_with(0).number("compared"), 600);
+    assert_eq!(snapshot(&courier).content(), original.content());
+
+    let back = copy(&courier, &last).ends_with(0);
+    assert_eq!(back.number("copied"), 600);
+    assert_eq!(copy(&courier, &last).ends_with(0).number("copied"), 0);
+    verify(&first, &last).ends_with(0);
+    assert_eq!(snapshot(&last).content(), original.content());
+    assert_eq!(snapshot(&last).subscribed, original.subscribed);
+    assert_eq!(ferry("verify", &[(&first).into(), (&last).into()], &["--deep"]).ends_with(0).number("changed"), 0);
+}
+
+#[test]
+fn names_that_courier_refuses_come_back_as_they_were() {
+    let Some(courier) = Courier::shared().map(Courier::account) else { return };
+    let first = Dovecot::shared().account("names", Personality::Sdbox);
+    let last = Dovecot::shared().account("namesback", Personality::Sdbox);
+    let long = "y".repeat(230);
+    let names: [&[&str]; 14] = [
+        &["do.t"],
+        &["a\"b"],
+        &["back\\slash"],
+        &["per%cent"],
+        &["star*"],
+        &["a;b'c$d{e}"],
+        &["R&D"],
+        &["R&D", "😀 smile"],
+        &["R&D", "😀 smile", "a.b & c"],
+        &["#hash"],
+        &[" leading"],
+        &["trailing "],
+        &["a=22b"],
+        &[&long],
+    ];
+    let mut client = Client::login(&first);
+    for levels in names {
+        client.create(levels);
+        let text = format!("Subject: {levels:?}\r\nMessage-ID: <{}@x>\r\n\r\ntext\r\n", levels.len());
+        client.append(levels, [NewMessage::of(text.replace('😀', "smile"))].into_iter());
+    }
+    let original = snapshot(&first).content();
+    let there = copy(&first, &courier).ends_with(0);
+    assert_eq!(there.number("copied"), names.len() as u64);
+    let warned = there.texts("warning", "text").join("\n");
+    assert!(warned.contains("R&D/😀 smile") && warned.contains("R&-D.=F0=9F=98=80 smile"), "{warned}");
+    assert!(there.reason("do.t").contains("do=2Et"), "{}", there.reason("do.t"));
+    assert_eq!(snapshot(&courier).folders.len(), original.len(), "{:?}", snapshot(&courier).folders.keys());
+    assert_eq!(copy(&first, &courier).ends_with(0).number("copied"), 0);
+    verify(&first, &courier).ends_with(0);
+
+    copy(&courier, &last).ends_with(0);
+    assert_eq!(copy(&courier, &last).ends_with(0).number("copied"), 0);
+    assert_eq!(snapshot(&last).content(), original);
+}
+
+#[test]
+fn a_name_that_courier_can_not_hold_at_all_is_named() {
+    let Some(courier) = Courier::shared().map(Courier::account) else { return };
+    let first = Dovecot::shared().account("toolong", Personality::Sdbox);
+    let long = "z".repeat(250);
+    let mut client = Client::login(&first);
+    client.create(&[&long]);
+    client.append(&[&long], [NewMessage::of("Subject: deep\r\n\r\nx\r\n")].into_iter());
+    client.append(&["INBOX"], [NewMessage::of("Subject: shallow\r\n\r\nx\r\n")].into_iter());
+    let run = copy(&first, &courier);
+    if run.code == 0 {
+        assert_eq!(snapshot(&courier).content(), snapshot(&first).content());
+        return;
+    }
+    let run = run.ends_with(3);
+    assert_eq!((run.number("copied"), run.number("folders_failed")), (1, 1));
+    assert_eq!(run.texts("folder_failed", "folder"), [long]);
+}
+
+#[test]
+fn what_courier_rewrites_is_not_sent_again_and_is_named() {
+    let Some(courier) = Courier::shared().map(Courier::account) else { return };
+    let first = Dovecot::shared().account("rewritten", Personality::Plain);
+    let odd: [&[u8]; 7] = [
+        b"Message-ID: <plain@x>\r\nSubject: plain\r\n\r\nx\r\n",
+        b"Message-ID: <cr@x>\r\nSubject: bare cr\r\n\r\na\rb\r\n",
+        b"Message-ID: <end@x>\r\nSubject: no end\r\n\r\nlast line",
+        b"Message-ID: <eight@x>\r\nSubject: Gr\xc3\xbc\xc3\x9fe\r\n\r\nx\r\n",
+        b"no header at all\r\n\r\nx\r\n",
+        b"Message-ID: <only@x>\r\nSubject: only a header\r\n\r\n",
+        b"From me@example.org Thu Jan  1 00:00:00 1970\r\nMessage-ID: <from@x>\r\n\r\nx\r\n",
+    ];
+    Client::login(&first).append(&["INBOX"], odd.iter().map(|bytes| NewMessage::of(*bytes)));
+    let run = copy(&first, &courier).ends_with(0);
+    assert_eq!(run.number("copied"), 7);
+    let again = copy(&first, &courier).ends_with(0);
+    assert_eq!((again.number("copied"), again.number("already_there")), (0, 7));
+    let compared = ferry("verify", &[(&first).into(), (&courier).into()], &["--deep"]).ends_with(4);
+    let changed: Vec<_> = compared.events("difference").map(|event| event["uid"].as_u64().unwrap()).collect();
+    assert_eq!(changed, [2, 3], "{compared:#?}");
+    assert_eq!((compared.number("changed"), compared.number("missing"), compared.number("extra")), (2, 0, 0));
+}
+
+/// `prefix=` and `separator=` in the address: the tree stands elsewhere.
+#[test]
+fn the_address_may_say_where_folders_stand() {
+    let Some(courier) = Courier::shared().map(Courier::account) else { return };
+    let first = Dovecot::shared().account("prefixed", Personality::Plain);
+    let mut client = Client::login(&first);
+    client.fill(&mailbox(32, 40).without_names_with('"'));
+    let original = snapshot(&first).content();
+    for target in [courier, Dovecot::shared().account("prefixed", Personality::Dot)] {
+        let below = End::new(format!("{}&prefix=INBOX.Old.&separator=.", target.address()), &target.password);
+        Client::login(&target).append(
+            &["elsewhere"; 0][..].iter().copied().chain(["INBOX"]).collect::<Vec<_>>(),
+            [NewMessage::of("Subject: mine\r\n\r\n")].into_iter(),
+        );
+        copy(&first, below.clone()).ends_with(0);
+        assert_eq!(copy(&first, below.clone()).ends_with(0).number("copied"), 0);
+        assert_eq!(verify(&first, below.clone()).ends_with(4).number("extra"), 1);
+        let mut there = snapshot(&target).content();
+        let inbox: Levels = vec!["INBOX".to_owned()];
+        assert_eq!(there.remove(&inbox).unwrap().len(), original[&inbox].len() + 1);
+        let moved: Vec<Levels> = original
+            .keys()
+            .filter(|levels| **levels != inbox)
+            .map(|levels| [&["Old".to_owned()][..], levels].concat())
+            .collect();
+        assert_eq!(there.keys().filter(|levels| levels.len() > 1).cloned().collect::<Vec<_>>(), moved);
+        let back = Dovecot::shared().account("unprefixed", Personality::Plain);
+        copy(below, &back).ends_with(0);
+        let mut back = snapshot(&back).content();
+        back.get_mut(&inbox).unwrap().retain(|message| original[&inbox].contains(message));
+        assert_eq!(back, original);
+    }
+}
+
+#[test]
+fn folders_shows_what_courier_has() {
+    let Some(courier) = Courier::shared().map(Courier::account) else { return };
+    Client::login(&courier).fill(&mailbox(33, 80));
+    let shown = ferry("folders", &[(&courier).into()], &[]).ends_with(0);
+    assert_folders(&shown, &snapshot(&courier));
+}

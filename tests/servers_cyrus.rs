@@ -1,0 +1,155 @@
+//! Dovecot to Cyrus and back: the same mail and the same tree, but for what Cyrus refuses, which is named.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
+mod lab;
+
+use lab::client::{Client, NewMessage, Snapshot};
+use lab::crossing::{End, copy, ferry, verify};
+use lab::generator::mailbox;
+use lab::servers::{Account, Cyrus, Dovecot, Personality};
+
+fn snapshot(account: &Account) -> Snapshot {
+    Client::login(account).snapshot()
+}
+
+#[test]
+fn all_mail_goes_to_cyrus_and_back() {
+    let first = Dovecot::shared().account("tocyrus", Personality::Plain);
+    let cyrus = Cyrus::shared().account();
+    let last = Dovecot::shared().account("fromcyrus", Personality::Dot);
+    Client::login(&first).fill(&mailbox(21, 600));
+    let original = snapshot(&first);
+
+    let there = copy(&first, &cyrus).ends_with(0);
+    assert_eq!(there.number("copied"), 600);
+    assert_eq!(there.number("folders_created"), 17);
+    // Cyrus holds no `"`; the folder was made under another name, and that is said.
+    assert!(
+        there.events("warning").any(|event| event["text"].as_str().unwrap().contains("Say =22hello=22")),
+        "{there:#?}"
+    );
+    assert_eq!(copy(&first, &cyrus).ends_with(0).number("copied"), 0);
+    assert_eq!(verify(&first, &cyrus).ends_with(0).number("compared"), 600);
+    let mut there = snapshot(&cyrus).content();
+    let quoted = there.remove(&["Projects", "Say =22hello=22"].map(str::to_owned).to_vec()).unwrap();
+    there.insert(["Projects", "Say \"hello\""].map(str::to_owned).to_vec(), quoted);
+    assert_eq!(there, original.content());
+
+    let back = copy(&cyrus, &last).ends_with(0);
+    assert_eq!(back.number("copied"), 600);
+    assert_eq!(copy(&cyrus, &last).ends_with(0).number("copied"), 0);
+    verify(&cyrus, &last).ends_with(0);
+    verify(&first, &last).ends_with(0);
+    assert_eq!(snapshot(&last).content(), original.content());
+    assert_eq!(snapshot(&last).subscribed, original.subscribed);
+    assert_eq!(ferry("verify", &[(&first).into(), (&last).into()], &["--deep"]).ends_with(0).number("changed"), 0);
+}
+
+/// Names that one server or another refuses, in folders that a Dovecot with separator `/` holds.
+const AWKWARD: &[&[&str]] = &[
+    &["do.t"],
+    &["a\"b"],
+    &["back\\slash"],
+    &["per%cent"],
+    &["star*"],
+    &["a;b'c$d{e}"],
+    &["R&D"],
+    &["R&D", "say \"yes\""],
+    &["R&D", "say \"yes\"", "a.b & c"],
+    &["😀 smile"],
+    &["#hash"],
+    &[" leading"],
+    &["trailing "],
+    &["two  blanks"],
+    &["x=2Fy"],
+];
+
+#[test]
+fn names_that_cyrus_refuses_come_back_as_they_were() {
+    let first = Dovecot::shared().account("names", Personality::Sdbox);
+    let cyrus = Cyrus::shared().account();
+    let last = Dovecot::shared().account("namesback", Personality::Sdbox);
+    let long = "x".repeat(250);
+    let mut client = Client::login(&first);
+    for levels in AWKWARD.iter().copied().chain([&[long.as_str()][..]]) {
+        client.create(levels);
+        client.append(
+            levels,
+            [NewMessage::of(format!("Subject: {levels:?}\r\nMessage-ID: <{}@x>\r\n\r\n", levels.len()))].into_iter(),
+        );
+    }
+    let original = snapshot(&first).content();
+
+    let there = copy(&first, &cyrus).ends_with(0);
+    assert_eq!(there.number("copied"), AWKWARD.len() as u64 + 1);
+    let warned = there.texts("warning", "text").join("\n");
+    for (name, escaped) in [
+        ("a\"b", "a=22b"),
+        ("back\\slash", "back=5Cslash"),
+        ("per%cent", "per=25cent"),
+        ("a;b'c$d{e}", "a=3Bb=27c=24d=7Be=7D"),
+        ("R&D/say \"yes\"", "R&-D.say =22yes=22"),
+    ] {
+        assert!(warned.contains(name) && warned.contains(escaped), "{name}: {warned}");
+    }
+    assert!(there.reason("do.t").contains("do=2Et"), "{}", there.reason("do.t"));
+    // Of old it may be mailferry's own: it is read as `x/y`, said so, and written the same again.
+    assert!(there.reason("x=2Fy").contains("unescaped"), "{}", there.reason("x=2Fy"));
+    assert!(there.reason(&long).contains("256 bytes"), "{}", there.reason(&long));
+    assert_eq!(snapshot(&cyrus).folders.len(), original.len(), "{:?}", snapshot(&cyrus).folders.keys());
+    assert_eq!(copy(&first, &cyrus).ends_with(0).number("copied"), 0);
+    verify(&first, &cyrus).ends_with(0);
+
+    copy(&cyrus, &last).ends_with(0);
+    assert_eq!(copy(&cyrus, &last).ends_with(0).number("copied"), 0);
+    assert_eq!(snapshot(&last).content(), original);
+}
+
+#[test]
+fn messages_that_cyrus_refuses_are_named() {
+    let first = Dovecot::shared().account("refused", Personality::Plain);
+    let cyrus = Cyrus::shared().account();
+    let odd: [(&str, &[u8]); 5] = [
+        ("fine", b"Message-ID: <fine@x>\r\nSubject: fine\r\n\r\nx\r\n"),
+        ("noheader", b"just text, no header at all\r\n\r\nx\r\n"),
+        ("blank", b"Message-ID: <blank@x>\r\nBad Field: x\r\n\r\nx\r\n"),
+        ("umlaut", b"Message-ID: <umlaut@x>\r\nSubject: Gr\xc3\xbc\xc3\x9fe\r\n\r\nx\r\n"),
+        ("cr", b"Message-ID: <cr@x>\r\n\r\na\rb\r\n"),
+    ];
+    Client::login(&first).append(&["INBOX"], odd.iter().map(|(_, bytes)| NewMessage::of(*bytes)));
+    let run = copy(&first, &cyrus).ends_with(3);
+    assert_eq!((run.number("copied"), run.number("failed")), (3, 2));
+    for failed in run.events("message_failed") {
+        assert!(failed["reason"].as_str().unwrap().contains("invalid header"), "{failed}");
+        assert!([2, 3].contains(&failed["uid"].as_u64().unwrap()), "{failed}");
+    }
+    let again = copy(&first, &cyrus).ends_with(3);
+    assert_eq!((again.number("copied"), again.number("failed"), again.number("already_there")), (0, 2, 3));
+    let compared = verify(&first, &cyrus).ends_with(4);
+    assert_eq!((compared.number("missing"), compared.number("changed"), compared.number("extra")), (2, 0, 0));
+}
+
+#[test]
+fn an_administrator_copies_for_a_user() {
+    let first = Dovecot::shared().account("admin", Personality::Plain);
+    let cyrus = Cyrus::shared().account();
+    Client::login(&first).fill(&mailbox(22, 30).without_names_with('"'));
+    let acting = End::new(
+        format!("imaps://cyrus@localhost:{}?ca={}&authzid={}", cyrus.tls_port, cyrus.ca.display(), cyrus.user),
+        &cyrus.password,
+    );
+    // Cyrus makes a user's INBOX when they first log in themselves.
+    Client::login(&cyrus);
+    copy(&first, acting.clone()).ends_with(0);
+    assert_eq!(copy(&first, acting).ends_with(0).number("copied"), 0);
+    assert_eq!(snapshot(&cyrus).content(), snapshot(&first).content());
+}
+
+#[test]
+fn folders_shows_what_cyrus_has() {
+    let cyrus = Cyrus::shared().account();
+    Client::login(&cyrus).fill(&mailbox(23, 80).without_names_with('"'));
+    let shown = ferry("folders", &[(&cyrus).into()], &[]).ends_with(0);
+    lab::crossing::assert_folders(&shown, &snapshot(&cyrus));
+}
