@@ -42,7 +42,7 @@ fn names_that_courier_refuses_come_back_as_they_were() {
     let first = Dovecot::shared().account("names", Personality::Sdbox);
     let last = Dovecot::shared().account("namesback", Personality::Sdbox);
     let long = "y".repeat(230);
-    let names: [&[&str]; 14] = [
+    let names: [&[&str]; 13] = [
         &["do.t"],
         &["a\"b"],
         &["back\\slash"],
@@ -55,7 +55,6 @@ fn names_that_courier_refuses_come_back_as_they_were() {
         &["#hash"],
         &[" leading"],
         &["trailing "],
-        &["a=22b"],
         &[&long],
     ];
     let mut client = Client::login(&first);

@@ -76,7 +76,8 @@ impl Session {
         let replies = self.connection.run_all(&commands, |_, response| {
             match response {
                 Response::List(item) | Response::XList(item) => found.add(item, Some(false)),
-                Response::Lsub(item) => {
+                // Only something below such a folder is subscribed (RFC 3501 section 6.3.9).
+                Response::Lsub(item) if !has(item, "\\Noselect") => {
                     subscribed.insert(item.name.clone());
                 }
                 _ => {}
@@ -160,7 +161,7 @@ struct Found {
 
 impl Found {
     fn add(&mut self, item: &ListedItem, subscribed: Option<bool>) {
-        let has = |name: &str| item.attributes.iter().any(|attribute| attribute.eq_ignore_ascii_case(name));
+        let has = |name| has(item, name);
         let is_inbox = item.name.eq_ignore_ascii_case(b"INBOX");
         let mailbox = ListedMailbox {
             name: MailboxName::new(item.name.clone()),
@@ -190,6 +191,10 @@ impl Found {
             *status_of(mailbox) = status.counters.clone();
         }
     }
+}
+
+fn has(item: &ListedItem, name: &str) -> bool {
+    item.attributes.iter().any(|attribute| attribute.eq_ignore_ascii_case(name))
 }
 
 fn special_use(attributes: &[String]) -> Option<SpecialUse> {
