@@ -10,6 +10,7 @@
 //! - [`scripted`]: a server that says what real ones won't.
 //! - [`fake`]: a made-up mailbox behind a scripted server.
 //! - [`ferry`]: runs mailferry with a deadline and reads what it says, for the tests of faults.
+//! - [`memory`]: a server with a mailbox in memory, of any manner.
 //! - [`crossing`]: the binary itself, run between two accounts.
 //! - [`generator`]: some thousand realistic messages, the same for the same seed.
 
@@ -19,6 +20,7 @@
 pub mod client;
 pub mod fake;
 pub mod ferry;
+pub mod memory;
 pub mod crossing;
 pub mod generator;
 pub mod names;

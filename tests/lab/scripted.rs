@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub enum Step {
     /// Reads a line, takes its first word as `{tag}`; the rest must match this regular expression from its start.
     Expect(String),
+    /// Reads a line without a tag, which must match this regular expression from its start; the tag stays.
+    Line(String),
     /// Reads so many bytes of a literal and the rest of its line.
     Literal(usize),
     /// Writes a line, with `{tag}` replaced and a line end added.
@@ -172,6 +174,12 @@ fn play(stream: &TcpStream, steps: Vec<Step>, log: &Mutex<Vec<String>>) -> Resul
                     return Err(format!("expected {regex}, got {line}"));
                 }
                 first.clone_into(&mut tag);
+            }
+            Step::Line(regex) => {
+                let line = read_line(&mut reader, log).map_err(|error| format!("waiting for {regex}: {error}"))?;
+                if !Regex::new(&format!("^(?:{regex})")).unwrap().is_match(&line) {
+                    return Err(format!("expected {regex}, got {line}"));
+                }
             }
             Step::Literal(length) => {
                 reader.read_exact(&mut vec![0; length]).map_err(to_text)?;

@@ -1,0 +1,438 @@
+//! An IMAP server of the tests' own with a mailbox in memory, as strict or as odd as a test wants it.
+//!
+//! By itself it knows RFC 3501 and no extension: what it does not know is BAD, and so is a literal that was not asked
+//! for. What it holds can be looked at while it runs.
+
+use super::scripted::{Command, Reply, Scripted};
+use super::wire::{Value, parse};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// A message as it was appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub uid: u32,
+    pub flags: BTreeSet<String>,
+    pub date: String,
+    pub bytes: Vec<u8>,
+}
+
+/// A mailbox by its raw name.
+#[derive(Clone, Debug, Default)]
+pub struct Folder {
+    pub messages: Vec<Held>,
+    pub subscribed: bool,
+    /// Attributes in LIST and XLIST, such as `\Sent`.
+    pub attributes: String,
+    uid_next: u32,
+}
+
+/// When the server says what it can do after login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    InTheOk,
+    Untagged,
+    OnRequest,
+}
+
+/// How it behaves.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    pub greeting: String,
+    /// Capabilities before login.
+    pub before: String,
+    /// Capabilities after login.
+    pub after: String,
+    pub told: Told,
+    /// In LIST; `None` is NIL.
+    pub separator: Option<char>,
+    /// The largest literal that may come without being asked for.
+    pub at_once: usize,
+    /// What NAMESPACE answers, where it is known.
+    pub namespace: Option<String>,
+    /// Whether names are UTF-8 in quotes or literals, and ASCII only before ENABLE.
+    pub utf8: bool,
+    /// Who may log in.
+    pub user: String,
+    pub password: String,
+    /// The mailbox that is INBOX, as LIST spells it.
+    pub inbox: String,
+    pub xlist: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            greeting: "OK ready".to_owned(),
+            before: "IMAP4rev1".to_owned(),
+            after: "IMAP4rev1".to_owned(),
+            told: Told::OnRequest,
+            separator: Some('/'),
+            at_once: 0,
+            namespace: None,
+            utf8: false,
+            user: "ann".to_owned(),
+            password: "secret".to_owned(),
+            inbox: "INBOX".to_owned(),
+            xlist: false,
+        }
+    }
+}
+
+/// A running fake.
+pub struct Fake {
+    pub server: Scripted,
+    boxes: Arc<Mutex<BTreeMap<String, Folder>>>,
+}
+
+impl Fake {
+    /// A server with these folders, by their raw names, besides INBOX.
+    pub fn start(manner: Manner, folders: &[(&str, &str)]) -> Self {
+        let mut boxes = BTreeMap::from([(manner.inbox.clone(), Folder::default())]);
+        for (name, attributes) in folders {
+            boxes.insert((*name).to_owned(), Folder { attributes: (*attributes).to_owned(), ..Folder::default() });
+        }
+        let boxes = Arc::new(Mutex::new(boxes));
+        let greeting = manner.greeting.clone();
+        let mut talk = Talk { manner, boxes: Arc::clone(&boxes), connections: HashMap::new() };
+        let server = Scripted::serve(&greeting, move |command| talk.answer(command));
+        Self { server, boxes }
+    }
+
+    /// What it holds.
+    pub fn boxes(&self) -> MutexGuard<'_, BTreeMap<String, Folder>> {
+        self.boxes.lock().unwrap()
+    }
+
+    /// Puts a message into a folder.
+    pub fn put(&self, folder: &str, bytes: &[u8]) {
+        self.boxes().get_mut(folder).unwrap().add(
+            BTreeSet::new(),
+            "01-Feb-2024 03:04:05 +0000".to_owned(),
+            bytes.to_vec(),
+        );
+    }
+
+    /// The messages' bytes by folder, sorted.
+    pub fn contents(&self) -> BTreeMap<String, Vec<Vec<u8>>> {
+        let sorted = |held: &Folder| {
+            let mut all: Vec<_> = held.messages.iter().map(|message| message.bytes.clone()).collect();
+            all.sort();
+            all
+        };
+        self.boxes().iter().map(|(name, held)| (name.clone(), sorted(held))).collect()
+    }
+
+    /// The lines of a command, such as `APPEND`.
+    pub fn lines_of(&self, command: &str) -> Vec<String> {
+        let is_it = |line: &String| line.split(' ').nth(1).is_some_and(|word| word.eq_ignore_ascii_case(command));
+        self.server.lines().into_iter().filter(is_it).collect()
+    }
+}
+
+impl Folder {
+    fn add(&mut self, flags: BTreeSet<String>, date: String, bytes: Vec<u8>) {
+        self.uid_next += 1;
+        self.messages.push(Held { uid: self.uid_next, flags, date, bytes });
+    }
+
+    fn unseen(&self) -> usize {
+        self.messages.iter().filter(|message| !message.flags.contains("\\Seen")).count()
+    }
+}
+
+#[derive(Default)]
+struct Connection {
+    logged_in: bool,
+    utf8: bool,
+    selected: Option<(String, bool)>,
+}
+
+struct Talk {
+    manner: Manner,
+    boxes: Arc<Mutex<BTreeMap<String, Folder>>>,
+    connections: HashMap<usize, Connection>,
+}
+
+fn bad(why: &str) -> Reply {
+    Reply::status(&format!("BAD {why}"))
+}
+
+fn quoted(name: &str) -> String {
+    super::names::quote(name)
+}
+
+/// The command's arguments with its literals in their places.
+fn words(command: &Command) -> Vec<Value> {
+    let mut literals = command.literals.iter();
+    let is_literal = |text: &str| text.starts_with('{') && text.ends_with('}');
+    (parse(command.arguments.as_bytes()).into_iter())
+        .map(|value| match value {
+            Value::Atom(text) if is_literal(&text) => Value::Text(literals.next().cloned().unwrap_or_default()),
+            value => value,
+        })
+        .collect()
+}
+
+/// The ends of the literals' announcements: `+` or nothing, and their lengths.
+fn unasked(command: &Command) -> usize {
+    if command.arguments.contains("+}") { command.literals.iter().map(Vec::len).max().unwrap_or(0) } else { 0 }
+}
+
+impl Talk {
+    fn answer(&mut self, command: &Command) -> Reply {
+        let (manner, boxes) = (self.manner.clone(), Arc::clone(&self.boxes));
+        let connection = self.connections.entry(command.connection).or_default();
+        if command.arguments.contains("+}") && (manner.at_once == 0 || unasked(command) > manner.at_once) {
+            // What a server without LITERAL+ would do, or one with LITERAL- (RFC 7888 section 4).
+            return if manner.at_once == 0 {
+                bad("syntax error")
+            } else {
+                Reply::hang_up().line("* BYE [TOOBIG] literal")
+            };
+        }
+        let words = words(command);
+        let text = |at: usize| words.get(at).map(Value::text).unwrap_or_default();
+        match command.name.as_str() {
+            "CAPABILITY" => {
+                let list = if connection.logged_in { &manner.after } else { &manner.before };
+                Reply::ok().line(&format!("* CAPABILITY {list}"))
+            }
+            "NOOP" | "LOGOUT" => Reply::ok(),
+            "LOGIN" if !connection.logged_in => {
+                if (text(0), text(1)) != (manner.user.clone(), manner.password.clone()) {
+                    return Reply::status("NO [AUTHENTICATIONFAILED] no");
+                }
+                connection.logged_in = true;
+                match manner.told {
+                    Told::InTheOk => Reply::status(&format!("OK [CAPABILITY {}] in", manner.after)),
+                    Told::Untagged => Reply::status("OK in").line(&format!("* CAPABILITY {}", manner.after)),
+                    Told::OnRequest => Reply::status("OK in"),
+                }
+            }
+            _ if !connection.logged_in => bad("log in first"),
+            "ENABLE" if manner.utf8 => {
+                connection.utf8 = true;
+                Reply::ok().line("* ENABLED UTF8=ACCEPT")
+            }
+            "NAMESPACE" => match &manner.namespace {
+                Some(namespace) => Reply::ok().line(&format!("* NAMESPACE {namespace}")),
+                None => bad("unknown command"),
+            },
+            name => serve(name, &words, &manner, connection, &mut boxes.lock().unwrap()),
+        }
+    }
+}
+
+/// What is done with mailboxes.
+fn serve(
+    name: &str,
+    words: &[Value],
+    manner: &Manner,
+    connection: &mut Connection,
+    boxes: &mut BTreeMap<String, Folder>,
+) -> Reply {
+    let text = |at: usize| words.get(at).map(Value::text).unwrap_or_default();
+    let mailbox = |at: usize| {
+        let name = text(at);
+        if name.eq_ignore_ascii_case("INBOX") { manner.inbox.clone() } else { name }
+    };
+    if manner.utf8 && !connection.utf8 {
+        return Reply::status("NO [CANNOT] only for clients that ENABLE UTF8=ACCEPT");
+    }
+    match name {
+        "LIST" | "LSUB" => list(name, words, manner, boxes),
+        "XLIST" if manner.xlist => list(name, words, manner, boxes),
+        "CREATE" if boxes.contains_key(&text(0)) => Reply::status("NO it exists"),
+        "CREATE" if !manner.utf8 && !text(0).is_ascii() => Reply::status("NO not modified UTF-7"),
+        "CREATE" => {
+            boxes.insert(text(0), Folder::default());
+            Reply::ok()
+        }
+        "SUBSCRIBE" => match boxes.get_mut(&mailbox(0)) {
+            Some(held) => {
+                held.subscribed = true;
+                Reply::ok()
+            }
+            None => Reply::status("NO no such mailbox"),
+        },
+        "STATUS" => match boxes.get(&mailbox(0)) {
+            Some(held) => status(&mailbox(0), held, &words[1]),
+            None => Reply::status("NO no such mailbox"),
+        },
+        "SELECT" | "EXAMINE" => match boxes.get(&mailbox(0)).filter(|held| !held.attributes.contains("\\Noselect")) {
+            Some(held) => {
+                connection.selected = Some((mailbox(0), name == "SELECT"));
+                open(held, name)
+            }
+            None => {
+                connection.selected = None;
+                Reply::status("NO no such mailbox")
+            }
+        },
+        "APPEND" => match boxes.get_mut(&mailbox(0)) {
+            Some(held) => append(held, &words[1..]),
+            None => Reply::status("NO [TRYCREATE] no such mailbox"),
+        },
+        "CLOSE" => match connection.selected.take() {
+            Some(_) => Reply::ok(),
+            None => bad("nothing is open"),
+        },
+        "UID FETCH" | "UID STORE" => match &connection.selected {
+            Some((open, writable)) => {
+                let held = boxes.get_mut(open).unwrap();
+                match (name, writable) {
+                    ("UID FETCH", _) => fetch(held, &text(0), words.get(1).map_or(&[], Value::items)),
+                    (_, true) => store(held, &text(0), &text(1), words.get(2).map_or(&[], Value::items)),
+                    (_, false) => Reply::status("NO read only"),
+                }
+            }
+            None => bad("nothing is open"),
+        },
+        _ => bad("unknown command"),
+    }
+}
+
+fn list(verb: &str, words: &[Value], manner: &Manner, boxes: &BTreeMap<String, Folder>) -> Reply {
+    if words.len() != 2 {
+        return bad("no LIST-EXTENDED here");
+    }
+    let pattern = words[1].text();
+    let prefix = pattern.strip_suffix('*');
+    let separator = manner.separator.map_or("NIL".to_owned(), |c| quoted(&c.to_string()));
+    let matches = |name: &str| prefix.map_or(name.eq_ignore_ascii_case(&pattern), |prefix| name.starts_with(prefix));
+    boxes.iter().filter(|(name, held)| matches(name) && (verb != "LSUB" || held.subscribed)).fold(
+        Reply::ok(),
+        |reply, (name, held)| {
+            // Only XLIST tells of roles.
+            let attributes = if verb == "XLIST" || held.attributes == "\\Noselect" { &held.attributes } else { "" };
+            reply.line(&format!("* {verb} ({attributes}) {separator} {}", quoted(name)))
+        },
+    )
+}
+
+fn status(name: &str, held: &Folder, items: &Value) -> Reply {
+    let mut told = Vec::new();
+    for item in items.items() {
+        let number = match item.text().as_str() {
+            "MESSAGES" => held.messages.len() as u32,
+            "UNSEEN" => held.unseen() as u32,
+            "UIDNEXT" => held.uid_next + 1,
+            "UIDVALIDITY" => 7,
+            _ => return bad("unknown item"),
+        };
+        told.push(format!("{} {number}", item.text()));
+    }
+    Reply::ok().line(&format!("* STATUS {} ({})", quoted(name), told.join(" ")))
+}
+
+fn open(held: &Folder, name: &str) -> Reply {
+    let access = if name == "SELECT" { "READ-WRITE" } else { "READ-ONLY" };
+    Reply::status(&format!("OK [{access}] open"))
+        .line("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)")
+        .line("* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] all are kept")
+        .line(&format!("* {} EXISTS", held.messages.len()))
+        .line("* 0 RECENT")
+        .line("* OK [UIDVALIDITY 7] the same for all")
+}
+
+fn flags(items: &[Value]) -> BTreeSet<String> {
+    items.iter().map(Value::text).collect()
+}
+
+/// One message, with flags and date or without.
+fn append(held: &mut Folder, words: &[Value]) -> Reply {
+    let (given, rest) = match words {
+        [Value::List(items), rest @ ..] => (flags(items), rest),
+        rest => (BTreeSet::new(), rest),
+    };
+    let (date, bytes) = match rest {
+        [Value::Text(date), Value::Text(bytes)] => (String::from_utf8(date.clone()).unwrap(), bytes),
+        [Value::Text(bytes)] => ("01-Feb-2024 03:04:05 +0000".to_owned(), bytes),
+        // Two messages in one command among them.
+        _ => return bad("syntax error"),
+    };
+    if given.contains("\\Recent") {
+        return bad("\\Recent can't be set");
+    }
+    held.add(given, date, bytes.clone());
+    Reply::ok()
+}
+
+/// Whether a set such as `1:3,7,9:*` has the UID.
+fn is_in(set: &str, uid: u32) -> bool {
+    set.split(',').any(|range| {
+        let (low, high) = range.split_once(':').unwrap_or((range, range));
+        let number = |text: &str| if text == "*" { u32::MAX } else { text.parse().unwrap() };
+        (number(low)..=number(high)).contains(&uid)
+    })
+}
+
+fn fetch(held: &Folder, set: &str, items: &[Value]) -> Reply {
+    let mut reply = Reply::ok();
+    for (number, message) in held.messages.iter().enumerate().filter(|(_, message)| is_in(set, message.uid)) {
+        let mut line = format!("* {} FETCH (", number + 1).into_bytes();
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                line.push(b' ');
+            }
+            let item = item.text();
+            let mut plain = String::new();
+            match item.as_str() {
+                "UID" => write!(plain, "UID {}", message.uid).unwrap(),
+                "FLAGS" => write!(plain, "FLAGS ({})", Vec::from_iter(message.flags.clone()).join(" ")).unwrap(),
+                "INTERNALDATE" => write!(plain, "INTERNALDATE {}", quoted(&message.date)).unwrap(),
+                "RFC822.SIZE" => write!(plain, "RFC822.SIZE {}", message.bytes.len()).unwrap(),
+                "BODY.PEEK[]" => {
+                    line.extend_from_slice(format!("BODY[] {{{}}}\r\n", message.bytes.len()).as_bytes());
+                    line.extend_from_slice(&message.bytes);
+                }
+                fields if fields.starts_with("BODY.PEEK[HEADER.FIELDS (") => {
+                    let header = header(&message.bytes, fields);
+                    let name = fields.replacen(".PEEK", "", 1);
+                    line.extend_from_slice(format!("{name} {{{}}}\r\n", header.len()).as_bytes());
+                    line.extend_from_slice(&header);
+                }
+                _ => return bad("unknown item"),
+            }
+            line.extend_from_slice(plain.as_bytes());
+        }
+        line.extend_from_slice(b")\r\n");
+        reply = reply.raw(&line);
+    }
+    reply
+}
+
+/// The fields that `BODY.PEEK[HEADER.FIELDS (A B)]` names, and the empty line.
+fn header(bytes: &[u8], item: &str) -> Vec<u8> {
+    let names = item.split(['(', ')']).nth(1).unwrap().to_ascii_lowercase();
+    let wanted: Vec<&str> = names.split(' ').collect();
+    let mut out = Vec::new();
+    let mut taken = false;
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        if line == b"\r\n" || line == b"\n" {
+            break;
+        }
+        if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+            let name = line.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
+            taken = wanted.iter().any(|wanted| wanted.as_bytes() == name);
+        }
+        if taken {
+            out.extend_from_slice(line);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+fn store(held: &mut Folder, set: &str, how: &str, items: &[Value]) -> Reply {
+    for message in held.messages.iter_mut().filter(|message| is_in(set, message.uid)) {
+        match how {
+            "+FLAGS.SILENT" | "+FLAGS" => message.flags.extend(flags(items)),
+            "-FLAGS.SILENT" | "-FLAGS" => message.flags.retain(|flag| !flags(items).contains(flag)),
+            _ => return bad("unknown item"),
+        }
+    }
+    Reply::ok()
+}

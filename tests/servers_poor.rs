@@ -1,0 +1,331 @@
+//! Servers that offer little, or offer it oddly: Dovecot's other kinds, a server of nothing but IMAP4rev1, and each way
+//! to connect, to log in and to name folders.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
+mod lab;
+
+use lab::client::{Client, Snapshot};
+use lab::memory::{Fake, Manner, Told};
+use lab::crossing::{End, assert_folders, copy, ferry, verify};
+use lab::generator::mailbox;
+use lab::scripted::{Scripted, Step, expect, send};
+use lab::servers::{Account, Dovecot, Personality};
+
+fn snapshot(account: &Account) -> Snapshot {
+    Client::login(account).snapshot()
+}
+
+fn filled(name: &str, personality: Personality, seed: u64, count: usize) -> Account {
+    let account = Dovecot::shared().account(name, personality);
+    Client::login(&account).fill(&mailbox(seed, count));
+    account
+}
+
+/// Copies, copies again, verifies.
+#[track_caller]
+fn crosses(from: &Account, to: &Account, messages: u64) {
+    assert_eq!(copy(from, to).ends_with(0).number("copied"), messages, "{to:?}");
+    assert_eq!(copy(from, to).ends_with(0).number("copied"), 0, "{to:?}");
+    assert_eq!(verify(from, to).ends_with(0).number("compared"), messages, "{to:?}");
+    assert_eq!(snapshot(to).content(), snapshot(from).content(), "{to:?}");
+}
+
+#[test]
+fn every_kind_of_dovecot_is_a_target() {
+    use Personality::{Mdbox, NoLiteral, NoMulti, Poor, Sdbox};
+    let source = filled("kinds", Personality::Plain, 41, 200);
+    for personality in [Poor, NoMulti, NoLiteral, Mdbox, Sdbox] {
+        crosses(&source, &Dovecot::shared().account("kind", personality), 200);
+    }
+}
+
+#[test]
+fn every_kind_of_dovecot_is_a_source() {
+    use Personality::{Mdbox, NoLiteral, Poor, Sdbox};
+    for (seed, personality) in (50..).zip([Poor, NoLiteral, Mdbox, Sdbox]) {
+        let source = filled("kind", personality, seed, 150);
+        crosses(&source, &Dovecot::shared().account("ofkind", Personality::Dot), 150);
+    }
+}
+
+#[test]
+fn folders_shows_what_dovecots_have() {
+    for personality in [Personality::Plain, Personality::Dot, Personality::Poor, Personality::Mdbox] {
+        let account = filled("shown", personality, 60, 80);
+        assert_folders(&ferry("folders", &[(&account).into()], &[]).ends_with(0), &snapshot(&account));
+    }
+}
+
+/// Whatever the server can't do is not tried: no command of it is refused.
+#[test]
+fn a_server_of_nothing_but_imap4rev1_is_source_and_target() {
+    let source = filled("tofake", Personality::Plain, 42, 200);
+    let fake = Fake::start(Manner::default(), &[]);
+    let there = End::plain(fake.server.port, "");
+    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 200);
+    let lines = fake.server.lines();
+    assert!(!lines.iter().any(|line| line.ends_with("+}")), "an unasked literal");
+    for extension in ["ID", "NAMESPACE", "ENABLE", "XLIST", "UNSELECT", "COMPRESS", "GETQUOTAROOT", "AUTHENTICATE"] {
+        assert_eq!(fake.lines_of(extension), [""; 0], "{extension}");
+    }
+    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 0);
+    assert_eq!(fake.lines_of("APPEND").len(), 200);
+    assert_eq!(verify(&source, there.clone()).ends_with(0).number("compared"), 200);
+
+    let back = Dovecot::shared().account("fromfake", Personality::Plain);
+    assert_eq!(copy(there.clone(), &back).ends_with(0).number("copied"), 200);
+    assert_eq!(copy(there.clone(), &back).ends_with(0).number("copied"), 0);
+    assert_eq!(snapshot(&back).content(), snapshot(&source).content());
+    assert_eq!(snapshot(&back).subscribed, snapshot(&source).subscribed);
+
+    let shown = ferry("folders", &[there], &[]).ends_with(0);
+    assert_folders(&shown, &snapshot(&source));
+}
+
+#[test]
+fn a_large_literal_waits_where_only_small_ones_may_come_unasked() {
+    let source = filled("tominus", Personality::Plain, 43, 150);
+    let manner = Manner { after: "IMAP4rev1 LITERAL- UIDPLUS".to_owned(), at_once: 4096, ..Manner::default() };
+    let fake = Fake::start(manner, &[]);
+    let there = End::plain(fake.server.port, "");
+    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 150);
+    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 0);
+    verify(&source, there).ends_with(0);
+    let appends = fake.lines_of("APPEND");
+    assert_eq!(appends.len(), 150);
+    for line in &appends {
+        let size: usize = line.rsplit(['{', '}', '+']).find_map(|word| word.parse().ok()).unwrap();
+        assert_eq!(line.ends_with("+}"), size <= 4096, "{line}");
+    }
+    assert!(appends.iter().any(|line| line.ends_with("+}")) && appends.iter().any(|line| !line.ends_with("+}")));
+}
+
+#[test]
+fn capabilities_count_wherever_they_are_told() {
+    let source = filled("told", Personality::Plain, 44, 20);
+    for told in [Told::InTheOk, Told::Untagged, Told::OnRequest] {
+        // What is said before login is a lie.
+        let lies = "IMAP4rev1 LITERAL+ MULTIAPPEND LIST-EXTENDED LIST-STATUS NAMESPACE ID UNSELECT";
+        for greeting in ["OK ready".to_owned(), format!("OK [CAPABILITY {lies}] ready")] {
+            let manner = Manner { greeting, before: lies.to_owned(), told, ..Manner::default() };
+            let fake = Fake::start(manner, &[]);
+            copy(&source, End::plain(fake.server.port, "")).ends_with(0);
+            let asked = fake.lines_of("CAPABILITY").len();
+            assert!(told == Told::OnRequest || asked <= fake.lines_of("LOGIN").len(), "{asked} {told:?}");
+            assert_eq!(fake.boxes().values().map(|held| held.messages.len()).sum::<usize>(), 20);
+        }
+    }
+}
+
+/// Names that no real server takes as they stand, or only some.
+#[test]
+fn names_of_any_kind_come_from_a_server_that_has_them() {
+    let names: [(&str, &[&str]); 8] = [
+        ("sl/ash", &["sl/ash"]),
+        ("~tilde", &["~tilde"]),
+        ("a.b/c.~d", &["a", "b/c", "~d"]),
+        ("Entw&APw-rfe", &["Entwürfe"]),
+        ("&2D3eAA- smile", &["😀 smile"]),
+        ("R&D", &["R&D"]),
+        ("two  blanks", &["two  blanks"]),
+        ("tab.\"quote\\", &["tab", "\"quote\\"]),
+    ];
+    let manner = Manner { separator: Some('.'), ..Manner::default() };
+    let fake = Fake::start(manner.clone(), &names.map(|(raw, _)| (raw, "")));
+    for (raw, _) in names {
+        fake.put(raw, format!("Subject: {raw}\r\n\r\n{raw}\r\n").as_bytes());
+    }
+    let source = End::plain(fake.server.port, "");
+    for personality in [Personality::Plain, Personality::Dot, Personality::Sdbox] {
+        let target = Dovecot::shared().account("anyname", personality);
+        let run = copy(source.clone(), &target).ends_with(0);
+        assert_eq!(run.number("copied"), 8);
+        assert!(run.reason("sl=2Fash").contains("can't hold '/'"), "{}", run.reason("sl=2Fash"));
+        assert!(run.reason("~tilde").contains("escaped"), "{}", run.reason("~tilde"));
+        assert_eq!(copy(source.clone(), &target).ends_with(0).number("copied"), 0);
+        verify(source.clone(), &target).ends_with(0);
+        let back = Fake::start(Manner { separator: Some('|'), ..Manner::default() }, &[]);
+        copy(&target, End::plain(back.server.port, "")).ends_with(0);
+        // What all three can hold is as it was; what the last can't is escaped there too.
+        let there = back.contents();
+        for raw in ["a|b=2Fc|=7Ed", "Entw&APw-rfe", "&2D3eAA- smile", "R&-D", "two  blanks", "tab|\"quote\\"] {
+            assert_eq!(there.get(raw).map(Vec::len), Some(1), "{raw}: {:?}", there.keys());
+        }
+        // And back on a server of the first one's kind every name reads as the first one's.
+        assert_eq!(verify(source.clone(), End::plain(back.server.port, "")).ends_with(0).number("compared"), 8);
+    }
+}
+
+#[test]
+fn xlist_tells_roles() {
+    let manner =
+        Manner { after: "IMAP4rev1 XLIST".to_owned(), inbox: "Inbox".to_owned(), xlist: true, ..Manner::default() };
+    let folders = [
+        ("[Gmail]", "\\Noselect"),
+        ("[Gmail]/Gesendet", "\\HasNoChildren \\Sent"),
+        ("[Gmail]/Spam", "\\HasNoChildren \\Spam"),
+        ("[Gmail]/Alle", "\\HasNoChildren \\AllMail"),
+        ("[Gmail]/Mit Stern", "\\HasNoChildren \\Starred"),
+    ];
+    let fake = Fake::start(manner, &folders);
+    fake.boxes().get_mut("Inbox").unwrap().attributes = "\\Inbox".to_owned();
+    for folder in ["Inbox", "[Gmail]/Gesendet", "[Gmail]/Spam", "[Gmail]/Alle"] {
+        fake.put(folder, format!("Subject: {folder}\r\n\r\nx\r\n").as_bytes());
+    }
+    fake.boxes().get_mut("[Gmail]/Spam").unwrap().subscribed = true;
+    let shown = ferry("folders", &[End::plain(fake.server.port, "")], &[]).ends_with(0);
+    let roles: Vec<_> = (shown.events("folder").filter(|row| !row["role"].is_null()))
+        .map(|row| (row["name"].as_str().unwrap(), row["role"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        roles,
+        [
+            ("[Gmail]/Alle", "all"),
+            ("[Gmail]/Gesendet", "sent"),
+            ("[Gmail]/Mit Stern", "flagged"),
+            ("[Gmail]/Spam", "junk")
+        ]
+    );
+    let target = Dovecot::shared().account("xlist", Personality::Plain);
+    let mut client = Client::login(&target);
+    client.create(&["Sent"]);
+    client.create(&["Junk"]);
+    copy(End::plain(fake.server.port, ""), &target).ends_with(0);
+    let snapshot = snapshot(&target);
+    for folder in ["INBOX", "Sent", "Junk"] {
+        assert_eq!(snapshot.folder(&[folder]).len(), 1, "{:?}", snapshot.folders.keys());
+    }
+    assert_eq!(snapshot.count(), 3, "the view of all mail was copied");
+    assert_eq!(snapshot.subscribed, [vec!["Junk".to_owned()]].into());
+}
+
+#[test]
+fn a_server_without_levels_takes_and_gives_all() {
+    let source = filled("flat", Personality::Plain, 45, 60);
+    let fake = Fake::start(Manner { separator: None, ..Manner::default() }, &[]);
+    let there = End::plain(fake.server.port, "");
+    let run = copy(&source, there.clone()).ends_with(0);
+    assert_eq!(run.number("copied"), 60);
+    assert!(run.reason("Archive/2023").contains("no levels"), "{}", run.reason("Archive/2023"));
+    assert!(fake.contents().contains_key("Archive=2F2023"), "{:?}", fake.contents().keys());
+    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 0);
+    verify(&source, there).ends_with(0);
+}
+
+#[test]
+fn a_server_of_utf8_only_gets_names_in_utf8() {
+    let source = filled("utf8", Personality::Plain, 46, 60);
+    let manner = Manner {
+        after: "IMAP4rev1 ENABLE UTF8=ONLY NAMESPACE".to_owned(),
+        utf8: true,
+        namespace: Some("((\"\" \"/\")) NIL NIL".to_owned()),
+        ..Manner::default()
+    };
+    let fake = Fake::start(manner, &[]);
+    let there = End::plain(fake.server.port, "");
+    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 60);
+    for name in ["Projects/Café & Söhne", "项目/会议记录", "Клиенты"] {
+        assert!(fake.contents().contains_key(name), "{:?}", fake.contents().keys());
+    }
+    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 0);
+    let back = Dovecot::shared().account("fromutf8", Personality::Dot);
+    copy(there, &back).ends_with(0);
+    assert_eq!(snapshot(&back).content(), snapshot(&source).content());
+}
+
+#[test]
+fn each_way_to_connect_and_log_in() {
+    let source = filled("ways", Personality::Plain, 47, 20);
+    let (ca, user) = (source.ca.display(), &source.user);
+    let target = Dovecot::shared().account("ways", Personality::Plain);
+    let mut copied = 20;
+    for address in [
+        format!("imaps://{user}@localhost:{}?ca={ca}", source.tls_port),
+        format!("imaps://{user}@127.0.0.1:{}?ca={ca}", source.tls_port),
+        format!("imap://{user}@localhost:{}?ca={ca}", source.port),
+        format!("imap://{user}@localhost:{}?ca={ca}&tls=starttls", source.port),
+        format!("imap://{user}@localhost:{}?tls=none", source.port),
+    ] {
+        for auth in ["", "&auth=LOGIN", "&auth=PLAIN", "&auth=plain"] {
+            let end = End::new(format!("{address}{auth}"), "secret");
+            assert_eq!(copy(end, &target).ends_with(0).number("copied"), copied, "{address}{auth}");
+            copied = 0;
+        }
+    }
+    let wrong = End::new(source.address(), "wrong");
+    assert_eq!(copy(wrong, &target).ends_with(5).lines.len(), 0);
+    for (address, code) in [
+        (format!("imaps://{user}@localhost:{}", source.tls_port), 6),
+        (format!("imaps://{user}@127.0.0.4:{}?ca={ca}", source.tls_port), 6),
+        (format!("imaps://{user}@127.0.0.5:{}?ca={ca}", source.tls_port), 6),
+        (format!("imaps://{user}@127.0.0.6:{}?ca={ca}", source.tls_port), 6),
+    ] {
+        copy(End::new(address, "secret"), &target).ends_with(code);
+    }
+}
+
+/// What a user or a password may be; the second form is for an address.
+const AWKWARD: [(&str, &str, &str); 5] = [
+    ("ann with blanks", "ann%20with%20blanks", " lead and trail "),
+    ("q\"uote\\back", "q%22uote%5Cback", "p\"w\\d"),
+    ("per%cent", "per%25cent", "100%{5}"),
+    ("jörg@exämple.org", "j%C3%B6rg%40ex%C3%A4mple.org", "pä55wörd€"),
+    ("(*)", "(*)", "{3+}"),
+];
+
+#[test]
+fn login_carries_any_user_and_password() {
+    for (user, encoded, password) in AWKWARD {
+        let manner = Manner { user: user.to_owned(), password: password.to_owned(), ..Manner::default() };
+        let fake = Fake::start(manner, &[]);
+        let address = |more| format!("imap://{encoded}@127.0.0.1:{}?tls=none{more}", fake.server.port);
+        ferry("folders", &[End::new(address(""), password)], &[]).ends_with(0);
+        ferry("folders", &[End::new(address("&auth=LOGIN"), password)], &[]).ends_with(0);
+        let refused = ferry("folders", &[End::new(address(""), "other")], &["-vvv"]).ends_with(5);
+        assert!(!refused.stderr.contains("other\""), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn plain_carries_any_user_and_password() {
+    use base64::Engine as _;
+    for (user, encoded, password) in AWKWARD {
+        for (authzid, more) in [("", ""), ("jo é", "&authzid=jo%20%C3%A9")] {
+            let text = format!("{authzid}\0{user}\0{password}");
+            let response = regex::escape(&base64::engine::general_purpose::STANDARD.encode(text)) + "$";
+            let list = [
+                expect("LIST"),
+                send("* LIST () \"/\" INBOX"),
+                send("{tag} OK done"),
+                expect("LSUB"),
+                send("{tag} OK done"),
+            ];
+            let status = [
+                expect("STATUS"),
+                send("* STATUS INBOX (MESSAGES 0 UNSEEN 0 UIDNEXT 1 UIDVALIDITY 1)"),
+                send("{tag} OK done"),
+            ];
+            let rest: Vec<Step> =
+                [send("{tag} OK [CAPABILITY IMAP4rev1] in")].into_iter().chain(list).chain(status).collect();
+            let with_ir = [
+                send("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready"),
+                expect(&format!("AUTHENTICATE PLAIN {response}")),
+            ];
+            let without =
+                [send("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready"), expect("AUTHENTICATE PLAIN$"), send("+ ")];
+            for ir in [true, false] {
+                let mut steps: Vec<Step> = if ir { with_ir.to_vec() } else { without.to_vec() };
+                if !ir {
+                    // The response is a line of its own, without a tag.
+                    steps.push(Step::Line(response.clone()));
+                }
+                steps.extend(rest.clone());
+                let server = Scripted::script(vec![steps]);
+                let address = format!("imap://{encoded}@127.0.0.1:{}?tls=none{more}", server.port);
+                ferry("folders", &[End::new(address, password)], &[]).ends_with(0);
+                server.finish();
+            }
+        }
+    }
+}
