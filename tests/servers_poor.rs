@@ -254,7 +254,7 @@ fn each_way_to_connect_and_log_in() {
         }
     }
     let wrong = End::new(source.address(), "wrong");
-    assert_eq!(copy(wrong, &target).ends_with(5).lines.len(), 0);
+    copy(wrong, &target).ends_with(5);
     for (address, code) in [
         (format!("imaps://{user}@localhost:{}", source.tls_port), 6),
         (format!("imaps://{user}@127.0.0.4:{}?ca={ca}", source.tls_port), 6),
@@ -321,6 +321,7 @@ fn plain_carries_any_user_and_password() {
                     steps.push(Step::Line(response.clone()));
                 }
                 steps.extend(rest.clone());
+                steps.extend([expect("LOGOUT"), send("{tag} OK bye")]);
                 let server = Scripted::script(vec![steps]);
                 let address = format!("imap://{encoded}@127.0.0.1:{}?tls=none{more}", server.port);
                 ferry("folders", &[End::new(address, password)], &[]).ends_with(0);

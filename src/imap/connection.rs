@@ -183,8 +183,8 @@ impl Connection {
         self.waiting.iter().filter(|waiting| waiting.attended).count()
     }
 
-    /// Sends a command without waiting for its reply. Where one of its strings has to go as a literal that the server
-    /// must be asked for, earlier replies may arrive meanwhile: `handler` gets the untagged data, `replies` the rest.
+    /// Sends a command without waiting for its reply. Where [`Connection::needs_quiet`] says so, no other command may be
+    /// under way.
     ///
     /// # Errors
     /// What ends the connection.
@@ -223,6 +223,12 @@ impl Connection {
         // A connection that is lost is closed as well.
         let _ = said.and_then(|()| Ok(self.stream.flush()?));
         self.shut_down();
+    }
+
+    /// Whether one of the command's strings has to go as a literal that the server must be asked for: replies to earlier
+    /// commands would come in between.
+    pub fn needs_quiet(&self, command: &Command) -> bool {
+        command.has_literal() && self.literal_mode() != LiteralMode::Plus
     }
 
     /// Gives a command its tag and its place among those that wait for a reply. The caller carries out the steps.
@@ -444,7 +450,7 @@ impl Connection {
             while sent.len() < super::COMMANDS_AHEAD {
                 let Some(command) = unsent.next() else { break };
                 // A literal that must be asked for needs a quiet line.
-                if command.has_literal() && !sent.is_empty() {
+                if self.needs_quiet(command) && !sent.is_empty() {
                     let nth = replies.len();
                     for (at, ticket) in std::mem::take(&mut sent).into_iter().enumerate() {
                         replies

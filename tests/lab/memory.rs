@@ -175,22 +175,20 @@ fn words(command: &Command) -> Vec<Value> {
         .collect()
 }
 
-/// The ends of the literals' announcements: `+` or nothing, and their lengths.
-fn unasked(command: &Command) -> usize {
-    if command.arguments.contains("+}") { command.literals.iter().map(Vec::len).max().unwrap_or(0) } else { 0 }
+/// The largest literal, if any came without being asked for.
+fn unasked(command: &Command) -> Option<usize> {
+    command.arguments.contains("+}").then(|| command.literals.iter().map(Vec::len).max()).flatten()
 }
 
 impl Talk {
     fn answer(&mut self, command: &Command) -> Reply {
         let (manner, boxes) = (self.manner.clone(), Arc::clone(&self.boxes));
         let connection = self.connections.entry(command.connection).or_default();
-        if command.arguments.contains("+}") && (manner.at_once == 0 || unasked(command) > manner.at_once) {
-            // What a server without LITERAL+ would do, or one with LITERAL- (RFC 7888 section 4).
-            return if manner.at_once == 0 {
-                bad("syntax error")
-            } else {
-                Reply::hang_up().line("* BYE [TOOBIG] literal")
-            };
+        match unasked(command) {
+            // What a server without LITERAL+ would do, and one with LITERAL- (RFC 7888 section 4).
+            Some(_) if manner.at_once == 0 => return bad("syntax error"),
+            Some(size) if size > manner.at_once => return Reply::hang_up().line("* BYE [TOOBIG] literal"),
+            _ => {}
         }
         let words = words(command);
         let text = |at: usize| words.get(at).map(Value::text).unwrap_or_default();

@@ -29,6 +29,9 @@ struct Opened {
 }
 
 struct Request {
+    mailbox: MailboxName,
+    /// Whether it was sent. One that has to wait for those before it makes those after it wait too.
+    sent: bool,
     /// EXAMINE, where the folder was not open.
     opening: Option<Ticket>,
     /// Whether replies to the opening have begun to come.
@@ -49,25 +52,41 @@ impl Session {
         uids: &UidSet,
     ) -> Result<(), ImapError> {
         self.ensure_alive()?;
-        self.connection.set_phase(Phase::Body);
-        let opening = self.open(mailbox, false)?;
-        let mut fetches = VecDeque::new();
-        for set in uids.sequence_sets(SET_BYTES) {
-            fetches.push_back(self.connection.send(&Command::new("UID FETCH").text(&set).text("(UID BODY.PEEK[])"))?);
-        }
+        let waits = self.requests.queue.back().is_some_and(|last| !last.sent || self.opens_alone(mailbox));
         self.requests.queue.push_back(Request {
-            opening,
+            mailbox: mailbox.clone(),
+            sent: false,
+            opening: None,
             began: false,
-            fetches,
+            fetches: VecDeque::new(),
             expected: uid_validity,
             wanted: uids.clone(),
             received: UidSet::default(),
             refusal: None,
         });
+        if waits { Ok(()) } else { self.send_next() }
+    }
+
+    /// Sends the oldest request that was not sent.
+    fn send_next(&mut self) -> Result<(), ImapError> {
+        let Some(at) = self.requests.queue.iter().position(|request| !request.sent) else { return Ok(()) };
+        self.connection.set_phase(Phase::Body);
+        let mailbox = self.requests.queue[at].mailbox.clone();
+        let opening = self.open(&mailbox, false)?;
+        let request = &mut self.requests.queue[at];
+        request.sent = true;
+        request.opening = opening;
+        for set in request.wanted.sequence_sets(SET_BYTES) {
+            let fetch = Command::new("UID FETCH").text(&set).text("(UID BODY.PEEK[])");
+            request.fetches.push_back(self.connection.send(&fetch)?);
+        }
         Ok(())
     }
 
     pub(super) fn read_on(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
+        if self.requests.queue.front().is_some_and(|request| !request.sent) {
+            self.send_next().map_err(|error| from_imap(&error))?;
+        }
         let Self { connection, requests, open, .. } = self;
         loop {
             let Requests { queue, folder } = &mut *requests;

@@ -23,9 +23,13 @@ impl Session {
         self.ensure_alive()?;
         let found = self.search_all(requests)?;
         let mut under_way: VecDeque<UnderWay> = VecDeque::new();
-        let mut unsent = requests.iter().zip(found).enumerate();
+        let mut unsent = requests.iter().zip(found).enumerate().peekable();
         loop {
             while under_way.len() < FOLDERS_AHEAD {
+                let alone = unsent.peek().is_some_and(|(_, (request, _))| self.opens_alone(request.mailbox));
+                if alone && !under_way.is_empty() {
+                    break;
+                }
                 let Some((index, (request, found))) = unsent.next() else { break };
                 under_way.push_back(self.begin_scan(index, request, found)?);
             }

@@ -119,6 +119,12 @@ impl Session {
         Ok(Some(ticket))
     }
 
+    /// Whether a folder can be opened only while nothing else is under way: its name is no plain text, and the server
+    /// must be asked before such a name is sent.
+    pub(super) fn opens_alone(&self, mailbox: &MailboxName) -> bool {
+        self.connection.needs_quiet(&open_command(mailbox, false))
+    }
+
     /// Leaves the open folder, so that the server stops telling of it and takes messages for it without ado. Nothing is
     /// expunged: where there is no UNSELECT, CLOSE follows an EXAMINE.
     pub(super) fn leave_folder(&mut self) -> Result<(), crate::imap::Error> {
