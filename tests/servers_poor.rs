@@ -6,9 +6,9 @@
 mod lab;
 
 use lab::client::{Client, Snapshot};
-use lab::memory::{Fake, Manner, Told};
 use lab::crossing::{End, assert_folders, copy, ferry, verify};
 use lab::generator::mailbox;
+use lab::memory::{Fake, Manner, Told};
 use lab::scripted::{Scripted, Step, expect, send};
 use lab::servers::{Account, Dovecot, Personality};
 
@@ -329,4 +329,24 @@ fn plain_carries_any_user_and_password() {
             }
         }
     }
+}
+
+#[test]
+fn a_server_that_does_not_answer_logout_holds_nobody_up() {
+    let server = Scripted::script(vec![vec![
+        send("* OK ready"),
+        expect("CAPABILITY"),
+        send("* CAPABILITY IMAP4rev1"),
+        send("{tag} OK done"),
+        expect("LOGIN"),
+        send("{tag} OK [CAPABILITY IMAP4rev1] in"),
+        expect("LIST"),
+        send("* LIST (\\Noselect) \"/\" INBOX"),
+        send("{tag} OK done"),
+        expect("LSUB"),
+        send("{tag} OK done"),
+        expect("LOGOUT"),
+    ]]);
+    ferry("folders", &[End::plain(server.port, "")], &[]).ends_with(0);
+    server.finish();
 }

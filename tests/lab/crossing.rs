@@ -1,10 +1,11 @@
 //! The real binary, run between two accounts, and what it said as JSON.
 
 use super::client::Snapshot;
+use super::ferry::{PROGRAM, run_as_it_is};
 use super::servers::Account;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// What a run said and how it ended.
 #[derive(Debug)]
@@ -41,19 +42,14 @@ impl From<&Account> for End {
 
 /// Runs `mailferry COMMAND ENDS... --output json MORE...`.
 pub fn ferry(command: &str, ends: &[End], more: &[&str]) -> Ferry {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_mailferry"));
-    process.env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    let mut process = Command::new(PROGRAM.unwrap());
+    process.env_clear().env("HOME", "/nonexistent");
     for (end, side) in ends.iter().zip(["SOURCE", "TARGET"]) {
         process.env(format!("MAILFERRY_{side}_PASSWORD"), &end.password);
     }
     process.arg(command).args(ends.iter().map(|end| &end.address)).args(["--output", "json"]).args(more);
-    let output = process.output().unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    Ferry {
-        code: output.status.code().unwrap(),
-        lines: stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    let run = run_as_it_is(process);
+    Ferry { code: run.code.expect("an exit code"), lines: run.events, stderr: run.stderr }
 }
 
 /// `mailferry copy`.

@@ -18,11 +18,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 pub mod client;
+pub mod crossing;
 pub mod fake;
 pub mod ferry;
-pub mod memory;
-pub mod crossing;
 pub mod generator;
+pub mod memory;
 pub mod names;
 pub mod proxy;
 pub mod scripted;
