@@ -192,6 +192,9 @@ impl Counters {
 
     fn plan_text(&self) -> String {
         let total = lock(&self.rest).total;
+        if total.messages == 0 {
+            return "plan: nothing to copy".to_owned();
+        }
         format!("plan: {} to copy, {}", units::counted(total.messages, "message"), units::bytes(total.bytes))
     }
 

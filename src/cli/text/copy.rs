@@ -84,6 +84,9 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
     let bytes = units::bytes(summary.bytes_copied);
     if dry_run {
         table.row(["to copy", &units::count(summary.copied), &bytes]);
+    } else if summary.copied == 0 {
+        // A rate of nothing says nothing.
+        table.row(["copied", "0", &format!("in {took}")]);
     } else {
         let rate = units::rate(summary.bytes_copied, summary.seconds).map(|rate| format!(" ({rate})"));
         let detail = format!("{bytes} in {took}{}", rate.unwrap_or_default());
@@ -139,6 +142,8 @@ mod tests {
             "  folders           18  17 created",
         ];
         assert_eq!(summary(&copy_summary(), false, plain()), expected);
+        let again = CopySummary { copied: 0, bytes_copied: 0, seconds: 0.31, ..copy_summary() };
+        assert_eq!(summary(&again, false, plain())[1], "  copied             0  in 0.31 s");
         let partial = CopySummary { status: Status::Partial, failed: 2, ..copy_summary() };
         let lines = summary(&partial, false, plain());
         assert_eq!(lines[0], "finished, but not everything could be copied");
