@@ -333,7 +333,7 @@ fn a_goodbye_in_the_middle_of_anything_does_no_harm() {
         };
         let on_source = !matches!(name, "APPEND" | "SELECT");
         let (source, _) = Fake::of(bytes(30)).serve({
-            let mut goodbye = goodbye.clone();
+            let mut goodbye = goodbye;
             move |command, folder| if on_source { goodbye(command, folder) } else { None }
         });
         let (target, got) =
@@ -415,15 +415,18 @@ fn a_silent_server_is_told_with_what_it_was_asked_for() {
     assert!(run.says("for 2 s while") && run.says("waited for the greeting"), "{run:?}");
     for (name, words, code) in [
         ("LOGIN", "was logging in", 1),
-        ("LIST", "waited for a reply", 1),
+        ("EXAMINE", "waited for a reply", 1),
         ("EXAMINE", "waited for a reply", 1),
         ("UID FETCH", "was reading a message", 0),
     ] {
-        let mut stalled = false;
+        let mut stalled = None;
         let (source, _) = Fake::of(bytes(9)).serve(move |command, _| {
             let due = command.name == name && (name != "UID FETCH" || is_for_bodies(&command.arguments));
-            // No reply at all.
-            (due && !std::mem::replace(&mut stalled, true)).then(Reply::default)
+            if due && stalled.is_none() {
+                stalled = Some(command.connection);
+            }
+            // No reply at all, to this and what comes after it.
+            (stalled == Some(command.connection)).then(Reply::default)
         });
         let run = copy(&brief(&source), &at(&target), &["-j", "1"]).expect(code);
         assert!(run.says("for 2 s while") && run.says(words), "{name}: {run:?}");

@@ -1,7 +1,5 @@
 //! Nothing secret goes out before TLS is up and trusted, and no secret is ever shown.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
-
 mod lab;
 
 use base64::Engine as _;
