@@ -11,6 +11,8 @@ use lab::proxy::{Plan, Proxy};
 use lab::scripted::{Command, Reply, Scripted, expect, send};
 use lab::servers::Personality;
 use std::process;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 fn bytes(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|number| message(number, &format!("body {number}")).bytes).collect()
@@ -442,4 +444,35 @@ fn a_silent_server_is_told_with_what_it_was_asked_for() {
     let run = copy(&address(&source), &brief(&target), &["-j", "1"]).expect(0);
     assert!(run.says("was sending a message"), "{run:?}");
     assert_eq!(content(&got), sorted(bytes(9)));
+}
+
+#[test]
+fn a_search_that_finds_far_apart_messages_is_fetched_in_steps() {
+    // More commands than a server takes in, while it sends more than a client's system holds, would choke both.
+    let all: Vec<Vec<u8>> = (0..40_000).map(|number| message(number, "x").bytes).collect();
+    let proxy: Arc<OnceLock<Proxy>> = Arc::default();
+    let ahead: Arc<OnceLock<usize>> = Arc::default();
+    let (source, _) = Fake::of(all).serve({
+        let (proxy, ahead) = (Arc::clone(&proxy), Arc::clone(&ahead));
+        move |command, _| match command.name.as_str() {
+            "UID SEARCH" => {
+                let found: String = (1..=40_000).step_by(2).map(|uid| format!(" {uid}")).collect();
+                Some(Reply::ok().line(&format!("* SEARCH{found}")))
+            }
+            "UID FETCH" if ahead.get().is_none() => {
+                // Time to send what will be sent without a reply.
+                std::thread::sleep(Duration::from_millis(700));
+                let sent = &proxy.get().unwrap().traffic()[0].commands;
+                ahead.set(sent.iter().filter(|line| line.contains("UID FETCH")).count()).unwrap();
+                None
+            }
+            _ => None,
+        }
+    });
+    proxy.get_or_init(|| Proxy::start(source.port, Plan::default()));
+    let (target, _) = Fake::of(bytes(1)).serve(honest);
+    let address_by_proxy = format!("imap://ann@127.0.0.1:{}?tls=none&timeout=20", proxy.get().unwrap().port);
+    let run = copy(&address_by_proxy, &address(&target), &["--search", "ALL", "--dry-run"]).expect(0);
+    assert_eq!(run.count("copied"), 19_999);
+    assert!(*ahead.get().unwrap() <= 60, "{ahead:?} commands at once");
 }

@@ -5,6 +5,8 @@ use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{Body, Error, Fetched, MessageSink, RefusalMeaning, Store};
 use std::collections::HashMap;
 
+/// How many messages are asked for at a time: what asks for them must fit into what a server takes in while it sends.
+const AT_A_TIME: usize = 2_000;
 /// How often the server is asked for what it refuses in passing.
 const ATTEMPTS: usize = 3;
 
@@ -22,14 +24,28 @@ pub fn read_contents(
     uids: &UidSet,
 ) -> Result<Contents, Error> {
     let mut sink = Hashing { uids, contents: Contents::new() };
-    let mut open = uids.clone();
+    let mut all = uids.iter().peekable();
+    while all.peek().is_some() {
+        read_some(store, mailbox, uid_validity, all.by_ref().take(AT_A_TIME).collect(), &mut sink)?;
+    }
+    Ok(sink.contents)
+}
+
+fn read_some(
+    store: &mut dyn Store,
+    mailbox: &MailboxName,
+    uid_validity: Option<UidValidity>,
+    uids: UidSet,
+    sink: &mut Hashing<'_>,
+) -> Result<(), Error> {
+    let mut open = uids;
     for _ in 0..ATTEMPTS {
         if open.is_empty() {
             break;
         }
         store.request(mailbox, uid_validity, &open)?;
         let (missing, refusal) = loop {
-            if let Fetched::RequestDone { missing, refusal } = store.next(&mut sink)? {
+            if let Fetched::RequestDone { missing, refusal } = store.next(sink)? {
                 break (missing, refusal);
             }
         };
@@ -38,7 +54,7 @@ pub fn read_contents(
         }
         open = missing;
     }
-    Ok(sink.contents)
+    Ok(())
 }
 
 struct Hashing<'a> {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// How long a server is given to finish what it received before its connection broke.
-const GRACE: Duration = Duration::from_millis(250);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Looks for every message whose fate is unknown, and puts those that are to be sent again into the queue. Gives whether
 /// there is more to do; in the last round what is still open is named as failed instead.

@@ -71,14 +71,16 @@ impl Fake {
     pub fn named(&self, set: &str) -> Vec<(usize, u32, &[u8])> {
         let last = self.next() - 1;
         let number = |text: &str| if text == "*" { last } else { text.parse().unwrap() };
-        let within = |uid: u32| {
-            set.split(',').any(|part| {
+        let place = |uid: u32| self.messages.partition_point(|(other, _)| *other < uid);
+        let numbered = |at: usize| (at + 1, self.messages[at].0, self.messages[at].1.as_slice());
+        set.split(',')
+            .flat_map(|part| {
                 let (low, high) = part.split_once(':').unwrap_or((part, part));
-                (number(low).min(number(high))..=number(low).max(number(high))).contains(&uid)
+                let (low, high) = (number(low).min(number(high)), number(low).max(number(high)));
+                place(low)..place(high.saturating_add(1))
             })
-        };
-        let numbered = (1..).zip(&self.messages).map(|(number, (uid, bytes))| (number, *uid, bytes.as_slice()));
-        numbered.filter(|(_, uid, _)| within(*uid)).collect()
+            .map(numbered)
+            .collect()
     }
 
     fn fetch(&self, arguments: &str) -> Reply {

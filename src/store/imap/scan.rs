@@ -6,7 +6,9 @@
 use super::refusal::{Asked, refusal};
 use super::session::{FOLDERS_AHEAD, Open, SET_BYTES, Session, open_command};
 use crate::identity;
-use crate::imap::{Attributes, Code, Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
+use crate::imap::{
+    Attributes, COMMANDS_AHEAD, Code, Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable,
+};
 use crate::mail::{FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
 use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest};
 use std::collections::VecDeque;
@@ -25,7 +27,10 @@ impl Session {
         let mut under_way: VecDeque<UnderWay> = VecDeque::new();
         let mut unsent = requests.iter().zip(found).enumerate().peekable();
         loop {
-            while under_way.len() < FOLDERS_AHEAD {
+            // A folder's commands all go before the next folder's.
+            while under_way.len() < FOLDERS_AHEAD
+                && under_way.back().is_none_or(|scan| scan.unsent.is_empty() && self.may_send())
+            {
                 let alone = unsent.peek().is_some_and(|(_, (request, _))| self.opens_alone(request.mailbox));
                 if alone && !under_way.is_empty() {
                     break;
@@ -92,11 +97,24 @@ impl Session {
             Some(uids) => uids.sequence_sets(SET_BYTES),
         };
         scan.wanted = uids;
-        let items = items(request.depth);
-        for set in sets {
-            scan.fetches.push_back(self.connection.send(&Command::new("UID FETCH").text(&set).text(&items))?);
-        }
+        scan.unsent = sets.into();
+        self.send_fetches(&mut scan)?;
         Ok(scan)
+    }
+
+    /// Whether the server takes in one more command while nobody reads its replies.
+    fn may_send(&self) -> bool {
+        self.connection.commands_waiting() < COMMANDS_AHEAD
+    }
+
+    /// Asks for a folder's messages, with some sets of them under way at a time.
+    fn send_fetches(&mut self, scan: &mut UnderWay) -> Result<(), Error> {
+        while scan.fetches.is_empty() || self.may_send() {
+            let Some(set) = scan.unsent.pop_front() else { break };
+            let command = Command::new("UID FETCH").text(&set).text(&items(scan.depth));
+            scan.fetches.push_back(self.connection.send(&command)?);
+        }
+        Ok(())
     }
 
     /// Takes the replies to one folder's commands.
@@ -115,6 +133,9 @@ impl Session {
             })?;
             if !reply.is_ok() {
                 scan.refusal.get_or_insert_with(|| refusal(&reply, Asked::Read));
+            }
+            if scan.refusal.is_none() {
+                self.send_fetches(&mut scan)?;
             }
         }
         Ok(scan.finish())
@@ -137,6 +158,8 @@ struct UnderWay {
     depth: ScanDepth,
     wanted: Option<UidSet>,
     opening: Option<Ticket>,
+    /// Sets of UIDs that are not asked for yet.
+    unsent: VecDeque<String>,
     fetches: VecDeque<Ticket>,
     refusal: Option<Refusal>,
     /// Messages that were there when the folder was opened and have not been expunged since.
@@ -154,6 +177,7 @@ impl UnderWay {
             depth: request.depth,
             wanted: None,
             opening: None,
+            unsent: VecDeque::new(),
             fetches: VecDeque::new(),
             refusal: None,
             expected: 0,
