@@ -7,6 +7,7 @@
 //! - [`client`]: a blocking IMAP client that fills accounts and takes snapshots of them; [`wire`] and [`names`] are its
 //!   reader and its mailbox names.
 //! - [`proxy`]: latency, bandwidth, cuts and false answers between a client and a server.
+//! - [`run`]: runs of mailferry, with their events and summaries.
 //! - [`scripted`]: a server that says what real ones won't.
 //! - [`fake`]: a made-up mailbox behind a scripted server.
 //! - [`ferry`]: runs mailferry with a deadline and reads what it says, for the tests of faults.
@@ -25,6 +26,7 @@ pub mod generator;
 pub mod memory;
 pub mod names;
 pub mod proxy;
+pub mod run;
 pub mod scripted;
 pub mod servers;
 pub mod wire;
