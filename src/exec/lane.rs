@@ -14,6 +14,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// How many pieces are asked of the source ahead: the next one's first bytes are here when the last one ends.
 const PIECES_AHEAD: usize = 2;
+/// The same for small pieces, as small folders make them: a round trip each would take longer than their messages.
+const SMALL_PIECES_AHEAD: usize = 16;
+/// Pieces are small while as many as are asked for have no more bytes and messages than this together.
+const SMALL_BYTES: u64 = 1 << 20;
+const SMALL_MESSAGES: usize = 1_000;
 /// How often a piece is tried before its messages are tried one by one, and a message before it is given up.
 const ATTEMPTS: u8 = 3;
 /// How many connections in a row may break without one message getting through, before the lane gives up. One message
@@ -68,14 +73,14 @@ impl<'a> Lane<'a> {
     fn work(&mut self) -> Result<(), Error> {
         loop {
             self.ask_ahead()?;
-            let Some(piece) = self.asked.front() else {
+            if self.asked.is_empty() {
                 self.take_outcomes(true)?;
                 if self.shared.queue.is_empty() || self.shared.is_to_stop() {
                     return Ok(());
                 }
                 continue;
-            };
-            let careful = piece.treatment.careful;
+            }
+            let careful = self.asked.iter().any(|piece| piece.treatment.careful);
             match self.read_on()? {
                 Fetched::Message => self.take_outcomes(careful)?,
                 Fetched::RequestDone { missing, refusal } => self.end_piece(&missing, refusal)?,
@@ -87,7 +92,9 @@ impl<'a> Lane<'a> {
     }
 
     fn ask_ahead(&mut self) -> Result<(), Error> {
-        while self.asked.len() < PIECES_AHEAD && !self.shared.is_to_stop() {
+        // Refilled when half empty, so that what is asked goes out together.
+        let may_be_more = self.asked.len() <= SMALL_PIECES_AHEAD / 2;
+        while (self.asked.len() < PIECES_AHEAD || may_be_more && self.asks_for_little()) && !self.shared.is_to_stop() {
             let Some(piece) = self.shared.queue.take() else { break };
             let task = &self.shared.tasks[piece.task];
             let uids = task.uids(piece.messages.clone());
@@ -98,13 +105,20 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
+    /// Whether what is asked for is so little that more can be asked for without taking work from other lanes.
+    fn asks_for_little(&self) -> bool {
+        let messages = || self.asked.iter().map(|piece| piece.messages.len()).sum::<usize>();
+        let bytes = || self.asked.iter().map(|piece| self.shared.tasks[piece.task].bytes(piece.messages.clone())).sum();
+        self.asked.len() < SMALL_PIECES_AHEAD
+            && self.shared.queue.len() > self.shared.context.lanes
+            && messages() < SMALL_MESSAGES
+            && SMALL_BYTES > bytes()
+    }
+
     fn read_on(&mut self) -> Result<Fetched, Error> {
-        let Some(piece) = self.asked.front() else {
-            return Err(Error::new(ErrorKind::Protocol, "nothing was asked of the source"));
-        };
         let mut transfer = Transfer {
             shared: self.shared,
-            piece,
+            asked: &self.asked,
             target: self.link.target.as_mut(),
             on_the_way: &mut self.on_the_way,
             target_failed: false,
@@ -324,10 +338,14 @@ impl<'a> Lane<'a> {
             }
         }
         self.on_the_way.clear();
-        for (nth, piece) in std::mem::take(&mut self.asked).into_iter().enumerate() {
-            let waiting = self.shared.ledger.positions(piece.task, piece.messages.clone(), Stage::Waiting).collect();
-            // Only the piece that was being answered can be what broke the source's connection.
-            if nth == 0 && !self.target_failed && error.kind.is_worth_retrying() {
+        let mut is_explained = self.target_failed || !error.kind.is_worth_retrying();
+        for piece in std::mem::take(&mut self.asked) {
+            let waiting: Vec<usize> =
+                self.shared.ledger.positions(piece.task, piece.messages.clone(), Stage::Waiting).collect();
+            // Only the piece that was being answered can be what broke the source's connection: the first that lacks
+            // messages.
+            if !is_explained && !waiting.is_empty() {
+                is_explained = true;
                 self.try_again(&piece, waiting, &error.message);
             } else {
                 self.shared

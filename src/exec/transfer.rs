@@ -4,9 +4,9 @@ use super::Shared;
 use super::throttle::Throttled;
 use crate::identity;
 use crate::mail::{Flags, InternalDate, Keyword, Message, Uid};
-use crate::plan::{FolderTask, Keywords, Piece, Treatment};
+use crate::plan::{Keywords, Piece, Treatment};
 use crate::store::{Body, Delivery, Error, MessageSink, Store};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{Cursor, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,10 +23,11 @@ pub(super) struct OnTheWay {
     pub(super) message_id: Option<String>,
 }
 
-/// Delivers the messages of one piece as the source sends them.
+/// Delivers the messages of pieces as the source sends them.
 pub(super) struct Transfer<'a> {
     pub(super) shared: &'a Shared<'a>,
-    pub(super) piece: &'a Piece,
+    /// The pieces that were asked for, the oldest first.
+    pub(super) asked: &'a VecDeque<Piece>,
     pub(super) target: &'a mut dyn Store,
     pub(super) on_the_way: &'a mut HashMap<u32, OnTheWay>,
     /// Whether the target failed: if so, the error that the source's reader hands on is the target's.
@@ -35,21 +36,19 @@ pub(super) struct Transfer<'a> {
 
 impl MessageSink for Transfer<'_> {
     fn message(&mut self, uid: Uid, body: Body<'_>) -> Result<(), Error> {
-        let task = &self.shared.tasks[self.piece.task];
-        let Some(position) = task.position(uid).filter(|position| self.piece.messages.contains(position)) else {
-            return Ok(());
-        };
-        let token = self.shared.ledger.token(self.piece.task, position);
+        let Some((piece, position)) = self.piece_of(uid) else { return Ok(()) };
+        let task = &self.shared.tasks[piece.task];
+        let token = self.shared.ledger.token(piece.task, position);
         // A server may send a message twice (Courier does for `5,5`); it is delivered once.
         if !self.shared.ledger.claim(token) {
             return Ok(());
         }
         let mut source_failed = false;
         let delivered = match body {
-            Body::Whole(bytes) => self.deliver(task, &task.messages[position], token, Body::Whole(bytes)),
+            Body::Whole(bytes) => self.deliver(piece, &task.messages[position], token, Body::Whole(bytes)),
             Body::Stream { size, from } => {
                 let from = &mut Watched { from, failed: &mut source_failed };
-                self.deliver(task, &task.messages[position], token, Body::Stream { size, from })
+                self.deliver(piece, &task.messages[position], token, Body::Stream { size, from })
             }
         };
         self.target_failed |= delivered.is_err() && !source_failed;
@@ -57,19 +56,28 @@ impl MessageSink for Transfer<'_> {
     }
 }
 
-impl Transfer<'_> {
-    fn deliver(&mut self, task: &FolderTask, message: &Message, token: u32, body: Body<'_>) -> Result<(), Error> {
+impl<'a> Transfer<'a> {
+    /// The piece that a message belongs to, and its position: the source may answer requests for one folder together.
+    fn piece_of(&self, uid: Uid) -> Option<(&'a Piece, usize)> {
+        let task = self.asked.front()?.task;
+        let position = self.shared.tasks[task].position(uid)?;
+        let mut same_folder = self.asked.iter().take_while(|piece| piece.task == task);
+        same_folder.find(|piece| piece.messages.contains(&position)).map(|piece| (piece, position))
+    }
+
+    fn deliver(&mut self, piece: &Piece, message: &Message, token: u32, body: Body<'_>) -> Result<(), Error> {
+        let task = &self.shared.tasks[piece.task];
         let bytes = match &body {
             Body::Whole(bytes) => bytes.len() as u64,
             Body::Stream { size, .. } => *size,
         };
-        let treatment = self.piece.treatment;
+        let treatment = piece.treatment;
         let message_id = match &body {
             Body::Whole(bytes) if treatment.careful => identity::message_id(bytes),
             Body::Whole(_) | Body::Stream { .. } => None,
         };
-        self.on_the_way.insert(token, OnTheWay { bytes, treatment, attempts: self.piece.attempts, message_id });
-        let flags = self.flags(task, message);
+        self.on_the_way.insert(token, OnTheWay { bytes, treatment, attempts: piece.attempts, message_id });
+        let flags = self.flags(piece, message);
         let date = message.date().filter(|date| date.is_kept_everywhere() && !treatment.without_date);
         let look_for_date = date.is_none() && !treatment.without_date;
         // A keyword that some servers refuse must not stand in a batch, whose other messages it would take with it.
@@ -106,13 +114,14 @@ impl Transfer<'_> {
     }
 
     /// The message's flags as far as the folder keeps them; what it does not keep is said once a folder.
-    fn flags(&self, task: &FolderTask, message: &Message) -> Flags {
+    fn flags(&self, piece: &Piece, message: &Message) -> Flags {
+        let task = &self.shared.tasks[piece.task];
         let wanted = task.flags.get(message.flags());
         let (kept, lost) = task.permanent_flags.split(&wanted);
         if !lost.is_empty() {
             self.shared.warn(&format!("{}: the target keeps no {lost} here", task.to));
         }
-        match self.piece.treatment.keywords {
+        match piece.treatment.keywords {
             Keywords::All => kept,
             Keywords::Plain => kept.filter_keywords(Keyword::is_plain),
             Keywords::None => kept.filter_keywords(|_| false),

@@ -46,6 +46,11 @@ impl FolderTask {
     pub fn uids(&self, positions: Range<usize>) -> UidSet {
         self.messages[positions].iter().map(Message::uid).collect()
     }
+
+    /// The size of these messages.
+    pub fn bytes(&self, positions: Range<usize>) -> u64 {
+        self.messages[positions].iter().map(|message| u64::from(message.size())).sum()
+    }
 }
 
 /// Which of a message's keywords are sent.

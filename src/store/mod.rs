@@ -236,7 +236,8 @@ pub trait Store: Send {
     fn request(&mut self, mailbox: &MailboxName, uid_validity: Option<UidValidity>, uids: &UidSet)
     -> Result<(), Error>;
 
-    /// Reads on: the next message of the oldest request, or its end.
+    /// Reads on: the next message of the oldest request, or of a later one for the same folder, which a server may
+    /// answer together; or the oldest request's end.
     fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error>;
 
     /// Creates folders, all asked for at once. One that exists already counts as created. Gives for each the name that

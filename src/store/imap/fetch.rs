@@ -4,7 +4,7 @@ use super::account::from_imap;
 use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session};
 use crate::imap::{
-    Attributes, Code, Command, Connection, Content, Error as ImapError, Incoming, Received, Response, Ticket,
+    Attributes, Code, Command, Connection, Content, Error as ImapError, Incoming, Received, Reply, Response, Ticket,
 };
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
 use crate::net::Phase;
@@ -90,19 +90,19 @@ impl Session {
         let Self { connection, requests, open, .. } = self;
         loop {
             let Requests { queue, folder } = &mut *requests;
-            let Some(request) = queue.front_mut() else {
+            let Some(oldest) = queue.front_mut() else {
                 return Err(Error::new(ErrorKind::Protocol, "nothing was asked for"));
             };
-            if request.opening.is_none() && request.fetches.is_empty() {
+            if oldest.opening.is_none() && oldest.fetches.is_empty() {
                 let done = queue.pop_front().map(|request| request.end(folder)).unwrap_or_default();
                 return Ok(Fetched::RequestDone { missing: done.0, refusal: done.1 });
             }
-            if request.opening.is_some() && !request.began {
-                (request.began, *folder) = (true, Opened::default());
+            if oldest.opening.is_some() && !oldest.began {
+                (oldest.began, *folder) = (true, Opened::default());
             }
             let incoming = connection.incoming().map_err(|error| from_imap(&error))?;
             if let Incoming::LargeLiteral { size } = incoming {
-                if request.take_large(folder, connection, size, sink)? {
+                if requests.take_large(connection, size, sink)? {
                     return Ok(Fetched::Message);
                 }
                 continue;
@@ -110,25 +110,14 @@ impl Session {
             let mut delivered = Ok(false);
             let received = connection
                 .take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
-                    delivered = request.take_response(folder, response, sink);
+                    delivered = requests.take_response(response, sink);
                     Ok(())
                 })
                 .map_err(|error| from_imap(&error))?;
-            if let Received::Reply(ticket, reply) = received {
-                let was_opening = request.opening == Some(ticket);
-                if was_opening {
-                    request.opening = None;
-                } else {
-                    request.fetches.retain(|fetch| *fetch != ticket);
-                }
-                if !reply.is_ok() && was_opening {
-                    // What is open now is unknown: requests that rely on it are refused, the next one opens its folder
-                    // again.
-                    folder.refusal = Some(refusal(&reply, Asked::Read));
-                    *open = None;
-                } else if !reply.is_ok() {
-                    request.refusal.get_or_insert_with(|| refusal(&reply, Asked::Read));
-                }
+            if let Received::Reply(ticket, reply) = received
+                && requests.take_reply(ticket, &reply)
+            {
+                *open = None;
             }
             if delivered? {
                 return Ok(Fetched::Message);
@@ -163,24 +152,51 @@ impl Request {
             && folder.refusal.is_none()
             && folder.changed(self.expected).is_none()
     }
+}
+
+impl Requests {
+    /// The request that this message answers: the oldest, or a later one for the same folder, since a server may carry
+    /// out several FETCHes at the same time (RFC 3501 section 5.5), as Dovecot does.
+    fn taker(&mut self, uid: Uid) -> Option<&mut Request> {
+        let Self { queue, folder } = self;
+        let mut queue = queue.iter_mut();
+        let oldest = queue.next();
+        let same_folder = queue.take_while(|request| request.opening.is_none());
+        oldest.into_iter().chain(same_folder).find(|request| request.takes(folder, uid))
+    }
+
+    /// Takes a tagged reply. True: what is open now is unknown. Requests that rely on it are refused, and the next one
+    /// has to open its folder again.
+    fn take_reply(&mut self, ticket: Ticket, reply: &Reply) -> bool {
+        let is_of = |request: &&mut Request| request.opening == Some(ticket) || request.fetches.contains(&ticket);
+        let Some(request) = self.queue.iter_mut().find(is_of) else { return false };
+        if request.opening == Some(ticket) {
+            request.opening = None;
+            if !reply.is_ok() {
+                self.folder.refusal = Some(refusal(reply, Asked::Read));
+            }
+            return !reply.is_ok();
+        }
+        request.fetches.retain(|fetch| *fetch != ticket);
+        if !reply.is_ok() {
+            request.refusal.get_or_insert_with(|| refusal(reply, Asked::Read));
+        }
+        false
+    }
 
     /// Takes an untagged response. True: a message went to the sink.
-    fn take_response(
-        &mut self,
-        folder: &mut Opened,
-        response: &Response<'_>,
-        sink: &mut dyn MessageSink,
-    ) -> Result<bool, Error> {
+    fn take_response(&mut self, response: &Response<'_>, sink: &mut dyn MessageSink) -> Result<bool, Error> {
         match response {
             Response::Status { code: Some(Code::UidValidity(value)), .. } => {
-                folder.uid_validity = Some(UidValidity(*value));
+                self.folder.uid_validity = Some(UidValidity(*value));
             }
             Response::Fetch(fetch) => {
-                let uid = fetch.uid.and_then(Uid::new).filter(|uid| self.takes(folder, *uid));
-                let Some(uid) = uid else { return Ok(false) };
-                if let Some(Content::Bytes(bytes)) = &fetch.body {
+                let (Some(uid), Some(Content::Bytes(bytes))) = (fetch.uid.and_then(Uid::new), &fetch.body) else {
+                    return Ok(false);
+                };
+                if let Some(request) = self.taker(uid) {
                     sink.message(uid, Body::Whole(bytes))?;
-                    self.received.insert(uid);
+                    request.received.insert(uid);
                     return Ok(true);
                 }
             }
@@ -192,28 +208,24 @@ impl Request {
     /// Takes a large literal. True: a message went to the sink.
     fn take_large(
         &mut self,
-        folder: &Opened,
         connection: &mut Connection,
         size: u64,
         sink: &mut dyn MessageSink,
     ) -> Result<bool, Error> {
         let opening = connection.fetch_opening().filter(|opening| opening.place == Attributes::BODY);
         let Some(opening) = opening else { return Ok(false) };
-        match opening.uid.and_then(Uid::new) {
-            Some(uid) if self.takes(folder, uid) => {
-                stream(connection, size, |from| sink.message(uid, Body::Stream { size, from }))?;
-                self.received.insert(uid);
-                Ok(true)
-            }
-            Some(_) => Ok(false),
-            None => self.take_nameless(folder, connection, size, sink),
-        }
+        let Some(uid) = opening.uid.and_then(Uid::new) else {
+            return self.take_nameless(connection, size, sink);
+        };
+        let Some(request) = self.taker(uid) else { return Ok(false) };
+        stream(connection, size, |from| sink.message(uid, Body::Stream { size, from }))?;
+        request.received.insert(uid);
+        Ok(true)
     }
 
     /// A server that sends the UID after the body: the body waits in a file until its name is known.
     fn take_nameless(
         &mut self,
-        folder: &Opened,
         connection: &mut Connection,
         size: u64,
         sink: &mut dyn MessageSink,
@@ -241,10 +253,11 @@ impl Request {
                 Ok(())
             })
             .map_err(|error| from_imap(&error))?;
-        let Some(uid) = uid.filter(|uid| self.takes(folder, *uid)) else { return Ok(false) };
+        let Some(uid) = uid else { return Ok(false) };
+        let Some(request) = self.taker(uid) else { return Ok(false) };
         file.seek(SeekFrom::Start(0)).map_err(local)?;
         sink.message(uid, Body::Stream { size, from: &mut file })?;
-        self.received.insert(uid);
+        request.received.insert(uid);
         Ok(true)
     }
 }
