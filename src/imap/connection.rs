@@ -434,7 +434,7 @@ impl Connection {
     }
 
     /// Sends commands without waiting in between and takes their replies in order. No more commands are under way at a
-    /// time than a server takes in while nobody reads what it says.
+    /// time than a server takes in while nobody reads what it says; when half of them are answered, more follow.
     ///
     /// # Errors
     /// What ends the connection.
@@ -447,7 +447,8 @@ impl Connection {
         let mut sent: VecDeque<Ticket> = VecDeque::new();
         let mut unsent = commands.iter();
         loop {
-            while sent.len() < super::COMMANDS_AHEAD {
+            let is_half_answered = sent.len() <= super::COMMANDS_AHEAD / 2;
+            while is_half_answered && sent.len() < super::COMMANDS_AHEAD {
                 let Some(command) = unsent.next() else { break };
                 // A literal that must be asked for needs a quiet line.
                 if self.needs_quiet(command) && !sent.is_empty() {

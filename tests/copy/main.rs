@@ -1,6 +1,6 @@
 //! `mailferry copy` on real Dovecots: what it promises of every message, of a second run, and of a run that is cut short.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 #[path = "../lab/mod.rs"]
 mod lab;

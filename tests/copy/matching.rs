@@ -7,6 +7,7 @@ use super::{plain_accounts, snapshot};
 use std::collections::BTreeMap;
 
 const NOON: &str = "03-May-2022 12:00:00 +0000";
+const LATEST: &str = "05-May-2022 12:00:00 +0000";
 const LATER: &str = "04-May-2022 12:00:00 +0000";
 
 /// A message with this header, body and INTERNALDATE.
@@ -77,7 +78,7 @@ fn cases() -> Vec<Case> {
         Case(
             "Drafts",
             vec![without_id("Dear all", NOON), without_id("Dear Bob", NOON), without_id("Dear Bob, hello", LATER)],
-            vec![without_id("Dear Bob", NOON), without_id("Dear Eve, hello", LATER)],
+            vec![without_id("Dear Bob", NOON), without_id("Dear Eve, hello", LATEST)],
             2,
         ),
         Case(

@@ -22,7 +22,7 @@ const BATCH_BYTES: u64 = 4 << 20;
 /// own time, and a refusal for its size costs no transfer.
 const ASK_FROM_BYTES: u64 = 8 << 20;
 /// How many APPENDs are unanswered at a time: their replies fit into what the system holds while nobody reads them.
-const APPENDS_AHEAD: usize = 64;
+const APPENDS_AHEAD: usize = 128;
 /// Arrived replies are looked for after so many deliveries, as each look costs system calls.
 const LOOK_EVERY: u32 = 16;
 
@@ -101,7 +101,7 @@ impl Session {
     fn append_to_batch(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>, size: u64) -> Result<(), ImapError> {
         if !self.appends.open.as_ref().is_some_and(|batch| batch.takes(mailbox, size)) {
             self.end_batch()?;
-            self.make_room(APPENDS_AHEAD)?;
+            self.keep_up()?;
             // The folder's name is the same for all; each message follows with its flags, date and literal.
             let (ticket, steps) = self.connection.begin(&Command::new("APPEND").mailbox(mailbox))?;
             for step in steps {
@@ -130,7 +130,7 @@ impl Session {
         unasked: bool,
     ) -> Result<(), ImapError> {
         self.end_batch()?;
-        self.make_room(APPENDS_AHEAD)?;
+        self.keep_up()?;
         let mut command = Command::new("APPEND").mailbox(mailbox).flags(delivery.flags);
         if let Some(date) = delivery.date {
             command = command.date(date);
@@ -209,6 +209,11 @@ impl Session {
             self.connection.write(b"\r\n")?;
         }
         Ok(())
+    }
+
+    /// Waits for replies if too many are due, until half of them have come: the rest keeps the server busy.
+    fn keep_up(&mut self) -> Result<(), ImapError> {
+        if self.appends.waiting.len() < APPENDS_AHEAD { Ok(()) } else { self.make_room(APPENDS_AHEAD / 2) }
     }
 
     /// Waits until fewer than `limit` replies are due.

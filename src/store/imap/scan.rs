@@ -27,8 +27,10 @@ impl Session {
         let mut under_way: VecDeque<UnderWay> = VecDeque::new();
         let mut unsent = requests.iter().zip(found).enumerate().peekable();
         loop {
+            let is_half_done = under_way.len() <= FOLDERS_AHEAD / 2;
             // A folder's commands all go before the next folder's.
-            while under_way.len() < FOLDERS_AHEAD
+            while is_half_done
+                && under_way.len() < FOLDERS_AHEAD
                 && under_way.back().is_none_or(|scan| scan.unsent.is_empty() && self.may_send())
             {
                 let alone = unsent.peek().is_some_and(|(_, (request, _))| self.opens_alone(request.mailbox));
