@@ -11,6 +11,7 @@ use crate::mail::UidSet;
 use crate::plan::{Keywords, Piece, Treatment, rows};
 use crate::store::{Error, ErrorKind, Fetched, Outcome, Refusal, RefusalMeaning};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::Ordering;
 
 /// How many pieces are asked of the source ahead: the next one's first bytes are here when the last one ends.
 const PIECES_AHEAD: usize = 2;
@@ -235,7 +236,11 @@ impl<'a> Lane<'a> {
         let (left, right) = tokens.split_at(tokens.len() / 2);
         for half in [left, right] {
             let alone = half.len() == 1;
-            let pieces = self.pieces_of(half, |treatment| treatment.careful |= alone);
+            let batch = self.shared.batches.fetch_add(1, Ordering::Relaxed);
+            let pieces = self.pieces_of(half, |treatment| {
+                treatment.careful |= alone;
+                treatment.batch = batch;
+            });
             self.shared.queue.give_back(pieces);
         }
         Ok(())

@@ -22,7 +22,7 @@ use ledger::Ledger;
 use queue::Queue;
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use throttle::Throttle;
 
 /// How often messages whose fate is uncertain are looked for on the target and, if they are not there, sent again.
@@ -78,6 +78,8 @@ struct Shared<'a> {
     queue: Queue,
     ledger: Ledger,
     throttle: Option<Throttle>,
+    /// The number of the next batch that is made of a refused one.
+    batches: AtomicU32,
     /// Warnings already given, so that each is given once.
     warned: Mutex<HashSet<String>>,
     /// Messages that the source refused by themselves, with the reason.
@@ -97,6 +99,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
         queue: Queue::new(crate::plan::pieces(tasks)),
         ledger: Ledger::new(tasks),
         throttle: context.limit_rate.map(Throttle::new),
+        batches: AtomicU32::new(1),
         warned: Mutex::default(),
         source_refusals: Mutex::default(),
         last_break: Mutex::default(),

@@ -80,10 +80,13 @@ impl<'a> Transfer<'a> {
         let flags = self.flags(piece, message);
         let date = message.date().filter(|date| date.is_kept_everywhere() && !treatment.without_date);
         let look_for_date = date.is_none() && !treatment.without_date;
-        // A keyword that some servers refuse must not stand in a batch, whose other messages it would take with it.
-        let careful = treatment.careful || !flags.keywords().iter().all(Keyword::is_plain);
-        let mut send =
-            |date, body| self.target.deliver(&task.target, Delivery { token, flags: &flags, date, body, careful });
+        // A keyword that some servers refuse must not stand in a batch, whose other messages it would take with it; nor
+        // must a message without a byte, which means that the batch is given up (RFC 3502 section 3).
+        let careful = treatment.careful || bytes == 0 || !flags.keywords().iter().all(Keyword::is_plain);
+        let batch = treatment.batch;
+        let mut send = |date, body| {
+            self.target.deliver(&task.target, Delivery { token, flags: &flags, date, body, careful, batch })
+        };
         match body {
             Body::Whole(bytes) => {
                 if let Some(throttle) = &self.shared.throttle {

@@ -70,6 +70,8 @@ pub enum Keywords {
 pub struct Treatment {
     /// One at a time, asking the server before each step.
     pub careful: bool,
+    /// Which batch it belongs to: the halves of a refused one must not become one again. 0: it was never refused.
+    pub batch: u32,
     /// Which keywords go with it.
     pub keywords: Keywords,
     /// Without INTERNALDATE: the server refused it.

@@ -115,6 +115,8 @@ pub struct Delivery<'a> {
     pub body: Body<'a>,
     /// Whether it goes alone and the server is asked before each step: for a message that was refused among others.
     pub careful: bool,
+    /// Messages of different numbers never share what the target takes or refuses as a whole.
+    pub batch: u32,
 }
 
 /// What became of deliveries that shared one acknowledgement.

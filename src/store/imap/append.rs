@@ -43,6 +43,7 @@ pub(super) struct Appends {
 struct Batch {
     ticket: Ticket,
     mailbox: MailboxName,
+    number: u32,
     tokens: Vec<u32>,
     bytes: u64,
     /// Whether its messages were sent without asking the server.
@@ -50,8 +51,10 @@ struct Batch {
 }
 
 impl Batch {
-    fn takes(&self, mailbox: &MailboxName, size: u64) -> bool {
-        self.mailbox == *mailbox && self.tokens.len() < BATCH_MESSAGES && self.bytes + size <= BATCH_BYTES
+    fn takes(&self, mailbox: &MailboxName, number: u32, size: u64) -> bool {
+        (&self.mailbox, self.number) == (mailbox, number)
+            && self.tokens.len() < BATCH_MESSAGES
+            && self.bytes + size <= BATCH_BYTES
     }
 }
 
@@ -99,7 +102,7 @@ impl Session {
 
     /// Adds a message to the open MULTIAPPEND, or begins one.
     fn append_to_batch(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>, size: u64) -> Result<(), ImapError> {
-        if !self.appends.open.as_ref().is_some_and(|batch| batch.takes(mailbox, size)) {
+        if !self.appends.open.as_ref().is_some_and(|batch| batch.takes(mailbox, delivery.batch, size)) {
             self.end_batch()?;
             self.keep_up()?;
             // The folder's name is the same for all; each message follows with its flags, date and literal.
@@ -109,8 +112,8 @@ impl Session {
                     self.connection.write(bytes.strip_suffix(b"\r\n").unwrap_or(&bytes))?;
                 }
             }
-            let batch = Batch { ticket, mailbox: mailbox.clone(), tokens: Vec::new(), bytes: 0, unasked: true };
-            self.appends.open = Some(batch);
+            let (mailbox, number) = (mailbox.clone(), delivery.batch);
+            self.appends.open = Some(Batch { ticket, mailbox, number, tokens: Vec::new(), bytes: 0, unasked: true });
         }
         let Some(batch) = &mut self.appends.open else { return Ok(()) };
         // From here on the message is in doubt until the reply.
@@ -137,8 +140,8 @@ impl Session {
         }
         let mode = if unasked { self.capabilities.literal_mode() } else { LiteralMode::Synchronizing };
         let (ticket, steps) = self.connection.begin_with(&command.stream(size, false), mode)?;
-        let batch = Batch { ticket, mailbox: mailbox.clone(), tokens: vec![delivery.token], bytes: size, unasked };
-        self.appends.open = Some(batch);
+        let (mailbox, number, tokens) = (mailbox.clone(), delivery.batch, vec![delivery.token]);
+        self.appends.open = Some(Batch { ticket, mailbox, number, tokens, bytes: size, unasked });
         let mut body = Some(delivery.body);
         for step in steps {
             match step {
