@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{Cursor, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How much of a large message is looked at for its date.
+/// How much of a large message is looked at for its Message-ID and its date.
 const HEADER_BYTES: u64 = 64 << 10;
 
 /// A message on its way: what is needed when its acknowledgement comes.
@@ -72,11 +72,6 @@ impl<'a> Transfer<'a> {
             Body::Stream { size, .. } => *size,
         };
         let treatment = piece.treatment;
-        let message_id = match &body {
-            Body::Whole(bytes) if treatment.careful => identity::message_id(bytes),
-            Body::Whole(_) | Body::Stream { .. } => None,
-        };
-        self.on_the_way.insert(token, OnTheWay { bytes, treatment, attempts: piece.attempts, message_id });
         let flags = self.flags(piece, message);
         let date = message.date().filter(|date| date.is_kept_everywhere() && !treatment.without_date);
         let look_for_date = date.is_none() && !treatment.without_date;
@@ -84,34 +79,36 @@ impl<'a> Transfer<'a> {
         // must a message without a byte, which means that the batch is given up (RFC 3502 section 3).
         let careful = treatment.careful || bytes == 0 || !flags.keywords().iter().all(Keyword::is_plain);
         let batch = treatment.batch;
-        let mut send = |date, body| {
-            self.target.deliver(&task.target, Delivery { token, flags: &flags, date, body, careful, batch })
+        let on_the_way = OnTheWay { bytes, treatment, attempts: piece.attempts, message_id: None };
+        let Self { shared, target, on_the_way: all, .. } = self;
+        let mut send = |message_id, date, body| {
+            all.insert(token, OnTheWay { message_id, ..on_the_way });
+            target.deliver(&task.target, Delivery { token, flags: &flags, date, body, careful, batch })
         };
         match body {
             Body::Whole(bytes) => {
-                if let Some(throttle) = &self.shared.throttle {
+                if let Some(throttle) = &shared.throttle {
                     throttle.take(bytes.len() as u64);
                 }
+                let message_id = if careful { identity::message_id(bytes) } else { None };
                 let date = if look_for_date { date_in_header(bytes) } else { date };
-                send(date, Body::Whole(bytes))
+                send(message_id, date, Body::Whole(bytes))
             }
             Body::Stream { size, from } => {
                 let mut throttled;
-                let from: &mut dyn Read = match &self.shared.throttle {
+                let from: &mut dyn Read = match &shared.throttle {
                     Some(throttle) => {
                         throttled = Throttled { throttle, from };
                         &mut throttled
                     }
                     None => from,
                 };
-                if !look_for_date {
-                    return send(date, Body::Stream { size, from });
-                }
                 let mut head = Vec::new();
                 // What fails to be read now fails again, and is named, when the rest is read.
                 let _ = from.take(HEADER_BYTES).read_to_end(&mut head);
-                let date = date_in_header(&head);
-                send(date, Body::Stream { size, from: &mut Cursor::new(head).chain(from) })
+                let message_id = identity::message_id(&head);
+                let date = if look_for_date { date_in_header(&head) } else { date };
+                send(message_id, date, Body::Stream { size, from: &mut Cursor::new(head).chain(from) })
             }
         }
     }

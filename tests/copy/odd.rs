@@ -1,9 +1,10 @@
 //! Odd messages cross unchanged, or are named with the server's reason, and never keep the others from crossing.
 
 use super::lab::client::Client;
+use super::lab::proxy::{Answer, Plan, Proxy};
 use super::lab::run::{Run, copy, verify};
-use super::lab::servers::{Account, Dovecot, Personality};
-use super::{letter, snapshot};
+use super::lab::servers::{Account, Cyrus, Dovecot, Personality};
+use super::{commands, count_commands, letter, plain_accounts, snapshot};
 use std::os::unix::fs::{MetadataExt as _, chown};
 
 const FOLDER: &str = "Odd";
@@ -84,19 +85,45 @@ fn all_crossed_but_the_named(source: &Account, target: &Account, run: &Run) {
 fn odd_messages_cross_or_are_named() {
     let messages = odd_messages();
     let source = source(&messages);
-    for target in
-        [Personality::Plain, Personality::Mdbox, Personality::NoMulti, Personality::NoLiteral, Personality::Poor]
-    {
-        let target = Dovecot::shared().account("oddto", target);
-        let run = copy(&source, &target, &[]);
-        std::io::Write::write_all(
-            &mut std::io::stderr(),
-            format!("{:?} {:?}\n", run.code, run.named("message_failed")).as_bytes(),
-        )
-        .unwrap();
+    let kinds =
+        [Personality::Plain, Personality::Mdbox, Personality::NoMulti, Personality::NoLiteral, Personality::Poor];
+    for kind in kinds {
+        let target = Dovecot::shared().account("oddto", kind);
+        let run = copy(&source, &target, &[]).ended(3).counts(&[("failed", 1)]);
+        // Dovecot takes everything but this.
+        let failed = &run.named("message_failed")[0];
+        assert!(failed["reason"].as_str().unwrap().contains("zero byte"), "{failed}");
         all_crossed_but_the_named(&source, &target, &run);
-        verify(&source, &target, &["--deep"]);
+        verify(&source, &target, &["--deep"]).ended(4).counts(&[("missing", 1), ("changed", 0), ("compared", 31)]);
     }
+}
+
+#[test]
+fn what_cyrus_refuses_for_its_header_is_named() {
+    let source = source(&odd_messages());
+    let target = Cyrus::shared().account();
+    let run = copy(&source, &target, &[]).ended(3).counts(&[("failed", 3), ("copied", 29)]);
+    let reasons: Vec<_> = run.named("message_failed").iter().map(|event| event["reason"].to_string()).collect();
+    for (words, count) in [("Zero-length message literal", 1), ("Message contains invalid header", 2)] {
+        assert_eq!(reasons.iter().filter(|reason| reason.contains(words)).count(), count, "{reasons:?}");
+    }
+    all_crossed_but_the_named(&source, &target, &run);
+}
+
+#[test]
+fn a_refused_batch_is_sent_again_in_parts() {
+    let [source, target] = plain_accounts("parts");
+    Client::login(&source).append(&["INBOX"], (0..20).map(letter));
+    // The batch of all and one of its halves.
+    let plan = Plan::default().answer(Answer::instead("APPEND", 1, "NO it does not say why")).answer(Answer::instead(
+        "APPEND",
+        2,
+        "NO it does not say why",
+    ));
+    let proxy = Proxy::start(target.port, plan);
+    copy(&source, &target.by_port(proxy.port), &[]).ended(0).counts(&[("copied", 20), ("failed", 0)]);
+    assert_eq!(count_commands(&commands(&proxy), &["APPEND"]), 5);
+    assert_eq!(snapshot(&target).content(), snapshot(&source).content());
 }
 
 #[test]
@@ -109,4 +136,21 @@ fn a_message_of_sixty_megabytes_crosses() {
         let run = copy(&source, &target, &[]).ended(0).counts(&[("copied", 21), ("failed", 0)]);
         all_crossed_but_the_named(&source, &target, &run);
     }
+}
+
+#[test]
+fn a_large_message_that_is_refused_is_named_with_its_message_id() {
+    let line = [b"y".repeat(998), b"\r\n".to_vec()].concat();
+    let large = [b"Subject: large\r\nMessage-ID: <large@example.org>\r\n\r\n".to_vec(), line.repeat(9_000)].concat();
+    let source = source(&[("large", large)]);
+    let target = Dovecot::shared().account("large", Personality::Poor);
+    // Whatever is asked before its bytes are sent, the answer is no: the others are of the folder INBOX here.
+    let refuse = |nth| Answer::instead("APPEND \"Large\"", nth, "NO [LIMIT] too large");
+    let plan = (1..=20).fold(Plan::default(), |plan, nth| plan.answer(refuse(nth)));
+    let proxy = Proxy::start(target.port, plan);
+    let map = ["--map", "Odd=Large", "--min-size", "1M"];
+    let run = copy(&source, &target.by_port(proxy.port), &map).ended(3).counts(&[("failed", 1), ("skipped", 20)]);
+    let failed = &run.named("message_failed")[0];
+    assert_eq!(failed["message_id"], "<large@example.org>", "{failed}");
+    assert!(failed["reason"].as_str().unwrap().contains("too large"), "{failed}");
 }
