@@ -1,0 +1,177 @@
+//! `mailferry verify` on real Dovecots: every kind of difference is named and counted, and nothing else is.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod lab;
+
+use lab::client::{Client, NewMessage, Snapshot};
+use lab::generator;
+use lab::proxy::{Plan, Proxy};
+use lab::run::{Run, copy, verify};
+use lab::servers::{Account, Dovecot, Personality};
+
+const DATE: &str = "07-Jul-2020 07:07:07 +0200";
+
+fn snapshot(account: &Account) -> Snapshot {
+    Client::login(account).snapshot()
+}
+
+fn letter(name: &str, body: &str, date: &str) -> NewMessage {
+    let header =
+        format!("From: ann@example.org\r\nSubject: {name}\r\nMessage-ID: <{name}@example.org>\r\nX-Score: 1\r\n\r\n");
+    NewMessage { flags: Vec::new(), date: Some(date.to_owned()), bytes: format!("{header}{body}\r\n").into_bytes() }
+}
+
+/// Two accounts with the same three messages in the same folder.
+fn twins(name: &str) -> [Account; 2] {
+    ["from", "to"].map(|side| {
+        let account = Dovecot::shared().account(&format!("{name}{side}"), Personality::Plain);
+        let mut client = Client::login(&account);
+        client.create(&["Box"]);
+        client.append(&["Box"], ["one", "two", "three"].iter().map(|name| letter(name, "body", DATE)));
+        account
+    })
+}
+
+/// The differences as kind, folder and UID on the source.
+fn differences(run: &Run) -> Vec<(String, String, Option<u64>)> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let of = |event: &serde_json::Value| (text(&event["kind"]), text(&event["folder"]), event["uid"].as_u64());
+    run.named("difference").iter().map(of).collect()
+}
+
+/// Replaces the message of this UID on the account by another one.
+fn replace(account: &Account, uid: &str, by: NewMessage) {
+    let mut client = Client::login(account);
+    client.select(&["Box"]);
+    client.expunge(uid);
+    client.append(&["Box"], [by].into_iter());
+}
+
+/// What was done to the target, the difference it makes with its UID, whether `--deep` alone sees it, and the doing.
+type Case = (&'static str, &'static str, u64, bool, fn(&Account));
+
+const CASES: [Case; 9] = [
+    ("a flag set", "flags_differ", 2, false, |target| {
+        let mut client = Client::login(target);
+        client.select(&["Box"]);
+        client.store("2", "+FLAGS", "\\Flagged");
+    }),
+    ("a keyword set", "flags_differ", 3, false, |target| {
+        let mut client = Client::login(target);
+        client.select(&["Box"]);
+        client.store("3", "+FLAGS", "$Label1");
+    }),
+    ("a message deleted", "missing", 1, false, |target| {
+        let mut client = Client::login(target);
+        client.select(&["Box"]);
+        client.expunge("1");
+    }),
+    ("a message more", "extra", 4, false, |target| {
+        Client::login(target).append(&["Box"], [letter("four", "body", DATE)].into_iter());
+    }),
+    ("an equal message more", "extra", 4, false, |target| {
+        Client::login(target).append(&["Box"], [letter("three", "body", DATE)].into_iter());
+    }),
+    ("another date", "dates_differ", 2, false, |target| {
+        replace(target, "2", letter("two", "body", "07-Jul-2020 07:07:08 +0200"));
+    }),
+    ("bytes more", "changed", 2, false, |target| replace(target, "2", letter("two", "body and more", DATE))),
+    ("a byte changed", "changed", 3, true, |target| replace(target, "3", letter("three", "bodx", DATE))),
+    ("a header field changed", "changed", 1, true, |target| {
+        let mut message = letter("one", "body", DATE);
+        let changed = String::from_utf8(message.bytes).unwrap().replace("X-Score: 1", "X-Score: 2");
+        message.bytes = changed.into_bytes();
+        replace(target, "1", message);
+    }),
+];
+
+#[test]
+fn each_kind_of_difference_is_named_and_counted() {
+    for (name, kind, uid, only_deep, change) in CASES {
+        let [source, target] = twins("kinds");
+        verify(&source, &target, &["--deep"]).ended(0).counts(&[("compared", 3)]);
+        change(&target);
+        for options in [&[][..], &["--deep"]] {
+            let run = verify(&source, &target, options);
+            if only_deep && options.is_empty() {
+                assert!(run.summary()["equal"] == true, "{name}: {run:?}");
+                continue;
+            }
+            assert_eq!(differences(&run), [(kind.to_owned(), "Box".to_owned(), Some(uid))], "{name}: {run:?}");
+            let run = run.ended(4);
+            assert!(run.summary()["equal"] == false && run.summary()["status"] == "complete");
+            for counted in ["missing", "extra", "changed", "flags_differ", "dates_differ", "failed"] {
+                assert_eq!(run.count(counted), u64::from(counted == kind), "{name}: {counted}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_time_zone_alone_is_no_difference() {
+    let [source, target] = twins("zone");
+    replace(&target, "2", letter("two", "body", "07-Jul-2020 05:07:07 +0000"));
+    verify(&source, &target, &["--deep"]).ended(0).counts(&[("dates_differ", 0)]);
+}
+
+#[test]
+fn folders_of_one_side_alone_are_named() {
+    let [source, target] = twins("folders");
+    Client::login(&source).create(&["Empty here"]);
+    let mut client = Client::login(&target);
+    client.create(&["Empty there"]);
+    client.create(&["Only there"]);
+    client.append(&["Only there"], ["x", "y"].iter().map(|name| letter(name, "body", DATE)));
+    let run = verify(&source, &target, &[]).ended(4).counts(&[("missing", 1), ("extra", 2)]);
+    let mut differences = differences(&run);
+    differences.sort();
+    let expected = [("extra", "Only there"), ("missing", "Empty here")];
+    assert_eq!(differences, expected.map(|(kind, folder)| (kind.to_owned(), folder.to_owned(), None)));
+    // Chosen folders are compared as if there were no others.
+    verify(&source, &target, &["--folder", "Box"]).ended(0).counts(&[("compared", 3)]);
+}
+
+#[test]
+fn nothing_is_written_on_either_side() {
+    let [source, target] = ["from", "to"].map(|side| Dovecot::shared().account(side, Personality::Plain));
+    Client::login(&source).fill(&generator::mailbox(11, 100));
+    copy(&source, &target, &[]).ended(0);
+    let before = [snapshot(&source), snapshot(&target)];
+    let proxies = [&source, &target].map(|account| Proxy::start(account.port, Plan::default()));
+    let [by_source, by_target] = [source.by_port(proxies[0].port), target.by_port(proxies[1].port)];
+    verify(&by_source, &by_target, &["--deep"]).ended(0).counts(&[("compared", 100)]);
+    assert_eq!([snapshot(&source), snapshot(&target)], before);
+    let reading = [
+        "AUTHENTICATE",
+        "LOGIN",
+        "CAPABILITY",
+        "ID",
+        "NAMESPACE",
+        "LIST",
+        "LSUB",
+        "STATUS",
+        "EXAMINE",
+        "UNSELECT",
+        "NOOP",
+        "LOGOUT",
+    ];
+    for command in proxies.iter().flat_map(Proxy::traffic).flat_map(|traffic| traffic.commands) {
+        let (_, command) = command.split_once(' ').unwrap();
+        let verb = command.split(' ').next().unwrap();
+        let reads = reading.contains(&verb) || command.starts_with("UID FETCH") && !command.contains(" BODY[");
+        assert!(reads, "{command}");
+    }
+}
+
+#[test]
+fn filters_choose_on_both_sides() {
+    let [source, target] = twins("filters");
+    let mut client = Client::login(&source);
+    client.append(&["Box"], [letter("old", "body", "01-Jan-2001 00:00:00 +0000")].into_iter());
+    let mut client = Client::login(&target);
+    client.append(&["Box"], [letter("large", &"x".repeat(5_000), DATE)].into_iter());
+    verify(&source, &target, &[]).ended(4).counts(&[("missing", 1), ("extra", 1)]);
+    let options = ["--since", "2020-01-01", "--max-size", "1k"];
+    verify(&source, &target, &options).ended(0).counts(&[("compared", 3)]);
+}
