@@ -1,6 +1,5 @@
 //! Dovecot to Courier and back: no LITERAL+, no MULTIAPPEND, `INBOX.` and `.`, and a server of its own ways with bytes.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 mod lab;
 
