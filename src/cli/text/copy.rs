@@ -143,7 +143,7 @@ mod tests {
         ];
         assert_eq!(summary(&copy_summary(), false, plain()), expected);
         let again = CopySummary { copied: 0, bytes_copied: 0, seconds: 0.31, ..copy_summary() };
-        assert_eq!(summary(&again, false, plain())[1], "  copied             0  in 0.31 s");
+        assert_eq!(summary(&again, false, plain())[1], "  copied          0  in 0.31 s");
         let partial = CopySummary { status: Status::Partial, failed: 2, ..copy_summary() };
         let lines = summary(&partial, false, plain());
         assert_eq!(lines[0], "finished, but not everything could be copied");
