@@ -1,6 +1,5 @@
 //! Dovecot to Cyrus and back: the same mail and the same tree, but for what Cyrus refuses, which is named.
 
-
 mod lab;
 
 use lab::client::{Client, NewMessage, Snapshot};

@@ -1,7 +1,6 @@
 //! Servers that offer little, or offer it oddly: Dovecot's other kinds, a server of nothing but IMAP4rev1, and each way
 //! to connect, to log in and to name folders.
 
-
 mod lab;
 
 use lab::client::{Client, Snapshot};
