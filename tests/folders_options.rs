@@ -203,7 +203,7 @@ fn a_dry_run_tells_everything_and_writes_nothing() {
     let text = run(&["copy", &from, &to, "--dry-run"]).ended(0).stdout;
     let line = |name: &str| text.lines().find(|line| line.contains(name)).unwrap_or_default().to_owned();
     assert!(line("FROM").contains("TO"), "{text}");
-    for (name, words) in [("Sent Items", ["→  Sent ", "sent mail"]), ("Notes", ["→  Notes ", "new"])] {
+    for (name, words) in [("Sent Items", ["→  Sent ", "paired by role"]), ("Notes", ["→  Notes ", "new"])] {
         assert!(words.iter().all(|word| line(name).contains(word)), "{text}");
     }
 
