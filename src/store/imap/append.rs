@@ -22,7 +22,7 @@ const BATCH_BYTES: u64 = 4 << 20;
 /// own time, and a refusal for its size costs no transfer.
 const ASK_FROM_BYTES: u64 = 8 << 20;
 /// How many APPENDs are unanswered at a time: their replies fit into what the system holds while nobody reads them.
-const APPENDS_AHEAD: usize = 128;
+const APPENDS_AHEAD: usize = 64;
 /// Arrived replies are looked for after so many deliveries, as each look costs system calls.
 const LOOK_EVERY: u32 = 16;
 
