@@ -96,6 +96,10 @@ impl<'a> Lane<'a> {
         // Refilled when half empty, so that what is asked goes out together.
         let may_be_more = self.asked.len() <= SMALL_PIECES_AHEAD / 2;
         while (self.asked.len() < PIECES_AHEAD || may_be_more && self.asks_for_little()) && !self.shared.is_to_stop() {
+            // Nothing goes out behind what was refused before: a BAD to it would put that in doubt too.
+            if self.asked.back().is_some_and(|piece| piece.treatment.batch > 0) {
+                break;
+            }
             let Some(piece) = self.shared.queue.take() else { break };
             let task = &self.shared.tasks[piece.task];
             let uids = task.uids(piece.messages.clone());
@@ -131,6 +135,9 @@ impl<'a> Lane<'a> {
 
     /// Sees to the messages of a piece that did not come.
     fn end_piece(&mut self, missing: &UidSet, refusal: Option<Refusal>) -> Result<(), Error> {
+        if self.asked.front().is_some_and(|piece| piece.treatment.batch > 0) {
+            self.take_outcomes(true)?;
+        }
         let Some(piece) = self.asked.pop_front() else { return Ok(()) };
         let task = &self.shared.tasks[piece.task];
         let absent: Vec<usize> = missing.iter().filter_map(|uid| task.position(uid)).collect();
