@@ -3,7 +3,7 @@
 mod lab;
 
 use lab::client::{Client, NewMessage};
-use lab::ferry::{assert_equal, assert_no_damage, at, by, copy, empty, filled, message, messages};
+use lab::ferry::{assert_equal, assert_no_damage, at, by, copy, each, empty, filled, message, messages};
 use lab::proxy::{At, Direction, How, Plan, Proxy};
 use lab::servers::{Account, Personality};
 
@@ -24,7 +24,7 @@ fn after_mark() -> At {
 
 #[test]
 fn source_cut_inside_a_small_body_recovers_in_the_same_run() {
-    for how in [How::Fin, How::Rst] {
+    each([How::Fin, How::Rst], |how| {
         let source = filled("src", marked(30, 2_000));
         let target = empty("dst", Personality::Plain);
         let proxy = Proxy::start(source.port, Plan::default().cut(Direction::Down, after_mark(), how).only_first(1));
@@ -32,7 +32,7 @@ fn source_cut_inside_a_small_body_recovers_in_the_same_run() {
         assert_eq!(run.count("copied"), 31);
         assert!(run.stderr.contains("source: "), "{}", run.stderr);
         assert_equal(&source, &target);
-    }
+    });
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn source_cut_inside_a_large_streamed_body_recovers_in_the_same_run() {
 
 #[test]
 fn a_body_that_always_cuts_the_source_is_named_and_the_others_arrive() {
-    for size in [2_000, 5_000_000] {
+    each([2_000, 5_000_000], |size| {
         let source = filled("src", marked(30, size));
         let target = empty("dst", Personality::Plain);
         let proxy = Proxy::start(source.port, Plan::default().cut(Direction::Down, after_mark(), How::Fin));
@@ -65,7 +65,7 @@ fn a_body_that_always_cuts_the_source_is_named_and_the_others_arrive() {
         assert_no_damage(&source, &target);
         assert_eq!(copy(&at(&source), &at(&target), &[]).expect(0).count("copied"), 1);
         assert_equal(&source, &target);
-    }
+    });
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn begun(personality: Personality) -> Account {
 #[test]
 fn a_lost_reply_of_the_target_neither_loses_nor_doubles() {
     for how in [How::Fin, How::Rst] {
-        for personality in SENDING {
+        each(SENDING, |personality| {
             let source = filled("src", marked(60, 2_000));
             let target = begun(personality);
             let cut = At::Before("OK [APPENDUID".to_owned());
@@ -109,14 +109,14 @@ fn a_lost_reply_of_the_target_neither_loses_nor_doubles() {
             assert_eq!((run.count("copied"), run.count("already_there")), (55, 6), "{personality:?}");
             assert!(run.stderr.contains("target: ") && !run.stderr.contains("source: "), "{}", run.stderr);
             assert_equal(&source, &target);
-        }
+        });
     }
 }
 
 #[test]
 fn a_target_cut_inside_a_literal_neither_loses_nor_doubles() {
     for (how, size) in [(How::Fin, 2_000), (How::Rst, 2_000), (How::Fin, 500_000)] {
-        for personality in SENDING {
+        each(SENDING, |personality| {
             let source = filled("src", marked(60, size));
             let target = begun(personality);
             let plan = Plan::default().cut(Direction::Up, after_mark(), how).only_first(1);
@@ -124,13 +124,13 @@ fn a_target_cut_inside_a_literal_neither_loses_nor_doubles() {
             let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).expect(0);
             assert_eq!(run.count("copied"), 55, "{personality:?} {run:?}");
             assert_equal(&source, &target);
-        }
+        });
     }
 }
 
 #[test]
 fn a_message_that_always_breaks_the_target_is_named_and_the_others_arrive() {
-    for personality in SENDING {
+    each(SENDING, |personality| {
         let source = filled("src", marked(60, 2_000));
         let target = empty("dst", personality);
         let proxy = Proxy::start(target.port, Plan::default().cut(Direction::Up, after_mark(), How::Fin));
@@ -140,12 +140,12 @@ fn a_message_that_always_breaks_the_target_is_named_and_the_others_arrive() {
         assert_eq!(failed[0]["uid"], 31);
         assert!(failed[0]["reason"].as_str().unwrap().contains("could not be confirmed: "), "{failed:?}");
         assert_no_damage(&source, &target);
-    }
+    });
 }
 
 #[test]
 fn replies_that_are_always_lost_end_the_run_and_double_nothing() {
-    for personality in [Personality::Plain, Personality::NoLiteral] {
+    each([Personality::Plain, Personality::NoLiteral], |personality| {
         let source = filled("src", messages(60));
         let target = empty("dst", personality);
         let cut = At::Before("OK [APPENDUID".to_owned());
@@ -155,7 +155,7 @@ fn replies_that_are_always_lost_end_the_run_and_double_nothing() {
         assert_no_damage(&source, &target);
         copy(&at(&source), &at(&target), &[]).expect(0);
         assert_equal(&source, &target);
-    }
+    });
 }
 
 #[test]

@@ -50,6 +50,7 @@ impl<'a> Lane<'a> {
                 self.shared.close(self.link);
                 return Ok(());
             };
+            let side = if self.target_failed { Side::Target } else { Side::Source };
             self.give_back(&error);
             self.shared.close(self.link);
             if error.kind == ErrorKind::Full {
@@ -65,7 +66,6 @@ impl<'a> Lane<'a> {
                 return Err(Error { message: text, ..error });
             }
             self.shared.note_break(&error);
-            let side = if self.target_failed { Side::Target } else { Side::Source };
             self.link = self.shared.context.reconnect(side, self.breaks, &error)?;
             self.target_failed = false;
         }
@@ -342,15 +342,15 @@ impl<'a> Lane<'a> {
     fn give_back(&mut self, error: &Error) {
         // The target may answer yet for what it got, unless it is the one that failed: what it has said counts all the
         // same. For what it does not answer, the messages are looked for later.
-        let wait = !self.target_failed;
-        let _ = self.take_outcomes(wait);
+        let target_failed = self.target_failed;
+        let _ = self.take_outcomes(!target_failed);
         for token in self.link.target.unacknowledged() {
             if self.shared.ledger.stage(token) == Stage::Sent {
                 self.shared.ledger.set(token, Stage::Uncertain);
             }
         }
         self.on_the_way.clear();
-        let mut is_explained = self.target_failed || !error.kind.is_worth_retrying();
+        let mut is_explained = target_failed || !error.kind.is_worth_retrying();
         for piece in std::mem::take(&mut self.asked) {
             let waiting: Vec<usize> =
                 self.shared.ledger.positions(piece.task, piece.messages.clone(), Stage::Waiting).collect();

@@ -93,6 +93,15 @@ fn drain(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
+/// Tries all cases side by side: they mostly wait.
+pub fn each<T: Send>(cases: impl IntoIterator<Item = T>, attempt: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(|| attempt(case));
+        }
+    });
+}
+
 /// A message of this number and body: each third without Message-ID, with flags and a date.
 pub fn message(number: usize, body: &str) -> NewMessage {
     let id = if number % 3 == 2 { String::new() } else { format!("Message-ID: <{number}@lab.example>\r\n") };

@@ -161,7 +161,7 @@ impl Requests {
         let Self { queue, folder } = self;
         let mut queue = queue.iter_mut();
         let oldest = queue.next();
-        let same_folder = queue.take_while(|request| request.opening.is_none());
+        let same_folder = queue.take_while(|request| request.sent && request.opening.is_none());
         oldest.into_iter().chain(same_folder).find(|request| request.takes(folder, uid))
     }
 
