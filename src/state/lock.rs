@@ -7,6 +7,7 @@ use crate::store::{Error, ErrorKind};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 
 /// The longest note about a holder that is read.
 const MAX_NOTE: u64 = 200;
@@ -14,6 +15,7 @@ const MAX_NOTE: u64 = 200;
 /// The lock of a pair, held until it is dropped.
 #[derive(Debug)]
 pub struct PairLock {
+    path: PathBuf,
     _file: File,
 }
 
@@ -39,7 +41,12 @@ impl PairLock {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(holder.as_bytes()))
             .map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { path, _file: file })
+    }
+
+    /// Whether it is the lock of this pair in this directory.
+    pub(super) fn holds(&self, directory: &StateDirectory, pair: &PairName) -> bool {
+        self.path == directory.file(pair, "lock")
     }
 }
 

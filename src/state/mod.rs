@@ -1,9 +1,141 @@
-//! What is kept on this machine for a pair of mailboxes, in a directory that is the user's alone.
+//! What is kept on this machine for a pair of mailboxes, in a directory that is the user's alone: the lock of a run, and
+//! what earlier runs have brought into step.
 //!
-//! Files are named by a hash of the two mailboxes' identities, which hold no secret.
+//! Files are named by a hash of the two mailboxes' identities, which hold no secret. The state is a cache: without it a
+//! run takes longer and does the same. It is one SQLite file a pair, described in `docs/state-format.md`; nothing outside
+//! of this module knows SQL. What it keeps true:
+//!
+//! - The intent to copy into a folder is on the disk before [`State::begin_all`] returns, so before the first APPEND.
+//! - A folder has either an intent or a checkpoint, never both: it is being copied, or it was in step.
+//! - Records of UIDs whose UIDVALIDITY is over, or was never told, are not given out.
+//! - A file that is damaged, of a newer version, or of other mailboxes is refused and left as it is.
 
 mod directory;
+mod file;
+mod folders;
 mod lock;
+mod pairs;
+mod records;
+mod schema;
+#[cfg(test)]
+mod tests;
 
 pub use directory::{PairName, StateDirectory};
 pub use lock::PairLock;
+pub use records::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, Mailboxes, PairRecord};
+
+use crate::store::{Error, ErrorKind};
+use file::StateFile;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The state of a pair of mailboxes. Shared by all lanes: each call is one transaction, and they take turns.
+#[derive(Debug)]
+pub struct State {
+    connection: Mutex<Connection>,
+    file: StateFile,
+}
+
+/// What a power cut may take of a transaction that has returned. A killed process never takes any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durability {
+    /// It may be lost, and with it nothing that was written before: it costs the next run a look at the servers.
+    Cheap,
+    /// It is on the disk, and all that was written before it too.
+    OnDisk,
+}
+
+impl State {
+    /// The version of the file's format that this program writes. It reads every earlier one.
+    pub const FORMAT: u32 = schema::VERSION;
+
+    /// Opens the state of a pair, which is made where there is none (mode 0600). `lock` is the lock of this pair; it is
+    /// to be held for as long as the state is open.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Local`], naming the file: it is damaged, of a newer version or of other mailboxes, belongs to
+    /// another user, may be read by others, is no regular file, or the disk fails. The file is left as it is.
+    pub fn open(
+        directory: &StateDirectory,
+        pair: &PairName,
+        lock: &PairLock,
+        mailboxes: &Mailboxes<'_>,
+    ) -> Result<Self, Error> {
+        let file = StateFile::new(directory.file(pair, "db"));
+        if !lock.holds(directory, pair) {
+            return Err(file.refused("the lock that is held is another pair's", file::WITHOUT));
+        }
+        let mut connection = file.connect()?;
+        schema::prepare(&mut connection, &file, mailboxes)?;
+        Ok(Self { connection: Mutex::new(connection), file })
+    }
+
+    /// Makes all changes of `work`, or none of them.
+    fn write<T>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        let mut connection = self.connection();
+        let result = match durability {
+            Durability::Cheap => transact(&mut connection, work),
+            Durability::OnDisk => {
+                let result = synchronous(&connection, "FULL").and_then(|()| transact(&mut connection, work));
+                synchronous(&connection, "NORMAL").and(result)
+            }
+        };
+        result.map_err(|fault| self.error(fault))
+    }
+
+    /// Reads what one transaction sees.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
+        work(&self.connection()).map_err(|fault| self.error(fault))
+    }
+
+    /// A lane that panicked has had its transaction rolled back, so what it leaves can be used.
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error(&self, fault: Fault) -> Error {
+        match fault {
+            Fault::Sql(error) => self.file.failed(&error),
+            Fault::Damaged(what) => self.file.damaged(&what),
+            Fault::Forgotten => Error::new(
+                ErrorKind::Local,
+                format!("the state {} no longer has the folder that was to be recorded", self.file),
+            )
+            .with_hint(file::WITHOUT),
+        }
+    }
+}
+
+/// Why a transaction failed.
+enum Fault {
+    Sql(rusqlite::Error),
+    /// What was read can't be what was written.
+    Damaged(String),
+    /// There is no record of this folder.
+    Forgotten,
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+/// Not possible within a transaction.
+fn synchronous(connection: &Connection, how: &str) -> Result<(), Fault> {
+    Ok(connection.pragma_update(None, "synchronous", how)?)
+}

@@ -1,0 +1,108 @@
+//! The file of a state: made and opened for its owner alone, and what is said when it can't be used.
+
+use crate::store::{Error, ErrorKind};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long another program that looks into the file is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What always helps against a file of no use.
+pub(super) const WITHOUT: &str =
+    "move the file away, or do without it by --no-state: that costs this run time, never a duplicate";
+
+/// The path of a state's file. Displays as the path.
+#[derive(Debug)]
+pub(super) struct StateFile(PathBuf);
+
+impl StateFile {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Opens it, after making an empty one where there is none.
+    pub(super) fn connect(&self) -> Result<Connection, Error> {
+        self.make().map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
+        self.check()?;
+        // SQLite's flag refuses a link anywhere in the path, and a link above the directory is the user's affair.
+        let path = self.resolved().map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW
+            | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let connection = Connection::open_with_flags(path, flags).map_err(|error| self.failed(&error))?;
+        connection.busy_timeout(PATIENCE).map_err(|error| self.failed(&error))?;
+        Ok(connection)
+    }
+
+    fn make(&self) -> io::Result<()> {
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0) {
+            // The entry in the directory must last as long as the intents in the file; SQLite sees to its other files.
+            Ok(_) => self.directory().map_or(Ok(()), |directory| File::open(directory)?.sync_all()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let about = std::fs::symlink_metadata(&self.0).map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
+        if !about.file_type().is_file() {
+            return Err(self.refused("it is no regular file", WITHOUT));
+        }
+        if about.uid() != rustix::process::geteuid().as_raw() {
+            let reason = format!("it belongs to another user (number {})", about.uid());
+            return Err(self.refused(&reason, WITHOUT));
+        }
+        if about.mode() & 0o077 != 0 {
+            let reason = format!("others may read it (mode {:o})", about.mode() & 0o777);
+            return Err(self.refused(&reason, "chmod 600 it, if nobody else can have written to it"));
+        }
+        Ok(())
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        self.0.parent().filter(|parent| !parent.as_os_str().is_empty())
+    }
+
+    fn resolved(&self) -> io::Result<PathBuf> {
+        let directory = self.directory().unwrap_or(Path::new(".")).canonicalize()?;
+        Ok(self.0.file_name().map_or_else(|| directory.clone(), |name| directory.join(name)))
+    }
+
+    /// The file can't be used.
+    pub(super) fn refused(&self, reason: &str, hint: &str) -> Error {
+        Error::new(ErrorKind::Local, format!("cannot use the state {self}: {reason}")).with_hint(hint)
+    }
+
+    /// What is in the file can't be what was written.
+    pub(super) fn damaged(&self, what: &str) -> Error {
+        self.refused(&format!("it is damaged ({what})"), WITHOUT)
+    }
+
+    /// SQLite could not do what it was asked.
+    pub(super) fn failed(&self, error: &rusqlite::Error) -> Error {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => self.damaged(&error.to_string()),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                self.refused("another program has it open", "close that program, or do without the state by --no-state")
+            }
+            Some(ErrorCode::DiskFull) => {
+                self.refused("the disk is full", "make room, or do without the state by --no-state")
+            }
+            Some(_) => self.refused(&error.to_string(), WITHOUT),
+            // Not SQLite's own: a value is not of the kind that the column has.
+            None => self.damaged(&error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for StateFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}

@@ -1,0 +1,166 @@
+//! The records of folders: intents and checkpoints.
+
+use super::{Checkpoint, Durability, Fault, FolderId, FolderInStep, FolderRecord, FolderStart, State};
+use crate::mail::{MailboxName, UidValidity};
+use crate::store::Error;
+use rusqlite::{OptionalExtension as _, Row, Transaction};
+
+const FOLDERS: &str = "
+    SELECT id, source, target, source_uid_validity, target_uid_validity, pairs, intent,
+           source_uid_next, source_messages, source_mod_seq, target_uid_next, target_messages, target_mod_seq
+    FROM folders ORDER BY id";
+
+const KNOWN: &str = "
+    SELECT id, source_uid_validity, target_uid_validity, coalesce(intent, target_uid_next)
+    FROM folders WHERE source = ?1 AND target = ?2";
+
+const CREATE: &str = "
+    INSERT INTO folders (source, target, source_uid_validity, target_uid_validity, pairs, intent)
+    VALUES (?1, ?2, ?3, ?4, 0, ?5)";
+
+const BEGIN: &str = "
+    UPDATE folders SET source_uid_validity = ?2, target_uid_validity = ?3, intent = ?4,
+        source_uid_next = NULL, source_messages = NULL, source_mod_seq = NULL,
+        target_uid_next = NULL, target_messages = NULL, target_mod_seq = NULL
+    WHERE id = ?1";
+
+const CHECKPOINT: &str = "
+    UPDATE folders SET intent = NULL,
+        source_uid_next = ?4, source_messages = ?5, source_mod_seq = ?6,
+        target_uid_next = ?7, target_messages = ?8, target_mod_seq = ?9
+    WHERE id = ?1 AND source_uid_validity = ?2 AND target_uid_validity = ?3";
+
+impl State {
+    /// All folders, in the order in which they were first begun.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails.
+    pub fn folders(&self) -> Result<Vec<FolderRecord>, Error> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(FOLDERS)?;
+            let records = statement.query_map([], record)?;
+            Ok(records.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Records that a folder is about to be copied into; see [`Self::begin_all`].
+    ///
+    /// # Errors
+    /// As [`Self::begin_all`].
+    pub fn begin(&self, start: &FolderStart<'_>) -> Result<FolderId, Error> {
+        self.write(Durability::OnDisk, |transaction| begin(transaction, start))
+    }
+
+    /// Records that folders are about to be copied into, and gives the name of each. On the disk when it returns: only
+    /// then may messages be sent.
+    ///
+    /// A folder's checkpoint is taken back. Its pairs stay if both sides' UIDVALIDITY is told and is that of the record;
+    /// else they are void and deleted. The intent is the lowest UID of the target that is not accounted for: that of
+    /// an intent which is still open, UIDNEXT of the checkpoint taken back, or 1 where no pairs stay, and never above
+    /// `target_uid_next`. So pairs that are found by comparing may be added after this, and a crash in between hides none
+    /// of them from the next run.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails or is full: then nothing is recorded, and nothing may be sent.
+    pub fn begin_all(&self, starts: &[FolderStart<'_>]) -> Result<Vec<FolderId>, Error> {
+        self.write(Durability::OnDisk, |transaction| starts.iter().map(|start| begin(transaction, start)).collect())
+    }
+
+    /// Records that a folder is in step, which ends its intent; see [`Self::checkpoint_all`].
+    ///
+    /// # Errors
+    /// As [`Self::checkpoint_all`].
+    pub fn checkpoint(&self, folder: &FolderInStep) -> Result<bool, Error> {
+        self.write(Durability::Cheap, |transaction| checkpoint(transaction, folder))
+    }
+
+    /// Records that folders are in step, which ends their intents, and tells for each whether it was taken: a checkpoint
+    /// of another UIDVALIDITY than the folder was begun with is not, as its pairs are of another generation; the
+    /// folder then stays unfinished. All pairs must have been added before.
+    ///
+    /// # Errors
+    /// The file is damaged, the disk fails or is full, or a folder was forgotten; then none is recorded.
+    pub fn checkpoint_all(&self, folders: &[FolderInStep]) -> Result<Vec<bool>, Error> {
+        self.write(Durability::Cheap, |transaction| folders.iter().map(|one| checkpoint(transaction, one)).collect())
+    }
+
+    /// Deletes all that is known of a folder.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails or is full.
+    pub fn forget(&self, folder: FolderId) -> Result<(), Error> {
+        self.write(Durability::Cheap, |transaction| {
+            transaction.prepare_cached("DELETE FROM pairs WHERE folder = ?1")?.execute([folder.0])?;
+            transaction.prepare_cached("DELETE FROM folders WHERE id = ?1")?.execute([folder.0])?;
+            Ok(())
+        })
+    }
+}
+
+fn begin(transaction: &Transaction<'_>, start: &FolderStart<'_>) -> Result<FolderId, Fault> {
+    let names = (start.source.as_bytes(), start.target.as_bytes());
+    let source = start.source_uid_validity.map(|validity| validity.0);
+    let target = start.target_uid_validity.map(|validity| validity.0);
+    let known = transaction
+        .prepare_cached(KNOWN)?
+        .query_row(names, |row| {
+            Ok((row.get(0)?, row.get::<_, Option<u32>>(1)?, row.get::<_, Option<u32>>(2)?, row.get::<_, u32>(3)?))
+        })
+        .optional()?;
+    let Some((id, old_source, old_target, accounted_for)) = known else {
+        transaction.prepare_cached(CREATE)?.execute((names.0, names.1, source, target, 1))?;
+        return Ok(FolderId(transaction.last_insert_rowid()));
+    };
+    let goes_on = source.is_some() && target.is_some() && (source, target) == (old_source, old_target);
+    let intent = if goes_on { accounted_for.min(start.target_uid_next.unwrap_or(1)).max(1) } else { 1 };
+    transaction.prepare_cached(BEGIN)?.execute((id, source, target, intent))?;
+    if !goes_on {
+        transaction.prepare_cached("DELETE FROM pairs WHERE folder = ?1")?.execute([id])?;
+        transaction.prepare_cached("UPDATE folders SET pairs = 0 WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(FolderId(id))
+}
+
+fn checkpoint(transaction: &Transaction<'_>, folder: &FolderInStep) -> Result<bool, Fault> {
+    let FolderInStep { id, source, target } = folder;
+    let taken = transaction.prepare_cached(CHECKPOINT)?.execute((
+        id.0,
+        source.uid_validity.0,
+        target.uid_validity.0,
+        source.uid_next,
+        source.messages,
+        source.mod_seq.map(u64::cast_signed),
+        target.uid_next,
+        target.messages,
+        target.mod_seq.map(u64::cast_signed),
+    ))?;
+    if taken == 0 && !transaction.prepare_cached("SELECT 1 FROM folders WHERE id = ?1")?.exists([id.0])? {
+        return Err(Fault::Forgotten);
+    }
+    Ok(taken > 0)
+}
+
+fn record(row: &Row<'_>) -> Result<FolderRecord, rusqlite::Error> {
+    let source_uid_validity = row.get::<_, Option<u32>>(3)?.map(UidValidity);
+    let target_uid_validity = row.get::<_, Option<u32>>(4)?.map(UidValidity);
+    let source = side(row, source_uid_validity, 7)?;
+    let target = side(row, target_uid_validity, 10)?;
+    Ok(FolderRecord {
+        id: FolderId(row.get(0)?),
+        source: MailboxName::new(row.get::<_, Vec<u8>>(1)?),
+        target: MailboxName::new(row.get::<_, Vec<u8>>(2)?),
+        source_uid_validity,
+        target_uid_validity,
+        checkpoint: source.zip(target),
+        intent: row.get(6)?,
+        pairs: row.get::<_, i64>(5)?.cast_unsigned(),
+    })
+}
+
+/// One side's checkpoint, from the three columns that begin at `first`.
+fn side(row: &Row<'_>, uid_validity: Option<UidValidity>, first: usize) -> Result<Option<Checkpoint>, rusqlite::Error> {
+    let uid_next = row.get::<_, Option<u32>>(first)?;
+    let messages = row.get::<_, Option<u32>>(first + 1)?;
+    let mod_seq = row.get::<_, Option<i64>>(first + 2)?.map(i64::cast_unsigned);
+    Ok((|| Some(Checkpoint { uid_validity: uid_validity?, uid_next: uid_next?, messages: messages?, mod_seq }))())
+}

@@ -1,0 +1,89 @@
+//! What a state is asked and what it answers.
+
+use crate::mail::{Flags, MailboxName, Uid, UidValidity};
+
+/// The two mailboxes of a pair, by their addresses' identities, which hold no secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mailboxes<'a> {
+    /// Where mail comes from.
+    pub source: &'a str,
+    /// Where it goes.
+    pub target: &'a str,
+}
+
+/// What one side's folder looked like when both were in step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The generation of its UIDs.
+    pub uid_validity: UidValidity,
+    /// UIDNEXT: no message had this UID or a higher one.
+    pub uid_next: u32,
+    /// How many messages it had.
+    pub messages: u32,
+    /// HIGHESTMODSEQ (RFC 7162); `None` where the server has none.
+    pub mod_seq: Option<u64>,
+}
+
+/// A folder's name in one state, for as long as it is not forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FolderId(pub(super) i64);
+
+/// A folder into which mail is about to be copied.
+#[derive(Clone, Copy, Debug)]
+pub struct FolderStart<'a> {
+    /// Its name on the source.
+    pub source: &'a MailboxName,
+    /// Its name on the target.
+    pub target: &'a MailboxName,
+    /// The generation of the source's UIDs; `None` where the server tells none.
+    pub source_uid_validity: Option<UidValidity>,
+    /// The generation of the target's UIDs; `None` where the server tells none.
+    pub target_uid_validity: Option<UidValidity>,
+    /// The target's UIDNEXT before anything is sent; `None` where the server tells none.
+    pub target_uid_next: Option<u32>,
+}
+
+/// A folder of which both sides are in step.
+#[derive(Clone, Debug)]
+pub struct FolderInStep {
+    /// Which.
+    pub id: FolderId,
+    /// How the source looks.
+    pub source: Checkpoint,
+    /// How the target looks.
+    pub target: Checkpoint,
+}
+
+/// What is known of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderRecord {
+    /// Its name in this state.
+    pub id: FolderId,
+    /// Its name on the source.
+    pub source: MailboxName,
+    /// Its name on the target.
+    pub target: MailboxName,
+    /// The generation of the source's UIDs, which its pairs are of.
+    pub source_uid_validity: Option<UidValidity>,
+    /// The generation of the target's UIDs, which its pairs are of.
+    pub target_uid_validity: Option<UidValidity>,
+    /// How the source's and the target's folder looked when they were last in step; `None` while there is an intent.
+    pub checkpoint: Option<(Checkpoint, Checkpoint)>,
+    /// A copy was begun and not finished: messages of the target from this UID on that are in no pair may be copies of
+    /// source messages that are in no pair. `None` while there is a checkpoint.
+    pub intent: Option<u32>,
+    /// How many pairs are recorded.
+    pub pairs: u64,
+}
+
+/// A message of the source and its copy on the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairRecord {
+    /// Its UID on the source.
+    pub source: Uid,
+    /// Its copy's UID on the target.
+    pub target: Uid,
+    /// The flags as both sides last agreed: the base that later changes are told by. Keywords that can't be written to
+    /// any server are not kept.
+    pub flags: Flags,
+}
