@@ -123,14 +123,15 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let target_password = session.password(Side::Target, &target, target_password)?;
 
     // A dry run writes nothing anywhere, and takes nobody's place.
-    let _lock = if options.dry_run { None } else { args.run.state.lock(&source, &target, session)? };
+    let kept = if options.dry_run { None } else { args.run.state.open(&source, &target, session)? };
 
     let plan = Arc::new(PlanTable::default());
     session.watch_signals()?;
     let observers = session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(&plan) as _));
     let source = session.account(Side::Source, &source, source_password, &observers)?;
     let target = session.account(Side::Target, &target, target_password, &observers)?;
-    let summary = verbs::copy(&source, &target, &rules, &options, session.stop(), observers.as_ref())?;
+    let state = kept.as_ref().map(|kept| &kept.state);
+    let summary = verbs::copy(&source, &target, &rules, &options, state, session.stop(), observers.as_ref())?;
 
     session.results(
         &summary.status,

@@ -1,56 +1,68 @@
-//! `--state` and `--no-state`: where runs of the same two mailboxes find each other.
+//! `--state` and `--no-state`: what runs of the same two mailboxes leave for each other.
 
 use super::failure::Failure;
 use super::session::Session;
 use clap::Args;
 use mailferry::address::ImapAddress;
-use mailferry::state::{PairLock, PairName, StateDirectory};
+use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
 use std::path::PathBuf;
 
 /// What is kept on this machine between runs.
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 pub(crate) struct StateArgs {
-    /// Where a run leaves its lock, so that two never work on the same two mailboxes at a time; without it,
-    /// $XDG_STATE_HOME/mailferry or ~/.local/state/mailferry. Example: --state /var/lib/mailferry
+    /// Where a run keeps what is in step, so that the next one looks only into what has changed, and its lock, so that
+    /// two never work on the same two mailboxes at a time; without it, $XDG_STATE_HOME/mailferry or
+    /// ~/.local/state/mailferry. Example: --state /var/lib/mailferry
     #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
     state: Option<PathBuf>,
-    /// Leave no lock: nothing is written on this machine
+    /// Neither use nor leave anything on this machine: everything is compared, which takes longer and does the same
     #[arg(long)]
     no_state: bool,
 }
 
+/// The state of two mailboxes, open for this run alone.
+pub(crate) struct Kept {
+    pub(crate) state: State,
+    /// Held for as long as the state is open.
+    _lock: PairLock,
+}
+
 impl StateArgs {
-    /// Takes the lock of two mailboxes; `None` where none is wanted. A directory of the user's choice must serve; where
-    /// the usual one does not, the run goes on without a lock and says so.
+    /// Opens the state of two mailboxes; `None` where none is wanted. A directory of the user's choice must serve; where
+    /// the usual one does not, the run goes on without and says so.
     ///
     /// # Errors
-    /// Another run has the lock, or the chosen directory does not serve.
-    pub(crate) fn lock(
+    /// Another run is at work, the chosen directory does not serve, or the state is not one to believe.
+    pub(crate) fn open(
         &self,
         source: &ImapAddress,
         target: &ImapAddress,
         session: &Session,
-    ) -> Result<Option<PairLock>, Failure> {
+    ) -> Result<Option<Kept>, Failure> {
         if self.no_state {
             return Ok(None);
         }
         let Some(path) = self.state.clone().or_else(usual_directory) else {
-            session.warn("no home directory is known, so no lock keeps another run away; give one with --state DIR");
+            session.warn("no home directory is known, so this run leaves nothing for the next; give --state DIR");
             return Ok(None);
         };
         let directory = match StateDirectory::open(&path) {
             Ok(directory) => directory,
             Err(error) if self.state.is_none() => {
-                session.warn(&format!("no lock keeps another run away: {error}"));
+                session.warn(&format!("this run leaves nothing for the next: {error}"));
                 return Ok(None);
             }
             Err(error) => return Err(error.into()),
         };
-        let pair = PairName::new(&source.identity(), &target.identity());
+        let (source, target) = (source.identity(), target.identity());
+        let pair = PairName::new(&source, &target);
         let holder =
             format!("process {} since {}", std::process::id(), jiff::ZonedDateTime::now().strftime("%F %T %z"));
-        Ok(Some(PairLock::take(&directory, &pair, &holder)?))
+        let lock = PairLock::take(&directory, &pair, &holder)?;
+        let mailboxes = Mailboxes { source: &source, target: &target };
+        let state = State::open(&directory, &pair, &lock, &mailboxes)?;
+        Ok(Some(Kept { state, _lock: lock }))
     }
 }
 

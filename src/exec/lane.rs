@@ -7,9 +7,9 @@ use super::ledger::Stage;
 use super::transfer::{OnTheWay, Transfer};
 use super::{Link, Shared};
 use crate::event::{Event, Side};
-use crate::mail::UidSet;
+use crate::mail::{Uid, UidSet};
 use crate::plan::{Keywords, Piece, Treatment, rows};
-use crate::store::{Error, ErrorKind, Fetched, Outcome, Refusal, RefusalMeaning};
+use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalMeaning};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 
@@ -216,9 +216,15 @@ impl<'a> Lane<'a> {
     }
 
     fn take_outcome(&mut self, outcome: Outcome) -> Result<(), Error> {
-        let Err(refusal) = outcome.result else {
-            outcome.tokens.iter().for_each(|token| self.confirm(*token));
-            return Ok(());
+        let refusal = match outcome.result {
+            Ok(placed) => {
+                if let Some(placed) = placed {
+                    self.shared.remember(&outcome.tokens, &placed);
+                }
+                outcome.tokens.iter().for_each(|token| self.confirm(*token));
+                return Ok(());
+            }
+            Err(refusal) => refusal,
         };
         for token in &outcome.tokens {
             self.shared.ledger.set(*token, Stage::Waiting);
@@ -377,6 +383,22 @@ impl Shared<'_> {
         self.ledger.add_bytes(bytes);
         let uid = folder.messages[position].uid();
         self.context.observer.observe(&Event::MessageCopied { folder: &folder.from, uid, bytes });
+    }
+
+    /// Tells the journal where the target has put messages; each UID belongs to the delivery in its place.
+    fn remember(&self, tokens: &[u32], placed: &Placed) {
+        let Some(journal) = self.context.journal else { return };
+        let mut by_task: BTreeMap<usize, Vec<(Uid, Uid)>> = BTreeMap::new();
+        for (token, uid) in tokens.iter().zip(placed.uids.iter()) {
+            let (task, position) = self.ledger.locate(*token);
+            let folder = &self.tasks[task];
+            if folder.target_uid_validity == Some(placed.uid_validity) {
+                by_task.entry(task).or_default().push((folder.messages[position].uid(), uid));
+            }
+        }
+        for (task, pairs) in by_task {
+            journal.copied(task, &pairs);
+        }
     }
 
     /// The source refused this message by itself; whether it is still there will be seen.

@@ -15,6 +15,7 @@ mod transfer;
 pub use contents::{Contents, read_contents};
 
 use crate::event::{Event, Observer, Side, Stop};
+use crate::mail::Uid;
 use crate::plan::FolderTask;
 use crate::store::{Connector, Error, ErrorKind, Store, Traffic};
 use lane::Lane;
@@ -50,6 +51,14 @@ pub struct Context<'a> {
     pub stop: &'a Stop,
     /// Who is told.
     pub observer: &'a dyn Observer,
+    /// Who remembers what was copied.
+    pub journal: Option<&'a dyn Journal>,
+}
+
+/// Is told which message of the source became which of the target, from many lanes at once.
+pub trait Journal: Sync {
+    /// Takes pairs of UIDs, source and target, of one task's messages that the target has confirmed.
+    fn copied(&self, task: usize, pairs: &[(Uid, Uid)]);
 }
 
 /// What came of a copy.

@@ -183,6 +183,12 @@ pub struct PermanentFlags {
     pub any_keyword: bool,
 }
 
+impl Default for PermanentFlags {
+    fn default() -> Self {
+        Self::everything()
+    }
+}
+
 impl PermanentFlags {
     /// What RFC 3501 says of a server that sent no PERMANENTFLAGS: everything is kept.
     pub fn everything() -> Self {

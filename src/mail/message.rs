@@ -81,6 +81,11 @@ impl Message {
         self.flags
     }
 
+    /// Notes what its header says of its identity, where it was not asked for at first.
+    pub fn set_key(&mut self, key: HeaderKey) {
+        *self = Self::new(self.uid, u64::from(self.size), self.date(), self.flags, key);
+    }
+
     /// What its header says of its identity.
     pub fn key(&self) -> HeaderKey {
         match self.key_kind {

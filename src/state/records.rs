@@ -28,6 +28,14 @@ pub struct Checkpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FolderId(pub(super) i64);
 
+#[cfg(test)]
+impl FolderId {
+    /// A name that no state has given.
+    pub(crate) fn for_test() -> Self {
+        Self(0)
+    }
+}
+
 /// A folder into which mail is about to be copied.
 #[derive(Clone, Copy, Debug)]
 pub struct FolderStart<'a> {

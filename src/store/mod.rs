@@ -33,6 +33,8 @@ pub enum ScanDepth {
     Attributes,
     /// The header fields that identify a message as well.
     Identity,
+    /// The header fields of messages with this UID or a higher one: for a folder of which the others are known.
+    IdentityFrom(Uid),
 }
 
 /// A folder to scan.
@@ -51,12 +53,16 @@ pub struct ScanRequest<'a> {
 }
 
 /// What a folder holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct FolderScan {
     /// The generation of its UIDs; `None` where the server tells none.
     pub uid_validity: Option<UidValidity>,
     /// No message had this UID or a higher one when the folder was opened; `None` where the server does not say.
     pub uid_next: Option<u32>,
+    /// How many messages it had when it was opened.
+    pub exists: u32,
+    /// HIGHESTMODSEQ when it was opened (RFC 7162); `None` where the server has none.
+    pub highest_mod_seq: Option<u64>,
     /// What flags it can keep.
     pub permanent_flags: PermanentFlags,
     /// How many messages the folder has beyond those that could be listed: they are there, but nothing is known of them.
@@ -172,14 +178,25 @@ pub struct NewFolder {
     pub fallbacks: Vec<MailboxName>,
 }
 
-/// Flags to add to messages.
+/// What is done with flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FlagEdit {
+    /// They are set.
+    Add,
+    /// They are taken away.
+    Remove,
+}
+
+/// A change of messages' flags.
 #[derive(Clone, Debug)]
 pub struct FlagChange {
     /// The folder.
     pub mailbox: MailboxName,
     /// The messages.
     pub uids: UidSet,
-    /// The flags to add.
+    /// What is done.
+    pub edit: FlagEdit,
+    /// With which flags.
     pub flags: Flags,
 }
 
@@ -259,8 +276,8 @@ pub trait Store: Send {
     /// Deliveries whose acknowledgement has not been given out yet: what is uncertain when the connection fails.
     fn unacknowledged(&self) -> Vec<u32>;
 
-    /// Adds flags to messages, all changes asked for at once.
-    fn add_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error>;
+    /// Changes messages' flags, all changes asked for at once.
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
     /// How much of the account is used; `None` where the server does not tell.
     fn quota(&mut self) -> Result<Option<Quota>, Error>;

@@ -4,12 +4,13 @@
 //! that only one folder's scans are in memory at a time.
 
 use super::MessageFilter;
+use super::known::{Known, Recognised};
 use crate::event::{Event, Observer, Side};
 use crate::exec::{Link, read_contents};
 use crate::folders;
-use crate::mail::{FlagTable, MailboxName, Message, UidSet};
+use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, Uid, UidSet};
 use crate::plan::{MatchRules, Matching, match_folder, settle};
-use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -24,6 +25,8 @@ pub(super) struct Pair {
     /// Whether headers are needed: not where the target's folder is known to be empty.
     pub(super) by_identity: bool,
     pub(super) drafts: bool,
+    /// What earlier runs know of it.
+    pub(super) known: Option<Known>,
 }
 
 /// What is compared and how.
@@ -41,7 +44,12 @@ pub(super) struct Compared {
     pub(super) source: FolderScan,
     /// Without messages where the folder does not exist.
     pub(super) target: Option<FolderScan>,
+    /// What an earlier run has paired.
+    pub(super) recognised: Recognised,
+    /// What was matched now, and what has no match.
     pub(super) matching: Matching,
+    /// Why what earlier runs knew was not believed.
+    pub(super) doubt: Option<String>,
     /// The source's messages of which it can't be told whether the target has them, as content could not be read.
     pub(super) doubtful: Vec<u32>,
     /// The source's messages that the filter left out.
@@ -49,31 +57,42 @@ pub(super) struct Compared {
 }
 
 impl Comparison<'_> {
-    /// Compares all pairs. `each` gets a pair's index with its result, or with the reason why it could not be compared.
+    /// Compares the pairs with these indices. `each` gets a pair's index with its result, or with the reason why it could not be compared.
     pub(super) fn run(
         &self,
         link: &mut Link,
+        open: Vec<usize>,
         each: &mut dyn FnMut(usize, Result<Compared, String>),
     ) -> Result<(), Error> {
         let mut used: HashMap<MailboxName, UidSet> = HashMap::new();
-        let mut open: Vec<usize> = (0..self.pairs.len()).collect();
+        let mut open = open;
         for attempt in 1..=ATTEMPTS {
             let mut tied = Vec::new();
+            let mut keyless = Vec::new();
             let mut again = Vec::new();
             self.pass(link, &open, &mut |index, scans| match scans
                 .and_then(|scans| complete(scans, attempt == ATTEMPTS))
             {
                 Ok((source, target)) => {
-                    let compared = self.compare(index, source, target, &mut used);
-                    if compared.matching.ties.is_empty() {
-                        each(index, Ok(compared));
-                    } else {
-                        tied.push((index, compared));
+                    let compared = self.recognise(index, source, target, &used);
+                    if compared.lacks_keys() {
+                        keyless.push((index, compared));
+                        return;
+                    }
+                    match self.compare(index, compared, &mut used) {
+                        compared if compared.matching.ties.is_empty() => each(index, Ok(compared)),
+                        compared => tied.push((index, compared)),
                     }
                 }
                 Err(refusal) if refusal.meaning == RefusalMeaning::Transient && attempt < ATTEMPTS => again.push(index),
                 Err(refusal) => each(index, Err(refusal.text)),
             })?;
+            for (index, mut compared) in keyless {
+                match self.read_keys(link, index, &mut compared)? {
+                    Ok(()) => tied.push((index, self.compare(index, compared, &mut used))),
+                    Err(refusal) => each(index, Err(refusal.text)),
+                }
+            }
             for (index, mut compared) in tied {
                 self.settle_ties(link, index, &mut compared)?;
                 if let Some(target) = &self.pairs[index].target {
@@ -138,7 +157,7 @@ impl Comparison<'_> {
     fn source_request<'p>(&'p self, pair: &'p Pair) -> ScanRequest<'p> {
         ScanRequest {
             mailbox: &pair.source,
-            depth: depth(pair),
+            depth: depth(pair, |(source, _)| source),
             uids: None,
             search: self.filter.search.as_deref(),
             for_writing: false,
@@ -148,24 +167,28 @@ impl Comparison<'_> {
     fn target_request<'p>(&'p self, pair: &'p Pair) -> Option<ScanRequest<'p>> {
         Some(ScanRequest {
             mailbox: pair.target.as_ref()?,
-            depth: depth(pair),
+            depth: depth(pair, |(_, target)| target),
             uids: None,
             search: self.filter.search.as_deref().filter(|_| self.filter_target),
             for_writing: self.for_writing,
         })
     }
 
-    fn compare(
+    /// Limits two scans to what takes part, and finds what earlier runs have paired.
+    fn recognise(
         &self,
         index: usize,
         mut source: FolderScan,
         mut target: Option<FolderScan>,
-        used: &mut HashMap<MailboxName, UidSet>,
+        used: &HashMap<MailboxName, UidSet>,
     ) -> Compared {
+        let pair = &self.pairs[index];
+        let mut recognised = Recognised::default();
+        let mut doubt = None;
         let before = source.messages.len();
         source.messages.retain(|message| self.filter.takes(message));
         let filtered_out = (before - source.messages.len()) as u64;
-        if let (Some(scan), Some(name)) = (&mut target, &self.pairs[index].target) {
+        if let (Some(scan), Some(name)) = (&mut target, &pair.target) {
             if self.filter_target {
                 scan.messages.retain(|message| self.filter.takes(message));
             }
@@ -173,15 +196,53 @@ impl Comparison<'_> {
             if let Some(used) = used.get(name) {
                 scan.messages.retain(|message| !used.contains(message.uid()));
             }
+            if let Some(known) = &pair.known {
+                doubt = known.doubt(&source, scan);
+                if doubt.is_none() {
+                    recognised = known.recognise(&source, scan);
+                }
+            }
         }
+        let matching = Matching::default();
+        Compared { source, target, recognised, matching, doubt, doubtful: Vec::new(), filtered_out }
+    }
+
+    /// Matches what no earlier run has paired.
+    fn compare(&self, index: usize, mut compared: Compared, used: &mut HashMap<MailboxName, UidSet>) -> Compared {
         let rules = MatchRules { drafts: self.pairs[index].drafts };
-        let target_messages = target.as_ref().map_or(&[][..], |scan| &scan.messages);
-        let matching = match_folder(&source.messages, target_messages, &rules);
-        let compared = Compared { source, target, matching, doubtful: Vec::new(), filtered_out };
+        let (on_source, on_target) = compared.unpaired();
+        let pick = |scan: &FolderScan, which: &[u32]| -> Vec<Message> {
+            which.iter().map(|at| scan.messages[*at as usize]).collect()
+        };
+        let source = pick(&compared.source, &on_source);
+        let target = compared.target.as_ref().map_or_else(Vec::new, |scan| pick(scan, &on_target));
+        let mut matching = match_folder(&source, &target, &rules);
+        // The matching counts among the unpaired; here every position is one in the whole scan.
+        let whole = |all: &[u32], which: &mut Vec<u32>| which.iter_mut().for_each(|at| *at = all[*at as usize]);
+        whole(&on_source, &mut matching.missing);
+        whole(&on_target, &mut matching.extra);
+        for (source, target) in &mut matching.pairs {
+            (*source, *target) = (on_source[*source as usize], on_target[*target as usize]);
+        }
+        for tie in &mut matching.ties {
+            whole(&on_source, &mut tie.source);
+            whole(&on_target, &mut tie.target);
+        }
+        compared.matching = matching;
         if let Some(target) = &self.pairs[index].target {
             mark_used(used, target, &compared);
         }
         compared
+    }
+
+    /// Asks for the headers of unpaired messages that were scanned without.
+    fn read_keys(&self, link: &mut Link, index: usize, compared: &mut Compared) -> Result<Result<(), Refusal>, Error> {
+        let pair = &self.pairs[index];
+        let (on_source, on_target) = compared.unpaired();
+        let source = add_keys(link.source.as_mut(), &pair.source, &mut compared.source, &on_source)?;
+        let (Some(scan), Some(name)) = (&mut compared.target, &pair.target) else { return Ok(source) };
+        let target = add_keys(link.target.as_mut(), name, scan, &on_target)?;
+        Ok(source.and(target))
     }
 
     /// Reads the contents of what headers can't tell apart.
@@ -213,6 +274,29 @@ impl Comparison<'_> {
 }
 
 impl Compared {
+    /// The positions of messages that no earlier run has paired, in both scans.
+    fn unpaired(&self) -> (Vec<u32>, Vec<u32>) {
+        let rest = |length: usize, taken: &dyn Fn(&super::known::KnownPair) -> u32| {
+            let mut is_taken = vec![false; length];
+            self.recognised.pairs.iter().for_each(|pair| is_taken[taken(pair) as usize] = true);
+            (0..length as u32).filter(|at| !is_taken[*at as usize]).collect()
+        };
+        let on_target = self.target.as_ref().map_or(0, |scan| scan.messages.len());
+        (rest(self.source.messages.len(), &|pair| pair.source), rest(on_target, &|pair| pair.target))
+    }
+
+    /// Whether messages are to be matched of which the header was not asked for.
+    fn lacks_keys(&self) -> bool {
+        let (on_source, on_target) = self.unpaired();
+        let Some(target) = self.target.as_ref().filter(|_| !on_source.is_empty() && !on_target.is_empty()) else {
+            return false;
+        };
+        let lacks = |scan: &FolderScan, which: &[u32]| {
+            which.iter().any(|at| scan.messages[*at as usize].key() == HeaderKey::Unknown)
+        };
+        lacks(&self.source, &on_source) || lacks(target, &on_target)
+    }
+
     /// What is to be said of messages that the source has but does not list.
     pub(super) fn unlisted(&self) -> Option<String> {
         let count = self.source.unlisted;
@@ -229,6 +313,33 @@ impl Compared {
         }
         self.doubtful.len() as u64
     }
+}
+
+/// Adds the header keys of these messages, as far as they were not asked for.
+fn add_keys(
+    store: &mut dyn Store,
+    mailbox: &MailboxName,
+    scan: &mut FolderScan,
+    which: &[u32],
+) -> Result<Result<(), Refusal>, Error> {
+    let lacking = |at: &&u32| scan.messages[**at as usize].key() == HeaderKey::Unknown;
+    let lacking: Vec<usize> = which.iter().filter(lacking).map(|at| *at as usize).collect();
+    if lacking.is_empty() {
+        return Ok(Ok(()));
+    }
+    let uids = lacking.iter().map(|at| scan.messages[*at].uid()).collect();
+    let depth = ScanDepth::Identity;
+    let request = ScanRequest { mailbox, depth, uids: Some(uids), search: None, for_writing: false };
+    let mut found = None;
+    store.scan(&[request], &mut |_, result| found = Some(result))?;
+    Ok(found.unwrap_or_else(|| Ok(FolderScan::default())).map(|found| {
+        for at in lacking {
+            let message = &mut scan.messages[at];
+            let known = found.messages.binary_search_by_key(&message.uid(), Message::uid);
+            // One that is gone meanwhile has nothing that could be matched.
+            message.set_key(known.map_or(HeaderKey::Empty, |known| found.messages[known].key()));
+        }
+    }))
 }
 
 /// Lets a pair of scans pass that list as many messages as there are. A server that contradicts itself is asked again;
@@ -249,8 +360,12 @@ fn complete(scans: (FolderScan, Option<FolderScan>), last: bool) -> Result<(Fold
 /// Both scans of a pair, or why one of them failed.
 type Scans = Result<(FolderScan, Option<FolderScan>), Refusal>;
 
-fn depth(pair: &Pair) -> ScanDepth {
-    if pair.by_identity { ScanDepth::Identity } else { ScanDepth::Attributes }
+fn depth(pair: &Pair, side: impl Fn((Uid, Uid)) -> Uid) -> ScanDepth {
+    match pair.known.as_ref().and_then(Known::headers_from) {
+        Some(from) if pair.by_identity => ScanDepth::IdentityFrom(side(from)),
+        _ if pair.by_identity => ScanDepth::Identity,
+        _ => ScanDepth::Attributes,
+    }
 }
 
 fn uids(scan: &FolderScan, which: &[u32]) -> UidSet {
@@ -262,6 +377,9 @@ fn mark_used(used: &mut HashMap<MailboxName, UidSet>, name: &MailboxName, compar
     let used = used.entry(name.clone()).or_default();
     for (_, at) in &compared.matching.pairs {
         used.insert(target.messages[*at as usize].uid());
+    }
+    for pair in &compared.recognised.pairs {
+        used.insert(target.messages[pair.target as usize].uid());
     }
 }
 

@@ -4,6 +4,7 @@ mod compare;
 mod copy;
 mod deep;
 mod folders;
+mod known;
 mod opening;
 mod options;
 mod summary;

@@ -89,10 +89,11 @@ impl Names<'_> {
             target: target.map(|folder| folder.name.clone()),
             by_identity: target.is_some() && !is_empty,
             drafts: pair.role == Some(SpecialUse::Drafts),
+            known: None,
         }
     }
 
-    fn existing(&self, pair: &Pair) -> Option<&ListedMailbox> {
+    pub(super) fn existing(&self, pair: &Pair) -> Option<&ListedMailbox> {
         match pair.target {
             TargetFolder::Existing(index) => self.target.mailboxes.get(index),
             TargetFolder::New { .. } => None,

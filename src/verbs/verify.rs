@@ -75,7 +75,7 @@ impl Verify<'_> {
         self.summary.folders = names.pairs.len() as u64;
         // Folders that were mapped to one share the target's messages: what is extra is known after the last of them.
         let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
-        comparison.run(link, &mut |index, result| match result {
+        comparison.run(link, (0..compared_pairs.len()).collect(), &mut |index, result| match result {
             Ok(compared) => {
                 if let Some(uids) = self.take_compared(index, &compared, names)
                     && let TargetFolder::Existing(target) = names.pairs[index].target

@@ -48,6 +48,7 @@ pub fn ferry(command: &str, ends: &[End], more: &[&str]) -> Ferry {
         process.env(format!("MAILFERRY_{side}_PASSWORD"), &end.password);
     }
     process.arg(command).args(ends.iter().map(|end| &end.address)).args(["--output", "json"]).args(more);
+    process.args(super::run::without_state(&[command]));
     let run = run_as_it_is(process);
     Ferry { code: run.code.expect("an exit code"), lines: run.events, stderr: run.stderr }
 }

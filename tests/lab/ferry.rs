@@ -52,7 +52,8 @@ impl Run {
 #[track_caller]
 pub fn copy(source: &str, target: &str, options: &[&str]) -> Run {
     let mut command = Command::new(PROGRAM.unwrap());
-    command.args(["copy", source, target, "--output", "json"]).args(options);
+    let arguments = [&["copy", source, target, "--output", "json"], options].concat();
+    command.args(&arguments).args(super::run::without_state(&arguments));
     run(command)
 }
 

@@ -60,6 +60,13 @@ impl Run {
     }
 }
 
+/// What a copy is told besides: to use no state, unless the test is about that. What the servers say must be enough.
+pub fn without_state(arguments: &[&str]) -> &'static [&'static str] {
+    let is_copy = arguments.first() == Some(&"copy");
+    let has_choice = arguments.iter().any(|argument| ["--state", "--no-state"].contains(argument));
+    if is_copy && !has_choice { &["--no-state"] } else { &[] }
+}
+
 /// The binary with these arguments and nothing of the tester's environment but the lab's passwords.
 pub fn mailferry(arguments: &[&str]) -> Command {
     // Not by `env!`: the lab is part of the examples too, which have no binary.
@@ -67,6 +74,7 @@ pub fn mailferry(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary);
     command
         .args(arguments)
+        .args(without_state(arguments))
         .stdin(Stdio::null())
         .env_clear()
         .env("HOME", "/nonexistent")
@@ -123,6 +131,12 @@ impl Running {
             .unwrap_or_else(|error| panic!("no line with {text}: {error}"))
             .contains(text)
         {}
+    }
+
+    /// Ends it at once, as a power cut does, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Sends it the signal that Ctrl-C sends.

@@ -4,7 +4,7 @@ use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session, open_command};
 use crate::imap::{Command, Error, Reply, Response};
 use crate::mail::MailboxName;
-use crate::store::{FlagChange, NewFolder, Quota, Refusal};
+use crate::store::{FlagChange, FlagEdit, NewFolder, Quota, Refusal};
 
 impl Session {
     /// Creates folders. Whether one exists is never read from a refusal's words or code, which differ from server to
@@ -70,7 +70,7 @@ impl Session {
         Ok(replies.iter().map(|reply| accepted(reply, Asked::Change)).collect())
     }
 
-    /// Adds flags: each folder is opened once, each set of flags is one STORE for many messages.
+    /// Changes flags: each folder is opened once, each set of flags is one STORE for many messages.
     pub(super) fn store_all(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error> {
         let mut commands = Vec::new();
         // Which change a command belongs to.
@@ -83,7 +83,11 @@ impl Session {
                 open = Some(&change.mailbox);
             }
             for set in change.uids.sequence_sets(SET_BYTES) {
-                commands.push(Command::new("UID STORE").text(&set).text("+FLAGS.SILENT").flags(&change.flags));
+                let item = match change.edit {
+                    FlagEdit::Add => "+FLAGS.SILENT",
+                    FlagEdit::Remove => "-FLAGS.SILENT",
+                };
+                commands.push(Command::new("UID STORE").text(&set).text(item).flags(&change.flags));
                 change_of.push(at);
             }
         }

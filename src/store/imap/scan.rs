@@ -9,7 +9,7 @@ use crate::identity;
 use crate::imap::{
     Attributes, COMMANDS_AHEAD, Code, Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable,
 };
-use crate::mail::{FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
 use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest};
 use std::collections::VecDeque;
 
@@ -94,12 +94,8 @@ impl Session {
         // Opened anew even if it is open: only that tells how many messages it holds now.
         self.open = None;
         scan.opening = self.open(request.mailbox, request.for_writing)?;
-        let sets = match &uids {
-            None => vec!["1:*".to_owned()],
-            Some(uids) => uids.sequence_sets(SET_BYTES),
-        };
+        scan.unsent = askings(request.depth, uids.as_ref());
         scan.wanted = uids;
-        scan.unsent = sets.into();
         self.send_fetches(&mut scan)?;
         Ok(scan)
     }
@@ -112,8 +108,8 @@ impl Session {
     /// Asks for a folder's messages, with some sets of them under way at a time.
     fn send_fetches(&mut self, scan: &mut UnderWay) -> Result<(), Error> {
         while scan.fetches.is_empty() || self.may_send() {
-            let Some(set) = scan.unsent.pop_front() else { break };
-            let command = Command::new("UID FETCH").text(&set).text(&items(scan.depth));
+            let Some(asking) = scan.unsent.pop_front() else { break };
+            let command = Command::new("UID FETCH").text(&asking.set).text(&items(asking.with_header));
             scan.fetches.push_back(self.connection.send(&command)?);
         }
         Ok(())
@@ -144,14 +140,33 @@ impl Session {
     }
 }
 
-/// The items that a scan asks for.
-fn items(depth: ScanDepth) -> String {
-    match depth {
-        ScanDepth::Attributes => "(UID FLAGS INTERNALDATE RFC822.SIZE)".to_owned(),
-        ScanDepth::Identity => {
-            format!("(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({})])", identity::FIELDS)
+/// A set of messages to ask for.
+struct Asking {
+    set: String,
+    with_header: bool,
+}
+
+/// What is asked of a folder, in the order of its UIDs.
+fn askings(depth: ScanDepth, uids: Option<&UidSet>) -> VecDeque<Asking> {
+    let asking = |with_header| move |set| Asking { set, with_header };
+    let sets = |uids: &UidSet| uids.sequence_sets(SET_BYTES).into_iter();
+    match (depth, uids) {
+        (ScanDepth::IdentityFrom(from), None) => {
+            let mut known = UidSet::default();
+            if from.get() > 1 {
+                known.insert_range(1..=from.get() - 1);
+            }
+            sets(&known).map(asking(false)).chain(sets(&UidSet::from_uid(from)).map(asking(true))).collect()
         }
+        (depth, None) => [Asking { set: "1:*".to_owned(), with_header: depth != ScanDepth::Attributes }].into(),
+        (depth, Some(uids)) => sets(uids).map(asking(depth != ScanDepth::Attributes)).collect(),
     }
+}
+
+/// The items that a scan asks for.
+fn items(with_header: bool) -> String {
+    let header = format!(" BODY.PEEK[HEADER.FIELDS ({})]", identity::FIELDS);
+    format!("(UID FLAGS INTERNALDATE RFC822.SIZE{})", if with_header { &header } else { "" })
 }
 
 /// One folder's scan while its replies come.
@@ -160,8 +175,8 @@ struct UnderWay {
     depth: ScanDepth,
     wanted: Option<UidSet>,
     opening: Option<Ticket>,
-    /// Sets of UIDs that are not asked for yet.
-    unsent: VecDeque<String>,
+    /// What is not asked for yet.
+    unsent: VecDeque<Asking>,
     fetches: VecDeque<Ticket>,
     refusal: Option<Refusal>,
     /// Messages that were there when the folder was opened and have not been expunged since.
@@ -185,20 +200,16 @@ impl UnderWay {
             expected: 0,
             unreadable: 0,
             permanent: None,
-            scan: FolderScan {
-                uid_validity: None,
-                uid_next: None,
-                permanent_flags: PermanentFlags::everything(),
-                unlisted: 0,
-                messages: Vec::new(),
-                flags: FlagTable::default(),
-            },
+            scan: FolderScan::default(),
         }
     }
 
     fn take_opening(&mut self, response: &Response<'_>) {
         match response {
-            Response::Exists(count) => self.expected = u64::from(*count),
+            Response::Exists(count) => {
+                self.expected = u64::from(*count);
+                self.scan.exists = *count;
+            }
             Response::Status { code: Some(code), .. } => self.take_code(code),
             _ => {}
         }
@@ -208,6 +219,7 @@ impl UnderWay {
         match code {
             Code::UidValidity(value) if *value > 0 => self.scan.uid_validity = Some(UidValidity(*value)),
             Code::UidNext(value) if *value > 0 => self.scan.uid_next = Some(*value),
+            Code::HighestModSeq(value) if *value > 0 => self.scan.highest_mod_seq = Some(*value),
             Code::PermanentFlags(names) => {
                 self.permanent = Some(PermanentFlags {
                     flags: Flags::from_names(names.iter().map(String::as_str)),
@@ -242,15 +254,20 @@ impl UnderWay {
 
     /// A message is known once everything about it has come; less is another client's flag change, told in passing.
     fn take_fetch(&mut self, fetch: &Fetch<'_>) {
-        let key = match (&fetch.header, self.depth) {
-            (_, ScanDepth::Attributes) => HeaderKey::Unknown,
-            (Some(Content::Bytes(bytes)), ScanDepth::Identity) => identity::header_key(bytes),
-            // Header fields too long to keep: only the content can tell which message this is.
-            (Some(Content::Streamed { .. }), ScanDepth::Identity) => HeaderKey::Empty,
-            _ => return,
-        };
         let asked = Attributes::UID | Attributes::FLAGS | Attributes::INTERNAL_DATE | Attributes::SIZE;
         let (Some(uid), Some(flags)) = (fetch.uid.and_then(Uid::new), &fetch.flags) else { return };
+        let with_header = match self.depth {
+            ScanDepth::Attributes => false,
+            ScanDepth::Identity => true,
+            ScanDepth::IdentityFrom(from) => uid >= from,
+        };
+        let key = match (&fetch.header, with_header) {
+            (_, false) => HeaderKey::Unknown,
+            (Some(Content::Bytes(bytes)), true) => identity::header_key(bytes),
+            // Header fields too long to keep: only the content can tell which message this is.
+            (Some(Content::Streamed { .. }), true) => HeaderKey::Empty,
+            _ => return,
+        };
         if !fetch.present.contains(asked) || self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(uid)) {
             return;
         }

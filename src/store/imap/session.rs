@@ -236,7 +236,7 @@ impl Store for Session {
         self.appends.unacknowledged()
     }
 
-    fn add_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error> {
         self.check_access()?;
         self.store_all(changes).map_err(|error| from_imap(&error))
     }

@@ -1,0 +1,153 @@
+//! What one folder needs, as its comparison shows.
+
+use crate::mail::{FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity};
+use crate::store::{FlagEdit, FolderScan};
+use crate::verbs::FlagPolicy;
+use crate::verbs::compare::{Compared, only};
+use std::collections::HashMap;
+
+/// Flags to change on the target, and of which messages: one STORE serves many.
+pub(super) type FlagChanges = HashMap<(FlagEdit, Flags), UidSet>;
+
+/// What one folder needs.
+#[derive(Default)]
+pub(super) struct Needs {
+    /// How the source's folder looked when it was opened.
+    pub(super) source: SideState,
+    pub(super) missing: Vec<Message>,
+    pub(super) flags: FlagTable,
+    pub(super) already_there: u64,
+    pub(super) flag_changes: FlagChanges,
+    /// What opening the target's folder told; `None` where it does not exist yet.
+    pub(super) target: Option<TargetState>,
+    /// What is to be remembered of it.
+    pub(super) news: News,
+}
+
+/// How a folder looked when it was opened.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SideState {
+    pub(super) uid_validity: Option<UidValidity>,
+    pub(super) uid_next: Option<u32>,
+    pub(super) messages: u32,
+    pub(super) mod_seq: Option<u64>,
+}
+
+impl SideState {
+    fn new(scan: &FolderScan) -> Self {
+        // A server that does not tell UIDNEXT gives new messages higher UIDs all the same (RFC 3501 section 2.3.1.1).
+        let after_last = || scan.messages.last().map(|message| message.uid().get().saturating_add(1));
+        Self {
+            uid_validity: scan.uid_validity,
+            uid_next: scan.uid_next.or_else(after_last),
+            messages: scan.exists,
+            mod_seq: scan.highest_mod_seq,
+        }
+    }
+}
+
+/// What a comparison found that the next run can build upon.
+#[derive(Default)]
+pub(super) struct News {
+    /// Pairs that were found by matching: UIDs of source and target, and the flags that the source has.
+    pub(super) matched: Vec<(Uid, Uid, Flags)>,
+    /// Records that hold no longer, by UID on the source.
+    pub(super) stale: UidSet,
+    /// Known pairs of which the source's flags have changed since.
+    pub(super) flags: Vec<(Uid, Flags)>,
+    /// Whether all that was known is void.
+    pub(super) all_void: bool,
+}
+
+#[derive(Clone)]
+pub(super) struct TargetState {
+    pub(super) name: MailboxName,
+    pub(super) side: SideState,
+    pub(super) permanent_flags: PermanentFlags,
+}
+
+impl TargetState {
+    pub(super) fn new(name: MailboxName, scan: &FolderScan) -> Self {
+        Self { name, side: SideState::new(scan), permanent_flags: scan.permanent_flags.clone() }
+    }
+}
+
+/// How flags are carried over.
+#[derive(Clone, Copy)]
+pub(super) struct FlagRules {
+    pub(super) policy: FlagPolicy,
+    /// Whether the target was opened for reading only, so that it says of every flag that it keeps none.
+    pub(super) read_only: bool,
+}
+
+impl Needs {
+    pub(super) fn new(compared: &Compared, target: Option<MailboxName>, rules: FlagRules) -> Self {
+        let (missing, flags) = only(&compared.source, &compared.matching.missing);
+        Self {
+            source: SideState::new(&compared.source),
+            missing,
+            flags,
+            already_there: (compared.matching.pairs.len() + compared.recognised.pairs.len()) as u64,
+            flag_changes: flag_changes(compared, rules),
+            target: target.zip(compared.target.as_ref()).map(|(name, scan)| TargetState::new(name, scan)),
+            news: News::new(compared),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.missing.iter().map(|message| u64::from(message.size())).sum()
+    }
+
+    pub(super) fn flags_to_change(&self) -> u64 {
+        self.flag_changes.values().map(UidSet::len).sum()
+    }
+}
+
+impl News {
+    fn new(compared: &Compared) -> Self {
+        let Some(target) = &compared.target else { return Self::default() };
+        let flags_of = |at: u32| compared.source.flags.get(compared.source.messages[at as usize].flags());
+        let source_uid = |at: u32| compared.source.messages[at as usize].uid();
+        let matched =
+            |(source, at): &(u32, u32)| (source_uid(*source), target.messages[*at as usize].uid(), flags_of(*source));
+        let changed = compared.recognised.pairs.iter().filter(|pair| flags_of(pair.source) != pair.base);
+        Self {
+            matched: compared.matching.pairs.iter().map(matched).collect(),
+            stale: compared.recognised.stale.clone(),
+            flags: changed.map(|pair| (source_uid(pair.source), flags_of(pair.source))).collect(),
+            all_void: compared.doubt.is_some(),
+        }
+    }
+}
+
+/// What is to be changed on the target. Of a pair that an earlier run knows, the source's changes since then are carried
+/// over, and what was changed on the target stays; of any other pair, what the source has is set.
+fn flag_changes(compared: &Compared, rules: FlagRules) -> FlagChanges {
+    let mut changes = FlagChanges::new();
+    let Some(target) = compared.target.as_ref().filter(|_| rules.policy != FlagPolicy::Ignore) else { return changes };
+    let keepable = |flags: Flags| {
+        // A folder that is open for reading only says that it keeps nothing: a dry run reckons with everything.
+        if rules.read_only { flags } else { target.permanent_flags.split(&flags).0 }
+    };
+    let mut change = |edit, flags: Flags, at: u32| {
+        if !flags.is_empty() {
+            changes.entry((edit, flags)).or_default().insert(target.messages[at as usize].uid());
+        }
+    };
+    let on_source = |at: u32| compared.source.flags.get(compared.source.messages[at as usize].flags());
+    let on_target = |at: u32| target.flags.get(target.messages[at as usize].flags());
+    for (source, at) in &compared.matching.pairs {
+        change(FlagEdit::Add, keepable(on_source(*source)).minus(&on_target(*at)), *at);
+    }
+    for pair in &compared.recognised.pairs {
+        let (now, there) = (on_source(pair.source), on_target(pair.target));
+        if rules.policy == FlagPolicy::Union {
+            change(FlagEdit::Add, keepable(now).minus(&there), pair.target);
+            continue;
+        }
+        change(FlagEdit::Add, keepable(now.minus(&pair.base)).minus(&there), pair.target);
+        let taken_away = pair.base.minus(&now);
+        change(FlagEdit::Remove, there.minus(&there.minus(&taken_away)), pair.target);
+    }
+    changes
+}

@@ -1,0 +1,134 @@
+//! What is done on the target before messages go there: folders, subscriptions, flags of what it has already.
+
+use super::needs::TargetState;
+use super::{Copy, opening};
+use crate::event::Event;
+use crate::exec::Link;
+use crate::folders::{Pair, TargetFolder};
+use crate::mail::MailboxName;
+use crate::store::{Error, FlagChange, NewFolder, Refusal, ScanDepth, ScanRequest};
+use std::collections::{HashMap, HashSet};
+
+impl Copy<'_> {
+    /// Creates what the target lacks and opens it once, to learn what it can keep.
+    pub(super) fn create_folders(&mut self, link: &mut Link, pairs: &[Pair]) -> Result<(), Error> {
+        let mut wanted: Vec<NewFolder> = Vec::new();
+        let mut place: HashMap<&MailboxName, usize> = HashMap::new();
+        for pair in pairs {
+            if let TargetFolder::New { name, fallbacks } = &pair.target {
+                place.entry(name).or_insert_with(|| {
+                    wanted.push(NewFolder { name: name.clone(), fallbacks: fallbacks.clone() });
+                    wanted.len() - 1
+                });
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let created = link.target.create(&wanted)?;
+        let states = self.open_new(link, &created)?;
+        let mut told = HashSet::new();
+        for (index, pair) in pairs.iter().enumerate() {
+            let TargetFolder::New { name, .. } = &pair.target else { continue };
+            let at = place[name];
+            match (&states[at], &created[at]) {
+                (Some(state), _) => {
+                    if told.insert(at) {
+                        self.summary.folders_created += 1;
+                        self.observer.observe(&Event::FolderCreated { folder: &pair.to.to_string() });
+                        self.tell_other_spelling(pair, name, &state.name);
+                    }
+                    if let Some(needs) = &mut self.folders[index] {
+                        needs.target = Some(state.clone());
+                    }
+                }
+                (None, Err(refusal)) => {
+                    self.fail_folder(pair, &format!("the target did not create it: {}", refusal.text));
+                }
+                (None, Ok(_)) => self.fail_folder(pair, "the target created it but does not open it"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that a folder has another name than was planned, since the target refused that one.
+    fn tell_other_spelling(&self, pair: &Pair, planned: &MailboxName, created: &MailboxName) {
+        if planned != created {
+            let text = format!("{}: the target refused the name {planned}, so it was created as {created}", pair.to);
+            self.observer.observe(&Event::Warning { text: &text });
+        }
+    }
+
+    /// Opens created folders. `None` where there is none or it can't be opened.
+    fn open_new(
+        &self,
+        link: &mut Link,
+        created: &[Result<MailboxName, Refusal>],
+    ) -> Result<Vec<Option<TargetState>>, Error> {
+        let mut states = vec![None; created.len()];
+        let opened: Vec<_> =
+            created.iter().enumerate().filter_map(|(at, name)| Some((at, name.as_ref().ok()?))).collect();
+        let requests: Vec<_> = opened
+            .iter()
+            .map(|(_, mailbox)| ScanRequest {
+                mailbox,
+                depth: ScanDepth::Attributes,
+                uids: None,
+                search: None,
+                for_writing: true,
+            })
+            .collect();
+        link.target.scan(&requests, &mut |nth, scan| {
+            let (at, name) = opened[nth];
+            states[at] = scan.ok().map(|scan| TargetState::new(name.clone(), &scan));
+        })?;
+        Ok(states)
+    }
+
+    /// Subscribes on the target to what the source is subscribed to.
+    pub(super) fn subscribe(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
+        let wanted: Vec<(String, MailboxName)> = names
+            .pairs
+            .iter()
+            .zip(&self.folders)
+            .filter(|(pair, _)| pair.subscribe && !names.is_subscribed_on_target(pair))
+            .filter_map(|(pair, needs)| Some((pair.to.to_string(), needs.as_ref()?.target.as_ref()?.name.clone())))
+            .collect();
+        let mailboxes: Vec<_> = wanted.iter().map(|(_, name)| name.clone()).collect();
+        for (result, (folder, _)) in link.target.subscribe(&mailboxes)?.into_iter().zip(&wanted) {
+            if let Err(refusal) = result {
+                let text = format!("{folder}: the target did not subscribe to it: {}", refusal.text);
+                self.observer.observe(&Event::Warning { text: &text });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn change_flags(&mut self, link: &mut Link, pairs: &[Pair]) -> Result<(), Error> {
+        let mut changes = Vec::new();
+        let mut folder_of = Vec::new();
+        for (pair, needs) in pairs.iter().zip(&self.folders) {
+            let Some((needs, target)) = needs.as_ref().and_then(|needs| Some((needs, needs.target.as_ref()?))) else {
+                continue;
+            };
+            for ((edit, flags), uids) in &needs.flag_changes {
+                folder_of.push(pair);
+                let (mailbox, uids, flags) = (target.name.clone(), uids.clone(), flags.clone());
+                changes.push(FlagChange { mailbox, uids, edit: *edit, flags });
+            }
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        for ((result, change), pair) in link.target.change_flags(&changes)?.into_iter().zip(&changes).zip(folder_of) {
+            match result {
+                Ok(()) => self.summary.flags_updated += change.uids.len(),
+                Err(refusal) => {
+                    let text = format!("{}: the target did not change {}: {}", pair.to, change.flags, refusal.text);
+                    self.observer.observe(&Event::Warning { text: &text });
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! What a run leaves for the next: what is in step is not looked into again, what the source changed is carried over, and
+//! without the state, or with one that the servers contradict, everything is compared and nothing is lost or doubled.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod lab;
+
+use lab::client::{Client, NewMessage, Snapshot, StoredMessage};
+use lab::generator;
+use lab::proxy::{Plan, Proxy};
+use lab::run::{Run, Running, copy, verify};
+use lab::servers::{Account, Dovecot, Personality};
+use std::path::Path;
+use std::time::Duration;
+
+/// Two new accounts and a directory for the state between them.
+struct Ground {
+    source: Account,
+    target: Account,
+    directory: tempfile::TempDir,
+}
+
+impl Ground {
+    fn new(name: &str, kind: Personality) -> Self {
+        let dovecot = Dovecot::shared();
+        let source = dovecot.account(&format!("{name}from"), kind);
+        let target = dovecot.account(&format!("{name}to"), kind);
+        Self { source, target, directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn state(&self) -> &str {
+        self.directory.path().to_str().unwrap()
+    }
+
+    fn copy(&self, options: &[&str]) -> Run {
+        copy(&self.source, &self.target, &[&["--state", self.state()], options].concat())
+    }
+
+    fn assert_equal(&self) {
+        assert_eq!(snapshot(&self.target).content(), snapshot(&self.source).content());
+    }
+}
+
+fn snapshot(account: &Account) -> Snapshot {
+    Client::login(account).snapshot()
+}
+
+fn letter(subject: &str) -> NewMessage {
+    let id = subject.replace(' ', ".");
+    NewMessage::of(format!("Message-ID: <{id}@state>\r\nSubject: {subject}\r\nFrom: ann@example.org\r\n\r\nhello\r\n"))
+}
+
+/// Fills folders of three messages each.
+fn fill_folders(account: &Account, folders: usize) {
+    let mut client = Client::login(account);
+    for folder in 0..folders {
+        let name = [format!("folder {folder}")];
+        client.create(&name);
+        client.append(&name, (0..3).map(|n| letter(&format!("letter {folder} {n}"))));
+    }
+}
+
+#[test]
+fn what_is_in_step_is_not_looked_into_again_however_many_folders_there_are() {
+    for folders in [20, 200] {
+        let ground = Ground::new(&format!("step{folders}n"), Personality::Plain);
+        fill_folders(&ground.source, folders);
+        let all = 3 * folders as u64;
+        ground.copy(&[]).ended(0).counts(&[("copied", all)]);
+        let second = ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", all), ("flags_updated", 0)]);
+        for side in ["source", "target"] {
+            let trips = second.count(&format!("{side}.round_trips"));
+            assert!(trips <= 6, "{trips} round trips on the {side} for {folders} folders");
+        }
+        ground.assert_equal();
+    }
+}
+
+#[test]
+fn a_run_costs_what_has_changed() {
+    let ground = Ground::new("changed", Personality::Plain);
+    fill_folders(&ground.source, 40);
+    ground.copy(&[]).ended(0);
+    let mut client = Client::login(&ground.source);
+    client.append(&["folder 7"], std::iter::once(letter("one more")));
+    client.select(&["folder 9"]);
+    client.store("1:3", "+FLAGS", "\\Flagged");
+    client.select(&["folder 11"]);
+    client.store("1:2", "+FLAGS", "\\Answered $Label1");
+    let run = ground.copy(&[]).ended(0).counts(&[("copied", 1), ("flags_updated", 5), ("already_there", 120)]);
+    assert!(run.count("source.round_trips") <= 10 && run.count("target.round_trips") <= 14, "{}", run.summary());
+    ground.assert_equal();
+    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("flags_updated", 0), ("already_there", 121)]);
+}
+
+#[test]
+fn the_sources_changes_of_flags_are_followed_and_the_targets_stay() {
+    let ground = Ground::new("follow", Personality::Plain);
+    let mut client = Client::login(&ground.source);
+    client.append(&["INBOX"], (0..3).map(|n| letter(&format!("follow {n}"))));
+    client.select(&["INBOX"]);
+    client.store("1:3", "+FLAGS", "\\Flagged");
+    ground.copy(&[]).ended(0);
+    // The reader of the target sees to two of them; the source takes a mark away and sets another.
+    let mut reader = Client::login(&ground.target);
+    reader.select(&["INBOX"]);
+    reader.store("1:2", "+FLAGS", "\\Seen");
+    reader.store("3", "-FLAGS", "\\Flagged");
+    client.store("1", "-FLAGS", "\\Flagged");
+    client.store("2", "+FLAGS", "\\Answered");
+    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("flags_updated", 2)]);
+    let there = snapshot(&ground.target);
+    let flags = |message: &StoredMessage| message.flags.iter().cloned().collect::<Vec<_>>().join(" ");
+    let flags: Vec<String> = there.folder(&["INBOX"]).iter().map(flags).collect();
+    assert_eq!(flags, ["\\Seen", "\\Answered \\Flagged \\Seen", ""]);
+    ground.copy(&[]).ended(0).counts(&[("flags_updated", 0)]);
+}
+
+#[test]
+fn what_the_target_lost_comes_again() {
+    let ground = Ground::new("lost", Personality::Plain);
+    Client::login(&ground.source).fill(&generator::mailbox(31, 120));
+    ground.copy(&[]).ended(0);
+    let mut client = Client::login(&ground.target);
+    client.select(&["INBOX"]);
+    client.expunge("3:6");
+    ground.copy(&[]).ended(0).counts(&[("copied", 4), ("already_there", 116)]);
+    ground.assert_equal();
+    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 120)]);
+}
+
+#[test]
+fn a_lost_state_costs_time_and_nothing_else() {
+    let mut ground = Ground::new("gone", Personality::Plain);
+    Client::login(&ground.source).fill(&generator::mailbox(32, 120));
+    ground.copy(&[]).ended(0);
+    ground.directory = tempfile::tempdir().unwrap();
+    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 120)]);
+    copy(&ground.source, &ground.target, &["--no-state"]).ended(0).counts(&[("copied", 0), ("already_there", 120)]);
+    ground.assert_equal();
+}
+
+#[test]
+fn servers_that_tell_little_are_compared_as_safely() {
+    for kind in [Personality::Poor, Personality::NoLiteral] {
+        let ground = Ground::new("poor", kind);
+        Client::login(&ground.source).fill(&generator::mailbox(33, 90));
+        ground.copy(&[]).ended(0).counts(&[("copied", 90)]);
+        Client::login(&ground.source).append(&["INBOX"], (0..2).map(|n| letter(&format!("poor {n}"))));
+        let mut client = Client::login(&ground.target);
+        client.select(&["INBOX"]);
+        client.expunge("2");
+        ground.copy(&[]).ended(0).counts(&[("copied", 3)]);
+        ground.copy(&[]).ended(0).counts(&[("copied", 0)]);
+        ground.assert_equal();
+    }
+}
+
+#[test]
+fn a_folder_that_was_made_anew_is_compared_anew() {
+    let ground = Ground::new("anew", Personality::Plain);
+    let mut client = Client::login(&ground.source);
+    client.create(&["box"]);
+    client.append(&["box"], (0..4).map(|n| letter(&format!("old {n}"))));
+    ground.copy(&[]).ended(0);
+    client.command("DELETE box");
+    client.create(&["box"]);
+    client.append(&["box"], (0..4).map(|n| letter(&format!("new {n}"))));
+    let run = ground.copy(&[]).ended(0).counts(&[("copied", 4)]);
+    assert!(run.stderr.contains("UIDVALIDITY"), "it was not said: {}", run.stderr);
+    let there: Vec<_> = snapshot(&ground.target).folder(&["box"]).to_vec();
+    assert_eq!(there.len(), 8, "what the source no longer has stays");
+    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 4)]);
+}
+
+#[test]
+fn two_runs_of_one_pair_never_work_at_once() {
+    let ground = Ground::new("lock", Personality::Plain);
+    Client::login(&ground.source).fill(&generator::mailbox(34, 60));
+    let (source, target) = (ground.source.plain_address(), ground.target.plain_address());
+    let slow = ["copy", &source, &target, "--state", ground.state(), "--output", "json", "-vv", "--limit-rate", "40k"];
+    let first = Running::start(&slow);
+    first.wait_for_line_with("message_copied");
+    let second = ground.copy(&[]);
+    assert_eq!(second.code, Some(7), "{}", second.stderr);
+    assert!(second.stderr.contains("process"), "the holder is not named: {}", second.stderr);
+    first.interrupt();
+    first.end().ended(130);
+    ground.copy(&[]).ended(0);
+    ground.assert_equal();
+}
+
+#[test]
+fn a_state_that_is_damaged_is_refused_and_left_alone() {
+    let ground = Ground::new("damaged", Personality::Plain);
+    Client::login(&ground.source).append(&["INBOX"], std::iter::once(letter("damaged")));
+    ground.copy(&[]).ended(0);
+    let is_state = |path: &Path| path.extension().is_some_and(|ending| ending == "db");
+    let files = std::fs::read_dir(ground.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.into_iter().find(|path| is_state(path)).unwrap();
+    std::fs::write(&file, b"no database at all").unwrap();
+    let run = ground.copy(&[]).ended(1);
+    assert!(run.stderr.contains(file.to_str().unwrap()) && run.stderr.contains("--no-state"), "{}", run.stderr);
+    assert_eq!(std::fs::read(&file).unwrap(), b"no database at all");
+}
+
+/// Kills at moments spread over the whole copy; how many of them, `MAILFERRY_KILLS` says.
+#[test]
+fn a_run_that_is_killed_at_any_moment_is_gone_on_with() {
+    let kills: u64 = std::env::var("MAILFERRY_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
+    for with_state in [true, false] {
+        let ground = Ground::new(&format!("killed{with_state}"), Personality::Plain);
+        Client::login(&ground.source).fill(&generator::mailbox(35, 400));
+        let proxy = Proxy::start(ground.target.port, Plan::round_trip(Duration::from_millis(10)));
+        let (source, target) = (ground.source.plain_address(), ground.target.by_port(proxy.port).plain_address());
+        let state = if with_state { vec!["--state", ground.state()] } else { vec!["--no-state"] };
+        for kill in 0..kills {
+            let options = ["copy", &source, &target, "-j2", "--limit-rate", "8M", "--output", "json", "-vv"];
+            let run = Running::start(&[&options[..], &state].concat());
+            std::thread::sleep(Duration::from_millis(40 + 600 * kill / kills));
+            run.kill();
+        }
+        // The proxy has another port than the server, so it is another pair: the last runs go the same way.
+        let last = [&["copy", &source, &target, "--output", "json"][..], &state].concat();
+        Running::start(&last).end().ended(0);
+        ground.assert_equal();
+        let again = Running::start(&last).end().ended(0).counts(&[("copied", 0), ("already_there", 400)]);
+        assert_eq!(again.summary()["status"], "complete");
+        verify(&ground.source, &ground.target, &["--deep"]).ended(0);
+    }
+}
