@@ -49,7 +49,7 @@ impl From<&Error> for Failure {
         Self {
             code: exit::of_error(error.kind),
             kind: kind_name(error.kind),
-            message: error.message.clone(),
+            message: error.to_string(),
             hint: error.hint.clone().or_else(|| (error.kind == ErrorKind::Interrupted).then(|| AGAIN.to_owned())),
         }
     }

@@ -13,6 +13,7 @@ mod throttle;
 mod transfer;
 
 pub use contents::{Contents, read_contents};
+pub(crate) use pause::wait as pause;
 
 use crate::event::{Event, Observer, Side, Stop};
 use crate::mail::Uid;

@@ -10,7 +10,7 @@ pub(super) fn pauses() -> impl Iterator<Item = Duration> {
 }
 
 /// Waits, unless the user asks to stop meanwhile.
-pub(super) fn wait(time: Duration, stop: &Stop) -> Result<(), Error> {
+pub(crate) fn wait(time: Duration, stop: &Stop) -> Result<(), Error> {
     let end = Instant::now() + time;
     while Instant::now() < end {
         if stop.is_requested() {

@@ -1,5 +1,6 @@
 //! Why a connection to a store is of no further use, and what that means for the run.
 
+use crate::event::Side;
 use std::fmt;
 
 /// What kind of failure: decides whether to try again, and the exit code.
@@ -45,12 +46,23 @@ pub struct Error {
     pub message: String,
     /// What the user can do.
     pub hint: Option<String>,
+    /// Whose connection it was; `None`: nobody's.
+    pub account: Option<AccountName>,
+}
+
+/// Which of the two mailboxes, and how its user knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountName {
+    /// Which of the two.
+    pub side: Side,
+    /// Such as `ann@imap.example.org`.
+    pub name: String,
 }
 
 impl Error {
     /// A failure without a hint.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None }
+        Self { kind, message: message.into(), hint: None, account: None }
     }
 
     /// The same with advice.
@@ -59,10 +71,20 @@ impl Error {
         self.hint = Some(hint.into());
         self
     }
+
+    /// The same, of this account, unless it is another's already.
+    #[must_use]
+    pub fn of(self, account: &AccountName) -> Self {
+        let account = self.account.or_else(|| Some(account.clone()));
+        Self { account, ..self }
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(account) = &self.account {
+            write!(f, "{} ({}): ", account.side.name(), account.name)?;
+        }
         f.write_str(&self.message)
     }
 }

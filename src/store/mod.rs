@@ -7,7 +7,7 @@
 mod error;
 pub mod imap;
 
-pub use error::{Error, ErrorKind};
+pub use error::{AccountName, Error, ErrorKind};
 
 use crate::mail::{
     FlagTable, Flags, InternalDate, Listing, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity,

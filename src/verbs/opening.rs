@@ -1,11 +1,12 @@
 //! How every run with two mailboxes begins: connect to both, list both, pair their folders.
 
 use super::compare;
-use crate::event::{Event, Observer, Side};
-use crate::exec::{Link, join};
+use crate::event::{Event, Observer, Side, Stop};
+use crate::exec::{Link, join, pause};
 use crate::folders::{Pair, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{ListedMailbox, Listing, SpecialUse};
 use crate::store::{Connector, Error, ErrorKind, ScanDepth, ScanRequest, Store};
+use std::time::Duration;
 
 /// Both mailboxes, open and listed, and which folder goes to which.
 pub(super) struct Opened {
@@ -16,6 +17,12 @@ pub(super) struct Opened {
 }
 
 impl Opened {
+    /// The connections, and the folders' names beside them.
+    pub(super) fn link_and_names(&mut self) -> (&mut Link, Names<'_>) {
+        let pairs = &self.pairing.pairs;
+        (&mut self.link, Names { pairs, source: &self.source_listing, target: &self.target_listing })
+    }
+
     /// Folders of the source that take no part because they can't; each was named in an event.
     pub(super) fn folders_failed(&self) -> u64 {
         self.pairing.skipped.iter().filter(|folder| folder.failed).count() as u64
@@ -44,6 +51,28 @@ impl Opened {
         }
         Ok(Self { link: Link { source, target }, source_listing, target_listing, pairing })
     }
+}
+
+/// Does what only reads, anew on new connections if one of them breaks.
+///
+/// # Errors
+/// Any other error, and what breaks connections again and again.
+pub(super) fn patiently<T>(
+    stop: &Stop,
+    observer: &dyn Observer,
+    mut attempt: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    for wait in [500, 2_000].map(Duration::from_millis) {
+        match attempt() {
+            Err(error) if error.kind == ErrorKind::Lost => {
+                let side = error.account.as_ref().map_or(Side::Source, |account| account.side);
+                observer.observe(&Event::Retrying { side, wait, reason: &error.message });
+                pause(wait, stop)?;
+            }
+            result => return result,
+        }
+    }
+    attempt()
 }
 
 fn open(connector: &dyn Connector, side: Side, observer: &dyn Observer) -> Result<(Box<dyn Store>, Listing), Error> {

@@ -5,7 +5,7 @@ use crate::address::ImapAddress;
 use crate::event::{Event, Observer, Side, Stop};
 use crate::imap::{self, Credentials, Trace};
 use crate::net::{self, DialSettings, Dialer};
-use crate::store::{Connector, Error, ErrorKind, Store};
+use crate::store::{AccountName, Connector, Error, ErrorKind, Store};
 use secrecy::SecretString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,7 +32,7 @@ pub struct Account {
     prefix: Option<String>,
     separator: Option<char>,
     max_connections: Option<usize>,
-    side: Side,
+    name: AccountName,
     access: Access,
     observer: Arc<dyn Observer + Send + Sync>,
     /// Whether the observer is shown the protocol.
@@ -73,7 +73,7 @@ impl Account {
             prefix: address.prefix.clone(),
             separator: address.separator,
             max_connections: address.connections,
-            side,
+            name: AccountName { side, name: format!("{}@{}", address.user, address.host) },
             access,
             observer,
             trace,
@@ -86,7 +86,7 @@ impl Account {
         if !self.trace {
             return None;
         }
-        let (observer, side) = (Arc::clone(&self.observer), self.side);
+        let (observer, side) = (Arc::clone(&self.observer), self.name.side);
         Some(Box::new(move |direction, line| {
             observer.observe(&Event::Trace { side, connection, direction, line });
         }))
@@ -96,22 +96,13 @@ impl Account {
 impl Connector for Account {
     fn connect(&self) -> Result<Box<dyn Store>, Error> {
         let logged_in = imap::log_in(&self.dialer, &self.credentials, self.tracer());
-        let logged_in = logged_in.map_err(|error| self.name_account(from_imap(&error)))?;
-        let session = Session::begin(logged_in, self.access, self.prefix.as_deref(), self.separator);
-        Ok(Box::new(session.map_err(|error| self.name_account(from_imap(&error)))?))
+        let logged_in = logged_in.map_err(|error| from_imap(&error).of(&self.name))?;
+        let session = Session::begin(logged_in, self.name.clone(), self.access, self.prefix.as_deref(), self.separator);
+        Ok(Box::new(session.map_err(|error| from_imap(&error).of(&self.name))?))
     }
 
     fn max_connections(&self) -> Option<usize> {
         self.max_connections
-    }
-}
-
-impl Account {
-    /// Says whose login and which server an error is about.
-    fn name_account(&self, error: Error) -> Error {
-        let settings = self.dialer.settings();
-        let message = format!("{} ({}@{}): {}", self.side.name(), self.credentials.user, settings.host, error.message);
-        Error { message, ..error }
     }
 }
 
@@ -124,7 +115,7 @@ fn from_net(error: &net::Error) -> Error {
         net::ErrorKind::Interrupted => ErrorKind::Interrupted,
         net::ErrorKind::Local => ErrorKind::Local,
     };
-    Error { kind, message: error.to_string(), hint: error.hint() }
+    Error { hint: error.hint(), ..Error::new(kind, error.to_string()) }
 }
 
 /// What an error of the protocol means for a run.

@@ -5,8 +5,8 @@ use super::{append::Appends, fetch::Requests};
 use crate::imap::{COMMANDS_AHEAD, Capabilities, Command, Connection, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
 use crate::store::{
-    Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota, Refusal,
-    ScanRequest, Store, Traffic,
+    AccountName, Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota,
+    Refusal, ScanRequest, Store, Traffic,
 };
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ const QUIET: Duration = Duration::from_secs(300);
 pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) capabilities: Capabilities,
+    /// Whose connection it is.
+    account: AccountName,
     /// Whether anything may be changed over this connection.
     access: Access,
     /// What the server calls itself: its greeting, until it is known by name.
@@ -55,6 +57,7 @@ impl Session {
     /// Tells the server who is calling and asks where the user's folders are; what follows need not wait for the answers.
     pub(super) fn begin(
         logged_in: LoggedIn,
+        account: AccountName,
         access: Access,
         prefix: Option<&str>,
         separator: Option<char>,
@@ -77,6 +80,7 @@ impl Session {
         Ok(Self {
             connection,
             capabilities,
+            account,
             access,
             server: greeting,
             namespaces: Namespaces::default(),
@@ -143,6 +147,11 @@ impl Session {
         self.connection.send_unattended(&Command::new("CLOSE"))
     }
 
+    /// An error of this connection.
+    fn name(&self, error: &crate::imap::Error) -> Error {
+        from_imap(error).of(&self.account)
+    }
+
     /// Refuses what would change the account where that was not asked for, whoever asks by mistake.
     fn check_access(&self) -> Result<(), Error> {
         match self.access {
@@ -189,7 +198,7 @@ impl Store for Session {
     }
 
     fn list(&mut self) -> Result<Listing, Error> {
-        self.list_all().map_err(|error| from_imap(&error))
+        self.list_all().map_err(|error| self.name(&error))
     }
 
     fn scan(
@@ -197,7 +206,7 @@ impl Store for Session {
         requests: &[ScanRequest<'_>],
         done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
     ) -> Result<(), Error> {
-        self.scan_all(requests, done).map_err(|error| from_imap(&error))
+        self.scan_all(requests, done).map_err(|error| self.name(&error))
     }
 
     fn request(
@@ -206,30 +215,30 @@ impl Store for Session {
         uid_validity: Option<UidValidity>,
         uids: &UidSet,
     ) -> Result<(), Error> {
-        self.ask_for(mailbox, uid_validity, uids).map_err(|error| from_imap(&error))
+        self.ask_for(mailbox, uid_validity, uids).map_err(|error| self.name(&error))
     }
 
     fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
-        self.read_on(sink)
+        self.read_on(sink).map_err(|error| error.of(&self.account))
     }
 
     fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         self.check_access()?;
-        self.create_all(folders).map_err(|error| from_imap(&error))
+        self.create_all(folders).map_err(|error| self.name(&error))
     }
 
     fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
         self.check_access()?;
-        self.subscribe_all(mailboxes).map_err(|error| from_imap(&error))
+        self.subscribe_all(mailboxes).map_err(|error| self.name(&error))
     }
 
     fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
         self.check_access()?;
-        self.append(mailbox, delivery)
+        self.append(mailbox, delivery).map_err(|error| error.of(&self.account))
     }
 
     fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
-        self.acknowledged(wait)
+        self.acknowledged(wait).map_err(|error| error.of(&self.account))
     }
 
     fn unacknowledged(&self) -> Vec<u32> {
@@ -238,11 +247,11 @@ impl Store for Session {
 
     fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error> {
         self.check_access()?;
-        self.store_all(changes).map_err(|error| from_imap(&error))
+        self.store_all(changes).map_err(|error| self.name(&error))
     }
 
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
-        self.ask_quota().map_err(|error| from_imap(&error))
+        self.ask_quota().map_err(|error| self.name(&error))
     }
 
     fn traffic(&self) -> Traffic {

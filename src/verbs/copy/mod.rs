@@ -39,16 +39,20 @@ pub fn copy(
     observer: &dyn Observer,
 ) -> Result<CopySummary, Error> {
     let started = Instant::now();
-    let opened = Opened::new(source, target, rules, observer)?;
-    let memory = Memory::open(state, options, observer);
-    let mut copy = Copy { options, observer, memory, summary: CopySummary::empty(), folders: Vec::new() };
-    copy.summary.folders_failed = opened.folders_failed();
-    let Opened { mut link, pairing, source_listing, target_listing } = opened;
+    let (mut copy, opened) = opening::patiently(stop, observer, || {
+        let mut opened = Opened::new(source, target, rules, observer)?;
+        let memory = Memory::open(state, options, observer);
+        let mut copy = Copy { options, observer, memory, summary: CopySummary::empty(), folders: Vec::new() };
+        copy.summary.folders_failed = opened.folders_failed();
+        let (link, names) = opened.link_and_names();
+        copy.plan(link, &names)?;
+        Ok((copy, opened))
+    })?;
+    let Opened { link, pairing, source_listing, target_listing } = opened;
     let pairs = &pairing.pairs;
     let names = opening::Names { pairs, source: &source_listing, target: &target_listing };
-    let lanes = lanes(options, source, target, &link);
-    copy.plan(&mut link, &names)?;
     if !options.dry_run {
+        let lanes = lanes(options, source, target, &link);
         let limit_rate = options.limit_rate;
         let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None };
         copy.carry_out(link, &names, &context);
