@@ -127,10 +127,31 @@ impl<'a> Memory<'a> {
         }
         let mut begun = HashMap::new();
         for ((index, _, needs), id) in looked_into.iter().zip(state.begin_all(&starts)?) {
-            take_news(state, id, needs)?;
+            self.take_news(state, id, needs)?;
             begun.extend(Begun::new(id, needs).map(|folder| (*index, folder)));
         }
         Ok(begun)
+    }
+
+    /// Records what a comparison found of a folder.
+    fn take_news(&self, state: &State, id: FolderId, needs: &Needs) -> Result<(), Error> {
+        let news = &needs.news;
+        // A filter hides messages that are there all the same.
+        if self.whole && !news.stale.is_empty() {
+            state.remove_pairs(id, &news.stale)?;
+        }
+        if !news.flags.is_empty() {
+            state.set_flags(id, &news.flags)?;
+        }
+        let record = |(source, target, flags): &(Uid, Uid, Flags)| PairRecord {
+            source: *source,
+            target: *target,
+            flags: flags.clone(),
+        };
+        if !news.matched.is_empty() {
+            state.add_pairs(id, &news.matched.iter().map(record).collect::<Vec<_>>())?;
+        }
+        Ok(())
     }
 
     /// The next task is of this pair.
@@ -248,26 +269,6 @@ impl Journal for Memory<'_> {
             *copied.entry(*index).or_default() += pairs.len() as u32;
         }
     }
-}
-
-/// Records what a comparison found of a folder.
-fn take_news(state: &State, id: FolderId, needs: &Needs) -> Result<(), Error> {
-    let news = &needs.news;
-    if !news.stale.is_empty() {
-        state.remove_pairs(id, &news.stale)?;
-    }
-    if !news.flags.is_empty() {
-        state.set_flags(id, &news.flags)?;
-    }
-    let record = |(source, target, flags): &(Uid, Uid, Flags)| PairRecord {
-        source: *source,
-        target: *target,
-        flags: flags.clone(),
-    };
-    if !news.matched.is_empty() {
-        state.add_pairs(id, &news.matched.iter().map(record).collect::<Vec<_>>())?;
-    }
-    Ok(())
 }
 
 /// Whether a folder's counters are what they were. Without HIGHESTMODSEQ a flag could have changed unseen.
