@@ -95,6 +95,25 @@ pub enum Event<'a> {
         /// Why, with the server's own words.
         reason: &'a str,
     },
+    /// What `verify` looks at next, where that is known before: first the folders, then for `--deep` the contents.
+    /// What was compared before counts no more.
+    ToCompare {
+        /// Folders that take part.
+        folders: u64,
+        /// Messages of the source.
+        messages: u64,
+        /// Bytes to read of both sides together; 0 where no contents are read.
+        bytes: u64,
+    },
+    /// `verify` has looked at more: a whole folder, or with `--deep` a message of one side.
+    Compared {
+        /// The source's folder.
+        folder: &'a str,
+        /// Messages of the source that are done with this.
+        messages: u64,
+        /// Bytes of their contents that were read.
+        bytes: u64,
+    },
     /// Two sides of a compared message or folder differ (`verify`).
     Difference(Difference<'a>),
     /// Something that the user should know and that stops nothing.

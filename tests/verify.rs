@@ -9,6 +9,12 @@ use lab::generator;
 use lab::proxy::{Plan, Proxy};
 use lab::run::{Run, copy, verify};
 use lab::servers::{Account, Dovecot, Personality};
+use mailferry::address::ImapAddress;
+use mailferry::event::{Event, Observer, Side, Silent, Stop};
+use mailferry::folders::{self, Rules};
+use mailferry::store::imap;
+use mailferry::verbs::{self, VerifyOptions};
+use std::sync::{Arc, Mutex};
 
 const DATE: &str = "07-Jul-2020 07:07:07 +0200";
 
@@ -174,4 +180,56 @@ fn filters_choose_on_both_sides() {
     verify(&source, &target, &[]).ended(4).counts(&[("missing", 1), ("extra", 1)]);
     let options = ["--since", "2020-01-01", "--max-size", "1k"];
     verify(&source, &target, &options).ended(0).counts(&[("compared", 3)]);
+}
+
+/// How many messages and bytes there are to compare, and were compared, in each part of a comparison.
+#[derive(Default)]
+struct Parts(Mutex<Vec<[(u64, u64); 2]>>);
+
+impl Observer for Parts {
+    fn observe(&self, event: &Event<'_>) {
+        let mut parts = self.0.lock().unwrap();
+        match event {
+            Event::ToCompare { messages, bytes, .. } => parts.push([(*messages, *bytes), (0, 0)]),
+            Event::Compared { messages, bytes, .. } => {
+                let [_, done] = parts.last_mut().unwrap();
+                *done = (done.0 + messages, done.1 + bytes);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn progress_ends_at_what_was_announced() {
+    let [source, target] = ["progress", "progressto"].map(|name| Dovecot::shared().account(name, Personality::Plain));
+    Client::login(&source).fill(&generator::mailbox(12, 60));
+    copy(&source, &target, &[]).ended(0);
+    for deep in [false, true] {
+        let open = |account: &Account, side| {
+            let address = ImapAddress::parse(&account.plain_address()).unwrap();
+            let (access, stop) = (imap::Access::ReadOnly, Arc::new(Stop::new()));
+            imap::Account::new(&address, "secret".to_owned().into(), side, access, Arc::new(Silent), false, stop)
+                .unwrap()
+        };
+        let (from, to) = (open(&source, Side::Source), open(&target, Side::Target));
+        let parts = Parts::default();
+        let options = VerifyOptions { deep, ..VerifyOptions::default() };
+        let summary = verbs::verify(
+            &from,
+            &to,
+            &Rules::new(&folders::Options::default()).unwrap(),
+            &options,
+            &Stop::new(),
+            &parts,
+        )
+        .unwrap();
+        let parts = parts.0.into_inner().unwrap();
+        assert_eq!(parts.first(), Some(&[(60, 0); 2]));
+        let contents = [(60, summary.bytes_compared); 2];
+        assert_eq!(parts.get(1), deep.then_some(&contents));
+        assert_eq!(summary.bytes_compared > 0, deep);
+    }
+    let shown = verify(&source, &target, &["--deep"]).ended(0).stderr;
+    assert!(shown.contains("60 messages to compare\n") && shown.contains("60 messages to compare whole, "), "{shown}");
 }

@@ -23,6 +23,11 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
+    /// What a bar is long: bytes, or messages where there are none.
+    pub(crate) fn length(self) -> u64 {
+        if self.bytes > 0 { self.bytes } else { self.messages }
+    }
+
     fn work(self) -> u64 {
         self.bytes.saturating_add(self.messages.saturating_mul(MESSAGE_COST))
     }
@@ -46,11 +51,20 @@ impl Pace {
         }
     }
 
+    /// Messages a second; `None` before the first second is over.
+    pub(crate) fn messages_per_second(&self, now: Duration, done: Amount) -> Option<f64> {
+        self.per_second(now, |amount| amount.messages, done)
+    }
+
     /// Bytes a second; `None` before the first second is over.
     pub(crate) fn bytes_per_second(&self, now: Duration, done: Amount) -> Option<f64> {
+        self.per_second(now, |amount| amount.bytes, done)
+    }
+
+    fn per_second(&self, now: Duration, of: fn(Amount) -> u64, done: Amount) -> Option<f64> {
         let (then, before) = self.samples.front()?;
         let seconds = now.saturating_sub(*then).as_secs_f64();
-        (seconds >= 1.0).then(|| done.bytes.saturating_sub(before.bytes) as f64 / seconds)
+        (seconds >= 1.0).then(|| of(done).saturating_sub(of(*before)) as f64 / seconds)
     }
 
     /// How long the rest will take; `None` while nothing moves.

@@ -53,11 +53,12 @@ impl Progress {
     }
 
     /// The plan is known: from now on there is something to measure against.
-    fn planned(&self, total: Amount) {
-        self.counters.begin(total);
+    fn planned(&self, work: Work, total: Amount) {
+        self.counters.begin(work, total);
         match &self.bar {
             Some(bar) => {
-                bar.set_length(total.bytes.max(1));
+                bar.set_position(0);
+                bar.set_length(total.length().max(1));
                 bar.set_style(style(true, self.console.is_coloured(), &self.counters));
             }
             None => {
@@ -71,7 +72,7 @@ impl Progress {
     /// Something was done.
     fn moved(&self) {
         match &self.bar {
-            Some(bar) => bar.set_position(self.counters.done().bytes),
+            Some(bar) => bar.set_position(self.counters.position()),
             None => {
                 let now = self.counters.now();
                 // Who does not get the lock need not wait for it: another lane is just printing.
@@ -93,10 +94,17 @@ impl Observer for Progress {
                 self.counters.planned_folders.fetch_add(1, Relaxed);
             }
             Event::Planned { messages, bytes, .. } => {
-                self.planned(Amount { messages: *messages, bytes: *bytes });
+                self.planned(Work::Copy, Amount { messages: *messages, bytes: *bytes });
+            }
+            Event::ToCompare { messages, bytes, .. } => {
+                self.planned(Work::Compare, Amount { messages: *messages, bytes: *bytes });
             }
             Event::MessageCopied { folder, bytes, .. } => {
-                self.counters.copied(folder, *bytes);
+                self.counters.add(folder, Amount { messages: 1, bytes: *bytes });
+                self.moved();
+            }
+            Event::Compared { folder, messages, bytes } => {
+                self.counters.add(folder, Amount { messages: *messages, bytes: *bytes });
                 self.moved();
             }
             Event::MessageFailed { .. } | Event::FolderFailed { .. } => {
@@ -129,6 +137,14 @@ fn style(planned: bool, coloured: bool, counters: &Arc<Counters>) -> ProgressSty
         .with_key("pace", key(Counters::pace))
 }
 
+/// What is measured.
+#[derive(Clone, Copy, Default)]
+enum Work {
+    #[default]
+    Copy,
+    Compare,
+}
+
 /// What was counted so far. Shared by the lanes and the bar.
 struct Counters {
     start: Instant,
@@ -142,6 +158,7 @@ struct Counters {
 /// What is not counted on every message's way.
 #[derive(Default)]
 struct Rest {
+    work: Work,
     total: Amount,
     pace: Pace,
     folder: String,
@@ -163,20 +180,28 @@ impl Counters {
         self.start.elapsed()
     }
 
-    fn begin(&self, total: Amount) {
+    fn begin(&self, work: Work, total: Amount) {
         let now = self.now();
         let mut rest = lock(&self.rest);
-        rest.total = total;
-        rest.pace.note(now, self.done());
+        self.messages.store(0, Relaxed);
+        self.bytes.store(0, Relaxed);
+        *rest = Rest { work, total, ..Rest::default() };
+        rest.pace.note(now, Amount::default());
+    }
+
+    /// How far the bar is, of the total's length.
+    fn position(&self) -> u64 {
+        let (done, total) = (self.done(), lock(&self.rest).total);
+        if total.bytes > 0 { done.bytes } else { done.messages }
     }
 
     fn done(&self) -> Amount {
         Amount { messages: self.messages.load(Relaxed), bytes: self.bytes.load(Relaxed) }
     }
 
-    fn copied(&self, folder: &str, bytes: u64) {
-        self.messages.fetch_add(1, Relaxed);
-        self.bytes.fetch_add(bytes, Relaxed);
+    fn add(&self, folder: &str, more: Amount) {
+        self.messages.fetch_add(more.messages, Relaxed);
+        self.bytes.fetch_add(more.bytes, Relaxed);
         let mut rest = lock(&self.rest);
         if rest.folder != folder {
             folder.clone_into(&mut rest.folder);
@@ -184,18 +209,20 @@ impl Counters {
     }
 
     fn planning(&self) -> String {
+        let done = self.done();
         match self.planned_folders.load(Relaxed) {
+            // A comparison of which it is not known how large it will be.
+            0 if done.messages > 0 => {
+                format!("{}, {}", amounts_text(done, Amount::default()), units::duration(self.now()))
+            }
             0 => format!("looking at the mailboxes, {}", units::duration(self.now())),
             n => format!("planning: {}, {}", units::counted(n, "folder"), units::duration(self.now())),
         }
     }
 
     fn plan_text(&self) -> String {
-        let total = lock(&self.rest).total;
-        if total.messages == 0 {
-            return "plan: nothing to copy".to_owned();
-        }
-        format!("plan: {} to copy, {}", units::counted(total.messages, "message"), units::bytes(total.bytes))
+        let rest = lock(&self.rest);
+        plan_text(rest.work, rest.total)
     }
 
     /// `1,234/3,089 messages, 12.0 MiB/38.3 MiB`
@@ -217,19 +244,34 @@ impl Counters {
     }
 }
 
+fn plan_text(work: Work, total: Amount) -> String {
+    let messages = units::counted(total.messages, "message");
+    match work {
+        Work::Copy if total.messages == 0 => "plan: nothing to copy".to_owned(),
+        Work::Copy => format!("plan: {messages} to copy, {}", units::bytes(total.bytes)),
+        Work::Compare if total.bytes == 0 => format!("{messages} to compare"),
+        Work::Compare => format!("{messages} to compare whole, {} to read", units::bytes(total.bytes)),
+    }
+}
+
+/// What no total is known of stands alone, and bytes are left out where none are moved.
 fn amounts_text(done: Amount, total: Amount) -> String {
-    format!(
-        "{}/{} messages, {}/{}",
-        units::count(done.messages),
-        units::count(total.messages),
-        units::bytes(done.bytes),
-        units::bytes(total.bytes)
-    )
+    let messages = match total.messages {
+        0 => units::counted(done.messages, "message"),
+        total => format!("{}/{} messages", units::count(done.messages), units::count(total)),
+    };
+    match total.bytes {
+        0 => messages,
+        total => format!("{messages}, {}/{}", units::bytes(done.bytes), units::bytes(total)),
+    }
 }
 
 fn pace_text(now: Duration, done: Amount, failed: u64, rest: &Rest) -> String {
-    let Rest { total, pace, folder } = rest;
-    let rate = pace.bytes_per_second(now, done).map(|rate| format!("{}/s", units::bytes(rate as u64)));
+    let Rest { total, pace, folder, .. } = rest;
+    let rate = match total.bytes {
+        0 => pace.messages_per_second(now, done).map(|rate| format!("{} messages/s", units::count(rate as u64))),
+        _ => pace.bytes_per_second(now, done).map(|rate| format!("{}/s", units::bytes(rate as u64))),
+    };
     // Fractions of a second are nothing that a forecast knows.
     let left = pace.time_left(now, done, *total).map(|left| Duration::from_secs(left.as_secs()));
     let parts = [
@@ -262,8 +304,9 @@ mod tests {
     #[test]
     fn the_status_says_what_is_known() {
         let total = Amount { messages: 3089, bytes: 40 << 20 };
-        let mut rest = Rest { total, pace: Pace::default(), folder: String::new() };
+        let mut rest = Rest { total, ..Rest::default() };
         assert_eq!(amounts_text(Amount::default(), total), "0/3,089 messages, 0 B/40.0 MiB");
+        assert_eq!(amounts_text(Amount { messages: 7, bytes: 0 }, Amount::default()), "7 messages");
         assert_eq!(pace_text(Duration::ZERO, Amount::default(), 0, &rest), "");
         rest.pace.note(Duration::ZERO, Amount::default());
         rest.total.messages = 2;
@@ -271,6 +314,25 @@ mod tests {
         let done = Amount { messages: 1, bytes: 20 << 20 };
         let half = pace_text(Duration::from_secs(4), done, 1, &rest);
         assert_eq!(half, "5.0 MiB/s, 4 s left, 1 failed, Work/\\u{1b}[2J");
+    }
+
+    #[test]
+    fn a_comparison_is_measured_by_what_it_reads() {
+        let counters = Counters::new();
+        let headers = Amount { messages: 3000, bytes: 0 };
+        assert_eq!(plan_text(Work::Compare, headers), "3,000 messages to compare");
+        counters.begin(Work::Compare, headers);
+        counters.add("INBOX", Amount { messages: 2000, bytes: 0 });
+        assert_eq!((counters.amounts().as_str(), counters.position()), ("2,000/3,000 messages", 2000));
+        let rest = lock(&counters.rest);
+        let text = pace_text(counters.now() + Duration::from_secs(4), counters.done(), 0, &rest);
+        assert!(text.contains(" messages/s, ") && text.ends_with(" left, INBOX"), "{text}");
+        drop(rest);
+        let contents = Amount { messages: 3000, bytes: 4 << 20 };
+        assert_eq!(plan_text(Work::Compare, contents), "3,000 messages to compare whole, 4.0 MiB to read");
+        counters.begin(Work::Compare, contents);
+        counters.add("INBOX", Amount { messages: 1, bytes: 1 << 20 });
+        assert_eq!((counters.amounts().as_str(), counters.position()), ("1/3,000 messages, 1.0 MiB/4.0 MiB", 1 << 20));
     }
 
     #[test]

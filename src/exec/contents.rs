@@ -13,7 +13,8 @@ const ATTEMPTS: usize = 3;
 /// The contents' keys of some messages of one folder. A message that could not be read is not in it.
 pub type Contents = HashMap<Uid, ContentKeys>;
 
-/// Reads and hashes these messages. What does not come, or is refused again and again, is left out of the result.
+/// Reads and hashes these messages. What does not come, or is refused again and again, is left out of the result. `each`
+/// is told how many bytes a message had, as soon as it is read.
 ///
 /// # Errors
 /// What ends the connection.
@@ -22,8 +23,9 @@ pub fn read_contents(
     mailbox: &MailboxName,
     uid_validity: Option<UidValidity>,
     uids: &UidSet,
+    each: &mut dyn FnMut(u64),
 ) -> Result<Contents, Error> {
-    let mut sink = Hashing { uids, contents: Contents::new() };
+    let mut sink = Hashing { uids, contents: Contents::new(), each };
     let mut all = uids.iter().peekable();
     while all.peek().is_some() {
         read_some(store, mailbox, uid_validity, all.by_ref().take(AT_A_TIME).collect(), &mut sink)?;
@@ -60,6 +62,7 @@ fn read_some(
 struct Hashing<'a> {
     uids: &'a UidSet,
     contents: Contents,
+    each: &'a mut dyn FnMut(u64),
 }
 
 impl MessageSink for Hashing<'_> {
@@ -82,7 +85,12 @@ impl MessageSink for Hashing<'_> {
                 }
             }
         }
-        self.contents.insert(uid, hasher.finish());
+        let keys = hasher.finish();
+        let length = keys.length;
+        // A server may send a message twice; it is told once.
+        if self.contents.insert(uid, keys).is_none() {
+            (self.each)(length);
+        }
         Ok(())
     }
 }

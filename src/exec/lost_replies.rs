@@ -190,12 +190,14 @@ impl Settling<'_> {
             for (task, scan) in sources {
                 let uids = tie.source.iter().map(name).filter(|(of, _)| of == task).map(|(_, uid)| uid).collect();
                 let folder = &self.shared.tasks[*task].source;
-                let read = read_contents(self.link.source.as_mut(), folder, scan.uid_validity, &uids)?;
+                let read = read_contents(self.link.source.as_mut(), folder, scan.uid_validity, &uids, &mut |_| {})?;
                 on_source.extend(read.into_iter().map(|(uid, content)| ((*task, uid), content.canonical)));
             }
             let uids = tie.target.iter().map(|at| target.messages[*at as usize].uid()).collect();
             let on_target = match self.tasks.first().map(|task| &self.shared.tasks[*task].target) {
-                Some(folder) => read_contents(self.link.target.as_mut(), folder, target.uid_validity, &uids)?,
+                Some(folder) => {
+                    read_contents(self.link.target.as_mut(), folder, target.uid_validity, &uids, &mut |_| {})?
+                }
                 None => Contents::new(),
             };
             let settled = settle_tie(tie, |side, at| match side {

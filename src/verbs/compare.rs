@@ -252,9 +252,11 @@ impl Comparison<'_> {
         let source = &compared.source;
         for tie in std::mem::take(&mut compared.matching.ties) {
             let on_source = uids(source, &tie.source);
-            let on_source = read_contents(link.source.as_mut(), &pair.source, source.uid_validity, &on_source)?;
+            let on_source =
+                read_contents(link.source.as_mut(), &pair.source, source.uid_validity, &on_source, &mut |_| {})?;
             let on_target = uids(target, &tie.target);
-            let on_target = read_contents(link.target.as_mut(), target_name, target.uid_validity, &on_target)?;
+            let on_target =
+                read_contents(link.target.as_mut(), target_name, target.uid_validity, &on_target, &mut |_| {})?;
             let settled = settle(&tie, |side, at| {
                 let content = match side {
                     Side::Source => on_source.get(&source.messages[at as usize].uid()),

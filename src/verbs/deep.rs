@@ -2,9 +2,9 @@
 
 use super::compare::Compared;
 use super::opening::Names;
-use crate::event::Stop;
+use crate::event::{Event, Observer, Side, Stop};
 use crate::exec::{Contents, Link, join, read_contents};
-use crate::folders::TargetFolder;
+use crate::folders::{self, TargetFolder};
 use crate::identity::ContentKeys;
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{Connector, Error, Store};
@@ -13,13 +13,15 @@ use std::sync::{Mutex, PoisonError};
 
 /// The pairs of one folder whose contents are to be compared.
 pub(super) struct DeepFolder {
-    /// The index of the pair of folders.
-    pub(super) index: usize,
+    /// The source's decoded name, for people.
+    pub(super) name: String,
     source: MailboxName,
     source_uid_validity: Option<UidValidity>,
     target: MailboxName,
     target_uid_validity: Option<UidValidity>,
     pairs: Vec<(Uid, Uid)>,
+    /// What both sides say that their messages have, in bytes.
+    bytes: u64,
 }
 
 /// What the contents of one folder's pairs showed.
@@ -35,12 +37,11 @@ pub(super) struct Contrast {
 
 impl DeepFolder {
     pub(super) fn new(
-        index: usize,
+        pair: &folders::Pair,
         compared: &Compared,
         target_scan: &crate::store::FolderScan,
         names: &Names<'_>,
     ) -> Self {
-        let pair = &names.pairs[index];
         let target = match &pair.target {
             TargetFolder::Existing(at) => names.target.mailboxes[*at].name.clone(),
             TargetFolder::New { name, .. } => name.clone(),
@@ -48,34 +49,46 @@ impl DeepFolder {
         let uids = |(source, target): &(u32, u32)| {
             (compared.source.messages[*source as usize].uid(), target_scan.messages[*target as usize].uid())
         };
+        let size = |(source, target): &(u32, u32)| {
+            let (ours, theirs) = (&compared.source.messages[*source as usize], &target_scan.messages[*target as usize]);
+            u64::from(ours.size()) + u64::from(theirs.size())
+        };
         Self {
-            index,
+            name: pair.from.to_string(),
             source: names.source.mailboxes[pair.source].name.clone(),
             source_uid_validity: compared.source.uid_validity,
             target,
             target_uid_validity: target_scan.uid_validity,
             pairs: compared.matching.pairs.iter().map(uids).collect(),
+            bytes: compared.matching.pairs.iter().map(size).sum(),
         }
     }
 
-    fn contrast(&self, link: &mut Link) -> Result<Contrast, Error> {
+    fn contrast(&self, link: &mut Link, observer: &dyn Observer) -> Result<Contrast, Error> {
         let source_uids: UidSet = self.pairs.iter().map(|(source, _)| *source).collect();
         let target_uids: UidSet = self.pairs.iter().map(|(_, target)| *target).collect();
         let Link { source, target } = link;
+        let readings = Readings { folder: &self.name, observer, read: Mutex::default() };
         let (on_source, on_target) = std::thread::scope(|scope| {
-            let reading = scope.spawn(|| self.read(source.as_mut(), true, &source_uids));
-            let on_target = self.read(target.as_mut(), false, &target_uids);
+            let reading = scope.spawn(|| self.read(source.as_mut(), Side::Source, &source_uids, &readings));
+            let on_target = self.read(target.as_mut(), Side::Target, &target_uids, &readings);
             (join(reading.join()), on_target)
         });
         Ok(self.judge(&on_source?, &on_target?))
     }
 
-    fn read(&self, store: &mut dyn Store, is_source: bool, uids: &UidSet) -> Result<Contents, Error> {
-        if is_source {
-            read_contents(store, &self.source, self.source_uid_validity, uids)
-        } else {
-            read_contents(store, &self.target, self.target_uid_validity, uids)
-        }
+    fn read(
+        &self,
+        store: &mut dyn Store,
+        side: Side,
+        uids: &UidSet,
+        readings: &Readings<'_>,
+    ) -> Result<Contents, Error> {
+        let (mailbox, uid_validity) = match side {
+            Side::Source => (&self.source, self.source_uid_validity),
+            Side::Target => (&self.target, self.target_uid_validity),
+        };
+        read_contents(store, mailbox, uid_validity, uids, &mut |bytes| readings.tell(side, bytes))
     }
 
     fn judge(&self, on_source: &Contents, on_target: &Contents) -> Contrast {
@@ -93,6 +106,28 @@ impl DeepFolder {
         }
         contrast.changed = truly_changed(&unlike);
         contrast
+    }
+}
+
+/// How many messages of a folder were read of either side.
+struct Readings<'a> {
+    folder: &'a str,
+    observer: &'a dyn Observer,
+    /// Of the source and of the target.
+    read: Mutex<[u64; 2]>,
+}
+
+impl Readings<'_> {
+    /// One more was read. It counts as a message once the other side has been read as far.
+    fn tell(&self, side: Side, bytes: u64) {
+        let messages = {
+            let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+            let [source, target] = &mut *read;
+            let (ours, theirs) = if side == Side::Source { (source, target) } else { (target, source) };
+            *ours += 1;
+            u64::from(*ours <= *theirs)
+        };
+        self.observer.observe(&Event::Compared { folder: self.folder, messages, bytes });
     }
 }
 
@@ -131,7 +166,15 @@ pub(super) fn compare_contents(
     lanes: usize,
     folders: Vec<DeepFolder>,
     stop: &Stop,
+    observer: &dyn Observer,
 ) -> Vec<Outcome> {
+    if !folders.is_empty() {
+        observer.observe(&Event::ToCompare {
+            folders: folders.len() as u64,
+            messages: folders.iter().map(|folder| folder.pairs.len() as u64).sum(),
+            bytes: folders.iter().map(|folder| folder.bytes).sum(),
+        });
+    }
     let lanes = lanes.clamp(1, folders.len().max(1));
     let mut waiting = folders;
     // Taken from the end: the largest first.
@@ -142,11 +185,11 @@ pub(super) fn compare_contents(
             scope.spawn(|| {
                 // A lane more is a gain and no need: without a connection there is one fewer.
                 if let (Ok(source), Ok(target)) = (source.connect(), target.connect()) {
-                    work.run(Link { source, target }, stop);
+                    work.run(Link { source, target }, stop, observer);
                 }
             });
         }
-        work.run(first, stop);
+        work.run(first, stop, observer);
     });
     work.done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
@@ -157,11 +200,11 @@ struct Work {
 }
 
 impl Work {
-    fn run(&self, mut link: Link, stop: &Stop) {
+    fn run(&self, mut link: Link, stop: &Stop, observer: &dyn Observer) {
         while !stop.is_requested() {
             let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(folder) = next else { break };
-            let contrast = folder.contrast(&mut link);
+            let contrast = folder.contrast(&mut link, observer);
             let is_lost = contrast.is_err();
             let result = (folder, contrast.map_err(|error| error.message));
             self.done.lock().unwrap_or_else(PoisonError::into_inner).push(result);

@@ -122,6 +122,12 @@ impl Names<'_> {
         }
     }
 
+    /// How many messages the source's folders hold; `None` where the server did not tell it of each with the listing.
+    pub(super) fn messages_on_source(&self) -> Option<u64> {
+        let of = |pair: &Pair| self.source.mailboxes[pair.source].status.as_ref()?.messages.map(u64::from);
+        self.pairs.iter().map(of).sum()
+    }
+
     pub(super) fn existing(&self, pair: &Pair) -> Option<&ListedMailbox> {
         match pair.target {
             TargetFolder::Existing(index) => self.target.mailboxes.get(index),

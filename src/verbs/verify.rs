@@ -41,7 +41,7 @@ pub fn verify(
     }
     let lanes = options.jobs.unwrap_or_else(|| link.source.usual_connections().min(link.target.usual_connections()));
     let deep = std::mem::take(&mut verify.deep);
-    for (folder, result) in compare_contents(source, target, link, lanes, deep, stop) {
+    for (folder, result) in compare_contents(source, target, link, lanes, deep, stop, observer) {
         verify.take_contents(&folder, result);
     }
     let mut summary = verify.summary;
@@ -73,6 +73,9 @@ impl Verify<'_> {
             for_writing: false,
         };
         self.summary.folders = names.pairs.len() as u64;
+        if let Some(messages) = names.messages_on_source() {
+            self.observer.observe(&Event::ToCompare { folders: self.summary.folders, messages, bytes: 0 });
+        }
         // Folders that were mapped to one share the target's messages: what is extra is known after the last of them.
         let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
         comparison.run(link, (0..compared_pairs.len()).collect(), &mut |index, result| match result {
@@ -100,6 +103,7 @@ impl Verify<'_> {
     /// Tells what differs in one pair of folders. Gives the UIDs that are on the target only.
     fn take_compared(&mut self, index: usize, compared: &Compared, names: &opening::Names<'_>) -> Option<Vec<Uid>> {
         let from = self.pairs[index].from.to_string();
+        self.observer.observe(&Event::Compared { folder: &from, messages: compared.source.exists.into(), bytes: 0 });
         self.summary.failed += compared.tell_doubtful(&self.pairs[index], self.observer);
         if let Some(reason) = compared.unlisted() {
             self.summary.failed += 1;
@@ -118,7 +122,7 @@ impl Verify<'_> {
             self.compare_messages(&from, &compared.source, target, pair);
         }
         if self.options.deep {
-            self.deep.push(DeepFolder::new(index, compared, target, names));
+            self.deep.push(DeepFolder::new(&self.pairs[index], compared, target, names));
         }
         Some(compared.matching.extra.iter().map(|at| target.messages[*at as usize].uid()).collect())
     }
@@ -170,22 +174,22 @@ impl Verify<'_> {
     }
 
     fn take_contents(&mut self, folder: &DeepFolder, result: Result<super::deep::Contrast, String>) {
-        let name = self.pairs[folder.index].from.to_string();
+        let name = &folder.name;
         match result {
             Ok(contrast) => {
                 self.summary.bytes_compared += contrast.bytes;
                 for (uid, detail) in contrast.changed {
-                    self.differ(DifferenceKind::Changed, &name, Some(uid), &detail);
+                    self.differ(DifferenceKind::Changed, name, Some(uid), &detail);
                 }
                 for uid in contrast.unread {
                     self.summary.failed += 1;
                     let reason = "its content could not be read on both sides";
-                    self.observer.observe(&Event::MessageFailed { folder: &name, uid, message_id: None, reason });
+                    self.observer.observe(&Event::MessageFailed { folder: name, uid, message_id: None, reason });
                 }
             }
             Err(reason) => {
                 self.summary.failed += 1;
-                self.observer.observe(&Event::FolderFailed { folder: &name, reason: &reason });
+                self.observer.observe(&Event::FolderFailed { folder: name, reason: &reason });
             }
         }
     }

@@ -81,9 +81,12 @@ impl<'a> Line<'a> {
                 detail: found.detail,
             },
             Event::Warning { text } => Self::Warning { text },
-            Event::Connected { .. } | Event::Listed { .. } | Event::Retrying { .. } | Event::Trace { .. } => {
-                return None;
-            }
+            Event::Connected { .. }
+            | Event::Listed { .. }
+            | Event::ToCompare { .. }
+            | Event::Compared { .. }
+            | Event::Retrying { .. }
+            | Event::Trace { .. } => return None,
         })
     }
 
