@@ -164,6 +164,42 @@ fn an_administrator_copies_for_a_user() {
 }
 
 #[test]
+fn a_new_folder_keeps_its_role() {
+    let roles =
+        [("Zettel", "\\Drafts"), ("Raus", "\\Sent"), ("Weg", "\\Trash"), ("Bah", "\\Junk"), ("Fach", "\\Archive")];
+    let manner = |after: &str| Manner { xlist: true, after: format!("IMAP4rev1 {after}"), ..Manner::default() };
+    let first = Fake::start(manner("XLIST"), &roles);
+    roles.iter().for_each(|(name, _)| first.put(name, format!("Message-ID: <{name}@x>\r\n\r\nx\r\n").as_bytes()));
+    let source = End::plain(first.server.port, "");
+    let cyrus = Cyrus::shared().account();
+    assert_eq!(copy(source.clone(), &cyrus).ends_with(0).number("folders_created"), 5);
+    let listed = Client::login(&cyrus).command("LIST \"\" \"*\" RETURN (SPECIAL-USE)");
+    for (name, role) in roles {
+        let reply = listed.iter().find(|reply| reply.get(4).is_some_and(|value| value.text().ends_with(name))).unwrap();
+        assert!(reply[2].items().iter().any(|attribute| attribute.is(role)), "{name}: {reply:?}");
+    }
+
+    // Another one's folders of other names go to the same places, by their roles.
+    let others = Dovecot::shared().account("roles", Personality::Plain);
+    let mut client = Client::login(&others);
+    for name in ["Drafts", "Sent", "Trash", "Junk", "Archive"] {
+        client.create(&[name]);
+        client.append(&[name], [NewMessage::of(format!("Message-ID: <{name}@y>\r\n\r\ny\r\n"))].into_iter());
+    }
+    for (from, copied, paired) in [((&others).into(), 5, 5), ((&others).into(), 0, 5), (source.clone(), 0, 0)] {
+        let run = copy(from, &cyrus).ends_with(0);
+        assert_eq!((run.number("folders_created"), run.number("copied")), (0, copied), "{run:#?}");
+        let by_role = run.texts("folder_planned", "reason").iter().filter(|reason| reason.contains("by role")).count();
+        assert_eq!(by_role, paired, "{run:#?}");
+    }
+
+    // Where the role is refused, the folder is made without.
+    let strict = Fake::start(manner("CREATE-SPECIAL-USE"), &[]);
+    assert_eq!(copy(source, End::plain(strict.server.port, "")).ends_with(0).number("copied"), 5);
+    assert_eq!(strict.lines_of("CREATE").len(), 10, "{:?}", strict.lines_of("CREATE"));
+}
+
+#[test]
 fn folders_shows_what_cyrus_has() {
     let cyrus = Cyrus::shared().account();
     Client::login(&cyrus).fill(&mailbox(23, 80).without_names_with('"'));

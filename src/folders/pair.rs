@@ -41,6 +41,11 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     tell_of_merges(&mut drafts, source)?;
     tell_of_case(&mut drafts);
     pairing.pairs = drafts.into_iter().map(|draft| draft.into_pair(source, target)).collect();
+    for pair in &mut pairing.pairs {
+        let is_free =
+            |role: &SpecialUse| rules.pair_roles && to.folders.iter().all(|folder| folder.role != Some(*role));
+        pair.new_role = pair.new_role.filter(is_free);
+    }
     pairing.pairs.sort_by(|a, b| (!a.to.is_inbox(), &a.to, a.source).cmp(&(!b.to.is_inbox(), &b.to, b.source)));
     pairing.skipped.sort_by_key(|skipped| skipped.source);
     pairing.unmatched_target = unmatched(target, &to, rules, &matched);
@@ -116,12 +121,15 @@ impl Draft<'_> {
         reasons.extend(self.destination.reasons);
         reasons.extend(style_reason(&self.folder.name, &self.resolved.to, source, target));
         reasons.extend(self.resolved.reasons);
+        let is_new = matches!(self.resolved.target, TargetFolder::New { .. });
+        let new_role = self.folder.role.filter(|role| is_new && !self.destination.explicit && !role.is_view());
         Pair {
             source: self.folder.index,
             from: self.folder.name.clone(),
             to: self.resolved.to,
             target: self.resolved.target,
             role: self.folder.role,
+            new_role,
             reasons,
             subscribe: is_subscribed(source, self.folder.index) && !there,
         }

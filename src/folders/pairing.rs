@@ -32,6 +32,9 @@ pub struct Pair {
     pub target: TargetFolder,
     /// What the source's folder is for, where that is known.
     pub role: Option<SpecialUse>,
+    /// What a new folder on the target will be for: the source's role, where the target has no folder for it and no
+    /// rule of the user's has chosen the name. Never a view.
+    pub new_role: Option<SpecialUse>,
     /// Why it has this name there and what is odd about it, as fragments for people. A name may come from a server.
     pub reasons: Vec<String>,
     /// Whether the user is subscribed to it on the source and not yet on the target.

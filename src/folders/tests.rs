@@ -232,6 +232,28 @@ fn the_role_of_a_pair_is_the_sources() {
     assert_eq!(roles, [Some(SpecialUse::Drafts), None]);
 }
 
+#[test]
+fn a_new_folder_gets_a_role_that_is_free_and_that_no_rule_has_moved() {
+    for (target, words, expected) in [
+        (&[][..], &[][..], Some(SpecialUse::Sent)),
+        (&["Post"], &[], Some(SpecialUse::Sent)),
+        // Both would go to Post, so that neither is paired by role.
+        (&["Post \\Sent"], &[], None),
+        (&["Sent"], &[], None),
+        (&["Raus"], &[], None),
+        (&[], &["--map Raus=Away"], None),
+        (&[], &["--map-regex s/Raus/Away/"], None),
+        (&[], &["--into Old"], None),
+        (&[], &["--no-roles"], None),
+    ] {
+        let source = listing("", '/', &["Raus \\Sent", "Post"]);
+        let pairing = paired(&source, &listing("", '/', target), &[&["--folder Raus"], words].concat()).unwrap();
+        assert_eq!(pairing.pairs[0].new_role, expected, "{target:?} {words:?}");
+    }
+    let view = paired(&listing("", '/', &["All \\All"]), &listing("", '/', &[]), &["--folder All"]).unwrap();
+    assert_eq!((view.pairs[0].role, view.pairs[0].new_role), (Some(SpecialUse::All), None));
+}
+
 const TREE: &[&str] = &[
     "INBOX",
     "INBOX/kid",

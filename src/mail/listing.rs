@@ -83,6 +83,20 @@ impl SpecialUse {
         })
     }
 
+    /// The attribute that says so in LIST and CREATE (RFC 6154 section 2).
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Self::All => "\\All",
+            Self::Archive => "\\Archive",
+            Self::Drafts => "\\Drafts",
+            Self::Flagged => "\\Flagged",
+            Self::Important => "\\Important",
+            Self::Junk => "\\Junk",
+            Self::Sent => "\\Sent",
+            Self::Trash => "\\Trash",
+        }
+    }
+
     /// Whether it shows messages that live in other folders, so that copying it would double them.
     pub fn is_view(self) -> bool {
         matches!(self, Self::All | Self::Flagged | Self::Important)

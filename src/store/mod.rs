@@ -10,7 +10,7 @@ pub mod imap;
 pub use error::{AccountName, Error, ErrorKind};
 
 use crate::mail::{
-    FlagTable, Flags, InternalDate, Listing, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity,
+    FlagTable, Flags, InternalDate, Listing, MailboxName, Message, PermanentFlags, SpecialUse, Uid, UidSet, UidValidity,
 };
 use std::io::Read;
 
@@ -176,6 +176,8 @@ pub struct NewFolder {
     pub name: MailboxName,
     /// What to try after it, in this order.
     pub fallbacks: Vec<MailboxName>,
+    /// What it is for: told where the server takes that (CREATE-SPECIAL-USE, RFC 6154). Never a view.
+    pub role: Option<SpecialUse>,
 }
 
 /// What is done with flags.

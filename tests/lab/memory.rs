@@ -242,6 +242,7 @@ fn serve(
     match name {
         "LIST" | "LSUB" => list(name, words, manner, boxes),
         "XLIST" if manner.xlist => list(name, words, manner, boxes),
+        "CREATE" if words.len() > 1 => Reply::status("NO [USEATTR] no roles here"),
         "CREATE" if boxes.contains_key(&text(0)) => Reply::status("NO it exists"),
         "CREATE" if !manner.utf8 && !text(0).is_ascii() => Reply::status("NO not modified UTF-7"),
         "CREATE" => {

@@ -3,25 +3,28 @@
 use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session, open_command};
 use crate::imap::{Command, Error, Reply, Response};
-use crate::mail::MailboxName;
+use crate::mail::{MailboxName, SpecialUse};
 use crate::store::{FlagChange, FlagEdit, NewFolder, Quota, Refusal};
+
+/// A folder's name and its role.
+type Wanted<'a> = (&'a MailboxName, Option<SpecialUse>);
 
 impl Session {
     /// Creates folders. Whether one exists is never read from a refusal's words or code, which differ from server to
     /// server: the folder is listed.
     pub(super) fn create_all(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
-        let names: Vec<&MailboxName> = folders.iter().map(|folder| &folder.name).collect();
-        let mut results = self.create_each(&names)?;
+        let wanted: Vec<_> = folders.iter().map(|folder| (&folder.name, folder.role)).collect();
+        let mut results = self.create_each(&wanted)?;
         for round in 0.. {
-            let fallbacks: Vec<(usize, &MailboxName)> = (folders.iter().enumerate())
+            let fallbacks: Vec<_> = (folders.iter().enumerate())
                 .filter(|(at, _)| results[*at].is_err())
-                .filter_map(|(at, folder)| Some((at, folder.fallbacks.get(round)?)))
+                .filter_map(|(at, folder)| Some((at, (folder.fallbacks.get(round)?, folder.role))))
                 .collect();
             if fallbacks.is_empty() {
                 break;
             }
-            let names: Vec<&MailboxName> = fallbacks.iter().map(|(_, name)| *name).collect();
-            for ((at, _), result) in fallbacks.iter().zip(self.create_each(&names)?) {
+            let wanted: Vec<_> = fallbacks.iter().map(|(_, wanted)| *wanted).collect();
+            for ((at, _), result) in fallbacks.iter().zip(self.create_each(&wanted)?) {
                 // Where none is taken, the refusal of the true name says more.
                 if result.is_ok() {
                     results[*at] = result;
@@ -31,8 +34,30 @@ impl Session {
         Ok(results)
     }
 
-    fn create_each(&mut self, names: &[&MailboxName]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
-        let commands: Vec<Command> = names.iter().map(|name| Command::new("CREATE").mailbox(name)).collect();
+    /// Creates folders with their roles where the server takes roles, and plainly what it does not create so.
+    fn create_each(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        if !self.capabilities.has("CREATE-SPECIAL-USE") {
+            let plain: Vec<Wanted<'_>> = wanted.iter().map(|(name, _)| (*name, None)).collect();
+            return self.try_to_create(&plain);
+        }
+        let mut results = self.try_to_create(wanted)?;
+        let is_refused = |at: &usize| wanted[*at].1.is_some() && results[*at].is_err();
+        let refused: Vec<usize> = (0..wanted.len()).filter(is_refused).collect();
+        let plain: Vec<Wanted<'_>> = refused.iter().map(|at| (wanted[*at].0, None)).collect();
+        for (at, result) in refused.into_iter().zip(self.try_to_create(&plain)?) {
+            results[at] = result;
+        }
+        Ok(results)
+    }
+
+    fn try_to_create(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        let names: Vec<&MailboxName> = wanted.iter().map(|(name, _)| *name).collect();
+        let create = |(name, role): &Wanted<'_>| {
+            let create = Command::new("CREATE").mailbox(name);
+            // RFC 6154 section 3.
+            role.iter().fold(create, |create, role| create.text(&format!("(USE ({}))", role.attribute())))
+        };
+        let commands: Vec<Command> = wanted.iter().map(create).collect();
         let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
         let refused: Vec<usize> = (0..names.len()).filter(|at| !replies[*at].is_ok()).collect();
         let doubtful: Vec<&MailboxName> = refused.iter().map(|at| names[*at]).collect();

@@ -16,10 +16,12 @@ impl Copy<'_> {
         let mut place: HashMap<&MailboxName, usize> = HashMap::new();
         for pair in pairs {
             if let TargetFolder::New { name, fallbacks } = &pair.target {
-                place.entry(name).or_insert_with(|| {
-                    wanted.push(NewFolder { name: name.clone(), fallbacks: fallbacks.clone() });
+                let at = *place.entry(name).or_insert_with(|| {
+                    wanted.push(NewFolder { name: name.clone(), fallbacks: fallbacks.clone(), role: None });
                     wanted.len() - 1
                 });
+                // Of several that become one, one may have a role.
+                wanted[at].role = wanted[at].role.or(pair.new_role);
             }
         }
         if wanted.is_empty() {
