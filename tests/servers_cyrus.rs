@@ -7,6 +7,7 @@ use lab::crossing::{End, assert_folders, copy, ferry, verify};
 use lab::generator::mailbox;
 use lab::memory::{Fake, Manner};
 use lab::servers::{Account, Cyrus, Dovecot, Personality};
+use sha2::{Digest as _, Sha256};
 
 fn snapshot(account: &Account) -> Snapshot {
     Client::login(account).snapshot()
@@ -113,7 +114,7 @@ fn messages_that_cyrus_refuses_are_named() {
         (b"Message-ID: <blank@x>\r\nBad Field: x\r\n\r\nx\r\n", "invalid header"),
         (b"Message-ID: <umlaut@x>\r\nSubject: Gr\xc3\xbc\xc3\x9fe\r\n\r\nx\r\n", ""),
         (b"Message-ID: <cr@x>\r\n\r\na\rb\r\n", ""),
-        (b"Message-ID: <nul@x>\r\n\r\na\0b\r\n", "NUL"),
+        (b"Message-ID: <nul@x>\r\n\r\na\0b\r\n", ""),
         (b"Message-ID: <lf@x>\r\n\r\na\nb\r\n", "bare newlines"),
         (b"", "Zero-length"),
         (b"Message-ID: <last@x>\r\nSubject: last\r\n\r\nno end", ""),
@@ -125,7 +126,7 @@ fn messages_that_cyrus_refuses_are_named() {
     let cyrus = Cyrus::shared().account();
     let refused: Vec<(u64, &str)> =
         (1..).zip(odd).filter(|(_, (_, why))| !why.is_empty()).map(|(uid, (_, why))| (uid, why)).collect();
-    for (copied, already_there) in [(4, 0), (0, 4)] {
+    for (copied, already_there) in [(5, 0), (0, 5)] {
         let run = copy(source.clone(), &cyrus).ends_with(3);
         assert_eq!((run.number("copied"), run.number("already_there")), (copied, already_there));
         assert_eq!(run.number("failed"), refused.len() as u64);
@@ -144,7 +145,38 @@ fn messages_that_cyrus_refuses_are_named() {
     expected.sort_unstable();
     assert_eq!(taken, expected);
     let compared = verify(source, &cyrus).ends_with(4);
-    assert_eq!((compared.number("missing"), compared.number("changed"), compared.number("extra")), (5, 0, 0));
+    assert_eq!((compared.number("missing"), compared.number("changed"), compared.number("extra")), (4, 0, 0));
+}
+
+#[test]
+fn nul_crosses_unchanged_where_the_server_takes_binary_literals() {
+    let with = |id: &str, body: &[u8]| [format!("Message-ID: <{id}@x>\r\n\r\n").as_bytes(), body, b"\r\n"].concat();
+    let messages = [
+        with("plain", b"a"),
+        with("nul", b"a\0b"),
+        with("many", &[b"a\0".repeat(30), b"\r\n".to_vec()].concat().repeat(40_000)),
+        with("last", b"z"),
+    ];
+    let first = Fake::start(Manner::default(), &[]);
+    messages.iter().for_each(|message| first.put("INBOX", message));
+    let source = End::plain(first.server.port, "");
+    let cyrus = Cyrus::shared().account();
+    assert_eq!(copy(source.clone(), &cyrus).ends_with(0).number("copied"), 4);
+    assert_eq!(copy(source.clone(), &cyrus).ends_with(0).number("already_there"), 4);
+    let ends = [source.clone(), (&cyrus).into()];
+    assert_eq!(ferry("verify", &ends, &["--deep"]).ends_with(0).number("compared"), 4);
+    let mut there: Vec<[u8; 32]> = snapshot(&cyrus).folder(&["INBOX"]).iter().map(|message| message.sha256).collect();
+    let mut expected: Vec<[u8; 32]> = messages.iter().map(|message| Sha256::digest(message).into()).collect();
+    there.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(there, expected);
+
+    // Where it takes none, they are named.
+    let strict = Fake::start(Manner::default(), &[]);
+    let run = copy(source, End::plain(strict.server.port, "")).ends_with(3);
+    assert_eq!((run.number("copied"), run.number("failed")), (2, 2));
+    assert!(run.texts("message_failed", "reason").iter().all(|reason| reason.contains("NUL")), "{run:#?}");
+    assert!(!strict.lines_of("APPEND").iter().any(|line| line.contains('~')), "{:?}", strict.lines_of("APPEND"));
 }
 
 #[test]

@@ -287,6 +287,13 @@ impl<'a> Lane<'a> {
                 });
                 self.shared.queue.give_back(pieces);
             }
+            RefusalMeaning::Nul if !sent.treatment.binary => {
+                let pieces = self.pieces_of(&[token], |treatment| {
+                    treatment.careful = true;
+                    treatment.binary = true;
+                });
+                self.shared.queue.give_back(pieces);
+            }
             RefusalMeaning::Transient if sent.attempts < ATTEMPTS => {
                 let piece = Piece {
                     task,

@@ -78,12 +78,12 @@ impl<'a> Transfer<'a> {
         // A keyword that some servers refuse must not stand in a batch, whose other messages it would take with it; nor
         // must a message without a byte, which means that the batch is given up (RFC 3502 section 3).
         let careful = treatment.careful || bytes == 0 || !flags.keywords().iter().all(Keyword::is_plain);
-        let batch = treatment.batch;
+        let Treatment { binary, batch, .. } = treatment;
         let on_the_way = OnTheWay { bytes, treatment, attempts: piece.attempts, message_id: None };
         let Self { shared, target, on_the_way: all, .. } = self;
         let mut send = |message_id, date, body| {
             all.insert(token, OnTheWay { message_id, ..on_the_way });
-            target.deliver(&task.target, Delivery { token, flags: &flags, date, body, careful, batch })
+            target.deliver(&task.target, Delivery { token, flags: &flags, date, body, careful, binary, batch })
         };
         match body {
             Body::Whole(bytes) => {

@@ -76,6 +76,8 @@ pub struct Treatment {
     pub keywords: Keywords,
     /// Without INTERNALDATE: the server refused it.
     pub without_date: bool,
+    /// As a binary literal (RFC 3516): the server refused NUL in a plain one.
+    pub binary: bool,
 }
 
 /// Some messages of one folder, in a row: what a lane takes at a time.

@@ -121,6 +121,8 @@ pub struct Delivery<'a> {
     pub body: Body<'a>,
     /// Whether it goes alone and the server is asked before each step: for a message that was refused among others.
     pub careful: bool,
+    /// Whether it goes as a binary literal (RFC 3516): only after [`RefusalMeaning::Nul`], and with care.
+    pub binary: bool,
     /// Messages of different numbers never share what the target takes or refuses as a whole.
     pub batch: u32,
 }
@@ -161,6 +163,8 @@ pub enum RefusalMeaning {
     Flags,
     /// The date was refused: without it it may go.
     Date,
+    /// It holds NUL, which a plain literal may not: as a binary one it may go.
+    Nul,
     /// The folder is not there (TRYCREATE), or it is another one of the same name.
     NoFolder,
     /// The account is full, or a provider's limit is reached: no message will be taken.

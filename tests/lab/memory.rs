@@ -270,6 +270,10 @@ fn serve(
                 Reply::status("NO no such mailbox")
             }
         },
+        // No binary literals here, and no other may hold it (RFC 3501 section 9 `CHAR8`).
+        "APPEND" if words.iter().any(|word| matches!(word, Value::Text(bytes) if bytes.contains(&0))) => {
+            Reply::status("NO Message contains NUL characters")
+        }
         "APPEND" => match boxes.get_mut(&mailbox(0)) {
             Some(held) => append(held, &words[1..]),
             None => Reply::status("NO [TRYCREATE] no such mailbox"),

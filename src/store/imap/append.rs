@@ -139,7 +139,7 @@ impl Session {
             command = command.date(date);
         }
         let mode = if unasked { self.capabilities.literal_mode() } else { LiteralMode::Synchronizing };
-        let (ticket, steps) = self.connection.begin_with(&command.stream(size, false), mode)?;
+        let (ticket, steps) = self.connection.begin_with(&command.stream(size, delivery.binary), mode)?;
         let (mailbox, number, tokens) = (mailbox.clone(), delivery.batch, vec![delivery.token]);
         self.appends.open = Some(Batch { ticket, mailbox, number, tokens, bytes: size, unasked });
         let mut body = Some(delivery.body);
@@ -274,8 +274,15 @@ impl Session {
             self.appends.broken.get_or_insert(Error::new(ErrorKind::Protocol, message));
             self.connection.shut_down();
         }
-        let result =
-            if reply.is_ok() { Ok(placed(reply, batch.tokens.len())) } else { Err(refusal(reply, Asked::Append)) };
+        let result = if reply.is_ok() {
+            Ok(placed(reply, batch.tokens.len()))
+        } else {
+            let mut refusal = refusal(reply, Asked::Append);
+            if refusal.meaning == RefusalMeaning::Nul && !self.capabilities.has("BINARY") {
+                refusal.meaning = RefusalMeaning::Permanent;
+            }
+            Err(refusal)
+        };
         self.appends.told.push(Outcome { tokens: batch.tokens, result });
     }
 

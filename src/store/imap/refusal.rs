@@ -36,6 +36,9 @@ const TRANSIENT: &[&str] = &[
 /// Words that mean that the account is full.
 const FULL: &[&str] = &["over quota", "quota exceeded", "overquota", "exceeded your mail quota", "quota limit"];
 
+/// Words that mean that a message holds NUL.
+const NUL: &[&str] = &["nul character", "nul byte", "nul octet"];
+
 /// A reply that is not OK, as the store's callers understand it.
 pub(super) fn refusal(reply: &Reply, asked: Asked) -> Refusal {
     let text = words(reply);
@@ -63,6 +66,8 @@ fn meaning(reply: &Reply, asked: Asked) -> RefusalMeaning {
         RefusalMeaning::Transient
     } else if asked == Asked::Append && (text.contains("flag") || text.contains("keyword")) {
         RefusalMeaning::Flags
+    } else if asked == Asked::Append && says(NUL) {
+        RefusalMeaning::Nul
     } else if asked == Asked::Append && text.contains("date") {
         RefusalMeaning::Date
     } else if asked == Asked::Read && reply.completion == Completion::No {
@@ -119,7 +124,7 @@ mod tests {
     #[test]
     fn replies_of_known_servers() {
         use Asked::{Append, Read};
-        use RefusalMeaning::{Date, Flags, Full, NoFolder, Permanent, Transient};
+        use RefusalMeaning::{Date, Flags, Full, NoFolder, Nul, Permanent, Transient};
         for (completion, code, text, asked, expected) in [
             (Completion::No, Some(Code::OverQuota), "Quota exceeded (mailbox for user is full)", Append, Full),
             (Completion::No, Some(Code::Alert), "You exceeded your mail quota.", Append, Full),
@@ -140,7 +145,7 @@ mod tests {
                 Read,
                 Transient,
             ),
-            (Completion::No, None, "Message contains NUL characters", Append, Permanent),
+            (Completion::No, None, "Message contains NUL characters", Append, Nul),
             (Completion::No, None, "Message contains invalid header", Append, Permanent),
             (Completion::Bad, None, "Invalid system flag \\FORWARDED", Append, Flags),
             (Completion::No, Some(Code::Cannot), "Keyword length too long", Append, Flags),
