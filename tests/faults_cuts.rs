@@ -3,8 +3,9 @@
 mod lab;
 
 use lab::client::{Client, NewMessage};
-use lab::ferry::{assert_equal, assert_no_damage, at, by, copy, each, empty, filled, message, messages};
+use lab::mailboxes::{assert_equal, assert_no_damage, at, by, each, empty, filled, message, messages};
 use lab::proxy::{At, Direction, How, Plan, Proxy};
+use lab::run::copy;
 use lab::servers::{Account, Personality};
 
 /// Stands in the middle of one message's body.
@@ -28,7 +29,7 @@ fn source_cut_inside_a_small_body_recovers_in_the_same_run() {
         let source = filled("src", marked(30, 2_000));
         let target = empty("dst", Personality::Plain);
         let proxy = Proxy::start(source.port, Plan::default().cut(Direction::Down, after_mark(), how).only_first(1));
-        let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "1"]).expect(0);
+        let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "1"]).ended(0);
         assert_eq!(run.count("copied"), 31);
         assert!(run.stderr.contains("source: "), "{}", run.stderr);
         assert_equal(&source, &target);
@@ -43,7 +44,7 @@ fn source_cut_inside_a_large_streamed_body_recovers_in_the_same_run() {
         let source = filled("src", marked(10, 5_000_000));
         let target = empty("dst", personality);
         let proxy = Proxy::start(source.port, Plan::default().cut(Direction::Down, after_mark(), how).only_first(1));
-        let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "1"]).expect(0);
+        let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "1"]).ended(0);
         assert_eq!(run.count("copied"), 11);
         assert!(run.stderr.contains("source: ") && !run.stderr.contains("target: "), "{}", run.stderr);
         assert_equal(&source, &target);
@@ -56,14 +57,14 @@ fn a_body_that_always_cuts_the_source_is_named_and_the_others_arrive() {
         let source = filled("src", marked(30, size));
         let target = empty("dst", Personality::Plain);
         let proxy = Proxy::start(source.port, Plan::default().cut(Direction::Down, after_mark(), How::Fin));
-        let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "1"]).expect(3);
+        let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "1"]).ended(3);
         assert_eq!((run.count("copied"), run.count("failed")), (30, 1));
-        let failed = run.all("message_failed");
+        let failed = run.named("message_failed");
         assert_eq!(failed[0]["folder"], "INBOX");
         assert_eq!(failed[0]["uid"], 16);
         assert!(failed[0]["reason"].as_str().unwrap().contains("closed the connection"), "{failed:?}");
         assert_no_damage(&source, &target);
-        assert_eq!(copy(&at(&source), &at(&target), &[]).expect(0).count("copied"), 1);
+        assert_eq!(copy(&at(&source), &at(&target), &[]).ended(0).count("copied"), 1);
         assert_equal(&source, &target);
     });
 }
@@ -80,10 +81,10 @@ fn a_source_that_breaks_every_connection_ends_the_run_with_the_reason() {
         How::Rst,
     );
     let proxy = Proxy::start(source.port, plan);
-    let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "2"]).expect(1);
+    let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "2"]).ended(1);
     assert!(run.says("connections in a row broke"), "{run:?}");
     assert_no_damage(&source, &target);
-    copy(&at(&source), &at(&target), &[]).expect(0);
+    copy(&at(&source), &at(&target), &[]).ended(0);
     assert_equal(&source, &target);
 }
 
@@ -105,7 +106,7 @@ fn a_lost_reply_of_the_target_neither_loses_nor_doubles() {
             let target = begun(personality);
             let cut = At::Before("OK [APPENDUID".to_owned());
             let proxy = Proxy::start(target.port, Plan::default().cut(Direction::Down, cut, how).only_first(1));
-            let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).expect(0);
+            let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).ended(0);
             assert_eq!((run.count("copied"), run.count("already_there")), (55, 6), "{personality:?}");
             assert!(run.stderr.contains("target: ") && !run.stderr.contains("source: "), "{}", run.stderr);
             assert_equal(&source, &target);
@@ -121,7 +122,7 @@ fn a_target_cut_inside_a_literal_neither_loses_nor_doubles() {
             let target = begun(personality);
             let plan = Plan::default().cut(Direction::Up, after_mark(), how).only_first(1);
             let proxy = Proxy::start(target.port, plan);
-            let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).expect(0);
+            let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).ended(0);
             assert_eq!(run.count("copied"), 55, "{personality:?} {run:?}");
             assert_equal(&source, &target);
         });
@@ -134,9 +135,9 @@ fn a_message_that_always_breaks_the_target_is_named_and_the_others_arrive() {
         let source = filled("src", marked(60, 2_000));
         let target = empty("dst", personality);
         let proxy = Proxy::start(target.port, Plan::default().cut(Direction::Up, after_mark(), How::Fin));
-        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).expect(3);
+        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).ended(3);
         assert_eq!((run.count("copied"), run.count("failed")), (60, 1), "{personality:?}");
-        let failed = run.all("message_failed");
+        let failed = run.named("message_failed");
         assert_eq!(failed[0]["uid"], 31);
         assert!(failed[0]["reason"].as_str().unwrap().contains("could not be confirmed: "), "{failed:?}");
         assert_no_damage(&source, &target);
@@ -153,7 +154,7 @@ fn replies_that_are_always_lost_end_the_run_and_double_nothing() {
         let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]);
         assert!(matches!(run.code, Some(0 | 1 | 3)), "{run:?}");
         assert_no_damage(&source, &target);
-        copy(&at(&source), &at(&target), &[]).expect(0);
+        copy(&at(&source), &at(&target), &[]).ended(0);
         assert_equal(&source, &target);
     });
 }
@@ -169,7 +170,7 @@ fn lost_replies_on_several_lanes_and_folders() {
     let target = empty("dst", Personality::NoMulti);
     let cut = At::Before("OK [APPENDUID".to_owned());
     let proxy = Proxy::start(target.port, Plan::default().cut(Direction::Down, cut, How::Rst).only_first(4));
-    copy(&at(&source), &by(&target, proxy.port), &["-j", "4"]).expect(0);
+    copy(&at(&source), &by(&target, proxy.port), &["-j", "4"]).ended(0);
     assert_equal(&source, &target);
 }
 
@@ -183,7 +184,7 @@ fn two_folders_that_share_a_target_keep_equal_messages_apart_after_a_lost_reply(
         let target = empty("dst", personality);
         let cut = At::Before("OK [APPENDUID".to_owned());
         let proxy = Proxy::start(target.port, Plan::default().cut(Direction::Down, cut, How::Fin).only_first(1));
-        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1", "--map", "other=INBOX"]).expect(0);
+        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1", "--map", "other=INBOX"]).ended(0);
         assert_eq!(run.count("copied"), 50);
         let mut expected = Client::login(&source).snapshot().content().into_values().flatten().collect::<Vec<_>>();
         let mut got = Client::login(&target).snapshot().content().into_values().flatten().collect::<Vec<_>>();
@@ -209,7 +210,7 @@ fn of_equal_messages_the_one_in_doubt_is_sent_again() {
                 .cut(Direction::Up, At::Bytes(60_000), How::Rst)
                 .only_first(2);
             let proxy = Proxy::start(target.port, plan);
-            copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).expect(0);
+            copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).ended(0);
             assert_equal(&source, &target);
         }
     }

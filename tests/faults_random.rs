@@ -5,8 +5,9 @@
 mod lab;
 
 use lab::client::{Client, NewMessage};
-use lab::ferry::{assert_equal, assert_no_damage, at, by, copy, empty, filled, message, messages};
+use lab::mailboxes::{assert_equal, assert_no_damage, at, by, empty, filled, message, messages};
 use lab::proxy::{At, Direction, How, Plan, Proxy};
+use lab::run::copy;
 use lab::servers::{Account, Personality};
 use std::io::Write as _;
 
@@ -50,7 +51,7 @@ fn lengths(source: &Account, personality: Personality) -> [u64; 4] {
     let target = empty("dst", personality);
     let from = Proxy::start(source.port, Plan::default());
     let to = Proxy::start(target.port, Plan::default());
-    copy(&by(source, from.port), &by(&target, to.port), &["-j", "1"]).expect(0);
+    copy(&by(source, from.port), &by(&target, to.port), &["-j", "1"]).ended(0);
     let (from, to) = (&from.traffic()[0], &to.traffic()[0]);
     [from.bytes_up, from.bytes_down, to.bytes_up, to.bytes_down]
 }
@@ -93,7 +94,7 @@ fn cut_once(source: &Account, number: u64, lengths: &[(Personality, [u64; 4])]) 
         assert!(run < 4, "not done after {run} runs: {result:?}");
     }
     assert_equal(source, &target);
-    assert_eq!(copy(&at(source), &at(&target), &[]).expect(0).count("copied"), 0);
+    assert_eq!(copy(&at(source), &at(&target), &[]).ended(0).count("copied"), 0);
     drop(story);
 }
 

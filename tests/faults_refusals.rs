@@ -6,8 +6,9 @@ mod lab;
 
 use lab::client::{Client, NewMessage};
 use lab::fake::{Fake, Shared};
-use lab::ferry::{Run, assert_equal, assert_no_damage, at, by, copy, empty, filled, message, messages};
+use lab::mailboxes::{assert_equal, assert_no_damage, at, by, empty, filled, message, messages};
 use lab::proxy::{Answer, Plan, Proxy};
+use lab::run::{Run, copy};
 use lab::scripted::{Reply, Scripted};
 use lab::servers::{Account, Personality};
 
@@ -66,7 +67,7 @@ fn a_passing_refusal_on_the_source_is_asked_again() {
     ] {
         let target = begun(Personality::Plain);
         let plan = once(command, nth, LATER);
-        let run = copy_by(&source, &target, plan, Plan::default(), &["-j", "1"]).expect(0);
+        let run = copy_by(&source, &target, plan, Plan::default(), &["-j", "1"]).ended(0);
         assert_eq!(run.count("copied"), 60 - 5 - 12, "{command} {nth}");
         assert_equal(&source, &target);
     }
@@ -78,7 +79,7 @@ fn a_passing_refusal_of_a_search_is_asked_again() {
     for nth in [1, 3] {
         let target = begun(Personality::Plain);
         let plan = once("UID SEARCH", nth, LATER);
-        copy_by(&source, &target, plan, Plan::default(), &["-j", "1", "--search", "ALL"]).expect(0);
+        copy_by(&source, &target, plan, Plan::default(), &["-j", "1", "--search", "ALL"]).ended(0);
         assert_equal(&source, &target);
     }
 }
@@ -92,7 +93,7 @@ fn a_passing_refusal_on_the_target_is_asked_again() {
         for personality in [Personality::Plain, Personality::NoLiteral] {
             let target = begun(personality);
             let plan = once(command, nth, LATER);
-            let run = copy_by(&source, &target, Plan::default(), plan, &["-j", "1"]).expect(0);
+            let run = copy_by(&source, &target, Plan::default(), plan, &["-j", "1"]).ended(0);
             assert_eq!(run.count("copied"), 60 - 5 - 12, "{command} {nth} {personality:?}");
             assert_equal(&source, &target);
         }
@@ -107,12 +108,12 @@ fn a_refused_list_or_status_changes_nothing() {
     {
         for plan in [once(command, 1, LATER), once(command, 2, LATER)] {
             let target = begun(personality);
-            copy_by(&source, &target, plan.clone(), plan, &["-j", "1"]).expect(0);
+            copy_by(&source, &target, plan.clone(), plan, &["-j", "1"]).ended(0);
             assert_equal(&source, &target);
         }
     }
     let target = begun(Personality::Poor);
-    copy_by(&source, &target, Plan::default(), always("STATUS", LATER), &[]).expect(0);
+    copy_by(&source, &target, Plan::default(), always("STATUS", LATER), &[]).ended(0);
     assert_equal(&source, &target);
 }
 
@@ -124,7 +125,7 @@ fn a_side_that_never_lists_its_folders_ends_the_run_before_anything_is_written()
         let before = Client::login(&target).snapshot();
         let (from, to) =
             if on_source { (always("LIST", LATER), Plan::default()) } else { (Plan::default(), always("LIST", LATER)) };
-        let run = copy_by(&source, &target, from, to, &[]).expect(1);
+        let run = copy_by(&source, &target, from, to, &[]).ended(1);
         assert!(run.says("does not list its folders") && run.says("try again later"), "{run:?}");
         assert_eq!(Client::login(&target).snapshot(), before);
     }
@@ -134,7 +135,7 @@ fn a_side_that_never_lists_its_folders_ends_the_run_before_anything_is_written()
 fn a_folder_that_is_never_opened_or_read_is_named_and_the_others_are_copied() {
     let source = source();
     let folder_failed = |run: &Run| {
-        let failed = run.all("folder_failed");
+        let failed = run.named("folder_failed");
         assert_eq!(failed.len(), 1, "{run:?}");
         assert_eq!(failed[0]["folder"], "one");
         assert!(failed[0]["reason"].as_str().unwrap().contains("try again later"), "{failed:?}");
@@ -148,11 +149,11 @@ fn a_folder_that_is_never_opened_or_read_is_named_and_the_others_are_copied() {
             })
         };
         let target = begun(Personality::Plain);
-        let run = copy_by(&source, &target, plan(source_command), plan(target_command), &["-j", "1"]).expect(3);
+        let run = copy_by(&source, &target, plan(source_command), plan(target_command), &["-j", "1"]).ended(3);
         folder_failed(&run);
         assert_eq!(run.count("copied"), 35);
         assert_no_damage(&source, &target);
-        copy(&at(&source), &at(&target), &[]).expect(0);
+        copy(&at(&source), &at(&target), &[]).ended(0);
         assert_equal(&source, &target);
     }
 }
@@ -165,8 +166,8 @@ fn bodies_that_are_never_sent_are_named() {
     let plan = (2..=200)
         .fold(Plan::default(), |plan, nth| plan.answer(Answer::instead("UID FETCH", nth, LATER)))
         .only_first(1);
-    let run = copy_by(&source, &target, plan, Plan::default(), &["-j", "1"]).expect(3);
-    let failed = run.all("message_failed");
+    let run = copy_by(&source, &target, plan, Plan::default(), &["-j", "1"]).ended(3);
+    let failed = run.named("message_failed");
     assert_eq!((run.count("failed"), failed.len()), (12, 12));
     assert!(failed.iter().all(|event| event["reason"].as_str().unwrap().contains("try again later")), "{failed:?}");
     assert_eq!(Client::login(&target).snapshot().count(), 0);
@@ -206,9 +207,9 @@ fn a_message_refused_for_its_content_is_named_alone_and_the_others_arrive() {
                 let (server, kept) = refusing(capabilities, status);
                 let run =
                     copy_by(&source, &source.by_port(server.port), Plan::default(), Plan::default(), &["-j", "1"])
-                        .expect(3);
+                        .ended(3);
                 assert_eq!((run.count("copied"), run.count("failed")), (count as u64, 1), "{capabilities} {status}");
-                let failed = run.all("message_failed");
+                let failed = run.named("message_failed");
                 assert_eq!(failed[0]["folder"], "INBOX");
                 assert_eq!(failed[0]["uid"].as_u64(), Some(count as u64 * 3 / 4 + 1));
                 assert!(failed[0]["message_id"].as_str().unwrap().contains("999@lab.example"), "{failed:?}");
@@ -238,8 +239,8 @@ fn a_refused_message_of_two_folders_that_share_a_target_is_named_in_its_own() {
     let (server, kept) = refusing(MULTI, INVALID);
     let target = source.by_port(server.port);
     let run =
-        copy_by(&source, &target, Plan::default(), Plan::default(), &["-j", "1", "--map", "other=INBOX"]).expect(3);
-    let failed = run.all("message_failed");
+        copy_by(&source, &target, Plan::default(), Plan::default(), &["-j", "1", "--map", "other=INBOX"]).ended(3);
+    let failed = run.named("message_failed");
     assert_eq!((run.count("copied"), failed.len()), (90, 1));
     assert_eq!((failed[0]["folder"].as_str(), failed[0]["uid"].as_u64()), (Some("other"), Some(51)));
     assert_eq!(content(&kept).len(), 90);
@@ -260,10 +261,10 @@ fn a_refused_flag_or_date_is_left_out_with_a_warning() {
         all[20].date = Some("04-Mar-2011 01:02:03 +0000".to_owned());
         let source = filled("src", all);
         let run =
-            copy_by(&source, &source.by_port(server.port), Plan::default(), Plan::default(), &["-j", "1"]).expect(0);
+            copy_by(&source, &source.by_port(server.port), Plan::default(), Plan::default(), &["-j", "1"]).ended(0);
         assert_eq!((run.count("copied"), run.count("failed")), (40, 0), "{status}");
         assert_eq!(content(&kept).len(), 40, "{status}");
-        let warnings = run.all("warning");
+        let warnings = run.named("warning");
         assert!(warnings.iter().any(|event| event.to_string().contains("left out")), "{status}: {run:?}");
     }
 }
@@ -289,7 +290,7 @@ fn a_full_target_ends_all_lanes_at_once() {
             plan.answer(Answer::instead("APPEND", nth, "NO [OVERQUOTA] Quota exceeded"))
         });
         let proxy = Proxy::start(target.port, full);
-        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "4"]).expect(8);
+        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "4"]).ended(8);
         assert!(run.says("Quota exceeded"), "{run:?}");
         assert_no_damage(&source, &target);
         // As many as go unanswered at a time may be on their way when the first refusal comes; a storm would be 1,500.
@@ -307,7 +308,7 @@ fn a_full_target_ends_all_lanes_at_once() {
 fn a_real_quota_ends_the_run_and_what_fits_is_whole() {
     let source = filled("src", (0..200).map(|number| message(number, &"x".repeat(900))).collect());
     let target = empty("dst", Personality::Tiny);
-    let run = copy(&at(&source), &at(&target), &[]).expect(8);
+    let run = copy(&at(&source), &at(&target), &[]).ended(8);
     assert!(run.says("takes no more mail"), "{run:?}");
     assert_no_damage(&source, &target);
 }

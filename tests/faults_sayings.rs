@@ -6,11 +6,11 @@ mod lab;
 
 use lab::client::Client;
 use lab::fake::{Fake, Shared, is_for_bodies, literal};
-use lab::ferry::{PROGRAM, Run, assert_equal, at, copy, empty, filled, message, messages, run_as_it_is};
+use lab::mailboxes::{assert_equal, at, empty, filled, message, messages};
 use lab::proxy::{Plan, Proxy};
+use lab::run::{End, Run, copy};
 use lab::scripted::{Command, Reply, Scripted, expect, send};
-use lab::servers::Personality;
-use std::process;
+use lab::servers::{Account, Personality};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ fn sorted(mut all: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 #[track_caller]
 fn assert_all(run: (Run, Vec<Vec<u8>>), expected: Vec<Vec<u8>>) {
     let (run, got) = run;
-    let run = run.expect(0);
+    let run = run.ended(0);
     assert_eq!(run.count("copied"), expected.len() as u64);
     assert!(got == sorted(expected), "other messages arrived than were there");
 }
@@ -73,9 +73,9 @@ fn exists_that_is_wrong_once_is_asked_again() {
 fn exists_that_is_wrong_for_ever_on_the_source_names_the_folder_and_copies_what_is_listed() {
     let (run, got) =
         from_twisted(Fake::of(bytes(9)), &[], |command, folder| (command.name == "EXAMINE").then(|| folder.open(12)));
-    let run = run.expect(3);
+    let run = run.ended(3);
     assert_eq!(got, sorted(bytes(9)));
-    let failed = run.all("folder_failed");
+    let failed = run.named("folder_failed");
     assert_eq!((failed.len(), failed[0]["folder"].as_str()), (1, Some("INBOX")));
     assert!(failed[0]["reason"].as_str().unwrap().contains("3 messages more"), "{failed:?}");
 }
@@ -92,11 +92,11 @@ fn exists_that_is_wrong_on_the_target_is_asked_again_and_nothing_is_copied_there
         });
         let run = copy(&address(&source), &address(&target), &[]);
         if for_ever {
-            let run = run.expect(3);
-            assert_eq!(run.all("folder_failed")[0]["folder"], "INBOX");
+            let run = run.ended(3);
+            assert_eq!(run.named("folder_failed")[0]["folder"], "INBOX");
             assert_eq!(content(&got), sorted(bytes(4)));
         } else {
-            assert_eq!(run.expect(0).count("copied"), 5);
+            assert_eq!(run.ended(0).count("copied"), 5);
             assert_eq!(content(&got), sorted(bytes(9)));
         }
     }
@@ -114,10 +114,10 @@ fn a_folder_made_anew_between_scan_and_fetch_gives_no_wrong_message() {
             }
             None
         });
-        let run = run.expect(3);
+        let run = run.ended(3);
         assert_eq!((run.count("copied"), run.count("failed")), (0, count as u64));
         assert!(got.is_empty(), "{} messages of another generation", got.len());
-        assert!(run.says("UIDVALIDITY 7 became 8"), "{:?}", run.events.last());
+        assert!(run.says("UIDVALIDITY 7 became 8"), "{:?}", run.events().last());
     }
 }
 
@@ -128,12 +128,12 @@ fn a_folder_made_anew_between_two_runs_doubles_nothing() {
     let mut client = Client::login(&source);
     client.create(&["x"]);
     client.append(&["x"], messages(20).into_iter());
-    copy(&at(&source), &at(&target), &[]).expect(0);
+    copy(&at(&source), &at(&target), &[]).ended(0);
     client.command("DELETE x");
     client.create(&["y"]);
     client.command("RENAME y x");
     client.append(&["x"], messages(21).into_iter().rev());
-    assert_eq!(copy(&at(&source), &at(&target), &[]).expect(0).count("copied"), 1);
+    assert_eq!(copy(&at(&source), &at(&target), &[]).ended(0).count("copied"), 1);
     assert_equal(&source, &target);
 }
 
@@ -157,7 +157,7 @@ fn a_message_deleted_between_scan_and_fetch_is_no_failure() {
                 reply.raw(&literal(&format!("* {number} FETCH (UID {uid} BODY[]"), bytes, ")"))
             }))
         });
-        let run = run.expect(0);
+        let run = run.ended(0);
         assert_eq!((run.count("copied"), run.count("skipped"), run.count("failed")), (8, 1, 0), "{says}");
         assert_eq!(got.len(), 8);
     }
@@ -179,7 +179,7 @@ fn a_message_deleted_on_a_real_server_between_scan_and_fetch_is_no_failure() {
             None
         }
     });
-    let run = copy(&at(&source), &address(&target), &["-j", "1"]).expect(0);
+    let run = copy(&at(&source), &address(&target), &["-j", "1"]).ended(0);
     assert_eq!(run.count("failed"), 0);
     let got = content(&got).len();
     assert!(got == 19 || got == 20, "{got}");
@@ -236,9 +236,9 @@ fn a_body_that_is_nil_is_named_and_the_others_arrive() {
         _ => literal(&format!("* {number} FETCH (UID {uid} BODY[]"), bytes, ")"),
     };
     let (run, got) = from_twisted(Fake::of(bytes(9)), &[], bodies(form));
-    let run = run.expect(3);
+    let run = run.ended(3);
     assert_eq!((run.count("copied"), got.len()), (8, 8));
-    let failed = run.all("message_failed");
+    let failed = run.named("message_failed");
     assert_eq!((failed.len(), failed[0]["uid"].as_u64()), (1, Some(4)));
     assert!(failed[0]["reason"].as_str().unwrap().contains("does not send its content"), "{failed:?}");
 }
@@ -265,7 +265,7 @@ fn noise_at_any_place_changes_nothing() {
     let (source, _) = Fake::of(bytes(300)).serve(noisy);
     let (target, got) = Fake::of(bytes(100)).serve(noisy);
     for copied in [200, 0] {
-        let run = copy(&address(&source), &address(&target), &["-j", "1"]).expect(0);
+        let run = copy(&address(&source), &address(&target), &["-j", "1"]).ended(0);
         assert_eq!(run.count("copied"), copied);
         assert_eq!(content(&got), sorted(bytes(300)));
     }
@@ -288,7 +288,7 @@ fn nonsense_in_appenduid_is_not_believed() {
                 Reply::status(&format!("OK [{code}] done"))
             })
         });
-        assert_eq!(copy(&address(&source), &address(&target), &[]).expect(0).count("copied"), 30, "{code}");
+        assert_eq!(copy(&address(&source), &address(&target), &[]).ended(0).count("copied"), 30, "{code}");
         assert_eq!(content(&got), sorted(bytes(30)));
     }
 }
@@ -305,7 +305,7 @@ fn a_reply_to_a_command_that_was_never_sent_ends_the_connection_without_damage()
         };
         let (source, _) = Fake::of(bytes(30)).serve(forge);
         let (target, got) = Fake::of([]).serve(forge);
-        let run = copy(&address(&source), &address(&target), &["-j", "1"]).expect(0);
+        let run = copy(&address(&source), &address(&target), &["-j", "1"]).ended(0);
         assert_eq!(run.count("copied"), 30, "{name}");
         assert!(run.says("never sent"), "{name}: {run:?}");
         assert_eq!(content(&got), sorted(bytes(30)), "{name}");
@@ -314,7 +314,7 @@ fn a_reply_to_a_command_that_was_never_sent_ends_the_connection_without_damage()
     let (run, got) = from_twisted(Fake::of(bytes(9)), &[], |command, folder| {
         (command.name == "EXAMINE").then(|| Reply::before(b"forged1 OK done\r\n", folder.answer(command)))
     });
-    assert!(run.expect(1).says("never sent"));
+    assert!(run.ended(1).says("never sent"));
     assert!(got.is_empty());
 }
 
@@ -343,9 +343,9 @@ fn a_goodbye_in_the_middle_of_anything_does_no_harm() {
         let run = copy(&address(&source), &address(&target), &["-j", "1"]);
         assert!(run.says("goes down for a rest"), "{name}: {run:?}");
         if recovers {
-            run.expect(0);
+            run.ended(0);
         } else {
-            copy(&address(&source), &address(&target), &["-j", "1"]).expect(0);
+            copy(&address(&source), &address(&target), &["-j", "1"]).ended(0);
         }
         assert_eq!(content(&got), sorted(bytes(30)), "{name}");
     }
@@ -364,7 +364,7 @@ fn a_goodbye_in_place_of_a_greeting_or_after_the_login_is_told() {
         ]]),
     ];
     for server in table {
-        let run = copy(&address(&server), &at(&target), &[]).expect(1);
+        let run = copy(&address(&server), &at(&target), &[]).ended(1);
         assert!(run.says("too many guests today"), "{run:?}");
     }
 }
@@ -376,7 +376,7 @@ fn a_limit_of_connections_leaves_one_lane_that_does_all() {
         refused.then(|| Reply::status("NO [LIMIT] Maximum number of connections from user+IP exceeded"))
     };
     let (run, got) = from_twisted(Fake::of(bytes(4_500)), &["-j", "4"], limit);
-    let run = run.expect(0);
+    let run = run.ended(0);
     assert_eq!(run.count("copied"), 4_500);
     assert!(run.says("one connection fewer"), "{run:?}");
     assert!(got == sorted(bytes(4_500)));
@@ -387,17 +387,11 @@ fn a_wrong_password_is_tried_once_a_side() {
     let (source, target) = (empty("src", Personality::Plain), empty("dst", Personality::Plain));
     for wrong in ["SOURCE", "TARGET"] {
         let (from, to) = (Proxy::start(source.port, Plan::default()), Proxy::start(target.port, Plan::default()));
-        let mut command = process::Command::new(PROGRAM.unwrap());
-        command.env_clear().env("HOME", "/nonexistent");
-        command.args(["copy", &source.by_port(from.port).plain_address(), &target.by_port(to.port).plain_address()]);
-        for side in ["SOURCE", "TARGET"] {
-            command.env(format!("MAILFERRY_{side}_PASSWORD"), if side == wrong { "wr0ng-pass" } else { "secret" });
-        }
-        let run = run_as_it_is({
-            command.args(["--output", "json"]);
-            command
-        })
-        .expect(5);
+        let end = |side: &str, account: &Account, proxy: &Proxy| {
+            let password = if side == wrong { "wr0ng-pass" } else { "secret" };
+            End::new(account.by_port(proxy.port).plain_address(), password)
+        };
+        let run = copy(end("SOURCE", &source, &from), end("TARGET", &target, &to), &[]).ended(5);
         assert!(run.says(&format!("{} (", wrong.to_lowercase())) && !run.says("wr0ng-pass"), "{run:?}");
         for proxy in [from, to] {
             let traffic = proxy.traffic();
@@ -413,7 +407,7 @@ fn a_silent_server_is_told_with_what_it_was_asked_for() {
     let target = empty("dst", Personality::Plain);
     let quiet = Scripted::script(vec![vec![]]);
     let brief = |server: &Scripted| format!("imap://ann@127.0.0.1:{}?tls=none&timeout=2", server.port);
-    let run = copy(&brief(&quiet), &at(&target), &[]).expect(6);
+    let run = copy(&brief(&quiet), &at(&target), &[]).ended(6);
     assert!(run.says("for 2 s while") && run.says("waited for the greeting"), "{run:?}");
     for (name, words, code) in [
         ("LOGIN", "was logging in", 1),
@@ -430,7 +424,7 @@ fn a_silent_server_is_told_with_what_it_was_asked_for() {
             // No reply at all, to this and what comes after it.
             (stalled == Some(command.connection)).then(Reply::default)
         });
-        let run = copy(&brief(&source), &at(&target), &["-j", "1"]).expect(code);
+        let run = copy(&brief(&source), &at(&target), &["-j", "1"]).ended(code);
         assert!(run.says("for 2 s while") && run.says(words), "{name}: {run:?}");
     }
     let mut stalled = false;
@@ -441,7 +435,7 @@ fn a_silent_server_is_told_with_what_it_was_asked_for() {
         })
     });
     let (source, _) = Fake::of(bytes(9)).serve(honest);
-    let run = copy(&address(&source), &brief(&target), &["-j", "1"]).expect(0);
+    let run = copy(&address(&source), &brief(&target), &["-j", "1"]).ended(0);
     assert!(run.says("was sending a message"), "{run:?}");
     assert_eq!(content(&got), sorted(bytes(9)));
 }
@@ -472,7 +466,7 @@ fn a_search_that_finds_far_apart_messages_is_fetched_in_steps() {
     proxy.get_or_init(|| Proxy::start(source.port, Plan::default()));
     let (target, _) = Fake::of(bytes(1)).serve(honest);
     let address_by_proxy = format!("imap://ann@127.0.0.1:{}?tls=none&timeout=20", proxy.get().unwrap().port);
-    let run = copy(&address_by_proxy, &address(&target), &["--search", "ALL", "--dry-run"]).expect(0);
+    let run = copy(&address_by_proxy, &address(&target), &["--search", "ALL", "--dry-run"]).ended(0);
     assert_eq!(run.count("copied"), 19_999);
     assert!(*ahead.get().unwrap() <= 60, "{ahead:?} commands at once");
 }

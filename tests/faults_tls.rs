@@ -4,7 +4,8 @@ mod lab;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lab::ferry::{Run, assert_equal, at, copy, empty, filled, messages};
+use lab::mailboxes::{assert_equal, at, empty, filled, messages};
+use lab::run::{Run, copy};
 use lab::scripted::{Scripted, Step, expect, send};
 use lab::servers::{Account, Personality};
 
@@ -20,14 +21,14 @@ fn is_secret_in(text: &str) -> bool {
 }
 
 fn shown(run: &Run) -> String {
-    run.events.iter().map(ToString::to_string).collect::<String>() + &run.stderr
+    run.events().iter().map(ToString::to_string).collect::<String>() + &run.stderr
 }
 
 /// A source that is reached in this way; the target is a real one.
 #[track_caller]
 fn refuses(address: &str, words: &str) -> Run {
     let target = empty("dst", Personality::Plain);
-    let run = copy(address, &at(&target), &["-vvv"]).expect(6);
+    let run = copy(address, &at(&target), &["-vvv"]).ended(6);
     assert!(shown(&run).contains(words), "{run:?}");
     assert!(!is_secret_in(&shown(&run)));
     run
@@ -110,7 +111,7 @@ fn with_the_authority_named_both_ways_of_tls_work_and_no_secret_is_shown() {
         for auth in ["", "&auth=PLAIN", "&auth=LOGIN"] {
             let target = empty("dst", Personality::Plain);
             let by = |account: &Account| at_host(account, "localhost", start_tls, true) + auth;
-            let run = copy(&by(&source), &by(&target), &["-vvv"]).expect(0);
+            let run = copy(&by(&source), &by(&target), &["-vvv"]).ended(0);
             let shown = shown(&run);
             assert!(shown.contains(if auth == "&auth=LOGIN" { "LOGIN" } else { "AUTHENTICATE PLAIN" }), "{shown}");
             assert!(!is_secret_in(&shown), "{shown}");

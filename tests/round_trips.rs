@@ -4,16 +4,16 @@
 mod lab;
 
 use lab::client::Client;
-use lab::ferry;
 use lab::generator::mailbox;
 use lab::proxy::{Plan, Proxy, Traffic};
+use lab::run::copy;
 use lab::servers::{Account, Dovecot, Personality};
 
 /// Copies over counting proxies. Gives what went over each connection of the source and of the target.
 fn count(source: &Account, target: &Account, options: &[&str]) -> (Vec<Traffic>, Vec<Traffic>) {
     let (from, to) = (Proxy::start(source.port, Plan::default()), Proxy::start(target.port, Plan::default()));
     let address = |account: &Account, proxy: &Proxy| account.by_port(proxy.port).plain_address();
-    ferry::copy(&address(source, &from), &address(target, &to), options).expect(0);
+    copy(&address(source, &from), &address(target, &to), options).ended(0);
     (from.traffic(), to.traffic())
 }
 

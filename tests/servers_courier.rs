@@ -3,8 +3,9 @@
 mod lab;
 
 use lab::client::{Client, Levels, NewMessage, Snapshot};
-use lab::crossing::{End, assert_folders, copy, ferry, verify};
 use lab::generator::mailbox;
+use lab::mailboxes::assert_folders;
+use lab::run::{End, copy, folders, verify};
 use lab::servers::{Account, Courier, Cyrus, Dovecot, Personality};
 
 fn snapshot(account: &Account) -> Snapshot {
@@ -19,19 +20,19 @@ fn all_mail_goes_to_courier_and_back() {
     Client::login(&first).fill(&mailbox(31, 600));
     let original = snapshot(&first);
 
-    let there = copy(&first, &courier).ends_with(0);
-    assert_eq!((there.number("copied"), there.number("folders_created")), (600, 17));
-    assert_eq!(copy(&first, &courier).ends_with(0).number("copied"), 0);
-    assert_eq!(verify(&first, &courier).ends_with(0).number("compared"), 600);
+    let there = copy(End::tls(&first), End::tls(&courier), &[]).ended(0);
+    assert_eq!((there.count("copied"), there.count("folders_created")), (600, 17));
+    assert_eq!(copy(End::tls(&first), End::tls(&courier), &[]).ended(0).count("copied"), 0);
+    assert_eq!(verify(End::tls(&first), End::tls(&courier), &[]).ended(0).count("compared"), 600);
     assert_eq!(snapshot(&courier).content(), original.content());
 
-    let back = copy(&courier, &last).ends_with(0);
-    assert_eq!(back.number("copied"), 600);
-    assert_eq!(copy(&courier, &last).ends_with(0).number("copied"), 0);
-    verify(&first, &last).ends_with(0);
+    let back = copy(End::tls(&courier), End::tls(&last), &[]).ended(0);
+    assert_eq!(back.count("copied"), 600);
+    assert_eq!(copy(End::tls(&courier), End::tls(&last), &[]).ended(0).count("copied"), 0);
+    verify(End::tls(&first), End::tls(&last), &[]).ended(0);
     assert_eq!(snapshot(&last).content(), original.content());
     assert_eq!(snapshot(&last).subscribed, original.subscribed);
-    assert_eq!(ferry("verify", &[(&first).into(), (&last).into()], &["--deep"]).ends_with(0).number("changed"), 0);
+    assert_eq!(verify(End::tls(&first), End::tls(&last), &["--deep"]).ended(0).count("changed"), 0);
 }
 
 #[test]
@@ -62,17 +63,17 @@ fn names_that_courier_refuses_come_back_as_they_were() {
         client.append(levels, [NewMessage::of(text.replace('😀', "smile"))].into_iter());
     }
     let original = snapshot(&first).content();
-    let there = copy(&first, &courier).ends_with(0);
-    assert_eq!(there.number("copied"), names.len() as u64);
+    let there = copy(End::tls(&first), End::tls(&courier), &[]).ended(0);
+    assert_eq!(there.count("copied"), names.len() as u64);
     let warned = there.texts("warning", "text").join("\n");
     assert!(warned.contains("R&D/😀 smile") && warned.contains("R&-D.=F0=9F=98=80 smile"), "{warned}");
     assert!(there.reason("do.t").contains("do=2Et"), "{}", there.reason("do.t"));
     assert_eq!(snapshot(&courier).folders.len(), original.len(), "{:?}", snapshot(&courier).folders.keys());
-    assert_eq!(copy(&first, &courier).ends_with(0).number("copied"), 0);
-    verify(&first, &courier).ends_with(0);
+    assert_eq!(copy(End::tls(&first), End::tls(&courier), &[]).ended(0).count("copied"), 0);
+    verify(End::tls(&first), End::tls(&courier), &[]).ended(0);
 
-    copy(&courier, &last).ends_with(0);
-    assert_eq!(copy(&courier, &last).ends_with(0).number("copied"), 0);
+    copy(End::tls(&courier), End::tls(&last), &[]).ended(0);
+    assert_eq!(copy(End::tls(&courier), End::tls(&last), &[]).ended(0).count("copied"), 0);
     assert_eq!(snapshot(&last).content(), original);
 }
 
@@ -86,10 +87,10 @@ fn a_name_that_courier_can_not_hold_at_all_is_named() {
     client.create(&deep);
     client.append(&deep, [NewMessage::of("Subject: deep\r\n\r\nx\r\n")].into_iter());
     client.append(&["INBOX"], [NewMessage::of("Subject: shallow\r\n\r\nx\r\n")].into_iter());
-    let run = copy(&first, &courier).ends_with(3);
-    assert_eq!((run.number("copied"), run.number("folders_failed")), (1, 1));
+    let run = copy(End::tls(&first), End::tls(&courier), &[]).ended(3);
+    assert_eq!((run.count("copied"), run.count("folders_failed")), (1, 1));
     assert_eq!(run.texts("folder_failed", "folder"), [deep.join("/")]);
-    assert!(run.texts("folder_failed", "reason")[0].contains("did not create it"), "{:?}", run.lines);
+    assert!(run.texts("folder_failed", "reason")[0].contains("did not create it"), "{:?}", run.events());
 }
 
 #[test]
@@ -106,14 +107,14 @@ fn what_courier_rewrites_is_not_sent_again_and_is_named() {
         b"From me@example.org Thu Jan  1 00:00:00 1970\r\nMessage-ID: <from@x>\r\n\r\nx\r\n",
     ];
     Client::login(&first).append(&["INBOX"], odd.iter().map(|bytes| NewMessage::of(*bytes)));
-    let run = copy(&first, &courier).ends_with(0);
-    assert_eq!(run.number("copied"), 7);
-    let again = copy(&first, &courier).ends_with(0);
-    assert_eq!((again.number("copied"), again.number("already_there")), (0, 7));
-    let compared = ferry("verify", &[(&first).into(), (&courier).into()], &["--deep"]).ends_with(4);
-    let changed: Vec<_> = compared.events("difference").map(|event| event["uid"].as_u64().unwrap()).collect();
+    let run = copy(End::tls(&first), End::tls(&courier), &[]).ended(0);
+    assert_eq!(run.count("copied"), 7);
+    let again = copy(End::tls(&first), End::tls(&courier), &[]).ended(0);
+    assert_eq!((again.count("copied"), again.count("already_there")), (0, 7));
+    let compared = verify(End::tls(&first), End::tls(&courier), &["--deep"]).ended(4);
+    let changed: Vec<_> = compared.named("difference").iter().map(|event| event["uid"].as_u64().unwrap()).collect();
     assert_eq!(changed, [2, 3], "{compared:#?}");
-    assert_eq!((compared.number("changed"), compared.number("missing"), compared.number("extra")), (2, 0, 0));
+    assert_eq!((compared.count("changed"), compared.count("missing"), compared.count("extra")), (2, 0, 0));
 }
 
 /// The slower one: through all three, with names that each of them writes in its own way.
@@ -135,12 +136,12 @@ fn a_larger_mailbox_goes_through_cyrus_and_courier_and_back() {
     let original = snapshot(&first);
     let hops = [&first, &cyrus, &courier, &last];
     for hop in hops.windows(2) {
-        assert_eq!(copy(hop[0], hop[1]).ends_with(0).number("copied"), 2004, "{hop:?}");
+        assert_eq!(copy(End::tls(hop[0]), End::tls(hop[1]), &[]).ended(0).count("copied"), 2004, "{hop:?}");
     }
     for hop in hops.windows(2) {
-        assert_eq!(copy(hop[0], hop[1]).ends_with(0).number("copied"), 0, "{hop:?}");
+        assert_eq!(copy(End::tls(hop[0]), End::tls(hop[1]), &[]).ended(0).count("copied"), 0, "{hop:?}");
     }
-    verify(&first, &last).ends_with(0);
+    verify(End::tls(&first), End::tls(&last), &[]).ended(0);
     assert_eq!(snapshot(&last).subscribed, original.subscribed);
     assert_eq!(snapshot(&last).content(), original.content());
 }
@@ -157,9 +158,9 @@ fn the_address_may_say_where_folders_stand() {
         let below = End::new(format!("{}&prefix=INBOX.Old.&separator=.", target.address()), &target.password);
         let mine = NewMessage::of("Subject: mine\r\n\r\n");
         Client::login(&target).append(&["INBOX"], [mine].into_iter());
-        copy(&first, below.clone()).ends_with(0);
-        assert_eq!(copy(&first, below.clone()).ends_with(0).number("copied"), 0);
-        assert_eq!(verify(&first, below.clone()).ends_with(4).number("extra"), 1);
+        copy(End::tls(&first), below.clone(), &[]).ended(0);
+        assert_eq!(copy(End::tls(&first), below.clone(), &[]).ended(0).count("copied"), 0);
+        assert_eq!(verify(End::tls(&first), below.clone(), &[]).ended(4).count("extra"), 1);
         let mut there = snapshot(&target).content();
         let inbox: Levels = vec!["INBOX".to_owned()];
         assert_eq!(there.remove(&inbox).unwrap().len(), original[&inbox].len() + 1);
@@ -170,7 +171,7 @@ fn the_address_may_say_where_folders_stand() {
             .collect();
         assert_eq!(there.keys().filter(|levels| levels.len() > 1).cloned().collect::<Vec<_>>(), moved);
         let back = Dovecot::shared().account("unprefixed", Personality::Plain);
-        copy(below, &back).ends_with(0);
+        copy(below, End::tls(&back), &[]).ended(0);
         let mut back = snapshot(&back).content();
         back.get_mut(&inbox).unwrap().retain(|message| original[&inbox].contains(message));
         assert_eq!(back, original);
@@ -181,6 +182,6 @@ fn the_address_may_say_where_folders_stand() {
 fn folders_shows_what_courier_has() {
     let Some(courier) = Courier::shared().map(Courier::account) else { return };
     Client::login(&courier).fill(&mailbox(33, 80));
-    let shown = ferry("folders", &[(&courier).into()], &[]).ends_with(0);
+    let shown = folders(End::tls(&courier), &[]).ended(0);
     assert_folders(&shown, &snapshot(&courier));
 }

@@ -3,9 +3,10 @@
 mod lab;
 
 use lab::client::{Client, NewMessage, Snapshot};
-use lab::crossing::{End, assert_folders, copy, ferry, verify};
 use lab::generator::mailbox;
+use lab::mailboxes::assert_folders;
 use lab::memory::{Fake, Manner};
+use lab::run::{End, copy, folders, verify};
 use lab::servers::{Account, Cyrus, Dovecot, Personality};
 use sha2::{Digest as _, Sha256};
 
@@ -21,29 +22,29 @@ fn all_mail_goes_to_cyrus_and_back() {
     Client::login(&first).fill(&mailbox(21, 600));
     let original = snapshot(&first);
 
-    let there = copy(&first, &cyrus).ends_with(0);
-    assert_eq!(there.number("copied"), 600);
-    assert_eq!(there.number("folders_created"), 17);
+    let there = copy(End::tls(&first), End::tls(&cyrus), &[]).ended(0);
+    assert_eq!(there.count("copied"), 600);
+    assert_eq!(there.count("folders_created"), 17);
     // Cyrus holds no `"`; the folder was made under another name, and that is said.
     assert!(
-        there.events("warning").any(|event| event["text"].as_str().unwrap().contains("Say =22hello=22")),
+        there.named("warning").iter().any(|event| event["text"].as_str().unwrap().contains("Say =22hello=22")),
         "{there:#?}"
     );
-    assert_eq!(copy(&first, &cyrus).ends_with(0).number("copied"), 0);
-    assert_eq!(verify(&first, &cyrus).ends_with(0).number("compared"), 600);
+    assert_eq!(copy(End::tls(&first), End::tls(&cyrus), &[]).ended(0).count("copied"), 0);
+    assert_eq!(verify(End::tls(&first), End::tls(&cyrus), &[]).ended(0).count("compared"), 600);
     let mut there = snapshot(&cyrus).content();
     let quoted = there.remove(["Projects", "Say =22hello=22"].map(str::to_owned).as_slice()).unwrap();
     there.insert(["Projects", "Say \"hello\""].map(str::to_owned).to_vec(), quoted);
     assert_eq!(there, original.content());
 
-    let back = copy(&cyrus, &last).ends_with(0);
-    assert_eq!(back.number("copied"), 600);
-    assert_eq!(copy(&cyrus, &last).ends_with(0).number("copied"), 0);
-    verify(&cyrus, &last).ends_with(0);
-    verify(&first, &last).ends_with(0);
+    let back = copy(End::tls(&cyrus), End::tls(&last), &[]).ended(0);
+    assert_eq!(back.count("copied"), 600);
+    assert_eq!(copy(End::tls(&cyrus), End::tls(&last), &[]).ended(0).count("copied"), 0);
+    verify(End::tls(&cyrus), End::tls(&last), &[]).ended(0);
+    verify(End::tls(&first), End::tls(&last), &[]).ended(0);
     assert_eq!(snapshot(&last).content(), original.content());
     assert_eq!(snapshot(&last).subscribed, original.subscribed);
-    assert_eq!(ferry("verify", &[(&first).into(), (&last).into()], &["--deep"]).ends_with(0).number("changed"), 0);
+    assert_eq!(verify(End::tls(&first), End::tls(&last), &["--deep"]).ended(0).count("changed"), 0);
 }
 
 /// Names that one server or another refuses, in folders that a Dovecot with separator `/` holds.
@@ -81,8 +82,8 @@ fn names_that_cyrus_refuses_come_back_as_they_were() {
     }
     let original = snapshot(&first).content();
 
-    let there = copy(&first, &cyrus).ends_with(0);
-    assert_eq!(there.number("copied"), AWKWARD.len() as u64 + 1);
+    let there = copy(End::tls(&first), End::tls(&cyrus), &[]).ended(0);
+    assert_eq!(there.count("copied"), AWKWARD.len() as u64 + 1);
     let warned = there.texts("warning", "text").join("\n");
     for (name, escaped) in [
         ("a\"b", "a=22b"),
@@ -98,11 +99,11 @@ fn names_that_cyrus_refuses_come_back_as_they_were() {
     assert!(there.reason("x=2Fy").contains("unescaped"), "{}", there.reason("x=2Fy"));
     assert!(there.reason(&long).contains("256 bytes"), "{}", there.reason(&long));
     assert_eq!(snapshot(&cyrus).folders.len(), original.len(), "{:?}", snapshot(&cyrus).folders.keys());
-    assert_eq!(copy(&first, &cyrus).ends_with(0).number("copied"), 0);
-    verify(&first, &cyrus).ends_with(0);
+    assert_eq!(copy(End::tls(&first), End::tls(&cyrus), &[]).ended(0).count("copied"), 0);
+    verify(End::tls(&first), End::tls(&cyrus), &[]).ended(0);
 
-    copy(&cyrus, &last).ends_with(0);
-    assert_eq!(copy(&cyrus, &last).ends_with(0).number("copied"), 0);
+    copy(End::tls(&cyrus), End::tls(&last), &[]).ended(0);
+    assert_eq!(copy(End::tls(&cyrus), End::tls(&last), &[]).ended(0).count("copied"), 0);
     assert_eq!(snapshot(&last).content(), original);
 }
 
@@ -127,12 +128,12 @@ fn messages_that_cyrus_refuses_are_named() {
     let refused: Vec<(u64, &str)> =
         (1..).zip(odd).filter(|(_, (_, why))| !why.is_empty()).map(|(uid, (_, why))| (uid, why)).collect();
     for (copied, already_there) in [(5, 0), (0, 5)] {
-        let run = copy(source.clone(), &cyrus).ends_with(3);
-        assert_eq!((run.number("copied"), run.number("already_there")), (copied, already_there));
-        assert_eq!(run.number("failed"), refused.len() as u64);
-        let mut named: Vec<_> = (run.events("message_failed"))
-            .map(|event| (event["uid"].as_u64().unwrap(), event["reason"].as_str().unwrap()))
-            .collect();
+        let run = copy(source.clone(), End::tls(&cyrus), &[]).ended(3);
+        assert_eq!((run.count("copied"), run.count("already_there")), (copied, already_there));
+        assert_eq!(run.count("failed"), refused.len() as u64);
+        let failed = run.named("message_failed");
+        let mut named: Vec<_> =
+            (failed.iter()).map(|event| (event["uid"].as_u64().unwrap(), event["reason"].as_str().unwrap())).collect();
         named.sort_unstable();
         assert_eq!(named.len(), refused.len(), "{named:?}");
         for ((uid, reason), (expected, why)) in named.into_iter().zip(&refused) {
@@ -144,8 +145,8 @@ fn messages_that_cyrus_refuses_are_named() {
     taken.sort_unstable();
     expected.sort_unstable();
     assert_eq!(taken, expected);
-    let compared = verify(source, &cyrus).ends_with(4);
-    assert_eq!((compared.number("missing"), compared.number("changed"), compared.number("extra")), (4, 0, 0));
+    let compared = verify(source, End::tls(&cyrus), &[]).ended(4);
+    assert_eq!((compared.count("missing"), compared.count("changed"), compared.count("extra")), (4, 0, 0));
 }
 
 #[test]
@@ -161,10 +162,9 @@ fn nul_crosses_unchanged_where_the_server_takes_binary_literals() {
     messages.iter().for_each(|message| first.put("INBOX", message));
     let source = End::plain(first.server.port, "");
     let cyrus = Cyrus::shared().account();
-    assert_eq!(copy(source.clone(), &cyrus).ends_with(0).number("copied"), 4);
-    assert_eq!(copy(source.clone(), &cyrus).ends_with(0).number("already_there"), 4);
-    let ends = [source.clone(), (&cyrus).into()];
-    assert_eq!(ferry("verify", &ends, &["--deep"]).ends_with(0).number("compared"), 4);
+    assert_eq!(copy(source.clone(), End::tls(&cyrus), &[]).ended(0).count("copied"), 4);
+    assert_eq!(copy(source.clone(), End::tls(&cyrus), &[]).ended(0).count("already_there"), 4);
+    verify(source.clone(), End::tls(&cyrus), &["--deep"]).ended(0).counts(&[("compared", 4)]);
     let mut there: Vec<[u8; 32]> = snapshot(&cyrus).folder(&["INBOX"]).iter().map(|message| message.sha256).collect();
     let mut expected: Vec<[u8; 32]> = messages.iter().map(|message| Sha256::digest(message).into()).collect();
     there.sort_unstable();
@@ -173,8 +173,8 @@ fn nul_crosses_unchanged_where_the_server_takes_binary_literals() {
 
     // Where it takes none, they are named.
     let strict = Fake::start(Manner::default(), &[]);
-    let run = copy(source, End::plain(strict.server.port, "")).ends_with(3);
-    assert_eq!((run.number("copied"), run.number("failed")), (2, 2));
+    let run = copy(source, End::plain(strict.server.port, ""), &[]).ended(3);
+    assert_eq!((run.count("copied"), run.count("failed")), (2, 2));
     assert!(run.texts("message_failed", "reason").iter().all(|reason| reason.contains("NUL")), "{run:#?}");
     assert!(!strict.lines_of("APPEND").iter().any(|line| line.contains('~')), "{:?}", strict.lines_of("APPEND"));
 }
@@ -190,8 +190,8 @@ fn an_administrator_copies_for_a_user() {
     );
     // Cyrus makes a user's INBOX when they first log in themselves.
     Client::login(&cyrus);
-    copy(&first, acting.clone()).ends_with(0);
-    assert_eq!(copy(&first, acting).ends_with(0).number("copied"), 0);
+    copy(End::tls(&first), acting.clone(), &[]).ended(0);
+    assert_eq!(copy(End::tls(&first), acting, &[]).ended(0).count("copied"), 0);
     assert_eq!(snapshot(&cyrus).content(), snapshot(&first).content());
 }
 
@@ -204,7 +204,7 @@ fn a_new_folder_keeps_its_role() {
     roles.iter().for_each(|(name, _)| first.put(name, format!("Message-ID: <{name}@x>\r\n\r\nx\r\n").as_bytes()));
     let source = End::plain(first.server.port, "");
     let cyrus = Cyrus::shared().account();
-    assert_eq!(copy(source.clone(), &cyrus).ends_with(0).number("folders_created"), 5);
+    copy(source.clone(), End::tls(&cyrus), &[]).ended(0).counts(&[("folders_created", 5)]);
     let listed = Client::login(&cyrus).command("LIST \"\" \"*\" RETURN (SPECIAL-USE)");
     for (name, role) in roles {
         let reply = listed.iter().find(|reply| reply.get(4).is_some_and(|value| value.text().ends_with(name))).unwrap();
@@ -219,15 +219,15 @@ fn a_new_folder_keeps_its_role() {
         client.append(&[name], [NewMessage::of(format!("Message-ID: <{name}@y>\r\n\r\ny\r\n"))].into_iter());
     }
     for (from, copied, paired) in [((&others).into(), 5, 5), ((&others).into(), 0, 5), (source.clone(), 0, 0)] {
-        let run = copy(from, &cyrus).ends_with(0);
-        assert_eq!((run.number("folders_created"), run.number("copied")), (0, copied), "{run:#?}");
+        let run = copy(from, End::tls(&cyrus), &[]).ended(0);
+        assert_eq!((run.count("folders_created"), run.count("copied")), (0, copied), "{run:#?}");
         let by_role = run.texts("folder_planned", "reason").iter().filter(|reason| reason.contains("by role")).count();
         assert_eq!(by_role, paired, "{run:#?}");
     }
 
     // Where the role is refused, the folder is made without.
     let strict = Fake::start(manner("CREATE-SPECIAL-USE"), &[]);
-    assert_eq!(copy(source, End::plain(strict.server.port, "")).ends_with(0).number("copied"), 5);
+    copy(source, End::plain(strict.server.port, ""), &[]).ended(0).counts(&[("copied", 5)]);
     assert_eq!(strict.lines_of("CREATE").len(), 10, "{:?}", strict.lines_of("CREATE"));
 }
 
@@ -235,6 +235,6 @@ fn a_new_folder_keeps_its_role() {
 fn folders_shows_what_cyrus_has() {
     let cyrus = Cyrus::shared().account();
     Client::login(&cyrus).fill(&mailbox(23, 80).without_names_with('"'));
-    let shown = ferry("folders", &[(&cyrus).into()], &[]).ends_with(0);
+    let shown = folders(End::tls(&cyrus), &[]).ended(0);
     assert_folders(&shown, &snapshot(&cyrus));
 }

@@ -4,9 +4,10 @@
 mod lab;
 
 use lab::client::{Client, Snapshot};
-use lab::crossing::{End, assert_folders, copy, ferry, verify};
 use lab::generator::mailbox;
+use lab::mailboxes::assert_folders;
 use lab::memory::{Fake, Manner, Told};
+use lab::run::{End, copy, folders, verify};
 use lab::scripted::{Scripted, Step, expect, send};
 use lab::servers::{Account, Dovecot, Personality};
 
@@ -23,9 +24,9 @@ fn filled(name: &str, personality: Personality, seed: u64, count: usize) -> Acco
 /// Copies, copies again, verifies.
 #[track_caller]
 fn crosses(from: &Account, to: &Account, messages: u64) {
-    assert_eq!(copy(from, to).ends_with(0).number("copied"), messages, "{to:?}");
-    assert_eq!(copy(from, to).ends_with(0).number("copied"), 0, "{to:?}");
-    assert_eq!(verify(from, to).ends_with(0).number("compared"), messages, "{to:?}");
+    assert_eq!(copy(End::tls(from), End::tls(to), &[]).ended(0).count("copied"), messages, "{to:?}");
+    assert_eq!(copy(End::tls(from), End::tls(to), &[]).ended(0).count("copied"), 0, "{to:?}");
+    assert_eq!(verify(End::tls(from), End::tls(to), &[]).ended(0).count("compared"), messages, "{to:?}");
     assert_eq!(snapshot(to).content(), snapshot(from).content(), "{to:?}");
 }
 
@@ -51,7 +52,7 @@ fn every_kind_of_dovecot_is_a_source() {
 fn folders_shows_what_dovecots_have() {
     for personality in [Personality::Plain, Personality::Dot, Personality::Poor, Personality::Mdbox] {
         let account = filled("shown", personality, 60, 80);
-        assert_folders(&ferry("folders", &[(&account).into()], &[]).ends_with(0), &snapshot(&account));
+        assert_folders(&folders(End::tls(&account), &[]).ended(0), &snapshot(&account));
     }
 }
 
@@ -61,23 +62,23 @@ fn a_server_of_nothing_but_imap4rev1_is_source_and_target() {
     let source = filled("tofake", Personality::Plain, 42, 200);
     let fake = Fake::start(Manner::default(), &[]);
     let there = End::plain(fake.server.port, "");
-    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 200);
+    assert_eq!(copy(End::tls(&source), there.clone(), &[]).ended(0).count("copied"), 200);
     let lines = fake.server.lines();
     assert!(!lines.iter().any(|line| line.ends_with("+}")), "an unasked literal");
     for extension in ["ID", "NAMESPACE", "ENABLE", "XLIST", "UNSELECT", "COMPRESS", "GETQUOTAROOT", "AUTHENTICATE"] {
         assert_eq!(fake.lines_of(extension), [""; 0], "{extension}");
     }
-    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 0);
+    assert_eq!(copy(End::tls(&source), there.clone(), &[]).ended(0).count("copied"), 0);
     assert_eq!(fake.lines_of("APPEND").len(), 200);
-    assert_eq!(verify(&source, there.clone()).ends_with(0).number("compared"), 200);
+    assert_eq!(verify(End::tls(&source), there.clone(), &[]).ended(0).count("compared"), 200);
 
     let back = Dovecot::shared().account("fromfake", Personality::Plain);
-    assert_eq!(copy(there.clone(), &back).ends_with(0).number("copied"), 200);
-    assert_eq!(copy(there.clone(), &back).ends_with(0).number("copied"), 0);
+    assert_eq!(copy(there.clone(), End::tls(&back), &[]).ended(0).count("copied"), 200);
+    assert_eq!(copy(there.clone(), End::tls(&back), &[]).ended(0).count("copied"), 0);
     assert_eq!(snapshot(&back).content(), snapshot(&source).content());
     assert_eq!(snapshot(&back).subscribed, snapshot(&source).subscribed);
 
-    let shown = ferry("folders", &[there], &[]).ends_with(0);
+    let shown = folders(there, &[]).ended(0);
     assert_folders(&shown, &snapshot(&source));
 }
 
@@ -87,9 +88,9 @@ fn a_large_literal_waits_where_only_small_ones_may_come_unasked() {
     let manner = Manner { after: "IMAP4rev1 LITERAL- UIDPLUS".to_owned(), at_once: 4096, ..Manner::default() };
     let fake = Fake::start(manner, &[]);
     let there = End::plain(fake.server.port, "");
-    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 150);
-    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 0);
-    verify(&source, there).ends_with(0);
+    assert_eq!(copy(End::tls(&source), there.clone(), &[]).ended(0).count("copied"), 150);
+    assert_eq!(copy(End::tls(&source), there.clone(), &[]).ended(0).count("copied"), 0);
+    verify(End::tls(&source), there, &[]).ended(0);
     let appends = fake.lines_of("APPEND");
     assert_eq!(appends.len(), 150);
     for line in &appends {
@@ -108,7 +109,7 @@ fn capabilities_count_wherever_they_are_told() {
         for greeting in ["OK ready".to_owned(), format!("OK [CAPABILITY {lies}] ready")] {
             let manner = Manner { greeting, before: lies.to_owned(), told, ..Manner::default() };
             let fake = Fake::start(manner, &[]);
-            copy(&source, End::plain(fake.server.port, "")).ends_with(0);
+            copy(End::tls(&source), End::plain(fake.server.port, ""), &[]).ended(0);
             let asked = fake.lines_of("CAPABILITY").len();
             assert!(told == Told::OnRequest || asked <= fake.lines_of("LOGIN").len(), "{asked} {told:?}");
             assert_eq!(fake.boxes().values().map(|held| held.messages.len()).sum::<usize>(), 20);
@@ -137,21 +138,21 @@ fn names_of_any_kind_come_from_a_server_that_has_them() {
     let source = End::plain(fake.server.port, "");
     for personality in [Personality::Plain, Personality::Dot, Personality::Sdbox] {
         let target = Dovecot::shared().account("anyname", personality);
-        let run = copy(source.clone(), &target).ends_with(0);
-        assert_eq!(run.number("copied"), 8);
+        let run = copy(source.clone(), End::tls(&target), &[]).ended(0);
+        assert_eq!(run.count("copied"), 8);
         assert!(run.reason("sl=2Fash").contains("can't hold '/'"), "{}", run.reason("sl=2Fash"));
         assert!(run.reason("~tilde").contains("escaped"), "{}", run.reason("~tilde"));
-        assert_eq!(copy(source.clone(), &target).ends_with(0).number("copied"), 0);
-        verify(source.clone(), &target).ends_with(0);
+        assert_eq!(copy(source.clone(), End::tls(&target), &[]).ended(0).count("copied"), 0);
+        verify(source.clone(), End::tls(&target), &[]).ended(0);
         let back = Fake::start(Manner { separator: Some('|'), ..Manner::default() }, &[]);
-        copy(&target, End::plain(back.server.port, "")).ends_with(0);
+        copy(End::tls(&target), End::plain(back.server.port, ""), &[]).ended(0);
         // What all three can hold is as it was; what the last can't is escaped there too.
         let there = back.contents();
         for raw in ["a|b=2Fc|=7Ed", "Entw&APw-rfe", "&2D3eAA- smile", "R&-D", "two  blanks", "tab|\"quote\\"] {
             assert_eq!(there.get(raw).map(Vec::len), Some(1), "{raw}: {:?}", there.keys());
         }
         // And back on a server of the first one's kind every name reads as the first one's.
-        assert_eq!(verify(source.clone(), End::plain(back.server.port, "")).ends_with(0).number("compared"), 8);
+        assert_eq!(verify(source.clone(), End::plain(back.server.port, ""), &[]).ended(0).count("compared"), 8);
     }
 }
 
@@ -159,21 +160,22 @@ fn names_of_any_kind_come_from_a_server_that_has_them() {
 fn xlist_tells_roles() {
     let manner =
         Manner { after: "IMAP4rev1 XLIST".to_owned(), inbox: "Inbox".to_owned(), xlist: true, ..Manner::default() };
-    let folders = [
+    let held = [
         ("[Gmail]", "\\Noselect"),
         ("[Gmail]/Gesendet", "\\HasNoChildren \\Sent"),
         ("[Gmail]/Spam", "\\HasNoChildren \\Spam"),
         ("[Gmail]/Alle", "\\HasNoChildren \\AllMail"),
         ("[Gmail]/Mit Stern", "\\HasNoChildren \\Starred"),
     ];
-    let fake = Fake::start(manner, &folders);
+    let fake = Fake::start(manner, &held);
     fake.boxes().get_mut("Inbox").unwrap().attributes = "\\Inbox".to_owned();
     for folder in ["Inbox", "[Gmail]/Gesendet", "[Gmail]/Spam", "[Gmail]/Alle"] {
         fake.put(folder, format!("Subject: {folder}\r\n\r\nx\r\n").as_bytes());
     }
     fake.boxes().get_mut("[Gmail]/Spam").unwrap().subscribed = true;
-    let shown = ferry("folders", &[End::plain(fake.server.port, "")], &[]).ends_with(0);
-    let roles: Vec<_> = (shown.events("folder").filter(|row| !row["role"].is_null()))
+    let shown = folders(End::plain(fake.server.port, ""), &[]).ended(0);
+    let rows = shown.named("folder");
+    let roles: Vec<_> = (rows.iter().filter(|row| !row["role"].is_null()))
         .map(|row| (row["name"].as_str().unwrap(), row["role"].as_str().unwrap()))
         .collect();
     assert_eq!(
@@ -189,7 +191,7 @@ fn xlist_tells_roles() {
     let mut client = Client::login(&target);
     client.create(&["Sent"]);
     client.create(&["Junk"]);
-    copy(End::plain(fake.server.port, ""), &target).ends_with(0);
+    copy(End::plain(fake.server.port, ""), End::tls(&target), &[]).ended(0);
     let snapshot = snapshot(&target);
     for folder in ["INBOX", "Sent", "Junk"] {
         assert_eq!(snapshot.folder(&[folder]).len(), 1, "{:?}", snapshot.folders.keys());
@@ -203,12 +205,12 @@ fn a_server_without_levels_takes_and_gives_all() {
     let source = filled("flat", Personality::Plain, 45, 60);
     let fake = Fake::start(Manner { separator: None, ..Manner::default() }, &[]);
     let there = End::plain(fake.server.port, "");
-    let run = copy(&source, there.clone()).ends_with(0);
-    assert_eq!(run.number("copied"), 60);
+    let run = copy(End::tls(&source), there.clone(), &[]).ended(0);
+    assert_eq!(run.count("copied"), 60);
     assert!(run.reason("Archive/2023").contains("no levels"), "{}", run.reason("Archive/2023"));
     assert!(fake.contents().contains_key("Archive=2F2023"), "{:?}", fake.contents().keys());
-    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 0);
-    verify(&source, there).ends_with(0);
+    assert_eq!(copy(End::tls(&source), there.clone(), &[]).ended(0).count("copied"), 0);
+    verify(End::tls(&source), there, &[]).ended(0);
 }
 
 #[test]
@@ -222,13 +224,13 @@ fn a_server_of_utf8_only_gets_names_in_utf8() {
     };
     let fake = Fake::start(manner, &[]);
     let there = End::plain(fake.server.port, "");
-    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 60);
+    assert_eq!(copy(End::tls(&source), there.clone(), &[]).ended(0).count("copied"), 60);
     for name in ["Projects/Café & Söhne", "项目/会议记录", "Клиенты"] {
         assert!(fake.contents().contains_key(name), "{:?}", fake.contents().keys());
     }
-    assert_eq!(copy(&source, there.clone()).ends_with(0).number("copied"), 0);
+    assert_eq!(copy(End::tls(&source), there.clone(), &[]).ended(0).count("copied"), 0);
     let back = Dovecot::shared().account("fromutf8", Personality::Dot);
-    copy(there, &back).ends_with(0);
+    copy(there, End::tls(&back), &[]).ended(0);
     assert_eq!(snapshot(&back).content(), snapshot(&source).content());
 }
 
@@ -247,19 +249,19 @@ fn each_way_to_connect_and_log_in() {
     ] {
         for auth in ["", "&auth=LOGIN", "&auth=PLAIN", "&auth=plain"] {
             let end = End::new(format!("{address}{auth}"), "secret");
-            assert_eq!(copy(end, &target).ends_with(0).number("copied"), copied, "{address}{auth}");
+            assert_eq!(copy(end, End::tls(&target), &[]).ended(0).count("copied"), copied, "{address}{auth}");
             copied = 0;
         }
     }
     let wrong = End::new(source.address(), "wrong");
-    copy(wrong, &target).ends_with(5);
+    copy(wrong, End::tls(&target), &[]).ended(5);
     for (address, code) in [
         (format!("imaps://{user}@localhost:{}", source.tls_port), 6),
         (format!("imaps://{user}@127.0.0.4:{}?ca={ca}", source.tls_port), 6),
         (format!("imaps://{user}@127.0.0.5:{}?ca={ca}", source.tls_port), 6),
         (format!("imaps://{user}@127.0.0.6:{}?ca={ca}", source.tls_port), 6),
     ] {
-        copy(End::new(address, "secret"), &target).ends_with(code);
+        copy(End::new(address, "secret"), End::tls(&target), &[]).ended(code);
     }
 }
 
@@ -278,9 +280,9 @@ fn login_carries_any_user_and_password() {
         let manner = Manner { user: user.to_owned(), password: password.to_owned(), ..Manner::default() };
         let fake = Fake::start(manner, &[]);
         let address = |more| format!("imap://{encoded}@127.0.0.1:{}?tls=none{more}", fake.server.port);
-        ferry("folders", &[End::new(address(""), password)], &[]).ends_with(0);
-        ferry("folders", &[End::new(address("&auth=LOGIN"), password)], &[]).ends_with(0);
-        let refused = ferry("folders", &[End::new(address(""), "other")], &["-vvv"]).ends_with(5);
+        folders(End::new(address(""), password), &[]).ended(0);
+        folders(End::new(address("&auth=LOGIN"), password), &[]).ended(0);
+        let refused = folders(End::new(address(""), "other"), &["-vvv"]).ended(5);
         assert!(!refused.stderr.contains("other\""), "{}", refused.stderr);
     }
 }
@@ -322,7 +324,7 @@ fn plain_carries_any_user_and_password() {
                 steps.extend([expect("LOGOUT"), send("{tag} OK bye")]);
                 let server = Scripted::script(vec![steps]);
                 let address = format!("imap://{encoded}@127.0.0.1:{}?tls=none{more}", server.port);
-                ferry("folders", &[End::new(address, password)], &[]).ends_with(0);
+                folders(End::new(address, password), &[]).ended(0);
                 server.finish();
             }
         }
@@ -345,6 +347,6 @@ fn a_server_that_does_not_answer_logout_holds_nobody_up() {
         send("{tag} OK done"),
         expect("LOGOUT"),
     ]]);
-    ferry("folders", &[End::plain(server.port, "")], &[]).ends_with(0);
+    folders(End::plain(server.port, ""), &[]).ended(0);
     server.finish();
 }

@@ -7,22 +7,20 @@
 //! - [`client`]: a blocking IMAP client that fills accounts and takes snapshots of them; [`wire`] and [`names`] are its
 //!   reader and its mailbox names.
 //! - [`proxy`]: latency, bandwidth, cuts and false answers between a client and a server.
-//! - [`run`]: runs of mailferry, with their events and summaries.
 //! - [`scripted`]: a server that says what real ones won't.
-//! - [`fake`]: a made-up mailbox behind a scripted server.
-//! - [`ferry`]: runs mailferry with a deadline and reads what it says, for the tests of faults.
-//! - [`memory`]: a server with a mailbox in memory, of any manner.
-//! - [`crossing`]: the binary itself, run between two accounts.
+//! - [`fake`]: a mailbox of one folder behind a scripted server, of which a test twists single answers.
+//! - [`memory`]: folders in memory behind a scripted server, as strict or as odd as a test wants it.
 //! - [`generator`]: some thousand realistic messages, the same for the same seed.
+//! - [`run`]: runs of mailferry, with their events and summaries.
+//! - [`mailboxes`]: small mailboxes on real servers, and what they must hold after a run.
 
 #![expect(dead_code, unreachable_pub, reason = "each test file and example uses its own part of the lab")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 pub mod client;
-pub mod crossing;
 pub mod fake;
-pub mod ferry;
 pub mod generator;
+pub mod mailboxes;
 pub mod memory;
 pub mod names;
 pub mod proxy;

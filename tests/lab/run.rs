@@ -1,4 +1,5 @@
-//! Runs of mailferry: the real binary in a clean environment, its events and summary read from `--output json`.
+//! Runs of mailferry: the real binary in a clean environment, with a deadline, its events and summary read from
+//! `--output json`.
 
 use super::servers::Account;
 use serde_json::Value;
@@ -8,6 +9,11 @@ use std::time::{Duration, Instant};
 
 /// How long a run may take: many times what any needs.
 const DEADLINE: Duration = Duration::from_secs(120);
+
+/// The password of every account that has none of its own.
+const PASSWORD: &str = "secret";
+/// The sides, as variables of the environment name them.
+const SIDES: [&str; 2] = ["SOURCE", "TARGET"];
 
 /// What a run printed and how it ended.
 #[derive(Debug)]
@@ -20,17 +26,36 @@ pub struct Run {
 
 impl Run {
     /// The lines of `--output json`.
+    #[track_caller]
     pub fn events(&self) -> Vec<Value> {
         let line = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
         self.stdout.lines().map(line).collect()
     }
 
     /// The events of one kind.
+    #[track_caller]
     pub fn named(&self, event: &str) -> Vec<Value> {
         self.events().into_iter().filter(|line| line["event"] == event).collect()
     }
 
+    /// One member of the events of a kind, sorted.
+    #[track_caller]
+    pub fn texts(&self, event: &str, member: &str) -> Vec<String> {
+        let text = |event: &Value| event[member].as_str().unwrap_or_default().to_owned();
+        let mut texts: Vec<_> = self.named(event).iter().map(text).collect();
+        texts.sort();
+        texts
+    }
+
+    /// The reason in the plan of a source's folder.
+    #[track_caller]
+    pub fn reason(&self, from: &str) -> String {
+        let planned = self.named("folder_planned").into_iter().find(|event| event["from"] == from);
+        planned.unwrap_or_else(|| panic!("{from} is not in the plan"))["reason"].as_str().unwrap().to_owned()
+    }
+
     /// The summary, which must be the last line.
+    #[track_caller]
     pub fn summary(&self) -> Value {
         let last = self.events().pop().unwrap_or_else(|| panic!("no output: {self:?}"));
         assert!(last["event"] == "summary", "no summary: {self:?}");
@@ -38,10 +63,16 @@ impl Run {
     }
 
     /// A number of the summary: `copied`, or `target.round_trips`.
+    #[track_caller]
     pub fn count(&self, field: &str) -> u64 {
         let summary = self.summary();
         let value = field.split('.').fold(&summary, |value, name| &value[name]);
         value.as_u64().unwrap_or_else(|| panic!("no number {field}: {summary}"))
+    }
+
+    /// Whether something was said anywhere.
+    pub fn says(&self, text: &str) -> bool {
+        self.stderr.contains(text) || self.stdout.contains(text)
     }
 
     /// The exit code must be this.
@@ -60,47 +91,111 @@ impl Run {
     }
 }
 
-/// What a copy is told besides: to use no state, unless the test is about that. What the servers say must be enough.
-pub fn without_state(arguments: &[&str]) -> &'static [&'static str] {
-    let is_copy = arguments.first() == Some(&"copy");
-    let has_choice = arguments.iter().any(|argument| ["--state", "--no-state"].contains(argument));
-    if is_copy && !has_choice { &["--no-state"] } else { &[] }
+/// One side of a run: an address and its password.
+#[derive(Clone, Debug)]
+pub struct End {
+    pub address: String,
+    pub password: String,
 }
 
-/// The binary with these arguments and nothing of the tester's environment but the lab's passwords.
+impl End {
+    /// An address as it is typed.
+    pub fn new(address: impl Into<String>, password: &str) -> Self {
+        Self { address: address.into(), password: password.to_owned() }
+    }
+
+    /// A port of a server that speaks plainly and knows `ann` by the lab's password.
+    pub fn plain(port: u16, more: &str) -> Self {
+        Self::new(format!("imap://ann@127.0.0.1:{port}?tls=none{more}"), PASSWORD)
+    }
+
+    /// An account over TLS.
+    pub fn tls(account: &Account) -> Self {
+        Self::new(account.address(), &account.password)
+    }
+}
+
+/// An account over a plain connection, which a proxy can read.
+impl From<&Account> for End {
+    fn from(account: &Account) -> Self {
+        Self::new(account.plain_address(), &account.password)
+    }
+}
+
+/// An address with the lab's password.
+impl From<&String> for End {
+    fn from(address: &String) -> Self {
+        Self::from(address.as_str())
+    }
+}
+
+/// An address with the lab's password.
+impl From<&str> for End {
+    fn from(address: &str) -> Self {
+        Self::new(address, PASSWORD)
+    }
+}
+
+/// The binary with these arguments and nothing of the tester's environment but the lab's password for both sides.
+///
+/// A copy uses no state unless the arguments choose: what the servers say must be enough.
 pub fn mailferry(arguments: &[&str]) -> Command {
     // Not by `env!`: the lab is part of the examples too, which have no binary.
     let Some(binary) = option_env!("CARGO_BIN_EXE_mailferry") else { panic!("only integration tests run mailferry") };
+    let is_copy = arguments.first() == Some(&"copy");
+    let has_choice = arguments.iter().any(|argument| ["--state", "--no-state"].contains(argument));
     let mut command = Command::new(binary);
     command
         .args(arguments)
-        .args(without_state(arguments))
+        .args((is_copy && !has_choice).then_some("--no-state"))
         .stdin(Stdio::null())
         .env_clear()
-        .env("HOME", "/nonexistent")
-        .env("MAILFERRY_SOURCE_PASSWORD", "secret")
-        .env("MAILFERRY_TARGET_PASSWORD", "secret");
+        .env("HOME", "/nonexistent");
+    for side in SIDES {
+        command.env(password_variable(side), PASSWORD);
+    }
     command
 }
 
+fn password_variable(side: &str) -> String {
+    format!("MAILFERRY_{side}_PASSWORD")
+}
+
 /// Runs it to its end, as typed.
+#[track_caller]
 pub fn run(arguments: &[&str]) -> Run {
     Running::start(arguments).end()
 }
 
-/// `copy --output json` over plain connections.
-pub fn copy(source: &Account, target: &Account, options: &[&str]) -> Run {
-    two_sided("copy", source, target, options)
+/// `copy --output json`.
+#[track_caller]
+pub fn copy(source: impl Into<End>, target: impl Into<End>, options: &[&str]) -> Run {
+    json("copy", &[source.into(), target.into()], options)
 }
 
-/// `verify --output json` over plain connections.
-pub fn verify(source: &Account, target: &Account, options: &[&str]) -> Run {
-    two_sided("verify", source, target, options)
+/// `verify --output json`.
+#[track_caller]
+pub fn verify(source: impl Into<End>, target: impl Into<End>, options: &[&str]) -> Run {
+    json("verify", &[source.into(), target.into()], options)
 }
 
-fn two_sided(verb: &str, source: &Account, target: &Account, options: &[&str]) -> Run {
-    let (source, target) = (source.plain_address(), target.plain_address());
-    run(&[&[verb, &source, &target, "--output", "json"], options].concat())
+/// `folders --output json`.
+#[track_caller]
+pub fn folders(end: impl Into<End>, options: &[&str]) -> Run {
+    json("folders", &[end.into()], options)
+}
+
+#[track_caller]
+fn json(verb: &str, ends: &[End], options: &[&str]) -> Run {
+    let addresses: Vec<&str> = ends.iter().map(|end| end.address.as_str()).collect();
+    let mut command = mailferry(&[&[verb], &addresses[..], &["--output", "json"], options].concat());
+    for (end, side) in ends.iter().zip(SIDES) {
+        command.env(password_variable(side), &end.password);
+    }
+    let run = Running::of(command).end();
+    // Nothing else stands on stdout, whatever the test looks at.
+    run.events();
+    run
 }
 
 /// A run that is under way.
@@ -113,9 +208,13 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it.
+    /// Starts it, as typed.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = mailferry(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::of(mailferry(arguments))
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = std::sync::mpsc::channel();
         let stdout = collect(child.stdout.take().unwrap(), Some(sender));
         let stderr = collect(child.stderr.take().unwrap(), None);
@@ -146,19 +245,28 @@ impl Running {
     }
 
     /// Waits for its end.
+    #[track_caller]
     pub fn end(mut self) -> Run {
         let status = self.wait();
-        Run { code: status.code(), stdout: self.stdout.join().unwrap(), stderr: self.stderr.join().unwrap() }
+        let run = Run {
+            code: status.and_then(|status| status.code()),
+            stdout: self.stdout.join().unwrap(),
+            stderr: self.stderr.join().unwrap(),
+        };
+        assert!(status.is_some(), "a run did not end within {DEADLINE:?}:\n{}\n{}", run.stdout, run.stderr);
+        run
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    /// `None` if it had to be ended.
+    fn wait(&mut self) -> Option<ExitStatus> {
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
+                return Some(status);
             }
             if self.started.elapsed() > DEADLINE {
                 self.child.kill().unwrap();
-                panic!("a run did not end within {DEADLINE:?}");
+                self.child.wait().unwrap();
+                return None;
             }
             std::thread::sleep(Duration::from_millis(5));
         }

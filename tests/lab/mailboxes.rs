@@ -1,98 +1,10 @@
-//! Runs the program with a hard deadline, and prepares and compares mailboxes for tests of faults.
+//! Small mailboxes on real servers, and what they must hold after a run.
 
-use super::client::{Client, NewMessage};
+use super::client::{Client, NewMessage, Snapshot};
+use super::run::Run;
 use super::servers::{Account, Dovecot, Personality};
 use serde_json::Value;
-use std::io::Read;
-use std::process::{Command, Stdio};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-/// No run of these tests takes this long: one that does hangs.
-const DEADLINE: Duration = Duration::from_secs(100);
-
-/// The program; the lab's examples, which have none, compile this file too.
-pub const PROGRAM: Option<&str> = option_env!("CARGO_BIN_EXE_mailferry");
-
-/// What a run did.
-#[derive(Debug)]
-pub struct Run {
-    pub code: Option<i32>,
-    /// The JSON lines of stdout.
-    pub events: Vec<Value>,
-    pub stderr: String,
-}
-
-impl Run {
-    /// The events of this name.
-    pub fn all(&self, name: &str) -> Vec<&Value> {
-        self.events.iter().filter(|event| event["event"] == name).collect()
-    }
-
-    /// A number of the summary.
-    #[track_caller]
-    pub fn count(&self, name: &str) -> u64 {
-        let summary = self.events.last().unwrap_or_else(|| panic!("no summary: {}", self.stderr));
-        summary[name].as_u64().unwrap_or_else(|| panic!("no {name} in {summary}"))
-    }
-
-    /// Whether something was said anywhere.
-    pub fn says(&self, text: &str) -> bool {
-        self.stderr.contains(text) || self.events.iter().any(|event| event.to_string().contains(text))
-    }
-
-    #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{:#?}\n{}", self.events, self.stderr);
-        self
-    }
-}
-
-/// Runs `mailferry copy` with JSON output.
-#[track_caller]
-pub fn copy(source: &str, target: &str, options: &[&str]) -> Run {
-    let mut command = Command::new(PROGRAM.unwrap());
-    let arguments = [&["copy", source, target, "--output", "json"], options].concat();
-    command.args(&arguments).args(super::run::without_state(&arguments));
-    run(command)
-}
-
-/// Runs a prepared command with the lab's password for both sides.
-#[track_caller]
-pub fn run(mut command: Command) -> Run {
-    command.env_clear().env("HOME", "/nonexistent");
-    command.env("MAILFERRY_SOURCE_PASSWORD", "secret").env("MAILFERRY_TARGET_PASSWORD", "secret");
-    run_as_it_is(command)
-}
-
-/// Runs a prepared command.
-#[track_caller]
-pub fn run_as_it_is(mut command: Command) -> Run {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let stdout = drain(child.stdout.take().unwrap());
-    let stderr = drain(child.stderr.take().unwrap());
-    let end = Instant::now() + DEADLINE;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > end {
-            child.kill().unwrap();
-            panic!("mailferry hangs: {}\n{}", stdout.join().unwrap(), stderr.join().unwrap());
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    let events = stdout.join().unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    Run { code: status.code(), events, stderr: stderr.join().unwrap() }
-}
-
-fn drain(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        from.read_to_string(&mut text).unwrap();
-        text
-    })
-}
+use std::collections::BTreeMap;
 
 /// Tries all cases side by side: they mostly wait.
 pub fn each<T: Send>(cases: impl IntoIterator<Item = T>, attempt: impl Fn(T) + Sync) {
@@ -168,4 +80,19 @@ pub fn assert_no_damage(source: &Account, target: &Account) {
             known.remove(at);
         }
     }
+}
+
+/// `mailferry folders` shows what the account has: messages, unread, bytes.
+#[track_caller]
+pub fn assert_folders(shown: &Run, snapshot: &Snapshot) {
+    let numbers = |row: &Value| ["messages", "unread", "bytes"].map(|name| row[name].as_u64());
+    let shown: BTreeMap<String, _> = (shown.named("folder").iter().filter(|row| row["selectable"] == true))
+        .map(|row| (row["name"].as_str().unwrap().to_owned(), numbers(row)))
+        .collect();
+    let expected = snapshot.folders.iter().map(|(levels, messages)| {
+        let unread = messages.iter().filter(|message| !message.flags.contains("\\Seen")).count();
+        let bytes: usize = messages.iter().map(|message| message.size).sum();
+        (levels.join("/"), [messages.len(), unread, bytes].map(|number| Some(number as u64)))
+    });
+    assert_eq!(shown, expected.collect());
 }
