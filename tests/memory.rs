@@ -16,12 +16,13 @@ mod lab;
 use lab::client::Client;
 use lab::generator::mailbox;
 use lab::proxy::{Plan, Proxy};
+use lab::run::mailferry;
 use lab::servers::{Account, Dovecot, Personality};
 use std::fs::{self, File};
 use std::io::{BufWriter, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 /// Peak memory that no run may reach, in KiB.
@@ -33,12 +34,7 @@ const SLOW: u64 = 100_000_000;
 
 /// Runs mailferry, asserts that it ends well, and gives its peak of memory in KiB.
 fn peak_of(verb: &[&str], source: &str, target: &str) -> u64 {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mailferry"))
-        .args(verb)
-        .args([source, target, "--output", "json"])
-        .env("MAILFERRY_SOURCE_PASSWORD", "secret")
-        .env("MAILFERRY_TARGET_PASSWORD", "secret")
-        .stdin(Stdio::null())
+    let mut child = mailferry(&[verb, &[source, target, "--output", "json"]].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -75,8 +71,11 @@ fn three_thousand_messages_take_little_memory() {
     let target = Dovecot::shared().account("manymessages", Personality::Plain);
     Client::login(&source).fill(&mailbox(3, 3000));
     let (from, to) = (source.address(), target.address());
-    assert_small("the first copy", peak_of(&["copy"], &from, &to));
-    assert_small("a copy with nothing to do", peak_of(&["copy"], &from, &to));
+    let directory = tempfile::tempdir().unwrap();
+    let state = ["--state", directory.path().to_str().unwrap()];
+    let copy = [&["copy"], &state[..]].concat();
+    assert_small("the first copy", peak_of(&copy, &from, &to));
+    assert_small("a copy with nothing to do", peak_of(&copy, &from, &to));
     assert_small("a deep comparison", peak_of(&["verify", "--deep"], &from, &to));
 }
 
@@ -135,7 +134,9 @@ fn a_message_of_300_mb_takes_little_memory_whichever_side_is_slow() {
         let target = Dovecot::shared().account("large", Personality::Plain);
         let from = if slow_source { slow(&source) } else { source.clone() };
         let to = if slow_target { slow(&target) } else { target.clone() };
-        assert_small(what, peak_of(&["copy"], &from.plain_address(), &to.plain_address()));
+        let directory = tempfile::tempdir().unwrap();
+        let copy = ["copy", "--state", directory.path().to_str().unwrap()];
+        assert_small(what, peak_of(&copy, &from.plain_address(), &to.plain_address()));
         let stored: Vec<_> = inbox_files(&target);
         assert_eq!(stored.len(), 1, "{what}");
         assert!(are_equal(&sent, &stored[0]), "{what}: it arrived changed");
