@@ -129,7 +129,7 @@ fn a_refused_connection_is_six_and_an_event() {
     let address = format!("imaps://ann@127.0.0.1:{}", closed_port());
     let table: &[&[&str]] = &[
         &["folders", &address, "--output", "json"],
-        &["copy", &address, &address, "--output", "json"],
+        &["copy", &address, &address, "--no-state", "--output", "json"],
         &["verify", &address, &address, "--output", "json"],
     ];
     for arguments in table {
