@@ -30,15 +30,11 @@ impl Opened {
 }
 
 impl Opened {
-    pub(super) fn new(
-        source: &dyn Connector,
-        target: &dyn Connector,
-        rules: &Rules,
-        observer: &dyn Observer,
-    ) -> Result<Self, Error> {
-        let ((source, source_listing), (target, target_listing)) = std::thread::scope(|scope| {
-            let from = scope.spawn(|| open(source, Side::Source, observer));
-            let to = open(target, Side::Target, observer);
+    pub(super) fn new(mut link: Link, rules: &Rules, observer: &dyn Observer) -> Result<Self, Error> {
+        let Link { source, target } = &mut link;
+        let (source_listing, target_listing) = std::thread::scope(|scope| {
+            let from = scope.spawn(|| list(source.as_mut(), Side::Source, observer));
+            let to = list(target.as_mut(), Side::Target, observer);
             Ok::<_, Error>((join(from.join())?, to?))
         })?;
         let pairing = pair(&source_listing, &target_listing, rules)
@@ -49,40 +45,57 @@ impl Opened {
         for folder in pairing.skipped.iter().filter(|folder| folder.failed) {
             observer.observe(&Event::FolderFailed { folder: &folder.name, reason: &folder.reason });
         }
-        Ok(Self { link: Link { source, target }, source_listing, target_listing, pairing })
+        Ok(Self { link, source_listing, target_listing, pairing })
     }
 }
 
-/// Does what only reads, anew on new connections if one of them breaks.
+/// Connects to both sides at the same time.
 ///
 /// # Errors
-/// Any other error, and what breaks connections again and again.
-pub(super) fn patiently<T>(
-    stop: &Stop,
-    observer: &dyn Observer,
-    mut attempt: impl FnMut() -> Result<T, Error>,
-) -> Result<T, Error> {
-    for wait in [500, 2_000].map(Duration::from_millis) {
-        match attempt() {
-            Err(error) if error.kind == ErrorKind::Lost => {
-                let side = error.account.as_ref().map_or(Side::Source, |account| account.side);
-                observer.observe(&Event::Retrying { side, wait, reason: &error.message });
-                pause(wait, stop)?;
-            }
-            result => return result,
-        }
-    }
-    attempt()
+/// Why one of them can't be reached or entered. There is no second try: a refused login is not to be repeated.
+pub(super) fn connect(source: &dyn Connector, target: &dyn Connector) -> Result<Link, Error> {
+    std::thread::scope(|scope| {
+        let from = scope.spawn(|| source.connect());
+        let to = target.connect();
+        Ok(Link { source: join(from.join())?, target: to? })
+    })
 }
 
-fn open(connector: &dyn Connector, side: Side, observer: &dyn Observer) -> Result<(Box<dyn Store>, Listing), Error> {
-    let mut store = connector.connect()?;
+/// Does what only reads with a connection to either side, and anew with new ones if one of them breaks.
+///
+/// # Errors
+/// Any other error, and what breaks connections again and again, or for good.
+pub(super) fn patiently<T>(
+    connect: impl Fn() -> Result<Link, Error>,
+    stop: &Stop,
+    observer: &dyn Observer,
+    mut work: impl FnMut(Link) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut done = work(connect()?);
+    for wait in [500, 2_000].map(Duration::from_millis) {
+        let error = match done {
+            Err(error) if error.kind == ErrorKind::Lost => error,
+            _ => break,
+        };
+        let side = error.account.as_ref().map_or(Side::Source, |account| account.side);
+        observer.observe(&Event::Retrying { side, wait, reason: &error.message });
+        pause(wait, stop)?;
+        // A server that lets nobody in any more has said why when the connection broke.
+        done = match connect() {
+            Err(refused) if refused.kind == ErrorKind::Unreachable => return Err(error),
+            link => work(link?),
+        };
+    }
+    done
+}
+
+fn list(store: &mut dyn Store, side: Side, observer: &dyn Observer) -> Result<Listing, Error> {
     let listing = store.list();
-    // Its name comes with the listing, without a round trip of its own.
+    // The server's name comes with the listing, without a round trip of its own.
     observer.observe(&Event::Connected { side, server: store.server() });
     let listing = listing?;
     observer.observe(&Event::Listed { side, folders: listing.mailboxes.len() });
-    Ok((store, listing))
+    Ok(listing)
 }
 
 /// How many messages a folder holds, by its counters or else by counting them.

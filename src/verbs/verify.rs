@@ -27,7 +27,7 @@ pub fn verify(
     observer: &dyn Observer,
 ) -> Result<VerifySummary, Error> {
     let started = Instant::now();
-    let opened = Opened::new(source, target, rules, observer)?;
+    let opened = Opened::new(opening::connect(source, target)?, rules, observer)?;
     let failed = opened.folders_failed();
     let Opened { mut link, pairing, source_listing, target_listing } = opened;
     let pairs = &pairing.pairs;

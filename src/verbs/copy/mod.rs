@@ -39,8 +39,9 @@ pub fn copy(
     observer: &dyn Observer,
 ) -> Result<CopySummary, Error> {
     let started = Instant::now();
-    let (mut copy, opened) = opening::patiently(stop, observer, || {
-        let mut opened = Opened::new(source, target, rules, observer)?;
+    let connect = || opening::connect(source, target);
+    let (mut copy, opened) = opening::patiently(connect, stop, observer, |link| {
+        let mut opened = Opened::new(link, rules, observer)?;
         let memory = Memory::open(state, options, observer);
         let mut copy = Copy { options, observer, memory, summary: CopySummary::empty(), folders: Vec::new() };
         copy.summary.folders_failed = opened.folders_failed();
