@@ -158,11 +158,6 @@ impl Connection {
         self.stream.traffic()
     }
 
-    /// Whether TLS is up.
-    pub fn is_encrypted(&self) -> bool {
-        self.stream.is_encrypted()
-    }
-
     /// When something was last sent or received.
     pub fn last_used(&self) -> Instant {
         self.last_used

@@ -209,26 +209,7 @@ impl Comparison<'_> {
 
     /// Matches what no earlier run has paired.
     fn compare(&self, index: usize, mut compared: Compared, used: &mut HashMap<MailboxName, UidSet>) -> Compared {
-        let rules = MatchRules { drafts: self.pairs[index].drafts };
-        let (on_source, on_target) = compared.unpaired();
-        let pick = |scan: &FolderScan, which: &[u32]| -> Vec<Message> {
-            which.iter().map(|at| scan.messages[*at as usize]).collect()
-        };
-        let source = pick(&compared.source, &on_source);
-        let target = compared.target.as_ref().map_or_else(Vec::new, |scan| pick(scan, &on_target));
-        let mut matching = match_folder(&source, &target, &rules);
-        // The matching counts among the unpaired; here every position is one in the whole scan.
-        let whole = |all: &[u32], which: &mut Vec<u32>| which.iter_mut().for_each(|at| *at = all[*at as usize]);
-        whole(&on_source, &mut matching.missing);
-        whole(&on_target, &mut matching.extra);
-        for (source, target) in &mut matching.pairs {
-            (*source, *target) = (on_source[*source as usize], on_target[*target as usize]);
-        }
-        for tie in &mut matching.ties {
-            whole(&on_source, &mut tie.source);
-            whole(&on_target, &mut tie.target);
-        }
-        compared.matching = matching;
+        compared.matching = compared.match_unpaired(&MatchRules { drafts: self.pairs[index].drafts });
         if let Some(target) = &self.pairs[index].target {
             mark_used(used, target, &compared);
         }
@@ -285,6 +266,34 @@ impl Compared {
         };
         let on_target = self.target.as_ref().map_or(0, |scan| scan.messages.len());
         (rest(self.source.messages.len(), &|pair| pair.source), rest(on_target, &|pair| pair.target))
+    }
+
+    /// Matches what no earlier run has paired, by positions in the whole scans.
+    fn match_unpaired(&self, rules: &MatchRules) -> Matching {
+        if self.recognised.pairs.is_empty() {
+            // Everything takes part: the scans are matched as they are, without a copy of their messages.
+            let on_target = self.target.as_ref().map_or(&[][..], |scan| &scan.messages);
+            return match_folder(&self.source.messages, on_target, rules);
+        }
+        let (on_source, on_target) = self.unpaired();
+        let pick = |scan: &FolderScan, which: &[u32]| -> Vec<Message> {
+            which.iter().map(|at| scan.messages[*at as usize]).collect()
+        };
+        let source = pick(&self.source, &on_source);
+        let target = self.target.as_ref().map_or_else(Vec::new, |scan| pick(scan, &on_target));
+        let mut matching = match_folder(&source, &target, rules);
+        // The matching counts among the unpaired; here every position is one in the whole scan.
+        let whole = |all: &[u32], which: &mut Vec<u32>| which.iter_mut().for_each(|at| *at = all[*at as usize]);
+        whole(&on_source, &mut matching.missing);
+        whole(&on_target, &mut matching.extra);
+        for (source, target) in &mut matching.pairs {
+            (*source, *target) = (on_source[*source as usize], on_target[*target as usize]);
+        }
+        for tie in &mut matching.ties {
+            whole(&on_source, &mut tie.source);
+            whole(&on_target, &mut tie.target);
+        }
+        matching
     }
 
     /// Whether messages are to be matched of which the header was not asked for.
