@@ -91,6 +91,11 @@ impl UidSet {
         self.ranges.splice(from..to, [low..=high]);
     }
 
+    /// Adds all of another set.
+    pub fn add(&mut self, other: &Self) {
+        other.ranges().for_each(|(low, high)| self.insert_range(low..=high));
+    }
+
     /// The ranges, ascending.
     pub fn ranges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.ranges.iter().map(|range| (*range.start(), *range.end()))

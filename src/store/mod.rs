@@ -204,6 +204,50 @@ pub struct FlagChange {
     pub edit: FlagEdit,
     /// With which flags.
     pub flags: Flags,
+    /// Messages that somebody else has changed since this HIGHESTMODSEQ of the folder are left alone, where the server can
+    /// see to that (UNCHANGEDSINCE, RFC 7162).
+    pub unchanged_since: Option<u64>,
+}
+
+/// Messages that go to another folder of the same account, without passing through this machine.
+#[derive(Clone, Debug)]
+pub struct Relocation {
+    /// Where they are.
+    pub from: MailboxName,
+    /// The generation that their UIDs belong to: messages of another are left alone.
+    pub uid_validity: Option<UidValidity>,
+    /// Which.
+    pub uids: UidSet,
+    /// Where they go.
+    pub to: MailboxName,
+    /// Whether they leave the folder where they are: MOVE, or COPY and a removal of what is known to be copied.
+    pub leave: bool,
+}
+
+/// What became of a [`Relocation`]. A message that is nowhere in it was not relocated.
+#[derive(Clone, Debug, Default)]
+pub struct Relocated {
+    /// The generation of the new UIDs.
+    pub uid_validity: Option<UidValidity>,
+    /// The messages' UIDs before and now, where the server told them (COPYUID, RFC 4315).
+    pub placed: Vec<(Uid, Uid)>,
+    /// Messages of which the server says only that they were relocated, without where they are now.
+    pub somewhere: UidSet,
+    /// Copied messages that could not be removed from where they were.
+    pub left_behind: UidSet,
+    /// The server's words where it refused some.
+    pub refusal: Option<Refusal>,
+}
+
+/// Messages to remove for good.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    /// Where they are.
+    pub mailbox: MailboxName,
+    /// The generation that their UIDs belong to: messages of another are left alone.
+    pub uid_validity: Option<UidValidity>,
+    /// Which: exactly these, whatever else is marked `\Deleted` there.
+    pub uids: UidSet,
 }
 
 /// How much of an account is used (QUOTA, RFC 9208), in bytes.
@@ -282,8 +326,22 @@ pub trait Store: Send {
     /// Deliveries whose acknowledgement has not been given out yet: what is uncertain when the connection fails.
     fn unacknowledged(&self) -> Vec<u32>;
 
-    /// Changes messages' flags, all changes asked for at once.
-    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error>;
+    /// Copies or moves messages within the account. Gives what became of each request.
+    fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error>;
+
+    /// Removes messages, and no others. Gives for each request the server's words where it refused; then some or all of its
+    /// messages may still be there.
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error>;
+
+    /// Renames folders, each with all below it, one after the other: the old name and the new one.
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error>;
+
+    /// Deletes folders with all that is in them, and ends the subscriptions to them. Folders below them stay.
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
+
+    /// Changes messages' flags, all changes asked for at once. Gives for each the messages that were left alone, as somebody
+    /// else has changed them meanwhile.
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error>;
 
     /// How much of the account is used; `None` where the server does not tell.
     fn quota(&mut self) -> Result<Option<Quota>, Error>;

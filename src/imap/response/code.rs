@@ -38,6 +38,8 @@ pub enum Code {
     InUse,
     Limit,
     MailboxId(String),
+    /// Messages that a conditional STORE left alone, as they had changed (RFC 7162 section 3.1.3).
+    Modified(UidSet),
     NoModSeq,
     NonExistent,
     NoPerm,
@@ -152,6 +154,7 @@ fn with_arguments(name: &str, arguments: &[u8]) -> Option<Code> {
         ("COPYUID", [validity, from, to]) => {
             Some(Code::CopyUid { validity: positive(validity)?, from: ordered_set(from)?, to: ordered_set(to)? })
         }
+        ("MODIFIED", [uids]) => ordered_set(uids).map(Code::Modified),
         ("MAILBOXID", [id]) => {
             let id = id.strip_prefix(b"(")?.strip_suffix(b")")?;
             Some(Code::MailboxId(text(id.into()).into_owned()))

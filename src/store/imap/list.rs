@@ -29,6 +29,10 @@ impl Session {
             self.ask_statuses(&mut found.mailboxes)?;
         }
         self.take_introduction();
+        if self.has("X-GM-EXT-1") && self.has("MOVE") {
+            let trash = found.mailboxes.iter().find(|mailbox| mailbox.special_use == Some(SpecialUse::Trash));
+            self.trash = trash.map(|mailbox| mailbox.name.clone());
+        }
         let style = self.name_style(&found);
         Ok(Listing { mailboxes: found.mailboxes, style, foreign_prefixes: self.namespaces.foreign.clone() })
     }

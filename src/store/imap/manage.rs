@@ -1,9 +1,9 @@
-//! Changes to folders and flags: CREATE, SUBSCRIBE, STORE, and the quota.
+//! Changes to folders and flags: CREATE, RENAME, DELETE, SUBSCRIBE, STORE, and the quota.
 
 use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session, open_command};
-use crate::imap::{Command, Error, Reply, Response};
-use crate::mail::{MailboxName, SpecialUse};
+use crate::imap::{Code, Command, Error, Reply, Response};
+use crate::mail::{MailboxName, SpecialUse, UidSet};
 use crate::store::{FlagChange, FlagEdit, NewFolder, Quota, Refusal};
 
 /// A folder's name and its role.
@@ -91,37 +91,68 @@ impl Session {
 
     pub(super) fn subscribe_all(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
         let commands: Vec<Command> = mailboxes.iter().map(|name| Command::new("SUBSCRIBE").mailbox(name)).collect();
-        let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
+        self.change_each(&commands)
+    }
+
+    /// Renames folders. The subscription goes with the folder, which a server does not see to (RFC 3501 section 6.3.9).
+    pub(super) fn rename_all(
+        &mut self,
+        renames: &[(MailboxName, MailboxName)],
+    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let rename = |(from, to): &(MailboxName, MailboxName)| Command::new("RENAME").mailbox(from).mailbox(to);
+        let commands: Vec<Command> = renames.iter().map(rename).collect();
+        let results = self.change_each(&commands)?;
+        let done = || renames.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(rename, _)| rename);
+        let commands: Vec<Command> = done().map(|(from, _)| Command::new("UNSUBSCRIBE").mailbox(from)).collect();
+        // A folder that was not subscribed to may be refused.
+        self.connection.run_all(&commands, |_, _| Ok(()))?;
+        Ok(results)
+    }
+
+    /// Deletes folders, with the subscriptions to them.
+    pub(super) fn delete_all(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let delete = |verb: &'static str| move |name: &MailboxName| Command::new(verb).mailbox(name);
+        let results = self.change_each(&mailboxes.iter().map(delete("DELETE")).collect::<Vec<_>>())?;
+        let done = mailboxes.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(name, _)| name);
+        let commands: Vec<Command> = done.map(delete("UNSUBSCRIBE")).collect();
+        self.connection.run_all(&commands, |_, _| Ok(()))?;
+        Ok(results)
+    }
+
+    fn change_each(&mut self, commands: &[Command]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let replies = self.connection.run_all(commands, |_, _| Ok(()))?;
         Ok(replies.iter().map(|reply| accepted(reply, Asked::Change)).collect())
     }
 
     /// Changes flags: each folder is opened once, each set of flags is one STORE for many messages.
-    pub(super) fn store_all(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    pub(super) fn store_all(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
         let mut commands = Vec::new();
         // Which change a command belongs to.
         let mut change_of = Vec::new();
         let mut open: Option<&MailboxName> = None;
+        let has_mod_seq = self.capabilities.has("CONDSTORE") || self.capabilities.has("QRESYNC");
         for (at, change) in changes.iter().enumerate() {
             if open != Some(&change.mailbox) {
                 commands.push(open_command(&change.mailbox, true));
                 change_of.push(at);
                 open = Some(&change.mailbox);
             }
+            let condition = change.unchanged_since.filter(|_| has_mod_seq);
             for set in change.uids.sequence_sets(SET_BYTES) {
-                let item = match change.edit {
-                    FlagEdit::Add => "+FLAGS.SILENT",
-                    FlagEdit::Remove => "-FLAGS.SILENT",
-                };
-                commands.push(Command::new("UID STORE").text(&set).text(item).flags(&change.flags));
+                commands.push(store_command(&set, change, condition));
                 change_of.push(at);
             }
         }
         let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
         self.open = open.map(|mailbox| super::session::Open { mailbox: mailbox.clone(), for_writing: true });
-        let mut results = vec![Ok(()); changes.len()];
+        let mut results = vec![Ok(UidSet::default()); changes.len()];
         for (at, reply) in change_of.into_iter().zip(&replies) {
-            if results[at].is_ok() {
-                results[at] = accepted(reply, Asked::Change);
+            let Ok(left_alone) = &mut results[at] else { continue };
+            match (&reply.code, accepted(reply, Asked::Change)) {
+                // OK or NO, with the rest changed all the same (RFC 7162 section 3.1.3).
+                (Some(Code::Modified(uids)), _) => left_alone.add(uids),
+                (_, Err(refusal)) => results[at] = Err(refusal),
+                (_, Ok(())) => {}
             }
         }
         self.leave_folder()?;
@@ -146,6 +177,19 @@ impl Session {
         })?;
         Ok(quota)
     }
+}
+
+fn store_command(set: &str, change: &FlagChange, unchanged_since: Option<u64>) -> Command {
+    let store = Command::new("UID STORE").text(set);
+    let store = match unchanged_since {
+        Some(mod_seq) => store.text(&format!("(UNCHANGEDSINCE {mod_seq})")),
+        None => store,
+    };
+    let item = match change.edit {
+        FlagEdit::Add => "+FLAGS.SILENT",
+        FlagEdit::Remove => "-FLAGS.SILENT",
+    };
+    store.text(item).flags(&change.flags)
 }
 
 fn accepted(reply: &Reply, asked: Asked) -> Result<(), Refusal> {

@@ -5,6 +5,7 @@
 //! session   one connection's state     scan     what folders hold
 //! refusal   what a NO means            fetch    whole messages, asked for ahead
 //! manage    CREATE, SUBSCRIBE, STORE   append   whole messages, delivered ahead
+//! relocate  COPY, MOVE, UID EXPUNGE
 //! ```
 
 mod account;
@@ -13,6 +14,7 @@ mod fetch;
 mod list;
 mod manage;
 mod refusal;
+mod relocate;
 mod scan;
 mod session;
 

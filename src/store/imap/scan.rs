@@ -60,8 +60,7 @@ impl Session {
         let replies = self.connection.run_all(&commands, |nth, response| {
             if let Response::Search(uids) = response {
                 // A server may split its answer over several lines.
-                let all = found[nth / 2].get_or_insert_default();
-                uids.ranges().for_each(|(low, high)| all.insert_range(low..=high));
+                found[nth / 2].get_or_insert_default().add(uids);
             }
             Ok(())
         })?;

@@ -6,7 +6,7 @@ use crate::imap::{COMMANDS_AHEAD, Capabilities, Command, Connection, LoggedIn, T
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
 use crate::store::{
     AccountName, Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota,
-    Refusal, ScanRequest, Store, Traffic,
+    Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
 };
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(super) struct Session {
     pub(super) separator: Option<char>,
     /// The prefix that the address names.
     pub(super) chosen_prefix: Option<String>,
+    /// Where messages must go to be deleted, where an EXPUNGE elsewhere keeps them (Gmail).
+    pub(super) trash: Option<MailboxName>,
     /// The folder that is open, or will be when the commands sent so far are done.
     pub(super) open: Option<Open>,
     pub(super) requests: Requests,
@@ -86,6 +88,7 @@ impl Session {
             namespaces: Namespaces::default(),
             separator,
             chosen_prefix: prefix.map(str::to_owned),
+            trash: None,
             open: None,
             requests: Requests::default(),
             appends: Appends::default(),
@@ -245,7 +248,27 @@ impl Store for Session {
         self.appends.unacknowledged()
     }
 
-    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
+        self.check_access()?;
+        self.relocate_all(relocations).map_err(|error| self.name(&error))
+    }
+
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.check_access()?;
+        self.remove_all(removals).map_err(|error| self.name(&error))
+    }
+
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.check_access()?;
+        self.rename_all(renames).map_err(|error| self.name(&error))
+    }
+
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.check_access()?;
+        self.delete_all(mailboxes).map_err(|error| self.name(&error))
+    }
+
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
         self.check_access()?;
         self.store_all(changes).map_err(|error| self.name(&error))
     }

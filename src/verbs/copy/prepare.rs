@@ -116,7 +116,7 @@ impl Copy<'_> {
             for ((edit, flags), uids) in &needs.flag_changes {
                 folder_of.push(pair);
                 let (mailbox, uids, flags) = (target.name.clone(), uids.clone(), flags.clone());
-                changes.push(FlagChange { mailbox, uids, edit: *edit, flags });
+                changes.push(FlagChange { mailbox, uids, edit: *edit, flags, unchanged_since: None });
             }
         }
         if changes.is_empty() {
@@ -124,7 +124,7 @@ impl Copy<'_> {
         }
         for ((result, change), pair) in link.target.change_flags(&changes)?.into_iter().zip(&changes).zip(folder_of) {
             match result {
-                Ok(()) => self.summary.flags_updated += change.uids.len(),
+                Ok(left_alone) => self.summary.flags_updated += change.uids.len() - left_alone.len(),
                 Err(refusal) => {
                     let text = format!("{}: the target did not change {}: {}", pair.to, change.flags, refusal.text);
                     self.observer.observe(&Event::Warning { text: &text });

@@ -1,0 +1,204 @@
+//! Messages that the server itself copies, moves or removes: COPY and MOVE (RFC 3501, RFC 6851), UID EXPUNGE (RFC 4315).
+//!
+//! What it keeps true: nothing is done to messages of another UIDVALIDITY than the caller's, so each folder's opening is
+//! waited for; and no message is expunged that was not named. Where there is no UID EXPUNGE, a plain EXPUNGE is used only
+//! while nothing else in the folder is marked `\Deleted`.
+
+use super::refusal::{Asked, refusal};
+use super::session::{Open, SET_BYTES, Session, open_command};
+use crate::imap::{Code, Command, Error, Reply, Response, Ticket};
+use crate::mail::{MailboxName, UidSet, UidValidity};
+use crate::store::{Refusal, RefusalMeaning, Relocated, Relocation, Removal};
+
+impl Session {
+    pub(super) fn relocate_all(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
+        self.ensure_alive()?;
+        let mut results = Vec::with_capacity(relocations.len());
+        for relocation in relocations {
+            results.push(match self.open_generation(&relocation.from, relocation.leave, relocation.uid_validity)? {
+                Ok(()) => self.relocate_one(relocation)?,
+                Err(refusal) => Relocated { refusal: Some(refusal), ..Relocated::default() },
+            });
+        }
+        self.leave_folder()?;
+        Ok(results)
+    }
+
+    /// Relocates messages of the open folder.
+    fn relocate_one(&mut self, relocation: &Relocation) -> Result<Relocated, Error> {
+        let moves = relocation.leave && self.capabilities.has("MOVE");
+        let verb = if moves { "UID MOVE" } else { "UID COPY" };
+        let sets = relocation.uids.sequence_sets(SET_BYTES);
+        let command = |set: &String| Command::new(verb).text(set).mailbox(&relocation.to);
+        let commands: Vec<Command> = sets.iter().map(command).collect();
+        let mut told: Vec<Option<Code>> = vec![None; sets.len()];
+        let replies = self.connection.run_all(&commands, |nth, response| {
+            // MOVE tells where messages are before they leave, in an untagged OK (RFC 6851 section 4.3).
+            if let Response::Status { code: Some(code @ Code::CopyUid { .. }), .. } = response {
+                told[nth] = Some(code.clone());
+            }
+            Ok(())
+        })?;
+        let mut result = Relocated::default();
+        for ((set, reply), told) in sets.iter().zip(&replies).zip(&told) {
+            result.take(set, reply, told.as_ref());
+        }
+        if relocation.leave && !moves {
+            self.remove_copied(relocation, &mut result)?;
+        }
+        Ok(result)
+    }
+
+    /// Ends a move where there is no MOVE: what is known to be copied is removed.
+    fn remove_copied(&mut self, relocation: &Relocation, result: &mut Relocated) -> Result<(), Error> {
+        let mut copied: UidSet = result.placed.iter().map(|(from, _)| *from).collect();
+        copied.add(&result.somewhere);
+        if copied.is_empty() {
+            return Ok(());
+        }
+        if let Err(refusal) = self.expunge_exactly(&relocation.from, &copied)? {
+            result.refusal.get_or_insert(refusal);
+            result.left_behind = copied;
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_all(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.ensure_alive()?;
+        let mut results = Vec::with_capacity(removals.len());
+        for Removal { mailbox, uid_validity, uids } in removals {
+            results.push(match self.open_generation(mailbox, true, *uid_validity)? {
+                Ok(()) => self.expunge_exactly(mailbox, uids)?,
+                Err(refusal) => Err(refusal),
+            });
+        }
+        self.leave_folder()?;
+        Ok(results)
+    }
+
+    /// Opens a folder and makes sure that UIDs of this generation still mean what they meant.
+    fn open_generation(
+        &mut self,
+        mailbox: &MailboxName,
+        for_writing: bool,
+        expected: Option<UidValidity>,
+    ) -> Result<Result<(), Refusal>, Error> {
+        let mut found = None;
+        self.open = None;
+        let reply = self.connection.run(
+            &open_command(mailbox, for_writing),
+            &mut |_: Option<Ticket>, response: &Response<'_>| {
+                if let Response::Status { code: Some(Code::UidValidity(validity)), .. } = response {
+                    found = Some(UidValidity(*validity));
+                }
+                Ok(())
+            },
+        )?;
+        if !reply.is_ok() {
+            return Ok(Err(refusal(&reply, Asked::Change)));
+        }
+        self.open = Some(Open { mailbox: mailbox.clone(), for_writing });
+        if found != expected {
+            let text = "the folder was made anew meanwhile (its UIDVALIDITY changed); run again".to_owned();
+            return Ok(Err(Refusal { meaning: RefusalMeaning::NoFolder, text }));
+        }
+        Ok(Ok(()))
+    }
+
+    /// Removes messages of the open folder.
+    fn expunge_exactly(&mut self, mailbox: &MailboxName, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
+        if let Some(trash) = self.trash.clone().filter(|trash| trash != mailbox) {
+            // Gmail only takes a label away when a message is expunged; what is in its Trash is deleted.
+            let to_trash = |set: &String| Command::new("UID MOVE").text(set).mailbox(&trash);
+            let moves: Vec<Command> = uids.sequence_sets(SET_BYTES).iter().map(to_trash).collect();
+            let replies = self.connection.run_all(&moves, |_, _| Ok(()))?;
+            return Ok(all_accepted(&replies));
+        }
+        if self.capabilities.has("UIDPLUS") {
+            let sets = uids.sequence_sets(SET_BYTES);
+            let mark = |set: &String| mark_deleted(set);
+            let expunge = |set: &String| Command::new("UID EXPUNGE").text(set);
+            let commands: Vec<Command> = sets.iter().flat_map(|set| [mark(set), expunge(set)]).collect();
+            let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
+            return Ok(all_accepted(&replies));
+        }
+        self.expunge_alone(uids)
+    }
+
+    /// The same without UID EXPUNGE: only while what is marked is what was asked for and nothing else.
+    fn expunge_alone(&mut self, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
+        let is_ours = |marked: &UidSet| marked.iter().all(|uid| uids.contains(uid));
+        match self.marked_deleted()? {
+            Ok(marked) if is_ours(&marked) => {}
+            Ok(_) => return Ok(Err(others_are_marked())),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+        let marks: Vec<Command> = uids.sequence_sets(SET_BYTES).iter().map(|set| mark_deleted(set)).collect();
+        let replies = self.connection.run_all(&marks, |_, _| Ok(()))?;
+        if let Err(refusal) = all_accepted(&replies) {
+            return Ok(Err(refusal));
+        }
+        // Asked once more, as somebody else may have marked messages meanwhile.
+        match self.marked_deleted()? {
+            Ok(marked) if is_ours(&marked) => {
+                let reply = self.connection.run(&Command::new("EXPUNGE"), &mut crate::imap::ignore)?;
+                Ok(all_accepted(&[reply]))
+            }
+            Ok(_) => Ok(Err(others_are_marked())),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// The messages of the open folder that are marked `\Deleted`.
+    fn marked_deleted(&mut self) -> Result<Result<UidSet, Refusal>, Error> {
+        let mut marked = UidSet::default();
+        let search = Command::new("UID SEARCH DELETED");
+        let reply = self.connection.run(&search, &mut |_: Option<Ticket>, response: &Response<'_>| {
+            if let Response::Search(uids) = response {
+                marked.add(uids);
+            }
+            Ok(())
+        })?;
+        Ok(if reply.is_ok() { Ok(marked) } else { Err(refusal(&reply, Asked::Change)) })
+    }
+}
+
+impl Relocated {
+    /// Takes the reply to one command.
+    fn take(&mut self, set: &str, reply: &Reply, told: Option<&Code>) {
+        if !reply.is_ok() {
+            self.refusal.get_or_insert_with(|| refusal(reply, Asked::Change));
+            return;
+        }
+        match reply.code.as_ref().filter(|code| matches!(code, Code::CopyUid { .. })).or(told) {
+            Some(Code::CopyUid { validity, from, to }) if from.len() == to.len() => {
+                self.uid_validity = Some(UidValidity(*validity));
+                self.placed.extend(from.iter().zip(to.iter()));
+            }
+            _ => {
+                self.somewhere.add(&UidSet::parse(set).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Every message that was relocated.
+    pub fn uids(&self) -> UidSet {
+        let mut all: UidSet = self.placed.iter().map(|(from, _)| *from).collect();
+        all.add(&self.somewhere);
+        all
+    }
+}
+
+fn mark_deleted(set: &str) -> Command {
+    Command::new("UID STORE").text(set).text("+FLAGS.SILENT (\\Deleted)")
+}
+
+fn all_accepted(replies: &[Reply]) -> Result<(), Refusal> {
+    replies.iter().find(|reply| !reply.is_ok()).map_or(Ok(()), |reply| Err(refusal(reply, Asked::Change)))
+}
+
+fn others_are_marked() -> Refusal {
+    let text = "other messages in it are marked \\Deleted, and this server can't remove some without them (it has no \
+                UIDPLUS); expunge the folder in a mail program, then run again";
+    Refusal { meaning: RefusalMeaning::Permanent, text: text.to_owned() }
+}
