@@ -7,7 +7,7 @@ use super::ledger::Stage;
 use super::transfer::{OnTheWay, Transfer};
 use super::{Link, Shared};
 use crate::event::{Event, Side};
-use crate::mail::{Uid, UidSet};
+use crate::mail::{Uid, UidSet, UidValidity};
 use crate::plan::{Keywords, Piece, Treatment, rows};
 use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalMeaning};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -43,13 +43,10 @@ impl<'a> Lane<'a> {
         Self { shared, link, asked: VecDeque::new(), on_the_way: HashMap::new(), target_failed: false, breaks: 0 }
     }
 
-    /// Works until the queue is empty and everything is acknowledged.
-    pub(super) fn run(mut self) -> Result<(), Error> {
+    /// Works until the queue is empty and everything is acknowledged. Gives its connections for what comes after.
+    pub(super) fn run(mut self) -> Result<Link, Error> {
         loop {
-            let Err(error) = self.work() else {
-                self.shared.close(self.link);
-                return Ok(());
-            };
+            let Err(error) = self.work() else { return Ok(self.link) };
             let side = if self.target_failed { Side::Target } else { Side::Source };
             self.give_back(&error);
             self.shared.close(self.link);
@@ -386,23 +383,28 @@ impl Shared<'_> {
     pub(super) fn confirm(&self, token: u32, bytes: u64) {
         let (task, position) = self.ledger.locate(token);
         let folder = &self.tasks[task];
-        self.ledger.set(token, Stage::Copied);
-        self.ledger.add_bytes(bytes);
+        self.ledger.set_copied(token, bytes);
         let uid = folder.messages[position].uid();
         self.context.observer.observe(&Event::MessageCopied { folder: &folder.from, uid, bytes });
     }
 
-    /// Tells the journal where the target has put messages; each UID belongs to the delivery in its place.
+    /// Notes where the target has put messages; each UID belongs to the delivery in its place.
     fn remember(&self, tokens: &[u32], placed: &Placed) {
-        let Some(journal) = self.context.journal else { return };
+        self.place(Some(placed.uid_validity), tokens.iter().copied().zip(placed.uids.iter()));
+    }
+
+    /// Notes where messages are, and tells the journal. UIDs of another generation than the task's say nothing.
+    pub(super) fn place(&self, uid_validity: Option<UidValidity>, placed: impl Iterator<Item = (u32, Uid)>) {
         let mut by_task: BTreeMap<usize, Vec<(Uid, Uid)>> = BTreeMap::new();
-        for (token, uid) in tokens.iter().zip(placed.uids.iter()) {
-            let (task, position) = self.ledger.locate(*token);
+        for (token, uid) in placed {
+            let (task, position) = self.ledger.locate(token);
             let folder = &self.tasks[task];
-            if folder.target_uid_validity == Some(placed.uid_validity) {
+            if uid_validity.is_some() && folder.target_uid_validity == uid_validity {
+                self.ledger.set_uid(token, uid);
                 by_task.entry(task).or_default().push((folder.messages[position].uid(), uid));
             }
         }
+        let Some(journal) = self.context.journal else { return };
         for (task, pairs) in by_task {
             journal.copied(task, &pairs);
         }

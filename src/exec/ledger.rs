@@ -1,8 +1,9 @@
-//! What became of each message to copy: one byte each, written by all lanes.
+//! What became of each message to copy: nine bytes each, written by all lanes.
 
+use crate::mail::Uid;
 use crate::plan::FolderTask;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,29 @@ pub(super) struct Ledger {
     /// The token of each task's first message, and one past the last.
     starts: Vec<u32>,
     stages: Vec<AtomicU8>,
+    /// The copies' UIDs on the target; 0: not told.
+    uids: Vec<AtomicU32>,
+    /// The bytes that were delivered, up to `u32::MAX`.
+    sizes: Vec<AtomicU32>,
     bytes: AtomicU64,
+}
+
+/// What became of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The target has it.
+    Copied {
+        /// Its UID there, where the target told it.
+        uid: Option<Uid>,
+        /// How many bytes were delivered, up to `u32::MAX`.
+        bytes: u32,
+    },
+    /// It failed, and was named.
+    Failed,
+    /// The source deleted it before it could be read.
+    Vanished,
+    /// It was not seen to, as the copy ended before its time.
+    Open,
 }
 
 /// How many messages ended how.
@@ -58,7 +81,9 @@ impl Ledger {
             starts.push(u32::try_from(end).unwrap_or(u32::MAX));
         }
         let total = starts.last().copied().unwrap_or(0);
-        Self { starts, stages: (0..total).map(|_| AtomicU8::new(0)).collect(), bytes: AtomicU64::new(0) }
+        let zeros = || (0..total).map(|_| AtomicU32::new(0)).collect();
+        let stages = (0..total).map(|_| AtomicU8::new(0)).collect();
+        Self { starts, stages, uids: zeros(), sizes: zeros(), bytes: AtomicU64::new(0) }
     }
 
     /// The number by which stores name this message.
@@ -87,9 +112,33 @@ impl Ledger {
         self.stages[token as usize].store(stage as u8, Ordering::Relaxed);
     }
 
-    /// Counts the bytes of a message that the target has.
-    pub(super) fn add_bytes(&self, bytes: u64) {
+    /// The target has this message, of so many bytes.
+    pub(super) fn set_copied(&self, token: u32, bytes: u64) {
+        self.set(token, Stage::Copied);
+        self.sizes[token as usize].store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Where the target has put this message.
+    pub(super) fn set_uid(&self, token: u32, uid: Uid) {
+        self.uids[token as usize].store(uid.get(), Ordering::Relaxed);
+    }
+
+    /// What became of each task's messages, in their order.
+    pub(super) fn fates(&self) -> Vec<Vec<Fate>> {
+        self.starts.windows(2).map(|task| (task[0]..task[1]).map(|token| self.fate(token)).collect()).collect()
+    }
+
+    fn fate(&self, token: u32) -> Fate {
+        match self.stage(token) {
+            Stage::Copied => Fate::Copied {
+                uid: Uid::new(self.uids[token as usize].load(Ordering::Relaxed)),
+                bytes: self.sizes[token as usize].load(Ordering::Relaxed),
+            },
+            Stage::Failed => Fate::Failed,
+            Stage::Vanished => Fate::Vanished,
+            Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen => Fate::Open,
+        }
     }
 
     /// The positions among `within` of a task's messages that stand at `stage`.

@@ -6,7 +6,7 @@
 use super::ledger::Stage;
 use super::{Contents, Link, ROUNDS, Shared, read_contents};
 use crate::event::Side;
-use crate::mail::{Message, Uid, UidSet};
+use crate::mail::{Message, Uid, UidSet, UidValidity};
 use crate::plan::{MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -23,14 +23,15 @@ pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
         return Ok(false);
     }
     std::thread::sleep(GRACE);
-    let mut link = shared.context.connect_with_patience()?;
+    let link = shared.take_spare();
+    let mut link = link.map_or_else(|| shared.context.connect_with_patience(), Ok)?;
     let mut postponed = false;
     for tasks in groups {
         let mut settling = Settling { shared, link: &mut link, tasks, round, postponed };
         settling.run()?;
         postponed = settling.postponed;
     }
-    shared.close(link);
+    shared.keep(link);
     Ok(postponed || !shared.queue.is_empty())
 }
 
@@ -74,6 +75,9 @@ struct Findings {
     doubtful: Named,
     /// All that the source still has.
     present: Named,
+    /// Where the target has those that it has.
+    found: HashMap<(usize, Uid), Uid>,
+    target_uid_validity: Option<UidValidity>,
 }
 
 impl Settling<'_> {
@@ -115,6 +119,8 @@ impl Settling<'_> {
                 self.shared.fail(task, position, None, reason);
             } else if findings.present.contains(&name) {
                 self.shared.confirm(token, u64::from(message.size()));
+                let place = findings.found.get(&name).map(|uid| (token, *uid));
+                self.shared.place(findings.target_uid_validity, place.into_iter());
             } else {
                 self.shared.ledger.set(token, Stage::Vanished);
             }
@@ -184,7 +190,11 @@ impl Settling<'_> {
             missing: matching.missing.iter().map(name).collect(),
             doubtful: Named::new(),
             present: names.iter().copied().collect(),
+            found: HashMap::new(),
+            target_uid_validity: target.uid_validity,
         };
+        let place = |(source, at): &(u32, u32)| (name(source), target.messages[*at as usize].uid());
+        findings.found.extend(matching.pairs.iter().map(place));
         for tie in &matching.ties {
             let mut on_source: HashMap<(usize, Uid), [u8; 16]> = HashMap::new();
             for (task, scan) in sources {
@@ -204,6 +214,7 @@ impl Settling<'_> {
                 Side::Source => on_source.get(&name(&at)).copied(),
                 Side::Target => on_target.get(&target.messages[at as usize].uid()).map(|content| content.canonical),
             });
+            findings.found.extend(settled.pairs.iter().map(place));
             findings.missing.extend(settled.missing.iter().map(name));
             findings.doubtful.extend(settled.doubtful.source.iter().map(name));
         }

@@ -13,6 +13,7 @@ mod throttle;
 mod transfer;
 
 pub use contents::{Contents, read_contents};
+pub use ledger::Fate;
 pub(crate) use pause::wait as pause;
 
 use crate::event::{Event, Observer, Side, Stop};
@@ -63,7 +64,7 @@ pub trait Journal: Sync {
 }
 
 /// What came of a copy.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Tally {
     /// Messages that the target confirmed or was found to hold.
     pub copied: u64,
@@ -79,6 +80,10 @@ pub struct Tally {
     pub source_traffic: Traffic,
     /// What went over the target's connections that were closed here.
     pub target_traffic: Traffic,
+    /// What became of each task's messages, in their order.
+    pub fates: Vec<Vec<Fate>>,
+    /// Connections that are still good, for what comes after.
+    pub link: Option<Link>,
 }
 
 /// What the lanes share.
@@ -99,6 +104,8 @@ struct Shared<'a> {
     /// Whether the lanes are to end, as no message will be taken any more.
     halted: AtomicBool,
     traffic: Mutex<(Traffic, Traffic)>,
+    /// The connections of the lane that ended last: for the next round, or for what comes after.
+    spare: Mutex<Option<Link>>,
 }
 
 /// Copies every message of `tasks`. `first` is the connection that the plan was made with; further lanes make their own.
@@ -115,11 +122,14 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
         last_break: Mutex::default(),
         halted: AtomicBool::new(false),
         traffic: Mutex::default(),
+        spare: Mutex::new(Some(first)),
     };
-    let mut link = Some(first);
     let mut error = None;
     for round in 0..ROUNDS {
-        error = run_lanes(&shared, link.take());
+        if shared.queue.is_empty() && round == 0 {
+            break;
+        }
+        error = run_lanes(&shared, shared.take_spare());
         if error.is_some() || context.stop.is_requested() {
             break;
         }
@@ -135,6 +145,8 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
         }
     }
     let counts = shared.ledger.counts();
+    let fates = shared.ledger.fates();
+    let link = shared.take_spare();
     let (source_traffic, target_traffic) = shared.traffic.into_inner().unwrap_or_default();
     Tally {
         copied: counts.copied,
@@ -144,6 +156,8 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
         error,
         source_traffic,
         target_traffic,
+        fates,
+        link,
     }
 }
 
@@ -190,7 +204,9 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
             }
         },
     };
-    Lane::new(shared, link).run()
+    let link = Lane::new(shared, link).run()?;
+    shared.keep(link);
+    Ok(())
 }
 
 impl Context<'_> {
@@ -205,7 +221,10 @@ impl Context<'_> {
     }
 
     /// The same, tried again with growing pauses while that may help.
-    fn connect_with_patience(&self) -> Result<Link, Error> {
+    ///
+    /// # Errors
+    /// Why there is no connection, however often it was tried.
+    pub fn connect_with_patience(&self) -> Result<Link, Error> {
         let mut pauses = pause::pauses();
         loop {
             match self.connect() {
@@ -246,6 +265,18 @@ impl Shared<'_> {
         if is_new {
             self.context.observer.observe(&Event::Warning { text });
         }
+    }
+
+    /// Keeps a link for what comes after; the one that was kept before has been quiet for longer, and is ended.
+    fn keep(&self, link: Link) {
+        let before = self.spare.lock().ok().and_then(|mut spare| spare.replace(link));
+        if let Some(link) = before {
+            self.close(link);
+        }
+    }
+
+    fn take_spare(&self) -> Option<Link> {
+        self.spare.lock().ok().and_then(|mut spare| spare.take())
     }
 
     /// Ends a link and counts what went over it.

@@ -1,5 +1,6 @@
 //! What a target lacks and where it differs: pure functions of what was scanned. No I/O, no clock.
 
+pub mod elsewhere;
 mod matching;
 mod work;
 
