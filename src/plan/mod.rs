@@ -1,9 +1,11 @@
 //! What a target lacks and where it differs: pure functions of what was scanned. No I/O, no clock.
 
+mod brake;
 pub mod elsewhere;
 mod matching;
 mod work;
 
+pub use brake::{DeletionLimit, Deletions, LimitError, Verdict};
 pub use matching::{MatchRules, Matching, Settled, Tie, match_folder, settle};
 #[cfg(test)]
 pub(crate) use work::task_of_sizes;
