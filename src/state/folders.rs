@@ -1,13 +1,14 @@
 //! The records of folders: intents and checkpoints.
 
 use super::{Checkpoint, Durability, Fault, FolderId, FolderInStep, FolderRecord, FolderStart, State};
-use crate::mail::{MailboxName, UidValidity};
+use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
 use crate::store::Error;
 use rusqlite::{OptionalExtension as _, Row, Transaction};
 
 const FOLDERS: &str = "
     SELECT id, source, target, source_uid_validity, target_uid_validity, pairs, intent,
-           source_uid_next, source_messages, source_mod_seq, target_uid_next, target_messages, target_mod_seq
+           source_uid_next, source_messages, source_mod_seq, target_uid_next, target_messages, target_mod_seq,
+           source_mailbox_id, target_mailbox_id
     FROM folders ORDER BY id";
 
 const KNOWN: &str = "
@@ -15,11 +16,13 @@ const KNOWN: &str = "
     FROM folders WHERE source = ?1 AND target = ?2";
 
 const CREATE: &str = "
-    INSERT INTO folders (source, target, source_uid_validity, target_uid_validity, pairs, intent)
-    VALUES (?1, ?2, ?3, ?4, 0, ?5)";
+    INSERT INTO folders (source, target, source_uid_validity, target_uid_validity, source_mailbox_id,
+        target_mailbox_id, pairs, intent)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 1)";
 
 const BEGIN: &str = "
     UPDATE folders SET source_uid_validity = ?2, target_uid_validity = ?3, intent = ?4,
+        source_mailbox_id = ?5, target_mailbox_id = ?6,
         source_uid_next = NULL, source_messages = NULL, source_mod_seq = NULL,
         target_uid_next = NULL, target_messages = NULL, target_mod_seq = NULL
     WHERE id = ?1";
@@ -84,21 +87,86 @@ impl State {
         self.write(Durability::Cheap, |transaction| folders.iter().map(|one| checkpoint(transaction, one)).collect())
     }
 
+    /// Records that a folder has another name now, on one side or both. A record that has these names already is deleted.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails or is full.
+    pub fn rename(&self, folder: FolderId, source: &MailboxName, target: &MailboxName) -> Result<(), Error> {
+        self.write(Durability::OnDisk, |transaction| {
+            let names = (source.as_bytes(), target.as_bytes());
+            let other = transaction
+                .prepare_cached("SELECT id FROM folders WHERE source = ?1 AND target = ?2")?
+                .query_row(names, |row| row.get::<_, i64>(0))
+                .optional()?;
+            if let Some(other) = other.filter(|other| *other != folder.0) {
+                delete(transaction, FolderId(other))?;
+            }
+            let row = (folder.0, names.0, names.1);
+            match transaction
+                .prepare_cached("UPDATE folders SET source = ?2, target = ?3 WHERE id = ?1")?
+                .execute(row)?
+            {
+                0 => Err(Fault::Forgotten),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Records messages of the target that no run may delete although the source does not have them: the source
+    /// was in doubt when they were found.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails or is full.
+    pub fn keep(&self, folder: FolderId, target_uids: &UidSet) -> Result<(), Error> {
+        self.write(Durability::OnDisk, |transaction| {
+            let mut keep = transaction.prepare_cached("INSERT OR IGNORE INTO kept (folder, target) VALUES (?1, ?2)")?;
+            for uid in target_uids.iter() {
+                keep.execute((folder.0, uid.get()))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The messages of the target that [`Self::keep`] was told of.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails.
+    pub fn kept(&self, folder: FolderId) -> Result<UidSet, Error> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT target FROM kept WHERE folder = ?1 ORDER BY target")?;
+            let uids = statement.query_map([folder.0], |row| row.get::<_, u32>(0))?;
+            let mut kept = UidSet::default();
+            for uid in uids {
+                kept.insert(Uid::new(uid?).ok_or_else(|| Fault::Damaged("a kept message has the UID 0".to_owned()))?);
+            }
+            Ok(kept)
+        })
+    }
+
     /// Deletes all that is known of a folder.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
     pub fn forget(&self, folder: FolderId) -> Result<(), Error> {
-        self.write(Durability::Cheap, |transaction| {
-            transaction.prepare_cached("DELETE FROM pairs WHERE folder = ?1")?.execute([folder.0])?;
-            transaction.prepare_cached("DELETE FROM folders WHERE id = ?1")?.execute([folder.0])?;
-            Ok(())
-        })
+        self.write(Durability::Cheap, |transaction| delete(transaction, folder))
     }
+}
+
+fn delete(transaction: &Transaction<'_>, folder: FolderId) -> Result<(), Fault> {
+    for sql in [
+        "DELETE FROM pairs WHERE folder = ?1",
+        "DELETE FROM kept WHERE folder = ?1",
+        "DELETE FROM folders WHERE id = ?1",
+    ] {
+        transaction.prepare_cached(sql)?.execute([folder.0])?;
+    }
+    Ok(())
 }
 
 fn begin(transaction: &Transaction<'_>, start: &FolderStart<'_>) -> Result<FolderId, Fault> {
     let names = (start.source.as_bytes(), start.target.as_bytes());
+    let ids = (start.source_mailbox_id, start.target_mailbox_id);
     let source = start.source_uid_validity.map(|validity| validity.0);
     let target = start.target_uid_validity.map(|validity| validity.0);
     let known = transaction
@@ -108,15 +176,18 @@ fn begin(transaction: &Transaction<'_>, start: &FolderStart<'_>) -> Result<Folde
         })
         .optional()?;
     let Some((id, old_source, old_target, accounted_for)) = known else {
-        transaction.prepare_cached(CREATE)?.execute((names.0, names.1, source, target, 1))?;
+        transaction.prepare_cached(CREATE)?.execute((names.0, names.1, source, target, ids.0, ids.1))?;
         return Ok(FolderId(transaction.last_insert_rowid()));
     };
     let goes_on = source.is_some() && target.is_some() && (source, target) == (old_source, old_target);
     let intent = if goes_on { accounted_for.min(start.target_uid_next.unwrap_or(1)).max(1) } else { 1 };
-    transaction.prepare_cached(BEGIN)?.execute((id, source, target, intent))?;
+    transaction.prepare_cached(BEGIN)?.execute((id, source, target, intent, ids.0, ids.1))?;
     if !goes_on {
         transaction.prepare_cached("DELETE FROM pairs WHERE folder = ?1")?.execute([id])?;
         transaction.prepare_cached("UPDATE folders SET pairs = 0 WHERE id = ?1")?.execute([id])?;
+    }
+    if target.is_none() || target != old_target {
+        transaction.prepare_cached("DELETE FROM kept WHERE folder = ?1")?.execute([id])?;
     }
     Ok(FolderId(id))
 }
@@ -154,6 +225,8 @@ fn record(row: &Row<'_>) -> Result<FolderRecord, rusqlite::Error> {
         checkpoint: source.zip(target),
         intent: row.get(6)?,
         pairs: row.get::<_, i64>(5)?.cast_unsigned(),
+        source_mailbox_id: row.get(13)?,
+        target_mailbox_id: row.get(14)?,
     })
 }
 

@@ -49,6 +49,10 @@ pub struct FolderStart<'a> {
     pub target_uid_validity: Option<UidValidity>,
     /// The target's UIDNEXT before anything is sent; `None` where the server tells none.
     pub target_uid_next: Option<u32>,
+    /// The source's MAILBOXID (RFC 8474), which a folder keeps when it is renamed; `None` where the server tells none.
+    pub source_mailbox_id: Option<&'a str>,
+    /// The target's.
+    pub target_mailbox_id: Option<&'a str>,
 }
 
 /// A folder of which both sides are in step.
@@ -82,6 +86,10 @@ pub struct FolderRecord {
     pub intent: Option<u32>,
     /// How many pairs are recorded.
     pub pairs: u64,
+    /// The source's MAILBOXID (RFC 8474); `None` where the server told none.
+    pub source_mailbox_id: Option<String>,
+    /// The target's.
+    pub target_mailbox_id: Option<String>,
 }
 
 /// A message of the source and its copy on the target.

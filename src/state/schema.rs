@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION: u32 = 0x4d46_7374;
 
 /// Leads from each version to the next; the first from an empty file. What is released is never changed, only added to.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// The version that the last migration leads to (SQLite's `user_version`).
 #[expect(clippy::cast_possible_truncation, reason = "the number of migrations is small")]
@@ -51,6 +51,16 @@ CREATE TABLE pairs (
     target INTEGER NOT NULL,
     flags INTEGER NOT NULL REFERENCES flag_sets (id),
     PRIMARY KEY (folder, source)
+) STRICT, WITHOUT ROWID;
+";
+
+const VERSION_2: &str = "
+ALTER TABLE folders ADD COLUMN source_mailbox_id TEXT;
+ALTER TABLE folders ADD COLUMN target_mailbox_id TEXT;
+CREATE TABLE kept (
+    folder INTEGER NOT NULL REFERENCES folders (id),
+    target INTEGER NOT NULL,
+    PRIMARY KEY (folder, target)
 ) STRICT, WITHOUT ROWID;
 ";
 

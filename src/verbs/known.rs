@@ -122,6 +122,8 @@ mod tests {
             checkpoint: Some((checkpoint.clone(), checkpoint)),
             intent: None,
             pairs: pairs.len() as u64,
+            source_mailbox_id: None,
+            target_mailbox_id: None,
         };
         Known::new(record, pairs.iter().map(pair).collect())
     }

@@ -155,3 +155,35 @@ fn a_forgotten_folder_is_gone_and_its_name_is_never_given_again() {
     assert_ne!(again, id);
     assert_eq!(state.pairs(again).unwrap(), []);
 }
+
+#[test]
+fn a_renamed_folder_takes_its_pairs_along() {
+    let state = Place::new().open();
+    let (old, new) = (Folder::new("Old"), Folder::new("New"));
+    let id = state.begin(&old.start()).unwrap();
+    state.add_pairs(id, &[pair(1, 2, &[])]).unwrap();
+    // What stood under the new name is of a folder that is gone.
+    state.begin(&new.start()).unwrap();
+    state.rename(id, &new.name, &new.name).unwrap();
+    let record = only(&state);
+    assert_eq!((record.id, &record.source, &record.target), (id, &new.name, &new.name));
+    assert_eq!(state.pairs(id).unwrap().len(), 1);
+    state.rename(id, &new.name, &new.name).unwrap();
+    assert_eq!(state.begin(&new.start()).unwrap(), id);
+}
+
+#[test]
+fn what_is_kept_stays_kept_until_the_target_is_made_anew() {
+    let state = Place::new().open();
+    let folder = Folder::new("INBOX");
+    let id = state.begin(&folder.start()).unwrap();
+    let uids: UidSet = [3, 4, 9].into_iter().filter_map(Uid::new).collect();
+    state.keep(id, &uids).unwrap();
+    state.keep(id, &uids).unwrap();
+    assert_eq!(state.kept(id).unwrap(), uids);
+    let other_source = FolderStart { source_uid_validity: Some(UidValidity(11)), ..folder.start() };
+    state.begin(&other_source).unwrap();
+    assert_eq!(state.kept(id).unwrap(), uids, "the source's generation is not theirs");
+    state.begin(&FolderStart { target_uid_validity: Some(UidValidity(21)), ..other_source }).unwrap();
+    assert!(state.kept(id).unwrap().is_empty());
+}

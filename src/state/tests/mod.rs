@@ -99,6 +99,8 @@ impl Folder {
             source_uid_validity: self.validity.0.map(UidValidity),
             target_uid_validity: self.validity.1.map(UidValidity),
             target_uid_next: self.uid_next,
+            source_mailbox_id: None,
+            target_mailbox_id: None,
         }
     }
 }

@@ -123,6 +123,8 @@ impl<'a> Memory<'a> {
                 source_uid_validity: needs.source.uid_validity,
                 target_uid_validity: target.side.uid_validity,
                 target_uid_next: target.side.uid_next,
+                source_mailbox_id: None,
+                target_mailbox_id: None,
             });
         }
         let mut begun = HashMap::new();
