@@ -68,13 +68,34 @@ pub enum Event<'a> {
         /// Its name.
         folder: &'a str,
     },
+    /// A folder was renamed on the target, or in a dry run would be.
+    FolderRenamed {
+        /// Its name until now.
+        from: &'a str,
+        /// Its name from now on.
+        to: &'a str,
+    },
+    /// A folder was deleted on the target, or in a dry run would be.
+    FolderDeleted {
+        /// Its name.
+        folder: &'a str,
+    },
+    /// A message was deleted, or in a dry run would be.
+    MessageDeleted {
+        /// On which side.
+        side: Side,
+        /// The folder there.
+        folder: &'a str,
+        /// Its UID there.
+        uid: Uid,
+    },
     /// The target has confirmed a message.
     MessageCopied {
         /// The source's folder.
         folder: &'a str,
         /// The source's UID.
         uid: Uid,
-        /// Bytes delivered.
+        /// Bytes delivered; 0 where the target took it from another of its folders.
         bytes: u64,
     },
     /// A message could not be copied; the run goes on.
@@ -158,12 +179,16 @@ pub struct FolderPlanned<'a> {
     pub messages: u64,
     /// Messages to copy.
     pub copy: u64,
-    /// Their bytes.
+    /// Of these, messages that the target takes from another of its folders.
+    pub server_side: u64,
+    /// The bytes of the others.
     pub bytes: u64,
     /// Messages that the target has already.
     pub already_there: u64,
     /// Messages whose flags will be changed on the target.
     pub flags: u64,
+    /// Messages that will be deleted in it, by `--delete` on the target, by `--move` on the source.
+    pub delete: u64,
 }
 
 /// How a message or a folder differs between the two sides.

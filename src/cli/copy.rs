@@ -9,13 +9,15 @@ use super::text::{self, PlanTable};
 use super::{exit, password, values};
 use clap::{Args, ValueEnum};
 use mailferry::event::Side;
-use mailferry::verbs::{self, CopyOptions, FlagPolicy};
+use mailferry::plan::DeletionLimit;
+use mailferry::store::imap::Access;
+use mailferry::verbs::{self, CopyOptions, Deleting, FlagPolicy};
 use std::sync::Arc;
 
 /// Make TARGET hold everything that SOURCE holds; safe to run again
 ///
-/// Copies folders, messages, flags, dates and subscriptions. Nothing is ever written to SOURCE, and nothing is deleted.
-/// A second run sends only what is missing. An address is imaps://USER@HOST (TLS) or imap://USER@HOST (STARTTLS), with
+/// Copies folders, messages, flags, dates and subscriptions. Nothing is written to SOURCE and nothing is deleted, unless
+/// --delete or --move asks for it. A second run sends only what is missing. An address is imaps://USER@HOST (TLS) or imap://USER@HOST (STARTTLS), with
 /// %40 for an @ in USER; a password never belongs into it.
 #[derive(Args)]
 #[command(after_help = after_help())]
@@ -50,6 +52,18 @@ struct RunArgs {
     /// What happens to the flags of messages that the target has already
     #[arg(long, value_enum, value_name = "POLICY", default_value_t)]
     flags: Flags,
+    /// Make TARGET a mirror: delete what SOURCE does not have, messages and folders, at the end, where everything else went
+    /// well. Look first: --dry-run --delete lists each one
+    #[arg(long, conflicts_with_all = ["move_", "since", "before", "min_size", "max_size", "search"])]
+    delete: bool,
+    /// Empty SOURCE: delete there what is proven to be on TARGET. Example: --move --before 2020-01-01
+    #[arg(long = "move")]
+    move_: bool,
+    /// With --delete or --move: if more messages would be deleted than this number or share of a folder or of all,
+    /// delete nothing and exit with 9; without it, --delete stops at more than 20 messages that are more than 20 %.
+    /// Example: --max-delete 500, --max-delete 50%
+    #[arg(long, value_name = "N|N%")]
+    max_delete: Option<DeletionLimit>,
     #[command(flatten)]
     state: StateArgs,
     /// Show what would be done, and do nothing
@@ -93,10 +107,24 @@ Examples:
         --output json imaps://ann@old.example.org imaps://ann@new.example.org
   Only this year's mail, without Trash, below one folder:
     mailferry copy --since 2026-01-01 --exclude Trash --into 'Old server' SOURCE TARGET
+  A mirror, each night; what it would delete is listed first:
+    mailferry copy --delete --dry-run SOURCE TARGET
+    mailferry copy --delete SOURCE TARGET
 
 {}",
         exit::HELP
     )
+}
+
+impl RunArgs {
+    fn deleting(&self) -> Result<Deleting, Failure> {
+        match (self.delete, self.move_, self.max_delete) {
+            (true, _, limit) => Ok(Deleting::Mirror(limit.unwrap_or_default())),
+            (_, true, limit) => Ok(Deleting::Source(limit)),
+            (_, _, None) => Ok(Deleting::Nothing),
+            (_, _, Some(_)) => Err(Failure::usage("--max-delete limits --delete or --move, and neither is given")),
+        }
+    }
 }
 
 impl CopyArgs {
@@ -106,6 +134,7 @@ impl CopyArgs {
             flags: self.run.flags.into(),
             jobs: self.jobs.lanes(allowed),
             limit_rate: self.limit_rate,
+            deleting: self.run.deleting()?,
             dry_run: self.run.dry_run,
         })
     }
@@ -128,8 +157,11 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let plan = Arc::new(PlanTable::default());
     session.watch_signals()?;
     let observers = session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(&plan) as _));
-    let source = session.account(Side::Source, &source, source_password, &observers)?;
-    let target = session.account(Side::Target, &target, target_password, &observers)?;
+    let empties = matches!(options.deleting, Deleting::Source(_)) && !options.dry_run;
+    let source_access = if empties { Access::ReadWrite } else { Access::ReadOnly };
+    let target_access = if options.dry_run { Access::ReadOnly } else { Access::ReadWrite };
+    let source = session.account(Side::Source, &source, source_password, source_access, &observers)?;
+    let target = session.account(Side::Target, &target, target_password, target_access, &observers)?;
     let state = kept.as_ref().map(|kept| &kept.state);
     let summary = verbs::copy(&source, &target, &rules, &options, state, session.stop(), observers.as_ref())?;
 

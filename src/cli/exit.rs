@@ -1,6 +1,4 @@
 //! Exit codes: what scripts may rely on. The numbers never change meaning.
-//!
-//! 9 (the deletion brake) belongs to the contract too; no command gives it yet.
 
 use mailferry::store::ErrorKind;
 use mailferry::verbs::{CopySummary, Status, VerifySummary};
@@ -23,6 +21,8 @@ pub(crate) const UNREACHABLE: u8 = 6;
 pub(crate) const LOCKED: u8 = 7;
 /// The target is full, or the provider's limit is reached.
 pub(crate) const FULL: u8 = 8;
+/// More would be deleted than `--max-delete` allows, so nothing was.
+pub(crate) const BRAKED: u8 = 9;
 /// Interrupted; a second run goes on from there.
 pub(crate) const INTERRUPTED: u8 = 130;
 /// Whoever read stdout went away: what a shell reports for a process that SIGPIPE ended.
@@ -40,6 +40,7 @@ Exit codes:
     6  no connection, or the server's certificate is not trusted
     7  another run is at work on the same two mailboxes
     8  the target is full, or the provider's limit is reached
+    9  more would be deleted than --max-delete allows, so nothing was
   130  interrupted; run the same command again to go on";
 
 /// What an error that ended the run means.
@@ -60,7 +61,8 @@ pub(crate) fn of_error(kind: ErrorKind) -> u8 {
 
 /// What came of `copy`. With `tell_work` (a dry run's `--exit-code`), work to do is [`DIFFERENT`].
 pub(crate) fn of_copy(summary: &CopySummary, tell_work: bool) -> u8 {
-    let work = summary.copied + summary.folders_created + summary.flags_updated + summary.deleted;
+    let folders = summary.folders_created + summary.folders_renamed + summary.folders_deleted;
+    let work = summary.copied + folders + summary.flags_updated + summary.deleted;
     match of_status(&summary.status) {
         DONE if tell_work && work > 0 => DIFFERENT,
         code => code,
@@ -80,6 +82,7 @@ pub(crate) fn of_verify(summary: &VerifySummary) -> u8 {
 fn of_status(status: &Status) -> u8 {
     match status {
         Status::Complete => DONE,
+        Status::Braked => BRAKED,
         Status::Partial => PARTIAL,
         Status::Interrupted => INTERRUPTED,
         Status::Stopped(error) => of_error(error.kind),

@@ -7,6 +7,7 @@ use super::session::Session;
 use super::{exit, text};
 use clap::Args;
 use mailferry::event::Side;
+use mailferry::store::imap::Access;
 use mailferry::verbs;
 
 /// List a mailbox's folders with role, messages, unread messages, bytes and quota
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &FoldersArgs, session: &Session) -> Result<u8, Failure> 
     let address = Session::address(Side::Source, &args.mailbox)?;
     let password = session.password(Side::Source, &address, args.password.options())?;
     let observers = session.observers(None);
-    let account = session.account(Side::Source, &address, password, &observers)?;
+    let account = session.account(Side::Source, &address, password, Access::ReadOnly, &observers)?;
     let listing = verbs::folders(&account, observers.as_ref())?;
     let lines: Vec<_> = listing.folders.iter().map(Line::of_row).collect();
     session.print(&lines, || Summary::folders(&listing), |paint| text::listing(&listing, paint));

@@ -40,6 +40,16 @@ impl Log {
                 format!("{}: {}", side.name(), units::counted(*folders as u64, "folder"))
             }
             Event::FolderCreated { folder } if from(SERVERS) => format!("created {}", harmless::text(folder)),
+            Event::FolderRenamed { from: old, to } if from(SERVERS) => {
+                format!("renamed {} to {}", harmless::text(old), harmless::text(to))
+            }
+            Event::FolderDeleted { folder } if from(SERVERS) => format!("deleted {}", harmless::text(folder)),
+            Event::MessageDeleted { side, folder, uid } if from(MESSAGES) => {
+                format!("{}: deleted {} UID {uid}", side.name(), harmless::text(folder))
+            }
+            Event::MessageCopied { folder, uid, bytes: 0 } if from(MESSAGES) => {
+                format!("copied {} UID {uid} from another folder of the target", harmless::text(folder))
+            }
             Event::MessageCopied { folder, uid, bytes } if from(MESSAGES) => {
                 format!("copied {} UID {uid}, {}", harmless::text(folder), units::bytes(*bytes))
             }

@@ -9,6 +9,8 @@ pub(crate) fn copy_summary() -> CopySummary {
         status: Status::Complete,
         folders: 18,
         folders_created: 17,
+        folders_renamed: 0,
+        folders_deleted: 0,
         copied: 3089,
         copied_server_side: 0,
         already_there: 12,

@@ -111,7 +111,7 @@ impl Session {
         Arc::new(Observers(observers))
     }
 
-    /// An account, not yet connected.
+    /// An account, not yet connected. The source is only read, unless `access` says otherwise.
     ///
     /// # Errors
     /// What on this machine stands against it, such as a certificate file that can't be read.
@@ -120,14 +120,11 @@ impl Session {
         side: Side,
         address: &ImapAddress,
         password: SecretString,
+        access: Access,
         observers: &Arc<Observers>,
     ) -> Result<Account, Failure> {
         let observer = Arc::<Observers>::clone(observers);
         let trace = self.verbosity >= log::PROTOCOL;
-        let access = match side {
-            Side::Source => Access::ReadOnly,
-            Side::Target => Access::ReadWrite,
-        };
         Ok(Account::new(address, password, side, access, observer, trace, Arc::clone(&self.stop))?)
     }
 

@@ -8,6 +8,7 @@ use super::text::Differences;
 use super::{exit, password};
 use clap::Args;
 use mailferry::event::Side;
+use mailferry::store::imap::Access;
 use mailferry::verbs::{self, VerifyOptions};
 use std::sync::Arc;
 
@@ -71,8 +72,8 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let differences = Arc::new(Differences::default());
     session.watch_signals()?;
     let observers = session.observers(Some(Arc::<Differences>::clone(&differences) as _));
-    let source = session.account(Side::Source, &source, source_password, &observers)?;
-    let target = session.account(Side::Target, &target, target_password, &observers)?;
+    let source = session.account(Side::Source, &source, source_password, Access::ReadOnly, &observers)?;
+    let target = session.account(Side::Target, &target, target_password, Access::ReadOnly, &observers)?;
     let summary = verbs::verify(&source, &target, &rules, &options, session.stop(), observers.as_ref())?;
 
     session.results(&summary.status, || Summary::verify(&summary), |paint| differences.lines(&summary, paint));

@@ -222,7 +222,7 @@ fn unmatched(target: &Listing, roster: &Roster, rules: &Rules, matched: &HashSet
         .iter()
         .filter(is_place)
         .filter(|folder| !matched.contains(&folder.index) && rules.concerns_target(&folder.name))
-        .map(|folder| Unmatched { target: folder.index, name: folder.name.clone() })
+        .map(|folder| Unmatched { target: folder.index, name: folder.name.clone(), has_role: folder.role.is_some() })
         .collect()
 }
 

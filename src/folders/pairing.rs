@@ -77,6 +77,8 @@ pub struct Unmatched {
     pub target: usize,
     /// Its decoded name.
     pub name: FolderName,
+    /// Whether it is for something, such as sent mail, by the server's word or by its name.
+    pub has_role: bool,
 }
 
 /// Why two mailboxes' folders can't be paired. Nothing was created yet.

@@ -132,6 +132,8 @@ pub struct FolderStatus {
     pub highest_mod_seq: Option<u64>,
     /// SIZE in bytes (RFC 8438).
     pub size: Option<u64>,
+    /// MAILBOXID, which a mailbox keeps when it is renamed (RFC 8474).
+    pub mailbox_id: Option<String>,
 }
 
 /// One mailbox of a listing.

@@ -27,6 +27,12 @@ const BEGIN: &str = "
         target_uid_next = NULL, target_messages = NULL, target_mod_seq = NULL
     WHERE id = ?1";
 
+const VOID: &str = "
+    UPDATE folders SET pairs = 0, intent = 1,
+        source_uid_next = NULL, source_messages = NULL, source_mod_seq = NULL,
+        target_uid_next = NULL, target_messages = NULL, target_mod_seq = NULL
+    WHERE id = ?1";
+
 const CHECKPOINT: &str = "
     UPDATE folders SET intent = NULL,
         source_uid_next = ?4, source_messages = ?5, source_mod_seq = ?6,
@@ -141,6 +147,19 @@ impl State {
                 kept.insert(Uid::new(uid?).ok_or_else(|| Fault::Damaged("a kept message has the UID 0".to_owned()))?);
             }
             Ok(kept)
+        })
+    }
+
+    /// Deletes the pairs of a folder and its checkpoint: nothing that was recorded of it is to be believed. What is kept
+    /// stays kept.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails or is full.
+    pub fn void(&self, folder: FolderId) -> Result<(), Error> {
+        self.write(Durability::Cheap, |transaction| {
+            transaction.prepare_cached("DELETE FROM pairs WHERE folder = ?1")?.execute([folder.0])?;
+            transaction.prepare_cached(VOID)?.execute([folder.0])?;
+            Ok(())
         })
     }
 

@@ -29,6 +29,8 @@ pub trait Connector: Sync {
 /// How much a scan asks of each message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScanDepth {
+    /// UID and size: for what was delivered.
+    Sizes,
     /// UID, flags, date and size: for a folder that needs no matching.
     Attributes,
     /// The header fields that identify a message as well.

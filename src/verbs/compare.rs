@@ -52,6 +52,8 @@ pub(super) struct Compared {
     pub(super) doubt: Option<String>,
     /// The source's messages of which it can't be told whether the target has them, as content could not be read.
     pub(super) doubtful: Vec<u32>,
+    /// Whether something on the target could not be read, so that it can't be told whether the source has it.
+    pub(super) has_doubtful_target: bool,
     /// The source's messages that the filter left out.
     pub(super) filtered_out: u64,
 }
@@ -204,7 +206,8 @@ impl Comparison<'_> {
             }
         }
         let matching = Matching::default();
-        Compared { source, target, recognised, matching, doubt, doubtful: Vec::new(), filtered_out }
+        let (doubtful, has_doubtful_target) = (Vec::new(), false);
+        Compared { source, target, recognised, matching, doubt, doubtful, has_doubtful_target, filtered_out }
     }
 
     /// Matches what no earlier run has paired.
@@ -246,6 +249,7 @@ impl Comparison<'_> {
                 content.map(|content| content.canonical)
             });
             compared.doubtful.extend(settled.doubtful.source);
+            compared.has_doubtful_target |= !settled.doubtful.target.is_empty();
             compared.matching.pairs.extend(settled.pairs);
             compared.matching.missing.extend(settled.missing);
             compared.matching.extra.extend(settled.extra);
@@ -306,6 +310,22 @@ impl Compared {
             which.iter().any(|at| scan.messages[*at as usize].key() == HeaderKey::Unknown)
         };
         lacks(&self.source, &on_source) || lacks(target, &on_target)
+    }
+
+    /// Whether what only the target has is known for certain: everything was listed, read and told apart.
+    pub(super) fn is_certain(&self) -> bool {
+        let all_listed = |scan: &FolderScan| scan.unlisted == 0;
+        self.doubt.is_none()
+            && self.doubtful.is_empty()
+            && !self.has_doubtful_target
+            && all_listed(&self.source)
+            && self.target.as_ref().is_none_or(all_listed)
+    }
+
+    /// The messages that only the target has.
+    pub(super) fn extra(&self) -> UidSet {
+        let Some(target) = &self.target else { return UidSet::default() };
+        self.matching.extra.iter().map(|at| target.messages[*at as usize].uid()).collect()
     }
 
     /// What is to be said of messages that the source has but does not list.

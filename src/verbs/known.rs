@@ -4,6 +4,7 @@
 use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
 use crate::state::{Checkpoint, FolderRecord, PairRecord};
 use crate::store::FolderScan;
+use std::collections::HashMap;
 
 /// The record of one pair of folders.
 pub(super) struct Known {
@@ -77,13 +78,36 @@ impl Known {
     }
 }
 
-/// The record of a pair of folders among all of a state.
-pub(super) fn record_of<'r>(
-    records: &'r [FolderRecord],
-    source: &MailboxName,
-    target: &MailboxName,
-) -> Option<&'r FolderRecord> {
-    records.iter().find(|record| record.source == *source && record.target == *target)
+/// The records of a state, found by the folders' names.
+#[derive(Default)]
+pub(super) struct Records {
+    records: Vec<FolderRecord>,
+    by_names: HashMap<MailboxName, Vec<usize>>,
+}
+
+impl Records {
+    pub(super) fn new(records: Vec<FolderRecord>) -> Self {
+        let mut by_names: HashMap<MailboxName, Vec<usize>> = HashMap::new();
+        for (at, record) in records.iter().enumerate() {
+            by_names.entry(record.source.clone()).or_default().push(at);
+        }
+        Self { records, by_names }
+    }
+
+    /// The record of a folder of the source and the folder of the target that it goes to.
+    pub(super) fn get(&self, source: &MailboxName, target: &MailboxName) -> Option<&FolderRecord> {
+        self.of_source(source).find(|record| record.target == *target)
+    }
+
+    /// The records of a folder of the source.
+    pub(super) fn of_source(&self, source: &MailboxName) -> impl Iterator<Item = &FolderRecord> {
+        self.by_names.get(source).into_iter().flatten().map(|at| &self.records[*at])
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &FolderRecord> {
+        self.records.iter()
+    }
 }
 
 #[cfg(test)]

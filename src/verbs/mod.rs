@@ -12,6 +12,6 @@ mod verify;
 
 pub use copy::copy;
 pub use folders::folders;
-pub use options::{CopyOptions, FlagPolicy, MessageFilter, VerifyOptions};
+pub use options::{CopyOptions, Deleting, FlagPolicy, MessageFilter, VerifyOptions};
 pub use summary::{CopySummary, FolderListing, FolderRow, Status, VerifySummary};
 pub use verify::verify;

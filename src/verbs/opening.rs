@@ -19,8 +19,7 @@ pub(super) struct Opened {
 impl Opened {
     /// The connections, and the folders' names beside them.
     pub(super) fn link_and_names(&mut self) -> (&mut Link, Names<'_>) {
-        let pairs = &self.pairing.pairs;
-        (&mut self.link, Names { pairs, source: &self.source_listing, target: &self.target_listing })
+        (&mut self.link, Names::new(&self.pairing, &self.source_listing, &self.target_listing))
     }
 
     /// Folders of the source that take no part because they can't; each was named in an event.
@@ -113,8 +112,15 @@ pub(super) fn count_messages(store: &mut dyn Store, folder: &ListedMailbox) -> R
 /// The pairs beside the listings that they point into.
 pub(super) struct Names<'a> {
     pub(super) pairs: &'a [Pair],
+    pub(super) pairing: &'a Pairing,
     pub(super) source: &'a Listing,
     pub(super) target: &'a Listing,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(pairing: &'a Pairing, source: &'a Listing, target: &'a Listing) -> Self {
+        Self { pairs: &pairing.pairs, pairing, source, target }
+    }
 }
 
 impl Names<'_> {

@@ -1,5 +1,6 @@
 //! What a verb is asked to do, after the command line has been read and checked.
 
+use crate::plan::DeletionLimit;
 use jiff::civil::Date;
 
 /// Which messages take part. Everything, unless limited.
@@ -29,6 +30,18 @@ pub enum FlagPolicy {
     Ignore,
 }
 
+/// What is deleted at the end of a copy, once everything that was to be copied is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deleting {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Messages and folders of the target that the source does not have (`--delete`), unless they are more than this.
+    Mirror(DeletionLimit),
+    /// Messages of the source that are proven to be on the target (`--move`), unless they are more than this.
+    Source(Option<DeletionLimit>),
+}
+
 /// How `copy` works.
 #[derive(Clone, Debug, Default)]
 pub struct CopyOptions {
@@ -40,6 +53,8 @@ pub struct CopyOptions {
     pub jobs: Option<usize>,
     /// Bytes a second to deliver, all lanes together; `None`: no limit.
     pub limit_rate: Option<u64>,
+    /// What is deleted at the end.
+    pub deleting: Deleting,
     /// Only plan: nothing is written anywhere.
     pub dry_run: bool,
 }

@@ -8,6 +8,8 @@ use crate::store::{Error, Quota, Traffic};
 pub enum Status {
     /// Everything that was to be done is done.
     Complete,
+    /// It went through, but more was to be deleted than the limit allows, so nothing was.
+    Braked,
     /// It went through, but some messages or folders failed; each was named in an event.
     Partial,
     /// It was asked to stop and did; a second run goes on from there.
@@ -25,6 +27,10 @@ pub struct CopySummary {
     pub folders: u64,
     /// Folders created on the target.
     pub folders_created: u64,
+    /// Folders renamed on the target, as they were on the source.
+    pub folders_renamed: u64,
+    /// Folders deleted on the target.
+    pub folders_deleted: u64,
     /// Messages copied and confirmed.
     pub copied: u64,
     /// Of these, messages that the target copied itself from another of its folders.
@@ -58,6 +64,8 @@ impl CopySummary {
             status: Status::Complete,
             folders: 0,
             folders_created: 0,
+            folders_renamed: 0,
+            folders_deleted: 0,
             copied: 0,
             copied_server_side: 0,
             already_there: 0,

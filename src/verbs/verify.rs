@@ -31,7 +31,7 @@ pub fn verify(
     let failed = opened.folders_failed();
     let Opened { mut link, pairing, source_listing, target_listing } = opened;
     let pairs = &pairing.pairs;
-    let names = opening::Names { pairs, source: &source_listing, target: &target_listing };
+    let names = opening::Names::new(&pairing, &source_listing, &target_listing);
     let summary = VerifySummary { failed, ..VerifySummary::empty() };
     let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new() };
     verify.compare(&mut link, &names)?;

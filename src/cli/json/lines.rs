@@ -21,11 +21,19 @@ pub(crate) enum Line<'a> {
         bytes: u64,
         already_there: u64,
         flags: u64,
+        server_side: u64,
+        delete: u64,
     },
     /// The whole plan.
     Planned { folders: u64, messages: u64, bytes: u64 },
     /// A folder was created on the target.
     FolderCreated { folder: &'a str },
+    /// A folder was renamed on the target.
+    FolderRenamed { from: &'a str, to: &'a str },
+    /// A folder was deleted on the target.
+    FolderDeleted { folder: &'a str },
+    /// A message was deleted.
+    MessageDeleted { side: &'static str, folder: &'a str, uid: u32 },
     /// A message was copied (`-vv`).
     MessageCopied { folder: &'a str, uid: u32, bytes: u64 },
     /// A message failed.
@@ -66,9 +74,16 @@ impl<'a> Line<'a> {
                 bytes: plan.bytes,
                 already_there: plan.already_there,
                 flags: plan.flags,
+                server_side: plan.server_side,
+                delete: plan.delete,
             },
             Event::Planned { folders, messages, bytes } => Self::Planned { folders, messages, bytes },
             Event::FolderCreated { folder } => Self::FolderCreated { folder },
+            Event::FolderRenamed { from, to } => Self::FolderRenamed { from, to },
+            Event::FolderDeleted { folder } => Self::FolderDeleted { folder },
+            Event::MessageDeleted { side, folder, uid } => {
+                Self::MessageDeleted { side: side.name(), folder, uid: uid.get() }
+            }
             Event::MessageCopied { folder, uid, bytes } => Self::MessageCopied { folder, uid: uid.get(), bytes },
             Event::MessageFailed { folder, uid, message_id, reason } => {
                 Self::MessageFailed { folder, uid: uid.get(), message_id, reason }
@@ -129,6 +144,8 @@ pub(crate) enum Summary {
         bytes_copied: u64,
         seconds: f64,
         folders_failed: u64,
+        folders_renamed: u64,
+        folders_deleted: u64,
         source: Amounts,
         target: Amounts,
     },
@@ -169,6 +186,8 @@ impl Summary {
             bytes_copied: summary.bytes_copied,
             seconds: milliseconds(summary.seconds),
             folders_failed: summary.folders_failed,
+            folders_renamed: summary.folders_renamed,
+            folders_deleted: summary.folders_deleted,
             source: summary.source_traffic.into(),
             target: summary.target_traffic.into(),
         }
@@ -234,6 +253,7 @@ impl From<Quota> for Allowance {
 fn status(status: &Status) -> &'static str {
     match status {
         Status::Complete => "complete",
+        Status::Braked => "braked",
         Status::Partial => "partial",
         Status::Interrupted => "interrupted",
         Status::Stopped(_) => "stopped",

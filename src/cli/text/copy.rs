@@ -5,12 +5,31 @@ use crate::cli::harmless;
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Event, FolderPlanned, Observer};
+use mailferry::mail::UidSet;
 use mailferry::verbs::{CopySummary, Status};
 use std::sync::{Mutex, PoisonError};
 
 /// Collects a dry run's plan.
 #[derive(Default)]
-pub(crate) struct PlanTable(Mutex<Vec<Row>>);
+pub(crate) struct PlanTable(Mutex<Found>);
+
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    /// What would be deleted: the side, the folder there, the messages, and whether the folder itself goes.
+    deleted: Vec<(&'static str, String, UidSet, bool)>,
+}
+
+impl Found {
+    fn deleted_in(&mut self, side: &'static str, folder: &str) -> &mut (&'static str, String, UidSet, bool) {
+        let at = self.deleted.iter().position(|(of, name, ..)| (*of, name.as_str()) == (side, folder));
+        let at = at.unwrap_or_else(|| {
+            self.deleted.push((side, folder.to_owned(), UidSet::default(), false));
+            self.deleted.len() - 1
+        });
+        &mut self.deleted[at]
+    }
+}
 
 struct Row {
     from: String,
@@ -23,8 +42,12 @@ struct Row {
 
 impl Observer for PlanTable {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::FolderPlanned(plan) = event {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Row::new(plan));
+        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::FolderPlanned(plan) => found.rows.push(Row::new(plan)),
+            Event::MessageDeleted { side, folder, uid } => found.deleted_in(side.name(), folder).2.insert(*uid),
+            Event::FolderDeleted { folder } => found.deleted_in("target", folder).3 = true,
+            _ => {}
         }
     }
 }
@@ -32,10 +55,15 @@ impl Observer for PlanTable {
 impl Row {
     fn new(plan: &FolderPlanned<'_>) -> Self {
         let flags = (plan.flags > 0).then(|| format!("flags of {}", units::counted(plan.flags, "message")));
+        let server_side = (plan.server_side > 0)
+            .then(|| format!("{} from other folders there", units::counted(plan.server_side, "message")));
+        let delete = (plan.delete > 0).then(|| format!("{} to delete", units::counted(plan.delete, "message")));
         let notes = [
             plan.create.then(|| "new".to_owned()),
             (!plan.reason.is_empty()).then(|| harmless::text(plan.reason)),
             flags,
+            server_side,
+            delete,
         ];
         Self {
             from: harmless::text(plan.from),
@@ -51,14 +79,14 @@ impl Row {
 impl PlanTable {
     /// `FROM → TO`, what would be copied, and why a name differs. No lines where there are no folders.
     pub(crate) fn lines(&self, paint: Paint) -> Vec<String> {
-        let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if rows.is_empty() {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.rows.is_empty() {
             return Vec::new();
         }
         let mut table =
             Table::new([Align::Left, Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Left]);
         table.row(["FROM", "", "TO", "TO COPY", "BYTES", "THERE", "NOTES"]);
-        for row in rows.iter() {
+        for row in &found.rows {
             table.row([
                 row.from.as_str(),
                 "→",
@@ -72,6 +100,13 @@ impl PlanTable {
         let mut lines = table.lines();
         if let Some(head) = lines.first_mut() {
             *head = paint.bold(head);
+        }
+        for (side, folder, uids, whole) in &found.deleted {
+            let messages =
+                (!uids.is_empty()).then(|| format!("{} (UID {uids})", units::counted(uids.len(), "message")));
+            let whole = whole.then(|| "the folder".to_owned());
+            let what: Vec<String> = messages.into_iter().chain(whole).collect();
+            lines.push(format!("to delete on the {side}: {}: {}", harmless::text(folder), what.join(" and ")));
         }
         lines
     }
@@ -92,14 +127,14 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
         let detail = format!("{bytes} in {took}{}", rate.unwrap_or_default());
         table.row(["copied", &units::count(summary.copied), &detail]);
     }
-    let detail = format!("{} {}", units::count(summary.folders_created), if dry_run { "to create" } else { "created" });
+    let detail = folders_detail(summary, dry_run);
     table.row(["already there", &units::count(summary.already_there), ""]);
     table.row(["folders", &units::count(summary.folders), &detail]);
     let flags = if dry_run { "flags to change" } else { "flags changed" };
     let rest = [
         ("copied there", summary.copied_server_side, "by the target itself, from its other folders"),
         (flags, summary.flags_updated, ""),
-        ("deleted", summary.deleted, ""),
+        (if dry_run { "to delete" } else { "deleted" }, summary.deleted, ""),
         ("left out", summary.skipped, "by a filter, or shown by a folder that is a view of others"),
         ("failed", summary.failed, "messages; a second run tries them again"),
         ("failed folders", summary.folders_failed, ""),
@@ -112,10 +147,26 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
     lines
 }
 
+fn folders_detail(summary: &CopySummary, dry_run: bool) -> String {
+    let of = |count, done, to_do| format!("{} {}", units::count(count), if dry_run { to_do } else { done });
+    let mut parts = vec![of(summary.folders_created, "created", "to create")];
+    if summary.folders_renamed > 0 {
+        parts.push(of(summary.folders_renamed, "renamed", "to rename"));
+    }
+    if summary.folders_deleted > 0 {
+        parts.push(of(summary.folders_deleted, "deleted", "to delete"));
+    }
+    parts.join(", ")
+}
+
 fn headline(summary: &CopySummary, dry_run: bool, paint: Paint) -> String {
     match (&summary.status, dry_run) {
         (Status::Complete, false) => paint.green("done"),
         (Status::Complete, true) => paint.green("dry run: nothing was written"),
+        (Status::Braked, false) => paint.yellow("finished, but nothing was deleted: it would be too much"),
+        (Status::Braked, true) => {
+            paint.yellow("dry run: nothing was written; nothing would be deleted: it is too much")
+        }
         (Status::Partial, false) => paint.yellow("finished, but not everything could be copied"),
         (Status::Partial, true) => paint.yellow("dry run: nothing was written; not everything could be planned"),
         (Status::Interrupted, _) => paint.yellow("interrupted"),
@@ -163,7 +214,9 @@ mod tests {
             copy,
             bytes: copy * 1024,
             already_there: 3,
+            server_side: 0,
             flags: 0,
+            delete: 0,
         };
         plan.observe(&Event::FolderPlanned(folder("INBOX", "INBOX", "", false, 2)));
         plan.observe(&Event::FolderPlanned(folder("Gesendet\x1b", "Sent", "same role", true, 1000)));
@@ -173,5 +226,11 @@ mod tests {
             "Gesendet\\u{1b}  →  Sent     1,000  1000.0 KiB      3  new, same role",
         ];
         assert_eq!(plan.lines(plain()), expected);
+        for uid in [4, 8, 7] {
+            let uid = mailferry::mail::Uid::new(uid).unwrap();
+            plan.observe(&Event::MessageDeleted { side: mailferry::event::Side::Target, folder: "Old", uid });
+        }
+        plan.observe(&Event::FolderDeleted { folder: "Old" });
+        assert_eq!(plan.lines(plain())[3], "to delete on the target: Old: 3 messages (UID 4,7:8) and the folder");
     }
 }

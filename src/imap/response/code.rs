@@ -154,7 +154,7 @@ fn with_arguments(name: &str, arguments: &[u8]) -> Option<Code> {
         ("COPYUID", [validity, from, to]) => {
             Some(Code::CopyUid { validity: positive(validity)?, from: ordered_set(from)?, to: ordered_set(to)? })
         }
-        ("MODIFIED", [uids]) => ordered_set(uids).map(Code::Modified),
+        ("MODIFIED", [uids]) => UidSet::parse(&text((*uids).into())).map(Code::Modified),
         ("MAILBOXID", [id]) => {
             let id = id.strip_prefix(b"(")?.strip_suffix(b")")?;
             Some(Code::MailboxId(text(id.into()).into_owned()))

@@ -27,8 +27,6 @@ pub struct MailboxStatus {
     pub counters: FolderStatus,
     /// APPENDLIMIT in bytes (RFC 7889).
     pub append_limit: Option<u64>,
-    /// MAILBOXID (RFC 8474).
-    pub mailbox_id: Option<String>,
 }
 
 /// Reads `(attributes) separator name [(extended data)]`.
@@ -115,7 +113,7 @@ fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
 
 fn read_item(status: &mut MailboxStatus, item: &[u8], cursor: &mut Cursor<'_>) -> Option<()> {
     if item == b"MAILBOXID" {
-        status.mailbox_id = cursor.single()?.and_then(Value::text).map(Cow::into_owned);
+        status.counters.mailbox_id = cursor.single()?.and_then(Value::text).map(Cow::into_owned);
         return Some(());
     }
     let ahead = cursor.clone().value()?;

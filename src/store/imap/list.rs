@@ -114,6 +114,9 @@ impl Session {
         if self.has("CONDSTORE") || self.has("QRESYNC") {
             items.push_str(" HIGHESTMODSEQ");
         }
+        if self.has("OBJECTID") {
+            items.push_str(" MAILBOXID");
+        }
         if self.has("STATUS=SIZE") {
             items.push_str(" SIZE");
         }

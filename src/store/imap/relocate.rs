@@ -14,23 +14,35 @@ impl Session {
     pub(super) fn relocate_all(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
         self.ensure_alive()?;
         let mut results = Vec::with_capacity(relocations.len());
-        for relocation in relocations {
-            results.push(match self.open_generation(&relocation.from, relocation.leave, relocation.uid_validity)? {
-                Ok(()) => self.relocate_one(relocation)?,
-                Err(refusal) => Relocated { refusal: Some(refusal), ..Relocated::default() },
-            });
+        let is_same =
+            |a: &Relocation, b: &Relocation| (&a.from, a.uid_validity, a.leave) == (&b.from, b.uid_validity, b.leave);
+        // A folder is opened once for all that goes from it.
+        for from_one in relocations.chunk_by(is_same) {
+            let Relocation { from, uid_validity, leave, .. } = &from_one[0];
+            match self.open_generation(from, *leave, *uid_validity)? {
+                Ok(()) => results.extend(self.relocate_open(from_one)?),
+                Err(refusal) => {
+                    let refused = || Relocated { refusal: Some(refusal.clone()), ..Relocated::default() };
+                    results.extend(from_one.iter().map(|_| refused()));
+                }
+            }
         }
         self.leave_folder()?;
         Ok(results)
     }
 
     /// Relocates messages of the open folder.
-    fn relocate_one(&mut self, relocation: &Relocation) -> Result<Relocated, Error> {
-        let moves = relocation.leave && self.capabilities.has("MOVE");
-        let verb = if moves { "UID MOVE" } else { "UID COPY" };
-        let sets = relocation.uids.sequence_sets(SET_BYTES);
-        let command = |set: &String| Command::new(verb).text(set).mailbox(&relocation.to);
-        let commands: Vec<Command> = sets.iter().map(command).collect();
+    fn relocate_open(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
+        let has_move = self.capabilities.has("MOVE");
+        let mut commands = Vec::new();
+        let mut sets: Vec<(usize, String)> = Vec::new();
+        for (at, relocation) in relocations.iter().enumerate() {
+            let verb = if relocation.leave && has_move { "UID MOVE" } else { "UID COPY" };
+            for set in relocation.uids.sequence_sets(SET_BYTES) {
+                commands.push(Command::new(verb).text(&set).mailbox(&relocation.to));
+                sets.push((at, set));
+            }
+        }
         let mut told: Vec<Option<Code>> = vec![None; sets.len()];
         let replies = self.connection.run_all(&commands, |nth, response| {
             // MOVE tells where messages are before they leave, in an untagged OK (RFC 6851 section 4.3).
@@ -39,14 +51,17 @@ impl Session {
             }
             Ok(())
         })?;
-        let mut result = Relocated::default();
-        for ((set, reply), told) in sets.iter().zip(&replies).zip(&told) {
-            result.take(set, reply, told.as_ref());
+        let mut results = vec![Relocated::default(); relocations.len()];
+        for (((at, set), reply), told) in sets.iter().zip(&replies).zip(&told) {
+            results[*at].take(set, reply, told.as_ref());
         }
-        if relocation.leave && !moves {
-            self.remove_copied(relocation, &mut result)?;
+        if !has_move {
+            for (relocation, result) in relocations.iter().zip(&mut results).filter(|(relocation, _)| relocation.leave)
+            {
+                self.remove_copied(relocation, result)?;
+            }
         }
-        Ok(result)
+        Ok(results)
     }
 
     /// Ends a move where there is no MOVE: what is known to be copied is removed.

@@ -108,7 +108,7 @@ impl Session {
     fn send_fetches(&mut self, scan: &mut UnderWay) -> Result<(), Error> {
         while scan.fetches.is_empty() || self.may_send() {
             let Some(asking) = scan.unsent.pop_front() else { break };
-            let command = Command::new("UID FETCH").text(&asking.set).text(&items(asking.with_header));
+            let command = Command::new("UID FETCH").text(&asking.set).text(&asking.items.text());
             scan.fetches.push_back(self.connection.send(&command)?);
         }
         Ok(())
@@ -142,12 +142,52 @@ impl Session {
 /// A set of messages to ask for.
 struct Asking {
     set: String,
-    with_header: bool,
+    items: Items,
+}
+
+/// What is asked of each message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Items {
+    Size,
+    Attributes,
+    Header,
+}
+
+impl Items {
+    fn of(depth: ScanDepth) -> Self {
+        match depth {
+            ScanDepth::Sizes => Self::Size,
+            ScanDepth::Attributes => Self::Attributes,
+            ScanDepth::Identity | ScanDepth::IdentityFrom(_) => Self::Header,
+        }
+    }
+
+    /// The items as FETCH takes them.
+    fn text(self) -> String {
+        match self {
+            Self::Size => "(UID RFC822.SIZE)".to_owned(),
+            Self::Attributes => "(UID FLAGS INTERNALDATE RFC822.SIZE)".to_owned(),
+            Self::Header => {
+                let fields = identity::FIELDS;
+                format!("(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})])")
+            }
+        }
+    }
+
+    /// What a message must come with to be known.
+    fn attributes(self) -> Attributes {
+        match self {
+            Self::Size => Attributes::UID | Attributes::SIZE,
+            Self::Attributes | Self::Header => {
+                Attributes::UID | Attributes::FLAGS | Attributes::INTERNAL_DATE | Attributes::SIZE
+            }
+        }
+    }
 }
 
 /// What is asked of a folder, in the order of its UIDs.
 fn askings(depth: ScanDepth, uids: Option<&UidSet>) -> VecDeque<Asking> {
-    let asking = |with_header| move |set| Asking { set, with_header };
+    let asking = |items| move |set| Asking { set, items };
     let sets = |uids: &UidSet| uids.sequence_sets(SET_BYTES).into_iter();
     match (depth, uids) {
         (ScanDepth::IdentityFrom(from), None) => {
@@ -155,17 +195,12 @@ fn askings(depth: ScanDepth, uids: Option<&UidSet>) -> VecDeque<Asking> {
             if from.get() > 1 {
                 known.insert_range(1..=from.get() - 1);
             }
-            sets(&known).map(asking(false)).chain(sets(&UidSet::from_uid(from)).map(asking(true))).collect()
+            let new = UidSet::from_uid(from);
+            sets(&known).map(asking(Items::Attributes)).chain(sets(&new).map(asking(Items::Header))).collect()
         }
-        (depth, None) => [Asking { set: "1:*".to_owned(), with_header: depth != ScanDepth::Attributes }].into(),
-        (depth, Some(uids)) => sets(uids).map(asking(depth != ScanDepth::Attributes)).collect(),
+        (depth, None) => [Asking { set: "1:*".to_owned(), items: Items::of(depth) }].into(),
+        (depth, Some(uids)) => sets(uids).map(asking(Items::of(depth))).collect(),
     }
-}
-
-/// The items that a scan asks for.
-fn items(with_header: bool) -> String {
-    let header = format!(" BODY.PEEK[HEADER.FIELDS ({})]", identity::FIELDS);
-    format!("(UID FLAGS INTERNALDATE RFC822.SIZE{})", if with_header { &header } else { "" })
 }
 
 /// One folder's scan while its replies come.
@@ -253,24 +288,27 @@ impl UnderWay {
 
     /// A message is known once everything about it has come; less is another client's flag change, told in passing.
     fn take_fetch(&mut self, fetch: &Fetch<'_>) {
-        let asked = Attributes::UID | Attributes::FLAGS | Attributes::INTERNAL_DATE | Attributes::SIZE;
-        let (Some(uid), Some(flags)) = (fetch.uid.and_then(Uid::new), &fetch.flags) else { return };
-        let with_header = match self.depth {
-            ScanDepth::Attributes => false,
-            ScanDepth::Identity => true,
-            ScanDepth::IdentityFrom(from) => uid >= from,
+        let Some(uid) = fetch.uid.and_then(Uid::new) else { return };
+        let items = match self.depth {
+            ScanDepth::IdentityFrom(from) if uid < from => Items::Attributes,
+            depth => Items::of(depth),
         };
-        let key = match (&fetch.header, with_header) {
-            (_, false) => HeaderKey::Unknown,
-            (Some(Content::Bytes(bytes)), true) => identity::header_key(bytes),
+        let key = match (&fetch.header, items) {
+            (_, Items::Size | Items::Attributes) => HeaderKey::Unknown,
+            (Some(Content::Bytes(bytes)), Items::Header) => identity::header_key(bytes),
             // Header fields too long to keep: only the content can tell which message this is.
-            (Some(Content::Streamed { .. }), true) => HeaderKey::Empty,
+            (Some(Content::Streamed { .. }), Items::Header) => HeaderKey::Empty,
             _ => return,
         };
-        if !fetch.present.contains(asked) || self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(uid)) {
+        let lacks_flags = items != Items::Size && fetch.flags.is_none();
+        if lacks_flags
+            || !fetch.present.contains(items.attributes())
+            || self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(uid))
+        {
             return;
         }
-        let flags = self.scan.flags.intern(Flags::from_names(flags.iter().map(AsRef::as_ref)));
+        let flags = fetch.flags.iter().flatten().map(AsRef::as_ref);
+        let flags = self.scan.flags.intern(Flags::from_names(flags));
         let date = fetch.internal_date.as_deref().and_then(InternalDate::parse);
         self.scan.messages.push(Message::new(uid, fetch.size.unwrap_or(0), date, flags, key));
     }

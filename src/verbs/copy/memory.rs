@@ -4,16 +4,16 @@
 //! each confirmed message is recorded as it is confirmed, and a folder counts as in step only when all is done. The
 //! state is a cache: where it can't be written any more, the copy goes on and says so once.
 
-use super::needs::{Needs, SideState};
+use super::needs::{Needs, SideState, TargetState};
 use crate::event::{Event, Observer};
 use crate::exec::Journal;
 use crate::folders::Pair;
-use crate::mail::{Flags, FolderStatus, MailboxName, Uid};
+use crate::mail::{Flags, FolderStatus, ListedMailbox, MailboxName, Uid, UidSet};
 use crate::state::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, State};
-use crate::store::{Connector, Error, Traffic};
-use crate::verbs::known::{Known, record_of};
+use crate::store::{Error, Store};
+use crate::verbs::known::{Known, Records};
 use crate::verbs::opening::Names;
-use crate::verbs::{CopyOptions, MessageFilter};
+use crate::verbs::{CopyOptions, Deleting, MessageFilter};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -22,7 +22,7 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct Memory<'a> {
     state: Option<&'a State>,
     observer: &'a dyn Observer,
-    records: Vec<FolderRecord>,
+    records: Records,
     /// Whether the run copies everything: only then can a folder be in step afterwards.
     whole: bool,
     /// A dry run reads what is known and leaves nothing.
@@ -43,6 +43,8 @@ struct Begun {
     target: SideState,
     /// Whether anything was to be changed on the target.
     touched: bool,
+    /// How many messages the run has taken away from the target's folder.
+    removed: u32,
     /// The flags of the messages to copy, by UID on the source.
     flags: HashMap<Uid, Flags>,
 }
@@ -52,7 +54,7 @@ impl<'a> Memory<'a> {
         let mut memory = Self {
             state,
             observer,
-            records: Vec::new(),
+            records: Records::default(),
             whole: options.filter == MessageFilter::default(),
             read_only: options.dry_run,
             begun: HashMap::new(),
@@ -61,16 +63,25 @@ impl<'a> Memory<'a> {
             has_failed: AtomicBool::new(false),
         };
         if let Some(state) = state {
-            memory.records = memory.heed(state.folders()).unwrap_or_default();
+            memory.records = Records::new(memory.heed(state.folders()).unwrap_or_default());
         }
         memory
     }
 
     /// How many messages a folder holds that is just as it was when both sides were last in step; `None` where it must
     /// be looked into.
-    pub(super) fn in_step(&self, pair: &Pair, names: &Names<'_>) -> Option<u64> {
+    pub(super) fn in_step(&self, pair: &Pair, names: &Names<'_>, deleting: Deleting) -> Option<u64> {
         let (record, source, target) = self.record(pair, names)?;
         let (was_source, was_target) = record.checkpoint.as_ref()?;
+        let has_work = match deleting {
+            Deleting::Nothing => false,
+            // The target had messages that the source does not have.
+            Deleting::Mirror(_) => record.pairs != u64::from(was_target.messages),
+            Deleting::Source(_) => was_source.messages > 0,
+        };
+        if has_work {
+            return None;
+        }
         (is_as_it_was(source.1?, was_source) && is_as_it_was(target.1?, was_target)).then_some(record.pairs)
     }
 
@@ -81,16 +92,22 @@ impl<'a> Memory<'a> {
         Some(Known::new(record.clone(), pairs))
     }
 
+    /// Messages of the target's folder that must not be deleted.
+    pub(super) fn kept(&self, pair: &Pair, names: &Names<'_>) -> UidSet {
+        let kept = || self.heed(self.state?.kept(self.record(pair, names)?.0.id));
+        kept().unwrap_or_default()
+    }
+
     fn record<'n>(&self, pair: &Pair, names: &'n Names<'_>) -> Option<(&FolderRecord, Side<'n>, Side<'n>)> {
         let source = &names.source.mailboxes[pair.source];
         let target = names.existing(pair)?;
-        let record = record_of(&self.records, &source.name, &target.name)?;
+        let record = self.records.get(&source.name, &target.name)?;
         Some((record, (&source.name, source.status.as_ref()), (&target.name, target.status.as_ref())))
     }
 
     /// Records the intent to copy, and what the comparison found, before anything is sent.
     pub(super) fn begin(&mut self, names: &Names<'_>, folders: &[Option<Needs>]) {
-        let Some(state) = self.state.filter(|_| !self.read_only) else { return };
+        let Some(state) = self.writable() else { return };
         let begun = self.begin_in(state, names, folders);
         self.begun = self.heed(begun).unwrap_or_default();
     }
@@ -101,35 +118,33 @@ impl<'a> Memory<'a> {
         names: &Names<'_>,
         folders: &[Option<Needs>],
     ) -> Result<HashMap<usize, Begun>, Error> {
-        let looked_into: Vec<(usize, &MailboxName, &Needs)> = folders
-            .iter()
-            .enumerate()
-            .filter_map(|(index, needs)| {
-                let needs = needs.as_ref().filter(|needs| needs.target.is_some())?;
-                Some((index, &names.source.mailboxes[names.pairs[index].source].name, needs))
-            })
+        let looked_into: Vec<(usize, &Needs, &TargetState)> = (folders.iter().enumerate())
+            .filter_map(|(index, needs)| Some((index, needs.as_ref()?, needs.as_ref()?.target.as_ref()?)))
             .collect();
         let mut starts = Vec::new();
-        for (_, source, needs) in &looked_into {
-            let Some(target) = &needs.target else { continue };
-            if needs.news.all_void
-                && let Some(record) = record_of(&self.records, source, &target.name)
-            {
-                state.forget(record.id)?;
+        for (index, needs, target) in &looked_into {
+            let pair = &names.pairs[*index];
+            let source = &names.source.mailboxes[pair.source];
+            let record = self.records.get(&source.name, &target.name);
+            if let Some(record) = record.filter(|_| needs.news.all_void) {
+                state.void(record.id)?;
             }
             starts.push(FolderStart {
-                source,
+                source: &source.name,
                 target: &target.name,
                 source_uid_validity: needs.source.uid_validity,
                 target_uid_validity: target.side.uid_validity,
                 target_uid_next: target.side.uid_next,
-                source_mailbox_id: None,
-                target_mailbox_id: None,
+                source_mailbox_id: mailbox_id(Some(source)),
+                target_mailbox_id: mailbox_id(names.existing(pair)),
             });
         }
         let mut begun = HashMap::new();
-        for ((index, _, needs), id) in looked_into.iter().zip(state.begin_all(&starts)?) {
+        for ((index, needs, _), id) in looked_into.iter().zip(state.begin_all(&starts)?) {
             self.take_news(state, id, needs)?;
+            if !needs.news.keep.is_empty() {
+                state.keep(id, &needs.news.keep)?;
+            }
             begun.extend(Begun::new(id, needs).map(|folder| (*index, folder)));
         }
         Ok(begun)
@@ -156,31 +171,84 @@ impl<'a> Memory<'a> {
         Ok(())
     }
 
-    /// The next task is of this pair.
-    pub(super) fn note_task(&mut self, pair: usize) {
-        self.tasks.push(pair);
+    /// The tasks that are sent next are of these pairs.
+    pub(super) fn set_tasks(&mut self, pairs: Vec<usize>) {
+        self.tasks = pairs;
+    }
+
+    /// The target took messages of this pair from other folders of its own: UIDs of source and target, and flags.
+    pub(super) fn relocated(&self, pair: usize, pairs: &[(Uid, Uid, Flags)]) {
+        let Some((state, begun)) = self.writable().zip(self.begun.get(&pair)) else { return };
+        let record = |(source, target, flags): &(Uid, Uid, Flags)| PairRecord {
+            source: *source,
+            target: *target,
+            flags: flags.clone(),
+        };
+        if self.heed(state.add_pairs(begun.id, &pairs.iter().map(record).collect::<Vec<_>>())).is_some() {
+            self.count(pair, pairs.len());
+        }
+    }
+
+    /// Messages were taken away from a folder of the target.
+    pub(super) fn removed(&mut self, target: &MailboxName, messages: u64) {
+        for begun in self.begun.values_mut().filter(|begun| begun.target_name == *target) {
+            begun.touched = true;
+            begun.removed += u32::try_from(messages).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// A folder of the target is gone.
+    pub(super) fn forget_target(&self, target: &MailboxName) {
+        let Some(state) = self.writable() else { return };
+        for record in self.records.iter().filter(|record| record.target == *target) {
+            self.heed(state.forget(record.id));
+        }
+    }
+
+    /// Messages of these pairs have left the source: it is looked into again by the next run.
+    pub(super) fn emptied(&mut self, pairs: &[usize], uids: &UidSet) {
+        for pair in pairs {
+            self.unpair(*pair, uids);
+            self.begun.remove(pair);
+        }
+    }
+
+    /// The target does not have these messages of the source.
+    pub(super) fn unpair(&self, pair: usize, uids: &UidSet) {
+        if let Some((state, begun)) = self.writable().zip(self.begun.get(&pair)).filter(|_| !uids.is_empty()) {
+            self.heed(state.remove_pairs(begun.id, uids));
+        }
+    }
+
+    /// The state, if this run may write to it.
+    fn writable(&self) -> Option<&'a State> {
+        self.state.filter(|_| !self.read_only)
+    }
+
+    fn count(&self, pair: usize, more: usize) {
+        let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
+        *copied.entry(pair).or_default() += u32::try_from(more).unwrap_or(u32::MAX);
     }
 
     /// Who is told what was copied.
     pub(super) fn journal(&self) -> Option<&dyn Journal> {
-        (self.state.is_some() && !self.read_only).then_some(self as &dyn Journal)
+        self.writable().map(|_| self as &dyn Journal)
     }
 
-    /// Notes the folders that are in step, now that everything has gone through. Gives the traffic of looking at the
-    /// target once more, where something was changed there.
-    pub(super) fn settle(&self, target: &dyn Connector) -> Traffic {
-        let Some(state) = self.state.filter(|_| self.whole && !self.read_only && !self.begun.is_empty()) else {
-            return Traffic::default();
-        };
-        let mut traffic = Traffic::default();
+    /// Whether there is something to note once everything has gone through.
+    pub(super) fn is_to_settle(&self) -> bool {
+        self.writable().is_some() && self.whole && !self.begun.is_empty()
+    }
+
+    /// Notes the folders that are in step, now that everything has gone through. Where something was changed on the target,
+    /// it is looked at once more.
+    pub(super) fn settle(&self, target: &mut dyn Store) {
+        let Some(state) = self.writable() else { return };
         let mut now = HashMap::new();
         if self.begun.values().any(|begun| begun.touched) {
-            let Some(mut store) = self.heed(target.connect()) else { return traffic };
-            for mailbox in self.heed(store.list()).map(|listing| listing.mailboxes).unwrap_or_default() {
+            for mailbox in self.heed(target.list()).map(|listing| listing.mailboxes).unwrap_or_default() {
                 now.insert(mailbox.name, mailbox.status.unwrap_or_default());
             }
-            store.close();
-            traffic = store.traffic();
         }
         let copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
         let in_step = |(index, begun): (&usize, &Begun)| {
@@ -188,7 +256,6 @@ impl<'a> Memory<'a> {
         };
         let in_step: Vec<FolderInStep> = self.begun.iter().filter_map(in_step).collect();
         self.heed(state.checkpoint_all(&in_step));
-        traffic
     }
 
     /// A failure of the state costs the next run time; it is said once.
@@ -216,6 +283,7 @@ impl Begun {
             source: needs.source.clone(),
             target_name: target.name.clone(),
             target: target.side.clone(),
+            removed: 0,
             touched: !needs.missing.is_empty() || !needs.flag_changes.is_empty(),
             flags: needs.missing.iter().map(flags).collect(),
         })
@@ -235,10 +303,10 @@ impl Begun {
         let now = now?;
         let is_ours_alone = now.uid_validity == self.target.uid_validity
             && now.uid_next == Some(before.uid_next + copied)
-            && now.messages == Some(before.messages + copied);
+            && now.messages == (before.messages + copied).checked_sub(self.removed);
         let target = Checkpoint {
             uid_next: before.uid_next + copied,
-            messages: before.messages + copied,
+            messages: now.messages?,
             mod_seq: now.highest_mod_seq,
             ..before
         };
@@ -267,10 +335,14 @@ impl Journal for Memory<'_> {
             flags: begun.flags.get(source).cloned().unwrap_or_default(),
         };
         if self.heed(state.add_pairs(begun.id, &pairs.iter().map(record).collect::<Vec<_>>())).is_some() {
-            let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
-            *copied.entry(*index).or_default() += pairs.len() as u32;
+            self.count(*index, pairs.len());
         }
     }
+}
+
+/// The MAILBOXID of a listed folder.
+fn mailbox_id(mailbox: Option<&ListedMailbox>) -> Option<&str> {
+    mailbox?.status.as_ref()?.mailbox_id.as_deref()
 }
 
 /// Whether a folder's counters are what they were. Without HIGHESTMODSEQ a flag could have changed unseen.

@@ -2,23 +2,31 @@
 //!
 //! Never writes to the source, sends only what the target lacks, and is safe to run again at any time.
 
+mod carry;
+mod elsewhere;
 mod memory;
 mod needs;
 mod prepare;
+mod proof;
+mod relocate;
+mod removals;
+mod way;
 
 use super::compare::Comparison;
 use super::opening::{self, Opened};
 use super::{CopyOptions, CopySummary, Status};
 use crate::event::{Event, FolderPlanned, Observer, Stop};
-use crate::exec::{self, Context, Link};
+use crate::exec::{Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
-use crate::mail::SpecialUse;
-use crate::plan::FolderTask;
+use crate::mail::{Message, UidSet, UidValidity};
+use crate::plan::elsewhere::Held;
 use crate::state::State;
-use crate::store::{Connector, Error, ErrorKind};
+use crate::store::{Connector, Error};
+use elsewhere::Elsewhere;
 use memory::Memory;
-use needs::{FlagRules, Needs};
-use std::collections::HashSet;
+use needs::{NeedRules, Needs};
+use removals::Doomed;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 /// Copies what the target lacks.
@@ -43,23 +51,22 @@ pub fn copy(
     let (mut copy, opened) = opening::patiently(connect, stop, observer, |link| {
         let mut opened = Opened::new(link, rules, observer)?;
         let memory = Memory::open(state, options, observer);
-        let mut copy = Copy { options, observer, memory, summary: CopySummary::empty(), folders: Vec::new() };
+        let mut copy = Copy::new(options, memory, observer);
         copy.summary.folders_failed = opened.folders_failed();
         let (link, names) = opened.link_and_names();
         copy.plan(link, &names)?;
         Ok((copy, opened))
     })?;
     let Opened { link, pairing, source_listing, target_listing } = opened;
-    let pairs = &pairing.pairs;
-    let names = opening::Names { pairs, source: &source_listing, target: &target_listing };
-    if !options.dry_run {
+    let names = opening::Names::new(&pairing, &source_listing, &target_listing);
+    if options.dry_run {
+        copy.foresee(&names);
+        copy.close(link);
+    } else {
         let lanes = lanes(options, source, target, &link);
         let limit_rate = options.limit_rate;
         let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None };
         copy.carry_out(link, &names, &context);
-    } else {
-        copy.foresee(pairs);
-        copy.close(link);
     }
     Ok(copy.finish(started, stop))
 }
@@ -78,6 +85,39 @@ struct Copy<'a> {
     summary: CopySummary,
     /// What each pair of folders needs, by the pair's index; `None` where it could not be compared.
     folders: Vec<Option<Needs>>,
+    /// What the target's folders hold, as far as they were looked into.
+    held: Vec<Held>,
+    /// The generations of the target's folders that nothing is paired with, by their place in the listing.
+    unmatched_generations: HashMap<usize, Option<UidValidity>>,
+    /// What the target takes from other folders of its own.
+    elsewhere: Elsewhere,
+    /// What is deleted at the end.
+    doomed: Vec<Doomed>,
+    /// Whether more was to be deleted than is allowed.
+    braked: bool,
+    /// The pairs of which a message or the folder failed.
+    has_failed: HashSet<usize>,
+    /// Messages that the target took from other folders of its own, by pair and UID on the source.
+    relocated: HashMap<usize, UidSet>,
+}
+
+impl<'a> Copy<'a> {
+    fn new(options: &'a CopyOptions, memory: Memory<'a>, observer: &'a dyn Observer) -> Self {
+        Self {
+            options,
+            observer,
+            memory,
+            summary: CopySummary::empty(),
+            folders: Vec::new(),
+            held: Vec::new(),
+            unmatched_generations: HashMap::new(),
+            elsewhere: Elsewhere::default(),
+            doomed: Vec::new(),
+            braked: false,
+            has_failed: HashSet::new(),
+            relocated: HashMap::new(),
+        }
+    }
 }
 
 impl Copy<'_> {
@@ -87,8 +127,8 @@ impl Copy<'_> {
         self.folders.resize_with(names.pairs.len(), || None);
         let mut open = Vec::new();
         for (index, pair) in names.pairs.iter().enumerate() {
-            match self.memory.in_step(pair, names) {
-                Some(messages) => self.folders[index] = Some(Needs { already_there: messages, ..Needs::default() }),
+            match self.memory.in_step(pair, names, self.options.deleting) {
+                Some(messages) => self.folders[index] = Some(Needs::in_step(messages)),
                 None => {
                     compared_pairs[index].known = self.memory.known(pair, names);
                     open.push(index);
@@ -96,7 +136,8 @@ impl Copy<'_> {
             }
         }
         self.summary.already_there = self.folders.iter().flatten().map(|needs| needs.already_there).sum();
-        let flag_rules = FlagRules { policy: self.options.flags, read_only: self.options.dry_run };
+        let rules =
+            NeedRules { flags: self.options.flags, deleting: self.options.deleting, read_only: self.options.dry_run };
         let comparison = Comparison {
             pairs: &compared_pairs,
             filter: &self.options.filter,
@@ -107,30 +148,40 @@ impl Copy<'_> {
         comparison.run(link, open, &mut |index, result| match result {
             Ok(compared) => {
                 self.summary.skipped += compared.filtered_out;
-                self.summary.failed += compared.tell_doubtful(&names.pairs[index], self.observer);
+                let doubtful = compared.tell_doubtful(&names.pairs[index], self.observer);
+                self.summary.failed += doubtful;
+                if doubtful > 0 {
+                    self.has_failed.insert(index);
+                }
                 if let Some(reason) = compared.unlisted() {
-                    self.fail_folder(&names.pairs[index], &reason);
+                    self.fail_folder(index, &names.pairs[index], &reason);
                 }
                 if let Some(doubt) = &compared.doubt {
                     let text = format!("{}: {doubt}; everything in it is compared anew", names.pairs[index].from);
                     self.observer.observe(&Event::Warning { text: &text });
                 }
-                let needs = Needs::new(&compared, compared_pairs[index].target.clone(), flag_rules);
+                self.note_compared(index, &compared);
+                let mut needs = Needs::new(&compared, compared_pairs[index].target.clone(), rules);
+                needs.spare(&self.memory.kept(&names.pairs[index], names));
                 self.summary.already_there += needs.already_there;
                 self.folders[index] = Some(needs);
             }
-            Err(reason) => self.fail_folder(&names.pairs[index], &reason),
+            Err(reason) => self.fail_folder(index, &names.pairs[index], &reason),
         })?;
+        self.scan_unmatched(link, names)?;
+        self.look_elsewhere(link, names)?;
+        self.plan_deletions(names);
         self.tell_plan(names.pairs);
         Ok(())
     }
 
     fn tell_plan(&self, pairs: &[Pair]) {
         let (mut messages, mut bytes) = (0, 0);
-        for (pair, needs) in pairs.iter().zip(&self.folders) {
+        for (index, (pair, needs)) in pairs.iter().zip(&self.folders).enumerate() {
             let Some(needs) = needs else { continue };
+            let to_send = self.bytes_to_send(index, needs);
             messages += needs.missing.len() as u64;
-            bytes += needs.bytes();
+            bytes += to_send;
             self.observer.observe(&Event::FolderPlanned(FolderPlanned {
                 from: &pair.from.to_string(),
                 to: &pair.to.to_string(),
@@ -138,88 +189,50 @@ impl Copy<'_> {
                 create: matches!(pair.target, TargetFolder::New { .. }),
                 messages: needs.missing.len() as u64 + needs.already_there,
                 copy: needs.missing.len() as u64,
-                bytes: needs.bytes(),
+                server_side: needs.server_side,
+                bytes: to_send,
                 already_there: needs.already_there,
                 flags: needs.flags_to_change(),
+                delete: self.doomed_in(index),
             }));
         }
         self.observer.observe(&Event::Planned { folders: pairs.len() as u64, messages, bytes });
     }
 
+    /// The bytes of what a folder lacks, less what the target takes from other folders.
+    fn bytes_to_send(&self, pair: usize, needs: &Needs) -> u64 {
+        let size = |message: &Message| u64::from(message.size());
+        let all: u64 = needs.missing.iter().map(size).sum();
+        let jobs = self.elsewhere.jobs.iter().filter(|job| job.pair == pair).map(|job| size(&job.message));
+        let twins = self.elsewhere.twins.iter().filter(|twin| twin.pair == pair).map(|twin| size(&twin.message));
+        all - jobs.chain(twins).sum::<u64>()
+    }
+
     /// A dry run's numbers: what would be done.
-    fn foresee(&mut self, pairs: &[Pair]) {
+    fn foresee(&mut self, names: &opening::Names<'_>) {
         let mut created = HashSet::new();
-        for (pair, needs) in pairs.iter().zip(&self.folders) {
+        for (index, (pair, needs)) in names.pairs.iter().zip(&self.folders).enumerate() {
             let Some(needs) = needs else { continue };
             if let TargetFolder::New { name, .. } = &pair.target {
                 created.insert(name);
             }
             self.summary.copied += needs.missing.len() as u64;
-            self.summary.bytes_copied += needs.bytes();
+            self.summary.copied_server_side += needs.server_side;
+            self.summary.bytes_copied += self.bytes_to_send(index, needs);
             self.summary.flags_updated += needs.flags_to_change();
         }
         self.summary.folders_created = created.len() as u64;
-    }
-
-    fn carry_out(&mut self, mut link: Link, names: &opening::Names<'_>, context: &Context<'_>) {
-        let prepared = self
-            .create_folders(&mut link, names.pairs)
-            .and_then(|()| self.subscribe(&mut link, names))
-            .and_then(|()| self.change_flags(&mut link, names.pairs));
-        if let Err(error) = prepared {
-            self.summary.status = Status::Stopped(error);
-            self.close(link);
-            return;
-        }
-        self.memory.begin(names, &self.folders);
-        let tasks = self.tasks(names);
-        let tally = exec::copy(&Context { journal: self.memory.journal(), ..*context }, &tasks, link);
-        self.summary.copied = tally.copied;
-        self.summary.bytes_copied = tally.bytes;
-        self.summary.failed = tally.failed;
-        self.summary.skipped += tally.vanished;
-        self.summary.source_traffic += tally.source_traffic;
-        self.summary.target_traffic += tally.target_traffic;
-        if let Some(error) = tally.error.filter(|error| error.kind != ErrorKind::Interrupted) {
-            self.summary.status = Status::Stopped(error);
-            return;
-        }
-        self.remember(context, tally.failed == 0 && tally.vanished == 0);
-    }
-
-    /// Notes which folders are in step now, if everything went through.
-    fn remember(&mut self, context: &Context<'_>, complete: bool) {
-        let complete = complete && self.summary.failed + self.summary.folders_failed == 0;
-        if complete && !context.stop.is_requested() {
-            self.summary.target_traffic += self.memory.settle(context.target);
+        for doomed in std::mem::take(&mut self.doomed) {
+            self.tell_deleted(&doomed);
+            if doomed.whole {
+                self.summary.folders_deleted += 1;
+                self.observer.observe(&Event::FolderDeleted { folder: &doomed.folder });
+            }
         }
     }
 
-    fn tasks(&mut self, names: &opening::Names<'_>) -> Vec<FolderTask> {
-        let mut tasks = Vec::new();
-        for (index, pair) in names.pairs.iter().enumerate() {
-            let needs = self.folders[index].take().filter(|needs| !needs.missing.is_empty());
-            let Some(needs) = needs else { continue };
-            let Some(target) = needs.target else { continue };
-            self.memory.note_task(index);
-            tasks.push(FolderTask {
-                from: pair.from.to_string(),
-                to: pair.to.to_string(),
-                source: names.source.mailboxes[pair.source].name.clone(),
-                source_uid_validity: needs.source.uid_validity,
-                target: target.name,
-                target_uid_validity: target.side.uid_validity,
-                target_uid_next: target.side.uid_next,
-                permanent_flags: target.permanent_flags,
-                drafts: pair.role == Some(SpecialUse::Drafts),
-                messages: needs.missing,
-                flags: needs.flags,
-            });
-        }
-        tasks
-    }
-
-    fn fail_folder(&mut self, pair: &Pair, reason: &str) {
+    fn fail_folder(&mut self, index: usize, pair: &Pair, reason: &str) {
+        self.has_failed.insert(index);
         self.summary.folders_failed += 1;
         self.observer.observe(&Event::FolderFailed { folder: &pair.from.to_string(), reason });
     }
@@ -235,6 +248,8 @@ impl Copy<'_> {
         if matches!(self.summary.status, Status::Complete) {
             if stop.is_requested() {
                 self.summary.status = Status::Interrupted;
+            } else if self.braked {
+                self.summary.status = Status::Braked;
             } else if self.summary.failed + self.summary.folders_failed > 0 {
                 self.summary.status = Status::Partial;
             }

@@ -2,8 +2,8 @@
 
 use crate::mail::{FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity};
 use crate::store::{FlagEdit, FolderScan};
-use crate::verbs::FlagPolicy;
 use crate::verbs::compare::{Compared, only};
+use crate::verbs::{Deleting, FlagPolicy};
 use std::collections::HashMap;
 
 /// Flags to change on the target, and of which messages: one STORE serves many.
@@ -22,6 +22,23 @@ pub(super) struct Needs {
     pub(super) target: Option<TargetState>,
     /// What is to be remembered of it.
     pub(super) news: News,
+    /// Messages that only the target has; `None` where that can't be told for certain.
+    pub(super) extra: Option<UidSet>,
+    /// How many messages the target's folder holds.
+    pub(super) on_target: u64,
+    /// Messages that both sides have, where they are to leave the source.
+    pub(super) there: Vec<There>,
+    /// How many of the missing messages the target takes from another of its folders.
+    pub(super) server_side: u64,
+}
+
+/// A message that both sides have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct There {
+    pub(super) source: Uid,
+    pub(super) target: Uid,
+    /// Whether an earlier run has copied or compared it, and it has the same size on both sides.
+    pub(super) is_known: bool,
 }
 
 /// How a folder looked when it was opened.
@@ -57,6 +74,8 @@ pub(super) struct News {
     pub(super) flags: Vec<(Uid, Flags)>,
     /// Whether all that was known is void.
     pub(super) all_void: bool,
+    /// Messages of the target that must never be deleted, as the source is in doubt.
+    pub(super) keep: UidSet,
 }
 
 #[derive(Clone)]
@@ -72,16 +91,24 @@ impl TargetState {
     }
 }
 
-/// How flags are carried over.
+/// What a comparison is looked at for.
 #[derive(Clone, Copy)]
-pub(super) struct FlagRules {
-    pub(super) policy: FlagPolicy,
+pub(super) struct NeedRules {
+    /// How flags are carried over.
+    pub(super) flags: FlagPolicy,
+    /// What is deleted at the end.
+    pub(super) deleting: Deleting,
     /// Whether the target was opened for reading only, so that it says of every flag that it keeps none.
     pub(super) read_only: bool,
 }
 
 impl Needs {
-    pub(super) fn new(compared: &Compared, target: Option<MailboxName>, rules: FlagRules) -> Self {
+    /// Of a folder that is as it was when both sides were last in step, and holds so many messages.
+    pub(super) fn in_step(messages: u64) -> Self {
+        Self { already_there: messages, on_target: messages, extra: Some(UidSet::default()), ..Self::default() }
+    }
+
+    pub(super) fn new(compared: &Compared, target: Option<MailboxName>, rules: NeedRules) -> Self {
         let (missing, flags) = only(&compared.source, &compared.matching.missing);
         Self {
             source: SideState::new(&compared.source),
@@ -91,11 +118,11 @@ impl Needs {
             flag_changes: flag_changes(compared, rules),
             target: target.zip(compared.target.as_ref()).map(|(name, scan)| TargetState::new(name, scan)),
             news: News::new(compared),
+            extra: compared.is_certain().then(|| compared.extra()),
+            on_target: compared.target.as_ref().map_or(0, |scan| scan.messages.len() as u64),
+            there: if matches!(rules.deleting, Deleting::Source(_)) { there(compared) } else { Vec::new() },
+            server_side: 0,
         }
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.missing.iter().map(|message| u64::from(message.size())).sum()
     }
 
     pub(super) fn flags_to_change(&self) -> u64 {
@@ -116,15 +143,27 @@ impl News {
             stale: compared.recognised.stale.clone(),
             flags: changed.map(|pair| (source_uid(pair.source), flags_of(pair.source))).collect(),
             all_void: compared.doubt.is_some(),
+            keep: if compared.doubt.is_some() { compared.extra() } else { UidSet::default() },
         }
     }
 }
 
+/// The messages that both sides have.
+fn there(compared: &Compared) -> Vec<There> {
+    let Some(target) = &compared.target else { return Vec::new() };
+    let there = |source: u32, at: u32, is_known: bool| {
+        let (source, target) = (&compared.source.messages[source as usize], &target.messages[at as usize]);
+        There { source: source.uid(), target: target.uid(), is_known: is_known && source.size() == target.size() }
+    };
+    let known = compared.recognised.pairs.iter().map(|pair| there(pair.source, pair.target, true));
+    known.chain(compared.matching.pairs.iter().map(|(source, at)| there(*source, *at, false))).collect()
+}
+
 /// What is to be changed on the target. Of a pair that an earlier run knows, the source's changes since then are carried
 /// over, and what was changed on the target stays; of any other pair, what the source has is set.
-fn flag_changes(compared: &Compared, rules: FlagRules) -> FlagChanges {
+fn flag_changes(compared: &Compared, rules: NeedRules) -> FlagChanges {
     let mut changes = FlagChanges::new();
-    let Some(target) = compared.target.as_ref().filter(|_| rules.policy != FlagPolicy::Ignore) else { return changes };
+    let Some(target) = compared.target.as_ref().filter(|_| rules.flags != FlagPolicy::Ignore) else { return changes };
     let keepable = |flags: Flags| {
         // A folder that is open for reading only says that it keeps nothing: a dry run reckons with everything.
         if rules.read_only { flags } else { target.permanent_flags.split(&flags).0 }
@@ -141,7 +180,7 @@ fn flag_changes(compared: &Compared, rules: FlagRules) -> FlagChanges {
     }
     for pair in &compared.recognised.pairs {
         let (now, there) = (on_source(pair.source), on_target(pair.target));
-        if rules.policy == FlagPolicy::Union {
+        if rules.flags == FlagPolicy::Union {
             change(FlagEdit::Add, keepable(now).minus(&there), pair.target);
             continue;
         }

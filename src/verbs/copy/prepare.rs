@@ -45,9 +45,9 @@ impl Copy<'_> {
                     }
                 }
                 (None, Err(refusal)) => {
-                    self.fail_folder(pair, &format!("the target did not create it: {}", refusal.text));
+                    self.fail_folder(index, pair, &format!("the target did not create it: {}", refusal.text));
                 }
-                (None, Ok(_)) => self.fail_folder(pair, "the target created it but does not open it"),
+                (None, Ok(_)) => self.fail_folder(index, pair, "the target created it but does not open it"),
             }
         }
         Ok(())

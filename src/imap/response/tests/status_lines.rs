@@ -66,7 +66,7 @@ fn codes() {
         ("t OK [EXPUNGEISSUED] x", Some(Code::ExpungeIssued), "x"),
         ("t NO [REFERRAL imap://u;AUTH=*@h/] x", Some(Code::Referral("imap://u;AUTH=*@h/".into())), "x"),
         ("* NO [WEBALERT https://x.example/] Web", Some(other("WEBALERT", "https://x.example/")), "Web"),
-        ("t OK [MODIFIED 7,9] x", Some(other("MODIFIED", "7,9")), "x"),
+        ("t OK [MODIFIED 9,7] x", UidSet::parse("7,9").map(Code::Modified), "x"),
         ("t NO [HASCHILDREN] x", Some(other("HASCHILDREN", "")), "x"),
         ("t NO [UNKNOWN-CTE] x", Some(other("UNKNOWN-CTE", "")), "x"),
         ("* OK [ALERT]ééé [x] y", Some(Code::Alert), "ééé [x] y"),

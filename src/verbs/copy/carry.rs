@@ -1,0 +1,238 @@
+//! Carries out the plan of a copy, step by step: folders, flags, what the target takes from itself, what is sent, the
+//! proof of it, and at last what is deleted.
+
+use super::elsewhere::{Job, Place, Twin};
+use super::relocate::without;
+use super::way::Way;
+use super::{Copy, Status};
+use crate::exec::{self, Context, Fate, Link};
+use crate::mail::{Message, SpecialUse, Uid, UidSet};
+use crate::plan::FolderTask;
+use crate::store::{Error, ErrorKind};
+use crate::verbs::Deleting;
+use crate::verbs::opening::Names;
+use std::collections::HashMap;
+
+/// What was sent: the pair of each task, the task, and what became of its messages.
+#[derive(Default)]
+pub(super) struct Sent {
+    pub(super) pairs: Vec<usize>,
+    pub(super) tasks: Vec<FolderTask>,
+    pub(super) fates: Vec<Vec<Fate>>,
+}
+
+impl Sent {
+    fn add(&mut self, more: Self) {
+        self.pairs.extend(more.pairs);
+        self.tasks.extend(more.tasks);
+        self.fates.extend(more.fates);
+    }
+
+    /// Each task with its pair and its messages' fates.
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, &FolderTask, &[Fate])> {
+        let tasks = self.tasks.iter().zip(&self.fates);
+        self.pairs.iter().zip(tasks).map(|(pair, (task, fates))| (*pair, task, fates.as_slice()))
+    }
+}
+
+impl Copy<'_> {
+    pub(super) fn carry_out(&mut self, link: Link, names: &Names<'_>, context: &Context<'_>) {
+        let mut way = Way::new(context, link);
+        if let Err(error) = self.steps(&mut way, names)
+            && error.kind != ErrorKind::Interrupted
+        {
+            self.summary.status = Status::Stopped(error);
+        }
+        way.end();
+        self.summary.source_traffic += way.source_traffic;
+        self.summary.target_traffic += way.target_traffic;
+    }
+
+    fn steps(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<(), Error> {
+        let link = way.link()?;
+        self.create_folders(link, names.pairs)?;
+        self.subscribe(link, names)?;
+        self.change_flags(link, names.pairs)?;
+        self.memory.begin(names, &self.folders);
+        let jobs = std::mem::take(&mut self.elsewhere.jobs);
+        if !jobs.is_empty() {
+            self.relocate(way, names, jobs)?;
+        }
+        let twins = self.postpone_twins();
+        let mut sent = self.send(way, names)?;
+        if !twins.is_empty() && !way.context.stop.is_requested() {
+            self.settle_twins(way, names, twins, &sent)?;
+            sent.add(self.send(way, names)?);
+        }
+        if way.context.stop.is_requested() {
+            return Ok(());
+        }
+        let unproven = self.prove(way, &sent)?;
+        self.delete(way, &sent, &unproven)?;
+        self.remember(way, &sent)
+    }
+
+    /// Takes what will be copied from what is sent to another folder off the lists.
+    fn postpone_twins(&mut self) -> Vec<Twin> {
+        let twins = std::mem::take(&mut self.elsewhere.twins);
+        let mut uids: HashMap<usize, UidSet> = HashMap::new();
+        for twin in &twins {
+            uids.entry(twin.pair).or_default().insert(twin.message.uid());
+        }
+        for (pair, uids) in uids {
+            if let Some(Some(needs)) = self.folders.get_mut(pair) {
+                needs.missing = without(&needs.missing, &uids);
+            }
+        }
+        twins
+    }
+
+    /// Lets the target copy messages from where their twins went; those that it can't are to be sent themselves.
+    fn settle_twins(
+        &mut self,
+        way: &mut Way<'_>,
+        names: &Names<'_>,
+        twins: Vec<Twin>,
+        sent: &Sent,
+    ) -> Result<(), Error> {
+        let places = self.places(way, &twins, sent)?;
+        let mut jobs = Vec::new();
+        let mut rest: HashMap<usize, Vec<Message>> = HashMap::new();
+        for Twin { pair, message, same, first } in twins {
+            match places.get(&first) {
+                Some(from) => jobs.push(Job { pair, message, same, from: from.clone(), leave: false }),
+                None => rest.entry(pair).or_default().push(message),
+            }
+        }
+        for job in self.relocate(way, names, jobs)? {
+            rest.entry(job.pair).or_default().push(job.message);
+        }
+        for (pair, mut messages) in rest {
+            messages.sort_by_key(Message::uid);
+            if let Some(Some(needs)) = self.folders.get_mut(pair) {
+                needs.missing = messages;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the messages are that others are twins of, with the flags that they got.
+    fn places(&self, way: &mut Way<'_>, twins: &[Twin], sent: &Sent) -> Result<HashMap<(usize, Uid), Place>, Error> {
+        let firsts: HashMap<(usize, Uid), &Twin> = twins.iter().map(|twin| (twin.first, twin)).collect();
+        let mut places = HashMap::new();
+        let mut unknown: Vec<Job> = Vec::new();
+        for (pair, task, fates) in sent.each() {
+            for (message, fate) in task.messages.iter().zip(fates) {
+                let Some(twin) = firsts.get(&(pair, message.uid())) else { continue };
+                let flags = task.permanent_flags.split(&task.flags.get(message.flags())).0;
+                let (mailbox, uid_validity) = (task.target.clone(), task.target_uid_validity);
+                let place = |uid| Place { mailbox, uid_validity, uid, flags };
+                match fate {
+                    Fate::Copied { uid: Some(uid), .. } => {
+                        places.insert((pair, message.uid()), place(*uid));
+                    }
+                    Fate::Copied { uid: None, .. } => {
+                        let from = place(message.uid());
+                        unknown.push(Job { pair, message: *message, same: twin.same, from, leave: false });
+                    }
+                    Fate::Failed | Fate::Vanished | Fate::Open => {}
+                }
+            }
+        }
+        // Where the target does not tell UIDs, they are looked for.
+        let mut found = vec![None; unknown.len()];
+        let all: Vec<usize> = (0..unknown.len()).collect();
+        self.look_for(way, &unknown, &all, &mut found)?;
+        for (job, uid) in unknown.into_iter().zip(found) {
+            if let Some(uid) = uid {
+                places.insert((job.pair, job.message.uid()), Place { uid, ..job.from });
+            }
+        }
+        Ok(places)
+    }
+
+    /// Sends what folders lack.
+    fn send(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<Sent, Error> {
+        let (pairs, tasks) = self.tasks(names);
+        if tasks.is_empty() {
+            return Ok(Sent::default());
+        }
+        self.memory.set_tasks(pairs.clone());
+        let link = way.take()?;
+        let tally = exec::copy(&Context { journal: self.memory.journal(), ..*way.context }, &tasks, link);
+        way.put(tally.link);
+        way.source_traffic += tally.source_traffic;
+        way.target_traffic += tally.target_traffic;
+        self.summary.copied += tally.copied;
+        self.summary.bytes_copied += tally.bytes;
+        self.summary.failed += tally.failed;
+        self.summary.skipped += tally.vanished;
+        for (pair, fates) in pairs.iter().zip(&tally.fates) {
+            if fates.iter().any(|fate| !matches!(fate, Fate::Copied { .. })) {
+                self.has_failed.insert(*pair);
+            }
+        }
+        match tally.error {
+            Some(error) => Err(error),
+            None => Ok(Sent { pairs, tasks, fates: tally.fates }),
+        }
+    }
+
+    fn tasks(&mut self, names: &Names<'_>) -> (Vec<usize>, Vec<FolderTask>) {
+        let mut tasks = (Vec::new(), Vec::new());
+        for (index, pair) in names.pairs.iter().enumerate() {
+            let Some(needs) = self.folders[index].as_mut().filter(|needs| !needs.missing.is_empty()) else { continue };
+            let Some(target) = needs.target.clone() else { continue };
+            let messages = std::mem::take(&mut needs.missing);
+            tasks.0.push(index);
+            tasks.1.push(FolderTask {
+                from: pair.from.to_string(),
+                to: pair.to.to_string(),
+                source: names.source.mailboxes[pair.source].name.clone(),
+                source_uid_validity: needs.source.uid_validity,
+                target: target.name,
+                target_uid_validity: target.side.uid_validity,
+                target_uid_next: target.side.uid_next,
+                permanent_flags: target.permanent_flags,
+                drafts: pair.role == Some(SpecialUse::Drafts),
+                messages,
+                flags: needs.flags.clone(),
+            });
+        }
+        tasks
+    }
+
+    /// Deletes what is to be deleted, now that everything is copied.
+    fn delete(&mut self, way: &mut Way<'_>, sent: &Sent, unproven: &HashMap<usize, UidSet>) -> Result<(), Error> {
+        if self.doomed.is_empty() {
+            return Ok(());
+        }
+        match self.options.deleting {
+            Deleting::Nothing => Ok(()),
+            Deleting::Mirror(_) => self.mirror(way),
+            Deleting::Source(_) => {
+                let mut copied = std::mem::take(&mut self.relocated);
+                for (pair, task, fates) in sent.each() {
+                    let done = task.messages.iter().zip(fates).filter(|(_, fate)| matches!(fate, Fate::Copied { .. }));
+                    let uids: Vec<Uid> = done.map(|(message, _)| message.uid()).collect();
+                    let none = UidSet::default();
+                    let unproven = unproven.get(&pair).unwrap_or(&none);
+                    let proven = uids.into_iter().filter(|uid| !unproven.contains(*uid));
+                    super::removals::note_copied(&mut copied, pair, proven);
+                }
+                self.empty_source(way, &copied)
+            }
+        }
+    }
+
+    /// Notes which folders are in step now, if everything went through.
+    fn remember(&mut self, way: &mut Way<'_>, sent: &Sent) -> Result<(), Error> {
+        let vanished = sent.each().any(|(.., fates)| fates.contains(&Fate::Vanished));
+        let complete = self.summary.failed + self.summary.folders_failed == 0 && !vanished;
+        if complete && !way.context.stop.is_requested() && self.memory.is_to_settle() {
+            let link = way.link()?;
+            self.memory.settle(link.target.as_mut());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,235 @@
+//! What one folder of the target lacks and another one has: found while planning, by looks first and headers then.
+
+use super::Copy;
+use crate::exec::{Link, join};
+use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::plan::elsewhere::{self, Candidates, From, Held, Looks, Sameness, Wanted};
+use crate::store::{Error, FolderScan, Refusal, ScanDepth, ScanRequest, Store};
+use crate::verbs::Deleting;
+use crate::verbs::compare::Compared;
+use crate::verbs::opening::Names;
+use std::collections::{BTreeMap, HashMap};
+
+/// A message that the target takes from another of its folders.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    /// The pair whose target lacks it.
+    pub(super) pair: usize,
+    /// The message on the source.
+    pub(super) message: Message,
+    /// What it must look like on the target.
+    pub(super) same: Sameness,
+    /// Where the target has it.
+    pub(super) from: Place,
+    /// Whether it leaves that folder.
+    pub(super) leave: bool,
+}
+
+/// Where the target has a message.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) mailbox: MailboxName,
+    pub(super) uid_validity: Option<UidValidity>,
+    pub(super) uid: Uid,
+    pub(super) flags: Flags,
+}
+
+/// A message that another folder lacks too, and that is sent there.
+#[derive(Clone, Debug)]
+pub(super) struct Twin {
+    pub(super) pair: usize,
+    pub(super) message: Message,
+    pub(super) same: Sameness,
+    /// The other folder's pair, and the message's UID in its source folder.
+    pub(super) first: (usize, Uid),
+}
+
+/// What need not be sent, or only once.
+#[derive(Debug, Default)]
+pub(super) struct Elsewhere {
+    pub(super) jobs: Vec<Job>,
+    pub(super) twins: Vec<Twin>,
+}
+
+impl Elsewhere {
+    /// Messages that leave a folder of the target, by its name.
+    pub(super) fn leaving(&self) -> HashMap<&MailboxName, UidSet> {
+        let mut leaving: HashMap<&MailboxName, UidSet> = HashMap::new();
+        for job in self.jobs.iter().filter(|job| job.leave) {
+            leaving.entry(&job.from.mailbox).or_default().insert(job.from.uid);
+        }
+        leaving
+    }
+}
+
+/// The folders that take part in the search: those of the pairs, by their indices, and after them those of the target
+/// that nothing is paired with.
+pub(super) struct Folders {
+    by_number: Vec<Option<(MailboxName, Option<UidValidity>)>>,
+}
+
+impl Folders {
+    fn get(&self, number: u32) -> Option<&(MailboxName, Option<UidValidity>)> {
+        self.by_number.get(number as usize)?.as_ref()
+    }
+}
+
+impl Copy<'_> {
+    /// Notes what a folder of the target holds.
+    pub(super) fn note_held(&mut self, folder: usize, scan: &FolderScan, extra: &UidSet) {
+        let Ok(folder) = u32::try_from(folder) else { return };
+        let held = |message: &Message| {
+            let (looks, uid) = (Looks::of(message)?, message.uid());
+            Some(Held { looks, folder, uid, extra: extra.contains(uid) })
+        };
+        self.held.extend(scan.messages.iter().filter_map(held));
+    }
+
+    /// The same of a folder that was compared. What is extra may leave it only where that is certain.
+    pub(super) fn note_compared(&mut self, pair: usize, compared: &Compared) {
+        if let Some(scan) = &compared.target {
+            let extra = if compared.is_certain() { compared.extra() } else { UidSet::default() };
+            self.note_held(pair, scan, &extra);
+        }
+    }
+
+    /// Finds what need not be sent, as the target has it or gets it in another folder.
+    pub(super) fn look_elsewhere(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
+        let held = std::mem::take(&mut self.held);
+        let Candidates { held, wanted } = elsewhere::candidates(held, self.wanted(names));
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let folders = self.search_folders(names);
+        let (wanted_headers, held_headers) = self.read_headers(link, names, &folders, &wanted, &held)?;
+        let same = |headers: &Headers, folder: u32, uid: Uid| headers.get(&(folder, uid)).and_then(|(same, _)| *same);
+        let message = |wanted: &Wanted| {
+            self.folders.get(wanted.folder as usize)?.as_ref()?.missing.get(wanted.position as usize).copied()
+        };
+        let wanted: Vec<(Wanted, Message, Option<Sameness>)> = (wanted.into_iter())
+            .filter_map(|wanted| {
+                let message = message(&wanted)?;
+                Some((wanted, message, same(&wanted_headers, wanted.folder, message.uid())))
+            })
+            .collect();
+        let held: Vec<_> = held.into_iter().map(|held| (held, same(&held_headers, held.folder, held.uid))).collect();
+        let pairs: Vec<_> = wanted.iter().map(|(wanted, _, same)| (*wanted, *same)).collect();
+        let may_leave = matches!(self.options.deleting, Deleting::Mirror(_));
+        for (at, from) in elsewhere::assign(&held, &pairs, may_leave).into_iter().enumerate() {
+            let (Some(from), (place, message, Some(same))) = (from, wanted[at]) else { continue };
+            let pair = place.folder as usize;
+            match from {
+                From::Held { held: of, leave } => {
+                    let (held, _) = held[of];
+                    let flags = held_headers.get(&(held.folder, held.uid)).map(|(_, flags)| flags.clone());
+                    let Some(((mailbox, uid_validity), flags)) = folders.get(held.folder).zip(flags) else { continue };
+                    let (mailbox, uid_validity) = (mailbox.clone(), *uid_validity);
+                    let from = Place { mailbox, uid_validity, uid: held.uid, flags };
+                    self.elsewhere.jobs.push(Job { pair, message, same, from, leave });
+                }
+                From::Twin(first) => {
+                    let (first, of, _) = &wanted[first];
+                    let first = (first.folder as usize, of.uid());
+                    self.elsewhere.twins.push(Twin { pair, message, same, first });
+                }
+            }
+            if let Some(Some(needs)) = self.folders.get_mut(pair) {
+                needs.server_side += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// What folders lack. Of drafts, each is a version of its own.
+    fn wanted(&self, names: &Names<'_>) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
+        for (folder, (needs, pair)) in (0..).zip(self.folders.iter().zip(names.pairs)) {
+            let Some(needs) = needs.as_ref().filter(|_| pair.role != Some(crate::mail::SpecialUse::Drafts)) else {
+                continue;
+            };
+            let looks =
+                |(position, message): (u32, &Message)| Some(Wanted { looks: Looks::of(message)?, folder, position });
+            wanted.extend((0..).zip(&needs.missing).filter_map(looks));
+        }
+        wanted
+    }
+
+    fn search_folders(&self, names: &Names<'_>) -> Folders {
+        let of_pair = |needs: &Option<super::needs::Needs>| {
+            let target = needs.as_ref()?.target.as_ref()?;
+            Some((target.name.clone(), target.side.uid_validity))
+        };
+        let of_unmatched = |unmatched: &crate::folders::Unmatched| {
+            let mailbox = names.target.mailboxes.get(unmatched.target)?;
+            Some((mailbox.name.clone(), *self.unmatched_generations.get(&unmatched.target)?))
+        };
+        let pairs = self.folders.iter().map(of_pair);
+        Folders { by_number: pairs.chain(names.pairing.unmatched_target.iter().map(of_unmatched)).collect() }
+    }
+
+    /// Asks both sides for the headers of what may be the same.
+    fn read_headers(
+        &self,
+        link: &mut Link,
+        names: &Names<'_>,
+        folders: &Folders,
+        wanted: &[Wanted],
+        held: &[Held],
+    ) -> Result<(Headers, Headers), Error> {
+        let mut on_source: BTreeMap<u32, UidSet> = BTreeMap::new();
+        for wanted in wanted {
+            let needs = self.folders[wanted.folder as usize].as_ref();
+            if let Some(message) = needs.and_then(|needs| needs.missing.get(wanted.position as usize)) {
+                on_source.entry(wanted.folder).or_default().insert(message.uid());
+            }
+        }
+        let mut on_target: BTreeMap<u32, UidSet> = BTreeMap::new();
+        for held in held {
+            on_target.entry(held.folder).or_default().insert(held.uid);
+        }
+        let source_of = |folder: u32| {
+            let validity = self.folders[folder as usize].as_ref().and_then(|needs| needs.source.uid_validity);
+            Some((&names.source.mailboxes[names.pairs.get(folder as usize)?.source].name, validity))
+        };
+        let target_of = |folder: u32| folders.get(folder).map(|(name, validity)| (name, *validity));
+        let Link { source, target } = link;
+        std::thread::scope(|scope| {
+            let of_target = scope.spawn(|| headers(target.as_mut(), &on_target, &target_of));
+            let of_source = headers(source.as_mut(), &on_source, &source_of);
+            Ok((of_source?, join(of_target.join())?))
+        })
+    }
+}
+
+/// What is known of messages by folder and UID: what they are, and their flags.
+type Headers = HashMap<(u32, Uid), (Option<Sameness>, Flags)>;
+
+/// Reads the headers of these messages, each folder's in one go. Folders that refuse, or are others by now, give none.
+fn headers<'n>(
+    store: &mut dyn Store,
+    wanted: &BTreeMap<u32, UidSet>,
+    folder_of: &(dyn Fn(u32) -> Option<(&'n MailboxName, Option<UidValidity>)> + Sync),
+) -> Result<Headers, Error> {
+    let asked: Vec<(u32, &MailboxName, Option<UidValidity>, &UidSet)> = (wanted.iter())
+        .filter_map(|(folder, uids)| folder_of(*folder).map(|(name, validity)| (*folder, name, validity, uids)))
+        .collect();
+    let requests: Vec<ScanRequest<'_>> = (asked.iter())
+        .map(|(_, mailbox, _, uids)| ScanRequest {
+            mailbox,
+            depth: ScanDepth::Identity,
+            uids: Some((*uids).clone()),
+            search: None,
+            for_writing: false,
+        })
+        .collect();
+    let mut headers = Headers::new();
+    store.scan(&requests, &mut |nth, scan: Result<FolderScan, Refusal>| {
+        let (folder, _, validity, _) = asked[nth];
+        let Ok(scan) = scan else { return };
+        if scan.uid_validity == validity {
+            let of = |message: &Message| (Sameness::of(message), scan.flags.get(message.flags()));
+            headers.extend(scan.messages.iter().map(|message| ((folder, message.uid()), of(message))));
+        }
+    })?;
+    Ok(headers)
+}
