@@ -38,10 +38,32 @@ impl Account {
         format!("imap://{}@127.0.0.1:{}?tls=none", self.user, self.port)
     }
 
+    /// Copies all of a Dovecot account's files there, as a backup of the server does.
+    pub fn copy_home(&self, to: &Path) {
+        shell(&format!("cp -a {}/. {}", self.home().display(), to.display()));
+    }
+
+    /// Puts such a copy back in the place of what the account holds now.
+    pub fn restore_home(&self, from: &Path) {
+        let home = self.home();
+        shell(&format!("rm -rf {0} && mkdir {0} && cp -a {1}/. {0}", home.display(), from.display()));
+        shell(&format!("chown --reference={} {}", home.join("Maildir").display(), home.display()));
+    }
+
+    /// Where Dovecot keeps the account.
+    fn home(&self) -> PathBuf {
+        self.ca.ancestors().nth(2).unwrap().join("home").join(&self.user)
+    }
+
     /// The same account reached by another port, such as a proxy's.
     pub fn by_port(&self, port: u16) -> Self {
         Self { port, ..self.clone() }
     }
+}
+
+fn shell(command: &str) {
+    let status = Command::new("sh").arg("-c").arg(command).status().unwrap();
+    assert!(status.success(), "{command}: {status}");
 }
 
 /// What kind of account Dovecot makes: see `scripts/servers/dovecot`.
