@@ -402,14 +402,27 @@ impl Connection {
         }
     }
 
-    /// Waits for a command's reply. Replies to other commands that come first are given to `others`.
+    /// Waits for a command's reply.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// What ends the connection, also a reply to another command.
     pub fn wait(&mut self, ticket: Ticket, handler: &mut dyn Handler) -> Result<Reply, Error> {
+        self.wait_any(|replied| replied == ticket, handler).map(|(_, reply)| reply)
+    }
+
+    /// Waits for a reply to one of some commands: a server may carry out at the same time what does not disturb each
+    /// other, and answer what is done first (RFC 3501 section 5.5).
+    ///
+    /// # Errors
+    /// What ends the connection, also a reply to any other command.
+    pub fn wait_any(
+        &mut self,
+        is_expected: impl Fn(Ticket) -> bool,
+        handler: &mut dyn Handler,
+    ) -> Result<(Ticket, Reply), Error> {
         loop {
             match self.receive(handler)? {
-                Received::Reply(replied, reply) if replied == ticket => return Ok(reply),
+                Received::Reply(replied, reply) if is_expected(replied) => return Ok((replied, reply)),
                 Received::Reply(..) => return Err(Error::Protocol("it answered out of order".to_owned())),
                 Received::Continue => {
                     return Err(Error::Protocol("it asked for more where nothing was to follow".to_owned()));

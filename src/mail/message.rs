@@ -33,6 +33,8 @@ pub struct Message {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum KeyKind {
+    /// Neither header nor date nor size was asked for.
+    Bare,
     Unknown,
     Empty,
     WithoutId,
@@ -59,6 +61,22 @@ impl Message {
             has_date: date.is_some(),
             key_kind,
         }
+    }
+
+    /// A message of which only UID and flags are known.
+    pub fn bare(uid: Uid, flags: u32) -> Self {
+        Self { key_kind: KeyKind::Bare, ..Self::new(uid, 0, None, flags, HeaderKey::Unknown) }
+    }
+
+    /// Whether its date and size are not known.
+    pub fn is_bare(&self) -> bool {
+        self.key_kind == KeyKind::Bare
+    }
+
+    /// The same with these flags, as an index into another [`FlagTable`].
+    #[must_use]
+    pub fn with_flags(self, flags: u32) -> Self {
+        Self { flags, ..self }
     }
 
     /// Its UID.
@@ -89,7 +107,7 @@ impl Message {
     /// What its header says of its identity.
     pub fn key(&self) -> HeaderKey {
         match self.key_kind {
-            KeyKind::Unknown => HeaderKey::Unknown,
+            KeyKind::Bare | KeyKind::Unknown => HeaderKey::Unknown,
             KeyKind::Empty => HeaderKey::Empty,
             KeyKind::WithoutId => HeaderKey::WithoutId(self.key),
             KeyKind::WithId => HeaderKey::WithId(self.key),

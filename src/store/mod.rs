@@ -35,8 +35,31 @@ pub enum ScanDepth {
     Attributes,
     /// The header fields that identify a message as well.
     Identity,
-    /// The header fields of messages with this UID or a higher one: for a folder of which the others are known.
-    IdentityFrom(Uid),
+    /// The header fields of what is new: for a folder of which the rest is known.
+    Since(Baseline),
+}
+
+/// What is known of a folder already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    /// Messages with this UID or a higher one are new.
+    pub uid_next: Uid,
+    /// How much is asked of the others.
+    pub known: KnownDepth,
+    /// Some of the others whose header fields are asked for all the same: to see whether they are still the same messages.
+    pub probe: [Option<Uid>; 2],
+}
+
+/// How much a scan asks of messages that are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownDepth {
+    /// UID, flags, date and size.
+    Attributes,
+    /// UID and flags.
+    Flags,
+    /// UID and flags of what has changed after this HIGHESTMODSEQ, and which are gone (CONDSTORE and QRESYNC, RFC 7162);
+    /// where the server can't tell, as `Flags`.
+    Changes(u64),
 }
 
 /// A folder to scan.
@@ -73,6 +96,27 @@ pub struct FolderScan {
     pub messages: Vec<Message>,
     /// Their flags.
     pub flags: FlagTable,
+    /// What is known of messages below the baseline that are not listed; `None`: all are listed.
+    pub unchanged: Option<Unchanged>,
+}
+
+/// Messages that a scan did not list, as they are as they were ([`KnownDepth::Changes`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unchanged {
+    /// All that were known but these, which are gone. There may be UIDs among these that were never known.
+    AllBut(UidSet),
+    /// These.
+    Only(UidSet),
+}
+
+impl Unchanged {
+    /// Whether a known message that was not listed is still there.
+    pub fn contains(&self, uid: Uid) -> bool {
+        match self {
+            Self::AllBut(gone) => !gone.contains(uid),
+            Self::Only(there) => there.contains(uid),
+        }
+    }
 }
 
 /// A message's body on its way, given to a [`MessageSink`].

@@ -4,14 +4,14 @@
 //! that only one folder's scans are in memory at a time.
 
 use super::MessageFilter;
-use super::known::{Known, Recognised};
+use super::known::{Asking, Known, Recognised};
 use crate::event::{Event, Observer, Side};
 use crate::exec::{Link, read_contents};
 use crate::folders;
-use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, Uid, UidSet};
+use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet};
 use crate::plan::{MatchRules, Matching, match_folder, settle};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 /// How often a folder is scanned when the servers contradict themselves or refuse in passing.
@@ -37,6 +37,8 @@ pub(super) struct Comparison<'a> {
     pub(super) filter_target: bool,
     /// Whether the target will be written to, so that its folders tell what they can keep.
     pub(super) for_writing: bool,
+    /// Whether the target's flags are looked at where the source's have not changed.
+    pub(super) target_flags: bool,
 }
 
 /// Two folders' contents and which messages of them are the same.
@@ -68,16 +70,26 @@ impl Comparison<'_> {
     ) -> Result<(), Error> {
         let mut used: HashMap<MailboxName, UidSet> = HashMap::new();
         let mut open = open;
+        // Folders of which everything is listed, whatever is known of them.
+        let mut whole: HashSet<usize> = HashSet::new();
         for attempt in 1..=ATTEMPTS {
             let mut tied = Vec::new();
             let mut keyless = Vec::new();
             let mut again = Vec::new();
-            self.pass(link, &open, &mut |index, scans| match scans
+            let as_whole = &mut whole;
+            let asked_whole = as_whole.clone();
+            self.pass(link, &open, &asked_whole, &mut |index, scans| match scans
                 .and_then(|scans| complete(scans, attempt == ATTEMPTS))
             {
                 Ok((source, target)) => {
+                    let Some((source, target)) = self.fill_in(index, source, target) else {
+                        // What was not listed can't be told from what is gone: everything is listed now.
+                        as_whole.insert(index);
+                        again.push(index);
+                        return;
+                    };
                     let compared = self.recognise(index, source, target, &used);
-                    if compared.lacks_keys() {
+                    if compared.lacks_keys(self.pairs[index].known.as_ref()) {
                         keyless.push((index, compared));
                         return;
                     }
@@ -87,11 +99,27 @@ impl Comparison<'_> {
                     }
                 }
                 Err(refusal) if refusal.meaning == RefusalMeaning::Transient && attempt < ATTEMPTS => again.push(index),
+                // A server may offer what it then refuses: it is asked in the plainest way before it is believed.
+                Err(_) if self.pairs[index].known.is_some() && as_whole.insert(index) && attempt < ATTEMPTS => {
+                    again.push(index);
+                }
                 Err(refusal) => each(index, Err(refusal.text)),
             })?;
             for (index, mut compared) in keyless {
                 match self.read_keys(link, index, &mut compared)? {
-                    Ok(()) => tied.push((index, self.compare(index, compared, &mut used))),
+                    Ok(()) => {
+                        self.probe(index, &mut compared);
+                        if compared.doubt.is_some() && compared.lacks_keys(None) {
+                            match self.read_keys(link, index, &mut compared)? {
+                                Ok(()) => {}
+                                Err(refusal) => {
+                                    each(index, Err(refusal.text));
+                                    continue;
+                                }
+                            }
+                        }
+                        tied.push((index, self.compare(index, compared, &mut used)));
+                    }
                     Err(refusal) => each(index, Err(refusal.text)),
                 }
             }
@@ -111,11 +139,21 @@ impl Comparison<'_> {
     }
 
     /// Scans both sides of these pairs once.
-    fn pass(&self, link: &mut Link, open: &[usize], each: &mut dyn FnMut(usize, Scans)) -> Result<(), Error> {
-        let source_requests: Vec<_> = open.iter().map(|index| self.source_request(&self.pairs[*index])).collect();
+    fn pass(
+        &self,
+        link: &mut Link,
+        open: &[usize],
+        whole: &HashSet<usize>,
+        each: &mut dyn FnMut(usize, Scans),
+    ) -> Result<(), Error> {
+        let depth = |index: &usize, side| self.depth(&self.pairs[*index], side, whole.contains(index));
+        let source_requests: Vec<_> =
+            open.iter().map(|index| self.source_request(&self.pairs[*index], depth(index, Side::Source))).collect();
         let on_target: Vec<_> = open.iter().filter(|index| self.pairs[**index].target.is_some()).copied().collect();
-        let target_requests: Vec<_> =
-            on_target.iter().filter_map(|index| self.target_request(&self.pairs[*index])).collect();
+        let target_requests: Vec<_> = on_target
+            .iter()
+            .filter_map(|index| self.target_request(&self.pairs[*index], depth(index, Side::Target)))
+            .collect();
         let Link { source, target } = link;
         std::thread::scope(|scope| {
             let (sender, scans) = sync_channel(2);
@@ -156,24 +194,71 @@ impl Comparison<'_> {
         scans.recv().map(|scan| scan.map(Some)).map_err(|_| ())
     }
 
-    fn source_request<'p>(&'p self, pair: &'p Pair) -> ScanRequest<'p> {
+    fn source_request<'p>(&'p self, pair: &'p Pair, depth: ScanDepth) -> ScanRequest<'p> {
         ScanRequest {
             mailbox: &pair.source,
-            depth: depth(pair, |(source, _)| source),
+            depth,
             uids: None,
             search: self.filter.search.as_deref(),
             for_writing: false,
         }
     }
 
-    fn target_request<'p>(&'p self, pair: &'p Pair) -> Option<ScanRequest<'p>> {
+    fn target_request<'p>(&'p self, pair: &'p Pair, depth: ScanDepth) -> Option<ScanRequest<'p>> {
         Some(ScanRequest {
             mailbox: pair.target.as_ref()?,
-            depth: depth(pair, |(_, target)| target),
+            depth,
             uids: None,
             search: self.filter.search.as_deref().filter(|_| self.filter_target),
             for_writing: self.for_writing,
         })
+    }
+
+    /// How much is asked of a side's folder: of what is known, only what may have changed.
+    fn depth(&self, pair: &Pair, side: Side, whole: bool) -> ScanDepth {
+        let asking = Asking { attributes: *self.filter != MessageFilter::default(), target_flags: self.target_flags };
+        let known = pair.known.as_ref().filter(|_| !whole).and_then(|known| known.depth(side, asking));
+        match known {
+            Some(depth) if pair.by_identity => depth,
+            _ if pair.by_identity => ScanDepth::Identity,
+            _ => ScanDepth::Attributes,
+        }
+    }
+
+    /// Fills in what was not listed, as it is as it was. `None` where that can't be believed.
+    fn fill_in(
+        &self,
+        index: usize,
+        source: FolderScan,
+        target: Option<FolderScan>,
+    ) -> Option<(FolderScan, Option<FolderScan>)> {
+        let is_partial = |scan: &FolderScan| scan.unchanged.is_some();
+        if !is_partial(&source) && !target.as_ref().is_some_and(is_partial) {
+            return Some((source, target));
+        }
+        let known = self.pairs[index].known.as_ref()?;
+        if known.doubt(&source, target.as_ref()?).is_some() {
+            return None;
+        }
+        Some((known.fill_in(Side::Source, source)?, Some(known.fill_in(Side::Target, target?)?)))
+    }
+
+    /// Looks whether recorded pairs are still the same messages, by the headers of those with the highest UIDs. If not,
+    /// none of them is believed.
+    fn probe(&self, index: usize, compared: &mut Compared) {
+        let (Some(known), Some(target)) = (&self.pairs[index].known, &compared.target) else { return };
+        let differs = |(source, at): &(u32, u32)| {
+            let (source, target) = (&compared.source.messages[*source as usize], &target.messages[*at as usize]);
+            matches!(
+                (source.key(), target.key()),
+                (HeaderKey::WithId(_) | HeaderKey::WithoutId(_), HeaderKey::WithId(_) | HeaderKey::WithoutId(_))
+            ) && source.key() != target.key()
+        };
+        if known.to_probe(&compared.recognised, &compared.source, target).iter().any(differs) {
+            let doubt = "UIDs that were known belong to other messages now, as after a restoration from a backup";
+            compared.doubt = Some(doubt.to_owned());
+            compared.recognised = Recognised::default();
+        }
     }
 
     /// Limits two scans to what takes part, and finds what earlier runs have paired.
@@ -212,6 +297,9 @@ impl Comparison<'_> {
 
     /// Matches what no earlier run has paired.
     fn compare(&self, index: usize, mut compared: Compared, used: &mut HashMap<MailboxName, UidSet>) -> Compared {
+        if compared.doubt.is_none() {
+            self.probe(index, &mut compared);
+        }
         compared.matching = compared.match_unpaired(&MatchRules { drafts: self.pairs[index].drafts });
         if let Some(target) = &self.pairs[index].target {
             mark_used(used, target, &compared);
@@ -219,10 +307,14 @@ impl Comparison<'_> {
         compared
     }
 
-    /// Asks for the headers of unpaired messages that were scanned without.
+    /// Asks for what is lacking of unpaired messages and of those that are to be probed.
     fn read_keys(&self, link: &mut Link, index: usize, compared: &mut Compared) -> Result<Result<(), Refusal>, Error> {
         let pair = &self.pairs[index];
-        let (on_source, on_target) = compared.unpaired();
+        let (mut on_source, mut on_target) = compared.lacking();
+        for (source, target) in compared.to_probe(pair.known.as_ref()) {
+            on_source.push(source);
+            on_target.push(target);
+        }
         let source = add_keys(link.source.as_mut(), &pair.source, &mut compared.source, &on_source)?;
         let (Some(scan), Some(name)) = (&mut compared.target, &pair.target) else { return Ok(source) };
         let target = add_keys(link.target.as_mut(), name, scan, &on_target)?;
@@ -300,16 +392,33 @@ impl Compared {
         matching
     }
 
-    /// Whether messages are to be matched of which the header was not asked for.
-    fn lacks_keys(&self) -> bool {
-        let (on_source, on_target) = self.unpaired();
-        let Some(target) = self.target.as_ref().filter(|_| !on_source.is_empty() && !on_target.is_empty()) else {
-            return false;
+    /// The positions of unpaired messages of which something is lacking: date and size of any, and the header where there
+    /// is something to match on both sides.
+    fn lacking(&self) -> (Vec<u32>, Vec<u32>) {
+        let (mut on_source, mut on_target) = self.unpaired();
+        let is_matched = !on_source.is_empty() && !on_target.is_empty();
+        let lacks = |scan: &FolderScan, at: u32| {
+            let message = &scan.messages[at as usize];
+            message.is_bare() || is_matched && message.key() == HeaderKey::Unknown
         };
-        let lacks = |scan: &FolderScan, which: &[u32]| {
-            which.iter().any(|at| scan.messages[*at as usize].key() == HeaderKey::Unknown)
-        };
-        lacks(&self.source, &on_source) || lacks(target, &on_target)
+        on_source.retain(|at| lacks(&self.source, *at));
+        on_target.retain(|at| self.target.as_ref().is_some_and(|scan| lacks(scan, *at)));
+        (on_source, on_target)
+    }
+
+    /// The recorded pairs of which the header is looked at, and was not asked for on both sides.
+    fn to_probe(&self, known: Option<&Known>) -> Vec<(u32, u32)> {
+        let (Some(known), Some(target)) = (known, &self.target) else { return Vec::new() };
+        let lacks = |scan: &FolderScan, at: u32| scan.messages[at as usize].key() == HeaderKey::Unknown;
+        let mut pairs = known.to_probe(&self.recognised, &self.source, target);
+        pairs.retain(|(source, at)| lacks(&self.source, *source) || lacks(target, *at));
+        pairs
+    }
+
+    /// Whether something must be asked for before the messages can be matched.
+    fn lacks_keys(&self, known: Option<&Known>) -> bool {
+        let (on_source, on_target) = self.lacking();
+        !on_source.is_empty() || !on_target.is_empty() || !self.to_probe(known).is_empty()
     }
 
     /// Whether what only the target has is known for certain: everything was listed, read and told apart.
@@ -366,9 +475,11 @@ fn add_keys(
     Ok(found.unwrap_or_else(|| Ok(FolderScan::default())).map(|found| {
         for at in lacking {
             let message = &mut scan.messages[at];
-            let known = found.messages.binary_search_by_key(&message.uid(), Message::uid);
-            // One that is gone meanwhile has nothing that could be matched.
-            message.set_key(known.map_or(HeaderKey::Empty, |known| found.messages[known].key()));
+            match found.messages.binary_search_by_key(&message.uid(), Message::uid) {
+                Ok(known) => *message = found.messages[known].with_flags(message.flags()),
+                // One that is gone meanwhile has nothing that could be matched.
+                Err(_) => message.set_key(HeaderKey::Empty),
+            }
         }
     }))
 }
@@ -390,14 +501,6 @@ fn complete(scans: (FolderScan, Option<FolderScan>), last: bool) -> Result<(Fold
 
 /// Both scans of a pair, or why one of them failed.
 type Scans = Result<(FolderScan, Option<FolderScan>), Refusal>;
-
-fn depth(pair: &Pair, side: impl Fn((Uid, Uid)) -> Uid) -> ScanDepth {
-    match pair.known.as_ref().and_then(Known::headers_from) {
-        Some(from) if pair.by_identity => ScanDepth::IdentityFrom(side(from)),
-        _ if pair.by_identity => ScanDepth::Identity,
-        _ => ScanDepth::Attributes,
-    }
-}
 
 fn uids(scan: &FolderScan, which: &[u32]) -> UidSet {
     which.iter().map(|at| scan.messages[*at as usize].uid()).collect()

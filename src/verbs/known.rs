@@ -1,9 +1,10 @@
 //! What earlier runs know of a folder: which of its messages are on the target already, and with which flags both sides
 //! last agreed (level 0 of identity). What the servers say now decides whether it still holds.
 
+use crate::event::Side;
 use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
 use crate::state::{Checkpoint, FolderRecord, PairRecord};
-use crate::store::FolderScan;
+use crate::store::{Baseline, FolderScan, KnownDepth, ScanDepth};
 use std::collections::HashMap;
 
 /// The record of one pair of folders.
@@ -11,6 +12,15 @@ pub(super) struct Known {
     record: FolderRecord,
     /// By ascending UID on the source.
     pairs: Vec<PairRecord>,
+}
+
+/// What the run needs to know of messages that are known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asking {
+    /// Dates and sizes, as a filter looks at them.
+    pub(super) attributes: bool,
+    /// All flags on the target, and not only those that have changed since.
+    pub(super) target_flags: bool,
 }
 
 /// A message that was paired by an earlier run and is still on both sides, by the positions in both scans.
@@ -34,11 +44,67 @@ impl Known {
         Self { record, pairs }
     }
 
-    /// From which UIDs on headers are needed, on the source and on the target: of messages that came after both sides
-    /// were last in step.
-    pub(super) fn headers_from(&self) -> Option<(Uid, Uid)> {
+    /// What is to be asked of one side's folder; `None`: everything, as the two sides were not in step.
+    pub(super) fn depth(&self, side: Side, asking: Asking) -> Option<ScanDepth> {
         let (source, target) = self.record.checkpoint.as_ref()?;
-        Some((Uid::new(source.uid_next)?, Uid::new(target.uid_next)?))
+        let was = match side {
+            Side::Source => source,
+            Side::Target => target,
+        };
+        // Of a message that was in no pair, nothing is known.
+        let all_paired = self.record.pairs == u64::from(was.messages);
+        let wants_flags = side == Side::Target && asking.target_flags;
+        let known = match was.mod_seq.filter(|_| all_paired && !wants_flags) {
+            _ if asking.attributes => KnownDepth::Attributes,
+            Some(mod_seq) => KnownDepth::Changes(mod_seq),
+            None => KnownDepth::Flags,
+        };
+        let top = |of| self.pairs.iter().max_by_key(|pair| uid_on(of, pair)).map(|pair| uid_on(side, pair));
+        let probe = [top(Side::Source), top(Side::Target)];
+        Some(ScanDepth::Since(Baseline { uid_next: Uid::new(was.uid_next)?, known, probe }))
+    }
+
+    /// Fills in what a scan did not list, as it is as it was. `None`: the server's count of messages says otherwise.
+    pub(super) fn fill_in(&self, side: Side, scan: FolderScan) -> Option<FolderScan> {
+        let Some(unchanged) = &scan.unchanged else { return Some(scan) };
+        let is_listed = |uid| scan.messages.binary_search_by_key(&uid, Message::uid).is_ok();
+        let mut flags = scan.flags.clone();
+        let mut filled: Vec<Message> = Vec::with_capacity(self.pairs.len());
+        for pair in &self.pairs {
+            let uid = uid_on(side, pair);
+            if !is_listed(uid) && unchanged.contains(uid) {
+                filled.push(Message::bare(uid, flags.intern(pair.flags.clone())));
+            }
+        }
+        // A message that changed and then went may be told of both ways.
+        let is_there = |message: &&Message| {
+            let is_known = self.record.checkpoint.as_ref().is_some_and(|(source, target)| {
+                message.uid().get() < if side == Side::Source { source.uid_next } else { target.uid_next }
+            });
+            !is_known || unchanged.contains(message.uid())
+        };
+        let listed: Vec<Message> = scan.messages.iter().filter(is_there).copied().collect();
+        filled.extend(listed);
+        filled.sort_unstable_by_key(Message::uid);
+        let is_complete = filled.len() as u64 == u64::from(scan.exists);
+        is_complete.then_some(FolderScan { messages: filled, flags, unchanged: None, ..scan })
+    }
+
+    /// The recorded pairs of which it must be seen whether they are still the same messages: of those that both sides
+    /// have, the one with the highest UID on each side. A server that was restored from a backup gives the UIDs again that
+    /// it had given out since, beginning with the lowest of them: if the highest is still what it was, all are.
+    pub(super) fn to_probe(
+        &self,
+        recognised: &Recognised,
+        source: &FolderScan,
+        target: &FolderScan,
+    ) -> Vec<(u32, u32)> {
+        let highest = |uid: &dyn Fn(&KnownPair) -> Uid| recognised.pairs.iter().max_by_key(|pair| uid(pair));
+        let on_source = highest(&|pair| source.messages[pair.source as usize].uid());
+        let on_target = highest(&|pair| target.messages[pair.target as usize].uid());
+        let mut pairs: Vec<_> = on_source.into_iter().chain(on_target).map(|pair| (pair.source, pair.target)).collect();
+        pairs.dedup();
+        pairs
     }
 
     /// Why the record can't be believed any more, as what the servers say now contradicts it.
@@ -58,6 +124,14 @@ impl Known {
                 let (was_source, was_target) = self.record.checkpoint.as_ref()?;
                 restored("source", was_source, source).or_else(|| restored("target", was_target, target))
             })
+            .or_else(|| {
+                let (was_source, was_target) = self.record.checkpoint.as_ref()?;
+                let capped = |name, was: &Checkpoint, is: &FolderScan| {
+                    is_capped(was, is)
+                        .then(|| format!("the {name} seems to show only its newest {} messages", is.exists))
+                };
+                capped("source", was_source, source).or_else(|| capped("target", was_target, target))
+            })
     }
 
     /// Finds the recorded pairs in two scans that do not contradict the record.
@@ -75,6 +149,19 @@ impl Known {
             }
         }
         recognised
+    }
+}
+
+/// Providers let users limit how many messages of a folder IMAP shows (Gmail): one that shows a round number now and had
+/// more before is no proof that the others are gone.
+fn is_capped(was: &Checkpoint, is: &FolderScan) -> bool {
+    [1_000, 2_000, 5_000, 10_000].contains(&is.exists) && was.messages > is.exists
+}
+
+fn uid_on(side: Side, pair: &PairRecord) -> Uid {
+    match side {
+        Side::Source => pair.source,
+        Side::Target => pair.target,
     }
 }
 
@@ -114,6 +201,7 @@ impl Records {
 mod tests {
     use super::*;
     use crate::mail::{FlagTable, HeaderKey, PermanentFlags};
+    use crate::store::Unchanged;
 
     fn scan(uid_validity: u32, uid_next: u32, mod_seq: u64, uids: &[u32]) -> FolderScan {
         let message = |uid: &u32| Message::new(Uid::new(*uid).unwrap(), 1, None, 0, HeaderKey::Unknown);
@@ -124,6 +212,7 @@ mod tests {
             highest_mod_seq: Some(mod_seq),
             permanent_flags: PermanentFlags::everything(),
             unlisted: 0,
+            unchanged: None,
             messages: uids.iter().map(message).collect(),
             flags: FlagTable::default(),
         }
@@ -179,9 +268,58 @@ mod tests {
         assert_eq!(recognised.stale.to_string(), "2:3");
     }
 
+    fn uid(value: u32) -> Uid {
+        Uid::new(value).unwrap()
+    }
+
+    fn baseline(known: &Known, side: Side, asking: Asking) -> Baseline {
+        match known.depth(side, asking) {
+            Some(ScanDepth::Since(baseline)) => baseline,
+            depth => panic!("{depth:?}"),
+        }
+    }
+
     #[test]
-    fn headers_are_needed_of_what_came_since() {
-        let from = known(&[]).headers_from().map(|(source, target)| (source.get(), target.get()));
-        assert_eq!(from, Some((10, 10)));
+    fn as_little_is_asked_as_the_record_allows() {
+        let all = known(&[(1, 4), (2, 5), (3, 6)]);
+        let asked = |asking| [Side::Source, Side::Target].map(|side| baseline(&all, side, asking).known);
+        let changes = KnownDepth::Changes(50);
+        assert_eq!(asked(Asking::default()), [changes, changes]);
+        let target_flags = Asking { target_flags: true, ..Asking::default() };
+        assert_eq!(asked(target_flags), [changes, KnownDepth::Flags]);
+        let attributes = Asking { attributes: true, ..Asking::default() };
+        assert_eq!(asked(attributes), [KnownDepth::Attributes; 2]);
+        let of_target = baseline(&all, Side::Target, Asking::default());
+        assert_eq!((of_target.uid_next, of_target.probe), (uid(10), [Some(uid(6)); 2]));
+        // One message was in no pair: it must be listed.
+        assert_eq!(baseline(&known(&[(1, 4), (2, 5)]), Side::Source, Asking::default()).known, KnownDepth::Flags);
+    }
+
+    #[test]
+    fn what_is_not_listed_is_as_it_was() {
+        let known = known(&[(1, 4), (2, 5), (3, 6)]);
+        let gone = |uids: &[u32]| Unchanged::AllBut(uids.iter().copied().map(uid).collect());
+        let there = |uids: &[u32]| Unchanged::Only(uids.iter().copied().map(uid).collect());
+        for (unchanged, exists, complete) in
+            [(gone(&[2, 7]), 3, true), (there(&[1, 3]), 3, true), (gone(&[]), 3, false), (there(&[3]), 3, false)]
+        {
+            // 3 has changed and 11 is new.
+            let scan = FolderScan { exists, unchanged: Some(unchanged), ..scan(7, 12, 60, &[3, 11]) };
+            let filled = known.fill_in(Side::Source, scan);
+            assert_eq!(filled.is_some(), complete);
+            if let Some(filled) = filled {
+                let uids: Vec<_> = filled.messages.iter().map(|message| message.uid().get()).collect();
+                assert_eq!(uids, [1, 3, 11]);
+                assert!(filled.messages[0].is_bare() && !filled.messages[1].is_bare());
+            }
+        }
+    }
+
+    #[test]
+    fn a_view_that_is_capped_now_is_no_proof() {
+        let full = Checkpoint { uid_validity: UidValidity(7), uid_next: 9_000, messages: 5_000, mod_seq: None };
+        let shows = |exists| FolderScan { exists, ..FolderScan::default() };
+        assert!(is_capped(&full, &shows(1_000)));
+        assert!(!is_capped(&full, &shows(999)) && !is_capped(&full, &shows(5_000)));
     }
 }

@@ -71,6 +71,7 @@ impl Verify<'_> {
             filter: &self.options.filter,
             filter_target: true,
             for_writing: false,
+            target_flags: true,
         };
         self.summary.folders = names.pairs.len() as u64;
         if let Some(messages) = names.messages_on_source() {

@@ -79,6 +79,8 @@ pub enum Personality {
     Poor,
     /// Without MULTIAPPEND.
     NoMulti,
+    /// Without QRESYNC, but with CONDSTORE.
+    NoQresync,
     /// Without LITERAL+ and MULTIAPPEND.
     NoLiteral,
     /// A quota of 64 KB.
@@ -87,8 +89,17 @@ pub enum Personality {
 
 impl Personality {
     /// All of them, for tests that go through the list.
-    pub const ALL: [Self; 8] =
-        [Self::Plain, Self::Dot, Self::Mdbox, Self::Sdbox, Self::Poor, Self::NoMulti, Self::NoLiteral, Self::Tiny];
+    pub const ALL: [Self; 9] = [
+        Self::Plain,
+        Self::Dot,
+        Self::Mdbox,
+        Self::Sdbox,
+        Self::Poor,
+        Self::NoMulti,
+        Self::NoQresync,
+        Self::NoLiteral,
+        Self::Tiny,
+    ];
 
     fn suffix(self) -> &'static str {
         match self {
@@ -98,6 +109,7 @@ impl Personality {
             Self::Sdbox => "-sdbox",
             Self::Poor => "-poor",
             Self::NoMulti => "-nomulti",
+            Self::NoQresync => "-noqresync",
             Self::NoLiteral => "-noliteral",
             Self::Tiny => "-tiny",
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! account   makes connections          list     LIST in all its forms, STATUS, NAMESPACE
-//! session   one connection's state     scan     what folders hold
+//! session   one connection's state     scan     what folders hold: asking says what is asked of them
 //! refusal   what a NO means            fetch    whole messages, asked for ahead
 //! manage    CREATE, SUBSCRIBE, STORE   append   whole messages, delivered ahead
 //! relocate  COPY, MOVE, UID EXPUNGE
@@ -10,6 +10,7 @@
 
 mod account;
 mod append;
+mod asking;
 mod fetch;
 mod list;
 mod manage;

@@ -3,14 +3,13 @@
 //! Every attribute that was asked for must come, and as many messages as the server says there are: what could not be
 //! read is counted as unlisted, never taken for absent.
 
+use super::asking::{Asking, ChangeTelling, Items, askings, changes_since};
 use super::refusal::{Asked, refusal};
-use super::session::{FOLDERS_AHEAD, Open, SET_BYTES, Session, open_command};
+use super::session::{FOLDERS_AHEAD, Open, Session, open_command};
 use crate::identity;
-use crate::imap::{
-    Attributes, COMMANDS_AHEAD, Code, Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable,
-};
+use crate::imap::{COMMANDS_AHEAD, Code, Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
 use crate::mail::{Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
-use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest};
+use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest, Unchanged};
 use std::collections::VecDeque;
 
 impl Session {
@@ -23,6 +22,7 @@ impl Session {
             return Ok(());
         }
         self.ensure_alive()?;
+        self.enable_qresync(requests)?;
         let found = self.search_all(requests)?;
         let mut under_way: VecDeque<UnderWay> = VecDeque::new();
         let mut unsent = requests.iter().zip(found).enumerate().peekable();
@@ -44,6 +44,17 @@ impl Session {
             done(scan.index, self.end_scan(scan)?);
         }
         self.leave_folder()
+    }
+
+    /// Lets the server tell which messages are gone, where a scan is to ask for changes only. No folder is open here, as
+    /// ENABLE wants it (RFC 5161).
+    fn enable_qresync(&mut self, requests: &[ScanRequest<'_>]) -> Result<(), Error> {
+        let is_wanted = requests.iter().any(|request| changes_since(request.depth).is_some());
+        if is_wanted && !self.has_qresync && self.open.is_none() && self.capabilities.has("QRESYNC") {
+            self.connection.send_unattended(&Command::new("ENABLE QRESYNC"))?;
+            self.has_qresync = true;
+        }
+        Ok(())
     }
 
     /// UIDs that each request's SEARCH finds; `None` for a request without one. Asked for all folders at once.
@@ -93,10 +104,22 @@ impl Session {
         // Opened anew even if it is open: only that tells how many messages it holds now.
         self.open = None;
         scan.opening = self.open(request.mailbox, request.for_writing)?;
-        scan.unsent = askings(request.depth, uids.as_ref());
+        scan.unsent = askings(request.depth, uids.as_ref(), self.change_telling());
+        scan.tells_changes = scan.unsent.iter().any(|asking| asking.changed_since.is_some());
         scan.wanted = uids;
         self.send_fetches(&mut scan)?;
         Ok(scan)
+    }
+
+    /// How the server tells what has changed since a HIGHESTMODSEQ.
+    fn change_telling(&self) -> ChangeTelling {
+        let has = |name| self.capabilities.has(name);
+        match (self.has_qresync, has("CONDSTORE") || has("QRESYNC")) {
+            (true, _) => ChangeTelling::Vanished,
+            (_, true) if has("ESEARCH") => ChangeTelling::Search("UID SEARCH RETURN (ALL) UID"),
+            (_, true) => ChangeTelling::Search("UID SEARCH UID"),
+            _ => ChangeTelling::Never,
+        }
     }
 
     /// Whether the server takes in one more command while nobody reads its replies.
@@ -108,8 +131,7 @@ impl Session {
     fn send_fetches(&mut self, scan: &mut UnderWay) -> Result<(), Error> {
         while scan.fetches.is_empty() || self.may_send() {
             let Some(asking) = scan.unsent.pop_front() else { break };
-            let command = Command::new("UID FETCH").text(&asking.set).text(&asking.items.text());
-            scan.fetches.push_back(self.connection.send(&command)?);
+            scan.fetches.push_back(self.connection.send(&asking.command())?);
         }
         Ok(())
     }
@@ -123,11 +145,16 @@ impl Session {
             })?;
             scan.opened(&reply);
         }
-        while let Some(fetch) = scan.fetches.pop_front() {
-            let reply = self.connection.wait(fetch, &mut |_: Option<Ticket>, response: &Response<'_>| {
-                scan.take_fetched(response);
-                Ok(())
-            })?;
+        while !scan.fetches.is_empty() {
+            let due = std::mem::take(&mut scan.fetches);
+            let (done, reply) = self.connection.wait_any(
+                |ticket| due.contains(&ticket),
+                &mut |_: Option<Ticket>, response: &Response<'_>| {
+                    scan.take_fetched(response);
+                    Ok(())
+                },
+            )?;
+            scan.fetches = due.into_iter().filter(|ticket| *ticket != done).collect();
             if !reply.is_ok() {
                 scan.refusal.get_or_insert_with(|| refusal(&reply, Asked::Read));
             }
@@ -136,70 +163,6 @@ impl Session {
             }
         }
         Ok(scan.finish())
-    }
-}
-
-/// A set of messages to ask for.
-struct Asking {
-    set: String,
-    items: Items,
-}
-
-/// What is asked of each message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Items {
-    Size,
-    Attributes,
-    Header,
-}
-
-impl Items {
-    fn of(depth: ScanDepth) -> Self {
-        match depth {
-            ScanDepth::Sizes => Self::Size,
-            ScanDepth::Attributes => Self::Attributes,
-            ScanDepth::Identity | ScanDepth::IdentityFrom(_) => Self::Header,
-        }
-    }
-
-    /// The items as FETCH takes them.
-    fn text(self) -> String {
-        match self {
-            Self::Size => "(UID RFC822.SIZE)".to_owned(),
-            Self::Attributes => "(UID FLAGS INTERNALDATE RFC822.SIZE)".to_owned(),
-            Self::Header => {
-                let fields = identity::FIELDS;
-                format!("(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})])")
-            }
-        }
-    }
-
-    /// What a message must come with to be known.
-    fn attributes(self) -> Attributes {
-        match self {
-            Self::Size => Attributes::UID | Attributes::SIZE,
-            Self::Attributes | Self::Header => {
-                Attributes::UID | Attributes::FLAGS | Attributes::INTERNAL_DATE | Attributes::SIZE
-            }
-        }
-    }
-}
-
-/// What is asked of a folder, in the order of its UIDs.
-fn askings(depth: ScanDepth, uids: Option<&UidSet>) -> VecDeque<Asking> {
-    let asking = |items| move |set| Asking { set, items };
-    let sets = |uids: &UidSet| uids.sequence_sets(SET_BYTES).into_iter();
-    match (depth, uids) {
-        (ScanDepth::IdentityFrom(from), None) => {
-            let mut known = UidSet::default();
-            if from.get() > 1 {
-                known.insert_range(1..=from.get() - 1);
-            }
-            let new = UidSet::from_uid(from);
-            sets(&known).map(asking(Items::Attributes)).chain(sets(&new).map(asking(Items::Header))).collect()
-        }
-        (depth, None) => [Asking { set: "1:*".to_owned(), items: Items::of(depth) }].into(),
-        (depth, Some(uids)) => sets(uids).map(asking(Items::of(depth))).collect(),
     }
 }
 
@@ -215,6 +178,12 @@ struct UnderWay {
     refusal: Option<Refusal>,
     /// Messages that were there when the folder was opened and have not been expunged since.
     expected: u64,
+    /// Whether only what has changed was asked for.
+    tells_changes: bool,
+    /// Known messages that are gone.
+    gone: UidSet,
+    /// Known messages that a search has found.
+    found: Option<UidSet>,
     /// Messages whose attributes came in a form that can't be read.
     unreadable: u64,
     permanent: Option<PermanentFlags>,
@@ -232,6 +201,9 @@ impl UnderWay {
             fetches: VecDeque::new(),
             refusal: None,
             expected: 0,
+            tells_changes: false,
+            gone: UidSet::default(),
+            found: None,
             unreadable: 0,
             permanent: None,
             scan: FolderScan::default(),
@@ -280,35 +252,41 @@ impl UnderWay {
         match response {
             Response::Fetch(fetch) => self.take_fetch(fetch),
             Response::Unreadable(Unreadable { kind: "FETCH", .. }) => self.unreadable += 1,
-            Response::Expunge(_) => self.expected = self.expected.saturating_sub(1),
-            Response::Vanished { earlier: false, uids } => self.expected = self.expected.saturating_sub(uids.len()),
+            Response::Expunge(_) => self.expunged(1),
+            Response::Vanished { earlier: true, uids } => self.gone.add(uids),
+            Response::Search(uids) => self.found.get_or_insert_default().add(uids),
+            Response::ESearch(found) if found.uid => self.found.get_or_insert_default().add(&found.all),
+            Response::Vanished { earlier: false, uids } => self.expunged(uids.len()),
             _ => {}
         }
+    }
+
+    /// Messages went while the scan was under way.
+    fn expunged(&mut self, count: u64) {
+        self.expected = self.expected.saturating_sub(count);
     }
 
     /// A message is known once everything about it has come; less is another client's flag change, told in passing.
     fn take_fetch(&mut self, fetch: &Fetch<'_>) {
         let Some(uid) = fetch.uid.and_then(Uid::new) else { return };
-        let items = match self.depth {
-            ScanDepth::IdentityFrom(from) if uid < from => Items::Attributes,
-            depth => Items::of(depth),
-        };
-        let key = match (&fetch.header, items) {
-            (_, Items::Size | Items::Attributes) => HeaderKey::Unknown,
-            (Some(Content::Bytes(bytes)), Items::Header) => identity::header_key(bytes),
-            // Header fields too long to keep: only the content can tell which message this is.
-            (Some(Content::Streamed { .. }), Items::Header) => HeaderKey::Empty,
-            _ => return,
-        };
-        let lacks_flags = items != Items::Size && fetch.flags.is_none();
-        if lacks_flags
-            || !fetch.present.contains(items.attributes())
-            || self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(uid))
-        {
+        let Some(items) = Items::found(fetch, Items::least(self.depth, uid)) else { return };
+        if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(uid)) {
             return;
         }
         let flags = fetch.flags.iter().flatten().map(AsRef::as_ref);
         let flags = self.scan.flags.intern(Flags::from_names(flags));
+        if items == Items::Flags {
+            self.scan.messages.push(Message::bare(uid, flags));
+            return;
+        }
+        let key = match (&fetch.header, Items::least(self.depth, uid)) {
+            // Nobody asked for it.
+            (_, Items::Size | Items::Attributes) => HeaderKey::Unknown,
+            (Some(Content::Bytes(bytes)), _) => identity::header_key(bytes),
+            // Header fields too long to keep: only the content can tell which message this is.
+            (Some(Content::Streamed { .. }), _) => HeaderKey::Empty,
+            _ => HeaderKey::Unknown,
+        };
         let date = fetch.internal_date.as_deref().and_then(InternalDate::parse);
         self.scan.messages.push(Message::new(uid, fetch.size.unwrap_or(0), date, flags, key));
     }
@@ -318,10 +296,13 @@ impl UnderWay {
             return Err(refusal);
         }
         let mut scan = self.scan;
-        scan.messages.sort_by_key(Message::uid);
+        // Of a message that came twice, what tells more.
+        scan.messages.sort_by_key(|message| (message.uid(), message.key() == HeaderKey::Unknown, message.is_bare()));
         scan.messages.dedup_by_key(|message| message.uid());
         let listed = scan.messages.len() as u64;
-        let absent = if self.wanted.is_none() { self.expected.saturating_sub(listed) } else { 0 };
+        let is_whole = self.wanted.is_none() && !self.tells_changes;
+        let absent = if is_whole { self.expected.saturating_sub(listed) } else { 0 };
+        scan.unchanged = self.tells_changes.then(|| self.found.map_or(Unchanged::AllBut(self.gone), Unchanged::Only));
         scan.unlisted = absent.max(self.unreadable);
         Ok(scan)
     }

@@ -34,6 +34,8 @@ pub(super) struct Session {
     pub(super) trash: Option<MailboxName>,
     /// The folder that is open, or will be when the commands sent so far are done.
     pub(super) open: Option<Open>,
+    /// Whether the server tells of expunged messages by UID (QRESYNC was enabled, RFC 7162).
+    pub(super) has_qresync: bool,
     pub(super) requests: Requests,
     pub(super) appends: Appends,
 }
@@ -90,6 +92,7 @@ impl Session {
             chosen_prefix: prefix.map(str::to_owned),
             trash: None,
             open: None,
+            has_qresync: false,
             requests: Requests::default(),
             appends: Appends::default(),
         })

@@ -14,7 +14,7 @@ mod way;
 
 use super::compare::Comparison;
 use super::opening::{self, Opened};
-use super::{CopyOptions, CopySummary, Status};
+use super::{CopyOptions, CopySummary, FlagPolicy, Status};
 use crate::event::{Event, FolderPlanned, Observer, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
@@ -143,6 +143,7 @@ impl Copy<'_> {
             filter: &self.options.filter,
             filter_target: false,
             for_writing: !self.options.dry_run,
+            target_flags: self.options.flags == FlagPolicy::Union,
         };
         self.summary.folders = names.pairs.len() as u64;
         comparison.run(link, open, &mut |index, result| match result {

@@ -153,7 +153,9 @@ fn there(compared: &Compared) -> Vec<There> {
     let Some(target) = &compared.target else { return Vec::new() };
     let there = |source: u32, at: u32, is_known: bool| {
         let (source, target) = (&compared.source.messages[source as usize], &target.messages[at as usize]);
-        There { source: source.uid(), target: target.uid(), is_known: is_known && source.size() == target.size() }
+        // Of a bare one only the record is known, which was made when the two were the same.
+        let is_same_size = source.is_bare() || target.is_bare() || source.size() == target.size();
+        There { source: source.uid(), target: target.uid(), is_known: is_known && is_same_size }
     };
     let known = compared.recognised.pairs.iter().map(|pair| there(pair.source, pair.target, true));
     known.chain(compared.matching.pairs.iter().map(|(source, at)| there(*source, *at, false))).collect()

@@ -1,0 +1,197 @@
+//! A run after the first asks for what has changed and for nothing else, and believes nothing that the servers contradict.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod lab;
+
+use lab::client::{Client, NewMessage, Snapshot};
+use lab::mailboxes::each;
+use lab::proxy::{Plan, Proxy};
+use lab::run::{Run, copy};
+use lab::servers::{Account, Dovecot, Personality};
+
+/// Servers that differ in how they tell what has changed: by QRESYNC, by CONDSTORE alone, and not at all.
+const KINDS: [Personality; 3] = [Personality::Plain, Personality::NoQresync, Personality::Poor];
+
+/// Two accounts behind proxies that read along, and a directory for the state.
+struct Ground {
+    source: Account,
+    target: Account,
+    proxies: [Proxy; 2],
+    state: tempfile::TempDir,
+}
+
+impl Ground {
+    fn new(name: &str, kind: Personality) -> Self {
+        let dovecot = Dovecot::shared();
+        let accounts = ["from", "to"].map(|side| dovecot.account(&format!("{name}{side}"), kind));
+        let proxies = [&accounts[0], &accounts[1]].map(|account| Proxy::start(account.port, Plan::default()));
+        let [source, target] = accounts;
+        Self { source, target, proxies, state: tempfile::tempdir().unwrap() }
+    }
+
+    fn copy(&self, options: &[&str]) -> Run {
+        let [source, target] =
+            [(&self.source, 0), (&self.target, 1)].map(|(account, at)| account.by_port(self.proxies[at].port));
+        copy(&source, &target, &[&["--state", self.state.path().to_str().unwrap()], options].concat())
+    }
+
+    /// What was asked of both servers since the last look, without tags.
+    fn asked(&self, mut seen: [usize; 2]) -> (Vec<String>, [usize; 2]) {
+        let mut asked = Vec::new();
+        for (proxy, seen) in self.proxies.iter().zip(&mut seen) {
+            let traffic = proxy.traffic();
+            let lines = traffic.iter().skip(*seen).flat_map(|connection| &connection.commands);
+            asked.extend(lines.map(|line| line.split_once(' ').unwrap().1.to_owned()));
+            *seen = traffic.len();
+        }
+        (asked, seen)
+    }
+
+    #[track_caller]
+    fn assert_equal(&self) {
+        assert_eq!(snapshot(&self.target).content(), snapshot(&self.source).content());
+    }
+}
+
+fn snapshot(account: &Account) -> Snapshot {
+    Client::login(account).snapshot()
+}
+
+fn letter(subject: &str) -> NewMessage {
+    let id = subject.replace(' ', ".");
+    let text = format!("Message-ID: <{id}@inc>\r\nSubject: {subject}\r\nFrom: ann@example.org\r\n\r\nhello\r\n");
+    NewMessage { date: Some("05-Feb-2024 03:04:05 +0130".to_owned()), ..NewMessage::of(text) }
+}
+
+fn letters(word: &str, count: usize) -> impl ExactSizeIterator<Item = NewMessage> {
+    (0..count).map(move |n| letter(&format!("{word} {n}")))
+}
+
+#[test]
+fn only_what_has_changed_is_asked_for() {
+    each(KINDS, |kind| {
+        let ground = Ground::new("asked", kind);
+        let mut client = Client::login(&ground.source);
+        client.append(&["INBOX"], letters("mail", 50));
+        ground.copy(&[]).ended(0).counts(&[("copied", 50)]);
+        let (_, seen) = ground.asked([0, 0]);
+        client.append(&["INBOX"], letters("new", 2));
+        client.select(&["INBOX"]);
+        client.store("3:7", "+FLAGS", "\\Flagged");
+        client.expunge("11:12");
+        let run = ground.copy(&[]).ended(0);
+        run.counts(&[("copied", 2), ("flags_updated", 5), ("already_there", 48), ("deleted", 0)]);
+        let (asked, _) = ground.asked(seen);
+        let fetches: Vec<&String> = asked.iter().filter(|line| line.starts_with("UID FETCH 1:")).collect();
+        let all_of = |text: &str| fetches.iter().all(|line| line.contains(text));
+        assert!(!fetches.is_empty() && !fetches.iter().any(|line| line.contains("INTERNALDATE")), "{fetches:?}");
+        match kind {
+            Personality::Plain => assert!(all_of("CHANGEDSINCE") && all_of("VANISHED"), "{fetches:?}"),
+            Personality::NoQresync => {
+                assert!(all_of("CHANGEDSINCE") && !all_of("VANISHED"), "{fetches:?}");
+                assert!(asked.iter().any(|line| line.starts_with("UID SEARCH RETURN (ALL)")), "{asked:?}");
+            }
+            _ => assert!(all_of("(UID FLAGS)"), "{fetches:?}"),
+        }
+        ground.copy(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 2)]);
+        ground.assert_equal();
+    });
+}
+
+#[test]
+fn changes_of_every_kind_are_followed_run_after_run() {
+    each(KINDS, |kind| {
+        let ground = Ground::new("follow", kind);
+        let mut client = Client::login(&ground.source);
+        client.create(&["box"]);
+        client.append(&["INBOX"], letters("mail", 30));
+        client.append(&["box"], letters("box", 30));
+        ground.copy(&["--delete"]).ended(0);
+        for round in 0..4 {
+            let word = format!("round {round}");
+            client.append(&["box"], letters(&word, 3));
+            client.select(&["box"]);
+            client.store(&format!("{}:*", 20 + round), "+FLAGS", "\\Seen $Work");
+            client.store(&format!("{}", 22 + round), "-FLAGS", "\\Seen");
+            client.expunge(&format!("{}", 5 + round));
+            client.select(&["INBOX"]);
+            client.command(&format!("UID COPY {} box", 10 + round));
+            client.expunge(&format!("{}", 10 + round));
+            let run = ground.copy(&["--delete"]).ended(0);
+            run.counts(&[("copied", 4), ("copied_server_side", 1), ("deleted", 1)]);
+            ground.assert_equal();
+            ground.copy(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 0), ("flags_updated", 0)]);
+        }
+    });
+}
+
+#[test]
+fn a_flag_that_somebody_else_changes_meanwhile_is_seen_to_by_the_next_run() {
+    let ground = Ground::new("meanwhile", Personality::Plain);
+    let mut client = Client::login(&ground.source);
+    client.append(&["INBOX"], letters("mail", 3));
+    ground.copy(&[]).ended(0);
+    // The target's reader and the source's change different flags of one message.
+    let mut reader = Client::login(&ground.target);
+    reader.select(&["INBOX"]);
+    reader.store("2", "+FLAGS", "\\Answered");
+    client.select(&["INBOX"]);
+    client.store("2", "+FLAGS", "\\Flagged");
+    ground.copy(&[]).ended(0).counts(&[("flags_updated", 1)]);
+    let there = snapshot(&ground.target);
+    let flags: Vec<_> = there.folder(&["INBOX"])[1].flags.iter().cloned().collect();
+    assert_eq!(flags, ["\\Answered", "\\Flagged"]);
+}
+
+#[test]
+fn uids_that_come_back_with_other_messages_are_not_believed() {
+    each(KINDS, |kind| {
+        for side in ["source", "target"] {
+            let ground = Ground::new("again", kind);
+            let restored = if side == "source" { &ground.source } else { &ground.target };
+            let mut client = Client::login(&ground.source);
+            client.append(&["INBOX"], letters("mail", 5));
+            ground.copy(&["--delete"]).ended(0);
+            let backup = tempfile::tempdir().unwrap();
+            restored.copy_home(backup.path());
+            client.append(&["INBOX"], letters("later", 3));
+            ground.copy(&["--delete"]).ended(0).counts(&[("copied", 3)]);
+            drop(client);
+            restored.restore_home(backup.path());
+            // New mail takes the UIDs of what was lost and goes beyond them, so that no counter tells.
+            let mut client = Client::login(restored);
+            client.append(&["INBOX"], letters("other", 6));
+            client.select(&["INBOX"]);
+            client.store("1:*", "+FLAGS", "\\Seen");
+            client.store("1:*", "-FLAGS", "\\Seen");
+            let run = ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 0)]);
+            assert!(run.says("restor"), "{kind:?} {side}: {}", run.stderr);
+            let (here, there) = (snapshot(&ground.source), snapshot(&ground.target));
+            for message in here.folder(&["INBOX"]) {
+                let is_there = there.folder(&["INBOX"]).iter().any(|other| other.sha256 == message.sha256);
+                assert!(is_there, "{kind:?} {side}: a message of the source is not on the target");
+            }
+            // Five that were never lost, three of later, six others: nothing is missing and nothing is doubled.
+            assert_eq!(there.folder(&["INBOX"]).len(), 14, "{kind:?} {side}");
+            ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 0), ("copied", 0)]);
+            assert_eq!(snapshot(&ground.target).folder(&["INBOX"]).len(), 14, "{kind:?} {side}");
+        }
+    });
+}
+
+#[test]
+fn a_source_whose_newest_message_was_deleted_is_no_restored_one() {
+    each(KINDS, |kind| {
+        let ground = Ground::new("newest", kind);
+        let mut client = Client::login(&ground.source);
+        client.append(&["INBOX"], letters("mail", 6));
+        ground.copy(&["--delete"]).ended(0);
+        client.select(&["INBOX"]);
+        client.expunge("5:6");
+        client.append(&["INBOX"], letters("new", 1));
+        let run = ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 2), ("copied", 1)]);
+        assert!(run.named("warning").is_empty(), "{}", run.stdout);
+        ground.assert_equal();
+    });
+}
