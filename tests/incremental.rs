@@ -195,3 +195,68 @@ fn a_source_whose_newest_message_was_deleted_is_no_restored_one() {
         ground.assert_equal();
     });
 }
+
+#[test]
+fn a_dry_run_foresees_what_the_run_does_and_leaves_the_state_alone() {
+    let ground = Ground::new("foresee", Personality::Plain);
+    let mut client = Client::login(&ground.source);
+    client.append(&["INBOX"], letters("mail", 10));
+    ground.copy(&[]).ended(0);
+    client.select(&["INBOX"]);
+    client.store("1:4", "+FLAGS", "\\Flagged");
+    ground.copy(&[]).ended(0);
+    // Only the state knows that this mark was taken away, and that the other was set on the target.
+    client.store("2", "-FLAGS", "\\Flagged");
+    let mut reader = Client::login(&ground.target);
+    reader.select(&["INBOX"]);
+    reader.store("3", "-FLAGS", "\\Flagged");
+    client.append(&["INBOX"], letters("new", 1));
+    let files = || {
+        let files = std::fs::read_dir(ground.state.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+        files.sort();
+        files
+    };
+    let before = files();
+    let expected = [("copied", 1), ("flags_updated", 1), ("already_there", 10)];
+    ground.copy(&["--dry-run"]).ended(0).counts(&expected);
+    assert!(files() == before, "a dry run has touched the state");
+    ground.copy(&[]).ended(0).counts(&expected);
+}
+
+#[test]
+fn a_conditional_change_leaves_alone_what_somebody_else_has_changed() {
+    use mailferry::address::ImapAddress;
+    use mailferry::event::{Side, Silent, Stop};
+    use mailferry::mail::{Flags, Uid, UidSet};
+    use mailferry::store::imap::{Access, Account as Opened};
+    use mailferry::store::{Connector as _, FlagChange, FlagEdit, ScanDepth, ScanRequest};
+    use std::sync::Arc;
+
+    let account = Dovecot::shared().account("conditional", Personality::Plain);
+    Client::login(&account).append(&["INBOX"], letters("mail", 3));
+    let address = ImapAddress::parse(&account.plain_address()).unwrap();
+    let password = account.password.clone().into();
+    let (side, access) = (Side::Target, Access::ReadWrite);
+    let opened = Opened::new(&address, password, side, access, Arc::new(Silent), false, Arc::new(Stop::new())).unwrap();
+    let mut store = opened.connect().unwrap();
+    // As every run begins: from then on the server keeps count of changes.
+    store.list().unwrap();
+    let mailbox = "INBOX".into();
+    let depth = ScanDepth::Attributes;
+    let request = ScanRequest { mailbox: &mailbox, depth, uids: None, search: None, for_writing: true };
+    let mut unchanged_since = None;
+    store.scan(&[request], &mut |_, scan| unchanged_since = scan.unwrap().highest_mod_seq).unwrap();
+    let mut other = Client::login(&account);
+    other.select(&["INBOX"]);
+    other.store("2", "+FLAGS", "\\Seen");
+    let uids: UidSet = (1..=3).filter_map(Uid::new).collect();
+    let flags = Flags::from_names(["\\Flagged"]);
+    let change = FlagChange { mailbox: mailbox.clone(), uids, edit: FlagEdit::Add, flags, unchanged_since };
+    let left_alone = store.change_flags(&[change]).unwrap().remove(0).unwrap();
+    assert_eq!(left_alone.to_string(), "2");
+    let there = snapshot(&account);
+    let flagged: Vec<bool> =
+        there.folder(&["INBOX"]).iter().map(|message| message.flags.contains("\\Flagged")).collect();
+    assert_eq!(flagged, [true, false, true]);
+}

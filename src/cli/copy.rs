@@ -151,8 +151,10 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let source_password = session.password(Side::Source, &source, source_password)?;
     let target_password = session.password(Side::Target, &target, target_password)?;
 
-    // A dry run writes nothing anywhere, and takes nobody's place.
-    let kept = if options.dry_run { None } else { args.run.state.open(&source, &target, session)? };
+    // A dry run writes nothing anywhere, and takes nobody's place: it looks at a copy.
+    let state_args = &args.run.state;
+    let peeked = if options.dry_run { state_args.look(&source, &target, session) } else { None };
+    let kept = if options.dry_run { None } else { state_args.open(&source, &target, session)? };
 
     let plan = Arc::new(PlanTable::default());
     session.watch_signals()?;
@@ -162,7 +164,7 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let target_access = if options.dry_run { Access::ReadOnly } else { Access::ReadWrite };
     let source = session.account(Side::Source, &source, source_password, source_access, &observers)?;
     let target = session.account(Side::Target, &target, target_password, target_access, &observers)?;
-    let state = kept.as_ref().map(|kept| &kept.state);
+    let state = kept.as_ref().map(|kept| &kept.state).or(peeked.as_ref().map(|peeked| &peeked.state));
     let summary = verbs::copy(&source, &target, &rules, &options, state, session.stop(), observers.as_ref())?;
 
     session.results(

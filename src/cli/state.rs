@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::session::Session;
 use clap::Args;
 use mailferry::address::ImapAddress;
-use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
+use mailferry::state::{Mailboxes, PairLock, PairName, State, StateCopy, StateDirectory};
 use std::path::PathBuf;
 
 /// What is kept on this machine between runs.
@@ -43,7 +43,7 @@ impl StateArgs {
         if self.no_state {
             return Ok(None);
         }
-        let Some(path) = self.state.clone().or_else(usual_directory) else {
+        let Some(path) = self.directory() else {
             session.warn("no home directory is known, so this run leaves nothing for the next; give --state DIR");
             return Ok(None);
         };
@@ -63,6 +63,24 @@ impl StateArgs {
         let mailboxes = Mailboxes { source: &source, target: &target };
         let state = State::open(&directory, &pair, &lock, &mailboxes)?;
         Ok(Some(Kept { state, _lock: lock }))
+    }
+}
+
+impl StateArgs {
+    /// A copy of the state, for a run that writes nothing: what it can't have it does without, and says so.
+    pub(crate) fn look(&self, source: &ImapAddress, target: &ImapAddress, session: &Session) -> Option<StateCopy> {
+        let path = self.directory().filter(|_| !self.no_state)?;
+        let (source, target) = (source.identity(), target.identity());
+        let mailboxes = Mailboxes { source: &source, target: &target };
+        let copy = StateCopy::make(&path, &PairName::new(&source, &target), &mailboxes);
+        copy.unwrap_or_else(|error| {
+            session.warn(&format!("this dry run looks at everything anew: {error}"));
+            None
+        })
+    }
+
+    fn directory(&self) -> Option<PathBuf> {
+        self.state.clone().or_else(usual_directory)
     }
 }
 

@@ -33,7 +33,7 @@ impl StateDirectory {
 
     /// The file of a pair with this ending.
     pub(super) fn file(&self, pair: &PairName, ending: &str) -> PathBuf {
-        self.0.join(format!("{}.{ending}", pair.0))
+        self.0.join(pair.file_name(ending))
     }
 }
 
@@ -49,6 +49,11 @@ impl PairName {
         hash.update([0]);
         hash.update(second.as_bytes());
         Self(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The name of its file with this ending.
+    pub(super) fn file_name(&self, ending: &str) -> String {
+        format!("{}.{ending}", self.0)
     }
 }
 

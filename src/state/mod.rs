@@ -15,6 +15,7 @@ mod file;
 mod folders;
 mod lock;
 mod pairs;
+mod peek;
 mod records;
 mod schema;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod tests;
 
 pub use directory::{PairName, StateDirectory};
 pub use lock::PairLock;
+pub use peek::StateCopy;
 pub use records::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, Mailboxes, PairRecord};
 
 use crate::store::{Error, ErrorKind};

@@ -43,6 +43,8 @@ struct Begun {
     target: SideState,
     /// Whether anything was to be changed on the target.
     touched: bool,
+    /// Whether something is left for the next run to look at.
+    unsettled: bool,
     /// How many messages the run has taken away from the target's folder.
     removed: u32,
     /// The flags of the messages to copy, by UID on the source.
@@ -157,16 +159,16 @@ impl<'a> Memory<'a> {
         if self.whole && !news.stale.is_empty() {
             state.remove_pairs(id, &news.stale)?;
         }
-        if !news.flags.is_empty() {
-            state.set_flags(id, &news.flags)?;
+        // What somebody else was changing is compared again by the next run.
+        let is_settled = |(_, target, _): &&(Uid, Uid, Flags)| !news.left_alone.contains(*target);
+        let flags: Vec<(Uid, Flags)> =
+            news.flags.iter().filter(is_settled).map(|(source, _, flags)| (*source, flags.clone())).collect();
+        if !flags.is_empty() {
+            state.set_flags(id, &flags)?;
         }
-        let record = |(source, target, flags): &(Uid, Uid, Flags)| PairRecord {
-            source: *source,
-            target: *target,
-            flags: flags.clone(),
-        };
-        if !news.matched.is_empty() {
-            state.add_pairs(id, &news.matched.iter().map(record).collect::<Vec<_>>())?;
+        let matched: Vec<PairRecord> = news.matched.iter().filter(is_settled).map(pair_record).collect();
+        if !matched.is_empty() {
+            state.add_pairs(id, &matched)?;
         }
         Ok(())
     }
@@ -179,12 +181,7 @@ impl<'a> Memory<'a> {
     /// The target took messages of this pair from other folders of its own: UIDs of source and target, and flags.
     pub(super) fn relocated(&self, pair: usize, pairs: &[(Uid, Uid, Flags)]) {
         let Some((state, begun)) = self.writable().zip(self.begun.get(&pair)) else { return };
-        let record = |(source, target, flags): &(Uid, Uid, Flags)| PairRecord {
-            source: *source,
-            target: *target,
-            flags: flags.clone(),
-        };
-        if self.heed(state.add_pairs(begun.id, &pairs.iter().map(record).collect::<Vec<_>>())).is_some() {
+        if self.heed(state.add_pairs(begun.id, &pairs.iter().map(pair_record).collect::<Vec<_>>())).is_some() {
             self.count(pair, pairs.len());
         }
     }
@@ -284,6 +281,7 @@ impl Begun {
             target_name: target.name.clone(),
             target: target.side.clone(),
             removed: 0,
+            unsettled: !needs.news.left_alone.is_empty(),
             touched: !needs.missing.is_empty() || !needs.flag_changes.is_empty(),
             flags: needs.missing.iter().map(flags).collect(),
         })
@@ -294,7 +292,7 @@ impl Begun {
     fn in_step(&self, copied: u32, now: Option<&FolderStatus>) -> Option<FolderInStep> {
         let source = self.source.checkpoint()?;
         let before = self.target.checkpoint()?;
-        if copied as usize != self.flags.len() {
+        if self.unsettled || copied as usize != self.flags.len() {
             return None;
         }
         if !self.touched {
@@ -338,6 +336,10 @@ impl Journal for Memory<'_> {
             self.count(*index, pairs.len());
         }
     }
+}
+
+fn pair_record((source, target, flags): &(Uid, Uid, Flags)) -> PairRecord {
+    PairRecord { source: *source, target: *target, flags: flags.clone() }
 }
 
 /// The MAILBOXID of a listed folder.

@@ -70,8 +70,10 @@ pub(super) struct News {
     pub(super) matched: Vec<(Uid, Uid, Flags)>,
     /// Records that hold no longer, by UID on the source.
     pub(super) stale: UidSet,
-    /// Known pairs of which the source's flags have changed since.
-    pub(super) flags: Vec<(Uid, Flags)>,
+    /// Known pairs of which the source's flags have changed since: UIDs of source and target, and the new flags.
+    pub(super) flags: Vec<(Uid, Uid, Flags)>,
+    /// Messages of the target whose flags could not be changed, as somebody else was changing them.
+    pub(super) left_alone: UidSet,
     /// Whether all that was known is void.
     pub(super) all_void: bool,
     /// Messages of the target that must never be deleted, as the source is in doubt.
@@ -135,13 +137,16 @@ impl News {
         let Some(target) = &compared.target else { return Self::default() };
         let flags_of = |at: u32| compared.source.flags.get(compared.source.messages[at as usize].flags());
         let source_uid = |at: u32| compared.source.messages[at as usize].uid();
-        let matched =
-            |(source, at): &(u32, u32)| (source_uid(*source), target.messages[*at as usize].uid(), flags_of(*source));
+        let target_uid = |at: u32| target.messages[at as usize].uid();
+        let matched = |(source, at): &(u32, u32)| (source_uid(*source), target_uid(*at), flags_of(*source));
         let changed = compared.recognised.pairs.iter().filter(|pair| flags_of(pair.source) != pair.base);
         Self {
             matched: compared.matching.pairs.iter().map(matched).collect(),
             stale: compared.recognised.stale.clone(),
-            flags: changed.map(|pair| (source_uid(pair.source), flags_of(pair.source))).collect(),
+            flags: changed
+                .map(|pair| (source_uid(pair.source), target_uid(pair.target), flags_of(pair.source)))
+                .collect(),
+            left_alone: UidSet::default(),
             all_void: compared.doubt.is_some(),
             keep: if compared.doubt.is_some() { compared.extra() } else { UidSet::default() },
         }

@@ -5,7 +5,7 @@ use super::{Copy, opening};
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
-use crate::mail::MailboxName;
+use crate::mail::{MailboxName, UidSet};
 use crate::store::{Error, FlagChange, NewFolder, Refusal, ScanDepth, ScanRequest};
 use std::collections::{HashMap, HashSet};
 
@@ -106,27 +106,44 @@ impl Copy<'_> {
         Ok(())
     }
 
+    /// Changes the flags of messages that the target has already. What somebody else has changed since the comparison is
+    /// left to the next run.
     pub(super) fn change_flags(&mut self, link: &mut Link, pairs: &[Pair]) -> Result<(), Error> {
         let mut changes = Vec::new();
-        let mut folder_of = Vec::new();
-        for (pair, needs) in pairs.iter().zip(&self.folders) {
+        let mut pair_of = Vec::new();
+        for (index, needs) in self.folders.iter().enumerate() {
             let Some((needs, target)) = needs.as_ref().and_then(|needs| Some((needs, needs.target.as_ref()?))) else {
                 continue;
             };
+            // A change of ours makes a message one that was changed: only the first can ask for unchanged ones.
+            let mut changed = UidSet::default();
             for ((edit, flags), uids) in &needs.flag_changes {
-                folder_of.push(pair);
-                let (mailbox, uids, flags) = (target.name.clone(), uids.clone(), flags.clone());
-                changes.push(FlagChange { mailbox, uids, edit: *edit, flags, unchanged_since: None });
+                let is_first = !uids.iter().any(|uid| changed.contains(uid));
+                changed.add(uids);
+                pair_of.push(index);
+                changes.push(FlagChange {
+                    mailbox: target.name.clone(),
+                    uids: uids.clone(),
+                    edit: *edit,
+                    flags: flags.clone(),
+                    unchanged_since: target.side.mod_seq.filter(|_| is_first),
+                });
             }
         }
         if changes.is_empty() {
             return Ok(());
         }
-        for ((result, change), pair) in link.target.change_flags(&changes)?.into_iter().zip(&changes).zip(folder_of) {
+        for ((result, change), index) in link.target.change_flags(&changes)?.into_iter().zip(&changes).zip(pair_of) {
             match result {
-                Ok(left_alone) => self.summary.flags_updated += change.uids.len() - left_alone.len(),
+                Ok(left_alone) => {
+                    self.summary.flags_updated += change.uids.len() - left_alone.len();
+                    if let Some(needs) = &mut self.folders[index] {
+                        needs.news.left_alone.add(&left_alone);
+                    }
+                }
                 Err(refusal) => {
-                    let text = format!("{}: the target did not change {}: {}", pair.to, change.flags, refusal.text);
+                    let to = &pairs[index].to;
+                    let text = format!("{to}: the target did not change {}: {}", change.flags, refusal.text);
                     self.observer.observe(&Event::Warning { text: &text });
                 }
             }
