@@ -88,6 +88,8 @@ pub struct FolderScan {
     pub exists: u32,
     /// HIGHESTMODSEQ when it was opened (RFC 7162); `None` where the server has none.
     pub highest_mod_seq: Option<u64>,
+    /// MAILBOXID (RFC 8474); `None` where the server has none.
+    pub mailbox_id: Option<String>,
     /// What flags it can keep.
     pub permanent_flags: PermanentFlags,
     /// How many messages the folder has beyond those that could be listed: they are there, but nothing is known of them.
@@ -362,6 +364,9 @@ pub trait Store: Send {
     /// Subscribes to folders, all asked for at once.
     fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
+    /// Ends subscriptions, all asked for at once. One that there was not is no refusal.
+    fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error>;
+
     /// Sends a message to a folder that exists, without waiting for the acknowledgement. How many share one is the
     /// store's choice.
     fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error>;
@@ -379,7 +384,8 @@ pub trait Store: Send {
     /// messages may still be there.
     fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
-    /// Renames folders, each with all below it, one after the other: the old name and the new one.
+    /// Renames folders, each with all below it, one after the other: the old name and the new one. Subscriptions stay with
+    /// the names (RFC 3501 section 6.3.9).
     fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
     /// Deletes folders with all that is in them, and ends the subscriptions to them. Folders below them stay.

@@ -3,7 +3,7 @@
 
 use crate::event::Side;
 use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
-use crate::state::{Checkpoint, FolderRecord, PairRecord};
+use crate::state::{Checkpoint, FolderId, FolderRecord, PairRecord};
 use crate::store::{Baseline, FolderScan, KnownDepth, ScanDepth};
 use std::collections::HashMap;
 
@@ -191,6 +191,15 @@ impl Records {
         self.by_names.get(source).into_iter().flatten().map(|at| &self.records[*at])
     }
 
+    /// Makes a record that of other folders.
+    pub(super) fn rename(&mut self, folder: FolderId, source: &MailboxName, target: &MailboxName) {
+        let mut records = std::mem::take(&mut self.records);
+        for record in records.iter_mut().filter(|record| record.id == folder) {
+            (record.source, record.target) = (source.clone(), target.clone());
+        }
+        *self = Self::new(records);
+    }
+
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &FolderRecord> {
         self.records.iter()
@@ -210,6 +219,7 @@ mod tests {
             uid_next: Some(uid_next),
             exists: uids.len() as u32,
             highest_mod_seq: Some(mod_seq),
+            mailbox_id: None,
             permanent_flags: PermanentFlags::everything(),
             unlisted: 0,
             unchanged: None,
@@ -227,7 +237,7 @@ mod tests {
             flags: Flags::default(),
         };
         let record = FolderRecord {
-            id: crate::state::FolderId::for_test(),
+            id: FolderId::for_test(),
             source: "a".into(),
             target: "b".into(),
             source_uid_validity: Some(UidValidity(7)),

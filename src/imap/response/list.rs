@@ -113,7 +113,10 @@ fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
 
 fn read_item(status: &mut MailboxStatus, item: &[u8], cursor: &mut Cursor<'_>) -> Option<()> {
     if item == b"MAILBOXID" {
-        status.counters.mailbox_id = cursor.single()?.and_then(Value::text).map(Cow::into_owned);
+        // Cyrus 3.6 sometimes sends freed memory here; that is no id (RFC 8474 section 7).
+        let is_id =
+            |id: &Cow<'_, str>| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+        status.counters.mailbox_id = cursor.single()?.and_then(Value::text).filter(is_id).map(Cow::into_owned);
         return Some(());
     }
     let ahead = cursor.clone().value()?;

@@ -94,29 +94,28 @@ impl Session {
         self.change_each(&commands)
     }
 
-    /// Renames folders. The subscription goes with the folder, which a server does not see to (RFC 3501 section 6.3.9).
     pub(super) fn rename_all(
         &mut self,
         renames: &[(MailboxName, MailboxName)],
     ) -> Result<Vec<Result<(), Refusal>>, Error> {
         let rename = |(from, to): &(MailboxName, MailboxName)| Command::new("RENAME").mailbox(from).mailbox(to);
-        let commands: Vec<Command> = renames.iter().map(rename).collect();
-        let results = self.change_each(&commands)?;
-        let done = || renames.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(rename, _)| rename);
-        let commands: Vec<Command> = done().map(|(from, _)| Command::new("UNSUBSCRIBE").mailbox(from)).collect();
-        // A folder that was not subscribed to may be refused.
-        self.connection.run_all(&commands, |_, _| Ok(()))?;
-        Ok(results)
+        self.change_each(&renames.iter().map(rename).collect::<Vec<_>>())
     }
 
     /// Deletes folders, with the subscriptions to them.
     pub(super) fn delete_all(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        let delete = |verb: &'static str| move |name: &MailboxName| Command::new(verb).mailbox(name);
-        let results = self.change_each(&mailboxes.iter().map(delete("DELETE")).collect::<Vec<_>>())?;
-        let done = mailboxes.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(name, _)| name);
-        let commands: Vec<Command> = done.map(delete("UNSUBSCRIBE")).collect();
-        self.connection.run_all(&commands, |_, _| Ok(()))?;
+        let commands: Vec<Command> = mailboxes.iter().map(|name| Command::new("DELETE").mailbox(name)).collect();
+        let results = self.change_each(&commands)?;
+        let done = mailboxes.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(name, _)| name.clone());
+        self.unsubscribe_all(&done.collect::<Vec<_>>())?;
         Ok(results)
+    }
+
+    pub(super) fn unsubscribe_all(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
+        let commands: Vec<Command> = mailboxes.iter().map(|name| Command::new("UNSUBSCRIBE").mailbox(name)).collect();
+        // A folder that was not subscribed to may be refused.
+        self.connection.run_all(&commands, |_, _| Ok(()))?;
+        Ok(())
     }
 
     fn change_each(&mut self, commands: &[Command]) -> Result<Vec<Result<(), Refusal>>, Error> {

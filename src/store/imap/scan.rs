@@ -226,6 +226,7 @@ impl UnderWay {
             Code::UidValidity(value) if *value > 0 => self.scan.uid_validity = Some(UidValidity(*value)),
             Code::UidNext(value) if *value > 0 => self.scan.uid_next = Some(*value),
             Code::HighestModSeq(value) if *value > 0 => self.scan.highest_mod_seq = Some(*value),
+            Code::MailboxId(id) => self.scan.mailbox_id = Some(id.clone()),
             Code::PermanentFlags(names) => {
                 self.permanent = Some(PermanentFlags {
                     flags: Flags::from_names(names.iter().map(String::as_str)),

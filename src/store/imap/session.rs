@@ -238,6 +238,11 @@ impl Store for Session {
         self.subscribe_all(mailboxes).map_err(|error| self.name(&error))
     }
 
+    fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
+        self.check_access()?;
+        self.unsubscribe_all(mailboxes).map_err(|error| self.name(&error))
+    }
+
     fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
         self.check_access()?;
         self.append(mailbox, delivery).map_err(|error| error.of(&self.account))

@@ -49,6 +49,7 @@ impl Copy<'_> {
     }
 
     fn steps(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<(), Error> {
+        self.rename_folders(way, names)?;
         let link = way.link()?;
         self.create_folders(link, names.pairs)?;
         self.subscribe(link, names)?;

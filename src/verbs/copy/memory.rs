@@ -8,7 +8,7 @@ use super::needs::{Needs, SideState, TargetState};
 use crate::event::{Event, Observer};
 use crate::exec::Journal;
 use crate::folders::Pair;
-use crate::mail::{Flags, FolderStatus, ListedMailbox, MailboxName, Uid, UidSet};
+use crate::mail::{Flags, FolderStatus, MailboxName, Uid, UidSet};
 use crate::state::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, State};
 use crate::store::{Error, Store};
 use crate::verbs::known::{Known, Records};
@@ -107,6 +107,29 @@ impl<'a> Memory<'a> {
         Some((record, (&source.name, source.status.as_ref()), (&target.name, target.status.as_ref())))
     }
 
+    /// What is known of folders.
+    pub(super) fn records(&self) -> impl Iterator<Item = &FolderRecord> {
+        self.records.iter()
+    }
+
+    /// The recorded pairs of a folder.
+    pub(super) fn pairs(&self, folder: FolderId) -> Vec<PairRecord> {
+        self.state.and_then(|state| self.heed(state.pairs(folder))).unwrap_or_default()
+    }
+
+    /// In this run a record is that of these folders.
+    pub(super) fn rename(&mut self, folder: FolderId, source: &MailboxName, target: &MailboxName) {
+        self.records.rename(folder, source, target);
+    }
+
+    /// A folder has been renamed on the target.
+    pub(super) fn renamed(&mut self, folder: FolderId, source: &MailboxName, target: &MailboxName) {
+        self.rename(folder, source, target);
+        if let Some(state) = self.writable() {
+            self.heed(state.rename(folder, source, target));
+        }
+    }
+
     /// Records the intent to copy, and what the comparison found, before anything is sent.
     pub(super) fn begin(&mut self, names: &Names<'_>, folders: &[Option<Needs>]) {
         let Some(state) = self.writable() else { return };
@@ -137,8 +160,8 @@ impl<'a> Memory<'a> {
                 source_uid_validity: needs.source.uid_validity,
                 target_uid_validity: target.side.uid_validity,
                 target_uid_next: target.side.uid_next,
-                source_mailbox_id: mailbox_id(Some(source)),
-                target_mailbox_id: mailbox_id(names.existing(pair)),
+                source_mailbox_id: needs.source.mailbox_id.as_deref(),
+                target_mailbox_id: target.side.mailbox_id.as_deref(),
             });
         }
         let mut begun = HashMap::new();
@@ -340,11 +363,6 @@ impl Journal for Memory<'_> {
 
 fn pair_record((source, target, flags): &(Uid, Uid, Flags)) -> PairRecord {
     PairRecord { source: *source, target: *target, flags: flags.clone() }
-}
-
-/// The MAILBOXID of a listed folder.
-fn mailbox_id(mailbox: Option<&ListedMailbox>) -> Option<&str> {
-    mailbox?.status.as_ref()?.mailbox_id.as_deref()
 }
 
 /// Whether a folder's counters are what they were. Without HIGHESTMODSEQ a flag could have changed unseen.

@@ -10,6 +10,7 @@ mod prepare;
 mod proof;
 mod relocate;
 mod removals;
+mod renames;
 mod way;
 
 use super::compare::Comparison;
@@ -26,6 +27,7 @@ use elsewhere::Elsewhere;
 use memory::Memory;
 use needs::{NeedRules, Needs};
 use removals::Doomed;
+use renames::Rename;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
@@ -53,6 +55,7 @@ pub fn copy(
         let memory = Memory::open(state, options, observer);
         let mut copy = Copy::new(options, memory, observer);
         copy.summary.folders_failed = opened.folders_failed();
+        copy.find_renames(&mut opened)?;
         let (link, names) = opened.link_and_names();
         copy.plan(link, &names)?;
         Ok((copy, opened))
@@ -91,6 +94,8 @@ struct Copy<'a> {
     unmatched_generations: HashMap<usize, Option<UidValidity>>,
     /// What the target takes from other folders of its own.
     elsewhere: Elsewhere,
+    /// Folders to rename on the target.
+    renames: Vec<Rename>,
     /// What is deleted at the end.
     doomed: Vec<Doomed>,
     /// Whether more was to be deleted than is allowed.
@@ -112,6 +117,7 @@ impl<'a> Copy<'a> {
             held: Vec::new(),
             unmatched_generations: HashMap::new(),
             elsewhere: Elsewhere::default(),
+            renames: Vec::new(),
             doomed: Vec::new(),
             braked: false,
             has_failed: HashSet::new(),
@@ -223,6 +229,9 @@ impl Copy<'_> {
             self.summary.flags_updated += needs.flags_to_change();
         }
         self.summary.folders_created = created.len() as u64;
+        for rename in std::mem::take(&mut self.renames) {
+            self.tell_renamed(&rename);
+        }
         for doomed in std::mem::take(&mut self.doomed) {
             self.tell_deleted(&doomed);
             if doomed.whole {

@@ -48,6 +48,7 @@ pub(super) struct SideState {
     pub(super) uid_next: Option<u32>,
     pub(super) messages: u32,
     pub(super) mod_seq: Option<u64>,
+    pub(super) mailbox_id: Option<String>,
 }
 
 impl SideState {
@@ -59,6 +60,7 @@ impl SideState {
             uid_next: scan.uid_next.or_else(after_last),
             messages: scan.exists,
             mod_seq: scan.highest_mod_seq,
+            mailbox_id: scan.mailbox_id.clone(),
         }
     }
 }
