@@ -4,7 +4,7 @@ use super::connect::Connecting;
 use super::error::words;
 use super::socket::{Limits, Socket};
 use super::tls::{self, Peer};
-use super::{Error, Phase, Stream, TlsMode};
+use super::{Error, FaultInjector, Phase, Stream, TlsMode};
 use crate::event::Stop;
 use native_tls::{Certificate, TlsConnector};
 use std::path::PathBuf;
@@ -37,6 +37,7 @@ pub struct Dialer {
     certificates: Vec<Certificate>,
     connector: OnceLock<Result<TlsConnector, String>>,
     limits: Arc<Limits>,
+    faults: Option<Arc<dyn FaultInjector>>,
 }
 
 impl Dialer {
@@ -47,7 +48,12 @@ impl Dialer {
     pub fn new(settings: DialSettings, stop: Arc<Stop>) -> Result<Self, Error> {
         let certificates = settings.ca.as_deref().map_or(Ok(Vec::new()), tls::read_certificates)?;
         let limits = Arc::new(Limits::new(settings.timeout, GRACE, stop));
-        Ok(Self { settings, certificates, connector: OnceLock::new(), limits })
+        Ok(Self { settings, certificates, connector: OnceLock::new(), limits, faults: None })
+    }
+
+    /// Lets connections that are made from now on break where the injector says: for tests.
+    pub fn inject_faults(&mut self, faults: Arc<dyn FaultInjector>) {
+        self.faults = Some(faults);
     }
 
     /// What it was made with.
@@ -71,8 +77,11 @@ impl Dialer {
             self.connector()?;
         }
         let tcp = connecting.wait(&self.limits)?;
-        let socket = Socket::new(tcp, Arc::clone(&self.limits))
+        let mut socket = Socket::new(tcp, Arc::clone(&self.limits))
             .map_err(|error| Error::Broken { phase: Phase::Connecting, reason: words(&error) })?;
+        if let Some(faults) = &self.faults {
+            socket.inject_faults(Arc::clone(faults));
+        }
         let stream = Stream::plain(socket);
         if is_implicit { self.protect(stream, false) } else { Ok(stream) }
     }

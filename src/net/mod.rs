@@ -4,6 +4,7 @@
 //! dial     resolves, connects, protects: makes streams      tls      the handshake, and what its failures mean
 //! stream   buffered writes, counted traffic, phases         socket   waits in slices: silence, stop
 //! phase    what is being waited for                         error    what went wrong, and what to do
+//! faults   connections that tests break on purpose
 //! ```
 //!
 //! What stays true: no wait is without an end, every error of a wait names what was waited for, certificates are always
@@ -12,6 +13,7 @@
 mod connect;
 mod dial;
 mod error;
+mod faults;
 mod phase;
 mod socket;
 mod stream;
@@ -20,6 +22,7 @@ mod tls;
 pub use crate::address::TlsMode;
 pub use dial::{DialSettings, Dialer};
 pub use error::{Attempt, Error, ErrorKind};
+pub use faults::{Cut, FaultInjector};
 pub use phase::{Phase, Way};
 pub use stream::{Stream, Traffic};
 

@@ -3,7 +3,7 @@
 //! It lies below TLS, so that one place keeps time for plain bytes, TLS records and handshakes alike. TLS never sees a
 //! wait that it would have to take up again: a call gives bytes, or the connection is over.
 
-use super::Way;
+use super::{Cut, FaultInjector, Way};
 use crate::event::Stop;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -73,6 +73,9 @@ pub(super) struct Socket {
     witness: Arc<Mutex<Witness>>,
     polling: bool,
     hurried: bool,
+    faults: Option<Arc<dyn FaultInjector>>,
+    /// Whether an injected fault has broken it.
+    cut: bool,
 }
 
 impl Socket {
@@ -85,7 +88,12 @@ impl Socket {
         tcp.set_read_timeout(Some(slice))?;
         tcp.set_write_timeout(Some(slice))?;
         tcp.set_nodelay(true)?;
-        Ok(Self { tcp, limits, witness: Arc::default(), polling: false, hurried: false })
+        Ok(Self { tcp, limits, witness: Arc::default(), polling: false, hurried: false, faults: None, cut: false })
+    }
+
+    /// Breaks where the injector says.
+    pub(super) fn inject_faults(&mut self, faults: Arc<dyn FaultInjector>) {
+        self.faults = Some(faults);
     }
 
     /// When its waits end.
@@ -137,6 +145,27 @@ impl Socket {
         }
     }
 
+    /// Writes as the injector of faults lets it: all, a part or nothing, and then the connection may be over.
+    fn write_or_break(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let cut = self.faults.as_ref().and_then(|faults| faults.at_write(bytes));
+        let passing = match cut {
+            None | Some(Cut::After) => bytes,
+            Some(Cut::Within) => &bytes[..bytes.len() / 2],
+            Some(Cut::Before) => &[],
+        };
+        let mut written = 0;
+        while written < passing.len() {
+            written += self.wait(Way::Out, |mut tcp| tcp.write(&passing[written..]))?;
+        }
+        match cut {
+            None => return Ok(written),
+            // What was written goes out before the end; what comes is no longer read.
+            Some(_) => self.close(),
+        }
+        self.cut = true;
+        if written == bytes.len() { Ok(written) } else { Err(broken()) }
+    }
+
     /// Notes why a wait ended, and gives an error that TLS takes for final.
     fn end(&self, why: Ended) -> io::Error {
         lock(&self.witness).ended = Some(why);
@@ -157,6 +186,9 @@ impl Read for Socket {
         if buf.is_empty() {
             return Ok(0);
         }
+        if self.cut {
+            return Err(broken());
+        }
         let count = if self.polling {
             self.tcp.set_nonblocking(true)?;
             let result = poll(&self.tcp, buf);
@@ -173,12 +205,23 @@ impl Read for Socket {
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.cut {
+            return Err(broken());
+        }
+        if self.faults.is_some() {
+            return self.write_or_break(bytes);
+        }
         self.wait(Way::Out, |mut tcp| tcp.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What the system says of a connection that broke.
+fn broken() -> io::Error {
+    io::ErrorKind::ConnectionReset.into()
 }
 
 /// Reads what is there; only a signal is no answer.

@@ -4,7 +4,7 @@ use super::session::Session;
 use crate::address::ImapAddress;
 use crate::event::{Event, Observer, Side, Stop};
 use crate::imap::{self, Credentials, Trace};
-use crate::net::{self, DialSettings, Dialer};
+use crate::net::{self, DialSettings, Dialer, FaultInjector};
 use crate::store::{AccountName, Connector, Error, ErrorKind, Store};
 use secrecy::SecretString;
 use std::sync::Arc;
@@ -79,6 +79,13 @@ impl Account {
             trace,
             connections: AtomicU32::new(0),
         })
+    }
+
+    /// Lets connections break where the injector says: for tests of what a broken one leaves behind.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Arc<dyn FaultInjector>) -> Self {
+        self.dialer.inject_faults(faults);
+        self
     }
 
     fn tracer(&self) -> Option<Trace> {

@@ -1,0 +1,130 @@
+//! Two accounts and perhaps a state, and copies between them in this process.
+
+use crate::injector::AtWrite;
+use crate::lab::client::{Client, Snapshot};
+use crate::lab::mailboxes::{assert_equal, assert_no_damage, at};
+use crate::lab::servers::{Account, Dovecot, Personality};
+use crate::scenarios::Scenario;
+use mailferry::address::ImapAddress;
+use mailferry::event::{Event, Observer, Side, Stop};
+use mailferry::folders::{Options, Rules};
+use mailferry::net::FaultInjector;
+use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
+use mailferry::store::Error;
+use mailferry::store::imap::{self, Access};
+use mailferry::verbs::{self, CopyOptions, CopySummary};
+use std::io::Write as _;
+use std::sync::{Arc, Mutex};
+
+/// What a step works on: all of it is its own.
+pub(crate) struct Ground {
+    pub(crate) source: Account,
+    pub(crate) target: Account,
+    options: CopyOptions,
+    state: Option<tempfile::TempDir>,
+    log: Arc<Log>,
+}
+
+impl Ground {
+    pub(crate) fn new(scenario: &Scenario, with_state: bool) -> Self {
+        let dovecot = Dovecot::shared();
+        Self {
+            source: dovecot.account("from", Personality::Plain),
+            target: dovecot.account("to", scenario.target),
+            options: (scenario.options)(),
+            state: with_state.then(|| tempfile::tempdir().unwrap()),
+            log: Arc::default(),
+        }
+    }
+
+    /// Runs the scenario's copy, as another process would, with faults on these sides.
+    pub(crate) fn copy(&self, faults: &[(Side, &Arc<AtWrite>)]) -> Result<CopySummary, Error> {
+        self.log.note(format!("--- a run, faults: {faults:?}"));
+        let (source, target) = (address(&self.source), address(&self.target));
+        let kept = self.state.as_ref().map(|directory| {
+            let (source, target) = (source.identity(), target.identity());
+            let (directory, pair) = (StateDirectory::open(directory.path()).unwrap(), PairName::new(&source, &target));
+            let lock = PairLock::take(&directory, &pair, "a test").unwrap();
+            let mailboxes = Mailboxes { source: &source, target: &target };
+            (State::open(&directory, &pair, &lock, &mailboxes).unwrap(), lock)
+        });
+        let stop = Arc::new(Stop::new());
+        let source = self.account(&source, Side::Source, Access::ReadOnly, &stop, faults);
+        let target = self.account(&target, Side::Target, Access::ReadWrite, &stop, faults);
+        let state = kept.as_ref().map(|(state, _)| state);
+        verbs::copy(&source, &target, &Rules::new(&Options::default()).unwrap(), &self.options, state, &stop, self.log.as_ref())
+    }
+
+    fn account(
+        &self,
+        address: &ImapAddress,
+        side: Side,
+        access: Access,
+        stop: &Arc<Stop>,
+        faults: &[(Side, &Arc<AtWrite>)],
+    ) -> imap::Account {
+        let (log, stop) = (Arc::<Log>::clone(&self.log), Arc::clone(stop));
+        let account = imap::Account::new(address, "secret".into(), side, access, log, true, stop).unwrap();
+        match faults.iter().find(|(of, _)| *of == side) {
+            Some((_, faults)) => account.with_faults(Arc::<AtWrite>::clone(faults) as Arc<dyn FaultInjector>),
+            None => account,
+        }
+    }
+
+    /// A client on the source.
+    pub(crate) fn on_source(&self) -> Client {
+        Client::login(&self.source)
+    }
+
+    /// A client on the target.
+    pub(crate) fn on_target(&self) -> Client {
+        Client::login(&self.target)
+    }
+
+    /// Nothing on the target that the source has not, or less often.
+    pub(crate) fn assert_no_damage(&self) {
+        assert_no_damage(&self.source, &self.target);
+    }
+
+    /// The target has the source's folders, messages, flags, dates and subscriptions, and nothing else.
+    pub(crate) fn assert_equal(&self) {
+        assert_equal(&self.source, &self.target);
+        let (source, target): (Snapshot, Snapshot) = (self.on_source().snapshot(), self.on_target().snapshot());
+        assert_eq!(source.subscribed, target.subscribed);
+    }
+}
+
+/// Tells what happened where a step fails.
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("MAILFERRY_STEP").is_some() {
+            let lines = self.log.0.lock().unwrap().join("\n");
+            drop(writeln!(std::io::stderr(), "{lines}"));
+        }
+    }
+}
+
+fn address(account: &Account) -> ImapAddress {
+    ImapAddress::parse(&at(account)).unwrap()
+}
+
+/// What happened, and what went over the wire.
+#[derive(Default)]
+struct Log(Mutex<Vec<String>>);
+
+impl Log {
+    fn note(&self, line: String) {
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+impl Observer for Log {
+    fn observe(&self, event: &Event<'_>) {
+        self.note(match event {
+            Event::Trace { side, connection, direction, line } => {
+                format!("{} {connection} {direction:?}: {}", side.name(), String::from_utf8_lossy(line))
+            }
+            event => format!("{event:?}"),
+        });
+    }
+}
