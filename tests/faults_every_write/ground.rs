@@ -37,6 +37,11 @@ impl Ground {
         }
     }
 
+    /// Whether a run finds what the last one left.
+    pub(crate) fn has_state(&self) -> bool {
+        self.state.is_some()
+    }
+
     /// Runs the scenario's copy, as another process would, with faults on these sides.
     pub(crate) fn copy(&self, faults: &[(Side, &Arc<AtWrite>)]) -> Result<CopySummary, Error> {
         self.log.note(format!("--- a run, faults: {faults:?}"));
