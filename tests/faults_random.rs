@@ -1,10 +1,11 @@
 //! Cuts at places that nobody chose: after at most a few runs the target equals the source, with nothing doubled.
 //!
-//! The series is the same each time; `MAILFERRY_CUTS=1000` makes it longer.
+//! The series is the same each time; `MAILFERRY_CUTS=1000` makes it longer and `MAILFERRY_SEED` another one.
 
 mod lab;
 
 use lab::client::{Client, NewMessage};
+use lab::generator::random::{self, Random};
 use lab::mailboxes::{assert_equal, assert_no_damage, at, by, empty, filled, message, messages};
 use lab::proxy::{At, Direction, How, Plan, Proxy};
 use lab::run::copy;
@@ -13,23 +14,6 @@ use std::io::Write as _;
 
 /// Threads that cut side by side.
 const SIDE_BY_SIDE: usize = 3;
-
-/// Numbers that look random (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-
-    fn of<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len() as u64) as usize]
-    }
-}
 
 /// An account of 150 messages in three folders: small ones, equal ones, some without Message-ID, one large.
 fn source() -> Account {
@@ -67,8 +51,8 @@ impl Drop for Story {
     }
 }
 
-fn cut_once(source: &Account, number: u64, lengths: &[(Personality, [u64; 4])]) {
-    let mut random = Random(number);
+fn cut_once(source: &Account, seed: u64, number: u64, lengths: &[(Personality, [u64; 4])]) {
+    let mut random = Random::new(Random::mix(seed, number));
     let (personality, lengths) = random.of(lengths);
     let target = empty("cut", personality);
     let place = random.below(4) as usize;
@@ -79,7 +63,7 @@ fn cut_once(source: &Account, number: u64, lengths: &[(Personality, [u64; 4])]) 
     let bytes = random.below(lengths[place]);
     let plan = Plan::default().cut(direction, At::Bytes(bytes), how).only_first(connections);
     let story = format!(
-        "cut {number}: {personality:?} place {place} {how:?} after {bytes}, {connections} connections, -j {lanes}"
+        "seed {seed}, cut {number}: {personality:?} place {place} {how:?} after {bytes}, {connections} connections, -j {lanes}"
     );
     let story = Story(story);
     let (source_plan, target_plan) = if place < 2 { (plan, Plan::default()) } else { (Plan::default(), plan) };
@@ -100,7 +84,7 @@ fn cut_once(source: &Account, number: u64, lengths: &[(Personality, [u64; 4])]) 
 
 #[test]
 fn cuts_anywhere_neither_damage_nor_lose_nor_double() {
-    let count: u64 = std::env::var("MAILFERRY_CUTS").map_or(25, |count| count.parse().unwrap());
+    let (count, seed) = (random::number("MAILFERRY_CUTS", 200), random::number("MAILFERRY_SEED", 1));
     let source = source();
     let kinds = [Personality::Plain, Personality::NoMulti, Personality::NoLiteral];
     let lengths = kinds.map(|personality| (personality, lengths(&source, personality)));
@@ -108,7 +92,7 @@ fn cuts_anywhere_neither_damage_nor_lose_nor_double() {
     std::thread::scope(|scope| {
         for first in 0..SIDE_BY_SIDE {
             scope.spawn(move || {
-                (first as u64..count).step_by(SIDE_BY_SIDE).for_each(|cut| cut_once(source, cut, lengths));
+                (first as u64..count).step_by(SIDE_BY_SIDE).for_each(|cut| cut_once(source, seed, cut, lengths));
             });
         }
     });

@@ -7,11 +7,9 @@ mod lab;
 
 use lab::client::{Client, NewMessage, Snapshot, StoredMessage};
 use lab::generator;
-use lab::proxy::{Plan, Proxy};
-use lab::run::{Run, Running, copy, verify};
+use lab::run::{Run, Running, copy};
 use lab::servers::{Account, Dovecot, Personality};
 use std::path::Path;
-use std::time::Duration;
 
 /// Two new accounts and a directory for the state between them.
 struct Ground {
@@ -202,30 +200,4 @@ fn a_state_that_is_damaged_is_refused_and_left_alone() {
     let run = ground.copy(&[]).ended(1);
     assert!(run.stderr.contains(file.to_str().unwrap()) && run.stderr.contains("--no-state"), "{}", run.stderr);
     assert_eq!(std::fs::read(&file).unwrap(), b"no database at all");
-}
-
-/// Kills at moments spread over the whole copy; how many of them, `MAILFERRY_KILLS` says.
-#[test]
-fn a_run_that_is_killed_at_any_moment_is_gone_on_with() {
-    let kills: u64 = std::env::var("MAILFERRY_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
-    for with_state in [true, false] {
-        let ground = Ground::new(&format!("killed{with_state}"), Personality::Plain);
-        Client::login(&ground.source).fill(&generator::mailbox(35, 400));
-        let proxy = Proxy::start(ground.target.port, Plan::round_trip(Duration::from_millis(10)));
-        let (source, target) = (ground.source.plain_address(), ground.target.by_port(proxy.port).plain_address());
-        let state = if with_state { vec!["--state", ground.state()] } else { vec!["--no-state"] };
-        for kill in 0..kills {
-            let options = ["copy", &source, &target, "-j2", "--limit-rate", "8M", "--output", "json", "-vv"];
-            let run = Running::start(&[&options[..], &state].concat());
-            std::thread::sleep(Duration::from_millis(40 + 600 * kill / kills));
-            run.kill();
-        }
-        // The proxy has another port than the server, so it is another pair: the last runs go the same way.
-        let last = [&["copy", &source, &target, "--output", "json"][..], &state].concat();
-        Running::start(&last).end().ended(0);
-        ground.assert_equal();
-        let again = Running::start(&last).end().ended(0).counts(&[("copied", 0), ("already_there", 400)]);
-        assert_eq!(again.summary()["status"], "complete");
-        verify(&ground.source, &ground.target, &["--deep"]).ended(0);
-    }
 }

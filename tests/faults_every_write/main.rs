@@ -27,7 +27,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
 /// Steps that are taken side by side: they mostly wait, for pauses before a new connection and for lost replies.
-const SIDE_BY_SIDE: usize = 20;
+const SIDE_BY_SIDE: usize = 32;
 
 /// One fault in one scenario.
 #[derive(Clone, Copy)]

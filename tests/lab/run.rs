@@ -5,6 +5,7 @@ use super::servers::Account;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 /// How long a run may take: many times what any needs.
@@ -232,10 +233,27 @@ impl Running {
         {}
     }
 
-    /// Ends it at once, as a power cut does, and waits until it is gone.
-    pub fn kill(mut self) {
+    /// Waits until so many lines of stdout have this in them; whether the run ended before.
+    pub fn has_ended_before(&self, text: &str, lines: usize) -> bool {
+        let found = |line: Result<String, RecvTimeoutError>| match line {
+            Ok(line) => Some(line.contains(text)),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(error) => panic!("no line with {text}: {error}"),
+        };
+        let mut left = lines;
+        while left > 0 {
+            let Some(is_one) = found(self.lines.recv_timeout(DEADLINE.saturating_sub(self.started.elapsed()))) else {
+                return true;
+            };
+            left -= usize::from(is_one);
+        }
+        false
+    }
+
+    /// Ends it at once, as a power cut does, and waits until it is gone; whether it was still at work.
+    pub fn kill(mut self) -> bool {
         self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.wait().unwrap().code().is_none()
     }
 
     /// Sends it the signal that Ctrl-C sends.

@@ -7,7 +7,7 @@
 //! a server refuses or changes.
 
 mod compose;
-mod random;
+pub mod random;
 mod words;
 
 use super::client::NewMessage;

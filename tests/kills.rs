@@ -1,0 +1,156 @@
+//! One copy that is killed again and again, at moments that nobody chose, and begun again at once: it gets on, nothing is
+//! damaged or doubled at any time, and in the end the target equals the source.
+//!
+//! Half of the kills strike at a random time after the start, the others a little after something was done. The series
+//! is the same for the same `MAILFERRY_SEED`; `MAILFERRY_COPIES` says how many copies of each kind are killed so, each
+//! `MAILFERRY_KILLS` times. `scripts/crash` sets them and prints what came of it.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod lab;
+
+use lab::client::{Client, Content, NewMessage};
+use lab::generator::random::{self, Random};
+use lab::mailboxes::{assert_equal, assert_nothing_beyond, at, message};
+use lab::run::{Run, Running, verify};
+use lab::servers::{Account, Dovecot, Personality};
+use std::io::Write as _;
+use std::time::Duration;
+
+/// What the target is, and whether the runs keep a state.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    target: Personality,
+    with_state: bool,
+}
+
+/// Bytes a second: a run that is killed gets no further than a few small folders.
+const RATE: &str = "100k";
+/// How long after its start a run is killed at the latest, where the time alone decides.
+const LATEST: u64 = 400;
+/// How often the target is looked at between kills.
+const LOOK_EVERY: u64 = 10;
+
+/// Many small folders, each of which is a batch: about ten messages, some equal, some without Message-ID. The last is a
+/// large one that is streamed.
+fn fill(account: &Account, folders: u64, random: &mut Random) {
+    let mut client = Client::login(account);
+    for folder in 0..folders {
+        let name = [format!("folder {folder}")];
+        client.create(&name);
+        let mut messages: Vec<NewMessage> = Vec::new();
+        for number in 0..1 + random.below(18) {
+            let body = "a line of a body, as there are many\r\n".repeat(1 + random.below(200) as usize);
+            let body = if number == 17 { body.repeat(40) } else { body };
+            messages.push(message((folder * 100 + number) as usize, &body));
+            if random.below(8) == 0 {
+                messages.extend(messages.last().cloned());
+            }
+        }
+        client.append(&name, messages.into_iter());
+    }
+}
+
+/// One copy between two accounts, however often it is begun.
+struct Copy {
+    source: Account,
+    target: Account,
+    state: Option<tempfile::TempDir>,
+    content: Content,
+}
+
+impl Copy {
+    fn new(kind: Kind, folders: u64, random: &mut Random) -> Self {
+        let dovecot = Dovecot::shared();
+        let source = dovecot.account("killedfrom", Personality::Plain);
+        fill(&source, folders, random);
+        let content = Client::login(&source).snapshot().content();
+        let state = kind.with_state.then(|| tempfile::tempdir().unwrap());
+        Self { source, target: dovecot.account("killedto", kind.target), state, content }
+    }
+
+    fn messages(&self) -> u64 {
+        self.content.values().map(Vec::len).sum::<usize>() as u64
+    }
+
+    fn start(&self, options: &[&str]) -> Running {
+        let (source, target) = (at(&self.source), at(&self.target));
+        let state = self.state.as_ref().map(|directory| directory.path().to_str().unwrap());
+        let state = state.map_or(vec!["--no-state"], |directory| vec!["--state", directory]);
+        Running::start(&[&["copy", &source, &target, "--output", "json", "-vv"], &state[..], options].concat())
+    }
+
+    fn end(&self) -> Run {
+        self.start(&[]).end().ended(0)
+    }
+
+    /// Starts a run and kills it; whether it was at work then.
+    fn kill(&self, random: &mut Random) -> bool {
+        let lanes = random.of(&["1", "2", "3"]);
+        let run = self.start(&["--limit-rate", RATE, "-j", lanes]);
+        let has_ended = match random.below(4) {
+            0 => run.has_ended_before("message_copied", 1 + random.below(6) as usize),
+            1 => run.has_ended_before("event", 1 + random.below(30) as usize),
+            _ => {
+                std::thread::sleep(Duration::from_millis(random.below(LATEST)));
+                false
+            }
+        };
+        std::thread::sleep(Duration::from_micros(random.below(40_000)));
+        run.kill() && !has_ended
+    }
+
+    /// How many messages are there, which must be the source's.
+    fn look(&self) -> u64 {
+        let there = Client::login(&self.target).snapshot().content();
+        assert_nothing_beyond(&self.content, &there);
+        there.values().map(Vec::len).sum::<usize>() as u64
+    }
+}
+
+fn kill_one_copy(kind: Kind, kills: u64, seed: u64) {
+    let mut random = Random::new(seed);
+    let copy = Copy::new(kind, 20 + kills * 3 / 4, &mut random);
+    let all = copy.messages();
+    let (mut hits, mut seen) = (0, vec![0]);
+    for kill in 1..=kills {
+        hits += u64::from(copy.kill(&mut random));
+        if kill % LOOK_EVERY == 0 {
+            seen.push(copy.look());
+        }
+    }
+    let there = copy.look();
+    let last = copy.end();
+    assert_equal(&copy.source, &copy.target);
+    let rest = last.count("copied");
+    copy.end().counts(&[("copied", 0), ("flags_updated", 0), ("already_there", all)]);
+    verify(&copy.source, &copy.target, &["--deep"]).ended(0);
+    let text = format!(
+        "kills: {kind:?}, seed {seed}: {hits} of {kills} runs were at work, {} of {all} messages by the kills ({seen:?}), \
+         {rest} by the last run\n",
+        all - rest
+    );
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
+    // Of what was under way at the last kill some may have arrived after it was looked at.
+    assert!(rest <= all - there, "{text}");
+    assert!(hits * 10 >= kills * 9 && rest > 0, "the copy was over too early: {text}");
+    let steps = seen.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    assert!(steps * 2 >= seen.len() - 1, "the runs did not get on: {text}");
+}
+
+fn kill_copies(kind: Kind) {
+    let (seed, copies) = (random::number("MAILFERRY_SEED", 1), random::number("MAILFERRY_COPIES", 1));
+    for copy in 0..copies {
+        kill_one_copy(kind, random::number("MAILFERRY_KILLS", 100), seed + copy);
+    }
+}
+
+#[test]
+fn a_copy_with_the_state_that_is_killed_a_hundred_times_ends_whole() {
+    kill_copies(Kind { target: Personality::Plain, with_state: true });
+}
+
+#[test]
+fn a_copy_without_the_state_that_is_killed_a_hundred_times_ends_whole() {
+    kill_copies(Kind { target: Personality::Plain, with_state: false });
+}
