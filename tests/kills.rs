@@ -11,7 +11,8 @@ mod lab;
 
 use lab::client::{Client, Content, NewMessage};
 use lab::generator::random::{self, Random};
-use lab::mailboxes::{assert_equal, assert_nothing_beyond, at, message};
+use lab::mailboxes::{assert_equal, assert_nothing_beyond, at, each, message};
+use lab::proxy::{Plan, Proxy};
 use lab::run::{Run, Running, verify};
 use lab::servers::{Account, Dovecot, Personality};
 use std::io::Write as _;
@@ -25,9 +26,9 @@ struct Kind {
 }
 
 /// Bytes a second: a run that is killed gets no further than a few small folders.
-const RATE: &str = "100k";
+const RATE: &str = "200k";
 /// How long after its start a run is killed at the latest, where the time alone decides.
-const LATEST: u64 = 400;
+const LATEST: u64 = 250;
 /// How often the target is looked at between kills.
 const LOOK_EVERY: u64 = 10;
 
@@ -153,4 +154,29 @@ fn a_copy_with_the_state_that_is_killed_a_hundred_times_ends_whole() {
 #[test]
 fn a_copy_without_the_state_that_is_killed_a_hundred_times_ends_whole() {
     kill_copies(Kind { target: Personality::Plain, with_state: false });
+}
+
+/// A run that sends ahead as fast as it can over a slow line leaves much that is written and not sent. With the process it
+/// is gone: else it would arrive while the next run is at work already, which would send the same again.
+#[test]
+fn what_a_killed_run_has_not_sent_yet_never_arrives() {
+    let line = Plan { rate: Some(300_000), ..Plan::round_trip(Duration::from_millis(60)) };
+    let tries = |(with_state, seed)| {
+        let mut random = Random::new(seed);
+        let mut copy = Copy::new(Kind { target: Personality::Plain, with_state }, 60, &mut random);
+        let proxy = Proxy::start(copy.target.port, line.clone());
+        let direct = copy.target.clone();
+        copy.target = copy.target.by_port(proxy.port);
+        for _ in 0..6 {
+            let run = copy.start(&["-j", "2"]);
+            std::thread::sleep(Duration::from_millis(500 + random.below(800)));
+            assert!(run.kill(), "the copy was over too early");
+        }
+        copy.end();
+        copy.end().counts(&[("copied", 0)]);
+        copy.target = direct;
+        copy.look();
+        assert_equal(&copy.source, &copy.target);
+    };
+    each([(true, 1), (false, 2), (true, 3), (false, 4)], tries);
 }

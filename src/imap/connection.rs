@@ -168,7 +168,7 @@ impl Connection {
         self.stream.set_phase(phase);
     }
 
-    /// Closes without a word.
+    /// Closes without a word. Of what was written, the server gets no more than has left this machine.
     pub fn shut_down(&mut self) {
         self.stream.shut_down();
     }
@@ -216,8 +216,10 @@ impl Connection {
     pub fn log_out(&mut self) {
         let said = self.send_unattended(&Command::new("LOGOUT"));
         // A connection that is lost is closed as well.
-        let _ = said.and_then(|()| Ok(self.stream.flush()?));
-        self.shut_down();
+        match said.and_then(|()| Ok(self.stream.flush()?)) {
+            Ok(()) => self.stream.close(),
+            Err(_) => self.shut_down(),
+        }
     }
 
     /// Whether one of the command's strings has to go as a literal that the server must be asked for: replies to earlier

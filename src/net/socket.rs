@@ -2,9 +2,13 @@
 //!
 //! It lies below TLS, so that one place keeps time for plain bytes, TLS records and handshakes alike. TLS never sees a
 //! wait that it would have to take up again: a call gives bytes, or the connection is over.
+//!
+//! A connection that is not closed in order ends at once, also where the process is killed: what was written and has
+//! not left this machine is dropped, instead of reaching the server behind the back of whoever looks there what arrived.
 
 use super::{Cut, FaultInjector, Way};
 use crate::event::Stop;
+use rustix::net::sockopt::set_socket_linger;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -88,6 +92,8 @@ impl Socket {
         tcp.set_read_timeout(Some(slice))?;
         tcp.set_write_timeout(Some(slice))?;
         tcp.set_nodelay(true)?;
+        // The system resets it when it goes, in whatever way (RFC 9293 section 3.10.4, ABORT).
+        set_socket_linger(&tcp, Some(Duration::ZERO))?;
         Ok(Self { tcp, limits, witness: Arc::default(), polling: false, hurried: false, faults: None, cut: false })
     }
 
@@ -122,9 +128,15 @@ impl Socket {
         self.hurried = self.tcp.set_nonblocking(true).is_ok();
     }
 
-    /// Closes both ways.
+    /// Closes both ways. What is not sent yet is dropped with the socket.
     pub(super) fn close(&self) {
         self.tcp.shutdown(Shutdown::Both).ok();
+    }
+
+    /// Closes both ways after all that was written is sent, which the system sees to.
+    pub(super) fn close_in_order(&self) {
+        set_socket_linger(&self.tcp, None).ok();
+        self.close();
     }
 
     /// Repeats what a slice's end or a signal cut short, until a limit is reached.
@@ -160,7 +172,7 @@ impl Socket {
         match cut {
             None => return Ok(written),
             // What was written goes out before the end; what comes is no longer read.
-            Some(_) => self.close(),
+            Some(_) => self.close_in_order(),
         }
         self.cut = true;
         if written == bytes.len() { Ok(written) } else { Err(broken()) }

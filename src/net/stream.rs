@@ -173,13 +173,24 @@ impl Stream {
         matches!(self.channel, Channel::Tls(_))
     }
 
-    /// Closes both ways without waiting. What was gathered is dropped; errors no longer matter.
+    /// Closes both ways without waiting, and with the stream's end drops what was written and not sent yet. Errors no
+    /// longer matter.
     pub fn shut_down(&mut self) {
+        self.say_goodbye();
+        self.channel.socket().close();
+    }
+
+    /// The same in order: what was written and flushed is still sent.
+    pub fn close(&mut self) {
+        self.say_goodbye();
+        self.channel.socket().close_in_order();
+    }
+
+    fn say_goodbye(&mut self) {
         self.channel.socket_mut().hurry();
         if let Channel::Tls(tls) = &mut self.channel {
             tls.shutdown().ok();
         }
-        self.channel.socket().close();
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {

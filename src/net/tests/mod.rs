@@ -1,6 +1,7 @@
 //! Connections to small servers on the loopback interface: each is a thread that plays one script.
 
 mod certificates;
+mod ending;
 mod faults;
 mod plain;
 mod protected;

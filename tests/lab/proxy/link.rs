@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Chunks under way in one direction: what a fast and long line holds (16 MB), after which the sender has to wait.
 const UNDER_WAY: usize = 256;
 /// How far ahead of its bandwidth a line takes bytes: a small router's buffer.
-const BUFFERED: Duration = Duration::from_millis(50);
+pub(super) const BUFFERED: Duration = Duration::from_millis(50);
 
 /// Both sockets of a connection.
 pub(super) struct Ends {

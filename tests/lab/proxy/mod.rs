@@ -148,6 +148,11 @@ impl Proxy {
     /// Serves a listener in front of `target` (`host:port`).
     pub fn serve(listener: TcpListener, target: String, plan: Plan) -> Self {
         let port = listener.local_addr().unwrap().port();
+        if let Some(rate) = plan.rate {
+            // Or else the system would take in megabytes before the line; what is accepted inherits it.
+            let bytes = (rate as f64 * link::BUFFERED.as_secs_f64()) as usize;
+            rustix::net::sockopt::set_socket_recv_buffer_size(&listener, bytes.max(1 << 14)).unwrap();
+        }
         let connections: Arc<Mutex<Vec<Arc<Counters>>>> = Arc::default();
         let shared = Arc::clone(&connections);
         std::thread::spawn(move || {
