@@ -4,16 +4,19 @@
 
 mod lab;
 
-use lab::client::{Client, NewMessage};
+use lab::client::{Client, Content, NewMessage};
 use lab::generator::random::{self, Random};
-use lab::mailboxes::{assert_equal, assert_no_damage, at, by, empty, filled, message, messages};
+use lab::mailboxes::{assert_equal, assert_nothing_beyond, at, by, empty, filled, message, messages};
 use lab::proxy::{At, Direction, How, Plan, Proxy};
 use lab::run::copy;
 use lab::servers::{Account, Personality};
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Threads that cut side by side.
-const SIDE_BY_SIDE: usize = 3;
+const SIDE_BY_SIDE: usize = 12;
 
 /// An account of 150 messages in three folders: small ones, equal ones, some without Message-ID, one large.
 fn source() -> Account {
@@ -40,60 +43,92 @@ fn lengths(source: &Account, personality: Personality) -> [u64; 4] {
     [from.bytes_up, from.bytes_down, to.bytes_up, to.bytes_down]
 }
 
-/// Told where a cut's test fails.
-struct Story(String);
-
-impl Drop for Story {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            drop(writeln!(std::io::stderr(), "{}", self.0));
-        }
-    }
+/// One connection's end, or the ends of several, in one copy.
+#[derive(Clone, Copy, Debug)]
+struct Blow {
+    personality: Personality,
+    /// Source up, source down, target up, target down.
+    place: usize,
+    bytes: u64,
+    how: How,
+    connections: usize,
+    lanes: &'static str,
+    with_state: bool,
 }
 
-fn cut_once(source: &Account, seed: u64, number: u64, lengths: &[(Personality, [u64; 4])]) {
-    let mut random = Random::new(Random::mix(seed, number));
-    let (personality, lengths) = random.of(lengths);
-    let target = empty("cut", personality);
-    let place = random.below(4) as usize;
-    let direction = [Direction::Up, Direction::Down][place % 2];
-    let how = random.of(&[How::Fin, How::Rst]);
-    let connections = random.of(&[1, 1, 2, 3]);
-    let lanes = random.of(&["1", "3"]);
-    let bytes = random.below(lengths[place]);
-    let plan = Plan::default().cut(direction, At::Bytes(bytes), how).only_first(connections);
-    let story = format!(
-        "seed {seed}, cut {number}: {personality:?} place {place} {how:?} after {bytes}, {connections} connections, -j {lanes}"
-    );
-    let story = Story(story);
-    let (source_plan, target_plan) = if place < 2 { (plan, Plan::default()) } else { (Plan::default(), plan) };
-    let from = Proxy::start(source.port, source_plan);
-    let to = Proxy::start(target.port, target_plan);
-    for run in 1.. {
-        let result = copy(&by(source, from.port), &by(&target, to.port), &["-j", lanes]);
-        assert_no_damage(source, &target);
-        if result.code == Some(0) {
-            break;
+impl Blow {
+    fn new(mut random: Random, lengths: &[(Personality, [u64; 4])]) -> Self {
+        let (personality, lengths) = random.of(lengths);
+        let place = random.below(4) as usize;
+        Self {
+            personality,
+            place,
+            bytes: random.below(lengths[place]),
+            how: random.of(&[How::Fin, How::Rst]),
+            connections: random.of(&[1, 1, 2, 3]),
+            lanes: random.of(&["1", "3"]),
+            with_state: random.of(&[true, false]),
         }
-        assert!(run < 4, "not done after {run} runs: {result:?}");
     }
-    assert_equal(source, &target);
-    assert_eq!(copy(&at(source), &at(&target), &[]).ended(0).count("copied"), 0);
-    drop(story);
+
+    /// What the proxies on both sides do.
+    fn plans(self) -> [Plan; 2] {
+        let direction = [Direction::Up, Direction::Down][self.place % 2];
+        let plan = Plan::default().cut(direction, At::Bytes(self.bytes), self.how).only_first(self.connections);
+        if self.place < 2 { [plan, Plan::default()] } else { [Plan::default(), plan] }
+    }
+
+    /// Copies until it is done, with a new target; how many connections were cut.
+    fn strike(self, source: &Account, content: &Content) -> usize {
+        let target = empty("cut", self.personality);
+        let [source_plan, target_plan] = self.plans();
+        let (from, to) = (Proxy::start(source.port, source_plan), Proxy::start(target.port, target_plan));
+        let directory = tempfile::tempdir().unwrap();
+        let with_state = ["--state", directory.path().to_str().unwrap()];
+        let state = if self.with_state { &with_state[..] } else { &["--no-state"] };
+        let options = [&["-j", self.lanes], state].concat();
+        let mut broken = 0;
+        let mut copied = || loop {
+            let run = copy(&by(source, from.port), &by(&target, to.port), &options);
+            assert_nothing_beyond(content, &Client::login(&target).snapshot().content());
+            if run.code == Some(0) {
+                return run.count("copied");
+            }
+            broken += 1;
+            assert!(broken < 4, "not done after {broken} runs: {run:?}");
+        };
+        copied();
+        assert_equal(source, &target);
+        assert_eq!(copied(), 0);
+        assert_eq!(copy(&at(source), &at(&target), &[]).ended(0).count("copied"), 0);
+        from.traffic().iter().chain(&to.traffic()).filter(|connection| connection.cut).count()
+    }
 }
 
 #[test]
 fn cuts_anywhere_neither_damage_nor_lose_nor_double() {
     let (count, seed) = (random::number("MAILFERRY_CUTS", 200), random::number("MAILFERRY_SEED", 1));
     let source = source();
+    let content = Client::login(&source).snapshot().content();
     let kinds = [Personality::Plain, Personality::NoMulti, Personality::NoLiteral];
     let lengths = kinds.map(|personality| (personality, lengths(&source, personality)));
-    let (source, lengths) = (&source, &lengths);
-    std::thread::scope(|scope| {
-        for first in 0..SIDE_BY_SIDE {
-            scope.spawn(move || {
-                (first as u64..count).step_by(SIDE_BY_SIDE).for_each(|cut| cut_once(source, seed, cut, lengths));
-            });
+    let (next, cuts, failed) = (AtomicU64::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || loop {
+        // More tries than cuts: with several lanes a connection may end before its cut.
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if cuts.load(Ordering::Relaxed) as u64 >= count {
+            return;
         }
-    });
+        let blow = Blow::new(Random::new(Random::mix(seed, number)), &lengths);
+        match catch_unwind(AssertUnwindSafe(|| blow.strike(&source, &content))) {
+            Ok(struck) => drop(cuts.fetch_add(struck, Ordering::Relaxed)),
+            Err(_) => failed.lock().unwrap().push(format!("seed {seed}, number {number}: {blow:?}")),
+        }
+        assert!(number < 10 * count, "the cuts do not strike");
+    };
+    std::thread::scope(|scope| (0..SIDE_BY_SIDE).for_each(|_| drop(scope.spawn(work))));
+    let (failed, copies, cuts) = (failed.into_inner().unwrap(), next.into_inner(), cuts.into_inner());
+    let text = format!("cuts: seed {seed}: {cuts} in {copies} copies, {} failed\n", failed.len());
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

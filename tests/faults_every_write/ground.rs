@@ -57,7 +57,15 @@ impl Ground {
         let source = self.account(&source, Side::Source, Access::ReadOnly, &stop, faults);
         let target = self.account(&target, Side::Target, Access::ReadWrite, &stop, faults);
         let state = kept.as_ref().map(|(state, _)| state);
-        verbs::copy(&source, &target, &Rules::new(&Options::default()).unwrap(), &self.options, state, &stop, self.log.as_ref())
+        verbs::copy(
+            &source,
+            &target,
+            &Rules::new(&Options::default()).unwrap(),
+            &self.options,
+            state,
+            &stop,
+            self.log.as_ref(),
+        )
     }
 
     fn account(

@@ -104,9 +104,13 @@ fn steps(scenario: &'static Scenario) -> Vec<Step> {
         for (side, count) in writes(scenario, with_state) {
             assert!(count >= 5, "{}: {count} writes to the {}", scenario.name, side.name());
             for write in 1..=count {
-                steps.extend(
-                    [Cut::Before, Cut::Within, Cut::After].map(|cut| Step { scenario, side, write, cut, with_state }),
-                );
+                steps.extend([Cut::Before, Cut::Within, Cut::After].map(|cut| Step {
+                    scenario,
+                    side,
+                    write,
+                    cut,
+                    with_state,
+                }));
             }
         }
     }

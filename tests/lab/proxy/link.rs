@@ -5,6 +5,7 @@ use super::{At, Counters, Cut, Direction, How};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -136,6 +137,7 @@ fn write(direction: Direction, ends: &Ends, counters: &Counters, pieces: &Receiv
             }
             Piece::Cut(due, how) => {
                 wait(due);
+                counters.cut.store(true, Ordering::Relaxed);
                 ends.break_off(how);
             }
         }

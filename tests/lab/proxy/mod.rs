@@ -99,6 +99,8 @@ pub struct Traffic {
     pub bursts: u64,
     /// The client's command lines with their tags, in order; literals and the lines after them are left out.
     pub commands: Vec<String>,
+    /// Whether it was cut.
+    pub cut: bool,
 }
 
 /// The counters behind [`Traffic`].
@@ -108,6 +110,7 @@ struct Counters {
     down: AtomicU64,
     bursts: AtomicU64,
     server_spoke: AtomicBool,
+    cut: AtomicBool,
     commands: Mutex<Vec<String>>,
 }
 
@@ -180,6 +183,7 @@ impl Proxy {
             bytes_down: counters.down.load(Ordering::Relaxed),
             bursts: counters.bursts.load(Ordering::Relaxed),
             commands: counters.commands.lock().unwrap().clone(),
+            cut: counters.cut.load(Ordering::Relaxed),
         };
         self.connections.lock().unwrap().iter().map(read).collect()
     }
