@@ -128,7 +128,8 @@ fn cuts_anywhere_neither_damage_nor_lose_nor_double() {
     };
     std::thread::scope(|scope| (0..SIDE_BY_SIDE).for_each(|_| drop(scope.spawn(work))));
     let (failed, copies, cuts) = (failed.into_inner().unwrap(), next.into_inner(), cuts.into_inner());
-    let text = format!("cuts: seed {seed}: {cuts} in {copies} copies, {} failed\n", failed.len());
+    let text =
+        format!("crash: cuts, seed {seed}: {cuts} connections cut in {copies} copies, {} failed\n", failed.len());
     std::io::stderr().write_all(text.as_bytes()).unwrap();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

@@ -126,9 +126,11 @@ fn kill_one_copy(kind: Kind, kills: u64, seed: u64) {
     let rest = last.count("copied");
     copy.end().counts(&[("copied", 0), ("flags_updated", 0), ("already_there", all)]);
     verify(&copy.source, &copy.target, &["--deep"]).ended(0);
+    let Kind { target, with_state } = kind;
     let text = format!(
-        "kills: {kind:?}, seed {seed}: {hits} of {kills} runs were at work, {} of {all} messages by the kills ({seen:?}), \
+        "crash: kills, {target:?}, {}, seed {seed}: {hits} of {kills} runs killed at work, {} of {all} messages by them, \
          {rest} by the last run\n",
+        if with_state { "state" } else { "no state" },
         all - rest
     );
     std::io::stderr().write_all(text.as_bytes()).unwrap();
@@ -136,24 +138,27 @@ fn kill_one_copy(kind: Kind, kills: u64, seed: u64) {
     assert!(rest <= all - there, "{text}");
     assert!(hits * 10 >= kills * 9 && rest > 0, "the copy was over too early: {text}");
     let steps = seen.windows(2).filter(|pair| pair[0] < pair[1]).count();
-    assert!(steps * 2 >= seen.len() - 1, "the runs did not get on: {text}");
+    assert!(steps * 2 >= seen.len() - 1, "the runs did not get on: {seen:?}, {text}");
 }
 
-fn kill_copies(kind: Kind) {
+/// The first target is of the usual kind, further ones of others.
+fn kill_copies(with_state: bool) {
+    let targets =
+        [Personality::Plain, Personality::NoMulti, Personality::Mdbox, Personality::NoLiteral, Personality::Poor];
     let (seed, copies) = (random::number("MAILFERRY_SEED", 1), random::number("MAILFERRY_COPIES", 1));
-    for copy in 0..copies {
-        kill_one_copy(kind, random::number("MAILFERRY_KILLS", 100), seed + copy);
+    for (copy, target) in (0..copies).zip(targets.into_iter().cycle()) {
+        kill_one_copy(Kind { target, with_state }, random::number("MAILFERRY_KILLS", 100), seed + copy);
     }
 }
 
 #[test]
 fn a_copy_with_the_state_that_is_killed_a_hundred_times_ends_whole() {
-    kill_copies(Kind { target: Personality::Plain, with_state: true });
+    kill_copies(true);
 }
 
 #[test]
 fn a_copy_without_the_state_that_is_killed_a_hundred_times_ends_whole() {
-    kill_copies(Kind { target: Personality::Plain, with_state: false });
+    kill_copies(false);
 }
 
 /// A run that sends ahead as fast as it can over a slow line leaves much that is written and not sent. With the process it

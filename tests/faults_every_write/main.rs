@@ -137,7 +137,8 @@ fn a_fault_at_any_write_neither_damages_nor_loses_nor_doubles() {
     let of = |wanted: End| ends.iter().filter(|end| **end == wanted).count();
     let (same, second, untouched) = (of(End::SameRun), of(End::SecondRun), of(End::Untouched));
     let text = format!(
-        "{all} steps: the same run went on after {same}, a second one after {second}, {untouched} were not reached\n"
+        "crash: every write: {all} faults, the same run went on after {same}, a second one after {second}, \
+         {untouched} were not reached\n"
     );
     std::io::stderr().write_all(text.as_bytes()).unwrap();
     assert!(failed.is_empty(), "{} of {all} steps failed: {}", failed.len(), failed.join(" "));
