@@ -66,7 +66,6 @@ fn take(step: Step) -> End {
     (step.scenario.prepare)(&ground);
     let faults = AtWrite::new(step.write, step.cut);
     let broken = ground.copy(&[(step.side, &faults)]);
-    (step.scenario.meanwhile)(&ground);
     let end = match (faults.has_struck(), is_complete(&broken)) {
         (false, true) => End::Untouched,
         (true, true) => End::SameRun,
@@ -74,6 +73,7 @@ fn take(step: Step) -> End {
         (false, false) => panic!("nothing broke, and yet: {broken:?}"),
     };
     if end == End::SecondRun {
+        (step.scenario.meanwhile)(&ground);
         let second = ground.copy(&[]);
         assert!(is_complete(&second), "the second run: {second:?}\nafter {broken:?}");
     }

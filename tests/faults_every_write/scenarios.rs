@@ -16,7 +16,7 @@ pub(crate) struct Scenario {
     pub(crate) prepare: fn(&Ground),
     /// How the run goes.
     pub(crate) options: fn() -> CopyOptions,
-    /// What must hold after the broken run, however it ended.
+    /// What must hold after a broken run that did not go through by itself.
     pub(crate) meanwhile: fn(&Ground),
     /// What must hold in the end.
     pub(crate) then: fn(&Ground),
