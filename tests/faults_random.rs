@@ -2,6 +2,8 @@
 //!
 //! The series is the same each time; `MAILFERRY_CUTS=1000` makes it longer and `MAILFERRY_SEED` another one.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod lab;
 
 use lab::client::{Client, Content, NewMessage};

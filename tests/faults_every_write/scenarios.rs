@@ -39,6 +39,15 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         meanwhile: Ground::assert_no_damage,
         then: Ground::assert_equal,
     },
+    // Without UIDPLUS, CONDSTORE, LIST-STATUS and literals that are not asked for.
+    Scenario {
+        name: "poor",
+        target: Personality::Poor,
+        prepare: change,
+        options: one_lane,
+        meanwhile: |_| (),
+        then: Ground::assert_equal,
+    },
     Scenario {
         name: "rerun",
         target: Personality::Plain,
