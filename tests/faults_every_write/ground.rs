@@ -1,6 +1,6 @@
 //! Two accounts and perhaps a state, and copies between them in this process.
 
-use crate::injector::AtWrite;
+use crate::injector::AtWrites;
 use crate::lab::client::Client;
 use crate::lab::mailboxes::{assert_no_damage, assert_nothing_beyond, at};
 use crate::lab::servers::{Account, Dovecot, Personality};
@@ -43,7 +43,7 @@ impl Ground {
     }
 
     /// Runs the scenario's copy, as another process would, with faults on these sides.
-    pub(crate) fn copy(&self, faults: &[(Side, &Arc<AtWrite>)]) -> Result<CopySummary, Error> {
+    pub(crate) fn copy(&self, faults: &[(Side, &Arc<AtWrites>)]) -> Result<CopySummary, Error> {
         self.log.note(format!("--- a run, faults: {faults:?}"));
         let (source, target) = (address(&self.source), address(&self.target));
         let kept = self.state.as_ref().map(|directory| {
@@ -74,12 +74,12 @@ impl Ground {
         side: Side,
         access: Access,
         stop: &Arc<Stop>,
-        faults: &[(Side, &Arc<AtWrite>)],
+        faults: &[(Side, &Arc<AtWrites>)],
     ) -> imap::Account {
         let (log, stop) = (Arc::<Log>::clone(&self.log), Arc::clone(stop));
         let account = imap::Account::new(address, "secret".into(), side, access, log, true, stop).unwrap();
         match faults.iter().find(|(of, _)| *of == side) {
-            Some((_, faults)) => account.with_faults(Arc::<AtWrite>::clone(faults) as Arc<dyn FaultInjector>),
+            Some((_, faults)) => account.with_faults(Arc::<AtWrites>::clone(faults) as Arc<dyn FaultInjector>),
             None => account,
         }
     }

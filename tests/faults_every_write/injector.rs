@@ -1,26 +1,20 @@
-//! Breaks one side's connection at one write of a whole run.
+//! Breaks one side's connections at chosen writes of a whole run.
 
 use mailferry::net::{Cut, FaultInjector};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts the writes of one side over all of its connections, and cuts at one of them.
+/// Counts the writes of one side over all of its connections, and cuts at some of them.
 #[derive(Debug)]
-pub(crate) struct AtWrite {
-    /// From 1; 0 is never reached.
-    write: u64,
-    cut: Cut,
+pub(crate) struct AtWrites {
+    /// Numbers from 1, ascending.
+    cuts: Vec<(u64, Cut)>,
     seen: AtomicU64,
 }
 
-impl AtWrite {
-    pub(crate) fn new(write: u64, cut: Cut) -> Arc<Self> {
-        Arc::new(Self { write, cut, seen: AtomicU64::new(0) })
-    }
-
-    /// Only counts.
-    pub(crate) fn never() -> Arc<Self> {
-        Self::new(0, Cut::Before)
+impl AtWrites {
+    pub(crate) fn new(cuts: impl IntoIterator<Item = (u64, Cut)>) -> Arc<Self> {
+        Arc::new(Self { cuts: cuts.into_iter().collect(), seen: AtomicU64::new(0) })
     }
 
     /// How many writes there were.
@@ -28,14 +22,15 @@ impl AtWrite {
         self.seen.load(Ordering::SeqCst)
     }
 
-    /// Whether the write to cut at was reached.
+    /// Whether the first write to cut at was reached.
     pub(crate) fn has_struck(&self) -> bool {
-        self.write > 0 && self.writes() >= self.write
+        self.cuts.first().is_some_and(|(number, _)| self.writes() >= *number)
     }
 }
 
-impl FaultInjector for AtWrite {
+impl FaultInjector for AtWrites {
     fn at_write(&self, _bytes: &[u8]) -> Option<Cut> {
-        (self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.write).then_some(self.cut)
+        let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
+        self.cuts.iter().find(|(at, _)| *at == number).map(|(_, cut)| *cut)
     }
 }

@@ -1,6 +1,7 @@
 //! Every write of the protocol is stepped through: the connection breaks before it, within it or after it, so that its
-//! reply is lost, on the source's side or on the target's, with the state and without it. Each time the same run goes on,
-//! or a second one does, and in the end nothing is missing, damaged or doubled.
+//! reply is lost, on the source's side or on the target's, with the state and without it; and sometimes once more, in what
+//! is done about the first break. Each time the same run goes on, or a second one does, and in the end nothing is
+//! missing, damaged or doubled.
 //!
 //! The copies run in this process, by the library, whose injector of faults ([`injector`]) counts the writes of one side
 //! over all of its connections. What is stepped through stands in [`scenarios`]; a new way of writing needs a line there.
@@ -16,7 +17,7 @@ mod injector;
 mod scenarios;
 
 use ground::Ground;
-use injector::AtWrite;
+use injector::AtWrites;
 use mailferry::event::Side;
 use mailferry::net::Cut;
 use mailferry::verbs::{CopySummary, Status};
@@ -36,6 +37,8 @@ struct Step {
     side: Side,
     write: u64,
     cut: Cut,
+    /// So many writes later, in what is done about the first break, there is a second one.
+    again: Option<u64>,
     with_state: bool,
 }
 
@@ -43,7 +46,9 @@ struct Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = if self.with_state { "state" } else { "no-state" };
-        write!(f, "{}/{}/{}/{:?}/{state}", self.scenario.name, self.side.name(), self.write, self.cut)
+        write!(f, "{}/{}/{}/{:?}", self.scenario.name, self.side.name(), self.write, self.cut)?;
+        self.again.map_or(Ok(()), |again| write!(f, "+{again}"))?;
+        write!(f, "/{state}")
     }
 }
 
@@ -64,7 +69,8 @@ fn is_complete(result: &Result<CopySummary, mailferry::store::Error>) -> bool {
 fn take(step: Step) -> End {
     let ground = Ground::new(step.scenario, step.with_state);
     (step.scenario.prepare)(&ground);
-    let faults = AtWrite::new(step.write, step.cut);
+    let again = step.again.map(|again| (step.write + again, Cut::After));
+    let faults = AtWrites::new([(step.write, step.cut)].into_iter().chain(again));
     let broken = ground.copy(&[(step.side, &faults)]);
     let end = match (faults.has_struck(), is_complete(&broken)) {
         (false, true) => End::Untouched,
@@ -91,7 +97,7 @@ fn take(step: Step) -> End {
 fn writes(scenario: &'static Scenario, with_state: bool) -> [(Side, u64); 2] {
     let ground = Ground::new(scenario, with_state);
     (scenario.prepare)(&ground);
-    let [source, target] = [AtWrite::never(), AtWrite::never()];
+    let [source, target] = [AtWrites::new([]), AtWrites::new([])];
     let run = ground.copy(&[(Side::Source, &source), (Side::Target, &target)]);
     assert!(is_complete(&run), "without a fault: {run:?}");
     (scenario.then)(&ground);
@@ -103,14 +109,13 @@ fn steps(scenario: &'static Scenario) -> Vec<Step> {
     for with_state in [true, false] {
         for (side, count) in writes(scenario, with_state) {
             assert!(count >= 5, "{}: {count} writes to the {}", scenario.name, side.name());
+            let step = |write, cut, again| Step { scenario, side, write, cut, again, with_state };
             for write in 1..=count {
-                steps.extend([Cut::Before, Cut::Within, Cut::After].map(|cut| Step {
-                    scenario,
-                    side,
-                    write,
-                    cut,
-                    with_state,
-                }));
+                steps.extend([Cut::Before, Cut::Within, Cut::After].map(|cut| step(write, cut, None)));
+            }
+            if side == Side::Target && with_state {
+                // The places differ, so that all that is done after a break is broken too.
+                steps.extend((1..=count).map(|write| step(write, Cut::After, Some(1 + write * 7 % 11))));
             }
         }
     }
