@@ -111,7 +111,7 @@ impl Copy {
 
 fn kill_one_copy(kind: Kind, kills: u64, seed: u64) {
     let mut random = Random::new(seed);
-    let copy = Copy::new(kind, 20 + kills * 3 / 4, &mut random);
+    let copy = Copy::new(kind, 20 + kills, &mut random);
     let all = copy.messages();
     let (mut hits, mut seen) = (0, vec![0]);
     for kill in 1..=kills {
