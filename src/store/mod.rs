@@ -388,7 +388,7 @@ pub trait Store: Send {
     /// the names (RFC 3501 section 6.3.9).
     fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
-    /// Deletes folders with all that is in them, and ends the subscriptions to them. Folders below them stay.
+    /// Deletes folders with all that is in them. Folders below them stay, and so do subscriptions.
     fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
     /// Changes messages' flags, all changes asked for at once. Gives for each the messages that were left alone, as somebody

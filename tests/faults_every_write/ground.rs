@@ -1,10 +1,10 @@
 //! Two accounts and perhaps a state, and copies between them in this process.
 
 use crate::injector::AtWrites;
-use crate::lab::client::Client;
+use crate::lab::client::{Client, Content};
 use crate::lab::mailboxes::{assert_no_damage, assert_nothing_beyond, at};
 use crate::lab::servers::{Account, Dovecot, Personality};
-use crate::scenarios::Scenario;
+use crate::scenarios::{Scenario, fill_account};
 use mailferry::address::ImapAddress;
 use mailferry::event::{Event, Observer, Side, Stop};
 use mailferry::folders::{Options, Rules};
@@ -12,7 +12,7 @@ use mailferry::net::FaultInjector;
 use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
 use mailferry::store::Error;
 use mailferry::store::imap::{self, Access};
-use mailferry::verbs::{self, CopyOptions, CopySummary};
+use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
@@ -54,7 +54,11 @@ impl Ground {
             (State::open(&directory, &pair, &lock, &mailboxes).unwrap(), lock)
         });
         let stop = Arc::new(Stop::new());
-        let source = self.account(&source, Side::Source, Access::ReadOnly, &stop, faults);
+        let source_access = match self.options.deleting {
+            Deleting::Source(_) => Access::ReadWrite,
+            Deleting::Nothing | Deleting::Mirror(_) => Access::ReadOnly,
+        };
+        let source = self.account(&source, Side::Source, source_access, &stop, faults);
         let target = self.account(&target, Side::Target, Access::ReadWrite, &stop, faults);
         let state = kept.as_ref().map(|(state, _)| state);
         verbs::copy(
@@ -97,6 +101,35 @@ impl Ground {
     /// Nothing on the target that the source has not, or less often.
     pub(crate) fn assert_no_damage(&self) {
         assert_no_damage(&self.source, &self.target);
+    }
+
+    /// What the source held at first: of an account that was filled the same way.
+    fn first_content(&self) -> Content {
+        let mut client = Client::login(&Dovecot::shared().account("like", Personality::Plain));
+        fill_account(&mut client);
+        client.snapshot().content()
+    }
+
+    /// Every message is still on one side at least, and none is twice on the target.
+    pub(crate) fn assert_nothing_lost(&self) {
+        let first = self.first_content();
+        let (source, target) = (self.on_source().snapshot().content(), self.on_target().snapshot().content());
+        assert_nothing_beyond(&first, &target);
+        for (folder, messages) in &first {
+            let empty = Vec::new();
+            let (here, there) = (source.get(folder).unwrap_or(&empty), target.get(folder).unwrap_or(&empty));
+            let is_there = |message| here.contains(message) || there.contains(message);
+            assert!(messages.iter().all(is_there) && here.len() + there.len() >= messages.len(), "{folder:?}");
+        }
+    }
+
+    /// The target has all that the source had at first, and the source has nothing.
+    pub(crate) fn assert_moved(&self) {
+        let target = self.on_target().snapshot().content();
+        let first = self.first_content();
+        assert_nothing_beyond(&first, &target);
+        assert_nothing_beyond(&target, &first);
+        assert_eq!(self.on_source().snapshot().count(), 0);
     }
 
     /// The target has the source's messages with their flags and dates, its subscriptions, and nothing else.

@@ -4,7 +4,7 @@ use crate::ground::Ground;
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::{message, messages};
 use crate::lab::servers::Personality;
-use mailferry::verbs::CopyOptions;
+use mailferry::verbs::{CopyOptions, Deleting};
 
 /// One kind of run, each of whose writes is to break once.
 pub(crate) struct Scenario {
@@ -39,6 +39,39 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         meanwhile: Ground::assert_no_damage,
         then: Ground::assert_equal,
     },
+    Scenario {
+        name: "mirror",
+        target: Personality::Plain,
+        prepare: rearrange,
+        options: mirroring,
+        meanwhile: |_| (),
+        then: Ground::assert_equal,
+    },
+    // Without MOVE and UIDPLUS a message is copied, looked for, and removed.
+    Scenario {
+        name: "poormirror",
+        target: Personality::Poor,
+        prepare: rearrange,
+        options: mirroring,
+        meanwhile: |_| (),
+        then: Ground::assert_equal,
+    },
+    Scenario {
+        name: "move",
+        target: Personality::Plain,
+        prepare: fill,
+        options: emptying,
+        meanwhile: Ground::assert_nothing_lost,
+        then: Ground::assert_moved,
+    },
+    Scenario {
+        name: "rename",
+        target: Personality::Plain,
+        prepare: rename,
+        options: mirroring,
+        meanwhile: |_| (),
+        then: Ground::assert_equal,
+    },
     // Without UIDPLUS, CONDSTORE, LIST-STATUS and literals that are not asked for.
     Scenario {
         name: "poor",
@@ -66,7 +99,11 @@ fn one_lane() -> CopyOptions {
 
 /// Messages of every kind in a few folders: equal ones, some without Message-ID, one that is streamed, a draft, none.
 fn fill(ground: &Ground) {
-    let mut client = ground.on_source();
+    fill_account(&mut ground.on_source());
+}
+
+/// The same by any client.
+pub(crate) fn fill_account(client: &mut Client) {
     client.append(&["INBOX"], messages(9).into_iter());
     for (folder, first) in [("one", 20), ("two", 40), ("Drafts", 60)] {
         client.create(&[folder]);
@@ -75,7 +112,8 @@ fn fill(ground: &Ground) {
     client.create(&["empty"]);
     client.subscribe(&["one"]);
     client.subscribe(&["empty"]);
-    let odd = NewMessage::of("no header, only this\r\n");
+    let date = Some("03-Feb-2024 04:05:06 +0000".to_owned());
+    let odd = NewMessage { date, ..NewMessage::of("no header, only this\r\n") };
     let large = message(80, &"a line of a body, as there are many\r\n".repeat(4_000));
     client.append(&["two"], [odd.clone(), large, odd].into_iter());
 }
@@ -99,4 +137,38 @@ fn change(ground: &Ground) {
 fn set_flags(client: &mut Client, folder: &str, uids: &str, how: &str, flags: &str) {
     client.select(&[folder]);
     client.store(uids, how, flags);
+}
+
+/// Both sides in step, and then messages of the source moved, copied and removed.
+fn rearrange(ground: &Ground) {
+    fill(ground);
+    ground.copy(&[]).unwrap();
+    let mut client = ground.on_source();
+    client.select(&["INBOX"]);
+    client.command("UID MOVE 2:4 one");
+    client.command("UID COPY 5 two");
+    client.expunge("1");
+    client.append(&["INBOX"], (100..102).map(|number| message(number, "news")));
+    client.create(&["new"]);
+    client.select(&["two"]);
+    client.command("UID MOVE 1:2 new");
+}
+
+/// Both sides in step, and then a folder of the source renamed, with new mail in it.
+fn rename(ground: &Ground) {
+    fill(ground);
+    ground.copy(&[]).unwrap();
+    let mut client = ground.on_source();
+    client.command("RENAME one first");
+    client.command("UNSUBSCRIBE one");
+    client.command("SUBSCRIBE first");
+    client.append(&["first"], (100..102).map(|number| message(number, "news")));
+}
+
+fn mirroring() -> CopyOptions {
+    CopyOptions { deleting: Deleting::Mirror("1000".parse().unwrap()), ..one_lane() }
+}
+
+fn emptying() -> CopyOptions {
+    CopyOptions { deleting: Deleting::Source(None), ..one_lane() }
 }

@@ -102,13 +102,9 @@ impl Session {
         self.change_each(&renames.iter().map(rename).collect::<Vec<_>>())
     }
 
-    /// Deletes folders, with the subscriptions to them.
     pub(super) fn delete_all(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        let commands: Vec<Command> = mailboxes.iter().map(|name| Command::new("DELETE").mailbox(name)).collect();
-        let results = self.change_each(&commands)?;
-        let done = mailboxes.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(name, _)| name.clone());
-        self.unsubscribe_all(&done.collect::<Vec<_>>())?;
-        Ok(results)
+        let delete = |name: &MailboxName| Command::new("DELETE").mailbox(name);
+        self.change_each(&mailboxes.iter().map(delete).collect::<Vec<_>>())
     }
 
     pub(super) fn unsubscribe_all(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {

@@ -205,24 +205,23 @@ impl Copy<'_> {
 
     /// Deletes what is to be deleted, now that everything is copied.
     fn delete(&mut self, way: &mut Way<'_>, sent: &Sent, unproven: &HashMap<usize, UidSet>) -> Result<(), Error> {
-        if self.doomed.is_empty() {
+        if self.doomed.is_empty() && self.leftovers.is_empty() {
             return Ok(());
+        }
+        let mut copied = std::mem::take(&mut self.relocated);
+        for (pair, task, fates) in sent.each() {
+            let is_proven = |uid: &Uid| !unproven.get(&pair).is_some_and(|unproven| unproven.contains(*uid));
+            let done = task.messages.iter().zip(fates).filter(|(_, fate)| matches!(fate, Fate::Copied { .. }));
+            let uids = done.map(|(message, _)| message.uid()).filter(is_proven);
+            super::removals::note_copied(&mut copied, pair, uids);
         }
         match self.options.deleting {
             Deleting::Nothing => Ok(()),
-            Deleting::Mirror(_) => self.mirror(way),
-            Deleting::Source(_) => {
-                let mut copied = std::mem::take(&mut self.relocated);
-                for (pair, task, fates) in sent.each() {
-                    let done = task.messages.iter().zip(fates).filter(|(_, fate)| matches!(fate, Fate::Copied { .. }));
-                    let uids: Vec<Uid> = done.map(|(message, _)| message.uid()).collect();
-                    let none = UidSet::default();
-                    let unproven = unproven.get(&pair).unwrap_or(&none);
-                    let proven = uids.into_iter().filter(|uid| !unproven.contains(*uid));
-                    super::removals::note_copied(&mut copied, pair, proven);
-                }
-                self.empty_source(way, &copied)
+            Deleting::Mirror(_) => {
+                self.clear_leftovers(way, &copied)?;
+                self.mirror(way)
             }
+            Deleting::Source(_) => self.empty_source(way, &copied),
         }
     }
 

@@ -26,6 +26,7 @@ use crate::store::{Connector, Error};
 use elsewhere::Elsewhere;
 use memory::Memory;
 use needs::{NeedRules, Needs};
+use relocate::Leftover;
 use removals::Doomed;
 use renames::Rename;
 use std::collections::{HashMap, HashSet};
@@ -94,6 +95,8 @@ struct Copy<'a> {
     unmatched_generations: HashMap<usize, Option<UidValidity>>,
     /// What the target takes from other folders of its own.
     elsewhere: Elsewhere,
+    /// Messages that were to leave a folder of the target and may still be there.
+    leftovers: Vec<Leftover>,
     /// Folders to rename on the target.
     renames: Vec<Rename>,
     /// What is deleted at the end.
@@ -117,6 +120,7 @@ impl<'a> Copy<'a> {
             held: Vec::new(),
             unmatched_generations: HashMap::new(),
             elsewhere: Elsewhere::default(),
+            leftovers: Vec::new(),
             renames: Vec::new(),
             doomed: Vec::new(),
             braked: false,

@@ -18,6 +18,14 @@ use std::time::Duration;
 /// How long a server is given to finish what it was doing when its connection broke.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// A message that was to leave a folder of the target and may still be there.
+#[derive(Clone, Debug)]
+pub(super) struct Leftover {
+    pub(super) job: Job,
+    /// Whether it has to be sent, as the target did not take it over: only once it is there may this one go.
+    pub(super) is_sent: bool,
+}
+
 /// Which jobs one request covers: from where, to where, and whether they leave.
 type Route<'j> = (bool, &'j MailboxName, &'j MailboxName);
 
@@ -33,6 +41,7 @@ impl Copy<'_> {
         });
         let mut placed: Vec<Option<Uid>> = vec![None; jobs.len()];
         let mut undecided = self.request(way, &jobs, &mut placed)?;
+        let was_undecided: HashSet<usize> = undecided.iter().copied().collect();
         if !undecided.is_empty() {
             undecided.retain(|at| placed[*at].is_none());
             self.look_for(way, &jobs, &undecided, &mut placed)?;
@@ -40,7 +49,11 @@ impl Copy<'_> {
         self.change_relocated_flags(way, &jobs, &placed)?;
         let mut left = unplaced;
         let mut done: BTreeMap<usize, Vec<(Job, Uid)>> = BTreeMap::new();
-        for (job, uid) in jobs.into_iter().zip(placed) {
+        for (at, (job, uid)) in jobs.into_iter().zip(placed).enumerate() {
+            // What had to leave and may still be where it was is seen to with what is deleted.
+            if job.leave && (uid.is_none() || was_undecided.contains(&at)) {
+                self.leftovers.push(Leftover { job: job.clone(), is_sent: uid.is_none() });
+            }
             match uid {
                 Some(uid) => done.entry(job.pair).or_default().push((job, uid)),
                 None => left.push(job),

@@ -5,6 +5,7 @@
 //! all where the brake says so.
 
 use super::needs::Needs;
+use super::relocate::Leftover;
 use super::way::Way;
 use super::{Copy, needs::There};
 use crate::event::{Event, Side};
@@ -30,6 +31,8 @@ pub(super) struct Doomed {
     pub(super) pairs: Vec<usize>,
     /// Whether the folder itself is to go.
     pub(super) whole: bool,
+    /// Whether the user is subscribed to the folder.
+    pub(super) subscribed: bool,
 }
 
 impl Copy<'_> {
@@ -63,6 +66,7 @@ impl Copy<'_> {
                 uids,
                 pairs: Vec::new(),
                 whole: !folder.has_role && !folder.name.is_inbox(),
+                subscribed: names.target.mailboxes[folder.target].subscribed,
             });
         }
         Ok(())
@@ -114,6 +118,7 @@ impl Copy<'_> {
                 of: needs.on_target,
                 pairs: Vec::new(),
                 whole: false,
+                subscribed: false,
             });
             // Where several folders are mapped to one, only what is in none of them is extra.
             doomed.uids = doomed.uids.iter().filter(|uid| extra.contains(*uid)).collect();
@@ -146,6 +151,7 @@ impl Copy<'_> {
                 of: u64::from(needs.source.messages),
                 pairs: vec![index],
                 whole: false,
+                subscribed: false,
             });
         }
     }
@@ -197,6 +203,41 @@ impl Copy<'_> {
         self.summary.deleted += doomed.uids.len();
     }
 
+    /// Removes what should have left a folder by a move and did not: what was sent instead must be known to be there.
+    pub(super) fn clear_leftovers(&mut self, way: &mut Way<'_>, copied: &HashMap<usize, UidSet>) -> Result<(), Error> {
+        let is_there = |leftover: &Leftover| {
+            let uid = leftover.job.message.uid();
+            !leftover.is_sent || copied.get(&leftover.job.pair).is_some_and(|uids| uids.contains(uid))
+        };
+        let mut folders: BTreeMap<Vec<u8>, Removal> = BTreeMap::new();
+        for leftover in std::mem::take(&mut self.leftovers).into_iter().filter(is_there) {
+            let from = leftover.job.from;
+            let removal = folders.entry(from.mailbox.as_bytes().to_vec()).or_insert_with(|| Removal {
+                mailbox: from.mailbox.clone(),
+                uid_validity: from.uid_validity,
+                uids: UidSet::default(),
+            });
+            removal.uids.insert(from.uid);
+            if leftover.is_sent {
+                self.memory.removed(&from.mailbox, 1);
+            }
+        }
+        let removals: Vec<Removal> = folders.into_values().collect();
+        if removals.is_empty() {
+            return Ok(());
+        }
+        let results = way.repeatable(|link| link.target.remove(&removals))?;
+        for (removal, result) in removals.iter().zip(results) {
+            if let Err(refusal) = result {
+                let count = removal.uids.len();
+                let text =
+                    format!("{}: {count} messages that moved are still there too: {}", removal.mailbox, refusal.text);
+                self.observer.observe(&Event::Warning { text: &text });
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes on the target what the source does not have.
     pub(super) fn mirror(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         let mut doomed = std::mem::take(&mut self.doomed);
@@ -238,7 +279,15 @@ impl Copy<'_> {
             self.observer.observe(&Event::Warning { text: &text });
         }
         let names: Vec<MailboxName> = empty.iter().map(|(doomed, _)| doomed.mailbox.clone()).collect();
-        let results = way.link()?.target.delete(&names)?;
+        let subscribed = |is_deleted: &dyn Fn(usize) -> bool| -> Vec<MailboxName> {
+            let of = empty.iter().enumerate().filter(|(at, (doomed, _))| doomed.subscribed && !is_deleted(*at));
+            of.map(|(_, (doomed, _))| doomed.mailbox.clone()).collect()
+        };
+        // First, so that no run that breaks leaves a subscription to what is no more.
+        let target = &mut way.link()?.target;
+        target.unsubscribe(&subscribed(&|_| false))?;
+        let results = target.delete(&names)?;
+        target.subscribe(&subscribed(&|at| results[at].is_ok()))?;
         for ((doomed, _), result) in empty.into_iter().zip(results) {
             match result {
                 Ok(()) => {

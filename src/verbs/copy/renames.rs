@@ -33,6 +33,8 @@ pub(super) struct Rename {
     to_shown: String,
     /// Whether it goes along with a folder above it.
     implied: bool,
+    /// Whether the user is subscribed to its old name on the target.
+    subscribed: bool,
 }
 
 /// A folder of the source that is new.
@@ -65,6 +67,7 @@ impl Rename {
             from_shown: gone.shown.clone(),
             to_shown: opened.pairing.pairs[new.pair].to.to_string(),
             implied: false,
+            subscribed: opened.target_listing.mailboxes[gone.target_index].subscribed,
         }
     }
 }
@@ -146,15 +149,20 @@ impl Copy<'_> {
         if asked.is_empty() {
             return Ok(());
         }
-        let results = way.link()?.target.rename(&asked)?;
+        // First, so that no run that breaks leaves a subscription to what is no more.
+        let subscribed = renames.iter().filter(|rename| rename.subscribed).map(|rename| rename.from.clone());
+        let target = &mut way.link()?.target;
+        target.unsubscribe(&subscribed.collect::<Vec<_>>())?;
+        let results = target.rename(&asked)?;
         let refused: Vec<(&MailboxName, &str)> = (explicit.iter().zip(&results))
             .filter_map(|(rename, result)| Some((&rename.from, result.as_ref().err()?.text.as_str())))
             .collect();
-        let (mut subscribe, mut unsubscribe) = (Vec::new(), Vec::new());
+        let mut subscribe = Vec::new();
         for rename in &renames {
             let above = |(from, _): &&(&MailboxName, &str)| rename.from.as_bytes().starts_with(from.as_bytes());
             if let Some((_, reason)) = refused.iter().find(above) {
                 self.folders[rename.pair] = None;
+                subscribe.extend(rename.subscribed.then(|| rename.from.clone()));
                 let reason = format!("the target did not rename it to {}: {reason}", rename.to_shown);
                 self.fail_folder(rename.pair, &names.pairs[rename.pair], &reason);
                 continue;
@@ -162,15 +170,12 @@ impl Copy<'_> {
             self.apply(rename);
             self.memory.renamed(rename.record, &rename.source, &rename.to);
             self.tell_renamed(rename);
-            unsubscribe.push(rename.from.clone());
             if names.pairs[rename.pair].subscribe {
                 subscribe.push(rename.to.clone());
             }
         }
         // What is refused here is told when subscriptions are seen to.
-        let target = &mut way.link()?.target;
-        target.unsubscribe(&unsubscribe)?;
-        target.subscribe(&subscribe)?;
+        way.link()?.target.subscribe(&subscribe)?;
         Ok(())
     }
 
