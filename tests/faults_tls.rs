@@ -5,7 +5,7 @@ mod lab;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lab::mailboxes::{assert_equal, at, empty, filled, messages};
-use lab::run::{Run, copy};
+use lab::run::{Run, copy, folders};
 use lab::scripted::{Scripted, Step, expect, send};
 use lab::servers::{Account, Personality};
 
@@ -100,6 +100,29 @@ fn certificates_that_must_not_be_trusted_are_refused_with_the_check_that_failed(
         ] {
             let run = refuses(&at_host(&source, host, start_tls, ca), words);
             assert!(run.says("is not trusted"), "{host}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn an_untrusted_certificate_can_be_pinned_by_the_fingerprint_that_the_error_names() {
+    let source = filled("src", messages(2));
+    let fingerprint_in = |run: &Run| {
+        let at = run.stderr.find("sha256:").unwrap_or_else(|| panic!("no fingerprint: {run:?}"));
+        run.stderr[at..at + 7 + 64].to_owned()
+    };
+    for start_tls in [false, true] {
+        for host in ["127.0.0.4", "127.0.0.5", "127.0.0.6"] {
+            let address = at_host(&source, host, start_tls, false);
+            let run = folders(&address, &["-vvv"]).ended(6);
+            let pin = fingerprint_in(&run);
+            assert!(run.says(&format!("pin={pin}")) && !is_secret_in(&shown(&run)), "{run:?}");
+            folders(format!("{address}&pin={pin}").as_str(), &[]).ended(0).counts(&[("messages", 2)]);
+            // A pin is of one certificate.
+            let other = if host == "127.0.0.4" { "127.0.0.5" } else { "127.0.0.4" };
+            let elsewhere = format!("{}&pin={pin}", at_host(&source, other, start_tls, false));
+            let run = folders(elsewhere.as_str(), &["-vvv"]).ended(6);
+            assert!(run.says("not the one that `pin=` names") && !run.says(" AUTHENTICATE "), "{run:?}");
         }
     }
 }

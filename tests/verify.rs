@@ -209,8 +209,16 @@ fn progress_ends_at_what_was_announced() {
         let open = |account: &Account, side| {
             let address = ImapAddress::parse(&account.plain_address()).unwrap();
             let (access, stop) = (imap::Access::ReadOnly, Arc::new(Stop::new()));
-            imap::Account::new(&address, "secret".to_owned().into(), side, access, Arc::new(Silent), false, stop)
-                .unwrap()
+            imap::Account::new(
+                &address,
+                imap::Secret::fixed("secret".into()),
+                side,
+                access,
+                Arc::new(Silent),
+                false,
+                stop,
+            )
+            .unwrap()
         };
         let (from, to) = (open(&source, Side::Source), open(&target, Side::Target));
         let parts = Parts::default();

@@ -79,9 +79,15 @@ pub enum AddressError {
         /// The value of `tls=`.
         mode: &'static str,
     },
-    /// `ca=` where no certificate is looked at.
-    #[error("`ca=` has no use with `tls=none`: no certificate is looked at")]
-    CaWithoutTls,
+    /// A key for certificates where there are none.
+    #[error("`{key}=` has no use with `tls=none`: there are no certificates")]
+    NeedsTls {
+        /// The key.
+        key: &'static str,
+    },
+    /// `client-key=` alone.
+    #[error("`client-key=` has no use without `client-cert=`")]
+    KeyWithoutCertificate,
 }
 
 impl AddressError {
@@ -106,7 +112,8 @@ impl AddressError {
                  is written %2F"
             }
             Self::Contradiction { .. } => "write imap:// instead of imaps://, or leave `tls=` out",
-            Self::CaWithoutTls => "leave one of the two out",
+            Self::NeedsTls { .. } => "leave one of the two out",
+            Self::KeyWithoutCertificate => "name the certificate's file with client-cert=FILE",
             Self::UnknownKey { .. } | Self::Twice { .. } | Self::BadValue { .. } => return None,
         };
         Some(hint.to_owned())

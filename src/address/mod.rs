@@ -7,9 +7,13 @@
 //! stand. A user name or a value never holds a control character, so none can end a line of the protocol.
 
 mod error;
+mod mechanism;
 mod options;
+mod pin;
 
 pub use error::AddressError;
+pub use mechanism::{Mechanism, Proof};
+pub use pin::Fingerprint;
 
 use options::Options;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -21,8 +25,8 @@ use std::time::Duration;
 /// What stays unencoded in a canonical user name (RFC 3986 section 2.3).
 const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What stays unencoded in a canonical value: paths remain readable.
-const VALUE: &AsciiSet = &USER.remove(b'/');
+/// What stays unencoded in a canonical value: paths and fingerprints remain readable.
+const VALUE: &AsciiSet = &USER.remove(b'/').remove(b':');
 
 /// How a connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,12 +111,18 @@ pub struct ImapAddress {
     pub port: u16,
     /// How the connection is protected.
     pub tls: TlsMode,
-    /// The login mechanism to use: `PLAIN` or `LOGIN`.
-    pub auth: Option<String>,
+    /// The login mechanism to use.
+    pub auth: Option<Mechanism>,
     /// Whose mailbox it is, where an administrator logs in (RFC 4616's authorization identity).
     pub authzid: Option<String>,
     /// A file of PEM certificates to trust as well as the system's.
     pub ca: Option<PathBuf>,
+    /// The server's certificate, which the user has checked.
+    pub pin: Option<Fingerprint>,
+    /// A PEM file with the user's certificate.
+    pub client_cert: Option<PathBuf>,
+    /// A PEM file with the key of that certificate; `None`: it is in the certificate's file.
+    pub client_key: Option<PathBuf>,
     /// What the account's folder names begin with.
     pub prefix: Option<String>,
     /// What stands between the levels of a folder name.
@@ -172,9 +182,7 @@ impl ImapAddress {
             (true, Some(mode)) => return Err(AddressError::Contradiction { mode: mode.name() }),
             (false, mode) => mode.unwrap_or(TlsMode::StartTls),
         };
-        if tls == TlsMode::None && options.ca.is_some() {
-            return Err(AddressError::CaWithoutTls);
-        }
+        options.check(tls)?;
         Ok(Self {
             user,
             host,
@@ -183,6 +191,9 @@ impl ImapAddress {
             auth: options.auth,
             authzid: options.authzid,
             ca: options.ca,
+            pin: options.pin,
+            client_cert: options.client_cert,
+            client_key: options.client_key,
             prefix: options.prefix,
             separator: options.separator,
             connections: options.connections,
@@ -196,10 +207,14 @@ impl ImapAddress {
         if self.tls == TlsMode::None {
             pairs.push(("tls", self.tls.name().to_owned()));
         }
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         let options = [
-            ("auth", self.auth.clone()),
+            ("auth", self.auth.map(|mechanism| mechanism.to_string())),
             ("authzid", self.authzid.clone()),
-            ("ca", self.ca.as_ref().map(|path| path.to_string_lossy().into_owned())),
+            ("ca", path(&self.ca)),
+            ("pin", self.pin.map(|pin| pin.to_string())),
+            ("client-cert", path(&self.client_cert)),
+            ("client-key", path(&self.client_key)),
             ("prefix", self.prefix.clone()),
             ("separator", self.separator.map(String::from)),
             ("connections", self.connections.map(|n| n.to_string())),

@@ -1,22 +1,33 @@
 //! What follows `?` in an address: `key=value` pairs, each key known, each at most once.
 
-use super::{AddressError, TlsMode, decode, is_plain_name, number};
+use super::{AddressError, Fingerprint, Mechanism, TlsMode, decode, is_plain_name, number};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The keys, as errors list them.
-pub(super) const KNOWN: &str = "tls, auth, authzid, ca, prefix, separator, connections, timeout";
+pub(super) const KNOWN: &str =
+    "tls, auth, authzid, ca, pin, client-cert, client-key, prefix, separator, connections, timeout";
+
+/// What `auth=` takes, as its error lists it.
+pub(super) const MECHANISMS: &str = "PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-256-PLUS, \
+                          OAUTHBEARER, XOAUTH2, EXTERNAL or ANONYMOUS";
 
 /// Keys in which people put a password.
 const SECRETS: [&str; 6] = ["password", "passwd", "pass", "pw", "token", "secret"];
+
+/// What a key for a file takes, as its error says it.
+const PEM_FILE: &str = "the path of a PEM file";
 
 /// The values that were given.
 #[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) tls: Option<TlsMode>,
-    pub(super) auth: Option<String>,
+    pub(super) auth: Option<Mechanism>,
     pub(super) authzid: Option<String>,
     pub(super) ca: Option<PathBuf>,
+    pub(super) pin: Option<Fingerprint>,
+    pub(super) client_cert: Option<PathBuf>,
+    pub(super) client_key: Option<PathBuf>,
     pub(super) prefix: Option<String>,
     pub(super) separator: Option<char>,
     pub(super) connections: Option<usize>,
@@ -34,13 +45,29 @@ impl Options {
         Ok(options)
     }
 
+    /// Whether the values go together.
+    pub(super) fn check(&self, tls: TlsMode) -> Result<(), AddressError> {
+        let keys =
+            [("ca", self.ca.is_some()), ("pin", self.pin.is_some()), ("client-cert", self.client_cert.is_some())];
+        match keys.into_iter().find(|(_, is_given)| *is_given) {
+            Some((key, _)) if tls == TlsMode::None => Err(AddressError::NeedsTls { key }),
+            _ if self.client_key.is_some() && self.client_cert.is_none() => Err(AddressError::KeyWithoutCertificate),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes one pair.
     fn set(&mut self, key: &str, value: &str) -> Result<(), AddressError> {
         match key {
             "tls" => put(&mut self.tls, "tls", value, "implicit, starttls or none", tls_mode),
-            "auth" => put(&mut self.auth, "auth", value, "PLAIN or LOGIN", mechanism),
+            "auth" => put(&mut self.auth, "auth", value, MECHANISMS, mechanism),
             "authzid" => put(&mut self.authzid, "authzid", value, "a user name", filled),
-            "ca" => put(&mut self.ca, "ca", value, "the path of a PEM file", |path| filled(path).map(PathBuf::from)),
+            "ca" => put(&mut self.ca, "ca", value, PEM_FILE, path),
+            "pin" => {
+                put(&mut self.pin, "pin", value, "sha256: and the 64 hexadecimal digits of a SHA-256", fingerprint)
+            }
+            "client-cert" => put(&mut self.client_cert, "client-cert", value, PEM_FILE, path),
+            "client-key" => put(&mut self.client_key, "client-key", value, PEM_FILE, path),
             // An empty prefix is a choice: the account's root.
             "prefix" => put(&mut self.prefix, "prefix", value, "the start of the folders' names", Some),
             "separator" => put(&mut self.separator, "separator", value, "one ASCII character", one_character),
@@ -83,9 +110,18 @@ fn tls_mode(text: String) -> Option<TlsMode> {
         .find(|mode| text.eq_ignore_ascii_case(mode.name()))
 }
 
-fn mechanism(mut text: String) -> Option<String> {
-    text.make_ascii_uppercase();
-    matches!(text.as_str(), "PLAIN" | "LOGIN").then_some(text)
+fn path(text: String) -> Option<PathBuf> {
+    filled(text).map(PathBuf::from)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]
+fn mechanism(text: String) -> Option<Mechanism> {
+    Mechanism::named(&text)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]
+fn fingerprint(text: String) -> Option<Fingerprint> {
+    Fingerprint::parse(&text)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]

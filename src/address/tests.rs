@@ -1,5 +1,6 @@
 //! Addresses by tables, and that a canonical address reads back as itself.
 
+use super::options::MECHANISMS;
 use super::*;
 use proptest::prelude::*;
 
@@ -12,6 +13,9 @@ fn bare(user: &str, host: &str, port: u16, tls: TlsMode) -> ImapAddress {
         auth: None,
         authzid: None,
         ca: None,
+        pin: None,
+        client_cert: None,
+        client_key: None,
         prefix: None,
         separator: None,
         connections: None,
@@ -47,21 +51,28 @@ fn user_host_port_and_protection() {
 
 #[test]
 fn every_key() {
-    let text = "imaps://admin@h?auth=pLaIn&authzid=bob%40x&ca=/etc/my%20ca.pem&prefix=INBOX.&separator=.\
-                &connections=64&timeout=86400";
+    let text = format!(
+        "imaps://admin@h?auth=pLaIn&authzid=bob%40x&ca=/etc/my%20ca.pem&pin=sha256:{}\
+                &client-cert=/c.pem&client-key=/k.pem&prefix=INBOX.&separator=.\
+                &connections=64&timeout=86400",
+        "0f".repeat(32)
+    );
     let expected = ImapAddress {
-        auth: Some("PLAIN".to_owned()),
+        auth: Some(Mechanism::Plain),
         authzid: Some("bob@x".to_owned()),
         ca: Some(PathBuf::from("/etc/my ca.pem")),
+        pin: Some(Fingerprint([0x0f; 32])),
+        client_cert: Some(PathBuf::from("/c.pem")),
+        client_key: Some(PathBuf::from("/k.pem")),
         prefix: Some("INBOX.".to_owned()),
         separator: Some('.'),
         connections: Some(64),
         timeout: Some(Duration::from_hours(24)),
         ..bare("admin", "h", 993, TlsMode::Implicit)
     };
-    assert_eq!(ImapAddress::parse(text), Ok(expected));
+    assert_eq!(ImapAddress::parse(&text), Ok(expected));
     assert_eq!(ImapAddress::parse("imaps://a@h?prefix=").unwrap().prefix.as_deref(), Some(""));
-    assert_eq!(ImapAddress::parse("imaps://a@h?auth=login").unwrap().auth.as_deref(), Some("LOGIN"));
+    assert_eq!(ImapAddress::parse("imaps://a@h?auth=login").unwrap().auth, Some(Mechanism::Login));
 }
 
 #[test]
@@ -100,15 +111,15 @@ fn what_is_refused_and_why() {
         ("imaps://ann@h/INBOX?tls=implicit", AddressError::Path),
         ("imaps://ann@h#x", AddressError::Path),
         ("imaps://ann@h?compress=auto", unknown("`compress`")),
-        ("imaps://ann@h?client-cert=x", unknown("`client-cert`")),
-        ("imaps://ann@h?client-key=x", unknown("`client-key`")),
-        ("imaps://ann@h?pin=sha256:00", unknown("`pin`")),
+        ("imaps://ann@h?client-cert=", bad("client-cert", "the path of a PEM file")),
+        ("imaps://ann@h?client-key=x", AddressError::KeyWithoutCertificate),
+        ("imaps://ann@h?pin=sha256:00", bad("pin", "sha256: and the 64 hexadecimal digits of a SHA-256")),
         ("imaps://ann@h?provider=gmail", unknown("`provider`")),
         ("imaps://ann@h?TLS=none", unknown("`TLS`")),
         ("imaps://ann@h?a@b", unknown("after `?`")),
         ("imaps://ann@h?timeout=5&timeout=5", AddressError::Twice { key: "timeout" }),
         ("imaps://ann@h?tls=ssl", bad("tls", "implicit, starttls or none")),
-        ("imaps://ann@h?auth=XOAUTH2", bad("auth", "PLAIN or LOGIN")),
+        ("imaps://ann@h?auth=DIGEST-MD5", bad("auth", MECHANISMS)),
         ("imaps://ann@h?authzid=", bad("authzid", "a user name")),
         ("imaps://ann@h?authzid=a%00b", bad("authzid", "a user name")),
         ("imaps://ann@h?ca", bad("ca", "the path of a PEM file")),
@@ -120,16 +131,16 @@ fn what_is_refused_and_why() {
         ("imaps://ann@h?timeout=0", bad("timeout", "seconds, from 1 to 86400")),
         ("imaps://ann@h?tls=none", AddressError::Contradiction { mode: "none" }),
         ("imaps://ann@h?tls=starttls", AddressError::Contradiction { mode: "starttls" }),
-        ("imap://ann@h?tls=none&ca=x", AddressError::CaWithoutTls),
+        ("imap://ann@h?tls=none&ca=x", AddressError::NeedsTls { key: "ca" }),
+        ("imap://ann@h?tls=none&client-cert=x&client-key=y", AddressError::NeedsTls { key: "client-cert" }),
     ];
     for (text, error) in table {
         assert_eq!(Address::parse(text), Err(error), "{text}");
     }
     assert!(
-        unknown("`pin`")
-            .to_string()
-            .ends_with("known are tls, auth, authzid, ca, prefix, separator, connections, timeout")
+        unknown("`x`").to_string().contains("known are tls, auth, authzid, ca, pin, client-cert, client-key, prefix")
     );
+    assert!(Mechanism::ALL.into_iter().all(|mechanism| MECHANISMS.contains(mechanism.name())));
 }
 
 #[test]
@@ -180,7 +191,7 @@ fn any_address() -> impl Strategy<Value = ImapAddress> {
     let host = prop_oneof!["[a-z0-9.-]{1,12}", Just("2001:db8::1".to_owned())];
     let place = (text, host, 1..=u16::MAX, tls);
     let names = (
-        proptest::option::of(prop_oneof![Just("PLAIN".to_owned()), Just("LOGIN".to_owned())]),
+        proptest::option::of(proptest::sample::select(&Mechanism::ALL)),
         proptest::option::of(text),
         proptest::option::of(text),
         proptest::option::of("[^\\p{Cc}]{0,12}"),

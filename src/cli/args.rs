@@ -103,10 +103,12 @@ impl MessageArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Passwords")]
 pub(crate) struct SourcePasswordArgs {
-    /// The source's password is the first line of this file; `-` is stdin. Example: --source-password-file ~/.old-pw
+    /// The source's password or access token is the first line of this file, which must be yours alone (chmod 600); `-` is
+    /// stdin. Example: --source-password-file ~/.old-pw
     #[arg(long = "source-password-file", value_name = "FILE", conflicts_with = "source_command")]
     source_file: Option<String>,
-    /// The source's password is the first line that this shell command prints.
+    /// The source's password or access token is the first line that this shell command prints; it runs again when a token
+    /// has expired.
     /// Example: --source-password-command 'pass show mail/old'
     #[arg(long = "source-password-command", value_name = "CMD")]
     source_command: Option<String>,
@@ -116,10 +118,12 @@ pub(crate) struct SourcePasswordArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Passwords")]
 pub(crate) struct TargetPasswordArgs {
-    /// The target's password is the first line of this file; `-` is stdin. Example: --target-password-file ~/.new-pw
+    /// The target's password or access token is the first line of this file, which must be yours alone (chmod 600); `-` is
+    /// stdin. Example: --target-password-file ~/.new-pw
     #[arg(long = "target-password-file", value_name = "FILE", conflicts_with = "target_command")]
     target_file: Option<String>,
-    /// The target's password is the first line that this shell command prints.
+    /// The target's password or access token is the first line that this shell command prints; it runs again when a token
+    /// has expired.
     /// Example: --target-password-command 'pass show mail/new'
     #[arg(long = "target-password-command", value_name = "CMD")]
     target_command: Option<String>,

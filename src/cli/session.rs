@@ -8,14 +8,13 @@ use super::json::{self, Line, Summary};
 use super::log::{self, Log};
 use super::observers::{Observers, Shared};
 use super::output::Output;
-use super::password::{self, System};
+use super::password::{self, System, check_private};
 use super::progress::Progress;
 use super::signals;
 use mailferry::address::ImapAddress;
 use mailferry::event::{Side, Stop};
-use mailferry::store::imap::{Access, Account};
+use mailferry::store::imap::{Access, Account, Secret};
 use mailferry::verbs::Status;
-use secrecy::SecretString;
 use std::sync::{Arc, OnceLock};
 
 /// One run of the program.
@@ -69,7 +68,7 @@ impl Session {
         })
     }
 
-    /// Finds one side's password.
+    /// Finds one side's password or token.
     ///
     /// # Errors
     /// A usage error that names the ways to give one.
@@ -78,8 +77,8 @@ impl Session {
         side: Side,
         address: &ImapAddress,
         options: PasswordOptions<'_>,
-    ) -> Result<SecretString, Failure> {
-        password::find(side, address, options, &System { console: &self.console })
+    ) -> Result<Secret, Failure> {
+        password::secret(side, address, options, &System { console: &self.console })
     }
 
     /// From now on the first signal asks for a gentle end. A command that writes nothing and keeps nothing needs none:
@@ -114,18 +113,22 @@ impl Session {
     /// An account, not yet connected. The source is only read, unless `access` says otherwise.
     ///
     /// # Errors
-    /// What on this machine stands against it, such as a certificate file that can't be read.
+    /// What on this machine stands against it, such as a certificate file that can't be read, or one with a key that others
+    /// can read.
     pub(crate) fn account(
         &self,
         side: Side,
         address: &ImapAddress,
-        password: SecretString,
+        secret: Secret,
         access: Access,
         observers: &Arc<Observers>,
     ) -> Result<Account, Failure> {
+        if let Some(key) = address.client_key.as_ref().or(address.client_cert.as_ref()) {
+            check_private(key).map_err(|reason| Failure::usage(format!("{}: {reason:#}", side.name())))?;
+        }
         let observer = Arc::<Observers>::clone(observers);
         let trace = self.verbosity >= log::PROTOCOL;
-        Ok(Account::new(address, password, side, access, observer, trace, Arc::clone(&self.stop))?)
+        Ok(Account::new(address, secret, side, access, observer, trace, Arc::clone(&self.stop))?)
     }
 
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.

@@ -23,6 +23,11 @@ impl Capabilities {
         self.0.iter().any(|name| name.starts_with("IMAP4"))
     }
 
+    /// The SASL mechanisms that it offers, by name.
+    pub fn mechanisms(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|name| name.strip_prefix("AUTH="))
+    }
+
     /// How literals may be sent.
     pub fn literal_mode(&self) -> LiteralMode {
         if self.has("LITERAL+") {

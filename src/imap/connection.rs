@@ -9,8 +9,11 @@ use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, St
 use super::{Capabilities, Error};
 use crate::event::Direction;
 use crate::net::{self, Phase, Stream};
+use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Instant;
+use zeroize::Zeroizing;
 
 /// Names a command that was sent, until its reply has been taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +84,24 @@ pub struct Connection {
     bye: Option<(String, Option<Code>)>,
     last_used: Instant,
     trace: Option<Trace>,
+    /// While a login is under way.
+    login: Option<Login>,
+}
+
+/// What a login keeps, so that nothing of it is shown.
+#[derive(Default)]
+struct Login {
+    secret: Option<SecretString>,
+    /// The server's last challenge, as it came.
+    challenge: Zeroizing<Vec<u8>>,
+}
+
+/// What the server says to a step of a login.
+pub(super) enum Answered {
+    /// It asks for the next one.
+    Challenge(Zeroizing<Vec<u8>>),
+    /// It is through.
+    Reply(Reply),
 }
 
 /// A command without a reply yet.
@@ -89,6 +110,18 @@ struct Waiting {
     tag: String,
     /// Whether somebody waits for the reply; else it is dropped.
     attended: bool,
+}
+
+impl Login {
+    /// A line of the server as a trace may show it: no challenge, and not the secret, should it be repeated.
+    fn harmless(&self, line: &[u8]) -> Vec<u8> {
+        if line.starts_with(b"+") {
+            return b"+ <hidden>".to_vec();
+        }
+        let secret = self.secret.as_ref().map_or("", |secret| secret.expose_secret());
+        let line = String::from_utf8_lossy(line);
+        if secret.is_empty() { line.into_owned() } else { line.replace(secret, "<hidden>") }.into_bytes()
+    }
 }
 
 impl ByteSource for Stream {
@@ -118,7 +151,43 @@ impl Connection {
             bye: None,
             last_used: Instant::now(),
             trace,
+            login: None,
         }
+    }
+
+    /// The stream under it, if nothing that was read is left.
+    pub(super) fn into_stream(self) -> Option<Stream> {
+        self.framer.is_empty().then_some(self.stream)
+    }
+
+    /// Whether TLS is up.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.stream.is_encrypted()
+    }
+
+    /// What a login can be bound to: see [`Stream::server_end_point`].
+    pub(super) fn server_end_point(&self) -> Option<Vec<u8>> {
+        self.stream.server_end_point()
+    }
+
+    /// From now on neither challenges nor this secret are traced.
+    pub(super) fn begin_login(&mut self, secret: Option<SecretString>) {
+        self.login = Some(Login { secret, ..Login::default() });
+    }
+
+    /// The login is through, one way or the other.
+    pub(super) fn end_login(&mut self) {
+        self.login = None;
+    }
+
+    /// Waits for what the server says to a step of the login that was begun.
+    pub(super) fn await_challenge(&mut self, ticket: Ticket) -> Result<Answered, Error> {
+        Ok(match self.await_continuation(ticket, &mut ignore)? {
+            Some(reply) => Answered::Reply(reply),
+            None => Answered::Challenge(
+                self.login.as_mut().map(|login| mem::take(&mut login.challenge)).unwrap_or_default(),
+            ),
+        })
     }
 
     /// The same connection with TLS under it. Everything that was learnt in plain text is forgotten.
@@ -352,7 +421,10 @@ impl Connection {
         let frame = self.framer.frame();
         if let Some(trace) = &self.trace {
             for text in frame.text() {
-                trace(Direction::Received, text);
+                match &self.login {
+                    Some(login) => trace(Direction::Received, &login.harmless(text)),
+                    None => trace(Direction::Received, text),
+                }
             }
         }
         let oldest = self.waiting.front().map(|waiting| waiting.ticket);
@@ -368,7 +440,12 @@ impl Connection {
                 };
                 Ok(if answered.attended { Received::Reply(answered.ticket, reply) } else { Received::Untagged })
             }
-            Response::Continue { .. } => Ok(Received::Continue),
+            Response::Continue { text } => {
+                if let Some(login) = &mut self.login {
+                    login.challenge = Zeroizing::new(text.to_vec());
+                }
+                Ok(Received::Continue)
+            }
             Response::Capability(names) => {
                 self.capabilities = Some(Capabilities::new(names));
                 Ok(Received::Untagged)
@@ -463,7 +540,7 @@ impl Connection {
                 // A literal that must be asked for needs a quiet line.
                 if self.needs_quiet(command) && !sent.is_empty() {
                     let nth = replies.len();
-                    for (at, ticket) in std::mem::take(&mut sent).into_iter().enumerate() {
+                    for (at, ticket) in mem::take(&mut sent).into_iter().enumerate() {
                         replies
                             .push(self.wait(ticket, &mut |_: Option<Ticket>, r: &Response<'_>| handler(nth + at, r))?);
                     }

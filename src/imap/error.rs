@@ -28,13 +28,28 @@ pub enum Error {
     #[error("the server does not speak IMAP as it should: {0}")]
     Protocol(String),
     /// The server refused the login.
-    #[error("the server refused the login: {text}")]
+    #[error("the server refused the login by {way}: {text}")]
     Login {
         /// Its words.
         text: String,
         /// Its code, if any.
         code: Option<Code>,
+        /// The mechanism that was used.
+        way: &'static str,
+        /// The mechanisms that the server offers.
+        offered: String,
     },
+    /// No mechanism fits what the server offers and what the user has given.
+    #[error("{text}")]
+    NoMechanism {
+        /// Why, with what the server offers.
+        text: String,
+        /// What the user can do.
+        hint: String,
+    },
+    /// A token can't be read again.
+    #[error("could not get a newer token: {0}")]
+    Secret(String),
     /// The login can't even be tried.
     #[error("{0}")]
     NoLogin(String),

@@ -6,23 +6,8 @@
 use super::connection::{Connection, Received, ignore};
 use super::response::{Condition, Response};
 use super::wire::Command;
-use super::{Capabilities, Error};
-use crate::net::{Dialer, Phase, TlsMode};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret as _, SecretString};
-
-/// Who logs in, and how.
-pub struct Credentials {
-    /// The user.
-    pub user: String,
-    /// Whose mailbox it is, where an administrator logs in.
-    pub authzid: Option<String>,
-    /// The password.
-    pub password: SecretString,
-    /// `PLAIN` or `LOGIN`; `None`: the better one that the server offers.
-    pub mechanism: Option<String>,
-}
+use super::{Capabilities, Credentials, Error, auth};
+use crate::net::{self, Dialer, Fingerprint, Phase, TlsMode};
 
 /// A connection that is logged in.
 pub struct LoggedIn {
@@ -51,7 +36,7 @@ pub fn log_in(dialer: &Dialer, credentials: &Credentials, trace: Option<super::T
             return Err(Error::NoLogin(text.to_owned()));
         }
     } else {
-        authenticate(&mut connection, credentials)?;
+        authenticate(&mut connection, dialer, credentials)?;
     }
     if connection.capabilities().is_none() {
         connection.run(&Command::new("CAPABILITY"), &mut ignore)?;
@@ -103,66 +88,34 @@ fn start_tls(mut connection: Connection, dialer: &Dialer, greeting: &Greeting) -
         let text = "the server wants to go on without TLS (PREAUTH), which the address does not allow";
         return Err(Error::NoLogin(text.to_owned()));
     }
-    let reply = connection.run(&Command::new("STARTTLS"), &mut ignore)?;
-    if !reply.is_ok() {
-        return Err(Error::NoLogin(format!("the server refuses STARTTLS, so nothing was sent: {}", reply.text)));
-    }
-    connection.encrypt(|stream| dialer.start_tls(stream))
+    ask_for_tls(&mut connection)?;
+    connection.encrypt(|stream| dialer.start_tls(stream)).map_err(|error| match error {
+        Error::Net(error) => Error::Net(error.with_fingerprint(|| fingerprint(dialer))),
+        error => error,
+    })
 }
 
-fn authenticate(connection: &mut Connection, credentials: &Credentials) -> Result<(), Error> {
+fn ask_for_tls(connection: &mut Connection) -> Result<(), Error> {
+    let reply = connection.run(&Command::new("STARTTLS"), &mut ignore)?;
+    if reply.is_ok() {
+        return Ok(());
+    }
+    Err(Error::NoLogin(format!("the server refuses STARTTLS, so nothing was sent: {}", reply.text)))
+}
+
+/// The fingerprint of the certificate that the server shows after STARTTLS, by a connection of its own.
+fn fingerprint(dialer: &Dialer) -> Result<Fingerprint, net::Error> {
+    const NOTHING: net::Error = net::Error::NotReady { reason: "the server did not begin TLS again" };
+    let mut connection = Connection::new(dialer.dial()?, None);
+    greet(&mut connection).and_then(|_| ask_for_tls(&mut connection)).map_err(|_| NOTHING)?;
+    dialer.fingerprint(connection.into_stream().ok_or(NOTHING)?)
+}
+
+fn authenticate(connection: &mut Connection, dialer: &Dialer, credentials: &Credentials) -> Result<(), Error> {
     if connection.capabilities().is_none() {
         connection.run(&Command::new("CAPABILITY"), &mut ignore)?;
     }
     let offered = connection.capabilities().cloned().unwrap_or_default();
     connection.forget_capabilities();
-    let reply = if wants_plain(credentials, &offered)? {
-        plain(connection, credentials, offered.has("SASL-IR"))?
-    } else {
-        let login = Command::new("LOGIN")
-            .secret_string(credentials.user.as_bytes())
-            .secret_string(credentials.password.expose_secret().as_bytes());
-        connection.run(&login, &mut ignore)?
-    };
-    if reply.is_ok() { Ok(()) } else { Err(Error::Login { text: reply.text, code: reply.code }) }
-}
-
-/// Whether AUTHENTICATE PLAIN is to be used, and not LOGIN.
-fn wants_plain(credentials: &Credentials, offered: &Capabilities) -> Result<bool, Error> {
-    let has_plain = offered.has("AUTH=PLAIN");
-    let wanted = credentials.mechanism.as_deref().map(str::to_ascii_uppercase);
-    let plain = match wanted.as_deref() {
-        Some("PLAIN") => true,
-        Some("LOGIN") => false,
-        // LOGIN can't carry who is to be acted for, and some servers take only ASCII in it.
-        _ => credentials.authzid.is_some() || has_plain,
-    };
-    if !plain && credentials.authzid.is_some() {
-        return Err(Error::NoLogin("LOGIN can't act for another user; use auth=PLAIN with authzid".to_owned()));
-    }
-    if !plain && offered.has("LOGINDISABLED") {
-        let text = "the server forbids LOGIN here (LOGINDISABLED) and offers no AUTHENTICATE PLAIN; use TLS";
-        return Err(Error::NoLogin(text.to_owned()));
-    }
-    Ok(plain)
-}
-
-/// AUTHENTICATE PLAIN (RFC 4616), with the response in the command itself where the server takes it there (RFC 4959).
-fn plain(connection: &mut Connection, credentials: &Credentials, initial: bool) -> Result<super::Reply, Error> {
-    let mut message = zeroize::Zeroizing::new(Vec::new());
-    message.extend_from_slice(credentials.authzid.as_deref().unwrap_or("").as_bytes());
-    message.push(0);
-    message.extend_from_slice(credentials.user.as_bytes());
-    message.push(0);
-    message.extend_from_slice(credentials.password.expose_secret().as_bytes());
-    let response = zeroize::Zeroizing::new(STANDARD.encode(&*message));
-    if initial {
-        return connection.run(&Command::new("AUTHENTICATE PLAIN").secret_text(&response), &mut ignore);
-    }
-    let ticket = connection.send(&Command::new("AUTHENTICATE PLAIN"))?;
-    if let Some(reply) = connection.await_continuation(ticket, &mut ignore)? {
-        return Ok(reply);
-    }
-    connection.answer(&Command::continuation(&response))?;
-    connection.wait(ticket, &mut ignore)
+    auth::authenticate(connection, credentials, dialer.settings(), &offered)
 }

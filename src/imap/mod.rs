@@ -2,13 +2,15 @@
 //! extensions).
 //!
 //! ```text
-//! login       greeting, STARTTLS, authentication        capability   what a server can do
+//! login       greeting, STARTTLS, login                 capability   what a server can do
+//! auth        mechanisms, and which of them
 //! connection  commands ahead of their replies           error        what ends a connection
 //! response    what a frame means                        wire         bytes into frames, commands into bytes
 //! ```
 //!
 //! Only this module knows imap-proto.
 
+mod auth;
 mod capability;
 mod connection;
 mod error;
@@ -16,10 +18,11 @@ mod login;
 pub mod response;
 pub mod wire;
 
+pub use auth::{Credentials, Secret};
 pub use capability::Capabilities;
 pub use connection::{Connection, Handler, Received, Reply, Ticket, Trace, ignore};
 pub use error::Error;
-pub use login::{Credentials, LoggedIn, log_in};
+pub use login::{LoggedIn, log_in};
 pub use response::{
     Attributes, Code, Completion, Content, Fetch, FetchOpening, ListedItem, MailboxStatus, Namespace, Response,
     Unreadable,

@@ -3,10 +3,10 @@
 use super::connect::Connecting;
 use super::error::words;
 use super::socket::{Limits, Socket};
-use super::tls::{self, Peer};
-use super::{Error, FaultInjector, Phase, Stream, TlsMode};
+use super::tls::{self, Peer, Trust};
+use super::{Error, FaultInjector, Fingerprint, Phase, Stream, TlsMode};
 use crate::event::Stop;
-use native_tls::{Certificate, TlsConnector};
+use native_tls::TlsConnector;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -25,6 +25,12 @@ pub struct DialSettings {
     pub tls: TlsMode,
     /// A file of PEM certificates to trust as well as the system's.
     pub ca: Option<PathBuf>,
+    /// The one certificate that the server must show. Without `ca` it is trusted whatever it says.
+    pub pin: Option<Fingerprint>,
+    /// A file of PEM certificates that say who the user is.
+    pub client_cert: Option<PathBuf>,
+    /// A PEM file with the key of the first of them; `None`: `client_cert` holds it.
+    pub client_key: Option<PathBuf>,
     /// How long the server may be silent.
     pub timeout: Duration,
     /// How long one address may take to answer.
@@ -34,7 +40,7 @@ pub struct DialSettings {
 /// Makes connections to one server. Shared by all lanes.
 pub struct Dialer {
     settings: DialSettings,
-    certificates: Vec<Certificate>,
+    trust: Trust,
     connector: OnceLock<Result<TlsConnector, String>>,
     limits: Arc<Limits>,
     faults: Option<Arc<dyn FaultInjector>>,
@@ -44,11 +50,12 @@ impl Dialer {
     /// Gets ready to connect; nothing is sent yet.
     ///
     /// # Errors
-    /// [`Error::CaUnreadable`] or [`Error::CaEmpty`] where the file of `ca` does not serve.
+    /// [`Error::CaUnreadable`] or [`Error::CaEmpty`] where the file of `ca` does not serve, [`Error::ClientCertificate`]
+    /// where those of the user's certificate do not.
     pub fn new(settings: DialSettings, stop: Arc<Stop>) -> Result<Self, Error> {
-        let certificates = settings.ca.as_deref().map_or(Ok(Vec::new()), tls::read_certificates)?;
+        let trust = Trust::read(&settings)?;
         let limits = Arc::new(Limits::new(settings.timeout, GRACE, stop));
-        Ok(Self { settings, certificates, connector: OnceLock::new(), limits, faults: None })
+        Ok(Self { settings, trust, connector: OnceLock::new(), limits, faults: None })
     }
 
     /// Lets connections that are made from now on break where the injector says: for tests.
@@ -70,9 +77,17 @@ impl Dialer {
         if self.limits.is_stopping() {
             return Err(Error::Interrupted { phase: Phase::Connecting });
         }
+        let stream = self.connect()?;
+        if self.settings.tls != TlsMode::Implicit {
+            return Ok(stream);
+        }
+        self.protect(stream, false).map_err(|error| error.with_fingerprint(|| self.fingerprint(self.connect()?)))
+    }
+
+    /// A new connection without TLS.
+    fn connect(&self) -> Result<Stream, Error> {
         let connecting = Connecting::begin(&self.settings.host, self.settings.port, self.settings.connect_timeout)?;
-        let is_implicit = self.settings.tls == TlsMode::Implicit;
-        if is_implicit {
+        if self.settings.tls == TlsMode::Implicit {
             // Takes about 65 ms the first time, while the network is at work.
             self.connector()?;
         }
@@ -82,8 +97,7 @@ impl Dialer {
         if let Some(faults) = &self.faults {
             socket.inject_faults(Arc::clone(faults));
         }
-        let stream = Stream::plain(socket);
-        if is_implicit { self.protect(stream, false) } else { Ok(stream) }
+        Ok(Stream::plain(socket))
     }
 
     /// Sets up TLS on a connection after the server's OK to STARTTLS (RFC 3501 section 6.2.1). The caller has made sure
@@ -96,21 +110,39 @@ impl Dialer {
         self.protect(stream, true)
     }
 
+    /// The fingerprint of the certificate that a server shows, trusted or not. The connection is at the point where TLS
+    /// begins, and is of no further use.
+    ///
+    /// # Errors
+    /// Why the handshake failed.
+    pub fn fingerprint(&self, stream: Stream) -> Result<Fingerprint, Error> {
+        let connector = tls::trusting_anyone().map_err(|error| Error::Setup { reason: error.to_string() })?;
+        let mut stream = stream.encrypt(|socket| tls::handshake(&connector, socket, &self.peer(true)))?;
+        let fingerprint = stream.fingerprint();
+        stream.shut_down();
+        fingerprint.ok_or(Error::NotReady { reason: "the server showed no certificate" })
+    }
+
     /// The handshake, whoever asked for it.
     fn protect(&self, stream: Stream, after_start_tls: bool) -> Result<Stream, Error> {
-        let peer = Peer {
-            host: &self.settings.host,
-            port: self.settings.port,
-            ca: self.settings.ca.as_deref(),
-            after_start_tls,
-        };
         let connector = self.connector()?;
-        stream.encrypt(|socket| tls::handshake(connector, socket, &peer))
+        let mut stream = stream.encrypt(|socket| tls::handshake(connector, socket, &self.peer(after_start_tls)))?;
+        match (self.settings.pin, stream.fingerprint()) {
+            (Some(pin), seen) if seen != Some(pin) => {
+                stream.shut_down();
+                Err(Error::OtherCertificate { host: self.settings.host.clone(), pin, seen })
+            }
+            _ => Ok(stream),
+        }
+    }
+
+    fn peer(&self, after_start_tls: bool) -> Peer<'_> {
+        Peer { host: &self.settings.host, port: self.settings.port, ca: self.settings.ca.as_deref(), after_start_tls }
     }
 
     /// The TLS configuration, made when it is first needed: it reads all of the system's certificates.
     fn connector(&self) -> Result<&TlsConnector, Error> {
-        let made = self.connector.get_or_init(|| tls::connector(&self.certificates).map_err(|error| error.to_string()));
+        let made = self.connector.get_or_init(|| tls::connector(&self.trust).map_err(|error| error.to_string()));
         made.as_ref().map_err(|reason| Error::Setup { reason: reason.clone() })
     }
 }

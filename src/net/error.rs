@@ -1,6 +1,6 @@
 //! What can go wrong with a connection, what kind of failure that is, and what a user can do about it.
 
-use super::{Phase, Way};
+use super::{Fingerprint, Phase, Way};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -110,7 +110,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// The server's certificate is not trusted.
-    #[error("the certificate of {host} is not trusted: {check}")]
+    #[error("the certificate of {host} is not trusted: {check}{}", shown(*fingerprint))]
     Untrusted {
         /// The host.
         host: String,
@@ -118,6 +118,26 @@ pub enum Error {
         check: String,
         /// The file that `ca=` names.
         ca: Option<PathBuf>,
+        /// The certificate's fingerprint, where it could be had.
+        fingerprint: Option<Fingerprint>,
+    },
+    /// The server shows another certificate than the pinned one.
+    #[error("the certificate of {host} is not the one that `pin=` names{}", shown(*seen))]
+    OtherCertificate {
+        /// The host.
+        host: String,
+        /// The fingerprint that it should have.
+        pin: Fingerprint,
+        /// The one that it has.
+        seen: Option<Fingerprint>,
+    },
+    /// A file of `client-cert=` or `client-key=` does not serve.
+    #[error("cannot use {} for the client certificate: {reason}", path.display())]
+    ClientCertificate {
+        /// The file.
+        path: PathBuf,
+        /// The system's or the TLS library's words.
+        reason: String,
     },
     /// The server speaks plain text where TLS is due.
     #[error("{host} port {port} answers in plain text where TLS should begin")]
@@ -151,11 +171,22 @@ impl Error {
             Self::Silent { phase, .. } | Self::Broken { phase, .. } if phase.is_opening() => ErrorKind::Unreachable,
             Self::Silent { .. } | Self::Broken { .. } => ErrorKind::Lost,
             Self::Interrupted { .. } => ErrorKind::Interrupted,
-            Self::Untrusted { .. } => ErrorKind::Untrusted,
-            Self::CaUnreadable { .. } | Self::CaEmpty { .. } | Self::Setup { .. } | Self::NotReady { .. } => {
-                ErrorKind::Local
-            }
+            Self::Untrusted { .. } | Self::OtherCertificate { .. } => ErrorKind::Untrusted,
+            Self::CaUnreadable { .. }
+            | Self::CaEmpty { .. }
+            | Self::ClientCertificate { .. }
+            | Self::Setup { .. }
+            | Self::NotReady { .. } => ErrorKind::Local,
         }
+    }
+
+    /// The same with the fingerprint of the certificate that is not trusted, if it can be found.
+    pub fn with_fingerprint(mut self, find: impl FnOnce() -> Result<Fingerprint, Self>) -> Self {
+        if let Self::Untrusted { fingerprint, .. } = &mut self {
+            // What stands in the way of looking once more is not what the user has to know.
+            *fingerprint = find().ok();
+        }
+        self
     }
 
     /// What the user can do.
@@ -171,7 +202,26 @@ impl Error {
             Self::CaUnreadable { .. } | Self::CaEmpty { .. } => {
                 "ca= takes a file of PEM certificates; `openssl x509 -inform der -in FILE` makes PEM of a DER file"
             }
-            Self::Untrusted { check, ca, .. } => return Some(distrust_hint(check, ca.is_some()).to_owned()),
+            Self::Untrusted { check, ca, fingerprint, .. } => {
+                let hint = distrust_hint(check, ca.is_some());
+                return Some(match fingerprint {
+                    Some(fingerprint) => {
+                        format!(
+                            "{hint}; or, when the server's operator has confirmed this fingerprint to you, pin it: add \
+                             pin={fingerprint} to the address after ? or &"
+                        )
+                    }
+                    None => hint.to_owned(),
+                });
+            }
+            Self::OtherCertificate { .. } => {
+                "the server has a new certificate, or somebody stands between you and it: ask the server's operator, \
+                 and pin the new fingerprint only if it is theirs"
+            }
+            Self::ClientCertificate { .. } => {
+                "client-cert= takes a PEM certificate and client-key= its key in PKCS #8; \
+                 `openssl pkcs8 -topk8 -nodes -in KEY -out NEW` makes one of any other PEM key, and chmod 600 it"
+            }
             Self::PlainText { port, after_start_tls: false, .. } => {
                 return Some(format!(
                     "the port answers without TLS: write imap://USER@HOST:{port}, which demands STARTTLS, or imaps:// \
@@ -189,6 +239,11 @@ impl Error {
         };
         Some(hint.to_owned())
     }
+}
+
+/// A fingerprint for the end of a sentence.
+fn shown(fingerprint: Option<Fingerprint>) -> String {
+    fingerprint.map_or_else(String::new, |fingerprint| format!(" (its fingerprint is {fingerprint})"))
 }
 
 /// What helps against the check that failed, by OpenSSL's words for it.

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What stays true: no wait is without an end, every error of a wait names what was waited for, certificates are always
-//! checked (RFC 8314 section 5.3, TLS 1.2 at least), and only this folder knows native-tls.
+//! checked (RFC 8314 section 5.3, TLS 1.2 at least) or are the one that the user pinned, and only this folder knows native-tls.
 
 mod connect;
 mod dial;
@@ -19,7 +19,7 @@ mod socket;
 mod stream;
 mod tls;
 
-pub use crate::address::TlsMode;
+pub use crate::address::{Fingerprint, TlsMode};
 pub use dial::{DialSettings, Dialer};
 pub use error::{Attempt, Error, ErrorKind};
 pub use faults::{Cut, FaultInjector};

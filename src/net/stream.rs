@@ -2,7 +2,7 @@
 
 use super::error::words;
 use super::socket::{Ended, Socket};
-use super::{Error, Phase};
+use super::{Error, Fingerprint, Phase, tls};
 use native_tls::TlsStream;
 use std::io::{self, Read as _, Write as _};
 use std::mem;
@@ -171,6 +171,23 @@ impl Stream {
     /// Whether TLS is up.
     pub fn is_encrypted(&self) -> bool {
         matches!(self.channel, Channel::Tls(_))
+    }
+
+    /// What ties a login to this TLS connection: the hash of the server's certificate (`tls-server-end-point`, RFC 5929
+    /// section 4). `None` without TLS, or where the certificate's signature has no hash that would do.
+    pub fn server_end_point(&self) -> Option<Vec<u8>> {
+        match &self.channel {
+            Channel::Plain(_) => None,
+            Channel::Tls(tls) => tls.tls_server_end_point().ok().flatten(),
+        }
+    }
+
+    /// The fingerprint of the server's certificate.
+    pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
+        match &self.channel {
+            Channel::Plain(_) => None,
+            Channel::Tls(tls) => tls::fingerprint(tls),
+        }
     }
 
     /// Closes both ways without waiting, and with the stream's end drops what was written and not sent yet. Errors no

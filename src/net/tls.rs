@@ -1,12 +1,15 @@
-//! The handshake, and what its failures mean. Certificate and host name are always checked, TLS is 1.2 at least.
+//! The handshake, and what its failures mean. Certificate and host name are always checked, unless the certificate is the
+//! one that the user pinned; TLS is 1.2 at least.
 
-use super::Error;
 use super::error::{reason, words};
 use super::phase::Phase;
 use super::socket::{Ended, Socket, lock};
-use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector, TlsStream};
+use super::{DialSettings, Error, Fingerprint};
+use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsConnector, TlsStream};
+use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Whom a handshake is with: for its checks and its errors.
 pub(super) struct Peer<'a> {
@@ -14,6 +17,46 @@ pub(super) struct Peer<'a> {
     pub(super) port: u16,
     pub(super) ca: Option<&'a Path>,
     pub(super) after_start_tls: bool,
+}
+
+/// Whom to trust, and who the user is.
+pub(super) struct Trust {
+    certificates: Vec<Certificate>,
+    identity: Option<Identity>,
+    is_pinned: bool,
+}
+
+impl Trust {
+    /// Reads what the settings name.
+    pub(super) fn read(settings: &DialSettings) -> Result<Self, Error> {
+        let certificates = settings.ca.as_deref().map_or(Ok(Vec::new()), read_certificates)?;
+        let key = settings.client_key.as_deref();
+        let identity =
+            settings.client_cert.as_deref().map(|cert| read_identity(cert, key.unwrap_or(cert))).transpose()?;
+        Ok(Self { certificates, identity, is_pinned: settings.pin.is_some() })
+    }
+}
+
+/// Reads the user's certificate and its key.
+fn read_identity(cert: &Path, key: &Path) -> Result<Identity, Error> {
+    let failure = |path: &Path, reason: String| Error::ClientCertificate { path: path.to_owned(), reason };
+    let read = |path: &Path| fs::read(path).map(Zeroizing::new).map_err(|error| failure(path, words(&error)));
+    let (certificates, keys) = (read(cert)?, read(key)?);
+    let key_pem = private_key(&keys).ok_or_else(|| failure(key, "it holds no unencrypted PKCS #8 key".to_owned()))?;
+    let identity = Identity::from_pkcs8(&certificates, key_pem);
+    // Whether they belong together shows only in use.
+    let used = |identity: &Identity| {
+        TlsConnector::builder().disable_built_in_roots(true).identity(identity.clone()).build().map(drop)
+    };
+    let fitting = identity.and_then(|identity| used(&identity).map(|()| identity));
+    fitting.map_err(|error| failure(cert, reason(&error.to_string()).to_owned()))
+}
+
+/// The key in a PEM file that may hold certificates too. The TLS library takes it in this one form.
+fn private_key(pem: &[u8]) -> Option<&[u8]> {
+    const BEGIN: &[u8] = b"-----BEGIN PRIVATE KEY-----";
+    let at = pem.windows(BEGIN.len()).position(|window| window == BEGIN)?;
+    Some(&pem[at..])
 }
 
 /// Reads a file of PEM certificates. The TLS library passes over a bad one in silence: here it is an error.
@@ -25,14 +68,34 @@ pub(super) fn read_certificates(path: &Path) -> Result<Vec<Certificate>, Error> 
     if certificates.is_empty() { Err(Error::CaEmpty { path: path.to_owned() }) } else { Ok(certificates) }
 }
 
-/// The configuration: the system's certificates and these.
-pub(super) fn connector(certificates: &[Certificate]) -> Result<TlsConnector, native_tls::Error> {
+/// The configuration: the system's certificates and these. A pinned certificate is compared by the caller, after the
+/// handshake and before a byte is sent; where `ca` is given too, both checks must hold.
+pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, native_tls::Error> {
     let mut builder = TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
-    for certificate in certificates {
+    if trust.is_pinned && trust.certificates.is_empty() {
+        builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
+    }
+    for certificate in &trust.certificates {
         builder.add_root_certificate(certificate.clone());
     }
+    if let Some(identity) = &trust.identity {
+        builder.identity(identity.clone());
+    }
     builder.build()
+}
+
+/// A configuration for looking at a certificate, and for nothing else.
+pub(super) fn trusting_anyone() -> Result<TlsConnector, native_tls::Error> {
+    let mut builder = TlsConnector::builder();
+    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true).build()
+}
+
+/// The fingerprint of the certificate that the server showed.
+pub(super) fn fingerprint(stream: &TlsStream<Socket>) -> Option<Fingerprint> {
+    let certificate = stream.peer_certificate().ok()??;
+    Some(Fingerprint(Sha256::digest(certificate.to_der().ok()?).into()))
 }
 
 /// Sets up TLS.
@@ -66,7 +129,7 @@ fn explain(text: &str, closed: bool, peer: &Peer<'_>) -> Error {
     // An alert comes from the server: its view of us, not ours of it.
     if text.contains("certificate") && !text.contains("alert") {
         let check = verify_result(text).unwrap_or(reason(text)).to_owned();
-        return Error::Untrusted { host, check, ca: peer.ca.map(Path::to_owned) };
+        return Error::Untrusted { host, check, ca: peer.ca.map(Path::to_owned), fingerprint: None };
     }
     let reason = if closed { "the server closed the connection" } else { reason(text) };
     Error::Handshake { host, port: peer.port, reason: reason.to_owned() }

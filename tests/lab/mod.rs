@@ -11,7 +11,9 @@
 //! - [`fake`]: a mailbox of one folder behind a scripted server, of which a test twists single answers.
 //! - [`memory`]: folders in memory behind a scripted server, as strict or as odd as a test wants it.
 //! - [`generator`]: some thousand realistic messages, the same for the same seed.
+//! - [`oauth`]: an OAuth server that knows which access tokens are good.
 //! - [`run`]: runs of mailferry, with their events and summaries.
+//! - [`secrets`]: where secrets come from, and that none is shown.
 //! - [`mailboxes`]: small mailboxes on real servers, and what they must hold after a run.
 
 #![expect(dead_code, unreachable_pub, reason = "each test file and example uses its own part of the lab")]
@@ -23,8 +25,10 @@ pub mod generator;
 pub mod mailboxes;
 pub mod memory;
 pub mod names;
+pub mod oauth;
 pub mod proxy;
 pub mod run;
 pub mod scripted;
+pub mod secrets;
 pub mod servers;
 pub mod wire;

@@ -76,6 +76,12 @@ impl Run {
         self.stderr.contains(text) || self.stdout.contains(text)
     }
 
+    /// Runs a command to its end.
+    #[track_caller]
+    pub fn of(command: &mut Command) -> Self {
+        Running::of(command).end()
+    }
+
     /// The exit code must be this.
     #[track_caller]
     pub fn ended(self, code: i32) -> Self {
@@ -193,7 +199,7 @@ fn json(verb: &str, ends: &[End], options: &[&str]) -> Run {
     for (end, side) in ends.iter().zip(SIDES) {
         command.env(password_variable(side), &end.password);
     }
-    let run = Running::of(command).end();
+    let run = Running::of(&mut command).end();
     // Nothing else stands on stdout, whatever the test looks at.
     run.events();
     run
@@ -211,10 +217,10 @@ pub struct Running {
 impl Running {
     /// Starts it, as typed.
     pub fn start(arguments: &[&str]) -> Self {
-        Self::of(mailferry(arguments))
+        Self::of(&mut mailferry(arguments))
     }
 
-    fn of(mut command: Command) -> Self {
+    fn of(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = std::sync::mpsc::channel();
         let stdout = collect(child.stdout.take().unwrap(), Some(sender));

@@ -3,6 +3,7 @@
 //! A server starts when the first test asks for it and ends with the test process: its script waits on a pipe that the
 //! kernel closes then, however the process ended. Every test takes accounts of its own, so tests run side by side.
 
+use super::oauth::Issuer;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -129,9 +130,15 @@ pub struct Server {
 impl Server {
     /// Starts the script; `Err` with its words when this server can't run on this machine.
     fn start(name: &str) -> Result<Self, String> {
+        Self::start_with(name, &[])
+    }
+
+    /// The same with these variables in the script's environment.
+    fn start_with(name: &str, environment: &[(&str, &str)]) -> Result<Self, String> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/servers").join(name);
         let mut script = Command::new(&path)
             .arg("run")
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -191,6 +198,44 @@ impl Dovecot {
     /// A new, empty account; `name` (letters and digits) is for the reader of logs.
     pub fn account(&self, name: &str, personality: Personality) -> Account {
         self.0.account_of(format!("{name}{}{}", self.0.count(), personality.suffix()))
+    }
+}
+
+/// A Dovecot of its own that takes every mechanism, with the OAuth server that it asks about tokens.
+pub struct AnyMechanism {
+    dovecot: Dovecot,
+    pub issuer: Issuer,
+}
+
+impl AnyMechanism {
+    /// The password of `master`, who may act for anyone.
+    pub const MASTER_PASSWORD: &str = "mastersecret";
+
+    /// The test binary's.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<AnyMechanism> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let issuer = Issuer::start();
+            let environment = [("LAB_AUTH", "all"), ("LAB_OAUTH_PORT", &*issuer.port.to_string())];
+            let server = Server::start_with("dovecot", &environment).unwrap_or_else(|reason| panic!("{reason}"));
+            Self { dovecot: Dovecot(server), issuer }
+        })
+    }
+
+    /// A new, empty account.
+    pub fn account(&self, name: &str) -> Account {
+        self.dovecot.account(name, Personality::Plain)
+    }
+
+    /// The account of this very name, as others see it too.
+    pub fn account_named(&self, user: &str) -> Account {
+        self.dovecot.0.account_of(user.to_owned())
+    }
+
+    /// The certificate of the user `certified` and its key.
+    pub fn client_certificate(&self) -> (PathBuf, PathBuf) {
+        let tls = self.dovecot.0.directory.join("tls");
+        (tls.join("client.pem"), tls.join("client.key"))
     }
 }
 

@@ -1,16 +1,17 @@
-//! Where a password comes from: file, command, environment, netrc, prompt, in that order.
+//! Where a password or an access token comes from: file, command, environment, netrc, prompt, in that order.
 //!
 //! The first way that is there decides: a file or a command that fails is an error, not a reason to try the next. No
 //! message holds a password, a command's text or what it printed. Secrets are wiped from memory when they are dropped.
 
 mod system;
 
-pub(crate) use system::System;
+pub(crate) use system::{System, check_private};
 
 use super::args::PasswordOptions;
 use super::failure::Failure;
-use mailferry::address::ImapAddress;
+use mailferry::address::{ImapAddress, Proof};
 use mailferry::event::Side;
+use mailferry::store::imap::Secret;
 use secrecy::SecretString;
 use std::path::PathBuf;
 
@@ -30,34 +31,58 @@ pub(crate) trait Surroundings {
     fn prompt(&self, question: &str) -> Option<anyhow::Result<SecretString>>;
 }
 
-/// Finds one side's password.
+/// Finds one side's password or token. One from a file or a command can be read again, should it expire.
 ///
 /// # Errors
 /// A way that was chosen and failed, or that there is none; then the hint lists them all.
-pub(crate) fn find(
+pub(crate) fn secret(
     side: Side,
     address: &ImapAddress,
     options: PasswordOptions<'_>,
     around: &dyn Surroundings,
-) -> Result<SecretString, Failure> {
+) -> Result<Secret, Failure> {
+    if address.auth.is_some_and(|mechanism| mechanism.proof() == Proof::Nothing) {
+        return Ok(Secret::none());
+    }
+    let Some(secret) = find(side, address, options, around)? else { return Ok(Secret::none()) };
+    let again = |reason: anyhow::Error| format!("{reason:#}");
+    Ok(match (options.file.map(str::to_owned), options.command.map(str::to_owned)) {
+        (Some(file), _) if file != "-" => Secret::renewable(secret, move || system::file(&file).map_err(again)),
+        (None, Some(command)) => Secret::renewable(secret, move || system::command(&command).map_err(again)),
+        _ => Secret::fixed(secret),
+    })
+}
+
+/// Finds it; `None` where there is none and a client certificate may do.
+fn find(
+    side: Side,
+    address: &ImapAddress,
+    options: PasswordOptions<'_>,
+    around: &dyn Surroundings,
+) -> Result<Option<SecretString>, Failure> {
     let name = side.name();
     let failed = |reason: anyhow::Error| Failure::usage(format!("no password for the {name}: {reason:#}"));
     if let Some(file) = options.file {
-        return if file == "-" { around.stdin() } else { around.file(file) }.map_err(failed);
+        return if file == "-" { around.stdin() } else { around.file(file) }.map(Some).map_err(failed);
     }
     if let Some(command) = options.command {
-        return around.command(command).map_err(failed);
+        return around.command(command).map(Some).map_err(failed);
     }
     let variable = variable_name(side);
     if let Some(password) = around.variable(variable).map_err(failed)? {
-        return Ok(password);
+        return Ok(Some(password));
     }
     if let Some(password) = around.netrc(&address.host, &address.user).map_err(failed)? {
-        return Ok(password);
+        return Ok(Some(password));
     }
-    let question = format!("Password of {} on {} ({name}): ", address.user, address.host);
+    if address.client_cert.is_some() && address.auth.is_none() {
+        return Ok(None);
+    }
+    let is_token = address.auth.is_some_and(|mechanism| mechanism.proof() == Proof::Token);
+    let what = if is_token { "Access token" } else { "Password" };
+    let question = format!("{what} of {} on {} ({name}): ", address.user, address.host);
     if let Some(answer) = around.prompt(&question) {
-        return answer.map_err(failed);
+        return answer.map(Some).map_err(failed);
     }
     Err(Failure::usage(format!("no password for the {name}, {} on {}", address.user, address.host)).with_hint(format!(
         "give --{name}-password-file FILE (- is stdin) or --{name}-password-command CMD, set {variable}, \
@@ -143,7 +168,22 @@ mod tests {
 
     fn ask(side: Side, options: PasswordOptions<'_>, around: &Fake) -> Result<SecretString, Failure> {
         let address = ImapAddress::parse("imaps://ann%40example.org@imap.example.org").unwrap();
-        find(side, &address, options, around)
+        find(side, &address, options, around).map(Option::unwrap)
+    }
+
+    #[test]
+    fn a_mechanism_without_a_password_asks_for_none() {
+        let ask = |more: &str, has| {
+            let address = ImapAddress::parse(&format!("imaps://ann@h?{more}")).unwrap();
+            let fake = Fake::with(has);
+            secret(Side::Source, &address, PasswordOptions::default(), &fake).unwrap();
+            fake.tried.into_inner().pop()
+        };
+        assert_eq!(ask("auth=EXTERNAL&client-cert=c", ALL), None);
+        assert_eq!(ask("auth=ANONYMOUS", ALL), None);
+        assert_eq!(ask("client-cert=c", &["prompt"]).as_deref(), Some("netrc ann h"), "a certificate may do");
+        let question = "prompt Access token of ann on h (source): ";
+        assert_eq!(ask("auth=XOAUTH2", &["prompt"]).as_deref(), Some(question));
     }
 
     #[test]

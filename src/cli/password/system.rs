@@ -18,35 +18,62 @@ const MAX_PASSWORD: usize = 64 * 1024;
 /// The longest netrc file, in bytes.
 const MAX_NETRC: usize = 1024 * 1024;
 
-/// The process's files, commands, environment and terminal. Warnings go to the console.
+/// The process's files, commands, environment and terminal.
 pub(crate) struct System<'a> {
-    /// Where warnings go.
+    /// Where questions stand.
     pub(crate) console: &'a Console,
+}
+
+/// The first line of a file that is the user's alone.
+pub(super) fn file(path: &str) -> anyhow::Result<SecretString> {
+    let failed = || format!("could not read {path}");
+    let mut file = File::open(path).with_context(failed)?;
+    ensure_private(&file, Path::new(path))?;
+    first_line(&mut file).with_context(failed)?.with_context(|| format!("{path} is empty"))
+}
+
+/// The first line that a shell command prints.
+pub(super) fn command(command: &str) -> anyhow::Result<SecretString> {
+    let failed = "could not run its password command";
+    let mut child = Command::new("sh").args(["-c", command]).stdout(Stdio::piped()).spawn().context(failed)?;
+    let line = child.stdout.take().map(|mut stdout| {
+        let line = first_line(&mut stdout);
+        // It may go on writing: let it finish rather than kill it by a broken pipe.
+        io::copy(&mut stdout, &mut io::sink()).and(line)
+    });
+    let status = child.wait().context(failed)?;
+    ensure!(status.success(), "its password command failed: {status}");
+    line.transpose().context(failed)?.flatten().context("its password command printed nothing")
+}
+
+/// Refuses a file with a secret that is not the user's alone; one that can't be opened is somebody else's to report.
+pub(crate) fn check_private(path: &Path) -> anyhow::Result<()> {
+    File::open(path).map_or(Ok(()), |file| ensure_private(&file, path))
+}
+
+/// Pipes and devices have no readers to fear: process substitution opens one.
+fn ensure_private(file: &File, path: &Path) -> anyhow::Result<()> {
+    let about = file.metadata().with_context(|| format!("could not look at {}", path.display()))?;
+    let is_open = about.is_file() && about.permissions().mode() & 0o077 != 0;
+    ensure!(
+        !is_open,
+        "other users of this machine have access to {path}; run `chmod 600 {path}`",
+        path = path.display()
+    );
+    Ok(())
 }
 
 impl Surroundings for System<'_> {
     fn file(&self, path: &str) -> anyhow::Result<SecretString> {
-        let failed = || format!("could not read {path}");
-        let mut file = File::open(path).with_context(failed)?;
-        self.warn_if_open_to_others(&file, Path::new(path));
-        first_line(&mut file).with_context(failed)?.with_context(|| format!("{path} is empty"))
+        file(path)
     }
 
     fn stdin(&self) -> anyhow::Result<SecretString> {
         first_line(&mut io::stdin().lock()).context("could not read stdin")?.context("stdin is empty")
     }
 
-    fn command(&self, command: &str) -> anyhow::Result<SecretString> {
-        let failed = "could not run its password command";
-        let mut child = Command::new("sh").args(["-c", command]).stdout(Stdio::piped()).spawn().context(failed)?;
-        let line = child.stdout.take().map(|mut stdout| {
-            let line = first_line(&mut stdout);
-            // It may go on writing: let it finish rather than kill it by a broken pipe.
-            io::copy(&mut stdout, &mut io::sink()).and(line)
-        });
-        let status = child.wait().context(failed)?;
-        ensure!(status.success(), "its password command failed: {status}");
-        line.transpose().context(failed)?.flatten().context("its password command printed nothing")
+    fn command(&self, line: &str) -> anyhow::Result<SecretString> {
+        command(line)
     }
 
     fn variable(&self, name: &str) -> anyhow::Result<Option<SecretString>> {
@@ -70,7 +97,7 @@ impl Surroundings for System<'_> {
         let text = str::from_utf8(&text).with_context(failed)?;
         let found = netrc::find(text, host, user);
         if found.is_some() {
-            self.warn_if_open_to_others(&file, &path);
+            ensure_private(&file, &path)?;
         }
         Ok(found)
     }
@@ -81,19 +108,6 @@ impl Surroundings for System<'_> {
         }
         let answer = rpassword::prompt_password(harmless::text(question)).map(SecretString::from);
         Some(answer.context("could not ask for it"))
-    }
-}
-
-impl System<'_> {
-    /// Pipes and devices have no readers to fear: process substitution opens one.
-    fn warn_if_open_to_others(&self, file: &File, path: &Path) {
-        if let Ok(about) = file.metadata()
-            && about.is_file()
-            && about.permissions().mode() & 0o077 != 0
-        {
-            let path = path.display();
-            self.console.warning(&format!("other users of this machine may have access to {path}: chmod 600 it"));
-        }
     }
 }
 
@@ -169,6 +183,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pw");
         std::fs::write(&path, "s3cret\n").unwrap();
+        for (mode, is_private) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let read = system.file(path.to_str().unwrap());
+            assert_eq!(read.is_ok(), is_private, "{mode:o}");
+            assert_eq!(check_private(&path).is_ok(), is_private, "{mode:o}");
+            assert!(read.err().is_none_or(|error| error.to_string().contains("chmod 600")));
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(system.file(path.to_str().unwrap()).unwrap().expose_secret(), "s3cret");
         assert!(format!("{:#}", system.file("/nonexistent/pw").unwrap_err()).contains("/nonexistent/pw: "));
     }

@@ -33,7 +33,17 @@ fn closed_port() -> u16 {
 }
 
 fn settings(port: u16, tls: TlsMode) -> DialSettings {
-    DialSettings { host: "localhost".to_owned(), port, tls, ca: None, timeout: PATIENCE, connect_timeout: PATIENCE }
+    DialSettings {
+        host: "localhost".to_owned(),
+        port,
+        tls,
+        ca: None,
+        pin: None,
+        client_cert: None,
+        client_key: None,
+        timeout: PATIENCE,
+        connect_timeout: PATIENCE,
+    }
 }
 
 fn dialer(settings: DialSettings) -> Dialer {

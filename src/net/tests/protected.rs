@@ -135,6 +135,110 @@ fn certificates_that_are_not_trusted() {
     }
 }
 
+/// A TLS server for as many connections as come.
+fn serve_many(server: &Certified) -> u16 {
+    let acceptor = acceptor(server, SslVersion::TLS1_3);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for tcp in listener.incoming() {
+            let acceptor = acceptor.clone();
+            thread::spawn(move || acceptor.accept(tcp.unwrap()).map(echo));
+        }
+    });
+    port
+}
+
+#[test]
+fn an_untrusted_certificate_is_named_by_its_fingerprint_and_can_be_pinned() {
+    let server = Certified::server("elsewhere.example", (-7200, -3600), None);
+    let digest = server.certificate.digest(openssl::hash::MessageDigest::sha256()).unwrap();
+    let fingerprint = Fingerprint(digest.as_ref().try_into().unwrap());
+    let port = serve_many(&server);
+    let usual = settings(port, TlsMode::Implicit);
+
+    let error = dialer(usual.clone()).dial().err().unwrap();
+    assert!(error.to_string().ends_with(&format!("(its fingerprint is {fingerprint})")), "{error}");
+    assert!(error.hint().unwrap().contains(&format!("pin={fingerprint}")));
+
+    // Pinned, it is trusted whatever it says, to the last byte of the fingerprint.
+    let pinned = DialSettings { pin: Some(fingerprint), ..usual };
+    let mut stream = dialer(pinned.clone()).dial().unwrap();
+    stream.write(b"hello").unwrap();
+    assert_eq!(read_exact(&mut stream, 5), b"hello");
+    let mut other = fingerprint;
+    other.0[31] ^= 1;
+    let error = dialer(DialSettings { pin: Some(other), ..pinned.clone() }).dial().err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Untrusted);
+    assert!(error.to_string().contains("`pin=`") && error.to_string().contains(&fingerprint.to_string()), "{error}");
+
+    // With an authority as well, both must hold.
+    let authority = Certified::authority("test authority").file();
+    let both = DialSettings { ca: Some(authority.path().to_owned()), ..pinned };
+    assert!(matches!(dialer(both).dial().err(), Some(Error::Untrusted { .. })));
+}
+
+#[test]
+fn a_pinned_certificate_of_a_trusted_authority() {
+    let authority = Certified::authority("test authority");
+    let server = Certified::server("localhost", VALID, Some(&authority));
+    let digest = server.certificate.digest(openssl::hash::MessageDigest::sha256()).unwrap();
+    let port = serve_many(&server);
+    let ca = authority.file();
+    let with =
+        |pin| DialSettings { ca: Some(ca.path().to_owned()), pin: Some(pin), ..settings(port, TlsMode::Implicit) };
+    assert!(dialer(with(Fingerprint(digest.as_ref().try_into().unwrap()))).dial().is_ok());
+    let error = dialer(with(Fingerprint([0; 32]))).dial().err().unwrap();
+    assert!(matches!(error, Error::OtherCertificate { .. }), "{error}");
+}
+
+#[test]
+fn a_client_certificate_is_shown_where_it_is_asked_for() {
+    let server = Certified::server("localhost", VALID, None);
+    let client = Certified::server("ann", VALID, None);
+    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+    builder.set_certificate(&server.certificate).unwrap();
+    builder.set_private_key(&server.key).unwrap();
+    builder.set_verify_callback(openssl::ssl::SslVerifyMode::PEER, |_, _| true);
+    let acceptor = builder.build();
+    let (sender, shown) = mpsc::channel();
+    let port = serve(move |tcp| {
+        let tls = acceptor.accept(tcp).unwrap();
+        sender.send(tls.ssl().peer_certificate().map(|certificate| certificate.to_der().unwrap())).unwrap();
+        echo(tls);
+    });
+    let (ca, cert) = (server.file(), client.file());
+    let key = file(&client.key.private_key_to_pem_pkcs8().unwrap());
+    let ours = DialSettings {
+        ca: Some(ca.path().to_owned()),
+        client_cert: Some(cert.path().to_owned()),
+        client_key: Some(key.path().to_owned()),
+        ..settings(port, TlsMode::Implicit)
+    };
+    let mut stream = dialer(ours.clone()).dial().unwrap();
+    stream.write(b"x").unwrap();
+    assert_eq!(read_exact(&mut stream, 1), b"x");
+    assert_eq!(shown.recv_timeout(PATIENCE).unwrap(), Some(client.certificate.to_der().unwrap()));
+
+    // Both in one file do as well.
+    let pem = [client.certificate.to_pem().unwrap(), client.key.private_key_to_pem_pkcs8().unwrap()].concat();
+    let both = file(&pem);
+    let open = |cert: &Path, key: Option<&Path>| {
+        let (client_cert, client_key) = (Some(cert.to_owned()), key.map(Path::to_owned));
+        Dialer::new(DialSettings { client_cert, client_key, ..ours.clone() }, Arc::new(Stop::new())).map(|_| ())
+    };
+    assert!(open(both.path(), None).is_ok());
+    // A key in another form, none at all, another's, or no file.
+    let old = file(&client.key.ec_key().unwrap().private_key_to_pem().unwrap());
+    let others = file(&server.key.private_key_to_pem_pkcs8().unwrap());
+    let nowhere = Path::new("/nonexistent/key.pem");
+    for key in [Some(old.path()), None, Some(others.path()), Some(nowhere)] {
+        let error = open(cert.path(), key).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Local);
+        assert!(error.hint().unwrap().contains("openssl pkcs8"), "{error}");
+    }
+}
+
 #[test]
 fn plain_text_where_tls_should_begin() {
     for greeting in ["* OK ready\r\n", "* BYE too many\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "220 mail ESMTP\r\n"] {

@@ -3,10 +3,9 @@
 use super::session::Session;
 use crate::address::ImapAddress;
 use crate::event::{Event, Observer, Side, Stop};
-use crate::imap::{self, Credentials, Trace};
+use crate::imap::{self, Credentials, Secret, Trace};
 use crate::net::{self, DialSettings, Dialer, FaultInjector};
 use crate::store::{AccountName, Connector, Error, ErrorKind, Store};
-use secrecy::SecretString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -44,10 +43,10 @@ impl Account {
     /// Gets ready to connect; nothing is sent yet.
     ///
     /// # Errors
-    /// A file of `ca=` that does not serve.
+    /// A file of certificates that does not serve.
     pub fn new(
         address: &ImapAddress,
-        password: SecretString,
+        secret: Secret,
         side: Side,
         access: Access,
         observer: Arc<dyn Observer + Send + Sync>,
@@ -59,6 +58,9 @@ impl Account {
             port: address.port,
             tls: address.tls,
             ca: address.ca.clone(),
+            pin: address.pin,
+            client_cert: address.client_cert.clone(),
+            client_key: address.client_key.clone(),
             timeout: address.timeout.unwrap_or(TIMEOUT),
             connect_timeout: address.timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT),
         };
@@ -67,8 +69,9 @@ impl Account {
             credentials: Credentials {
                 user: address.user.clone(),
                 authzid: address.authzid.clone(),
-                password,
-                mechanism: address.auth.clone(),
+                secret,
+                mechanism: address.auth,
+                has_certificate: address.client_cert.is_some(),
             },
             prefix: address.prefix.clone(),
             separator: address.separator,
@@ -131,7 +134,13 @@ pub(super) fn from_imap(error: &imap::Error) -> Error {
         imap::Error::Net(error) => return from_net(error),
         imap::Error::Closed | imap::Error::Truncated => ErrorKind::Lost,
         imap::Error::Bye { text, code } => return super::refusal::goodbye(text, code.as_ref()),
-        imap::Error::Login { text, code } => return super::refusal::refused_login(text, code.as_ref()),
+        imap::Error::Login { text, code, way, offered } => {
+            return super::refusal::refused_login(text, code.as_ref(), way, offered);
+        }
+        imap::Error::NoMechanism { text, hint } => {
+            return Error::new(ErrorKind::Authentication, text).with_hint(hint);
+        }
+        imap::Error::Secret(_) => ErrorKind::Local,
         imap::Error::NoLogin(_) => ErrorKind::Untrusted,
         imap::Error::Protocol(_) => ErrorKind::Protocol,
         imap::Error::Command(_) => ErrorKind::Local,

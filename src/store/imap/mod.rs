@@ -19,4 +19,5 @@ mod relocate;
 mod scan;
 mod session;
 
+pub use crate::imap::Secret;
 pub use account::{Access, Account};

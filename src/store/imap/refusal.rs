@@ -79,7 +79,7 @@ fn meaning(reply: &Reply, asked: Asked) -> RefusalMeaning {
 }
 
 /// A refused login: who is to blame, and what to do.
-pub(super) fn refused_login(text: &str, code: Option<&Code>) -> Error {
+pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered: &str) -> Error {
     let lower = text.to_ascii_lowercase();
     let busy = ["too many simultaneous", "maximum number of connections", "too many connections"];
     if matches!(code, Some(Code::Limit)) || busy.iter().any(|words| lower.contains(words)) {
@@ -97,11 +97,24 @@ pub(super) fn refused_login(text: &str, code: Option<&Code>) -> Error {
         "log in to the account in a web browser once, then try again"
     } else if lower.contains("imap is disabled") {
         "switch IMAP on in the account's settings"
+    } else if matches!(code, Some(Code::AuthorizationFailed)) {
+        "this user may not act for the one that authzid= names; only an administrator may"
+    } else if ["OAUTHBEARER", "XOAUTH2"].contains(&way) {
+        "the access token has expired, or is another account's, or does not allow IMAP: get a new one"
+    } else if way == "EXTERNAL" {
+        "the server does not take this certificate for this user: check client-cert= and the user name"
     } else {
         "check the user name (often the whole address) and the password; some providers want an app password, or IMAP \
          switched on in the account's settings"
     };
-    Error::new(ErrorKind::Authentication, format!("the server refused the login: {text}")).with_hint(hint)
+    // A server may offer what it has nothing to check it against for this user.
+    let hint = match way {
+        "CRAM-MD5" | "SCRAM-SHA-1" | "SCRAM-SHA-256" | "SCRAM-SHA-1-PLUS" | "SCRAM-SHA-256-PLUS" => {
+            format!("{hint}; if both are right, try another way with auth= in the address: the server offers {offered}")
+        }
+        _ => hint.to_owned(),
+    };
+    Error::new(ErrorKind::Authentication, format!("the server refused the login by {way}: {text}")).with_hint(hint)
 }
 
 /// A goodbye: mostly passing.
@@ -159,10 +172,14 @@ mod tests {
 
     #[test]
     fn a_full_server_is_no_wrong_password() {
-        let error = refused_login("Too many simultaneous connections. (Failure)", Some(&Code::Alert));
+        let error = refused_login("Too many simultaneous connections. (Failure)", Some(&Code::Alert), "PLAIN", "");
         assert_eq!(error.kind, ErrorKind::TooManyConnections);
-        let error = refused_login("Invalid credentials (Failure)", Some(&Code::AuthenticationFailed));
+        let error = refused_login("Invalid credentials (Failure)", Some(&Code::AuthenticationFailed), "PLAIN", "PLAIN");
         assert_eq!(error.kind, ErrorKind::Authentication);
-        assert!(error.hint.is_some());
+        assert!(error.hint.is_some_and(|hint| !hint.contains("auth=")));
+        let error = refused_login("no", None, "SCRAM-SHA-1", "PLAIN, SCRAM-SHA-1");
+        assert!(error.hint.is_some_and(|hint| hint.contains("offers PLAIN, SCRAM-SHA-1")));
+        let error = refused_login("no", None, "XOAUTH2", "XOAUTH2");
+        assert!(error.hint.is_some_and(|hint| hint.contains("token has expired")));
     }
 }

@@ -1,0 +1,305 @@
+//! Which mechanism: the one that protects most of those that the server offers and that the credentials fit. Pure.
+//!
+//! Where the connection is encrypted, CRAM-MD5 comes last: it protects nothing more there, and many servers offer it to users
+//! for whom it can't work. To act for somebody else, PLAIN comes first there: Dovecot's SCRAM compares with the other user's
+//! password then.
+
+use super::credentials;
+use crate::address::{Mechanism, Proof};
+use crate::imap::{Capabilities, Error};
+use secrecy::SecretString;
+
+use Mechanism::{
+    CramMd5, External, Login, OAuthBearer, Plain, ScramSha1, ScramSha1Plus, ScramSha256, ScramSha256Plus, XOAuth2,
+};
+
+const ENCRYPTED: [Mechanism; 7] = [ScramSha256Plus, ScramSha1Plus, ScramSha256, ScramSha1, Plain, Login, CramMd5];
+const FOR_OTHERS: [Mechanism; 5] = [Plain, ScramSha256Plus, ScramSha1Plus, ScramSha256, ScramSha1];
+const NOT_ENCRYPTED: [Mechanism; 5] = [ScramSha256, ScramSha1, CramMd5, Plain, Login];
+const TOKENS: [Mechanism; 2] = [OAuthBearer, XOAuth2];
+
+/// How to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// AUTHENTICATE.
+    Sasl(Mechanism),
+    /// The command LOGIN (RFC 3501 section 6.2.3).
+    Command,
+}
+
+impl Way {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sasl(mechanism) => mechanism.name(),
+            Self::Command => "LOGIN",
+        }
+    }
+
+    pub(super) fn proof(self) -> Proof {
+        match self {
+            Self::Sasl(mechanism) => mechanism.proof(),
+            Self::Command => Proof::Password,
+        }
+    }
+}
+
+/// What the user has given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    Nothing,
+    Password,
+    Token,
+}
+
+impl Held {
+    pub(super) fn of(secret: Option<&SecretString>, wanted: Option<Mechanism>) -> Self {
+        match secret {
+            None => Self::Nothing,
+            Some(secret) if credentials::is_token(secret, wanted) => Self::Token,
+            Some(_) => Self::Password,
+        }
+    }
+}
+
+/// What the choice depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Situation<'a> {
+    pub(super) offered: &'a Capabilities,
+    pub(super) wanted: Option<Mechanism>,
+    pub(super) held: Held,
+    pub(super) has_certificate: bool,
+    pub(super) has_authzid: bool,
+    /// Whether the TLS connection has something to bind a login to.
+    pub(super) can_bind: bool,
+    pub(super) is_encrypted: bool,
+    /// Whether user and password are ASCII.
+    pub(super) is_ascii: bool,
+}
+
+/// Chooses.
+///
+/// # Errors
+/// [`Error::NoMechanism`] with what the server offers and what to do, or [`Error::NoLogin`] where the server forbids
+/// passwords on this connection.
+pub(super) fn choose(situation: &Situation<'_>) -> Result<Way, Error> {
+    match situation.wanted {
+        Some(wanted) => check_wanted(situation, wanted),
+        None => situation.best(),
+    }
+}
+
+/// Whether the server offers to bind logins to the TLS connection.
+pub(super) fn offers_binding(offered: &Capabilities) -> bool {
+    [ScramSha256Plus, ScramSha1Plus].into_iter().any(|mechanism| is_listed(offered, mechanism))
+}
+
+/// The mechanisms that a server offers, for an error.
+pub(super) fn list(offered: &Capabilities) -> String {
+    let names: Vec<&str> = offered.mechanisms().collect();
+    if names.is_empty() { "no mechanism".to_owned() } else { names.join(", ") }
+}
+
+fn is_listed(offered: &Capabilities, mechanism: Mechanism) -> bool {
+    offered.mechanisms().any(|name| name == mechanism.name())
+}
+
+fn check_wanted(situation: &Situation<'_>, wanted: Mechanism) -> Result<Way, Error> {
+    if situation.has_authzid && !wanted.takes_authzid() {
+        return Err(Error::NoMechanism {
+            text: format!("{wanted} can't act for another user, as authzid= asks"),
+            hint: "use auth=PLAIN with authzid=, or a SCRAM mechanism".to_owned(),
+        });
+    }
+    if wanted.binds_channel() && !situation.can_bind {
+        return Err(Error::NoMechanism {
+            text: format!("{wanted} needs TLS, and a certificate that it can be bound to"),
+            hint: "use imaps://, or leave auth= out".to_owned(),
+        });
+    }
+    if let Some(way) = situation.way_of(wanted) {
+        return Ok(way);
+    }
+    // A server that lists none may still take one.
+    if situation.offered.mechanisms().next().is_none() && !situation.forbids_passwords(wanted) {
+        return Ok(Way::Sasl(wanted));
+    }
+    if situation.forbids_passwords(wanted) {
+        return Err(forbidden());
+    }
+    Err(Error::NoMechanism {
+        text: format!(
+            "the server does not offer {wanted}, which auth= asks for; it offers {}",
+            list(situation.offered)
+        ),
+        hint: "choose one of these with auth=, or leave auth= out".to_owned(),
+    })
+}
+
+fn forbidden() -> Error {
+    let text = "the server forbids passwords on this connection (LOGINDISABLED) and offers no mechanism that would do; \
+                use TLS";
+    Error::NoLogin(text.to_owned())
+}
+
+impl Situation<'_> {
+    fn best(&self) -> Result<Way, Error> {
+        if self.has_certificate && is_listed(self.offered, External) {
+            return Ok(Way::Sasl(External));
+        }
+        let passwords: &[Mechanism] = match (self.is_encrypted, self.has_authzid) {
+            (true, false) => &ENCRYPTED,
+            (true, true) => &FOR_OTHERS,
+            (false, _) => &NOT_ENCRYPTED,
+        };
+        let fitting: Vec<Mechanism> = match self.held {
+            Held::Nothing => Vec::new(),
+            Held::Password => passwords.to_vec(),
+            // Some servers take a token in the place of a password.
+            Held::Token => TOKENS.iter().chain(passwords).copied().collect(),
+        };
+        let fits = |mechanism: &Mechanism| !self.has_authzid || mechanism.takes_authzid();
+        if let Some(way) = fitting.iter().filter(|m| fits(m)).find_map(|mechanism| self.way_of(*mechanism)) {
+            return Ok(way);
+        }
+        Err(self.nothing_fits())
+    }
+
+    /// How to log in by this mechanism, if the server offers it.
+    fn way_of(&self, mechanism: Mechanism) -> Option<Way> {
+        let is_listed = is_listed(self.offered, mechanism);
+        let lists_none = self.offered.mechanisms().next().is_none();
+        match mechanism {
+            // One round trip in place of three, unless the server may not understand the characters.
+            Login if !self.offered.has("LOGINDISABLED") && (self.is_ascii || !is_listed) => Some(Way::Command),
+            ScramSha256Plus | ScramSha1Plus if !self.can_bind => None,
+            // LOGIN can't carry who is to be acted for.
+            Plain if self.has_authzid && lists_none && !self.forbids_passwords(Plain) => Some(Way::Sasl(Plain)),
+            _ => is_listed.then_some(Way::Sasl(mechanism)),
+        }
+    }
+
+    /// Whether the server wants no password in the clear here.
+    fn forbids_passwords(&self, mechanism: Mechanism) -> bool {
+        matches!(mechanism, Plain | Login) && self.offered.has("LOGINDISABLED")
+    }
+
+    fn nothing_fits(&self) -> Error {
+        let offers = list(self.offered);
+        let hint = match self.held {
+            Held::Nothing => "give a password; the certificate alone does not do here",
+            _ if self.has_authzid => "ask the server's administrator: authzid= needs PLAIN, SCRAM or OAUTHBEARER",
+            _ if TOKENS.iter().any(|mechanism| is_listed(self.offered, *mechanism)) => {
+                "this server takes no passwords: give an access token in the password's place, with auth=XOAUTH2 or \
+                 auth=OAUTHBEARER"
+            }
+            _ if self.offered.has("LOGINDISABLED") && !self.is_encrypted => return forbidden(),
+            _ => "mailferry has none of these; ask the server's administrator for PLAIN or SCRAM-SHA-256",
+        };
+        let text = format!("no way to log in fits: the server offers {offers}");
+        Error::NoMechanism { text, hint: hint.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offers(names: &str) -> Capabilities {
+        Capabilities::new(names.split(' ').map(|name| match name {
+            "LOGINDISABLED" => name.to_owned(),
+            mechanism => format!("AUTH={mechanism}"),
+        }))
+    }
+
+    fn situation(offered: &Capabilities) -> Situation<'_> {
+        Situation {
+            offered,
+            wanted: None,
+            held: Held::Password,
+            has_certificate: false,
+            has_authzid: false,
+            can_bind: true,
+            is_encrypted: true,
+            is_ascii: true,
+        }
+    }
+
+    const EVERYTHING: &str = "PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-256-PLUS \
+                              OAUTHBEARER XOAUTH2 EXTERNAL ANONYMOUS GSSAPI";
+
+    #[test]
+    fn the_strongest_that_fits() {
+        let table = [
+            (EVERYTHING, Way::Sasl(ScramSha256Plus)),
+            ("PLAIN SCRAM-SHA-256 SCRAM-SHA-1-PLUS", Way::Sasl(ScramSha1Plus)),
+            ("PLAIN SCRAM-SHA-1 SCRAM-SHA-256", Way::Sasl(ScramSha256)),
+            ("PLAIN CRAM-MD5 LOGIN", Way::Sasl(Plain)),
+            ("CRAM-MD5 LOGINDISABLED", Way::Sasl(CramMd5)),
+            ("LOGIN CRAM-MD5", Way::Command),
+            ("LOGIN LOGINDISABLED", Way::Sasl(Login)),
+            ("GSSAPI", Way::Command),
+        ];
+        for (names, way) in table {
+            assert_eq!(choose(&situation(&offers(names))).unwrap(), way, "{names}");
+        }
+    }
+
+    #[test]
+    fn what_the_connection_and_the_credentials_allow() {
+        let all = offers(EVERYTHING);
+        let usual = situation(&all);
+        let table = [
+            (Situation { can_bind: false, ..usual }, Way::Sasl(ScramSha256)),
+            (Situation { is_encrypted: false, can_bind: false, ..usual }, Way::Sasl(ScramSha256)),
+            (Situation { held: Held::Token, ..usual }, Way::Sasl(OAuthBearer)),
+            (Situation { held: Held::Nothing, has_certificate: true, ..usual }, Way::Sasl(External)),
+            (Situation { wanted: Some(Login), ..usual }, Way::Command),
+            (Situation { wanted: Some(Login), is_ascii: false, ..usual }, Way::Sasl(Login)),
+            (Situation { has_authzid: true, ..usual }, Way::Sasl(Plain)),
+            (Situation { has_authzid: true, is_encrypted: false, can_bind: false, ..usual }, Way::Sasl(ScramSha256)),
+            (Situation { wanted: Some(ScramSha1), has_authzid: true, ..usual }, Way::Sasl(ScramSha1)),
+        ];
+        for (situation, way) in table {
+            assert_eq!(choose(&situation).unwrap(), way);
+        }
+        let few = offers("PLAIN LOGIN CRAM-MD5");
+        let usual = situation(&few);
+        assert_eq!(choose(&Situation { is_encrypted: false, ..usual }).unwrap(), Way::Sasl(CramMd5));
+        assert_eq!(choose(&Situation { has_authzid: true, ..usual }).unwrap(), Way::Sasl(Plain));
+        assert_eq!(choose(&Situation { held: Held::Token, ..usual }).unwrap(), Way::Sasl(Plain));
+    }
+
+    #[test]
+    fn a_server_that_lists_none() {
+        let none = Capabilities::new(["IMAP4REV1".to_owned()]);
+        let usual = situation(&none);
+        assert_eq!(choose(&usual).unwrap(), Way::Command);
+        assert_eq!(choose(&Situation { has_authzid: true, ..usual }).unwrap(), Way::Sasl(Plain));
+        assert_eq!(choose(&Situation { wanted: Some(XOAuth2), ..usual }).unwrap(), Way::Sasl(XOAuth2));
+        let closed = Capabilities::new(["LOGINDISABLED".to_owned()]);
+        let usual = Situation { is_encrypted: false, can_bind: false, ..situation(&closed) };
+        for wanted in [None, Some(Plain), Some(Login)] {
+            let error = choose(&Situation { wanted, ..usual }).unwrap_err();
+            assert!(matches!(&error, Error::NoLogin(text) if text.contains("LOGINDISABLED")), "{wanted:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn errors_say_what_is_offered_and_what_to_do() {
+        let tokens = offers("XOAUTH2 LOGINDISABLED");
+        let usual = situation(&tokens);
+        let other = offers("CRAM-MD5");
+        let table = [
+            (usual, "offers XOAUTH2", "access token"),
+            (Situation { held: Held::Nothing, ..usual }, "offers XOAUTH2", "give a password"),
+            (Situation { wanted: Some(Plain), held: Held::Password, ..situation(&other) }, "offers CRAM-MD5", "auth="),
+            (Situation { wanted: Some(CramMd5), has_authzid: true, ..situation(&other) }, "authzid", "PLAIN"),
+            (Situation { has_authzid: true, ..situation(&other) }, "offers CRAM-MD5", "administrator"),
+            (Situation { wanted: Some(ScramSha1Plus), can_bind: false, ..usual }, "needs TLS", "imaps://"),
+        ];
+        for (situation, words, advice) in table {
+            let Err(Error::NoMechanism { text, hint }) = choose(&situation) else { panic!("{words}") };
+            assert!(text.contains(words) && hint.contains(advice), "{text}: {hint}");
+        }
+    }
+}

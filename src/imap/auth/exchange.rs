@@ -1,0 +1,116 @@
+//! AUTHENTICATE: the server's challenges and our answers, each a line of base64 (RFC 3501 section 6.2.2), the first answer in the
+//! command itself where the server takes it there (RFC 4959).
+
+use super::choose;
+use crate::address::Mechanism;
+use crate::imap::connection::{Answered, Connection, Reply};
+use crate::imap::wire::Command;
+use crate::imap::{Capabilities, Error};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+/// The most challenges of any exchange: none needs half of it.
+const MAX_CHALLENGES: usize = 10;
+
+/// What goes to the server; a secret.
+pub(super) type Message = Zeroizing<Vec<u8>>;
+
+/// The client's side of a mechanism.
+pub(super) trait Sasl {
+    /// What the client says first; `None` where the server begins.
+    fn initial(&mut self) -> Result<Option<Message>, Failure>;
+
+    /// The answer to a challenge.
+    fn answer(&mut self, challenge: &[u8]) -> Result<Message, Failure>;
+
+    /// Whether an OK may be believed: the server has proved all that it has to.
+    fn is_complete(&self) -> bool {
+        true
+    }
+
+    /// What the server said in the exchange of why it refuses, without anything that could be a secret.
+    fn remark(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Why the client does not go on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The server is not to be trusted with more.
+    Distrust(String),
+    /// The server refuses, within the exchange.
+    Refused(String),
+    /// The credentials can't go by this mechanism.
+    Unfit(&'static str),
+}
+
+impl Failure {
+    pub(super) fn into_error(self, mechanism: Mechanism, offered: &Capabilities) -> Error {
+        match self {
+            Self::Distrust(text) => Error::NoLogin(format!("{mechanism}: {text}")),
+            Self::Refused(text) => {
+                Error::Login { text, code: None, way: mechanism.name(), offered: choose::list(offered) }
+            }
+            Self::Unfit(text) => Error::NoMechanism {
+                text: format!("{mechanism}: {text}"),
+                hint: "look at the password and the user name, or choose another mechanism with auth=".to_owned(),
+            },
+        }
+    }
+}
+
+/// Runs an exchange to its tagged reply; with it comes what the server said besides.
+pub(super) fn run(
+    connection: &mut Connection,
+    mechanism: Mechanism,
+    sasl: &mut dyn Sasl,
+    offered: &Capabilities,
+) -> Result<(Reply, Option<String>), Error> {
+    let fail = |failure: Failure| failure.into_error(mechanism, offered);
+    let mut first = sasl.initial().map_err(fail)?;
+    let mut command = Command::new("AUTHENTICATE").text(mechanism.name());
+    if offered.has("SASL-IR")
+        && let Some(message) = first.take()
+    {
+        // An empty one is told from none by `=`.
+        let encoded = if message.is_empty() { Zeroizing::new("=".to_owned()) } else { encode(&message) };
+        command = command.secret_text(&encoded);
+    }
+    let ticket = connection.send(&command)?;
+    for _ in 0..MAX_CHALLENGES {
+        let challenge = match connection.await_challenge(ticket)? {
+            Answered::Reply(reply) if reply.is_ok() && !sasl.is_complete() => {
+                let text = "the server let us in without proving that it knows the password";
+                return Err(fail(Failure::Distrust(text.to_owned())));
+            }
+            Answered::Reply(reply) => return Ok((reply, sasl.remark())),
+            Answered::Challenge(challenge) => challenge,
+        };
+        let answer = match first.take() {
+            Some(message) => Ok(message),
+            None => decode(&challenge).and_then(|challenge| sasl.answer(&challenge)),
+        };
+        match answer {
+            Ok(answer) => connection.answer(&Command::continuation(&encode(&answer)))?,
+            Err(failure) => {
+                // Cancelled, so that the server does not wait; what it says to that is of no interest.
+                connection.answer(&Command::continuation("*"))?;
+                connection.await_challenge(ticket).ok();
+                return Err(fail(failure));
+            }
+        }
+    }
+    Err(Error::Protocol(format!("it goes on asking in {mechanism} without an end")))
+}
+
+fn encode(message: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(STANDARD.encode(message))
+}
+
+/// A challenge's bytes. Some servers write nothing, others a blank, where it is empty.
+fn decode(line: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let bytes = STANDARD.decode(line.trim_ascii()).map(Zeroizing::new);
+    bytes.map_err(|_| Failure::Distrust("the server's challenge is not base64".to_owned()))
+}

@@ -1,0 +1,217 @@
+//! SCRAM (RFC 5802, RFC 7677): neither side learns the password from the other, and each proves that it knows it. The
+//! cryptography is rsasl's; what it leaves open is closed here.
+//!
+//! - The server chooses how often the password is hashed: fewer times than 4096 would make its answer easy to break, many
+//!   more would keep this machine busy for minutes (RFC 7677 section 4).
+//! - `-PLUS` binds the login to the server's certificate (`tls-server-end-point`, RFC 5929), so that nobody in between can
+//!   pass it on. The TLS library gives no access to `tls-exporter` (RFC 9266).
+
+use super::exchange::{Failure, Message, Sasl};
+use crate::address::Mechanism;
+use rsasl::callback::{Context, Request, SessionCallback, SessionData};
+use rsasl::mechanisms::scram::{SCRAM_SHA1, SCRAM_SHA1_PLUS, SCRAM_SHA256, SCRAM_SHA256_PLUS};
+use rsasl::prelude::{
+    ChannelBindingCallback, Mechanism as Implementation, Mechname, Registry, SASLClient, SASLConfig, Session,
+    SessionError,
+};
+use rsasl::property::{AuthId, AuthzId, OverrideCBType, Password};
+use rsasl::validate::NoValidation;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::borrow::Cow;
+use std::mem;
+use std::ops::RangeInclusive;
+use zeroize::Zeroizing;
+
+/// How often a password may be hashed.
+const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
+
+/// The kind of channel binding that the TLS library lets us have.
+const END_POINT: &str = "tls-server-end-point";
+
+static IMPLEMENTED: &[Implementation] = &[SCRAM_SHA1, SCRAM_SHA1_PLUS, SCRAM_SHA256, SCRAM_SHA256_PLUS];
+
+/// What the client says of channel binding (RFC 5802 section 6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Binding {
+    /// `n`: it has none, or does not use it.
+    None,
+    /// `y`: it could, but the server does not offer it. A server that does knows then that somebody took it away.
+    NotOffered,
+    /// `p`: this is what the login is bound to.
+    EndPoint(Vec<u8>),
+}
+
+impl Binding {
+    /// What to say, with this to bind to and a server that offers it or not.
+    pub(super) fn of(mechanism: Mechanism, end_point: Option<Vec<u8>>, is_offered: bool) -> Self {
+        match end_point {
+            Some(end_point) if mechanism.binds_channel() => Self::EndPoint(end_point),
+            Some(_) if !is_offered => Self::NotOffered,
+            _ => Self::None,
+        }
+    }
+}
+
+impl ChannelBindingCallback for Binding {
+    fn get_cb_data(&self, name: &str) -> Option<&[u8]> {
+        match self {
+            Self::EndPoint(data) if name == END_POINT => Some(data),
+            _ => None,
+        }
+    }
+}
+
+/// What rsasl asks for.
+struct Answers {
+    authzid: Option<String>,
+    user: String,
+    password: SecretString,
+    binds: bool,
+}
+
+impl SessionCallback for Answers {
+    fn callback(&self, _: &SessionData, _: &Context<'_>, request: &mut Request<'_>) -> Result<(), SessionError> {
+        if let Some(authzid) = &self.authzid {
+            request.satisfy::<AuthzId>(authzid)?;
+        }
+        request.satisfy::<OverrideCBType>(END_POINT)?.satisfy::<AuthId>(&self.user)?;
+        request.satisfy::<Password>(self.password.expose_secret().as_bytes())?;
+        Ok(())
+    }
+
+    fn enable_channel_binding(&self) -> bool {
+        self.binds
+    }
+}
+
+/// An exchange, and what it waits for.
+struct Scram {
+    session: Session<NoValidation, Binding>,
+    waits_for: Awaited,
+    /// Whether the server has shown that it knows the password.
+    is_proved: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    First,
+    Final,
+    Nothing,
+}
+
+/// Begins an exchange.
+pub(super) fn begin(
+    mechanism: Mechanism,
+    binding: Binding,
+    authzid: Option<&str>,
+    user: &str,
+    password: &str,
+) -> Result<Box<dyn Sasl>, Failure> {
+    let broken = Failure::Unfit("it can't be begun");
+    let answers = Answers {
+        authzid: authzid.map(str::to_owned),
+        user: prepared(user).into_owned(),
+        password: SecretString::from(prepared(password).into_owned()),
+        binds: binding != Binding::None,
+    };
+    let config = SASLConfig::builder().with_registry(Registry::with_mechanisms(IMPLEMENTED)).with_callback(answers);
+    let (Ok(config), Ok(name)) = (config, Mechname::parse(mechanism.name().as_bytes())) else { return Err(broken) };
+    match SASLClient::with_cb(config, binding).start_suggested(&[name]) {
+        Ok(session) => Ok(Box::new(Scram { session, waits_for: Awaited::First, is_proved: false })),
+        Err(_) => Err(broken),
+    }
+}
+
+/// A name or password in the form that both sides hash (SASLprep, RFC 4013). What has none is taken as it is, as servers do.
+fn prepared(text: &str) -> Cow<'_, str> {
+    stringprep::saslprep(text).unwrap_or(Cow::Borrowed(text))
+}
+
+impl Scram {
+    fn step(&mut self, input: Option<&[u8]>) -> Result<Message, Failure> {
+        let mut output = Zeroizing::new(Vec::new());
+        self.session.step(input, &mut *output).map_err(|error| meaning(&error))?;
+        Ok(output)
+    }
+}
+
+impl Sasl for Scram {
+    fn initial(&mut self) -> Result<Option<Message>, Failure> {
+        self.step(None).map(Some)
+    }
+
+    fn answer(&mut self, challenge: &[u8]) -> Result<Message, Failure> {
+        // After a failure nothing more is taken.
+        match mem::replace(&mut self.waits_for, Awaited::Nothing) {
+            Awaited::First => {
+                check_first(challenge)?;
+                let answer = self.step(Some(challenge))?;
+                self.waits_for = Awaited::Final;
+                Ok(answer)
+            }
+            Awaited::Final => {
+                check_final(challenge)?;
+                let answer = self.step(Some(challenge))?;
+                self.is_proved = true;
+                Ok(answer)
+            }
+            Awaited::Nothing => Err(Failure::Distrust("the server asks for more than the mechanism has".to_owned())),
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.is_proved
+    }
+}
+
+/// Looks at the server's first message before a password is hashed as it says, and before rsasl, which panics on short fields,
+/// sees it: `r=NONCE,s=SALT,i=ITERATIONS` (RFC 5802 section 7 `server-first-message`).
+fn check_first(message: &[u8]) -> Result<(), Failure> {
+    let distrust = |text: String| Err(Failure::Distrust(text));
+    let mut fields = message.split(|byte| *byte == b',');
+    let mut field = |name: &[u8; 2]| fields.next().and_then(|field| field.strip_prefix(name));
+    if message.starts_with(b"m=") {
+        return distrust("the server demands an extension of SCRAM that nobody has".to_owned());
+    }
+    let (Some(_), Some(_), Some(digits)) = (field(b"r="), field(b"s="), field(b"i=")) else {
+        return distrust("the server's first message is none of SCRAM".to_owned());
+    };
+    match str::from_utf8(digits)
+        .ok()
+        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|digits| digits.parse().ok())
+    {
+        Some(iterations) if ITERATIONS.contains(&iterations) => Ok(()),
+        iterations => distrust(format!(
+            "the server wants the password to be hashed {} times; mailferry does it from {} to {} times",
+            iterations.map_or_else(|| "no sensible number of".to_owned(), |iterations| iterations.to_string()),
+            ITERATIONS.start(),
+            ITERATIONS.end()
+        )),
+    }
+}
+
+/// Looks at the server's last message: its signature, or its own word for why it refuses.
+fn check_final(message: &[u8]) -> Result<(), Failure> {
+    if let Some(word) = message.strip_prefix(b"e=") {
+        return Err(Failure::Refused(String::from_utf8_lossy(word).into_owned()));
+    }
+    let is_signature = message.starts_with(b"v=");
+    if is_signature { Ok(()) } else { Err(Failure::Distrust("the server's last message is none of SCRAM".to_owned())) }
+}
+
+/// What an error of rsasl means.
+fn meaning(error: &SessionError) -> Failure {
+    Failure::Distrust(match error {
+        SessionError::MutualAuthenticationFailed => {
+            "the server does not know the password either: its signature is wrong, so it is not the server it should be"
+                .to_owned()
+        }
+        SessionError::MechanismError(error) => format!("the server's part of it is wrong: {error}"),
+        error => format!("the server's part of it is wrong: {error}"),
+    })
+}
+
+#[cfg(test)]
+#[path = "scram_tests.rs"]
+mod tests;
