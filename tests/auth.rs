@@ -10,7 +10,7 @@ use lab::proxy::{At, Direction, How, Plan, Proxy};
 use lab::run::{End, Run, copy, folders, mailferry};
 use lab::scripted::{Scripted, Step, expect, send};
 use lab::secrets::{assert_hidden, one_by_one, private_file};
-use lab::servers::{Account, AnyMechanism, Personality};
+use lab::servers::{Account, AnyMechanism, Cyrus, Personality};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -352,4 +352,26 @@ fn a_copy_logs_in_on_each_side_by_its_own_way() {
     let from = End::from(&source);
     copy(from, End::new(by(&target, false, "&auth=OAUTHBEARER"), &token), &[]).ended(0).counts(&[("copied", 6)]);
     assert_equal(&source, &target);
+}
+
+#[test]
+fn a_server_that_can_not_bind_as_we_do_is_logged_in_without_unless_it_was_asked_for() {
+    // This Cyrus offers SCRAM-SHA-256-PLUS and binds by `tls-unique` alone.
+    let cyrus = Cyrus::with_all_mechanisms();
+    let account = cyrus.account();
+    for start_tls in [false, true] {
+        let run = folders(&by(&account, start_tls, ""), &["-vvv"]).ended(0);
+        let plus = run.says(" AUTHENTICATE SCRAM-SHA-256-PLUS <hidden>");
+        assert!(plus && run.says(" AUTHENTICATE SCRAM-SHA-256 <hidden>") && attempts(&run) == 2, "{}", run.stderr);
+    }
+    let run = folders(&by(&account, false, "&auth=SCRAM-SHA-256-PLUS"), &["-vvv"]).ended(5);
+    assert!(attempts(&run) == 1 && run.says("auth="), "{}", run.stderr);
+    each(["SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"], |mechanism| {
+        let address = by(&account, true, &format!("&auth={mechanism}"));
+        folders(&address, &[]).ended(0);
+        folders(End::new(&address, "wrong"), &[]).ended(5);
+    });
+    // A wrong password is tried once all the same: the first refusal came before any proof of it.
+    let run = folders(End::new(by(&account, false, ""), "wrong"), &["-vvv"]).ended(5);
+    assert!(run.says("refused the login by SCRAM-SHA-256: ") && attempts(&run) == 2, "{}", run.stderr);
 }

@@ -243,6 +243,11 @@ impl AnyMechanism {
 pub struct Cyrus(Server);
 
 impl Cyrus {
+    /// A Cyrus of its own that takes CRAM-MD5 and SCRAM too, and offers to bind logins to the connection.
+    pub fn with_all_mechanisms() -> Self {
+        Self(Server::start_with("cyrus", &[("LAB_AUTH", "all")]).unwrap_or_else(|reason| panic!("{reason}")))
+    }
+
     /// The test binary's Cyrus.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cyrus> = OnceLock::new();

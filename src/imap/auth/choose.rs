@@ -35,6 +35,10 @@ impl Way {
         }
     }
 
+    pub(super) fn binds_channel(self) -> bool {
+        matches!(self, Self::Sasl(mechanism) if mechanism.binds_channel())
+    }
+
     pub(super) fn proof(self) -> Proof {
         match self {
             Self::Sasl(mechanism) => mechanism.proof(),

@@ -1,9 +1,10 @@
 //! Who logs in, and the secret that proves it. A password stays what it was; an access token lives for an hour, and a run may
 //! take longer, so where it came from can be asked again.
 
-use crate::address::{Mechanism, Proof};
+use crate::address::{ImapAddress, Mechanism, Proof};
 use crate::imap::Error;
 use secrecy::{ExposeSecret as _, SecretString};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,31 @@ pub struct Credentials {
     pub mechanism: Option<Mechanism>,
     /// Whether the connection shows a certificate of the user's.
     pub has_certificate: bool,
+    /// Whether the server has shown that it can't bind a login to the certificate, whatever it offers.
+    cannot_bind: AtomicBool,
+}
+
+impl Credentials {
+    /// Whom an address names, and what proves that it is them.
+    pub fn new(address: &ImapAddress, secret: Secret) -> Self {
+        Self {
+            user: address.user.clone(),
+            authzid: address.authzid.clone(),
+            secret,
+            mechanism: address.auth,
+            has_certificate: address.client_cert.is_some(),
+            cannot_bind: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn cannot_bind(&self) -> bool {
+        self.cannot_bind.load(Ordering::Relaxed)
+    }
+
+    /// From now on no login is bound, unless the user asks for it.
+    pub(super) fn give_up_binding(&self) {
+        self.cannot_bind.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Reads a secret again; an error is in words, without the secret.

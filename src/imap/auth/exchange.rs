@@ -5,7 +5,7 @@ use super::choose;
 use crate::address::Mechanism;
 use crate::imap::connection::{Answered, Connection, Reply};
 use crate::imap::wire::Command;
-use crate::imap::{Capabilities, Error};
+use crate::imap::{Capabilities, Completion, Error};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -61,13 +61,22 @@ impl Failure {
     }
 }
 
-/// Runs an exchange to its tagged reply; with it comes what the server said besides.
+/// How an exchange ended.
+pub(super) struct Outcome {
+    pub(super) reply: Reply,
+    /// What the server said besides.
+    pub(super) remark: Option<String>,
+    /// Whether the client's first message is all that the server wanted to see.
+    pub(super) was_refused_at_once: bool,
+}
+
+/// Runs an exchange to its tagged reply.
 pub(super) fn run(
     connection: &mut Connection,
     mechanism: Mechanism,
     sasl: &mut dyn Sasl,
     offered: &Capabilities,
-) -> Result<(Reply, Option<String>), Error> {
+) -> Result<Outcome, Error> {
     let fail = |failure: Failure| failure.into_error(mechanism, offered);
     let mut first = sasl.initial().map_err(fail)?;
     let mut command = Command::new("AUTHENTICATE").text(mechanism.name());
@@ -79,18 +88,24 @@ pub(super) fn run(
         command = command.secret_text(&encoded);
     }
     let ticket = connection.send(&command)?;
-    for _ in 0..MAX_CHALLENGES {
+    let mut answers = 0;
+    while answers < MAX_CHALLENGES {
         let challenge = match connection.await_challenge(ticket)? {
             Answered::Reply(reply) if reply.is_ok() && !sasl.is_complete() => {
                 let text = "the server let us in without proving that it knows the password";
                 return Err(fail(Failure::Distrust(text.to_owned())));
             }
-            Answered::Reply(reply) => return Ok((reply, sasl.remark())),
+            Answered::Reply(reply) => {
+                return Ok(Outcome { reply, remark: sasl.remark(), was_refused_at_once: answers == 0 });
+            }
             Answered::Challenge(challenge) => challenge,
         };
         let answer = match first.take() {
             Some(message) => Ok(message),
-            None => decode(&challenge).and_then(|challenge| sasl.answer(&challenge)),
+            None => {
+                answers += 1;
+                decode(&challenge).and_then(|challenge| sasl.answer(&challenge))
+            }
         };
         match answer {
             Ok(answer) => connection.answer(&Command::continuation(&encode(&answer)))?,
@@ -98,7 +113,13 @@ pub(super) fn run(
                 // Cancelled, so that the server does not wait; what it says to that is of no interest.
                 connection.answer(&Command::continuation("*"))?;
                 connection.await_challenge(ticket).ok();
-                return Err(fail(failure));
+                return match failure {
+                    Failure::Refused(text) => {
+                        let reply = Reply { completion: Completion::No, code: None, text };
+                        Ok(Outcome { reply, remark: None, was_refused_at_once: false })
+                    }
+                    failure => Err(fail(failure)),
+                };
             }
         }
     }

@@ -6,8 +6,8 @@
 //! bearer       OAUTHBEARER, XOAUTH2                                   scram     SCRAM, with and without channel binding
 //! ```
 //!
-//! What stays true: a password is tried once, a mechanism that is not there is not replaced by a weaker one that was not
-//! asked for, a server that must prove itself (SCRAM) is believed only when it has, and no trace and no error shows a secret or
+//! What stays true: a password is tried once, a mechanism that was refused is not replaced by a weaker one (but for the binding,
+//! where no proof was given yet), a server that must prove itself (SCRAM) is believed only when it has, and no trace and no error shows a secret or
 //! a line of an exchange.
 
 mod bearer;
@@ -20,7 +20,7 @@ mod simple;
 pub use credentials::{Credentials, Secret};
 
 use self::choose::{Held, Situation, Way};
-use self::exchange::{Failure, Sasl};
+use self::exchange::{Failure, Outcome, Sasl};
 use super::connection::{Connection, Reply, ignore};
 use super::wire::Command;
 use super::{Capabilities, Code, Error};
@@ -31,7 +31,8 @@ use secrecy::{ExposeSecret, SecretString};
 /// Logs in on a connection whose server has said what it offers.
 ///
 /// A token that is refused is asked for again where its source can have a newer one, and tried once more if it has. A
-/// password never is: repeated failures lock accounts.
+/// password never is: repeated failures lock accounts. A server that binds logins only by what the TLS library does not give
+/// (`tls-unique`, `tls-exporter`) says so before it looks at the password: then it is logged in without, unless the user chose.
 ///
 /// # Errors
 /// A refusal, no mechanism that fits, a server that does not prove what it must, or what ends the connection.
@@ -42,47 +43,65 @@ pub(super) fn authenticate(
     offered: &Capabilities,
 ) -> Result<(), Error> {
     let mut secret = credentials.secret.current(credentials.mechanism)?;
-    let way = choose::choose(&Situation {
-        offered,
-        wanted: credentials.mechanism,
-        held: Held::of(secret.as_ref(), credentials.mechanism),
-        has_certificate: credentials.has_certificate,
-        has_authzid: credentials.authzid.is_some(),
-        can_bind: connection.server_end_point().is_some(),
-        is_encrypted: connection.is_encrypted(),
-        is_ascii: secret.as_ref().is_none_or(|secret| secret.expose_secret().is_ascii()) && credentials.user.is_ascii(),
-    })?;
-    let reply = loop {
+    loop {
+        let way = choose(connection, credentials, offered, secret.as_ref())?;
         connection.begin_login(secret.clone());
         let attempt = Attempt { credentials, server, offered, secret: secret.as_ref() };
         let result = attempt.run(connection, way);
         connection.end_login();
-        let (reply, remark) = result?;
-        if reply.is_ok() {
+        let outcome = result?;
+        if outcome.reply.is_ok() {
             return Ok(());
         }
-        match secret.as_ref().filter(|_| way.proof() == Proof::Token && is_about_the_token(&reply)) {
-            Some(refused) => match credentials.secret.renewed(refused)? {
-                Some(newer) => secret = Some(newer),
-                None => break with_remark(reply, remark),
-            },
-            None => break with_remark(reply, remark),
+        if way.binds_channel() && credentials.mechanism.is_none() && binds_otherwise(&outcome) {
+            credentials.give_up_binding();
+            continue;
         }
-    };
-    let text = without_secret(&reply.text, secret.as_ref());
-    Err(Error::Login { text, code: reply.code, way: way.name(), offered: choose::list(offered) })
+        let Outcome { reply, remark, .. } = outcome;
+        if let Some(refused) = secret.as_ref().filter(|_| way.proof() == Proof::Token && is_about_the_token(&reply))
+            && let Some(newer) = credentials.secret.renewed(refused)?
+        {
+            secret = Some(newer);
+            continue;
+        }
+        let words = remark.map_or_else(|| reply.text.clone(), |remark| format!("{} ({remark})", reply.text));
+        let text = without_secret(&words, secret.as_ref());
+        return Err(Error::Login { text, code: reply.code, way: way.name(), offered: choose::list(offered) });
+    }
+}
+
+/// The way to log in.
+fn choose(
+    connection: &Connection,
+    credentials: &Credentials,
+    offered: &Capabilities,
+    secret: Option<&SecretString>,
+) -> Result<Way, Error> {
+    let wanted = credentials.mechanism;
+    choose::choose(&Situation {
+        offered,
+        wanted,
+        held: Held::of(secret, wanted),
+        has_certificate: credentials.has_certificate,
+        has_authzid: credentials.authzid.is_some(),
+        can_bind: (wanted.is_some() || !credentials.cannot_bind()) && connection.server_end_point().is_some(),
+        is_encrypted: connection.is_encrypted(),
+        is_ascii: secret.is_none_or(|secret| secret.expose_secret().is_ascii()) && credentials.user.is_ascii(),
+    })
+}
+
+/// Whether the server can't bind a login in the way that we do. That the bindings differ (`channel-bindings-dont-match`) is
+/// another matter: somebody may stand in between.
+fn binds_otherwise(outcome: &Outcome) -> bool {
+    let text = outcome.reply.text.to_ascii_lowercase();
+    // The second is Cyrus SASL's word for another kind; for a wrong password it has "authentication failure".
+    let words = ["unsupported-channel-binding-type", "bad protocol"];
+    outcome.was_refused_at_once || words.iter().any(|word| text.contains(word))
 }
 
 /// Whether a newer token may do better.
 fn is_about_the_token(reply: &Reply) -> bool {
     matches!(reply.code, None | Some(Code::AuthenticationFailed | Code::Expired))
-}
-
-fn with_remark(reply: Reply, remark: Option<String>) -> Reply {
-    match remark {
-        Some(remark) => Reply { text: format!("{} ({remark})", reply.text), ..reply },
-        None => reply,
-    }
 }
 
 /// A server's words without the secret, should it repeat it.
@@ -102,15 +121,15 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// The server's reply, and what it said besides.
-    fn run(&self, connection: &mut Connection, way: Way) -> Result<(Reply, Option<String>), Error> {
+    fn run(&self, connection: &mut Connection, way: Way) -> Result<Outcome, Error> {
         let mechanism = match way {
             Way::Sasl(mechanism) => mechanism,
             Way::Command => {
                 let login = Command::new("LOGIN")
                     .secret_string(self.credentials.user.as_bytes())
                     .secret_string(self.secret()?.as_bytes());
-                return Ok((connection.run(&login, &mut ignore)?, None));
+                let reply = connection.run(&login, &mut ignore)?;
+                return Ok(Outcome { reply, remark: None, was_refused_at_once: false });
             }
         };
         let mut sasl = self.begin(mechanism, connection.server_end_point())?;

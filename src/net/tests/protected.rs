@@ -164,6 +164,8 @@ fn an_untrusted_certificate_is_named_by_its_fingerprint_and_can_be_pinned() {
     // Pinned, it is trusted whatever it says, to the last byte of the fingerprint.
     let pinned = DialSettings { pin: Some(fingerprint), ..usual };
     let mut stream = dialer(pinned.clone()).dial().unwrap();
+    // A certificate signed with SHA-256 is what a login is bound to by that hash (RFC 5929 section 4.1).
+    assert_eq!(stream.server_end_point().unwrap(), fingerprint.0);
     stream.write(b"hello").unwrap();
     assert_eq!(read_exact(&mut stream, 5), b"hello");
     let mut other = fingerprint;

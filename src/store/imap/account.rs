@@ -66,13 +66,7 @@ impl Account {
         };
         Ok(Self {
             dialer: Dialer::new(settings, stop).map_err(|error| from_net(&error))?,
-            credentials: Credentials {
-                user: address.user.clone(),
-                authzid: address.authzid.clone(),
-                secret,
-                mechanism: address.auth,
-                has_certificate: address.client_cert.is_some(),
-            },
+            credentials: Credentials::new(address, secret),
             prefix: address.prefix.clone(),
             separator: address.separator,
             max_connections: address.connections,

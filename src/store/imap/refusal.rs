@@ -99,6 +99,9 @@ pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered:
         "switch IMAP on in the account's settings"
     } else if matches!(code, Some(Code::AuthorizationFailed)) {
         "this user may not act for the one that authzid= names; only an administrator may"
+    } else if lower.contains("channel-bindings-dont-match") {
+        "the server has another certificate than the one that mailferry was shown: somebody may stand in between, or a \
+         device that is meant to; ask the server's operator"
     } else if ["OAUTHBEARER", "XOAUTH2"].contains(&way) {
         "the access token has expired, or is another account's, or does not allow IMAP: get a new one"
     } else if way == "EXTERNAL" {
@@ -179,6 +182,8 @@ mod tests {
         assert!(error.hint.is_some_and(|hint| !hint.contains("auth=")));
         let error = refused_login("no", None, "SCRAM-SHA-1", "PLAIN, SCRAM-SHA-1");
         assert!(error.hint.is_some_and(|hint| hint.contains("offers PLAIN, SCRAM-SHA-1")));
+        let error = refused_login("channel-bindings-dont-match", None, "SCRAM-SHA-1-PLUS", "PLAIN");
+        assert!(error.hint.is_some_and(|hint| hint.contains("stand in between")));
         let error = refused_login("no", None, "XOAUTH2", "XOAUTH2");
         assert!(error.hint.is_some_and(|hint| hint.contains("token has expired")));
     }
