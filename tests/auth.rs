@@ -16,7 +16,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 /// The mechanisms that take a password.
-const PASSWORDS: [&str; 5] = ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"];
+const PASSWORDS: [&str; 6] = ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "NTLM"];
 const TOKENS: [&str; 2] = ["OAUTHBEARER", "XOAUTH2"];
 
 /// An account's address over TLS from the first byte or after STARTTLS.

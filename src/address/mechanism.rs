@@ -19,6 +19,8 @@ pub enum Mechanism {
     Plain,
     /// The password itself, by the command LOGIN or by the SASL mechanism of that name.
     Login,
+    /// Windows' own, with a password (MS-NLMP).
+    Ntlm,
     /// An OAuth 2.0 access token (RFC 7628).
     OAuthBearer,
     /// An OAuth 2.0 access token, as Google and Microsoft take it.
@@ -42,7 +44,7 @@ pub enum Proof {
 
 impl Mechanism {
     /// All of them, those that protect most first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ScramSha256Plus,
         Self::ScramSha1Plus,
         Self::ScramSha256,
@@ -50,6 +52,7 @@ impl Mechanism {
         Self::CramMd5,
         Self::Plain,
         Self::Login,
+        Self::Ntlm,
         Self::OAuthBearer,
         Self::XOAuth2,
         Self::External,
@@ -66,6 +69,7 @@ impl Mechanism {
             Self::CramMd5 => "CRAM-MD5",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
+            Self::Ntlm => "NTLM",
             Self::OAuthBearer => "OAUTHBEARER",
             Self::XOAuth2 => "XOAUTH2",
             Self::External => "EXTERNAL",
@@ -89,7 +93,7 @@ impl Mechanism {
 
     /// Whether somebody can log in by it to act for somebody else.
     pub fn takes_authzid(self) -> bool {
-        !matches!(self, Self::CramMd5 | Self::Login | Self::XOAuth2 | Self::Anonymous)
+        !matches!(self, Self::CramMd5 | Self::Login | Self::Ntlm | Self::XOAuth2 | Self::Anonymous)
     }
 
     /// Whether it binds the login to the TLS connection.

@@ -11,6 +11,7 @@
 //! - [`fake`]: a mailbox of one folder behind a scripted server, of which a test twists single answers.
 //! - [`memory`]: folders in memory behind a scripted server, as strict or as odd as a test wants it.
 //! - [`generator`]: some thousand realistic messages, the same for the same seed.
+//! - [`ntlm`]: who checks NTLM passwords for a mail server.
 //! - [`oauth`]: an OAuth server that knows which access tokens are good.
 //! - [`run`]: runs of mailferry, with their events and summaries.
 //! - [`secrets`]: where secrets come from, and that none is shown.
@@ -25,6 +26,7 @@ pub mod generator;
 pub mod mailboxes;
 pub mod memory;
 pub mod names;
+pub mod ntlm;
 pub mod oauth;
 pub mod proxy;
 pub mod run;

@@ -3,6 +3,7 @@
 //! A server starts when the first test asks for it and ends with the test process: its script waits on a pipe that the
 //! kernel closes then, however the process ended. Every test takes accounts of its own, so tests run side by side.
 
+use super::ntlm;
 use super::oauth::Issuer;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -216,7 +217,8 @@ impl AnyMechanism {
         static SHARED: OnceLock<AnyMechanism> = OnceLock::new();
         SHARED.get_or_init(|| {
             let issuer = Issuer::start();
-            let environment = [("LAB_AUTH", "all"), ("LAB_OAUTH_PORT", &*issuer.port.to_string())];
+            let (oauth, ntlm) = (issuer.port.to_string(), ntlm::start().to_string());
+            let environment = [("LAB_AUTH", "all"), ("LAB_OAUTH_PORT", &*oauth), ("LAB_NTLM_PORT", &*ntlm)];
             let server = Server::start_with("dovecot", &environment).unwrap_or_else(|reason| panic!("{reason}"));
             Self { dovecot: Dovecot(server), issuer }
         })

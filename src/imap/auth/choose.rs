@@ -10,12 +10,12 @@ use crate::imap::{Capabilities, Error};
 use secrecy::SecretString;
 
 use Mechanism::{
-    CramMd5, External, Login, OAuthBearer, Plain, ScramSha1, ScramSha1Plus, ScramSha256, ScramSha256Plus, XOAuth2,
+    CramMd5, External, Login, Ntlm, OAuthBearer, Plain, ScramSha1, ScramSha1Plus, ScramSha256, ScramSha256Plus, XOAuth2,
 };
 
-const ENCRYPTED: [Mechanism; 7] = [ScramSha256Plus, ScramSha1Plus, ScramSha256, ScramSha1, Plain, Login, CramMd5];
+const ENCRYPTED: [Mechanism; 8] = [ScramSha256Plus, ScramSha1Plus, ScramSha256, ScramSha1, Plain, Login, CramMd5, Ntlm];
 const FOR_OTHERS: [Mechanism; 5] = [Plain, ScramSha256Plus, ScramSha1Plus, ScramSha256, ScramSha1];
-const NOT_ENCRYPTED: [Mechanism; 5] = [ScramSha256, ScramSha1, CramMd5, Plain, Login];
+const NOT_ENCRYPTED: [Mechanism; 6] = [ScramSha256, ScramSha1, CramMd5, Plain, Login, Ntlm];
 const TOKENS: [Mechanism; 2] = [OAuthBearer, XOAuth2];
 
 /// How to log in.
@@ -242,6 +242,7 @@ mod tests {
             ("LOGIN CRAM-MD5", Way::Command),
             ("LOGIN LOGINDISABLED", Way::Sasl(Login)),
             ("GSSAPI", Way::Command),
+            ("NTLM LOGINDISABLED", Way::Sasl(Ntlm)),
         ];
         for (names, way) in table {
             assert_eq!(choose(&situation(&offers(names))).unwrap(), way, "{names}");

@@ -3,7 +3,7 @@
 //! ```text
 //! credentials  who logs in, and the secret that may be read anew      choose    the mechanism, by what both sides have
 //! exchange     AUTHENTICATE: challenges and answers                   simple    PLAIN, LOGIN, EXTERNAL, ANONYMOUS, CRAM-MD5
-//! bearer       OAUTHBEARER, XOAUTH2                                   scram     SCRAM, with and without channel binding
+//! bearer       OAUTHBEARER, XOAUTH2           ntlm    NTLM            scram     SCRAM, with and without channel binding
 //! ```
 //!
 //! What stays true: a password is tried once, a mechanism that was refused is not replaced by a weaker one (but for the binding,
@@ -14,6 +14,7 @@ mod bearer;
 mod choose;
 mod credentials;
 mod exchange;
+mod ntlm;
 mod scram;
 mod simple;
 
@@ -144,6 +145,7 @@ impl Attempt<'_> {
             Mechanism::Plain => simple::plain(authzid, user, self.secret()?),
             Mechanism::Login => Ok(simple::login(user, self.secret()?)),
             Mechanism::CramMd5 => Ok(simple::cram_md5(user, self.secret()?)),
+            Mechanism::Ntlm => ntlm::begin(user, self.secret()?),
             Mechanism::External => Ok(simple::external(authzid.unwrap_or(user))),
             Mechanism::Anonymous => Ok(simple::anonymous(user)),
             Mechanism::OAuthBearer => bearer::oauthbearer(authzid.unwrap_or(user), self.server, self.secret()?),
