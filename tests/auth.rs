@@ -10,9 +10,13 @@ use lab::proxy::{At, Direction, How, Plan, Proxy};
 use lab::run::{End, Run, copy, folders, mailferry};
 use lab::scripted::{Scripted, Step, expect, send};
 use lab::secrets::{assert_hidden, one_by_one, private_file};
+#[cfg(feature = "gssapi")]
+use lab::servers::Kerberos;
 use lab::servers::{Account, AnyMechanism, Cyrus, Personality};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+#[cfg(feature = "gssapi")]
+use std::path::Path;
 use std::time::Duration;
 
 /// The mechanisms that take a password.
@@ -374,4 +378,38 @@ fn a_server_that_can_not_bind_as_we_do_is_logged_in_without_unless_it_was_asked_
     // A wrong password is tried once all the same: the first refusal came before any proof of it.
     let run = folders(End::new(by(&account, false, ""), "wrong"), &["-vvv"]).ended(5);
     assert!(run.says("refused the login by SCRAM-SHA-256: ") && attempts(&run) == 2, "{}", run.stderr);
+}
+
+#[test]
+#[cfg(feature = "gssapi")]
+fn a_kerberos_ticket_takes_the_place_of_a_password() {
+    let lab = Kerberos::start();
+    let account = lab.account_named("kerberos");
+    Client::login(&account).append(&["INBOX"], messages(5).into_iter());
+    let run = |account: &Account, start_tls, more: &str, ticket: &Path| {
+        let address = by(account, start_tls, more);
+        let mut command = mailferry(&["folders", "-vvv", "--output", "json", &address]);
+        command.env_remove("MAILFERRY_SOURCE_PASSWORD").env("KRB5_CONFIG", lab.config()).env("KRB5CCNAME", ticket);
+        Run::of(&mut command)
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let [ticket, nothing] = ["ticket", "nothing"].map(|name| directory.path().join(name));
+    lab.kinit("kerberos", &ticket);
+    for start_tls in [false, true] {
+        let done = run(&account, start_tls, "&auth=GSSAPI", &ticket).ended(0).counts(&[("messages", 5)]);
+        assert!(done.says(" AUTHENTICATE GSSAPI <hidden>"), "{}", done.stderr);
+        let refused = run(&account, start_tls, "&auth=GSSAPI", &nothing).ended(5);
+        assert!(refused.says("kinit") && attempts(&refused) == 0, "{refused:?}");
+    }
+    // The ticket is somebody else's: no mailbox but that of the user in the address is ever opened.
+    let other = run(&lab.account_named("ann"), false, "&auth=GSSAPI", &ticket).ended(5);
+    assert!(other.says("is for kerberos@LAB.TEST"), "{other:?}");
+}
+
+#[test]
+#[cfg(not(feature = "gssapi"))]
+fn without_kerberos_built_in_it_says_so() {
+    let greeting = send("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=GSSAPI] ready");
+    let run = against(vec![greeting], "&auth=GSSAPI", "hunter2").ended(5);
+    assert!(run.says("--features gssapi"), "{run:?}");
 }

@@ -25,6 +25,8 @@ pub enum Mechanism {
     OAuthBearer,
     /// An OAuth 2.0 access token, as Google and Microsoft take it.
     XOAuth2,
+    /// A Kerberos ticket (RFC 4752).
+    Gssapi,
     /// Whom the client's certificate names (RFC 4422 appendix A).
     External,
     /// Nobody in particular (RFC 4505).
@@ -44,7 +46,7 @@ pub enum Proof {
 
 impl Mechanism {
     /// All of them, those that protect most first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ScramSha256Plus,
         Self::ScramSha1Plus,
         Self::ScramSha256,
@@ -55,6 +57,7 @@ impl Mechanism {
         Self::Ntlm,
         Self::OAuthBearer,
         Self::XOAuth2,
+        Self::Gssapi,
         Self::External,
         Self::Anonymous,
     ];
@@ -72,6 +75,7 @@ impl Mechanism {
             Self::Ntlm => "NTLM",
             Self::OAuthBearer => "OAUTHBEARER",
             Self::XOAuth2 => "XOAUTH2",
+            Self::Gssapi => "GSSAPI",
             Self::External => "EXTERNAL",
             Self::Anonymous => "ANONYMOUS",
         }
@@ -86,7 +90,7 @@ impl Mechanism {
     pub fn proof(self) -> Proof {
         match self {
             Self::OAuthBearer | Self::XOAuth2 => Proof::Token,
-            Self::External | Self::Anonymous => Proof::Nothing,
+            Self::Gssapi | Self::External | Self::Anonymous => Proof::Nothing,
             _ => Proof::Password,
         }
     }

@@ -10,7 +10,7 @@ pub(super) const KNOWN: &str =
 
 /// What `auth=` takes, as its error lists it.
 pub(super) const MECHANISMS: &str = "PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-256-PLUS, \
-                          OAUTHBEARER, XOAUTH2, EXTERNAL, NTLM or ANONYMOUS";
+                          OAUTHBEARER, XOAUTH2, NTLM, GSSAPI, EXTERNAL or ANONYMOUS";
 
 /// Keys in which people put a password.
 const SECRETS: [&str; 6] = ["password", "passwd", "pass", "pw", "token", "secret"];

@@ -241,6 +241,42 @@ impl AnyMechanism {
     }
 }
 
+/// A Dovecot of its own that takes Kerberos tickets, with the server that gives them.
+pub struct Kerberos(Server);
+
+impl Kerberos {
+    /// Starts both.
+    pub fn start() -> Self {
+        let environment = [("LAB_AUTH", "all"), ("LAB_KERBEROS", "yes")];
+        Self(Server::start_with("dovecot", &environment).unwrap_or_else(|reason| panic!("{reason}")))
+    }
+
+    /// The account of this very name; `kerberos` has tickets.
+    pub fn account_named(&self, user: &str) -> Account {
+        self.0.account_of(user.to_owned())
+    }
+
+    /// The file for `$KRB5_CONFIG`.
+    pub fn config(&self) -> PathBuf {
+        self.0.directory.join("krb/krb5.conf")
+    }
+
+    /// Gets a ticket and puts it into this file.
+    pub fn kinit(&self, user: &str, ticket: &Path) {
+        let mut kinit = Command::new("kinit")
+            .arg("-c")
+            .arg(ticket)
+            .arg(user)
+            .env("KRB5_CONFIG", self.config())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        kinit.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+        assert!(kinit.wait().unwrap().success());
+    }
+}
+
 /// Cyrus: prefix `INBOX.`, separator `.`, real mailboxes at every level.
 pub struct Cyrus(Server);
 

@@ -181,6 +181,7 @@ mod tests {
         };
         assert_eq!(ask("auth=EXTERNAL&client-cert=c", ALL), None);
         assert_eq!(ask("auth=ANONYMOUS", ALL), None);
+        assert_eq!(ask("auth=GSSAPI", ALL), None);
         assert_eq!(ask("client-cert=c", &["prompt"]).as_deref(), Some("netrc ann h"), "a certificate may do");
         let question = "prompt Access token of ann on h (source): ";
         assert_eq!(ask("auth=XOAUTH2", &["prompt"]).as_deref(), Some(question));

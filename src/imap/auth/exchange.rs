@@ -43,7 +43,7 @@ pub(super) enum Failure {
     /// The server refuses, within the exchange.
     Refused(String),
     /// The credentials can't go by this mechanism.
-    Unfit(&'static str),
+    Unfit(String),
 }
 
 impl Failure {

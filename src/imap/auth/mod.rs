@@ -3,6 +3,7 @@
 //! ```text
 //! credentials  who logs in, and the secret that may be read anew      choose    the mechanism, by what both sides have
 //! exchange     AUTHENTICATE: challenges and answers                   simple    PLAIN, LOGIN, EXTERNAL, ANONYMOUS, CRAM-MD5
+//! gssapi       Kerberos, if it was built in
 //! bearer       OAUTHBEARER, XOAUTH2           ntlm    NTLM            scram     SCRAM, with and without channel binding
 //! ```
 //!
@@ -14,6 +15,8 @@ mod bearer;
 mod choose;
 mod credentials;
 mod exchange;
+#[cfg(feature = "gssapi")]
+mod gssapi;
 mod ntlm;
 mod scram;
 mod simple;
@@ -146,6 +149,7 @@ impl Attempt<'_> {
             Mechanism::Login => Ok(simple::login(user, self.secret()?)),
             Mechanism::CramMd5 => Ok(simple::cram_md5(user, self.secret()?)),
             Mechanism::Ntlm => ntlm::begin(user, self.secret()?),
+            Mechanism::Gssapi => self.kerberos(),
             Mechanism::External => Ok(simple::external(authzid.unwrap_or(user))),
             Mechanism::Anonymous => Ok(simple::anonymous(user)),
             Mechanism::OAuthBearer => bearer::oauthbearer(authzid.unwrap_or(user), self.server, self.secret()?),
@@ -156,6 +160,18 @@ impl Attempt<'_> {
             }
         };
         sasl.map_err(|failure| failure.into_error(mechanism, self.offered))
+    }
+
+    #[cfg(feature = "gssapi")]
+    fn kerberos(&self) -> Result<Box<dyn Sasl>, Failure> {
+        gssapi::begin(&self.server.host, &self.credentials.user, self.credentials.authzid.as_deref())
+    }
+
+    #[cfg(not(feature = "gssapi"))]
+    #[expect(clippy::unused_self, reason = "the same as where it is built in")]
+    fn kerberos(&self) -> Result<Box<dyn Sasl>, Failure> {
+        let text = "this mailferry was built without Kerberos; build it with `cargo build --release --features gssapi`";
+        Err(Failure::Unfit(text.to_owned()))
     }
 
     fn secret(&self) -> Result<&str, Error> {

@@ -25,7 +25,8 @@ const MAX_TARGET_INFO: usize = 4096;
 /// Begins an exchange.
 pub(super) fn begin(user: &str, password: &str) -> Result<Box<dyn Sasl>, Failure> {
     let mut client_challenge = [0; 8];
-    getrandom::fill(&mut client_challenge).map_err(|_| Failure::Unfit("this machine gives no random numbers"))?;
+    getrandom::fill(&mut client_challenge)
+        .map_err(|_| Failure::Unfit("this machine gives no random numbers".to_owned()))?;
     let (domain, user) = user.split_once('\\').unwrap_or(("", user));
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ticks = u64::try_from(since_1970.as_nanos() / 100).unwrap_or_default().saturating_add(EPOCH);

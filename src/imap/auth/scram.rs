@@ -107,7 +107,7 @@ pub(super) fn begin(
     user: &str,
     password: &str,
 ) -> Result<Box<dyn Sasl>, Failure> {
-    let broken = Failure::Unfit("it can't be begun");
+    let broken = Failure::Unfit("it can't be begun".to_owned());
     let answers = Answers {
         authzid: authzid.map(str::to_owned),
         user: prepared(user).into_owned(),

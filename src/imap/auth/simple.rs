@@ -30,7 +30,7 @@ fn one_message(parts: &[&str]) -> Box<dyn Sasl> {
 /// The password itself, and whom to act for.
 pub(super) fn plain(authzid: Option<&str>, user: &str, password: &str) -> Result<Box<dyn Sasl>, Failure> {
     if password.contains('\0') {
-        return Err(Failure::Unfit("a password with a NUL can't go by it"));
+        return Err(Failure::Unfit("a password with a NUL can't go by it".to_owned()));
     }
     Ok(one_message(&[authzid.unwrap_or(""), "\0", user, "\0", password]))
 }
@@ -86,7 +86,7 @@ impl Sasl for CramMd5 {
     fn answer(&mut self, challenge: &[u8]) -> Result<Message, Failure> {
         let password = self.password.take().ok_or_else(asks_too_much)?;
         let mac = Hmac::<Md5>::new_from_slice(&password);
-        let mac = mac.map_err(|_| Failure::Unfit("the password can't be a key"))?.chain_update(challenge);
+        let mac = mac.map_err(|_| Failure::Unfit("the password can't be a key".to_owned()))?.chain_update(challenge);
         let digits: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Zeroizing::new(format!("{} {digits}", self.user).into_bytes()))
     }
