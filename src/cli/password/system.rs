@@ -1,9 +1,10 @@
 //! The ways to a password on a real machine.
 
-use super::{Surroundings, netrc_path};
+use super::{Surroundings, netrc_path, variable_name};
 use crate::cli::console::Console;
 use crate::cli::{harmless, netrc};
 use anyhow::{Context as _, anyhow, ensure};
+use mailferry::event::Side;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use std::fs::File;
@@ -35,7 +36,13 @@ pub(super) fn file(path: &str) -> anyhow::Result<SecretString> {
 /// The first line that a shell command prints.
 pub(super) fn command(command: &str) -> anyhow::Result<SecretString> {
     let failed = "could not run its password command";
-    let mut child = Command::new("sh").args(["-c", command]).stdout(Stdio::piped()).spawn().context(failed)?;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).stdout(Stdio::piped());
+    // The other side's password is none of its business.
+    for side in [Side::Source, Side::Target] {
+        shell.env_remove(variable_name(side));
+    }
+    let mut child = shell.spawn().context(failed)?;
     let line = child.stdout.take().map(|mut stdout| {
         let line = first_line(&mut stdout);
         // It may go on writing: let it finish rather than kill it by a broken pipe.

@@ -168,6 +168,21 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_is_not_fresh_is_read_again_and_a_password_is_not() {
+        let old = || {
+            let secret = Secret::renewable("first".into(), || Ok("second".into()));
+            let since = Instant::now().checked_sub(FRESH + Duration::from_secs(1)).unwrap();
+            secret.held.lock().unwrap().as_mut().unwrap().since = since;
+            secret
+        };
+        for (wanted, expected) in
+            [(Some(Mechanism::OAuthBearer), "second"), (Some(Mechanism::Plain), "first"), (None, "first")]
+        {
+            assert_eq!(text(old().current(wanted).unwrap()).as_deref(), Some(expected), "{wanted:?}");
+        }
+    }
+
+    #[test]
     fn a_fixed_secret_is_never_another() {
         assert_eq!(text(Secret::fixed("x".into()).renewed(&"x".into()).unwrap()), None);
         assert_eq!(text(Secret::none().current(None).unwrap()), None);
