@@ -1,4 +1,5 @@
-//! Where a password or an access token comes from: file, command, environment, netrc, prompt, in that order.
+//! Where a password or an access token comes from: file, command, environment, keyring (where it is built in), netrc, prompt, in
+//! that order.
 //!
 //! The first way that is there decides: a file or a command that fails is an error, not a reason to try the next. No
 //! message holds a password, a command's text or what it printed. Secrets are wiped from memory when they are dropped.
@@ -25,6 +26,8 @@ pub(crate) trait Surroundings {
     fn command(&self, command: &str) -> anyhow::Result<SecretString>;
     /// A variable of the environment, if it is set and not empty.
     fn variable(&self, name: &str) -> anyhow::Result<Option<SecretString>>;
+    /// What the system's keyring has for this host and user; `None` also where there is no keyring.
+    fn keyring(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>>;
     /// What the netrc file has for this host and user.
     fn netrc(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>>;
     /// What the user types; `None` where there is no terminal to ask on.
@@ -70,6 +73,9 @@ fn find(
     }
     let variable = variable_name(side);
     if let Some(password) = around.variable(variable).map_err(failed)? {
+        return Ok(Some(password));
+    }
+    if let Some(password) = around.keyring(&address.host, &address.user).map_err(failed)? {
         return Ok(Some(password));
     }
     if let Some(password) = around.netrc(&address.host, &address.user).map_err(failed)? {
@@ -155,6 +161,10 @@ mod tests {
             Ok(self.way("variable", name))
         }
 
+        fn keyring(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>> {
+            Ok(self.way("keyring", &format!("{user} {host}")))
+        }
+
         fn netrc(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>> {
             Ok(self.way("netrc", &format!("{user} {host}")))
         }
@@ -164,7 +174,7 @@ mod tests {
         }
     }
 
-    const ALL: &[&str] = &["file", "stdin", "command", "variable", "netrc", "prompt"];
+    const ALL: &[&str] = &["file", "stdin", "command", "variable", "keyring", "netrc", "prompt"];
 
     fn ask(side: Side, options: PasswordOptions<'_>, around: &Fake) -> Result<SecretString, Failure> {
         let address = ImapAddress::parse("imaps://ann%40example.org@imap.example.org").unwrap();
@@ -198,6 +208,7 @@ mod tests {
             (stdin, ALL, "from stdin"),
             (command, ALL, "from command"),
             (none, ALL, "from variable"),
+            (none, &["keyring", "netrc", "prompt"], "from keyring"),
             (none, &["netrc", "prompt"], "from netrc"),
             (none, &["prompt"], "from prompt"),
         ];
@@ -212,6 +223,7 @@ mod tests {
         ask(Side::Target, PasswordOptions::default(), &fake).unwrap();
         let tried = [
             "variable MAILFERRY_TARGET_PASSWORD",
+            "keyring ann@example.org imap.example.org",
             "netrc ann@example.org imap.example.org",
             "prompt Password of ann@example.org on imap.example.org (target): ",
         ];

@@ -91,6 +91,22 @@ impl Surroundings for System<'_> {
         Ok(Some(text.into()))
     }
 
+    #[cfg(feature = "keyring")]
+    fn keyring(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>> {
+        use keyring::Error::{NoEntry, NoStorageAccess, PlatformFailure};
+        match keyring::Entry::new(host, user).and_then(|entry| entry.get_password()) {
+            Ok(password) => Ok(Some(password.into())),
+            // Nothing in it; locked, and to stay so; no desktop.
+            Err(NoEntry | NoStorageAccess(_) | PlatformFailure(_)) => Ok(None),
+            Err(error) => Err(anyhow!("could not use what the keyring has: {error}")),
+        }
+    }
+
+    #[cfg(not(feature = "keyring"))]
+    fn keyring(&self, _: &str, _: &str) -> anyhow::Result<Option<SecretString>> {
+        Ok(None)
+    }
+
     fn netrc(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>> {
         let Some(path) = netrc_path(std::env::var_os("NETRC"), std::env::home_dir()) else {
             return Ok(None);
