@@ -8,11 +8,13 @@ use lab::client::Client;
 use lab::mailboxes::{assert_equal, at, each, empty, filled, message, messages};
 use lab::proxy::{At, Direction, How, Plan, Proxy};
 use lab::run::{End, Run, copy, folders, mailferry};
+use lab::scram::Listener;
 use lab::scripted::{Scripted, Step, expect, send};
 use lab::secrets::{assert_hidden, one_by_one, private_file};
 #[cfg(feature = "gssapi")]
 use lab::servers::Kerberos;
 use lab::servers::{Account, AnyMechanism, Cyrus, Personality};
+use lab::tls_front;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 #[cfg(feature = "gssapi")]
@@ -309,6 +311,31 @@ fn a_scram_server_that_cheats_is_left_at_once() {
         let run = against(steps, "", "hunter2").ended(6);
         assert!(run.says(words) && attempts(&run) == 1, "{words}: {run:?}");
     }
+}
+
+#[test]
+fn a_login_is_bound_to_the_certificate_and_the_server_learns_when_somebody_takes_that_away() {
+    // RFC 5929: the hash of the certificate, by the algorithm of its signature.
+    let ca = AnyMechanism::shared().account("bound").ca;
+    let pem = fs::read(ca.with_file_name("server.pem")).unwrap();
+    let certificate = openssl::x509::X509::from_pem(&pem).unwrap();
+    let hash = certificate.digest(openssl::hash::MessageDigest::sha256()).unwrap();
+    let messages_to = |offers: &str| {
+        let listener = Listener::start(offers);
+        let port = tls_front::start(ca.parent().unwrap(), listener.server.port);
+        // The server goes away in the middle.
+        folders(&format!("imaps://ann@localhost:{port}?timeout=20&ca={}", ca.display()), &[]).ended(1);
+        listener.messages()
+    };
+    let messages = messages_to("AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-256-PLUS AUTH=PLAIN");
+    assert!(messages[0].starts_with("p=tls-server-end-point,,n=ann,r="), "{messages:?}");
+    let bound = STANDARD.encode([b"p=tls-server-end-point,,", &*hash].concat());
+    assert!(messages[1].starts_with(&format!("c={bound},r=")), "{messages:?}");
+
+    // Somebody in between has taken -PLUS out of the list: `y` tells the server that the client would have bound it.
+    let messages = messages_to("AUTH=SCRAM-SHA-256 AUTH=PLAIN");
+    assert!(messages[0].starts_with("y,,n=ann,r="), "{messages:?}");
+    assert!(messages[1].starts_with(&format!("c={},r=", STANDARD.encode("y,,"))), "{messages:?}");
 }
 
 #[test]

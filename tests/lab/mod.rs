@@ -7,7 +7,9 @@
 //! - [`client`]: a blocking IMAP client that fills accounts and takes snapshots of them; [`wire`] and [`names`] are its
 //!   reader and its mailbox names.
 //! - [`proxy`]: latency, bandwidth, cuts and false answers between a client and a server.
+//! - [`scram`]: a server that listens to a SCRAM exchange.
 //! - [`scripted`]: a server that says what real ones won't.
+//! - [`tls_front`]: TLS in front of a server without.
 //! - [`fake`]: a mailbox of one folder behind a scripted server, of which a test twists single answers.
 //! - [`memory`]: folders in memory behind a scripted server, as strict or as odd as a test wants it.
 //! - [`generator`]: some thousand realistic messages, the same for the same seed.
@@ -30,7 +32,9 @@ pub mod ntlm;
 pub mod oauth;
 pub mod proxy;
 pub mod run;
+pub mod scram;
 pub mod scripted;
 pub mod secrets;
 pub mod servers;
+pub mod tls_front;
 pub mod wire;

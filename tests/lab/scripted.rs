@@ -75,6 +75,11 @@ impl Reply {
         Self { tagged: Some(status.to_owned()), ..Self::default() }
     }
 
+    /// No tagged status: the command goes on.
+    pub fn unfinished() -> Self {
+        Self::default()
+    }
+
     /// Closes the connection without a tagged reply.
     pub fn hang_up() -> Self {
         Self { close: true, ..Self::default() }
