@@ -236,9 +236,9 @@ fn a_conditional_change_leaves_alone_what_somebody_else_has_changed() {
     let account = Dovecot::shared().account("conditional", Personality::Plain);
     Client::login(&account).append(&["INBOX"], letters("mail", 3));
     let address = ImapAddress::parse(&account.plain_address()).unwrap();
-    let password = account.password.clone().into();
+    let secret = mailferry::imap::Secret::fixed(account.password.clone().into());
     let (side, access) = (Side::Target, Access::ReadWrite);
-    let opened = Opened::new(&address, password, side, access, Arc::new(Silent), false, Arc::new(Stop::new())).unwrap();
+    let opened = Opened::new(&address, secret, side, access, Arc::new(Silent), false, Arc::new(Stop::new())).unwrap();
     let mut store = opened.connect().unwrap();
     // As every run begins: from then on the server keeps count of changes.
     store.list().unwrap();

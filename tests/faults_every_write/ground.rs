@@ -8,6 +8,7 @@ use crate::scenarios::{Scenario, fill_account};
 use mailferry::address::ImapAddress;
 use mailferry::event::{Event, Observer, Side, Stop};
 use mailferry::folders::{Options, Rules};
+use mailferry::imap::Secret;
 use mailferry::net::FaultInjector;
 use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
 use mailferry::store::Error;
@@ -81,7 +82,8 @@ impl Ground {
         faults: &[(Side, &Arc<AtWrites>)],
     ) -> imap::Account {
         let (log, stop) = (Arc::<Log>::clone(&self.log), Arc::clone(stop));
-        let account = imap::Account::new(address, "secret".into(), side, access, log, true, stop).unwrap();
+        let account =
+            imap::Account::new(address, Secret::fixed("secret".into()), side, access, log, true, stop).unwrap();
         match faults.iter().find(|(of, _)| *of == side) {
             Some((_, faults)) => account.with_faults(Arc::<AtWrites>::clone(faults) as Arc<dyn FaultInjector>),
             None => account,
