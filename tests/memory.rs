@@ -13,7 +13,7 @@
 
 mod lab;
 
-use lab::client::Client;
+use lab::client::{Client, NewMessage};
 use lab::generator::mailbox;
 use lab::proxy::{Plan, Proxy};
 use lab::run::mailferry;
@@ -77,6 +77,26 @@ fn three_thousand_messages_take_little_memory() {
     assert_small("the first copy", peak_of(&copy, &from, &to));
     assert_small("a copy with nothing to do", peak_of(&copy, &from, &to));
     assert_small("a deep comparison", peak_of(&["verify", "--deep"], &from, &to));
+}
+
+#[test]
+fn a_large_folder_takes_less_than_a_hundred_bytes_for_each_message() {
+    const COUNT: usize = 30_000;
+    let dovecot = Dovecot::shared();
+    let account = |name: &str| dovecot.account(name, Personality::Mdbox);
+    let letter = |number: usize| {
+        let head =
+            format!("Message-ID: <{number}@memory.example>\r\nSubject: letter {number}\r\nFrom: a@b.example\r\n");
+        NewMessage::of(format!("{head}Date: 1 Mar 2023 00:00:00 +0000\r\n\r\nhello\r\n"))
+    };
+    let (source, target) = (account("manyfrom"), account("manyto"));
+    Client::login(&source).append(&["INBOX"], (0..COUNT).map(letter));
+    peak_of(&["copy"], &source.address(), &target.address());
+    let base = peak_of(&["copy"], &account("nonefrom").address(), &account("noneto").address());
+    let peak = peak_of(&["copy"], &source.address(), &target.address());
+    let each = peak.saturating_sub(base) * 1024 / COUNT as u64;
+    eprintln!("comparing two folders of {COUNT} messages: {each} bytes for each above an empty mailbox");
+    assert!(each < 100, "{each} bytes for each message");
 }
 
 /// The folder where a server of the lab keeps an account's INBOX.

@@ -5,7 +5,7 @@
 //! a Message-ID are taken for the same, that each wanted message is assigned once, and that what may leave its folder
 //! leaves it once.
 
-use crate::mail::{HeaderKey, InternalDate, Message, Uid};
+use crate::mail::{HeaderKey, InternalDate, Message, Uid, UidSet};
 use std::collections::HashMap;
 
 /// A message's looks: a fingerprint of size and INTERNALDATE. `None` for one without a date, which looks like any.
@@ -22,7 +22,18 @@ impl Looks {
     }
 }
 
-/// A message that a folder of the target holds. Sixteen bytes, as all of the target's are remembered.
+/// What a folder of the target holds: eight bytes a message, as all of the target's are remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shelf {
+    /// Which folder: the caller's number.
+    pub folder: u32,
+    /// The messages' looks and UIDs.
+    pub messages: Vec<(Looks, Uid)>,
+    /// Those that have no counterpart on the source in that folder: they may leave it.
+    pub extra: UidSet,
+}
+
+/// A message that a folder of the target holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     /// What it looks like.
@@ -57,9 +68,19 @@ pub struct Candidates {
 
 /// Picks the wanted messages that look like a held one or like one that is wanted in another folder, and the held ones
 /// that look like a wanted one. Time O(n log n).
-pub fn candidates(mut held: Vec<Held>, mut wanted: Vec<Wanted>) -> Candidates {
+pub fn candidates(shelves: &[Shelf], mut wanted: Vec<Wanted>) -> Candidates {
     wanted.sort_unstable_by_key(|wanted| (wanted.looks, wanted.folder, wanted.position));
-    held.retain(|held| wanted.binary_search_by_key(&held.looks, |wanted| wanted.looks).is_ok());
+    let is_wanted = |looks: Looks| wanted.binary_search_by_key(&looks, |wanted| wanted.looks).is_ok();
+    let mut held: Vec<Held> = Vec::new();
+    for Shelf { folder, messages, extra } in shelves {
+        let alike = messages.iter().filter(|(looks, _)| is_wanted(*looks));
+        held.extend(alike.map(|(looks, uid)| Held {
+            looks: *looks,
+            folder: *folder,
+            uid: *uid,
+            extra: extra.contains(*uid),
+        }));
+    }
     held.sort_unstable_by_key(|held| (held.looks, held.folder, held.uid));
     let mut chosen = Vec::new();
     for alike in wanted.chunk_by(|a, b| a.looks == b.looks) {
@@ -168,6 +189,15 @@ mod tests {
         Held { looks: Looks::of(of).unwrap(), folder, uid: Uid::new(uid).unwrap(), extra }
     }
 
+    fn shelf(folder: u32, messages: &[(u32, bool, &Message)]) -> Shelf {
+        let uid = |uid: &u32| Uid::new(*uid).unwrap();
+        Shelf {
+            folder,
+            messages: messages.iter().map(|(at, _, of)| (Looks::of(of).unwrap(), uid(at))).collect(),
+            extra: messages.iter().filter(|(_, extra, _)| *extra).map(|(at, ..)| uid(at)).collect(),
+        }
+    }
+
     fn wanted(folder: u32, position: u32, of: &Message) -> Wanted {
         Wanted { looks: Looks::of(of).unwrap(), folder, position }
     }
@@ -182,14 +212,14 @@ mod tests {
     fn only_what_looks_like_something_else_is_a_candidate() {
         let (a, b, c) = (message(1, 10, 100), message(2, 20, 100), message(3, 10, 101));
         let found = candidates(
-            vec![held(0, 5, true, &a), held(0, 6, false, &c)],
+            &[shelf(0, &[(5, true, &a), (6, false, &c)])],
             vec![wanted(1, 0, &a), wanted(1, 1, &b), wanted(2, 0, &b), wanted(3, 0, &message(9, 77, 7))],
         );
         assert_eq!(found.held, [held(0, 5, true, &a)]);
         let mut places: Vec<_> = found.wanted.iter().map(|wanted| (wanted.folder, wanted.position)).collect();
         places.sort_unstable();
         assert_eq!(places, [(1, 0), (1, 1), (2, 0)]);
-        let twice_in_one = candidates(Vec::new(), vec![wanted(1, 0, &b), wanted(1, 1, &b)]);
+        let twice_in_one = candidates(&[], vec![wanted(1, 0, &b), wanted(1, 1, &b)]);
         assert_eq!(twice_in_one, Candidates::default(), "equal messages of one folder are all sent");
     }
 

@@ -12,6 +12,9 @@ use crate::mail::{Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, 
 use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest, Unchanged};
 use std::collections::VecDeque;
 
+/// Room is made for no more messages than this on a server's word alone.
+const MOST_ROOM: u64 = 1 << 20;
+
 impl Session {
     pub(super) fn scan_all(
         &mut self,
@@ -144,6 +147,7 @@ impl Session {
                 Ok(())
             })?;
             scan.opened(&reply);
+            scan.make_room();
         }
         while !scan.fetches.is_empty() {
             let due = std::mem::take(&mut scan.fetches);
@@ -246,6 +250,13 @@ impl UnderWay {
         }
         if let Some(permanent) = self.permanent.take() {
             self.scan.permanent_flags = permanent;
+        }
+    }
+
+    /// Room for as many messages as the folder has, so that what is kept of them is not copied while it grows.
+    fn make_room(&mut self) {
+        if self.wanted.is_none() && !self.tells_changes {
+            self.scan.messages.reserve_exact(usize::try_from(self.expected.min(MOST_ROOM)).unwrap_or(0));
         }
     }
 

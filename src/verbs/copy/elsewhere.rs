@@ -3,7 +3,7 @@
 use super::Copy;
 use crate::exec::{Link, join};
 use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
-use crate::plan::elsewhere::{self, Candidates, From, Held, Looks, Sameness, Wanted};
+use crate::plan::elsewhere::{self, Candidates, From, Held, Looks, Sameness, Shelf, Wanted};
 use crate::store::{Error, FolderScan, Refusal, ScanDepth, ScanRequest, Store};
 use crate::verbs::Deleting;
 use crate::verbs::compare::Compared;
@@ -78,16 +78,14 @@ impl Copy<'_> {
     /// Notes what a folder of the target holds.
     pub(super) fn note_held(&mut self, folder: usize, scan: &FolderScan, extra: &UidSet) {
         let Ok(folder) = u32::try_from(folder) else { return };
-        let held = |message: &Message| {
-            let (looks, uid) = (Looks::of(message)?, message.uid());
-            Some(Held { looks, folder, uid, extra: extra.contains(uid) })
-        };
-        self.held.extend(scan.messages.iter().filter_map(held));
+        let messages = scan.messages.iter().filter_map(|message| Some((Looks::of(message)?, message.uid()))).collect();
+        self.shelves.push(Shelf { folder, messages, extra: extra.clone() });
     }
 
     /// The same of a folder that was compared. What is extra may leave it only where that is certain.
     pub(super) fn note_compared(&mut self, pair: usize, compared: &Compared) {
-        if let Some(scan) = &compared.target {
+        // Where the target has one folder, there is no other.
+        if let Some(scan) = compared.target.as_ref().filter(|_| self.folders.len() > 1) {
             let extra = if compared.is_certain() { compared.extra() } else { UidSet::default() };
             self.note_held(pair, scan, &extra);
         }
@@ -95,8 +93,9 @@ impl Copy<'_> {
 
     /// Finds what need not be sent, as the target has it or gets it in another folder.
     pub(super) fn look_elsewhere(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
-        let held = std::mem::take(&mut self.held);
-        let Candidates { held, wanted } = elsewhere::candidates(held, self.wanted(names));
+        let shelves = std::mem::take(&mut self.shelves);
+        let Candidates { held, wanted } = elsewhere::candidates(&shelves, self.wanted(names));
+        drop(shelves);
         if wanted.is_empty() {
             return Ok(());
         }

@@ -18,6 +18,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// How many pairs are recorded in one transaction.
+const RECORDS_AT_A_TIME: usize = 10_000;
+
 /// The state during one run; nothing at all without one.
 pub(super) struct Memory<'a> {
     state: Option<&'a State>,
@@ -183,15 +186,21 @@ impl<'a> Memory<'a> {
             state.remove_pairs(id, &news.stale)?;
         }
         // What somebody else was changing is compared again by the next run.
-        let is_settled = |(_, target, _): &&(Uid, Uid, Flags)| !news.left_alone.contains(*target);
-        let flags: Vec<(Uid, Flags)> =
-            news.flags.iter().filter(is_settled).map(|(source, _, flags)| (*source, flags.clone())).collect();
+        let is_settled = |target: &Uid| !news.left_alone.contains(*target);
+        let changed = news.flags.iter().filter(|(_, target, _)| is_settled(target));
+        let flags: Vec<(Uid, Flags)> = changed.map(|(source, _, flags)| (*source, flags.clone())).collect();
         if !flags.is_empty() {
             state.set_flags(id, &flags)?;
         }
-        let matched: Vec<PairRecord> = news.matched.iter().filter(is_settled).map(pair_record).collect();
-        if !matched.is_empty() {
-            state.add_pairs(id, &matched)?;
+        // Some at a time, so that records of large folders are not all in memory.
+        for some in news.matched.chunks(RECORDS_AT_A_TIME) {
+            let record = |(source, target, flags): &(Uid, Uid, u32)| PairRecord {
+                source: *source,
+                target: *target,
+                flags: needs.flags.get(*flags),
+            };
+            let settled = some.iter().filter(|(_, target, _)| is_settled(target));
+            state.add_pairs(id, &settled.map(record).collect::<Vec<_>>())?;
         }
         Ok(())
     }
@@ -248,6 +257,11 @@ impl<'a> Memory<'a> {
     fn count(&self, pair: usize, more: usize) {
         let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
         *copied.entry(pair).or_default() += u32::try_from(more).unwrap_or(u32::MAX);
+    }
+
+    /// Whether anything is kept for the next run.
+    pub(super) fn is_kept(&self) -> bool {
+        self.state.is_some()
     }
 
     /// Who is told what was copied.

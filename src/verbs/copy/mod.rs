@@ -20,7 +20,7 @@ use crate::event::{Event, FolderPlanned, Observer, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
 use crate::mail::{Message, UidSet, UidValidity};
-use crate::plan::elsewhere::Held;
+use crate::plan::elsewhere::Shelf;
 use crate::state::State;
 use crate::store::{Connector, Error};
 use elsewhere::Elsewhere;
@@ -90,7 +90,7 @@ struct Copy<'a> {
     /// What each pair of folders needs, by the pair's index; `None` where it could not be compared.
     folders: Vec<Option<Needs>>,
     /// What the target's folders hold, as far as they were looked into.
-    held: Vec<Held>,
+    shelves: Vec<Shelf>,
     /// The generations of the target's folders that nothing is paired with, by their place in the listing.
     unmatched_generations: HashMap<usize, Option<UidValidity>>,
     /// What the target takes from other folders of its own.
@@ -117,7 +117,7 @@ impl<'a> Copy<'a> {
             memory,
             summary: CopySummary::empty(),
             folders: Vec::new(),
-            held: Vec::new(),
+            shelves: Vec::new(),
             unmatched_generations: HashMap::new(),
             elsewhere: Elsewhere::default(),
             leftovers: Vec::new(),
@@ -146,8 +146,12 @@ impl Copy<'_> {
             }
         }
         self.summary.already_there = self.folders.iter().flatten().map(|needs| needs.already_there).sum();
-        let rules =
-            NeedRules { flags: self.options.flags, deleting: self.options.deleting, read_only: self.options.dry_run };
+        let rules = NeedRules {
+            flags: self.options.flags,
+            deleting: self.options.deleting,
+            remembers: self.memory.is_kept(),
+            read_only: self.options.dry_run,
+        };
         let comparison = Comparison {
             pairs: &compared_pairs,
             filter: &self.options.filter,

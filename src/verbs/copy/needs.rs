@@ -68,8 +68,9 @@ impl SideState {
 /// What a comparison found that the next run can build upon.
 #[derive(Default)]
 pub(super) struct News {
-    /// Pairs that were found by matching: UIDs of source and target, and the flags that the source has.
-    pub(super) matched: Vec<(Uid, Uid, Flags)>,
+    /// Pairs that were found by matching: UIDs of source and target, and the flags that the source has, as an index into
+    /// the folder's table.
+    pub(super) matched: Vec<(Uid, Uid, u32)>,
     /// Records that hold no longer, by UID on the source.
     pub(super) stale: UidSet,
     /// Known pairs of which the source's flags have changed since: UIDs of source and target, and the new flags.
@@ -102,6 +103,8 @@ pub(super) struct NeedRules {
     pub(super) flags: FlagPolicy,
     /// What is deleted at the end.
     pub(super) deleting: Deleting,
+    /// Whether what is found is kept for the next run.
+    pub(super) remembers: bool,
     /// Whether the target was opened for reading only, so that it says of every flag that it keeps none.
     pub(super) read_only: bool,
 }
@@ -121,7 +124,7 @@ impl Needs {
             already_there: (compared.matching.pairs.len() + compared.recognised.pairs.len()) as u64,
             flag_changes: flag_changes(compared, rules),
             target: target.zip(compared.target.as_ref()).map(|(name, scan)| TargetState::new(name, scan)),
-            news: News::new(compared),
+            news: if rules.remembers { News::new(compared) } else { News::default() },
             extra: compared.is_certain().then(|| compared.extra()),
             on_target: compared.target.as_ref().map_or(0, |scan| scan.messages.len() as u64),
             there: if matches!(rules.deleting, Deleting::Source(_)) { there(compared) } else { Vec::new() },
@@ -140,7 +143,9 @@ impl News {
         let flags_of = |at: u32| compared.source.flags.get(compared.source.messages[at as usize].flags());
         let source_uid = |at: u32| compared.source.messages[at as usize].uid();
         let target_uid = |at: u32| target.messages[at as usize].uid();
-        let matched = |(source, at): &(u32, u32)| (source_uid(*source), target_uid(*at), flags_of(*source));
+        let matched = |(source, at): &(u32, u32)| {
+            (source_uid(*source), target_uid(*at), compared.source.messages[*source as usize].flags())
+        };
         let changed = compared.recognised.pairs.iter().filter(|pair| flags_of(pair.source) != pair.base);
         Self {
             matched: compared.matching.pairs.iter().map(matched).collect(),

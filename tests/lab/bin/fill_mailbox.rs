@@ -1,4 +1,5 @@
-//! Fills an account on loopback with realistic mail: `fill-mailbox --port P --user U [--count 3000] [--seed 1]`.
+//! Fills an account on loopback: `fill-mailbox --port P --user U [--count 3000] [--seed 1]` with realistic mail in many
+//! folders, `--folder NAME` with small messages in that one, `--flag UIDS` marks messages of it instead.
 //!
 //! The password is `secret`. Says what it did in one line.
 
@@ -8,10 +9,11 @@
 mod lab;
 
 use clap::Parser;
+use lab::client::{Client, NewMessage};
 use lab::servers::Account;
 use std::time::Instant;
 
-/// Fills an account on a loopback IMAP server with realistic mail.
+/// Fills an account on a loopback IMAP server.
 #[derive(Parser)]
 struct Arguments {
     /// Plain port on 127.0.0.1.
@@ -24,14 +26,51 @@ struct Arguments {
     /// The same seed gives the same mail.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Small messages go into this folder.
+    #[arg(long)]
+    folder: Option<String>,
+    /// Nothing is added, but these messages of the folder get `\\Flagged`.
+    #[arg(long, requires = "folder")]
+    flag: Option<String>,
 }
 
 fn main() {
-    let Arguments { port, user, count, seed } = Arguments::parse();
+    let Arguments { port, user, count, seed, folder, flag } = Arguments::parse();
     let account = Account { port, tls_port: 0, user, password: "secret".to_owned(), ca: "".into() };
-    let mailbox = lab::generator::mailbox(seed, count);
+    let mut client = Client::login(&account);
     let start = Instant::now();
-    let bytes = lab::client::Client::login(&account).fill(&mailbox);
+    let (folders, bytes) = match (folder, flag) {
+        (None, _) => {
+            let mailbox = lab::generator::mailbox(seed, count);
+            (mailbox.folders.len(), client.fill(&mailbox))
+        }
+        (Some(folder), None) => {
+            if folder != "INBOX" {
+                client.create(&[&folder]);
+            }
+            (1, client.append(&[&folder], (0..count).map(|number| small(seed, number))))
+        }
+        (Some(folder), Some(uids)) => {
+            client.select(&[&folder]);
+            client.store(&uids, "+FLAGS", "\\Flagged");
+            println!("marked {uids} in {folder}");
+            return;
+        }
+    };
     let seconds = start.elapsed().as_secs_f64();
-    println!("{count} messages in {} folders, {:.1} MB, {seconds:.1} s", mailbox.folders.len(), bytes as f64 / 1e6);
+    println!("{count} messages in {folders} folders, {:.1} MB, {seconds:.1} s", bytes as f64 / 1e6);
+}
+
+/// A message of about 400 bytes that is like no other.
+fn small(seed: u64, number: usize) -> NewMessage {
+    let (day, hour, minute, second) = (number / 86_400 % 28 + 1, number / 3_600 % 24, number / 60 % 60, number % 60);
+    let time = format!("{hour:02}:{minute:02}:{second:02}");
+    let text = format!(
+        "From: Ann <ann@example.org>\r\nTo: Bob <bob@example.org>\r\nSubject: letter {number} of {seed}\r\n\
+         Date: {day} Mar 2023 {time} +0000\r\nMessage-ID: <{number}.{seed}@scale.example.org>\r\n\r\n\
+         This is letter {number}, and there is not much in it but these two lines of text,\r\n\
+         which make it as long as the short answers are that people send to each other.\r\n"
+    );
+    let date = Some(format!("{day:02}-Mar-2023 {time} +0000"));
+    NewMessage { flags: vec!["\\Seen".to_owned()], date, bytes: text.into_bytes() }
 }
