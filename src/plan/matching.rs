@@ -41,6 +41,16 @@ pub struct MatchRules {
 
 /// Matches the messages of a source folder with those of its target folder, by header key, INTERNALDATE and size.
 pub fn match_folder(source: &[Message], target: &[Message], rules: &MatchRules) -> Matching {
+    match_sides(source, target, rules, false)
+}
+
+/// The same for two folders of which neither is the source: what the target has more of is to be copied too, so it has
+/// to be known which messages those are.
+pub fn join_folders(first: &[Message], second: &[Message], rules: &MatchRules) -> Matching {
+    match_sides(first, second, rules, true)
+}
+
+fn match_sides(source: &[Message], target: &[Message], rules: &MatchRules, both_ways: bool) -> Matching {
     let sides = Sides { source, target };
     let (by_source, by_target) = (sorted(source), sorted(target));
     let all = Group { source: &by_source, target: &by_target };
@@ -49,7 +59,8 @@ pub fn match_folder(source: &[Message], target: &[Message], rules: &MatchRules) 
         if key.0 == HEADERLESS {
             match_headerless(&sides, group, &mut matching);
         } else {
-            match_group(&sides, group, key.0 == WITHOUT_ID, rules.drafts, &mut matching);
+            let weak = key.0 == WITHOUT_ID || rules.drafts || both_ways;
+            match_group(&sides, group, weak, rules.drafts, &mut matching);
         }
     }
     matching.sort();
@@ -149,8 +160,8 @@ fn take_while<'g>(list: &mut &'g [u32], belongs: impl Fn(u32) -> bool) -> &'g [u
 }
 
 /// Matches the messages of one header key.
-fn match_group(sides: &Sides<'_>, group: Group<'_>, without_id: bool, drafts: bool, matching: &mut Matching) {
-    let mut open = pair_exact(sides, group, without_id || drafts, &mut matching.pairs);
+fn match_group(sides: &Sides<'_>, group: Group<'_>, weak: bool, drafts: bool, matching: &mut Matching) {
+    let mut open = pair_exact(sides, group, weak, &mut matching.pairs);
     // In drafts, date or size alone says nothing: the next version is as likely as the same one.
     if !drafts {
         pair_even(sides, &mut open.left, seconds, &mut matching.pairs);
@@ -178,7 +189,8 @@ struct Open {
 ///
 /// Where the counts differ, it matters which one has no pair. If the source has more, one is missing: copying the wrong
 /// one would lose a message and double another. If the target has more, all of the source is there; but where the key
-/// itself is `weak` (no Message-ID, or drafts), one of the source's may still be another message.
+/// itself is `weak` (no Message-ID, or drafts), one of the source's may still be another message, and so it is where the
+/// target's are copied too.
 fn pair_exact(sides: &Sides<'_>, group: Group<'_>, weak: bool, pairs: &mut Vec<(u32, u32)>) -> Open {
     let mut open = Open::default();
     for (_, equal) in sides.runs(group, looks) {
@@ -464,6 +476,16 @@ mod tests {
         ] {
             assert_eq!(matched(source, target, &MAIL), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_surplus_is_looked_into_where_it_is_copied_too() {
+        let (one, two) = (folder(&[(A, 10, 0)]), folder(&[(A, 10, 0), (A, 10, 0)]));
+        for (first, second) in [(&one, &two), (&two, &one)] {
+            let matching = join_folders(first, second, &MAIL);
+            assert_eq!((matching.pairs.len(), matching.ties.len()), (0, 1));
+        }
+        assert_eq!(join_folders(&two, &two, &MAIL).pairs, [(0, 0), (1, 1)]);
     }
 
     #[test]

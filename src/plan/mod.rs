@@ -3,10 +3,11 @@
 mod brake;
 pub mod elsewhere;
 mod matching;
+pub mod merge;
 mod work;
 
 pub use brake::{DeletionLimit, Deletions, LimitError, Verdict};
-pub use matching::{MatchRules, Matching, Settled, Tie, match_folder, settle};
+pub use matching::{MatchRules, Matching, Settled, Tie, join_folders, match_folder, settle};
 #[cfg(test)]
 pub(crate) use work::task_of_sizes;
 pub use work::{FolderTask, Keywords, Piece, Treatment, pieces, rows};

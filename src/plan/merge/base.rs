@@ -1,0 +1,174 @@
+//! The base: what both sides last agreed on in one folder. Forty bytes a pair.
+
+use super::flags::AgreedFlags;
+use super::{Both, Side};
+use crate::mail::{FlagTable, HeaderKey, Message, Uid, UidSet, UidValidity};
+
+/// Where a folder's counters stood (RFC 3501 section 2.3.1.1, RFC 7162). `None`: the server did not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The generation of its UIDs.
+    pub uid_validity: Option<UidValidity>,
+    /// UIDNEXT.
+    pub uid_next: Option<u32>,
+    /// HIGHESTMODSEQ.
+    pub mod_seq: Option<u64>,
+}
+
+/// What a pair's two messages are known by: enough to see that a UID stands for another message now, and to find a
+/// message again that was moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Prints {
+    /// From the header key of a message that has a Message-ID; 0 where there is none.
+    key: u64,
+    /// From each side's INTERNALDATE and RFC822.SIZE.
+    looks: Both<u32>,
+}
+
+impl Prints {
+    /// The prints of two messages that are the same.
+    pub fn of(messages: Both<&Message>) -> Self {
+        let keys = messages.map(key_print);
+        let key = if keys.first != 0 { keys.first } else { keys.second };
+        Self { key, looks: messages.map(look) }
+    }
+
+    /// What a message of `side` that is this one in another folder is looked up by; `None`: it can't be told.
+    pub(super) fn trace(self, side: Side) -> Option<Trace> {
+        (self.key != 0).then_some((self.key, self.looks[side]))
+    }
+
+    /// Whether `message` is certainly another one.
+    pub(super) fn contradict(self, message: &Message) -> bool {
+        let known = !matches!(message.key(), HeaderKey::Unknown);
+        known && self.key != 0 && key_print(message) != self.key
+    }
+
+    /// Whether `message` of `side` looks like another one.
+    pub(super) fn differ_in_looks(self, side: Side, message: &Message) -> bool {
+        look(message) != self.looks[side]
+    }
+}
+
+/// Header key with a Message-ID, size and date: what a message keeps when it is moved.
+pub(super) type Trace = (u64, u32);
+
+/// The trace of a message; `None` where its header does not tell it from others.
+pub(super) fn trace(message: &Message) -> Option<Trace> {
+    Some(key_print(message)).filter(|key| *key != 0).map(|key| (key, look(message)))
+}
+
+fn key_print(message: &Message) -> u64 {
+    match message.key() {
+        HeaderKey::WithId([a, b, c, d, e, f, g, h, ..]) => u64::from_be_bytes([a, b, c, d, e, f, g, h]).max(1),
+        HeaderKey::WithoutId(_) | HeaderKey::Empty | HeaderKey::Unknown => 0,
+    }
+}
+
+/// FNV-1a over size and date. It is kept in the state, so it never changes.
+fn look(message: &Message) -> u32 {
+    let seconds = message.date().map_or(i64::MIN, |date| date.seconds());
+    let bytes = message.size().to_be_bytes().into_iter().chain(seconds.to_be_bytes());
+    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Whether both messages of a pair are meant to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PairState {
+    /// They are.
+    Settled,
+    /// It was deleted on this side, and the other side's message could not be deleted so far. It is never copied back.
+    DeletedOn(Side),
+}
+
+/// A message of each side that are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BasePair {
+    pub(super) uids: Both<Uid>,
+    flags: u32,
+    lacks: Both<u32>,
+    pub(super) prints: Prints,
+    pub(super) state: PairState,
+}
+
+impl BasePair {
+    /// Its UIDs.
+    pub fn uids(&self) -> Both<Uid> {
+        self.uids
+    }
+
+    /// What its messages are known by.
+    pub fn prints(&self) -> Prints {
+        self.prints
+    }
+
+    /// Whether both messages are meant to be there.
+    pub fn state(&self) -> PairState {
+        self.state
+    }
+
+    /// What its flags are merged by: equal for pairs of equal flags.
+    pub(super) fn flag_sets(&self) -> [u32; 3] {
+        [self.flags, self.lacks.first, self.lacks.second]
+    }
+}
+
+/// What is known of a folder of both sides from the last run that brought it into step.
+#[derive(Clone, Debug, Default)]
+pub struct BaseFolder {
+    pairs: Vec<BasePair>,
+    sets: FlagTable,
+    refused: Both<UidSet>,
+    marks: Both<Mark>,
+    stale: bool,
+}
+
+impl BaseFolder {
+    /// A base without any pair. `marks` is where both sides' counters stood before that run wrote anything itself.
+    pub fn new(marks: Both<Mark>) -> Self {
+        Self { marks, ..Self::default() }
+    }
+
+    /// The same, of a state that is known to be older than what both sides have become (its generation is not that of
+    /// the last run): no deletion is inferred from it.
+    #[must_use]
+    pub fn stale(mut self) -> Self {
+        self.stale = true;
+        self
+    }
+
+    /// Adds a pair. One UID is in one pair at most.
+    pub fn add(&mut self, uids: Both<Uid>, flags: &AgreedFlags, prints: Prints, state: PairState) {
+        let lacks = Both::of(|side| self.sets.intern(flags.lacks[side].clone()));
+        let flags = self.sets.intern(flags.flags.clone());
+        self.pairs.push(BasePair { uids, flags, lacks, prints, state });
+    }
+
+    /// Notes that the other side refused this message of `side` for good (too big, a virus, its bytes).
+    pub fn refuse(&mut self, side: Side, uid: Uid) {
+        self.refused[side].insert(uid);
+    }
+
+    /// The pairs, in the order in which they were added.
+    pub fn pairs(&self) -> &[BasePair] {
+        &self.pairs
+    }
+
+    /// The flags that a pair's two messages agreed on.
+    pub fn flags(&self, pair: &BasePair) -> AgreedFlags {
+        AgreedFlags { flags: self.sets.get(pair.flags), lacks: pair.lacks.map(|set| self.sets.get(set)) }
+    }
+
+    /// The messages of `side` that the other side refused.
+    pub fn refused(&self, side: Side) -> &UidSet {
+        &self.refused[side]
+    }
+
+    pub(super) fn mark(&self, side: Side) -> &Mark {
+        &self.marks[side]
+    }
+
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale
+    }
+}

@@ -1,0 +1,34 @@
+//! Which messages' headers a scan has to ask for before a folder can be merged: those that the base does not account for.
+
+use super::trust::doubt;
+use super::{Both, Folder, Side};
+use crate::mail::HeaderKey;
+
+/// The messages whose header keys are not known and have to be, as indices into each side's view: those in no pair of
+/// the base, those that look like another message than the one their UID stood for, and all of them where the base is
+/// void. A folder that is scanned anew with these headers is merged as if they had been known at once.
+pub fn headers_wanted(folder: &Folder<'_>) -> Both<Vec<u32>> {
+    let known = Both::of(|side| accounted_for(folder, side));
+    Both::of(|side| {
+        let messages = (0..).zip(folder.views[side].messages());
+        let wanted =
+            messages.zip(&known[side]).filter(|((_, message), known)| !**known && message.key() == HeaderKey::Unknown);
+        wanted.map(|((index, _), _)| index).collect()
+    })
+}
+
+/// Which messages of `side` are those of the base beyond doubt.
+fn accounted_for(folder: &Folder<'_>, side: Side) -> Vec<bool> {
+    let view = folder.views[side];
+    let mut known = vec![false; view.messages().len()];
+    let holds = |base| Side::BOTH.into_iter().all(|side| doubt(folder, base, side).is_none());
+    let Some(base) = folder.base.filter(|base| !base.is_stale() && holds(base)) else { return known };
+    for pair in base.pairs() {
+        let Some(index) = view.find(pair.uids[side]) else { continue };
+        let alike = view.at(index).is_some_and(|found| !pair.prints.differ_in_looks(side, found));
+        if let Some(known) = known.get_mut(index as usize) {
+            *known = alike;
+        }
+    }
+    known
+}

@@ -1,0 +1,317 @@
+//! The messages of one folder: what each side gets, loses and leaves.
+//!
+//! For a pair of the base, with its UIDs still standing for the same mail:
+//!
+//! | first | second | what is done | row |
+//! |---|---|---|---|
+//! | there | there | flags are merged | 1, 2, 4, 7 |
+//! | gone | gone | the pair is dropped | 6 |
+//! | gone | there | deleted on the second | – |
+//! | gone | there, flags changed | deleted on the second, listed; `--prefer` may bring it back | 5 |
+//! | folder gone | there | deleted on the second | 13 |
+//! | folder gone | there, flags changed | comes back on the first | 14 |
+//! | gone | hidden, or not shown by the server | left, and the pair stays | 22 |
+//! | deleted before | there, could not be deleted | tried again, never copied back | 34 |
+//!
+//! For the other messages, which are matched by header, date, size and content:
+//!
+//! | first | second | what is done | row |
+//! |---|---|---|---|
+//! | there | there, the same | paired, flags joined, nothing sent | 3, 16, 20, 21, 23–26, 30 |
+//! | there | – | copied to the second | – |
+//! | there, refused by the second before | – | left | 32 |
+//!
+//! Where the base is void ([`trust`](super::trust)) all messages are of the second kind, so nothing is deleted. Time
+//! O(n log n); memory: two bytes a message and the result, and another 40 bytes for each message without a pair.
+
+use super::actions::{Agreement, Deletion, Dropped, FolderMerge, Incoming, Joined, Left, Pending, Vanished};
+use super::flags::{FlagState, merge_flags};
+use super::trust::{Trust, doubt, trust};
+use super::view::Presence;
+use super::{BaseFolder, BasePair, Both, Extent, Folder, PairState, Policy, Row, Side};
+use crate::plan::{Matching, Settled, Tie, join_folders};
+
+/// Merges the messages of one folder. Where there are [`FolderMerge::ties`], [`FolderMerge::settle`] goes on.
+pub fn merge_messages(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
+    let taken = Both::of(|side| vec![false; folder.views[side].messages().len()]);
+    let mut merger = Merger { folder, policy, merge: FolderMerge::default(), taken };
+    match trust(folder, policy.prefer) {
+        Trust::Refused(refusal) => merger.merge.refuse(refusal.row, refusal.side),
+        Trust::Holds => {
+            merger.go_through_pairs();
+            merger.join([Row::FoundOnBoth, Row::NewMail]);
+        }
+        Trust::Void(row) => {
+            merger.give_up_pairs(row);
+            merger.join([row, row]);
+        }
+    }
+    merger.merge
+}
+
+impl FolderMerge {
+    /// Goes on with what has been decided by content, all ties at once. The folder and the policy are those of before.
+    pub fn settle(&mut self, folder: &Folder<'_>, policy: &Policy, settled: Vec<Settled>) {
+        let rows = self.rows.unwrap_or([Row::FoundOnBoth, Row::NewMail]);
+        self.ties.clear();
+        let mut merger = Merger { folder, policy, merge: std::mem::take(self), taken: Both::default() };
+        for Settled { pairs, missing, extra, doubtful } in settled {
+            merger.take_up(pairs, missing, extra, rows);
+            merger.leave(Side::First, doubtful.source, Row::Undecided);
+            merger.leave(Side::Second, doubtful.target, Row::Undecided);
+        }
+        *self = merger.merge;
+        for side in Side::BOTH {
+            self.incoming[side].sort_unstable_by_key(|incoming| incoming.from);
+        }
+    }
+}
+
+/// One folder on its way to being merged.
+struct Merger<'a> {
+    folder: &'a Folder<'a>,
+    policy: &'a Policy,
+    merge: FolderMerge,
+    /// Which messages are accounted for by the base.
+    taken: Both<Vec<bool>>,
+}
+
+/// What the base says.
+impl Merger<'_> {
+    fn go_through_pairs(&mut self) {
+        let Some(base) = self.folder.base else { return };
+        for (pair, record) in (0..).zip(base.pairs()) {
+            let seen = Both::of(|side| self.folder.views[side].presence(record.uids[side]));
+            for side in Side::BOTH {
+                if let Presence::Here(index) = seen[side] {
+                    self.account_for(side, index);
+                }
+            }
+            match record.state {
+                PairState::DeletedOn(side) if !matches!(seen[side], Presence::Here(_)) => {
+                    self.try_deletion_again(pair, side, seen[side.other()]);
+                }
+                PairState::DeletedOn(_) | PairState::Settled => self.merge_pair(base, pair, record, seen),
+            }
+        }
+        for side in Side::BOTH {
+            self.leave_refused(base, side);
+        }
+    }
+
+    /// Notes that the base knows this message.
+    fn account_for(&mut self, side: Side, index: u32) {
+        if let Some(taken) = self.taken[side].get_mut(index as usize) {
+            *taken = true;
+        }
+    }
+
+    fn merge_pair(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, seen: Both<Presence>) {
+        use Presence::{Gone, Here, Unseen};
+        match (seen.first, seen.second) {
+            (Here(first), Here(second)) => self.agree(base, pair, record, Both::new(first, second)),
+            (Gone, Gone) => {
+                self.merge.vanished.push(Vanished { pair, here: None });
+                self.merge.dropped.push(Dropped { pair, row: Row::DeletedOnBoth });
+            }
+            (Gone, Here(index)) => self.delete(base, pair, record, Side::Second, index),
+            (Here(index), Gone) => self.delete(base, pair, record, Side::First, index),
+            (Here(index), Unseen) => self.leave(Side::First, vec![index], self.why_unseen(Side::Second)),
+            (Unseen, Here(index)) => self.leave(Side::Second, vec![index], self.why_unseen(Side::First)),
+            (Unseen, Unseen | Gone) | (Gone, Unseen) => {}
+        }
+    }
+
+    fn why_unseen(&self, side: Side) -> Row {
+        if self.folder.views[side].extent() == Extent::Capped { Row::Capped } else { Row::Hidden }
+    }
+
+    /// Both are there: rows 1, 2, 4 and 7.
+    fn agree(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, messages: Both<u32>) {
+        let flags = self.flag_outcome(Some((base, record)), messages);
+        if !self.merge.flags.stays(flags) {
+            self.merge.agreements.push(Agreement { pair, messages, flags });
+        }
+    }
+
+    /// The message at `index` of side `here` has gone from the other side: rows 5, 13, 14 and 34.
+    fn delete(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, here: Side, index: u32) {
+        let gone = here.other();
+        self.merge.vanished.push(Vanished { pair, here: Some((here, index)) });
+        let agreed = base.flags(record);
+        let changed = agreed.held(here, &self.folder.views[here].flags_at(index)) != agreed.flags;
+        let row = match (self.folder.views[gone].extent() == Extent::Absent, changed) {
+            (true, true) => Row::FolderDeletedAndChanged,
+            (true, false) => Row::FolderDeleted,
+            (false, true) => Row::DeletedAndChanged,
+            (false, false) => Row::Deleted,
+        };
+        let back = row == Row::FolderDeletedAndChanged
+            || row == Row::DeletedAndChanged && self.policy.prefer.brings_back(gone);
+        if !back {
+            self.delete_or_remember(pair, here, index, row);
+        } else if let Some(closed) = self.closed(gone, self.policy.new_mail) {
+            self.leave(here, vec![index], closed);
+        } else {
+            self.merge.incoming[gone].push(Incoming { from: index, row });
+            self.merge.dropped.push(Dropped { pair, row });
+        }
+    }
+
+    fn delete_or_remember(&mut self, pair: u32, here: Side, index: u32, row: Row) {
+        match self.closed(here, self.policy.deletions) {
+            Some(row) => self.merge.pending.push(Pending { pair, deleted_on: here.other(), row }),
+            None => {
+                let keep_first = self.policy.keep_deleted;
+                self.merge.deletions[here].push(Deletion { index, pair, row, keep_first });
+            }
+        }
+    }
+
+    /// It was deleted before on `deleted_on`, and the other side did not let it go (row 34).
+    fn try_deletion_again(&mut self, pair: u32, deleted_on: Side, seen: Presence) {
+        match seen {
+            Presence::Here(index) => match self.closed(deleted_on.other(), self.policy.deletions) {
+                Some(row) => self.leave(deleted_on.other(), vec![index], row),
+                None => self.delete_or_remember(pair, deleted_on.other(), index, Row::Deleted),
+            },
+            Presence::Gone => self.merge.dropped.push(Dropped { pair, row: Row::DeletedOnBoth }),
+            Presence::Unseen => {}
+        }
+    }
+
+    /// Messages that the other side refused are not tried again by themselves, and are not missing there (row 32).
+    fn leave_refused(&mut self, base: &BaseFolder, side: Side) {
+        if self.policy.retry_refused {
+            return;
+        }
+        let refused = base.refused(side);
+        let found: Vec<_> = refused.iter().filter_map(|uid| self.folder.views[side].find(uid)).collect();
+        for index in &found {
+            self.account_for(side, *index);
+        }
+        self.leave(side, found, Row::Refused);
+    }
+
+    /// The base is void. What it says of one side alone still holds if that side's UIDs do.
+    fn give_up_pairs(&mut self, row: Row) {
+        let Some(base) = self.folder.base else { return };
+        let holds = Both::of(|side| !base.is_stale() && doubt(self.folder, base, side).is_none());
+        for (pair, record) in (0..).zip(base.pairs()) {
+            let waiting = match record.state {
+                PairState::DeletedOn(side) if holds[side.other()] => Some(side.other()),
+                PairState::DeletedOn(_) | PairState::Settled => None,
+            };
+            match waiting.map(|side| (side, self.folder.views[side].presence(record.uids[side]))) {
+                Some((side, Presence::Here(index))) => {
+                    self.account_for(side, index);
+                    self.leave(side, vec![index], row);
+                }
+                Some((_, Presence::Unseen)) => {}
+                Some((_, Presence::Gone)) | None => self.merge.dropped.push(Dropped { pair, row }),
+            }
+        }
+        for side in Side::BOTH.into_iter().filter(|side| holds[*side]) {
+            self.leave_refused(base, side);
+        }
+    }
+}
+
+/// What the base does not account for.
+impl Merger<'_> {
+    fn join(&mut self, [same, alone]: [Row; 2]) {
+        let rest = Both::of(|side| {
+            (0_u32..).zip(&self.taken[side]).filter(|(_, taken)| !**taken).map(|(index, _)| index).collect::<Vec<_>>()
+        });
+        let messages = Both::of(|side| {
+            rest[side].iter().filter_map(|index| self.folder.views[side].at(*index).copied()).collect()
+        });
+        let Both { first, second }: Both<Vec<_>> = messages;
+        let Matching { pairs, missing, extra, ties } = join_folders(&first, &second, &self.folder.rules);
+        // Nothing in common: the folder was made anew with other mail (row 15).
+        let other_mail = same == Row::NewUids && pairs.is_empty() && ties.is_empty();
+        let rows = if other_mail { [Row::Recreated; 2] } else { [same, alone] };
+        let back = |side: Side, found: Vec<u32>| -> Vec<u32> {
+            found.iter().filter_map(|at| rest[side].get(*at as usize).copied()).collect()
+        };
+        let pairs = pairs.iter().filter_map(|(first, second)| {
+            Some((*rest.first.get(*first as usize)?, *rest.second.get(*second as usize)?))
+        });
+        self.take_up(pairs.collect(), back(Side::First, missing), back(Side::Second, extra), rows);
+        let tie = |tie: Tie| Tie { source: back(Side::First, tie.source), target: back(Side::Second, tie.target) };
+        self.merge.ties = ties.into_iter().map(tie).collect();
+        self.merge.rows = Some(rows);
+    }
+
+    fn take_up(&mut self, pairs: Vec<(u32, u32)>, on_first: Vec<u32>, on_second: Vec<u32>, [same, alone]: [Row; 2]) {
+        for (first, second) in pairs {
+            let messages = Both::new(first, second);
+            let flags = self.flag_outcome(None, messages);
+            self.merge.joined.push(Joined { messages, flags, row: same });
+        }
+        for (from, messages) in [(Side::First, on_first), (Side::Second, on_second)] {
+            for index in messages {
+                self.copy(from, index, alone);
+            }
+        }
+    }
+
+    /// A message that the other side has not got.
+    fn copy(&mut self, from: Side, index: u32, row: Row) {
+        let to = from.other();
+        let row = match (self.folder.views[to].extent(), self.folder.base) {
+            (Extent::Absent, Some(_)) => Row::FolderDeletedAndChanged,
+            (Extent::Absent, None) => Row::NewFolder,
+            _ => row,
+        };
+        let hindrance = self.closed(to, self.policy.new_mail).or_else(|| self.may_be_unseen(from, index));
+        match hindrance {
+            Some(row) => self.leave(from, vec![index], row),
+            None => self.merge.incoming[to].push(Incoming { from: index, row }),
+        }
+    }
+
+    /// Where the other side shows a part of its folder only, a message is missing there if it came after the last run.
+    fn may_be_unseen(&self, from: Side, index: u32) -> Option<Row> {
+        if self.folder.views[from.other()].extent() != Extent::Capped {
+            return None;
+        }
+        let base = self.folder.base.filter(|base| doubt(self.folder, base, from).is_none());
+        let known_until = base.and_then(|base| base.mark(from).uid_next);
+        let uid = self.folder.views[from].at(index)?.uid().get();
+        if known_until.is_some_and(|next| uid >= next) { None } else { Some(Row::Capped) }
+    }
+}
+
+/// What may be done, and flags.
+impl Merger<'_> {
+    /// Why nothing of this kind may be changed on `side`.
+    fn closed(&self, side: Side, open: Both<bool>) -> Option<Row> {
+        if self.folder.views[side].is_read_only() {
+            Some(Row::NotPermitted)
+        } else if !open[side] {
+            Some(Row::OneWay)
+        } else {
+            None
+        }
+    }
+
+    fn leave(&mut self, side: Side, indices: Vec<u32>, row: Row) {
+        self.merge.left[side].extend(indices.into_iter().map(|index| Left { index, row }));
+    }
+
+    /// Which outcome the flags of two messages have.
+    fn flag_outcome(&mut self, base: Option<(&BaseFolder, &BasePair)>, messages: Both<u32>) -> u32 {
+        let views = self.folder.views;
+        let [agreed, lacks_first, lacks_second] = base.map_or([u32::MAX; 3], |(_, pair)| pair.flag_sets());
+        let set = |side: Side| views[side].at(messages[side]).map_or(u32::MAX, |message| message.flags());
+        let sets = [agreed, lacks_first, lacks_second, set(Side::First), set(Side::Second)];
+        let open = Both::of(|side| self.closed(side, self.policy.flags).is_none());
+        self.merge.flags.number(sets, || {
+            let now = Both::of(|side| views[side].flags_at(messages[side]));
+            let sides =
+                Both::of(|side| FlagState { now: &now[side], permanent: views[side].permanent(), open: open[side] });
+            merge_flags(base.map(|(folder, pair)| folder.flags(pair)).as_ref(), sides, self.policy.prefer)
+        })
+    }
+}

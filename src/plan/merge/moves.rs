@@ -1,0 +1,271 @@
+//! Moves: a message that vanished from one folder and appeared in another at the same time is moved on the other side
+//! too, and not sent again.
+//!
+//! | first | second | what is done | row |
+//! |---|---|---|---|
+//! | moved to X | where it was | moved to X on the second | 8 |
+//! | moved to X | moved to X | nothing; its flags are merged with the base | 8 |
+//! | moved to X | moved to Y | one place in the end, the first's unless `--prefer second` | 9 |
+//! | moved to X | deleted | copied to X on the second: the moved message stays | 10 |
+//!
+//! A message is the same if its header key with a Message-ID, its size and its date are, and if it is the only one to
+//! vanish and the only one to appear with them. Where that can't be told, the message is copied and the old one deleted,
+//! which comes to the same. Time and memory grow with what has vanished and appeared, not with the folders.
+
+use super::actions::FolderMerge;
+use super::base::{Trace, trace};
+use super::flags::{FlagMerge, FlagState, merge_flags};
+use super::{BaseFolder, Both, Folder, Policy, Row, Side};
+use std::collections::{HashMap, HashSet};
+
+/// A message that is moved on one side, as it was on the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// The side on which it is moved.
+    pub side: Side,
+    /// The folder in which it is now.
+    pub from: usize,
+    /// Its index in that folder's view of this side.
+    pub index: u32,
+    /// The folder into which it goes.
+    pub to: usize,
+    /// The index of the same message in the other side's view of that folder: the two are a pair from then on.
+    pub partner: u32,
+    /// The pair of the base of `from` that is over when it has gone; `None` where that pair was dropped already.
+    pub pair: Option<u32>,
+    /// What its flags become on both sides.
+    pub flags: FlagMerge,
+    /// Why.
+    pub row: Row,
+}
+
+/// Finds what was moved between the folders of an account whose messages are merged and whose ties are settled, and takes
+/// it out of what is to be copied and deleted. Folders are told by their place in both lists.
+pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Policy) -> Vec<Move> {
+    let traces = Traces::of(folders, merges);
+    let mut found = Moves { folders, policy, moves: Vec::new(), done: HashSet::new() };
+    let mut joined = Vec::new();
+    let mut kept = Vec::new();
+    for (number, (folder, merge)) in folders.iter().zip(merges.iter()).enumerate() {
+        let Some(base) = folder.base else { continue };
+        for vanished in &merge.vanished {
+            let origin = Origin { folder: number, base, pair: vanished.pair };
+            match (vanished.here, traces.destinations(&origin)) {
+                (Some((side, index)), places) => {
+                    if let Some(Place::Alone(to)) = places[side.other()] {
+                        found.follow(&origin, side, index, to);
+                    }
+                }
+                (None, Both { first: Some(Place::Alone(first)), second: Some(Place::Alone(second)) }) => {
+                    found.bring_together(&origin, Both::new(first, second));
+                }
+                (None, Both { first: Some(Place::Joined(one)), second: Some(Place::Joined(other)) })
+                    if one == other =>
+                {
+                    joined.push((origin, one));
+                }
+                (None, Both { first: Some(Place::Alone(place)), second: None }) => kept.push((Side::Second, place)),
+                (None, Both { first: None, second: Some(Place::Alone(place)) }) => kept.push((Side::First, place)),
+                (None, _) => {}
+            }
+        }
+    }
+    let Moves { moves, done, .. } = found;
+    let outcomes: Vec<_> =
+        joined.iter().map(|(origin, at)| (*at, origin.joined_flags(folders, merges, *at, policy))).collect();
+    for (at, outcome) in outcomes {
+        set_flags(merges, at, outcome);
+    }
+    for (to, place) in kept {
+        explain(merges, to, place, Row::MovedAndDeleted);
+    }
+    for (number, merge) in merges.iter_mut().enumerate() {
+        for side in Side::BOTH {
+            merge.incoming[side].retain(|incoming| !done.contains(&Done::Incoming(number, side, incoming.from)));
+            merge.deletions[side].retain(|deletion| !done.contains(&Done::Deletion(number, side, deletion.index)));
+        }
+    }
+    moves
+}
+
+/// A message by its folder and its index there: in the view of its side, or among the pairs that were joined.
+type At = (usize, u32);
+
+/// Where a message has appeared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// On this side alone.
+    Alone(At),
+    /// On both sides, as one of the pairs that were joined.
+    Joined(At),
+}
+
+/// How many messages have left one trace, and where.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    vanished: u32,
+    appeared: u32,
+    place: Option<Place>,
+}
+
+/// What has vanished, and where it has appeared, by side and trace.
+struct Traces(Both<HashMap<Trace, Slot>>);
+
+impl Traces {
+    fn of(folders: &[Folder<'_>], merges: &[FolderMerge]) -> Self {
+        let mut traces = Self(Both::default());
+        for (folder, merge) in folders.iter().zip(merges) {
+            traces.note_vanished(folder, merge);
+        }
+        for (number, (folder, merge)) in folders.iter().zip(merges).enumerate() {
+            traces.note_appeared(number, folder, merge);
+        }
+        traces
+    }
+
+    fn note_vanished(&mut self, folder: &Folder<'_>, merge: &FolderMerge) {
+        let Some(base) = folder.base else { return };
+        for vanished in &merge.vanished {
+            let Some(pair) = base.pairs().get(vanished.pair as usize) else { continue };
+            for side in Side::BOTH.into_iter().filter(|side| vanished.here.is_none_or(|(here, _)| here != *side)) {
+                if let Some(trace) = pair.prints.trace(side) {
+                    self.0[side].entry(trace).or_default().vanished += 1;
+                }
+            }
+        }
+    }
+
+    fn note_appeared(&mut self, number: usize, folder: &Folder<'_>, merge: &FolderMerge) {
+        let staying: HashSet<_> = merge.vanished.iter().filter_map(|vanished| vanished.here).collect();
+        for side in Side::BOTH {
+            for incoming in &merge.incoming[side.other()] {
+                if !staying.contains(&(side, incoming.from)) {
+                    self.note(folder, side, incoming.from, Place::Alone((number, incoming.from)));
+                }
+            }
+            for (at, joined) in (0..).zip(&merge.joined) {
+                self.note(folder, side, joined.messages[side], Place::Joined((number, at)));
+            }
+        }
+    }
+
+    fn note(&mut self, folder: &Folder<'_>, side: Side, index: u32, place: Place) {
+        let trace = folder.views[side].at(index).and_then(trace);
+        if let Some(slot) = trace.and_then(|trace| self.0[side].get_mut(&trace)) {
+            slot.appeared += 1;
+            slot.place = Some(place);
+        }
+    }
+
+    /// Where a pair's messages have appeared on each side, as far as that is beyond doubt.
+    fn destinations(&self, origin: &Origin<'_>) -> Both<Option<Place>> {
+        let pair = origin.base.pairs().get(origin.pair as usize);
+        Both::of(|side| {
+            let slot = self.0[side].get(&pair?.prints.trace(side)?)?;
+            slot.place.filter(|_| slot.vanished == 1 && slot.appeared == 1)
+        })
+    }
+}
+
+/// Where a message was.
+struct Origin<'a> {
+    folder: usize,
+    base: &'a BaseFolder,
+    pair: u32,
+}
+
+/// What is taken out of a folder's actions because it is part of a move.
+#[derive(PartialEq, Eq, Hash)]
+enum Done {
+    Incoming(usize, Side, u32),
+    Deletion(usize, Side, u32),
+}
+
+struct Moves<'a> {
+    folders: &'a [Folder<'a>],
+    policy: &'a Policy,
+    moves: Vec<Move>,
+    done: HashSet<Done>,
+}
+
+impl Moves<'_> {
+    /// Row 8: still here on `side`, moved to `to` on the other side.
+    fn follow(&mut self, origin: &Origin<'_>, side: Side, index: u32, to: At) {
+        if to.0 == origin.folder || !self.may_leave(side, origin.folder) {
+            return;
+        }
+        self.push(origin, side, (origin.folder, index), to, Row::Moved);
+        self.done.insert(Done::Deletion(origin.folder, side, index));
+        // It may have been on its way back, because its flags changed here.
+        self.done.insert(Done::Incoming(origin.folder, side.other(), index));
+        self.done.insert(Done::Incoming(to.0, side, to.1));
+    }
+
+    /// Row 9: moved to different folders.
+    fn bring_together(&mut self, origin: &Origin<'_>, places: Both<At>) {
+        let winner = self.policy.prefer.winner();
+        let (loser, from, to) = (winner.other(), places[winner.other()], places[winner]);
+        if from.0 == to.0 || !self.may_leave(loser, from.0) {
+            return;
+        }
+        self.push(origin, loser, from, to, Row::MovedApart);
+        self.done.insert(Done::Incoming(from.0, winner, from.1));
+        self.done.insert(Done::Incoming(to.0, loser, to.1));
+    }
+
+    fn may_leave(&self, side: Side, folder: usize) -> bool {
+        let read_only = self.folders.get(folder).is_none_or(|folder| folder.views[side].is_read_only());
+        self.policy.deletions[side] && !read_only
+    }
+
+    fn push(&mut self, origin: &Origin<'_>, side: Side, from: At, to: At, row: Row) {
+        let at = |here: Side| if here == side { from } else { to };
+        let Some(flags) = origin.flags(self.folders, Both::of(at), to.0, self.policy) else { return };
+        let pair = (from.0 == origin.folder && row == Row::Moved).then_some(origin.pair);
+        self.moves.push(Move { side, from: from.0, index: from.1, to: to.0, partner: to.1, pair, flags, row });
+    }
+}
+
+impl Origin<'_> {
+    /// What the flags of its two messages become, which are at different places and will be in folder `to`.
+    fn flags(&self, folders: &[Folder<'_>], at: Both<At>, to: usize, policy: &Policy) -> Option<FlagMerge> {
+        let to = folders.get(to)?;
+        let now = Both::of(|side| {
+            folders.get(at[side].0).map(|folder| folder.views[side].flags_at(at[side].1)).unwrap_or_default()
+        });
+        let sides = Both::of(|side| FlagState {
+            now: &now[side],
+            permanent: to.views[side].permanent(),
+            open: policy.flags[side] && !to.views[side].is_read_only(),
+        });
+        let pair = self.base.pairs().get(self.pair as usize)?;
+        Some(merge_flags(Some(&self.base.flags(pair)), sides, policy.prefer))
+    }
+
+    /// The same for two messages that have been moved to one folder on both sides.
+    fn joined_flags(
+        &self,
+        folders: &[Folder<'_>],
+        merges: &[FolderMerge],
+        at: At,
+        policy: &Policy,
+    ) -> Option<FlagMerge> {
+        let joined = merges.get(at.0)?.joined.get(at.1 as usize)?;
+        self.flags(folders, Both::of(|side| (at.0, joined.messages[side])), at.0, policy)
+    }
+}
+
+fn set_flags(merges: &mut [FolderMerge], at: At, outcome: Option<FlagMerge>) {
+    let Some((merge, outcome)) = merges.get_mut(at.0).zip(outcome) else { return };
+    let number = merge.flags.add(outcome);
+    if let Some(joined) = merge.joined.get_mut(at.1 as usize) {
+        (joined.flags, joined.row) = (number, Row::Moved);
+    }
+}
+
+fn explain(merges: &mut [FolderMerge], to: Side, place: At, row: Row) {
+    let Some(merge) = merges.get_mut(place.0) else { return };
+    for incoming in merge.incoming[to].iter_mut().filter(|incoming| incoming.from == place.1) {
+        incoming.row = row;
+    }
+}

@@ -1,0 +1,87 @@
+//! The two mailboxes of a sync. Neither is the source: whatever is done one way round is done the other way round too.
+
+use std::ops::{Index, IndexMut};
+
+/// One of the two mailboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The one named first on the command line.
+    First,
+    /// The one named second.
+    Second,
+}
+
+impl Side {
+    /// Both of them.
+    pub const BOTH: [Self; 2] = [Self::First, Self::Second];
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+}
+
+/// One value for each side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Both<T> {
+    /// The first mailbox's.
+    pub first: T,
+    /// The second mailbox's.
+    pub second: T,
+}
+
+impl<T> Both<T> {
+    /// Two values.
+    pub const fn new(first: T, second: T) -> Self {
+        Self { first, second }
+    }
+
+    /// What `value` gives for each side.
+    pub fn of(mut value: impl FnMut(Side) -> T) -> Self {
+        Self { first: value(Side::First), second: value(Side::Second) }
+    }
+
+    /// What `change` makes of each value.
+    pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> Both<U> {
+        Both { first: change(self.first), second: change(self.second) }
+    }
+
+    /// References to the values.
+    pub fn as_ref(&self) -> Both<&T> {
+        Both { first: &self.first, second: &self.second }
+    }
+
+    /// Whether `holds` for one of them at least.
+    pub fn any(&self, holds: impl Fn(&T) -> bool) -> bool {
+        holds(&self.first) || holds(&self.second)
+    }
+
+    /// Whether `holds` for both.
+    pub fn all(&self, holds: impl Fn(&T) -> bool) -> bool {
+        holds(&self.first) && holds(&self.second)
+    }
+}
+
+impl<T> Index<Side> for Both<T> {
+    type Output = T;
+
+    fn index(&self, side: Side) -> &T {
+        match side {
+            Side::First => &self.first,
+            Side::Second => &self.second,
+        }
+    }
+}
+
+impl<T> IndexMut<Side> for Both<T> {
+    fn index_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::First => &mut self.first,
+            Side::Second => &mut self.second,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Whether the base still speaks of the mail that is there now: only then is a missing message a deletion (rule 2).
+//!
+//! | what is seen | what is made of it | row |
+//! |---|---|---|
+//! | the same UIDVALIDITY, no counter went back, each UID is the message it was | the base holds | |
+//! | no base | joined by content | 20 |
+//! | the state is older than the mailboxes | joined by content | 21 |
+//! | another UIDVALIDITY | joined by content | 15, 16 |
+//! | UIDNEXT or HIGHESTMODSEQ went back, or a UID is another message now | joined by content, missing mail comes back | 19 |
+//! | any of these but the first two, and one side shows no mail at all | refused | 17 |
+//! | not every message could be read | refused | |
+
+use super::{BaseFolder, Both, Extent, Folder, Mark, Prefer, Refusal, Row, Side};
+
+/// What the base is good for in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Its UIDs stand for the messages they stood for.
+    Holds,
+    /// They don't on one side at least, for this reason. Nothing is deleted.
+    Void(Row),
+    /// The folder is left as it is.
+    Refused(Refusal),
+}
+
+pub(super) fn trust(folder: &Folder<'_>, prefer: Prefer) -> Trust {
+    if let Some(side) = Side::BOTH.into_iter().find(|side| folder.views[*side].extent() == Extent::Incomplete) {
+        return Trust::Refused(Refusal { row: Row::Incomplete, side });
+    }
+    let Some(base) = folder.base else { return Trust::Void(Row::FirstRun) };
+    if base.is_stale() {
+        return Trust::Void(Row::StaleState);
+    }
+    let doubts = Both::of(|side| doubt(folder, base, side));
+    let Some(row) = doubts.first.max(doubts.second) else { return Trust::Holds };
+    let lost = Side::BOTH.into_iter().find(|side| doubts[*side].is_some() && has_lost_all(folder, base, *side));
+    match lost {
+        Some(side) if prefer != Prefer::Keep => Trust::Refused(Refusal { row: Row::Emptied, side }),
+        _ => Trust::Void(row),
+    }
+}
+
+/// Why the UIDs of one side no longer are what they were.
+pub(super) fn doubt(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> Option<Row> {
+    let view = folder.views[side];
+    if view.extent() == Extent::Absent {
+        return None;
+    }
+    let (then, now) = (base.mark(side), view.mark());
+    if then.uid_validity.is_none() || then.uid_validity != now.uid_validity {
+        return Some(Row::NewUids);
+    }
+    (went_back(then, now) || reuses_uids(folder, base, side)).then_some(Row::Restored)
+}
+
+fn went_back(then: &Mark, now: &Mark) -> bool {
+    now.uid_next.zip(then.uid_next).is_some_and(|(now, then)| now < then)
+        || now.mod_seq.zip(then.mod_seq).is_some_and(|(now, then)| now < then)
+}
+
+fn reuses_uids(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> bool {
+    base.pairs().iter().any(|pair| {
+        let view = folder.views[side];
+        view.find(pair.uids[side]).and_then(|index| view.at(index)).is_some_and(|found| pair.prints.contradict(found))
+    })
+}
+
+/// Whether a folder that had mail shows none, while the other side still has some.
+fn has_lost_all(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> bool {
+    folder.views[side].count() == 0 && !base.pairs().is_empty() && folder.views[side.other()].count() > 0
+}

@@ -1,0 +1,146 @@
+//! What a scan shows of one side's folder now, and how much of it can be believed.
+
+use super::Mark;
+use crate::mail::{FlagTable, Flags, Message, PermanentFlags, Uid, UidSet};
+
+/// How much of a folder a view shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Every message, shown or known to be hidden by a filter: what is not here is not there.
+    Complete,
+    /// The server shows a part only (Gmail's limit of 1,000 messages a folder): what is not here may be there.
+    Capped,
+    /// Some messages could not be read.
+    Incomplete,
+    /// There is no such folder on this side.
+    Absent,
+}
+
+/// One side's folder as a scan saw it: 40 bytes a message.
+#[derive(Clone, Debug)]
+pub struct View {
+    messages: Vec<Message>,
+    flags: FlagTable,
+    hidden: UidSet,
+    permanent: PermanentFlags,
+    mark: Mark,
+    extent: Extent,
+    read_only: bool,
+}
+
+impl View {
+    /// A folder that was scanned. `exists` is the number of messages that the server says it has (EXISTS, RFC 3501
+    /// section 7.3.1); `hidden` are the messages that are there and that a filter leaves out. The view is complete only
+    /// if the counts agree.
+    pub fn new(mut messages: Vec<Message>, flags: FlagTable, hidden: UidSet, mark: Mark, exists: u32) -> Self {
+        messages.sort_unstable_by_key(Message::uid);
+        messages.dedup_by_key(|message| message.uid());
+        messages.retain(|message| !hidden.contains(message.uid()));
+        let complete = messages.len() as u64 + hidden.len() == u64::from(exists);
+        let extent = if complete { Extent::Complete } else { Extent::Incomplete };
+        let permanent = PermanentFlags::everything();
+        Self { messages, flags, hidden, permanent, mark, extent, read_only: false }
+    }
+
+    /// No folder: it was deleted on this side, or is not there yet.
+    pub fn absent() -> Self {
+        let (messages, flags, hidden, mark) = Default::default();
+        Self { extent: Extent::Absent, ..Self::new(messages, flags, hidden, mark, 0) }
+    }
+
+    /// The same, of a server that shows a part of its folders only.
+    #[must_use]
+    pub fn capped(mut self) -> Self {
+        if self.extent == Extent::Complete {
+            self.extent = Extent::Capped;
+        }
+        self
+    }
+
+    /// The same, of a folder that can't be changed.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// The same, of a folder that keeps these flags only.
+    #[must_use]
+    pub fn keeping(mut self, permanent: PermanentFlags) -> Self {
+        self.permanent = permanent;
+        self
+    }
+
+    /// The messages that are shown, by ascending UID.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// The flags of a message that is shown.
+    pub fn flags(&self, message: &Message) -> Flags {
+        self.flags.get(message.flags())
+    }
+
+    /// The flags that the folder keeps.
+    pub fn permanent(&self) -> &PermanentFlags {
+        &self.permanent
+    }
+
+    /// Where its counters stand.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// How much of it is shown.
+    pub fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    /// Whether it can't be changed.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// How many messages it has, as far as is known.
+    pub fn count(&self) -> u64 {
+        self.messages.len() as u64 + self.hidden.len()
+    }
+
+    /// The message at this index.
+    pub(super) fn at(&self, index: u32) -> Option<&Message> {
+        self.messages.get(index as usize)
+    }
+
+    /// The flags of the message at this index.
+    pub(super) fn flags_at(&self, index: u32) -> Flags {
+        self.at(index).map(|message| self.flags(message)).unwrap_or_default()
+    }
+
+    /// The index of the message with this UID, if it is shown.
+    pub(super) fn find(&self, uid: Uid) -> Option<u32> {
+        let index = self.messages.binary_search_by_key(&uid, Message::uid).ok()?;
+        u32::try_from(index).ok()
+    }
+
+    /// What has become of the message with this UID.
+    pub(super) fn presence(&self, uid: Uid) -> Presence {
+        if let Some(index) = self.find(uid) {
+            return Presence::Here(index);
+        }
+        match self.extent {
+            Extent::Complete | Extent::Absent if !self.hidden.contains(uid) => Presence::Gone,
+            _ => Presence::Unseen,
+        }
+    }
+}
+
+/// What has become of a message of the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It is there, at this index.
+    Here(u32),
+    /// It is no longer there.
+    Gone,
+    /// It may be there: a filter or the server hides it.
+    Unseen,
+}
