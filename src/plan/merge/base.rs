@@ -2,7 +2,7 @@
 
 use super::flags::AgreedFlags;
 use super::{Both, Side};
-use crate::mail::{FlagTable, HeaderKey, Message, Uid, UidSet, UidValidity};
+use crate::mail::{FlagTable, HeaderKey, InternalDate, Message, Uid, UidSet, UidValidity};
 
 /// Where a folder's counters stood (RFC 3501 section 2.3.1.1, RFC 7162). `None`: the server did not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,7 +67,7 @@ fn key_print(message: &Message) -> u64 {
 
 /// FNV-1a over size and date. It is kept in the state, so it never changes.
 fn look(message: &Message) -> u32 {
-    let seconds = message.date().map_or(i64::MIN, |date| date.seconds());
+    let seconds = message.date().map_or(i64::MIN, InternalDate::seconds);
     let bytes = message.size().to_be_bytes().into_iter().chain(seconds.to_be_bytes());
     bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

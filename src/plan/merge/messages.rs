@@ -29,6 +29,7 @@ use super::flags::{FlagState, merge_flags};
 use super::trust::{Trust, doubt, trust};
 use super::view::Presence;
 use super::{BaseFolder, BasePair, Both, Extent, Folder, PairState, Policy, Row, Side};
+use crate::mail::Message;
 use crate::plan::{Matching, Settled, Tie, join_folders};
 
 /// Merges the messages of one folder. Where there are [`FolderMerge::ties`], [`FolderMerge::settle`] goes on.
@@ -304,7 +305,7 @@ impl Merger<'_> {
     fn flag_outcome(&mut self, base: Option<(&BaseFolder, &BasePair)>, messages: Both<u32>) -> u32 {
         let views = self.folder.views;
         let [agreed, lacks_first, lacks_second] = base.map_or([u32::MAX; 3], |(_, pair)| pair.flag_sets());
-        let set = |side: Side| views[side].at(messages[side]).map_or(u32::MAX, |message| message.flags());
+        let set = |side: Side| views[side].at(messages[side]).map_or(u32::MAX, Message::flags);
         let sets = [agreed, lacks_first, lacks_second, set(Side::First), set(Side::Second)];
         let open = Both::of(|side| self.closed(side, self.policy.flags).is_none());
         self.merge.flags.number(sets, || {

@@ -5,23 +5,33 @@
 mod actions;
 mod base;
 mod flags;
+mod folders;
 mod headers;
 mod messages;
 mod moves;
 mod policy;
+mod renames;
 mod restraint;
 mod row;
 mod side;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod view;
+mod whereabouts;
 
 pub use actions::{Agreement, Deletion, Dropped, FlagOutcomes, FolderMerge, Incoming, Joined, Left, Pending, Refusal};
 pub use base::{BaseFolder, BasePair, Mark, PairState, Prints};
 pub use flags::{AgreedFlags, FlagMerge, FlagState, merge_flags};
+pub use folders::{
+    Fate, FolderIdentity, FolderKind, FolderPair, FoldersMerge, KnownFolder, LeftFolder, NewFolder, SeenFolder,
+    SubscriptionChange, fate, merge_folders,
+};
 pub use headers::headers_wanted;
 pub use messages::merge_messages;
 pub use moves::{Move, merge_moves};
 pub use policy::{Policy, Prefer};
+pub use renames::Rename;
 pub use restraint::hold_back;
 pub use row::Row;
 pub use side::{Both, Side};

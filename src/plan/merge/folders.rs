@@ -1,0 +1,429 @@
+//! The folders of an account: which are the same on both sides, and which are made, renamed and deleted.
+//!
+//! | first | second | what is done | row |
+//! |---|---|---|---|
+//! | new | – | made on the second | – |
+//! | new | new, the same name | joined | 20 |
+//! | renamed | as it was | renamed on the second | 11 |
+//! | renamed to X | renamed to Y | one name in the end, the first's unless `--prefer second` | 12 |
+//! | deleted | as it was | its messages decide: deleted, or back with what is new ([`fate`]) | 13, 14 |
+//! | deleted | renamed, or made anew | it comes back | 14 |
+//! | deleted | INBOX, or has a role | it comes back | – |
+//! | deleted | deleted | forgotten | 6 |
+//! | made anew with other mail | as it was | joined; nothing is deleted | 15 |
+//! | all deleted at once | | the side has lost its folders: left | 17 |
+//! | can't hold mail, or shows that of others | | not looked at | 37 |
+//!
+//! A folder that is to get a name which is in use is not renamed: it counts as deleted and made anew, so its messages are
+//! moved one by one. Both sides' names are those that the first would give, so that equal names mean one folder: whoever
+//! calls this translates them (`--map`, prefixes, separators).
+
+use super::renames::{Names, Rename, Wish};
+use super::whereabouts::{Whereabouts, locate};
+use super::{Both, Extent, FolderMerge, Mark, Move, Policy, Row, Side, View};
+use crate::folders::FolderName;
+use crate::mail::UidSet;
+use crate::plan::DeletionLimit;
+use std::collections::{HashMap, HashSet};
+
+/// A side that had so many folders and lists none but INBOX has lost sight of them.
+const ALL_GONE: usize = 3;
+
+/// What a folder is recognised by under another name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FolderIdentity {
+    /// MAILBOXID (RFC 8474), where the server has it.
+    pub mailbox_id: Option<Box<str>>,
+    /// Its counters.
+    pub mark: Mark,
+    /// All its UIDs; `None`: not known. They are needed of folders that are new to a side from which others have gone,
+    /// where the server has no MAILBOXID.
+    pub uids: Option<UidSet>,
+}
+
+/// A folder of both sides in the base.
+#[derive(Clone, Debug)]
+pub struct KnownFolder {
+    /// Its name on both sides.
+    pub name: FolderName,
+    /// What each side's was recognised by.
+    pub identities: Both<FolderIdentity>,
+    /// Whether both sides agreed that the user is subscribed to it.
+    pub subscribed: bool,
+}
+
+/// What a folder is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FolderKind {
+    /// It holds mail.
+    Mail,
+    /// It holds mail and has a role (Sent, Drafts, Trash, …).
+    Role,
+    /// It can't hold mail (`\Noselect`, `\NonExistent`), or shows that of other folders (`\All`, `\Flagged`).
+    NoMail,
+}
+
+/// A folder of one side as it is listed now.
+#[derive(Clone, Debug)]
+pub struct SeenFolder {
+    /// Its name.
+    pub name: FolderName,
+    /// What it is for.
+    pub kind: FolderKind,
+    /// What it is recognised by.
+    pub identity: FolderIdentity,
+    /// Whether the user is subscribed to it.
+    pub subscribed: bool,
+}
+
+/// A folder to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFolder {
+    /// Its name.
+    pub name: FolderName,
+    /// Why.
+    pub row: Row,
+}
+
+/// A subscription to be made or ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionChange {
+    /// The folder's name when all renames are done.
+    pub name: FolderName,
+    /// Whether the user is to be subscribed.
+    pub subscribed: bool,
+}
+
+/// A folder whose messages are to be merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderPair {
+    /// Its name on each side when all renames are done; the two differ only where a rename may not be made.
+    pub names: Both<FolderName>,
+    /// Which known folder's messages are its base.
+    pub base: Option<usize>,
+    /// Which listed folder it is on each side; `None`: it is not there ([`View::absent`]).
+    pub seen: Both<Option<usize>>,
+}
+
+impl FolderPair {
+    /// The side on which it was deleted, so that its messages decide what becomes of it on the other ([`fate`]).
+    pub fn deleted_on(&self) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.base.is_some() && self.is_on(side.other()) && !self.is_on(*side))
+    }
+
+    fn is_on(&self, side: Side) -> bool {
+        self.seen[side].is_some()
+    }
+}
+
+/// A folder that is left as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftFolder {
+    /// The side that has it.
+    pub side: Side,
+    /// Its name there.
+    pub name: FolderName,
+    /// Why.
+    pub row: Row,
+}
+
+/// What becomes of the folders, in this order: renames, new folders, subscriptions, then the messages of each pair.
+#[derive(Clone, Debug, Default)]
+pub struct FoldersMerge {
+    /// What is renamed on each side, one after the other.
+    pub renames: Both<Vec<Rename>>,
+    /// What is made on each side, parents first.
+    pub new: Both<Vec<NewFolder>>,
+    /// What is subscribed to or no more on each side.
+    pub subscriptions: Both<Vec<SubscriptionChange>>,
+    /// The folders whose messages are to be merged. One that is on neither side any more is among them, as its messages
+    /// may have been moved.
+    pub pairs: Vec<FolderPair>,
+    /// What is left alone.
+    pub left: Vec<LeftFolder>,
+}
+
+/// Merges the folders of both sides. `known` are those of the base, `seen` those that each side lists.
+pub fn merge_folders(known: &[KnownFolder], seen: Both<&[SeenFolder]>, policy: &Policy) -> FoldersMerge {
+    let mail = Both::of(|side| seen[side].iter().enumerate().filter(|(_, folder)| folder.kind != FolderKind::NoMail));
+    let numbers = mail.clone().map(|folders| folders.map(|(number, _)| number).collect::<Vec<_>>());
+    let folders = mail.map(|folders| folders.map(|(_, folder)| folder.clone()).collect::<Vec<_>>());
+    let places = Both::of(|side| locate(known, &folders[side], side));
+    let names = folders.as_ref().map(|folders| Names::new(folders.iter().map(|folder| folder.name.clone())));
+    let left = Side::BOTH.into_iter().flat_map(|side| not_mail(seen[side], side)).collect();
+    let merge = FoldersMerge { left, ..FoldersMerge::default() };
+    let mut merger = Merger { known, folders: &folders, places, names, policy, merge };
+    merger.rename();
+    merger.pair_known();
+    merger.pair_new();
+    merger.subscribe();
+    let mut merge = merger.merge;
+    for pair in &mut merge.pairs {
+        pair.seen = Both::of(|side| pair.seen[side].and_then(|number| numbers[side].get(number).copied()));
+    }
+    merge
+}
+
+fn not_mail(seen: &[SeenFolder], side: Side) -> impl Iterator<Item = LeftFolder> {
+    let folders = seen.iter().filter(|folder| folder.kind == FolderKind::NoMail);
+    folders.map(move |folder| LeftFolder { side, name: folder.name.clone(), row: Row::NotAFolder })
+}
+
+struct Merger<'a> {
+    known: &'a [KnownFolder],
+    folders: &'a Both<Vec<SeenFolder>>,
+    /// Where each known folder is.
+    places: Both<Vec<Whereabouts>>,
+    names: Both<Names>,
+    policy: &'a Policy,
+    merge: FoldersMerge,
+}
+
+/// Names.
+impl Merger<'_> {
+    /// Rows 11 and 12.
+    fn rename(&mut self) {
+        for side in Side::BOTH.into_iter().filter(|side| self.policy.new_mail[*side]) {
+            let wishes = (0..self.known.len()).filter_map(|folder| self.wish(folder, side)).collect();
+            let stuck: HashSet<_> = self.names[side].fulfil(wishes).into_iter().collect();
+            for folder in 0..self.known.len() {
+                if self.place(folder, side).folder().is_some_and(|number| stuck.contains(&number)) {
+                    self.part(folder, side.other());
+                }
+            }
+            self.merge.renames[side] = std::mem::take(&mut self.names[side].renames);
+        }
+    }
+
+    /// What a folder has become on `side` is another folder: it can't have its new name on the other side.
+    fn part(&mut self, folder: usize, side: Side) {
+        if let Some(place) = self.places[side].get_mut(folder) {
+            *place = Whereabouts::Gone;
+        }
+    }
+
+    /// The name that `side` has to give a folder because the other side has.
+    fn wish(&self, folder: usize, side: Side) -> Option<Wish> {
+        let renamed = Both::of(|side| self.renamed(folder, side));
+        let Whereabouts::At(number) = self.place(folder, side) else { return None };
+        let (to, row) = match (&renamed[side], &renamed[side.other()]) {
+            (None, Some(name)) => (name, Row::Renamed),
+            (Some(here), Some(there)) if here.key() != there.key() && side != self.policy.prefer.winner() => {
+                (there, Row::RenamedApart)
+            }
+            _ => return None,
+        };
+        Some(Wish { folder: number, to: to.clone(), row })
+    }
+
+    /// The name that a side has given a folder since the last run.
+    fn renamed(&self, folder: usize, side: Side) -> Option<FolderName> {
+        let Whereabouts::At(number) = self.place(folder, side) else { return None };
+        let name = &self.folders[side].get(number)?.name;
+        (name.key() != self.known.get(folder)?.name.key()).then(|| name.clone())
+    }
+
+    fn place(&self, folder: usize, side: Side) -> Whereabouts {
+        self.places[side].get(folder).copied().unwrap_or(Whereabouts::Gone)
+    }
+
+    /// A folder's name when all renames are done.
+    fn name(&self, side: Side, number: usize) -> Option<FolderName> {
+        self.names[side].current.get(number).cloned()
+    }
+}
+
+/// Pairs.
+impl Merger<'_> {
+    fn pair_known(&mut self) {
+        let lost = Both::of(|side| self.has_lost_all(side));
+        for folder in 0..self.known.len() {
+            use Whereabouts::{At, Gone, Replaced};
+            match (self.place(folder, Side::First), self.place(folder, Side::Second)) {
+                (Gone, Gone) => self.forget(folder),
+                (At(_), Gone) => self.deleted(folder, Side::Second, lost.second),
+                (Gone, At(_)) => self.deleted(folder, Side::First, lost.first),
+                (first @ (At(_) | Replaced(_)), second @ (At(_) | Replaced(_))) => {
+                    let renamed = Side::BOTH.into_iter().any(|side| self.renamed(folder, side).is_some());
+                    if !renamed || matches!((first, second), (At(_), At(_))) {
+                        self.push(Some(folder), Both::new(first.folder(), second.folder()));
+                    } else {
+                        // Made anew here, renamed there: two folders now, and both are new to the other side.
+                        self.forget(folder);
+                    }
+                }
+                (Replaced(_), Gone) | (Gone, Replaced(_)) => self.forget(folder),
+            }
+        }
+    }
+
+    /// Its messages may have been moved elsewhere, so it stays a pair for this run.
+    fn forget(&mut self, folder: usize) {
+        let Some(known) = self.known.get(folder) else { return };
+        let names = Both::of(|_| known.name.clone());
+        self.merge.pairs.push(FolderPair { names, base: Some(folder), seen: Both::default() });
+    }
+
+    /// Rows 13, 14 and 17.
+    fn deleted(&mut self, folder: usize, gone: Side, lost: bool) {
+        let here = gone.other();
+        let Some(number) = self.place(folder, here).folder() else { return };
+        let Some(seen) = self.folders[here].get(number) else { return };
+        if self.renamed(folder, here).is_some() || seen.kind == FolderKind::Role || seen.name.is_inbox() {
+            // It is taken up again as a folder that is new here, with all that is in it.
+            return;
+        }
+        let closed = !self.policy.folder_deletions || !self.policy.deletions[here];
+        if lost || closed {
+            let row = if lost { Row::Emptied } else { Row::OneWay };
+            let name = self.name(here, number).unwrap_or_else(|| seen.name.clone());
+            self.merge.left.push(LeftFolder { side: here, name, row });
+            return;
+        }
+        self.push(Some(folder), Both::of(|side| (side == here).then_some(number)));
+    }
+
+    /// Whether a side that had several folders lists none any more, INBOX aside.
+    fn has_lost_all(&self, side: Side) -> bool {
+        let had = self.known.iter().filter(|known| !known.name.is_inbox()).count();
+        let limit = self.policy.limits[side.other()];
+        had >= ALL_GONE
+            && self.folders[side].iter().all(|folder| folder.name.is_inbox())
+            && !limit.allows_emptying(DeletionLimit::SMALL + 1)
+    }
+
+    fn push(&mut self, base: Option<usize>, seen: Both<Option<usize>>) {
+        let name = |side: Side| seen[side].and_then(|number| self.name(side, number));
+        let names = Both::of(|side| name(side).or_else(|| name(side.other())));
+        if let Both { first: Some(first), second: Some(second) } = names {
+            self.merge.pairs.push(FolderPair { names: Both::new(first, second), base, seen });
+        }
+    }
+
+    /// Folders that are in no pair yet: new ones, and those that come back.
+    fn pair_new(&mut self) {
+        let rest = Both::of(|side| self.unpaired(side));
+        let second: HashMap<String, usize> =
+            rest.second.iter().filter_map(|number| Some((self.name(Side::Second, *number)?.key(), *number))).collect();
+        let mut met = HashSet::new();
+        for number in &rest.first {
+            let there = self.name(Side::First, *number).and_then(|name| second.get(&name.key()).copied());
+            met.extend(there);
+            self.take_up(Both::new(Some(*number), there));
+        }
+        for number in rest.second.iter().filter(|number| !met.contains(*number)) {
+            self.take_up(Both::new(None, Some(*number)));
+        }
+        for side in Side::BOTH {
+            self.merge.new[side].sort_by(|a, b| a.name.cmp(&b.name));
+        }
+    }
+
+    /// The folders of a side that are in no pair and were not left alone.
+    fn unpaired(&self, side: Side) -> Vec<usize> {
+        let mut paired: HashSet<_> = self.merge.pairs.iter().filter_map(|pair| pair.seen[side]).collect();
+        let left: HashSet<_> =
+            self.merge.left.iter().filter(|left| left.side == side).map(|left| left.name.key()).collect();
+        paired.extend(
+            (0..self.folders[side].len())
+                .filter(|number| self.name(side, *number).is_some_and(|name| left.contains(&name.key()))),
+        );
+        (0..self.folders[side].len()).filter(|number| !paired.contains(number)).collect()
+    }
+
+    /// A folder without a base. If its name is that of a folder that was deleted on its side, the two become one.
+    fn take_up(&mut self, seen: Both<Option<usize>>) {
+        let Some(side) = Side::BOTH.into_iter().find(|side| seen[*side].is_some()) else { return };
+        let Some((number, other)) = seen[side].map(|number| (number, side.other())) else { return };
+        let Some(name) = self.name(side, number) else { return };
+        if seen[other].is_some() {
+            return self.push(None, seen);
+        }
+        let namesake =
+            |pair: &&mut FolderPair| pair.deleted_on() == Some(side) && pair.names[other].key() == name.key();
+        if let Some(pair) = self.merge.pairs.iter_mut().find(namesake) {
+            (pair.base, pair.seen[side]) = (None, Some(number));
+        } else if self.policy.new_mail[other] {
+            let row = self.why_new(side, number);
+            self.merge.new[other].push(NewFolder { name, row });
+            self.push(None, seen);
+        } else {
+            self.merge.left.push(LeftFolder { side, name, row: Row::OneWay });
+        }
+    }
+
+    fn why_new(&self, side: Side, number: usize) -> Row {
+        let known = (0..self.known.len()).find(|folder| self.place(*folder, side) == Whereabouts::At(number));
+        match known.map(|folder| self.renamed(folder, side).is_some()) {
+            None => Row::NewFolder,
+            Some(true) => Row::FolderDeletedAndChanged,
+            Some(false) => Row::KeptFolder,
+        }
+    }
+}
+
+/// Subscriptions.
+impl Merger<'_> {
+    fn subscribe(&mut self) {
+        for pair in &self.merge.pairs {
+            let base = pair.base.and_then(|folder| self.known.get(folder)).map(|known| known.subscribed);
+            let now = Both::of(|side| self.folders[side].get(pair.seen[side]?).map(|folder| folder.subscribed));
+            if pair.deleted_on().is_some() || !now.any(Option::is_some) {
+                continue;
+            }
+            let wanted = merge_subscription(base, now);
+            for side in Side::BOTH {
+                let old = pair.seen[side].and_then(|number| self.folders[side].get(number)).map(|folder| &folder.name);
+                let renamed = old.filter(|old| old.key() != pair.names[side].key());
+                let changes = &mut self.merge.subscriptions[side];
+                let mut change = |name: &FolderName, subscribed| {
+                    changes.push(SubscriptionChange { name: name.clone(), subscribed });
+                };
+                if let Some(old) = renamed.filter(|_| now[side] == Some(true)) {
+                    change(old, false);
+                }
+                // A subscription is to a name: a folder that gets another one is to be subscribed to anew.
+                let has = now[side] == Some(true) && renamed.is_none();
+                if has != wanted {
+                    change(&pair.names[side], wanted);
+                }
+            }
+        }
+    }
+}
+
+/// What has changed since both agreed; without a base, subscribed if either is.
+fn merge_subscription(base: Option<bool>, now: Both<Option<bool>>) -> bool {
+    match (base, now.first, now.second) {
+        (_, Some(first), Some(second)) if first == second => first,
+        (Some(base), Some(_), Some(_)) => !base,
+        (_, first, second) => first == Some(true) || second == Some(true),
+    }
+}
+
+/// What becomes of a folder that was deleted on one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is deleted on this side too, when it has turned out to be empty after all that is done in it (row 13).
+    Deleted(Side),
+    /// It is made anew on this side, for what is new or changed on the other (row 14).
+    ComesBack(Side),
+    /// It stays, because something in it is left alone.
+    Stays,
+}
+
+/// What becomes of a folder that was deleted on `gone`, by what is to be done with its messages when moves are found and
+/// the brake has been asked. `number` is its place in the account.
+pub fn fate(gone: Side, number: usize, views: Both<&View>, merge: &FolderMerge, moves: &[Move]) -> Fate {
+    let here = gone.other();
+    let comes_in = moves.iter().any(|moved| moved.to == number && moved.side == gone);
+    let leaving = moves.iter().filter(|moved| moved.from == number && moved.side == here).count();
+    let staying = views[here].count() - (merge.deletions[here].len() as u64 + leaving as u64).min(views[here].count());
+    if !merge.incoming[gone].is_empty() || comes_in {
+        Fate::ComesBack(gone)
+    } else if staying > 0 || views[here].extent() != Extent::Complete || merge.refused.is_some() {
+        Fate::Stays
+    } else {
+        Fate::Deleted(here)
+    }
+}
