@@ -120,6 +120,7 @@ pub struct BaseFolder {
     sets: FlagTable,
     refused: Both<UidSet>,
     marks: Both<Mark>,
+    highest: Both<u32>,
     stale: bool,
 }
 
@@ -141,6 +142,7 @@ impl BaseFolder {
     pub fn add(&mut self, uids: Both<Uid>, flags: &AgreedFlags, prints: Prints, state: PairState) {
         let lacks = Both::of(|side| self.sets.intern(flags.lacks[side].clone()));
         let flags = self.sets.intern(flags.flags.clone());
+        self.highest = Both::of(|side| self.highest[side].max(uids[side].get()));
         self.pairs.push(BasePair { uids, flags, lacks, prints, state });
     }
 
@@ -166,6 +168,11 @@ impl BaseFolder {
 
     pub(super) fn mark(&self, side: Side) -> &Mark {
         &self.marks[side]
+    }
+
+    /// The lowest UIDNEXT that a side can have now: where it stood, and above what was written since then.
+    pub(super) fn least_uid_next(&self, side: Side) -> u32 {
+        self.marks[side].uid_next.unwrap_or(1).max(self.highest[side].saturating_add(1))
     }
 
     pub(super) fn is_stale(&self) -> bool {

@@ -8,6 +8,7 @@
 //! | renamed to X | renamed to Y | one name in the end, the first's unless `--prefer second` | 12 |
 //! | deleted | as it was | its messages decide: deleted, or back with what is new ([`fate`]) | 13, 14 |
 //! | deleted | renamed, or made anew | it comes back | 14 |
+//! | missing, and another folder's UIDNEXT went back | as it was | it comes back | 19 |
 //! | deleted | INBOX, or has a role | it comes back | – |
 //! | deleted | deleted | forgotten | 6 |
 //! | made anew with other mail | as it was | joined; nothing is deleted | 15 |
@@ -152,7 +153,8 @@ pub fn merge_folders(known: &[KnownFolder], seen: Both<&[SeenFolder]>, policy: &
     let names = folders.as_ref().map(|folders| Names::new(folders.iter().map(|folder| folder.name.clone())));
     let left = Side::BOTH.into_iter().flat_map(|side| not_mail(seen[side], side)).collect();
     let merge = FoldersMerge { left, ..FoldersMerge::default() };
-    let mut merger = Merger { known, folders: &folders, places, names, policy, merge };
+    let restored = Both::of(|side| has_gone_back(known, &folders[side], &places[side], side));
+    let mut merger = Merger { restored, known, folders: &folders, places, names, policy, merge };
     merger.rename();
     merger.pair_known();
     merger.pair_new();
@@ -169,12 +171,24 @@ fn not_mail(seen: &[SeenFolder], side: Side) -> impl Iterator<Item = LeftFolder>
     folders.map(move |folder| LeftFolder { side, name: folder.name.clone(), row: Row::NotAFolder })
 }
 
+/// Whether a folder that is still the same has a lower UIDNEXT than it had.
+fn has_gone_back(known: &[KnownFolder], seen: &[SeenFolder], places: &[Whereabouts], side: Side) -> bool {
+    known.iter().zip(places).any(|(known, place)| {
+        let Whereabouts::At(number) = place else { return false };
+        let (then, now) = (&known.identities[side].mark, seen.get(*number).map(|seen| &seen.identity.mark));
+        let same = now.is_some_and(|now| now.uid_validity == then.uid_validity);
+        same && now.and_then(|now| now.uid_next).zip(then.uid_next).is_some_and(|(now, then)| now < then)
+    })
+}
+
 struct Merger<'a> {
     known: &'a [KnownFolder],
     folders: &'a Both<Vec<SeenFolder>>,
     /// Where each known folder is.
     places: Both<Vec<Whereabouts>>,
     names: Both<Names>,
+    /// Whether some folder of a side shows that the server was restored: then others may be missing for that.
+    restored: Both<bool>,
     policy: &'a Policy,
     merge: FoldersMerge,
 }
@@ -269,7 +283,11 @@ impl Merger<'_> {
         let here = gone.other();
         let Some(number) = self.place(folder, here).folder() else { return };
         let Some(seen) = self.folders[here].get(number) else { return };
-        if self.renamed(folder, here).is_some() || seen.kind == FolderKind::Role || seen.name.is_inbox() {
+        if self.restored[gone]
+            || self.renamed(folder, here).is_some()
+            || seen.kind == FolderKind::Role
+            || seen.name.is_inbox()
+        {
             // It is taken up again as a folder that is new here, with all that is in it.
             return;
         }
@@ -356,6 +374,7 @@ impl Merger<'_> {
         let known = (0..self.known.len()).find(|folder| self.place(*folder, side) == Whereabouts::At(number));
         match known.map(|folder| self.renamed(folder, side).is_some()) {
             None => Row::NewFolder,
+            _ if self.restored[side.other()] => Row::Restored,
             Some(true) => Row::FolderDeletedAndChanged,
             Some(false) => Row::KeptFolder,
         }

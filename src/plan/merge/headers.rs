@@ -1,6 +1,6 @@
 //! Which messages' headers a scan has to ask for before a folder can be merged: those that the base does not account for.
 
-use super::trust::doubt;
+use super::trust::doubts;
 use super::{Both, Folder, Side};
 use crate::mail::HeaderKey;
 
@@ -21,8 +21,7 @@ pub fn headers_wanted(folder: &Folder<'_>) -> Both<Vec<u32>> {
 fn accounted_for(folder: &Folder<'_>, side: Side) -> Vec<bool> {
     let view = folder.views[side];
     let mut known = vec![false; view.messages().len()];
-    let holds = |base| Side::BOTH.into_iter().all(|side| doubt(folder, base, side).is_none());
-    let Some(base) = folder.base.filter(|base| !base.is_stale() && holds(base)) else { return known };
+    let Some(base) = folder.base.filter(|_| doubts(folder).all(Option::is_none)) else { return known };
     for pair in base.pairs() {
         let Some(index) = view.find(pair.uids[side]) else { continue };
         let alike = view.at(index).is_some_and(|found| !pair.prints.differ_in_looks(side, found));

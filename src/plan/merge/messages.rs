@@ -26,7 +26,7 @@
 
 use super::actions::{Agreement, Deletion, Dropped, FolderMerge, Incoming, Joined, Left, Pending, Vanished};
 use super::flags::{FlagState, merge_flags};
-use super::trust::{Trust, doubt, trust};
+use super::trust::{Doubts, Trust, doubts, trust};
 use super::view::Presence;
 use super::{BaseFolder, BasePair, Both, Extent, Folder, PairState, Policy, Row, Side};
 use crate::mail::Message;
@@ -34,9 +34,8 @@ use crate::plan::{Matching, Settled, Tie, join_folders};
 
 /// Merges the messages of one folder. Where there are [`FolderMerge::ties`], [`FolderMerge::settle`] goes on.
 pub fn merge_messages(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
-    let taken = Both::of(|side| vec![false; folder.views[side].messages().len()]);
-    let mut merger = Merger { folder, policy, merge: FolderMerge::default(), taken };
-    match trust(folder, policy.prefer) {
+    let mut merger = Merger::new(folder, policy, FolderMerge::default());
+    match trust(folder, merger.doubts, policy.prefer) {
         Trust::Refused(refusal) => merger.merge.refuse(refusal.row, refusal.side),
         Trust::Holds => {
             merger.go_through_pairs();
@@ -55,7 +54,7 @@ impl FolderMerge {
     pub fn settle(&mut self, folder: &Folder<'_>, policy: &Policy, settled: Vec<Settled>) {
         let rows = self.rows.unwrap_or([Row::FoundOnBoth, Row::NewMail]);
         self.ties.clear();
-        let mut merger = Merger { folder, policy, merge: std::mem::take(self), taken: Both::default() };
+        let mut merger = Merger::new(folder, policy, std::mem::take(self));
         for Settled { pairs, missing, extra, doubtful } in settled {
             merger.take_up(pairs, missing, extra, rows);
             merger.leave(Side::First, doubtful.source, Row::Undecided);
@@ -72,9 +71,17 @@ impl FolderMerge {
 struct Merger<'a> {
     folder: &'a Folder<'a>,
     policy: &'a Policy,
+    doubts: Doubts,
     merge: FolderMerge,
     /// Which messages are accounted for by the base.
     taken: Both<Vec<bool>>,
+}
+
+impl<'a> Merger<'a> {
+    fn new(folder: &'a Folder<'a>, policy: &'a Policy, merge: FolderMerge) -> Self {
+        let taken = Both::of(|side| vec![false; folder.views[side].messages().len()]);
+        Self { folder, policy, doubts: doubts(folder), merge, taken }
+    }
 }
 
 /// What the base says.
@@ -197,7 +204,7 @@ impl Merger<'_> {
     /// The base is void. What it says of one side alone still holds if that side's UIDs do.
     fn give_up_pairs(&mut self, row: Row) {
         let Some(base) = self.folder.base else { return };
-        let holds = Both::of(|side| !base.is_stale() && doubt(self.folder, base, side).is_none());
+        let holds = self.doubts.map(|doubt| doubt.is_none());
         for (pair, record) in (0..).zip(base.pairs()) {
             let waiting = match record.state {
                 PairState::DeletedOn(side) if holds[side.other()] => Some(side.other()),
@@ -277,7 +284,7 @@ impl Merger<'_> {
         if self.folder.views[from.other()].extent() != Extent::Capped {
             return None;
         }
-        let base = self.folder.base.filter(|base| doubt(self.folder, base, from).is_none());
+        let base = self.folder.base.filter(|_| self.doubts[from].is_none());
         let known_until = base.and_then(|base| base.mark(from).uid_next);
         let uid = self.folder.views[from].at(index)?.uid().get();
         if known_until.is_some_and(|next| uid >= next) { None } else { Some(Row::Capped) }

@@ -6,13 +6,14 @@
 //! | moved to X | where it was | moved to X on the second | 8 |
 //! | moved to X | moved to X | nothing; its flags are merged with the base | 8 |
 //! | moved to X | moved to Y | one place in the end, the first's unless `--prefer second` | 9 |
+//! | in the same folder, with a new UID | where it was | paired anew | 8 |
 //! | moved to X | deleted | copied to X on the second: the moved message stays | 10 |
 //!
 //! A message is the same if its header key with a Message-ID, its size and its date are, and if it is the only one to
 //! vanish and the only one to appear with them. Where that can't be told, the message is copied and the old one deleted,
 //! which comes to the same. Time and memory grow with what has vanished and appeared, not with the folders.
 
-use super::actions::FolderMerge;
+use super::actions::{Dropped, FolderMerge, Joined};
 use super::base::{Trace, trace};
 use super::flags::{FlagMerge, FlagState, merge_flags};
 use super::{BaseFolder, Both, Folder, Policy, Row, Side};
@@ -43,7 +44,7 @@ pub struct Move {
 /// it out of what is to be copied and deleted. Folders are told by their place in both lists.
 pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Policy) -> Vec<Move> {
     let traces = Traces::of(folders, merges);
-    let mut found = Moves { folders, policy, moves: Vec::new(), done: HashSet::new() };
+    let mut found = Moves { folders, policy, moves: Vec::new(), rejoined: Vec::new(), done: HashSet::new() };
     let mut joined = Vec::new();
     let mut kept = Vec::new();
     for (number, (folder, merge)) in folders.iter().zip(merges.iter()).enumerate() {
@@ -70,7 +71,7 @@ pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &
             }
         }
     }
-    let Moves { moves, done, .. } = found;
+    let Moves { moves, rejoined, done, .. } = found;
     let outcomes: Vec<_> =
         joined.iter().map(|(origin, at)| (*at, origin.joined_flags(folders, merges, *at, policy))).collect();
     for (at, outcome) in outcomes {
@@ -83,6 +84,13 @@ pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &
         for side in Side::BOTH {
             merge.incoming[side].retain(|incoming| !done.contains(&Done::Incoming(number, side, incoming.from)));
             merge.deletions[side].retain(|deletion| !done.contains(&Done::Deletion(number, side, deletion.index)));
+        }
+    }
+    for Rejoined { folder, pair, messages, flags } in rejoined {
+        if let Some(merge) = merges.get_mut(folder) {
+            let flags = merge.flags.add(flags);
+            merge.dropped.push(Dropped { pair, row: Row::Moved });
+            merge.joined.push(Joined { messages, flags, row: Row::Moved });
         }
     }
     moves
@@ -185,20 +193,40 @@ struct Moves<'a> {
     folders: &'a [Folder<'a>],
     policy: &'a Policy,
     moves: Vec<Move>,
+    rejoined: Vec<Rejoined>,
     done: HashSet<Done>,
+}
+
+/// A message that has got another UID in its folder, and is still the same as the other side's.
+struct Rejoined {
+    folder: usize,
+    pair: u32,
+    messages: Both<u32>,
+    flags: FlagMerge,
 }
 
 impl Moves<'_> {
     /// Row 8: still here on `side`, moved to `to` on the other side.
     fn follow(&mut self, origin: &Origin<'_>, side: Side, index: u32, to: At) {
-        if to.0 == origin.folder || !self.may_leave(side, origin.folder) {
+        if to.0 == origin.folder {
+            self.rejoin(origin, Both::of(|at| if at == side { index } else { to.1 }));
+        } else if self.may_leave(side, origin.folder) {
+            self.push(origin, side, (origin.folder, index), to, Row::Moved);
+        } else {
             return;
         }
-        self.push(origin, side, (origin.folder, index), to, Row::Moved);
         self.done.insert(Done::Deletion(origin.folder, side, index));
         // It may have been on its way back, because its flags changed here.
         self.done.insert(Done::Incoming(origin.folder, side.other(), index));
         self.done.insert(Done::Incoming(to.0, side, to.1));
+    }
+
+    fn rejoin(&mut self, origin: &Origin<'_>, messages: Both<u32>) {
+        let (folder, pair) = (origin.folder, origin.pair);
+        let at = Both::of(|side| (folder, messages[side]));
+        if let Some(flags) = origin.flags(self.folders, at, folder, self.policy) {
+            self.rejoined.push(Rejoined { folder, pair, messages, flags });
+        }
     }
 
     /// Row 9: moved to different folders.

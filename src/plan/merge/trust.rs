@@ -10,7 +10,7 @@
 //! | any of these but the first two, and one side shows no mail at all | refused | 17 |
 //! | not every message could be read | refused | |
 
-use super::{BaseFolder, Both, Extent, Folder, Mark, Prefer, Refusal, Row, Side};
+use super::{BaseFolder, Both, Extent, Folder, Prefer, Refusal, Row, Side};
 
 /// What the base is good for in this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,25 +23,31 @@ pub(super) enum Trust {
     Refused(Refusal),
 }
 
-pub(super) fn trust(folder: &Folder<'_>, prefer: Prefer) -> Trust {
+/// Why the UIDs of each side no longer are what they were in the base; `None`: they are.
+pub(super) type Doubts = Both<Option<Row>>;
+
+pub(super) fn trust(folder: &Folder<'_>, doubts: Doubts, prefer: Prefer) -> Trust {
     if let Some(side) = Side::BOTH.into_iter().find(|side| folder.views[*side].extent() == Extent::Incomplete) {
         return Trust::Refused(Refusal { row: Row::Incomplete, side });
     }
-    let Some(base) = folder.base else { return Trust::Void(Row::FirstRun) };
-    if base.is_stale() {
-        return Trust::Void(Row::StaleState);
-    }
-    let doubts = Both::of(|side| doubt(folder, base, side));
     let Some(row) = doubts.first.max(doubts.second) else { return Trust::Holds };
-    let lost = Side::BOTH.into_iter().find(|side| doubts[*side].is_some() && has_lost_all(folder, base, *side));
-    match lost {
+    let is_lost = |side: &Side| doubts[*side].is_some() && has_lost_all(folder, *side);
+    match Side::BOTH.into_iter().find(is_lost) {
         Some(side) if prefer != Prefer::Keep => Trust::Refused(Refusal { row: Row::Emptied, side }),
         _ => Trust::Void(row),
     }
 }
 
-/// Why the UIDs of one side no longer are what they were.
-pub(super) fn doubt(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> Option<Row> {
+/// What is wrong with each side. Without a base, or with one that is too old, everything is.
+pub(super) fn doubts(folder: &Folder<'_>) -> Doubts {
+    match folder.base {
+        None => Both::new(Some(Row::FirstRun), Some(Row::FirstRun)),
+        Some(base) if base.is_stale() => Both::new(Some(Row::StaleState), Some(Row::StaleState)),
+        Some(base) => Both::of(|side| doubt(folder, base, side)),
+    }
+}
+
+fn doubt(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> Option<Row> {
     let view = folder.views[side];
     if view.extent() == Extent::Absent {
         return None;
@@ -50,12 +56,9 @@ pub(super) fn doubt(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> Optio
     if then.uid_validity.is_none() || then.uid_validity != now.uid_validity {
         return Some(Row::NewUids);
     }
-    (went_back(then, now) || reuses_uids(folder, base, side)).then_some(Row::Restored)
-}
-
-fn went_back(then: &Mark, now: &Mark) -> bool {
-    now.uid_next.zip(then.uid_next).is_some_and(|(now, then)| now < then)
-        || now.mod_seq.zip(then.mod_seq).is_some_and(|(now, then)| now < then)
+    let went_back = now.uid_next.is_some_and(|next| next < base.least_uid_next(side))
+        || now.mod_seq.zip(then.mod_seq).is_some_and(|(now, then)| now < then);
+    (went_back || reuses_uids(folder, base, side)).then_some(Row::Restored)
 }
 
 fn reuses_uids(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> bool {
@@ -66,6 +69,7 @@ fn reuses_uids(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> bool {
 }
 
 /// Whether a folder that had mail shows none, while the other side still has some.
-fn has_lost_all(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> bool {
-    folder.views[side].count() == 0 && !base.pairs().is_empty() && folder.views[side.other()].count() > 0
+fn has_lost_all(folder: &Folder<'_>, side: Side) -> bool {
+    let had_mail = folder.base.is_some_and(|base| !base.is_stale() && !base.pairs().is_empty());
+    folder.views[side].count() == 0 && had_mail && folder.views[side.other()].count() > 0
 }

@@ -1,5 +1,8 @@
 //! The case table as tests, and what holds for anything that may happen to two mailboxes.
 
+mod convergence;
 mod folder_rows;
+mod model;
 mod rows;
+mod run;
 mod scene;

@@ -143,12 +143,15 @@ pub(super) fn shown(text: &str, side: Side) -> Shown {
         names.push((found.uid(), plain.to_owned()));
     }
     let says = |word: &str| text.split_whitespace().any(|found| found == word);
-    let mut now = mark(side, number("z", side));
+    let mut now = mark(side, number("z", side) + 900);
     if says("!uids") {
         now.uid_validity = Some(UidValidity(99));
     }
     if says("!uidnext") {
         now.uid_next = Some(number(NEW, side) - 1);
+    }
+    if says("!back") {
+        now.uid_next = Some(number(NEW, side));
     }
     if says("!modseq") {
         now.mod_seq = Some(99);
@@ -310,9 +313,9 @@ fn describe(folder: &Folder<'_>, merge: &FolderMerge, shown: &Both<Shown>) -> Ve
         lines.push(format!("flags {}{}", shown.first.name(messages.first), changes(&merge.flags.get(*flags))));
     }
     for Joined { messages, flags, row } in &merge.joined {
-        let names = (shown.first.name(messages.first), shown.second.name(messages.second));
-        assert_eq!(names.0.trim_end_matches('\''), names.1.trim_end_matches('\''), "joined what is not the same");
-        lines.push(format!("join {} {row:?}{}", names.0, changes(&merge.flags.get(*flags))));
+        let names = Both::of(|side| shown[side].name(messages[side]).replace('\'', ""));
+        assert_eq!(names.first, names.second, "joined what is not the same");
+        lines.push(format!("join {} {row:?}{}", names.first, changes(&merge.flags.get(*flags))));
     }
     lines.extend(merge.dropped.iter().map(|dropped| format!("drop {} {:?}", pair(dropped.pair), dropped.row)));
     for Pending { pair: number, deleted_on, row } in &merge.pending {

@@ -1,0 +1,406 @@
+//! A sync of two mailboxes in memory: what the merge says is carried out, and what both agree on is kept.
+
+use super::super::*;
+use super::model::{Blinkers, Mail, Mailbox, Server};
+use crate::event;
+use crate::folders::FolderName;
+use crate::mail::{Uid, UidSet};
+use crate::plan::settle;
+use std::collections::{BTreeMap, HashSet};
+
+/// The state.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    known: Vec<KnownFolder>,
+    bases: Vec<BaseFolder>,
+}
+
+impl State {
+    /// The same, known to be older than the mailboxes.
+    pub(super) fn stale(mut self) -> Self {
+        self.bases = self.bases.into_iter().map(BaseFolder::stale).collect();
+        self
+    }
+}
+
+/// What a sync is told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Orders {
+    pub(super) policy: Policy,
+    pub(super) blinkers: Both<Blinkers>,
+    /// It dies after so many actions.
+    pub(super) dies_after: Option<usize>,
+    /// The last action that it did is not in the state.
+    pub(super) forgets_last: bool,
+}
+
+/// What came of a sync.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    /// How much was done.
+    pub(super) actions: usize,
+    /// Whether a folder was refused or left.
+    pub(super) refused: bool,
+}
+
+/// Syncs; `meanwhile` happens between the scan and what is done because of it.
+pub(super) fn sync(
+    servers: &mut Both<Server>,
+    state: &mut State,
+    orders: &Orders,
+    meanwhile: impl FnOnce(&mut Both<Server>),
+) -> Report {
+    let policy = &orders.policy;
+    let seen = servers.as_ref().map(Server::seen);
+    let plan = merge_folders(&state.known, seen.as_ref().map(Vec::as_slice), policy);
+    let views: Vec<_> =
+        plan.pairs.iter().map(|pair| Both::of(|side| view(pair, side, servers, &seen, orders))).collect();
+    let marks = plan.pairs.iter().map(|pair| Both::of(|side| mark(pair, side, servers, &seen))).collect();
+    let folders: Vec<_> = plan
+        .pairs
+        .iter()
+        .zip(&views)
+        .map(|(pair, views)| Folder {
+            base: pair.base.map(|number| &state.bases[number]),
+            views: views.as_ref(),
+            rules: MatchRules::default(),
+        })
+        .collect();
+    let mut merges: Vec<_> = folders.iter().map(|folder| merged(folder, policy)).collect();
+    let moves = merge_moves(&folders, &mut merges, policy);
+    hold_back(&folders, &mut merges, policy);
+    meanwhile(servers);
+    let known = &state.known;
+    let mut run = Run {
+        servers,
+        orders,
+        plan: &plan,
+        folders: &folders,
+        merges: &merges,
+        moves: &moves,
+        known,
+        marks,
+        done: 0,
+        kept: Vec::new(),
+    };
+    run.carry_out();
+    let report = Report {
+        actions: run.done,
+        refused: merges.iter().any(|merge| merge.refused.is_some())
+            || plan.left.iter().any(|left| left.row == Row::Emptied),
+    };
+    let next = run.next_state(state);
+    *state = next;
+    report
+}
+
+fn view(pair: &FolderPair, side: Side, servers: &Both<Server>, seen: &Both<Vec<SeenFolder>>, orders: &Orders) -> View {
+    let folder = pair.seen[side].map(|number| &seen[side][number]);
+    folder.map_or_else(View::absent, |folder| servers[side].view(&folder.name, orders.blinkers[side]))
+}
+
+fn mark(pair: &FolderPair, side: Side, servers: &Both<Server>, seen: &Both<Vec<SeenFolder>>) -> Option<Mark> {
+    pair.seen[side].map(|number| servers[side].mailboxes[&seen[side][number].name].mark())
+}
+
+fn merged(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
+    let mut merge = merge_messages(folder, policy);
+    let content = |side: event::Side, index: u32| {
+        let side = if side == event::Side::Source { Side::First } else { Side::Second };
+        let mut key = [0; 16];
+        // The size tells the content.
+        key[..4].copy_from_slice(&folder.views[side].messages()[index as usize].size().to_be_bytes());
+        Some(key)
+    };
+    let settled = merge.ties().iter().map(|tie| settle(tie, content)).collect();
+    merge.settle(folder, policy, settled);
+    merge
+}
+
+/// A pair that the next state has.
+struct Kept {
+    folder: usize,
+    uids: Both<Uid>,
+    flags: AgreedFlags,
+    prints: Prints,
+    state: PairState,
+}
+
+struct Run<'a> {
+    servers: &'a mut Both<Server>,
+    orders: &'a Orders,
+    plan: &'a FoldersMerge,
+    folders: &'a [Folder<'a>],
+    merges: &'a [FolderMerge],
+    moves: &'a [Move],
+    known: &'a [KnownFolder],
+    marks: Vec<Both<Option<Mark>>>,
+    done: usize,
+    kept: Vec<Kept>,
+}
+
+impl Run<'_> {
+    /// Whether the run is still alive to do one more thing.
+    fn lives(&mut self) -> bool {
+        let lives = self.orders.dies_after.is_none_or(|most| self.done < most);
+        self.done += usize::from(lives);
+        lives
+    }
+
+    /// Whether what was just done is recorded.
+    fn records(&self) -> bool {
+        !(self.orders.forgets_last && self.orders.dies_after == Some(self.done))
+    }
+
+    fn mailbox(&mut self, folder: usize, side: Side) -> Option<&mut Mailbox> {
+        let mark = self.marks[folder][side];
+        let mailbox = self.servers[side].mailboxes.get_mut(&self.plan.pairs[folder].names[side])?;
+        // A folder that was made anew meanwhile is another one: SELECT tells its UIDVALIDITY.
+        (Some(mailbox.mark().uid_validity) == mark.map(|mark| mark.uid_validity)).then_some(mailbox)
+    }
+
+    fn carry_out(&mut self) {
+        for side in Side::BOTH {
+            for Rename { from, to, .. } in &self.plan.renames[side] {
+                if self.lives() {
+                    self.servers[side].rename(from, to);
+                }
+            }
+            for new in &self.plan.new[side] {
+                self.create(side, &new.name);
+            }
+        }
+        for (number, folder) in self.folders.iter().enumerate() {
+            if let Some(Fate::ComesBack(side)) = self.fate(number, folder) {
+                self.create(side, &self.plan.pairs[number].names[side]);
+            }
+            self.keep_pairs(number, folder);
+        }
+        for moved in self.moves {
+            self.carry_out_move(moved);
+        }
+        for (number, folder) in self.folders.iter().enumerate() {
+            self.change_flags(number, folder);
+            for side in Side::BOTH {
+                for incoming in &self.merges[number].incoming[side] {
+                    self.copy(number, folder, side, incoming.from);
+                }
+                for deletion in &self.merges[number].deletions[side] {
+                    self.delete(number, folder, side, deletion);
+                }
+            }
+        }
+        self.delete_folders();
+        self.subscribe();
+    }
+
+    fn fate(&self, number: usize, folder: &Folder<'_>) -> Option<Fate> {
+        let gone = self.plan.pairs[number].deleted_on()?;
+        Some(fate(gone, number, folder.views, &self.merges[number], self.moves))
+    }
+
+    fn create(&mut self, side: Side, name: &FolderName) {
+        if !self.lives() {
+            return;
+        }
+        self.servers[side].create(name.clone());
+        let number = self.plan.pairs.iter().position(|pair| pair.names[side] == *name && pair.seen[side].is_none());
+        if let Some(number) = number {
+            self.marks[number][side] = Some(self.servers[side].mailboxes[name].mark());
+        }
+    }
+
+    /// What of the base stays, and what was found to be a pair.
+    fn keep_pairs(&mut self, number: usize, folder: &Folder<'_>) {
+        let merge = &self.merges[number];
+        let gone: HashSet<u32> = merge.dropped.iter().map(|dropped| dropped.pair).collect();
+        let waiting: BTreeMap<u32, Side> =
+            merge.pending.iter().map(|pending| (pending.pair, pending.deleted_on)).collect();
+        let base = folder.base.into_iter().flat_map(|base| base.pairs().iter().map(move |pair| (base, pair)));
+        for (pair, (base, record)) in (0..).zip(base).filter(|(pair, _)| !gone.contains(pair)) {
+            let state = waiting.get(&pair).map_or(record.state(), |side| PairState::DeletedOn(*side));
+            let (uids, prints) = (record.uids(), record.prints());
+            self.kept.push(Kept { folder: number, uids, flags: base.flags(record), prints, state });
+        }
+        for joined in &merge.joined {
+            let messages = Both::of(|side| &folder.views[side].messages()[joined.messages[side] as usize]);
+            let (uids, prints) = (messages.map(|message| message.uid()), Prints::of(messages));
+            let outcome = merge.flags.get(joined.flags);
+            // Pairing alone is no action.
+            if outcome.is_quiet() || self.lives() {
+                self.store(number, uids, &outcome);
+                if self.records() {
+                    self.kept.push(Kept {
+                        folder: number,
+                        uids,
+                        flags: outcome.agreed,
+                        prints,
+                        state: PairState::Settled,
+                    });
+                }
+            }
+        }
+    }
+
+    fn store(&mut self, folder: usize, uids: Both<Uid>, outcome: &FlagMerge) {
+        for side in Side::BOTH {
+            let Some(mailbox) = self.mailbox(folder, side) else { continue };
+            if let Some(mail) = mailbox.mails.get_mut(&uids[side].get()) {
+                mail.flags = mail.flags.union(&outcome.add[side]).minus(&outcome.remove[side]);
+                mailbox.mod_seq += 1;
+            }
+        }
+    }
+
+    fn change_flags(&mut self, number: usize, folder: &Folder<'_>) {
+        let Some(base) = folder.base else { return };
+        for agreement in &self.merges[number].agreements {
+            let uids = base.pairs()[agreement.pair as usize].uids();
+            let outcome = self.merges[number].flags.get(agreement.flags);
+            if outcome.is_quiet() || self.lives() {
+                self.store(number, uids, &outcome);
+                let kept = self.kept.iter_mut().find(|kept| kept.folder == number && kept.uids == uids);
+                if let Some(kept) = kept.filter(|_| !self.orders.forgets_last) {
+                    kept.flags = outcome.agreed;
+                }
+            }
+        }
+    }
+
+    fn copy(&mut self, number: usize, folder: &Folder<'_>, to: Side, from: u32) {
+        let view = folder.views[to.other()];
+        let message = &view.messages()[from as usize];
+        let Some(content) = self
+            .mailbox(number, to.other())
+            .and_then(|mailbox| mailbox.mails.get(&message.uid().get()))
+            .map(|mail| mail.content)
+        else {
+            return;
+        };
+        let flags = view.flags(message);
+        let (kept, lost) = self.servers[to].permanent().split(&flags);
+        if self.mailbox(number, to).is_none() || !self.lives() {
+            return;
+        }
+        let mail = Mail { content, flags: kept };
+        let Some(uid) = self.mailbox(number, to).map(|mailbox| mailbox.add(mail.clone())) else { return };
+        let sent = mail.message(uid, 0);
+        let uids = Both::of(|side| if side == to { sent.uid() } else { message.uid() });
+        let prints = Prints::of(Both::of(|side| if side == to { &sent } else { message }));
+        let lacks = Both::of(|side| if side == to { lost.clone() } else { Default::default() });
+        if self.records() {
+            let flags = AgreedFlags { flags, lacks };
+            self.kept.push(Kept { folder: number, uids, flags, prints, state: PairState::Settled });
+        }
+    }
+
+    fn delete(&mut self, number: usize, folder: &Folder<'_>, side: Side, deletion: &Deletion) {
+        let uids = folder.base.unwrap().pairs()[deletion.pair as usize].uids();
+        if self.mailbox(number, side).is_some() && self.lives() {
+            self.mailbox(number, side).unwrap().remove(uids[side].get());
+            if self.records() {
+                self.kept.retain(|kept| !(kept.folder == number && kept.uids == uids));
+            }
+        }
+    }
+
+    fn carry_out_move(&mut self, moved: &Move) {
+        let Move { side, from, index, to, partner, pair, flags, .. } = moved;
+        let message = &self.folders[*from].views[*side].messages()[*index as usize];
+        let other = &self.folders[*to].views[side.other()].messages()[*partner as usize];
+        if self.mailbox(*to, *side).is_none() || self.mailbox(*from, *side).is_none() || !self.lives() {
+            return;
+        }
+        let Some(mail) = self.mailbox(*from, *side).and_then(|mailbox| mailbox.remove(message.uid().get())) else {
+            return;
+        };
+        let uid = self.mailbox(*to, *side).map(|mailbox| mailbox.add(mail)).unwrap();
+        let uids = Both::of(|s| if s == *side { Uid::new(uid).unwrap() } else { other.uid() });
+        self.store(*to, uids, flags);
+        if let Some(pair) = pair {
+            let old = self.folders[*from].base.unwrap().pairs()[*pair as usize].uids();
+            self.kept.retain(|kept| !(kept.folder == *from && kept.uids == old));
+        }
+        if self.records() {
+            let prints = Prints::of(Both::of(|s| if s == *side { message } else { other }));
+            self.kept.push(Kept { folder: *to, uids, flags: flags.agreed.clone(), prints, state: PairState::Settled });
+        }
+    }
+
+    fn delete_folders(&mut self) {
+        for (number, folder) in self.folders.iter().enumerate() {
+            let Some(Fate::Deleted(side)) = self.fate(number, folder) else { continue };
+            let empty = self.mailbox(number, side).is_some_and(|mailbox| mailbox.mails.is_empty());
+            if empty && self.lives() {
+                self.servers[side].mailboxes.remove(&self.plan.pairs[number].names[side]);
+            }
+        }
+    }
+
+    fn subscribe(&mut self) {
+        for side in Side::BOTH {
+            for SubscriptionChange { name, subscribed } in &self.plan.subscriptions[side] {
+                if let Some(mailbox) = self.servers[side].mailboxes.get_mut(name) {
+                    self.done += usize::from(mailbox.subscribed != *subscribed);
+                    mailbox.subscribed = *subscribed;
+                }
+            }
+        }
+    }
+
+    /// The checkpoints are those of the scan, from before anything was written.
+    fn next_state(self, last: &State) -> State {
+        let mut next = State::default();
+        for (number, pair) in self.plan.pairs.iter().enumerate() {
+            let Both { first: Some(first), second: Some(second) } = self.marks[number] else {
+                if let Some(base) = pair.base.filter(|_| pair.deleted_on().is_some()) {
+                    self.keep_deleted(base, pair, last, &mut next);
+                }
+                continue;
+            };
+            let marks = Both::new(first, second);
+            let known = pair.base.map(|base| &self.known[base]);
+            let agrees = pair.names.first.key() == pair.names.second.key();
+            let mailboxes = Both::of(|side| self.servers[side].mailboxes.get(&pair.names[side]));
+            let subscribed = mailboxes.first.is_some_and(|mailbox| mailbox.subscribed);
+            let mut base = BaseFolder::new(marks);
+            let kept: Vec<_> = self.kept.iter().filter(|kept| kept.folder == number).collect();
+            for pair in &kept {
+                base.add(pair.uids, &pair.flags, pair.prints, pair.state);
+            }
+            let refused = self.merges[number].refused.is_some();
+            let base = if refused && let Some(old) = pair.base { last.bases[old].clone() } else { base };
+            let identities = Both::of(|side| FolderIdentity {
+                mailbox_id: mailboxes[side]
+                    .filter(|_| self.servers[side].abilities.mailbox_ids)
+                    .map(|found| found.id.to_string().into()),
+                mark: marks[side],
+                uids: Some(kept.iter().map(|kept| kept.uids[side]).collect::<UidSet>()),
+            });
+            let name = if agrees {
+                pair.names.first.clone()
+            } else {
+                known.map_or(pair.names.first.clone(), |known| known.name.clone())
+            };
+            next.known.push(KnownFolder { name, identities, subscribed });
+            next.bases.push(base);
+        }
+        for left in self.plan.left.iter().filter(|left| left.row == Row::Emptied) {
+            let Some(number) = self.known.iter().position(|known| known.name.key() == left.name.key()) else {
+                continue;
+            };
+            next.known.push(self.known[number].clone());
+            next.bases.push(last.bases[number].clone());
+        }
+        next
+    }
+
+    /// A folder that was deleted on one side stays known for as long as it is there on the other.
+    fn keep_deleted(&self, base: usize, pair: &FolderPair, last: &State, next: &mut State) {
+        let there = Side::BOTH.into_iter().any(|side| self.servers[side].mailboxes.contains_key(&pair.names[side]));
+        if there {
+            next.known.push(self.known[base].clone());
+            next.bases.push(last.bases[base].clone());
+        }
+    }
+}
