@@ -7,7 +7,8 @@
 //! | renamed | as it was | renamed on the second | 11 |
 //! | renamed to X | renamed to Y | one name in the end, the first's unless `--prefer second` | 12 |
 //! | deleted | as it was | its messages decide: deleted, or back with what is new ([`fate`]) | 13, 14 |
-//! | deleted | renamed, or made anew | it comes back | 14 |
+//! | deleted | renamed | it comes back | 14 |
+//! | deleted | made anew | made on the first, as a new one | – |
 //! | missing, and another folder's UIDNEXT went back | as it was | it comes back | 19 |
 //! | deleted | INBOX, or has a role | it comes back | – |
 //! | deleted | deleted | forgotten | 6 |
@@ -104,11 +105,18 @@ pub struct FolderPair {
     pub base: Option<usize>,
     /// Which listed folder it is on each side; `None`: it is not there ([`View::absent`]).
     pub seen: Both<Option<usize>>,
+    /// Why it is made anew on the side on which it is not, with its messages, as far as they were not moved elsewhere.
+    pub comes_back: Option<Row>,
 }
 
 impl FolderPair {
     /// The side on which it was deleted, so that its messages decide what becomes of it on the other ([`fate`]).
     pub fn deleted_on(&self) -> Option<Side> {
+        self.missing_on().filter(|_| self.comes_back.is_none())
+    }
+
+    /// The side on which it was once, and on which it is not.
+    fn missing_on(&self) -> Option<Side> {
         Side::BOTH.into_iter().find(|side| self.base.is_some() && self.is_on(side.other()) && !self.is_on(*side))
     }
 
@@ -158,6 +166,7 @@ pub fn merge_folders(known: &[KnownFolder], seen: Both<&[SeenFolder]>, policy: &
     merger.rename();
     merger.pair_known();
     merger.pair_new();
+    merger.make_anew();
     merger.subscribe();
     let mut merge = merger.merge;
     for pair in &mut merge.pairs {
@@ -260,7 +269,7 @@ impl Merger<'_> {
                 (first @ (At(_) | Replaced(_)), second @ (At(_) | Replaced(_))) => {
                     let renamed = Side::BOTH.into_iter().any(|side| self.renamed(folder, side).is_some());
                     if !renamed || matches!((first, second), (At(_), At(_))) {
-                        self.push(Some(folder), Both::new(first.folder(), second.folder()));
+                        self.push(Some(folder), Both::new(first.folder(), second.folder()), None);
                     } else {
                         // Made anew here, renamed there: two folders now, and both are new to the other side.
                         self.forget(folder);
@@ -275,7 +284,7 @@ impl Merger<'_> {
     fn forget(&mut self, folder: usize) {
         let Some(known) = self.known.get(folder) else { return };
         let names = Both::of(|_| known.name.clone());
-        self.merge.pairs.push(FolderPair { names, base: Some(folder), seen: Both::default() });
+        self.merge.pairs.push(FolderPair { names, base: Some(folder), seen: Both::default(), comes_back: None });
     }
 
     /// Rows 13, 14 and 17.
@@ -283,22 +292,31 @@ impl Merger<'_> {
         let here = gone.other();
         let Some(number) = self.place(folder, here).folder() else { return };
         let Some(seen) = self.folders[here].get(number) else { return };
-        if self.restored[gone]
-            || self.renamed(folder, here).is_some()
-            || seen.kind == FolderKind::Role
-            || seen.name.is_inbox()
-        {
-            // It is taken up again as a folder that is new here, with all that is in it.
-            return;
-        }
-        let closed = !self.policy.folder_deletions || !self.policy.deletions[here];
-        if lost || closed {
+        let comes_back = self.why_back(folder, gone, seen);
+        let forbidden = match comes_back {
+            Some(_) => !self.policy.new_mail[gone],
+            None => !self.policy.folder_deletions || !self.policy.deletions[here],
+        };
+        if lost || forbidden {
             let row = if lost { Row::Emptied } else { Row::OneWay };
             let name = self.name(here, number).unwrap_or_else(|| seen.name.clone());
             self.merge.left.push(LeftFolder { side: here, name, row });
             return;
         }
-        self.push(Some(folder), Both::of(|side| (side == here).then_some(number)));
+        self.push(Some(folder), Both::of(|side| (side == here).then_some(number)), comes_back);
+    }
+
+    /// Why a folder that is missing on `gone` is not taken for deleted.
+    fn why_back(&self, folder: usize, gone: Side, seen: &SeenFolder) -> Option<Row> {
+        if self.restored[gone] {
+            Some(Row::Restored)
+        } else if self.renamed(folder, gone.other()).is_some() {
+            Some(Row::FolderDeletedAndChanged)
+        } else if seen.kind == FolderKind::Role || seen.name.is_inbox() {
+            Some(Row::KeptFolder)
+        } else {
+            None
+        }
     }
 
     /// Whether a side that had several folders lists none any more, INBOX aside.
@@ -310,15 +328,15 @@ impl Merger<'_> {
             && !limit.allows_emptying(DeletionLimit::SMALL + 1)
     }
 
-    fn push(&mut self, base: Option<usize>, seen: Both<Option<usize>>) {
+    fn push(&mut self, base: Option<usize>, seen: Both<Option<usize>>, comes_back: Option<Row>) {
         let name = |side: Side| seen[side].and_then(|number| self.name(side, number));
         let names = Both::of(|side| name(side).or_else(|| name(side.other())));
         if let Both { first: Some(first), second: Some(second) } = names {
-            self.merge.pairs.push(FolderPair { names: Both::new(first, second), base, seen });
+            self.merge.pairs.push(FolderPair { names: Both::new(first, second), base, seen, comes_back });
         }
     }
 
-    /// Folders that are in no pair yet: new ones, and those that come back.
+    /// Folders that are in no pair yet.
     fn pair_new(&mut self) {
         let rest = Both::of(|side| self.unpaired(side));
         let second: HashMap<String, usize> =
@@ -331,9 +349,6 @@ impl Merger<'_> {
         }
         for number in rest.second.iter().filter(|number| !met.contains(*number)) {
             self.take_up(Both::new(None, Some(*number)));
-        }
-        for side in Side::BOTH {
-            self.merge.new[side].sort_by(|a, b| a.name.cmp(&b.name));
         }
     }
 
@@ -355,28 +370,29 @@ impl Merger<'_> {
         let Some((number, other)) = seen[side].map(|number| (number, side.other())) else { return };
         let Some(name) = self.name(side, number) else { return };
         if seen[other].is_some() {
-            return self.push(None, seen);
+            return self.push(None, seen, None);
         }
         let namesake =
-            |pair: &&mut FolderPair| pair.deleted_on() == Some(side) && pair.names[other].key() == name.key();
+            |pair: &&mut FolderPair| pair.missing_on() == Some(side) && pair.names[other].key() == name.key();
         if let Some(pair) = self.merge.pairs.iter_mut().find(namesake) {
-            (pair.base, pair.seen[side]) = (None, Some(number));
+            (pair.base, pair.seen[side], pair.comes_back) = (None, Some(number), None);
         } else if self.policy.new_mail[other] {
-            let row = self.why_new(side, number);
-            self.merge.new[other].push(NewFolder { name, row });
-            self.push(None, seen);
+            self.merge.new[other].push(NewFolder { name, row: Row::NewFolder });
+            self.push(None, seen, None);
         } else {
             self.merge.left.push(LeftFolder { side, name, row: Row::OneWay });
         }
     }
 
-    fn why_new(&self, side: Side, number: usize) -> Row {
-        let known = (0..self.known.len()).find(|folder| self.place(*folder, side) == Whereabouts::At(number));
-        match known.map(|folder| self.renamed(folder, side).is_some()) {
-            None => Row::NewFolder,
-            _ if self.restored[side.other()] => Row::Restored,
-            Some(true) => Row::FolderDeletedAndChanged,
-            Some(false) => Row::KeptFolder,
+    /// Makes what comes back.
+    fn make_anew(&mut self) {
+        for pair in &self.merge.pairs {
+            if let (Some(side), Some(row)) = (pair.missing_on(), pair.comes_back) {
+                self.merge.new[side].push(NewFolder { name: pair.names[side].clone(), row });
+            }
+        }
+        for side in Side::BOTH {
+            self.merge.new[side].sort_by(|a, b| a.name.cmp(&b.name));
         }
     }
 }

@@ -9,7 +9,7 @@
 //! | gone | there | deleted on the second | – |
 //! | gone | there, flags changed | deleted on the second, listed; `--prefer` may bring it back | 5 |
 //! | folder gone | there | deleted on the second | 13 |
-//! | folder gone | there, flags changed | comes back on the first | 14 |
+//! | folder gone | there, flags changed, or the folder is kept | comes back on the first | 14 |
 //! | gone | hidden, or not shown by the server | left, and the pair stays | 22 |
 //! | deleted before | there, could not be deleted | tried again, never copied back | 34 |
 //!
@@ -29,7 +29,7 @@ use super::flags::{FlagState, merge_flags};
 use super::trust::{Doubts, Trust, doubts, trust};
 use super::view::Presence;
 use super::{BaseFolder, BasePair, Both, Extent, Folder, PairState, Policy, Row, Side};
-use crate::mail::Message;
+use crate::mail::{Message, Uid};
 use crate::plan::{Matching, Settled, Tie, join_folders};
 
 /// Merges the messages of one folder. Where there are [`FolderMerge::ties`], [`FolderMerge::settle`] goes on.
@@ -72,6 +72,8 @@ struct Merger<'a> {
     folder: &'a Folder<'a>,
     policy: &'a Policy,
     doubts: Doubts,
+    /// Whether nothing new on a side is hidden from its view; asked for only where a view is capped.
+    shows_all_new: Both<bool>,
     merge: FolderMerge,
     /// Which messages are accounted for by the base.
     taken: Both<Vec<bool>>,
@@ -80,7 +82,9 @@ struct Merger<'a> {
 impl<'a> Merger<'a> {
     fn new(folder: &'a Folder<'a>, policy: &'a Policy, merge: FolderMerge) -> Self {
         let taken = Both::of(|side| vec![false; folder.views[side].messages().len()]);
-        Self { folder, policy, doubts: doubts(folder), merge, taken }
+        let is_capped = |side: Side| folder.views[side].extent() == Extent::Capped;
+        let shows_all_new = Both::of(|side| is_capped(side) && shows_all_new(folder, side));
+        Self { folder, policy, doubts: doubts(folder), shows_all_new, merge, taken }
     }
 }
 
@@ -148,14 +152,13 @@ impl Merger<'_> {
         self.merge.vanished.push(Vanished { pair, here: Some((here, index)) });
         let agreed = base.flags(record);
         let changed = agreed.held(here, &self.folder.views[here].flags_at(index)) != agreed.flags;
-        let row = match (self.folder.views[gone].extent() == Extent::Absent, changed) {
-            (true, true) => Row::FolderDeletedAndChanged,
-            (true, false) => Row::FolderDeleted,
-            (false, true) => Row::DeletedAndChanged,
-            (false, false) => Row::Deleted,
+        let (row, back) = match (self.folder.comes_back, self.folder.views[gone].extent(), changed) {
+            (Some(row), Extent::Absent, _) => (row, true),
+            (None, Extent::Absent, true) => (Row::FolderDeletedAndChanged, true),
+            (None, Extent::Absent, false) => (Row::FolderDeleted, false),
+            (_, _, true) => (Row::DeletedAndChanged, self.policy.prefer.brings_back(gone)),
+            (_, _, false) => (Row::Deleted, false),
         };
-        let back = row == Row::FolderDeletedAndChanged
-            || row == Row::DeletedAndChanged && self.policy.prefer.brings_back(gone);
         if !back {
             self.delete_or_remember(pair, here, index, row);
         } else if let Some(closed) = self.closed(gone, self.policy.new_mail) {
@@ -268,7 +271,7 @@ impl Merger<'_> {
     fn copy(&mut self, from: Side, index: u32, row: Row) {
         let to = from.other();
         let row = match (self.folder.views[to].extent(), self.folder.base) {
-            (Extent::Absent, Some(_)) => Row::FolderDeletedAndChanged,
+            (Extent::Absent, Some(_)) => self.folder.comes_back.unwrap_or(Row::FolderDeletedAndChanged),
             (Extent::Absent, None) => Row::NewFolder,
             _ => row,
         };
@@ -279,16 +282,28 @@ impl Merger<'_> {
         }
     }
 
-    /// Where the other side shows a part of its folder only, a message is missing there if it came after the last run.
+    /// Where the other side shows a part of its folder only, a message is missing there if it came after the last run and
+    /// all that came there since then is shown.
     fn may_be_unseen(&self, from: Side, index: u32) -> Option<Row> {
         if self.folder.views[from.other()].extent() != Extent::Capped {
             return None;
         }
-        let base = self.folder.base.filter(|_| self.doubts[from].is_none());
+        let base = self.folder.base.filter(|_| self.doubts.all(Option::is_none));
         let known_until = base.and_then(|base| base.mark(from).uid_next);
-        let uid = self.folder.views[from].at(index)?.uid().get();
-        if known_until.is_some_and(|next| uid >= next) { None } else { Some(Row::Capped) }
+        let is_new = known_until.is_some_and(|next| self.folder.views[from].uid_at(index) >= next);
+        if is_new && self.shows_all_new[from.other()] { None } else { Some(Row::Capped) }
     }
+}
+
+/// Whether every UID that a side has given since the last run is shown or stands in the base.
+fn shows_all_new(folder: &Folder<'_>, side: Side) -> bool {
+    let Some(base) = folder.base else { return false };
+    let view = folder.views[side];
+    let (Some(then), Some(now)) = (base.mark(side).uid_next, view.mark().uid_next) else { return false };
+    let shown = view.messages().iter().filter(|message| message.uid().get() >= then).count();
+    let is_unseen = |uid: &Uid| uid.get() >= then && view.find(*uid).is_none();
+    let written = base.pairs().iter().filter(|pair| is_unseen(&pair.uids[side])).count();
+    (shown + written) as u64 == u64::from(now.saturating_sub(then))
 }
 
 /// What may be done, and flags.

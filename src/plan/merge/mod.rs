@@ -48,4 +48,6 @@ pub struct Folder<'a> {
     pub views: Both<&'a View>,
     /// How messages without a base are matched.
     pub rules: MatchRules,
+    /// Why its messages are kept, where it is missing on one side ([`FolderPair::comes_back`]).
+    pub comes_back: Option<Row>,
 }

@@ -144,6 +144,10 @@ impl Traces {
     }
 
     fn note_appeared(&mut self, number: usize, folder: &Folder<'_>, merge: &FolderMerge) {
+        // After a restored backup or with an old state, old places are no news.
+        if !matches!(merge.rows, Some([_, Row::NewMail | Row::FirstRun | Row::NewUids | Row::Recreated])) {
+            return;
+        }
         let staying: HashSet<_> = merge.vanished.iter().filter_map(|vanished| vanished.here).collect();
         for side in Side::BOTH {
             for incoming in &merge.incoming[side.other()] {

@@ -111,6 +111,11 @@ impl View {
         self.messages.get(index as usize)
     }
 
+    /// The UID of the message at this index; 0 if there is none.
+    pub(super) fn uid_at(&self, index: u32) -> u32 {
+        self.at(index).map_or(0, |message| message.uid().get())
+    }
+
     /// The flags of the message at this index.
     pub(super) fn flags_at(&self, index: u32) -> Flags {
         self.at(index).map(|message| self.flags(message)).unwrap_or_default()

@@ -77,12 +77,13 @@ fn outcome(texts: [&str; 3], options: &str) -> String {
         lines.extend(left.map(|left| format!("left@{at} {} {:?}", left.name, left.row)));
     }
     for pair in &merge.pairs {
-        let FolderPair { names, base, seen } = pair;
+        let FolderPair { names, base, seen, comes_back } = pair;
         let name = names.first.key();
         match (base, seen.first, seen.second, pair.deleted_on()) {
             (Some(_), None, None, _) => lines.push(format!("over {name}")),
             (_, _, _, Some(Side::First)) => lines.push(format!("deleted@first {name}")),
             (_, _, _, Some(Side::Second)) => lines.push(format!("deleted@second {name}")),
+            _ if comes_back.is_some() => lines.push(format!("back {name}")),
             (None, Some(_), Some(_), None) => lines.push(format!("join {name}")),
             _ => {}
         }
@@ -151,18 +152,19 @@ fn made_and_deleted() {
         (13, "deleted", "A B", "B", "A B", "", "deleted@first A"),
         (13, "deleted on both", "A B", "B", "B", "", "over A"),
         (13, "deleted, and folders stay", "A B", "B", "A B", "no-folder-deletions", "left@second A OneWay"),
-        (13, "INBOX", "INBOX", "", "INBOX", "", "new@first INBOX KeptFolder"),
-        (13, "a role", "A B", "B", "^A B", "", "new@first A KeptFolder"),
-        (14, "deleted here, renamed there", "A=1 B", "B", "C=1 B", "", "new@first C FolderDeletedAndChanged"),
+        (13, "INBOX", "INBOX", "", "INBOX", "", "new@first INBOX KeptFolder; back INBOX"),
+        (13, "a role", "A B", "B", "^A B", "", "new@first A KeptFolder; back A"),
+        (14, "deleted here, renamed there", "A=1 B", "B", "C=1 B", "",
+            "new@first C FolderDeletedAndChanged; back C"),
         (14, "deleted here, made anew there", "A.1 B", "B", "A.2 B", "", "new@first A NewFolder; over A"),
         (15, "made anew", "A.1", "A.2", "A.1", "", ""),
         (15, "made anew here, renamed there", "A=1", "A=2", "C=1", "",
-            "new@first C FolderDeletedAndChanged; new@second A NewFolder; over A"),
+            "new@first C NewFolder; new@second A NewFolder; over A"),
         (17, "all folders are gone", "INBOX A B C", "INBOX", "INBOX A B C", "",
             "left@second A Emptied; left@second B Emptied; left@second C Emptied"),
         (17, "all folders are gone, as is meant", "A B C", "", "A B C", "100%", "deleted@first A; deleted@first B; deleted@first C"),
         (17, "two folders are gone", "A B", "", "A B", "", "deleted@first A; deleted@first B"),
-        (19, "missing on a server that was restored", "A.1.9 B", "A.1.8", "A.1.9 B", "", "new@first B Restored"),
+        (19, "missing on a server that was restored", "A.1.9 B", "A.1.8", "A.1.9 B", "", "new@first B Restored; back B"),
         (37, "no place for mail", "", "/A B", "", "", "left@first A NotAFolder; new@second B NewFolder"),
         (37, "deleted, and there for what is below it", "A A/x", "/A A/x", "A A/x", "", "left@first A NotAFolder; deleted@first A"),
         (0, "subscribed", "A", "+A", "A", "", "subscribe@second A"),

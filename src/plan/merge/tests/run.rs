@@ -64,6 +64,7 @@ pub(super) fn sync(
             base: pair.base.map(|number| &state.bases[number]),
             views: views.as_ref(),
             rules: MatchRules::default(),
+            comes_back: pair.comes_back,
         })
         .collect();
     let mut merges: Vec<_> = folders.iter().map(|folder| merged(folder, policy)).collect();

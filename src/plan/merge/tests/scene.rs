@@ -6,7 +6,7 @@
 //! - base: `a` a pair, `a:SF` with the flags both agreed on, `a-first:F` a flag that the first is agreed to lack,
 //!   `a!first` deleted on the first before, `a?first` the first's message that was refused, `-` no base, `!stale`
 //! - side: `a` there, `a:SF` with flags, `~a` hidden, `%a` its body can't be read, `*a` rewritten by the server, `=a` its
-//!   UID with another message; `!absent` and so on for the folder
+//!   UID with another message; `!absent` and so on for the folder, `!more` where UIDs above those shown were given
 //! - flags: S(een) A(nswered) F(lagged) D(eleted), j `$Junk`, n `$NotJunk`, k a keyword
 //! - policy: `keep`, `prefer-first`, `no-deletions-second` and so on
 //!
@@ -143,7 +143,9 @@ pub(super) fn shown(text: &str, side: Side) -> Shown {
         names.push((found.uid(), plain.to_owned()));
     }
     let says = |word: &str| text.split_whitespace().any(|found| found == word);
-    let mut now = mark(side, number("z", side) + 900);
+    let last = messages.iter().map(|message: &Message| message.uid().get()).max().unwrap_or(0);
+    let all_is_shown = says("!capped") && !says("!more");
+    let mut now = mark(side, if all_is_shown { number(NEW, side).max(last + 1) } else { number("z", side) + 900 });
     if says("!uids") {
         now.uid_validity = Some(UidValidity(99));
     }
@@ -213,6 +215,7 @@ pub(super) fn outcome(texts: [&str; 3], options: &str) -> String {
             base: base.as_ref(),
             views: shown.as_ref().map(|shown| &shown.view),
             rules: MatchRules::default(),
+            comes_back: None,
         })
         .collect();
     assert_eq!((bases.len(), shows.len()), (folders.len(), folders.len()), "{texts:?}");
