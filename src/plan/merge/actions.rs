@@ -1,7 +1,7 @@
 //! What is to be done in one folder, and what is left alone and why. Messages are indices into the two views.
 
 use super::flags::FlagMerge;
-use super::{Both, Row, Side};
+use super::{Both, Prints, Row, Side};
 use crate::plan::Tie;
 use std::collections::HashMap;
 
@@ -46,6 +46,15 @@ pub struct Agreement {
     pub messages: Both<u32>,
     /// Which of the [`FlagOutcomes`].
     pub flags: u32,
+}
+
+/// A pair of the base of which more is known now: nothing is done for it but to keep that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Learned {
+    /// The pair, an index into the base.
+    pub pair: u32,
+    /// What its messages are known by.
+    pub prints: Prints,
 }
 
 /// A new pair of two messages that are the same and are both there already.
@@ -144,6 +153,8 @@ pub struct FolderMerge {
     pub deletions: Both<Vec<Deletion>>,
     /// Pairs whose flags change.
     pub agreements: Vec<Agreement>,
+    /// Pairs of which the base knows too little.
+    pub learned: Vec<Learned>,
     /// Pairs to be made without sending anything.
     pub joined: Vec<Joined>,
     /// Pairs to be forgotten.

@@ -16,52 +16,72 @@ pub struct Mark {
 }
 
 /// What a pair's two messages are known by: enough to see that a UID stands for another message now, and to find a
-/// message again that was moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// message again that was moved. A side's is unknown until a scan has shown the message: what a server makes of a message
+/// that is sent to it can't be known before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Prints {
-    /// From the header key of a message that has a Message-ID; 0 where there is none.
-    key: u64,
-    /// From each side's INTERNALDATE and RFC822.SIZE.
+    /// From the header key: [`UNKNOWN`], [`NO_ID`] or part of the key of a message that has a Message-ID.
+    keys: Both<u32>,
+    /// From INTERNALDATE and RFC822.SIZE: [`UNKNOWN`] or a hash.
     looks: Both<u32>,
 }
 
+const UNKNOWN: u32 = 0;
+const NO_ID: u32 = 1;
+
 impl Prints {
-    /// The prints of two messages that are the same.
-    pub fn of(messages: Both<&Message>) -> Self {
-        let keys = messages.map(key_print);
-        let key = if keys.first != 0 { keys.first } else { keys.second };
-        Self { key, looks: messages.map(look) }
+    /// The prints of two messages that are the same, as scans show them; `None`: not shown yet.
+    pub fn of(messages: Both<Option<&Message>>) -> Self {
+        Self { keys: messages.map(|m| m.map_or(UNKNOWN, key_print)), looks: messages.map(|m| m.map_or(UNKNOWN, look)) }
+    }
+
+    /// These prints with what is unknown of them taken from two messages.
+    pub(super) fn learned(self, messages: Both<Option<&Message>>) -> Self {
+        let seen = Self::of(messages);
+        let known = |known: u32, seen: u32| if known == UNKNOWN { seen } else { known };
+        Self {
+            keys: Both::of(|side| known(self.keys[side], seen.keys[side])),
+            looks: Both::of(|side| known(self.looks[side], seen.looks[side])),
+        }
     }
 
     /// What a message of `side` that is this one in another folder is looked up by; `None`: it can't be told.
     pub(super) fn trace(self, side: Side) -> Option<Trace> {
-        (self.key != 0).then_some((self.key, self.looks[side]))
+        let look = if self.looks[side] == UNKNOWN { self.looks[side.other()] } else { self.looks[side] };
+        Some(self.key(side)).filter(|key| *key > NO_ID).map(|key| (key, look))
     }
 
-    /// Whether `message` is certainly another one.
-    pub(super) fn contradict(self, message: &Message) -> bool {
-        let known = !matches!(message.key(), HeaderKey::Unknown);
-        known && self.key != 0 && key_print(message) != self.key
+    /// Whether `message` of `side` is another one: it looks different, and its header does not say that it is the same.
+    /// Servers rewrite headers, and some only estimate sizes, so neither alone will do.
+    pub(super) fn contradict(self, side: Side, message: &Message) -> bool {
+        let key = key_print(message);
+        key != UNKNOWN && self.differ_in_looks(side, message) && (key == NO_ID || key != self.key(side))
     }
 
     /// Whether `message` of `side` looks like another one.
     pub(super) fn differ_in_looks(self, side: Side, message: &Message) -> bool {
-        look(message) != self.looks[side]
+        self.looks[side] != UNKNOWN && self.looks[side] != look(message)
+    }
+
+    /// The key of one side, or that of the other where it is not known: they mostly are the same.
+    fn key(self, side: Side) -> u32 {
+        if self.keys[side] == UNKNOWN { self.keys[side.other()] } else { self.keys[side] }
     }
 }
 
 /// Header key with a Message-ID, size and date: what a message keeps when it is moved.
-pub(super) type Trace = (u64, u32);
+pub(super) type Trace = (u32, u32);
 
 /// The trace of a message; `None` where its header does not tell it from others.
 pub(super) fn trace(message: &Message) -> Option<Trace> {
-    Some(key_print(message)).filter(|key| *key != 0).map(|key| (key, look(message)))
+    Some(key_print(message)).filter(|key| *key > NO_ID).map(|key| (key, look(message)))
 }
 
-fn key_print(message: &Message) -> u64 {
+fn key_print(message: &Message) -> u32 {
     match message.key() {
-        HeaderKey::WithId([a, b, c, d, e, f, g, h, ..]) => u64::from_be_bytes([a, b, c, d, e, f, g, h]).max(1),
-        HeaderKey::WithoutId(_) | HeaderKey::Empty | HeaderKey::Unknown => 0,
+        HeaderKey::WithId([a, b, c, d, ..]) => u32::from_be_bytes([a, b, c, d]).max(NO_ID + 1),
+        HeaderKey::WithoutId(_) | HeaderKey::Empty => NO_ID,
+        HeaderKey::Unknown => UNKNOWN,
     }
 }
 
@@ -69,7 +89,8 @@ fn key_print(message: &Message) -> u64 {
 fn look(message: &Message) -> u32 {
     let seconds = message.date().map_or(i64::MIN, InternalDate::seconds);
     let bytes = message.size().to_be_bytes().into_iter().chain(seconds.to_be_bytes());
-    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    hash.max(UNKNOWN + 1)
 }
 
 /// Whether both messages of a pair are meant to be there.

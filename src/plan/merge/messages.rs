@@ -24,7 +24,7 @@
 //! Where the base is void ([`trust`](super::trust)) all messages are of the second kind, so nothing is deleted. Time
 //! O(n log n); memory: two bytes a message and the result, and another 40 bytes for each message without a pair.
 
-use super::actions::{Agreement, Deletion, Dropped, FolderMerge, Incoming, Joined, Left, Pending, Vanished};
+use super::actions::{Agreement, Deletion, Dropped, FolderMerge, Incoming, Joined, Learned, Left, Pending, Vanished};
 use super::flags::{FlagState, merge_flags};
 use super::trust::{Doubts, Trust, doubts, trust};
 use super::view::Presence;
@@ -141,6 +141,11 @@ impl Merger<'_> {
     /// Both are there: rows 1, 2, 4 and 7.
     fn agree(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, messages: Both<u32>) {
         let flags = self.flag_outcome(Some((base, record)), messages);
+        let shown = Both::of(|side| self.folder.views[side].at(messages[side]));
+        let prints = record.prints.learned(shown);
+        if prints != record.prints {
+            self.merge.learned.push(Learned { pair, prints });
+        }
         if !self.merge.flags.stays(flags) {
             self.merge.agreements.push(Agreement { pair, messages, flags });
         }

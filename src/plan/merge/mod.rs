@@ -1,6 +1,28 @@
 //! Two-way merging: from what both sides last agreed on, and what each shows now, to what is to be done on each.
 //!
-//! PLACEHOLDER
+//! Pure functions of (base, first, second, policy). The case table stands at the head of each file, the code after it:
+//!
+//! ```text
+//! folders     which folder is which; made, renamed, deleted         whereabouts  a side's folders under new names
+//! messages    one folder: what is copied, deleted, left             renames      names, one after the other
+//! moves       what vanished here and appeared there                 trust        whether the base still holds
+//! flags       flag by flag                                          headers      what a scan has to ask for
+//! restraint   emptied folders and the brake                         row          why: the row that decided
+//! base, view, policy, side    what goes in                          actions      what comes out
+//! ```
+//!
+//! The order of a run:
+//!
+//! 1. [`merge_folders`] pairs the folders of two listings. Renames and new folders are carried out in its order.
+//! 2. Each pair is scanned; [`headers_wanted`] tells which headers that takes.
+//! 3. [`merge_messages`] for each pair, then [`FolderMerge::settle`] with what contents have told of its ties.
+//! 4. [`merge_moves`] over all of them, then [`hold_back`], then [`fate`] for folders that are missing on a side.
+//! 5. Moves are carried out first, deletions after copies, folders deleted last, the innermost first and only when empty.
+//!
+//! What it keeps true: nothing is deleted but what the base knew on both sides and one side no longer has; whatever else
+//! is missing somewhere is copied there. No side is the better one: exchanged sides give the mirrored actions, except
+//! where [`Prefer`] decides. When the actions are carried out, the same merge finds nothing to do. What changes on a side
+//! between scan and execution is found by the next run, if the marks that are kept are those of the scan.
 
 mod actions;
 mod base;
@@ -20,7 +42,9 @@ mod trust;
 mod view;
 mod whereabouts;
 
-pub use actions::{Agreement, Deletion, Dropped, FlagOutcomes, FolderMerge, Incoming, Joined, Left, Pending, Refusal};
+pub use actions::{
+    Agreement, Deletion, Dropped, FlagOutcomes, FolderMerge, Incoming, Joined, Learned, Left, Pending, Refusal,
+};
 pub use base::{BaseFolder, BasePair, Mark, PairState, Prints};
 pub use flags::{AgreedFlags, FlagMerge, FlagState, merge_flags};
 pub use folders::{

@@ -141,7 +141,7 @@ impl Row {
             Self::Hidden => "A filter hides it, so it is left as it is.",
             Self::Undecided => "It may be the same as another message, and its content could not be read.",
             Self::FoundOnBoth => "The same mail was already on both sides.",
-            Self::Refused => "The other side refused it before; --retry-refused tries again.",
+            Self::Refused => "The other side refused it before, so it is not sent again by itself.",
             Self::NotPermitted => "This side does not permit the change, so it waits.",
             Self::NotAFolder => "It holds no mail of its own.",
             Self::NewMail => "It is new on one side.",

@@ -64,7 +64,9 @@ fn doubt(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> Option<Row> {
 fn reuses_uids(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> bool {
     base.pairs().iter().any(|pair| {
         let view = folder.views[side];
-        view.find(pair.uids[side]).and_then(|index| view.at(index)).is_some_and(|found| pair.prints.contradict(found))
+        view.find(pair.uids[side])
+            .and_then(|index| view.at(index))
+            .is_some_and(|found| pair.prints.contradict(side, found))
     })
 }
 

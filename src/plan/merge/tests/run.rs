@@ -32,6 +32,8 @@ pub(super) struct Orders {
     pub(super) dies_after: Option<usize>,
     /// The last action that it did is not in the state.
     pub(super) forgets_last: bool,
+    /// It does not look at what it has written: the next scan tells what that looks like.
+    pub(super) learns_late: bool,
 }
 
 /// What came of a sync.
@@ -217,15 +219,18 @@ impl Run<'_> {
         let gone: HashSet<u32> = merge.dropped.iter().map(|dropped| dropped.pair).collect();
         let waiting: BTreeMap<u32, Side> =
             merge.pending.iter().map(|pending| (pending.pair, pending.deleted_on)).collect();
+        let learned: BTreeMap<u32, Prints> =
+            merge.learned.iter().map(|learned| (learned.pair, learned.prints)).collect();
         let base = folder.base.into_iter().flat_map(|base| base.pairs().iter().map(move |pair| (base, pair)));
         for (pair, (base, record)) in (0..).zip(base).filter(|(pair, _)| !gone.contains(pair)) {
             let state = waiting.get(&pair).map_or(record.state(), |side| PairState::DeletedOn(*side));
-            let (uids, prints) = (record.uids(), record.prints());
+            let uids = record.uids();
+            let prints = learned.get(&pair).copied().unwrap_or(record.prints());
             self.kept.push(Kept { folder: number, uids, flags: base.flags(record), prints, state });
         }
         for joined in &merge.joined {
             let messages = Both::of(|side| &folder.views[side].messages()[joined.messages[side] as usize]);
-            let (uids, prints) = (messages.map(|message| message.uid()), Prints::of(messages));
+            let (uids, prints) = (messages.map(|message| message.uid()), Prints::of(messages.map(Some)));
             let outcome = merge.flags.get(joined.flags);
             // Pairing alone is no action.
             if outcome.is_quiet() || self.lives() {
@@ -287,7 +292,8 @@ impl Run<'_> {
         let Some(uid) = self.mailbox(number, to).map(|mailbox| mailbox.add(mail.clone())) else { return };
         let sent = mail.message(uid, 0);
         let uids = Both::of(|side| if side == to { sent.uid() } else { message.uid() });
-        let prints = Prints::of(Both::of(|side| if side == to { &sent } else { message }));
+        let shown = if self.orders.learns_late { None } else { Some(&sent) };
+        let prints = Prints::of(Both::of(|side| if side == to { shown } else { Some(message) }));
         let lacks = Both::of(|side| if side == to { lost.clone() } else { Default::default() });
         if self.records() {
             let flags = AgreedFlags { flags, lacks };
@@ -323,7 +329,8 @@ impl Run<'_> {
             self.kept.retain(|kept| !(kept.folder == *from && kept.uids == old));
         }
         if self.records() {
-            let prints = Prints::of(Both::of(|s| if s == *side { message } else { other }));
+            let shown = if self.orders.learns_late { None } else { Some(message) };
+            let prints = Prints::of(Both::of(|s| if s == *side { shown } else { Some(other) }));
             self.kept.push(Kept { folder: *to, uids, flags: flags.agreed.clone(), prints, state: PairState::Settled });
         }
     }
@@ -350,7 +357,7 @@ impl Run<'_> {
     }
 
     /// The checkpoints are those of the scan, from before anything was written.
-    fn next_state(self, last: &State) -> State {
+    fn next_state(mut self, last: &State) -> State {
         let mut next = State::default();
         for (number, pair) in self.plan.pairs.iter().enumerate() {
             let Both { first: Some(first), second: Some(second) } = self.marks[number] else {
@@ -360,6 +367,8 @@ impl Run<'_> {
                 continue;
             };
             let marks = Both::new(first, second);
+            // A rename that was not carried out, or a folder that has gone meanwhile.
+            let intact = Side::BOTH.into_iter().all(|side| self.mailbox(number, side).is_some());
             let known = pair.base.map(|base| &self.known[base]);
             let agrees = pair.names.first.key() == pair.names.second.key();
             let mailboxes = Both::of(|side| self.servers[side].mailboxes.get(&pair.names[side]));
@@ -383,7 +392,11 @@ impl Run<'_> {
             } else {
                 known.map_or(pair.names.first.clone(), |known| known.name.clone())
             };
-            next.known.push(KnownFolder { name, identities, subscribed });
+            match (intact, known) {
+                (true, _) => next.known.push(KnownFolder { name, identities, subscribed }),
+                (false, Some(known)) => next.known.push(known.clone()),
+                (false, None) => continue,
+            }
             next.bases.push(base);
         }
         for left in self.plan.left.iter().filter(|left| left.row == Row::Emptied) {

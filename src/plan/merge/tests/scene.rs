@@ -93,7 +93,7 @@ pub(super) fn base(text: &str) -> Option<BaseFolder> {
         let lacking = |lacks: Side| word.contains('-') && lacks == side;
         let lacks = Both::of(|side| if lacking(side) { agreed.clone() } else { Flags::default() });
         let state = if word.contains('!') { PairState::DeletedOn(side) } else { PairState::Settled };
-        let prints = Prints::of(Both::new(&message(name, Side::First, 0), &message(name, Side::Second, 0)));
+        let prints = Prints::of(Both::of(|side| Some(message(name, side, 0))).as_ref().map(Option::as_ref));
         let uids = Both::of(|side| uid(name, side));
         base.add(uids, &AgreedFlags { flags: agreed, lacks }, prints, state);
     }
@@ -137,7 +137,7 @@ pub(super) fn shown(text: &str, side: Side) -> Shown {
             found = Message::new(found.uid(), 999, found.date(), found.flags(), found.key());
         }
         if name.starts_with('=') {
-            found.set_key(HeaderKey::WithId([1; 16]));
+            found = Message::new(found.uid(), 777, found.date(), found.flags(), HeaderKey::WithId([1; 16]));
         }
         messages.push(found);
         names.push((found.uid(), plain.to_owned()));
