@@ -143,6 +143,7 @@ pub struct BaseFolder {
     marks: Both<Mark>,
     highest: Both<u32>,
     stale: bool,
+    unfinished: bool,
 }
 
 impl BaseFolder {
@@ -156,6 +157,14 @@ impl BaseFolder {
     #[must_use]
     pub fn stale(mut self) -> Self {
         self.stale = true;
+        self
+    }
+
+    /// The same, of a run that was broken off: either side may have copies of which no pair tells. They are recognised by
+    /// content, as far as they are shown.
+    #[must_use]
+    pub fn unfinished(mut self) -> Self {
+        self.unfinished = true;
         self
     }
 
@@ -194,6 +203,10 @@ impl BaseFolder {
     /// The lowest UIDNEXT that a side can have now: where it stood, and above what was written since then.
     pub(super) fn least_uid_next(&self, side: Side) -> u32 {
         self.marks[side].uid_next.unwrap_or(1).max(self.highest[side].saturating_add(1))
+    }
+
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.unfinished
     }
 
     pub(super) fn is_stale(&self) -> bool {

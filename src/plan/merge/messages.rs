@@ -293,7 +293,7 @@ impl Merger<'_> {
         if self.folder.views[from.other()].extent() != Extent::Capped {
             return None;
         }
-        let base = self.folder.base.filter(|_| self.doubts.all(Option::is_none));
+        let base = self.folder.base.filter(|base| self.doubts.all(Option::is_none) && !base.is_unfinished());
         let known_until = base.and_then(|base| base.mark(from).uid_next);
         let is_new = known_until.is_some_and(|next| self.folder.views[from].uid_at(index) >= next);
         if is_new && self.shows_all_new[from.other()] { None } else { Some(Row::Capped) }

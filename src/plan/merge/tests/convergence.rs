@@ -347,6 +347,8 @@ impl World {
             let orders = Orders { policy, learns_late: self.learns_late, ..Orders::default() };
             let report = sync(&mut self.servers, &mut self.state, &orders, |_| ());
             actions.push(report.actions);
+            // What is filled again may have been moved elsewhere.
+            self.confused |= report.refused;
             if report.actions == 0 && !report.refused {
                 break;
             }

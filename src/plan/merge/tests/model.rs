@@ -55,11 +55,11 @@ pub(super) fn name(text: &str) -> FolderName {
 }
 
 pub(super) fn has_header(content: Content) -> bool {
-    content % 7 != 0
+    !content.is_multiple_of(7)
 }
 
 fn is_filtered(content: Content) -> bool {
-    content % 5 == 0
+    content.is_multiple_of(5)
 }
 
 impl Mail {

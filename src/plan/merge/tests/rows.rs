@@ -135,6 +135,7 @@ fn messages_in_no_pair() {
         (33, "rewritten there, no base", "-", "a", "*a", "", "join a FirstRun"),
         (0, "a part is shown: new mail and old", "a", "!capped a", "a b m", "", "left b@second Capped; copy m>first NewMail"),
         (0, "a part is shown, and not all new mail", "a", "!capped !more a", "a m", "", "left m@second Capped"),
+        (0, "a part is shown, after a broken run", "a !unfinished", "!capped a", "a m", "", "left m@second Capped"),
         (0, "a part is shown, no base", "-", "!capped a", "a b", "", "join a FirstRun; left b@second Capped"),
     ];
     check(cases);

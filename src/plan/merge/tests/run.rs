@@ -4,7 +4,7 @@ use super::super::*;
 use super::model::{Blinkers, Mail, Mailbox, Server};
 use crate::event;
 use crate::folders::FolderName;
-use crate::mail::{Uid, UidSet};
+use crate::mail::{Message, Uid, UidSet};
 use crate::plan::settle;
 use std::collections::{BTreeMap, HashSet};
 
@@ -230,7 +230,7 @@ impl Run<'_> {
         }
         for joined in &merge.joined {
             let messages = Both::of(|side| &folder.views[side].messages()[joined.messages[side] as usize]);
-            let (uids, prints) = (messages.map(|message| message.uid()), Prints::of(messages.map(Some)));
+            let (uids, prints) = (messages.map(Message::uid), Prints::of(messages.map(Some)));
             let outcome = merge.flags.get(joined.flags);
             // Pairing alone is no action.
             if outcome.is_quiet() || self.lives() {
@@ -373,7 +373,8 @@ impl Run<'_> {
             let agrees = pair.names.first.key() == pair.names.second.key();
             let mailboxes = Both::of(|side| self.servers[side].mailboxes.get(&pair.names[side]));
             let subscribed = mailboxes.first.is_some_and(|mailbox| mailbox.subscribed);
-            let mut base = BaseFolder::new(marks);
+            let base = BaseFolder::new(marks);
+            let mut base = if self.orders.dies_after.is_some() { base.unfinished() } else { base };
             let kept: Vec<_> = self.kept.iter().filter(|kept| kept.folder == number).collect();
             for pair in &kept {
                 base.add(pair.uids, &pair.flags, pair.prints, pair.state);

@@ -4,7 +4,8 @@
 //! another message under the same header, `'` a second copy of it. Folders are separated by `|`.
 //!
 //! - base: `a` a pair, `a:SF` with the flags both agreed on, `a-first:F` a flag that the first is agreed to lack,
-//!   `a!first` deleted on the first before, `a?first` the first's message that was refused, `-` no base, `!stale`
+//!   `a!first` deleted on the first before, `a?first` the first's message that was refused, `-` no base, `!stale`,
+//!   `!unfinished`
 //! - side: `a` there, `a:SF` with flags, `~a` hidden, `%a` its body can't be read, `*a` rewritten by the server, `=a` its
 //!   UID with another message; `!absent` and so on for the folder, `!more` where UIDs above those shown were given
 //! - flags: S(een) A(nswered) F(lagged) D(eleted), j `$Junk`, n `$NotJunk`, k a keyword
@@ -81,6 +82,10 @@ pub(super) fn base(text: &str) -> Option<BaseFolder> {
     for word in text.split_whitespace() {
         if word == "!stale" {
             base = base.stale();
+            continue;
+        }
+        if word == "!unfinished" {
+            base = base.unfinished();
             continue;
         }
         let name = word.split(['-', '!', '?', ':']).next().unwrap();
