@@ -51,11 +51,15 @@ impl Prints {
         Some(self.key(side)).filter(|key| *key > NO_ID).map(|key| (key, look))
     }
 
-    /// Whether `message` of `side` is another one: it looks different, and its header does not say that it is the same.
-    /// Servers rewrite headers, and some only estimate sizes, so neither alone will do.
+    /// Whether `message` of `side` is another one: its INTERNALDATE is, or its size and its header are. Servers rewrite
+    /// headers, and some only estimate sizes, so neither of these alone will do.
     pub(super) fn contradict(self, side: Side, message: &Message) -> bool {
+        if !self.differ_in_looks(side, message) {
+            return false;
+        }
         let key = key_print(message);
-        key != UNKNOWN && self.differ_in_looks(side, message) && (key == NO_ID || key != self.key(side))
+        let other_date = date_part(self.looks[side]) != date_part(look(message));
+        other_date || key == NO_ID || key != UNKNOWN && key != self.key(side)
     }
 
     /// Whether `message` of `side` looks like another one.
@@ -85,12 +89,23 @@ fn key_print(message: &Message) -> u32 {
     }
 }
 
-/// FNV-1a over size and date. It is kept in the state, so it never changes.
+/// A hash of the date above one of the size. It is kept in the state, so it never changes.
 fn look(message: &Message) -> u32 {
     let seconds = message.date().map_or(i64::MIN, InternalDate::seconds);
-    let bytes = message.size().to_be_bytes().into_iter().chain(seconds.to_be_bytes());
-    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    hash.max(UNKNOWN + 1)
+    let look =
+        u32::from(short_hash(&seconds.to_be_bytes())) << 16 | u32::from(short_hash(&message.size().to_be_bytes()));
+    look.max(UNKNOWN + 1)
+}
+
+fn date_part(look: u32) -> u32 {
+    look >> 16
+}
+
+/// FNV-1a, its two halves folded into one.
+fn short_hash(bytes: &[u8]) -> u16 {
+    let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    let [a, b, c, d] = hash.to_be_bytes();
+    u16::from_be_bytes([a ^ c, b ^ d])
 }
 
 /// Whether both messages of a pair are meant to be there.
@@ -126,6 +141,11 @@ impl BasePair {
     /// Whether both messages are meant to be there.
     pub fn state(&self) -> PairState {
         self.state
+    }
+
+    /// Whether it has a message on this side. The UID of one that was deleted there says nothing any more.
+    pub(super) fn is_on(&self, side: Side) -> bool {
+        self.state != PairState::DeletedOn(side)
     }
 
     /// What its flags are merged by: equal for pairs of equal flags.
@@ -172,8 +192,11 @@ impl BaseFolder {
     pub fn add(&mut self, uids: Both<Uid>, flags: &AgreedFlags, prints: Prints, state: PairState) {
         let lacks = Both::of(|side| self.sets.intern(flags.lacks[side].clone()));
         let flags = self.sets.intern(flags.flags.clone());
-        self.highest = Both::of(|side| self.highest[side].max(uids[side].get()));
-        self.pairs.push(BasePair { uids, flags, lacks, prints, state });
+        let pair = BasePair { uids, flags, lacks, prints, state };
+        for side in Side::BOTH.into_iter().filter(|side| pair.is_on(*side)) {
+            self.highest[side] = self.highest[side].max(uids[side].get());
+        }
+        self.pairs.push(pair);
     }
 
     /// Notes that the other side refused this message of `side` for good (too big, a virus, its bytes).

@@ -22,7 +22,7 @@ fn accounted_for(folder: &Folder<'_>, side: Side) -> Vec<bool> {
     let view = folder.views[side];
     let mut known = vec![false; view.messages().len()];
     let Some(base) = folder.base.filter(|_| doubts(folder).all(Option::is_none)) else { return known };
-    for pair in base.pairs() {
+    for pair in base.pairs().iter().filter(|pair| pair.is_on(side)) {
         let Some(index) = view.find(pair.uids[side]) else { continue };
         let alike = view.at(index).is_some_and(|found| !pair.prints.differ_in_looks(side, found));
         if let Some(known) = known.get_mut(index as usize) {

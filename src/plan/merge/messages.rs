@@ -93,22 +93,24 @@ impl Merger<'_> {
     fn go_through_pairs(&mut self) {
         let Some(base) = self.folder.base else { return };
         for (pair, record) in (0..).zip(base.pairs()) {
-            let seen = Both::of(|side| self.folder.views[side].presence(record.uids[side]));
+            let seen = Both::of(|side| self.presence(record, side));
             for side in Side::BOTH {
                 if let Presence::Here(index) = seen[side] {
                     self.account_for(side, index);
                 }
             }
             match record.state {
-                PairState::DeletedOn(side) if !matches!(seen[side], Presence::Here(_)) => {
-                    self.try_deletion_again(pair, side, seen[side.other()]);
-                }
-                PairState::DeletedOn(_) | PairState::Settled => self.merge_pair(base, pair, record, seen),
+                PairState::DeletedOn(side) => self.try_deletion_again(pair, side, seen[side.other()]),
+                PairState::Settled => self.merge_pair(base, pair, record, seen),
             }
         }
         for side in Side::BOTH {
             self.leave_refused(base, side);
         }
+    }
+
+    fn presence(&self, record: &BasePair, side: Side) -> Presence {
+        if record.is_on(side) { self.folder.views[side].presence(record.uids[side]) } else { Presence::Gone }
     }
 
     /// Notes that the base knows this message.
@@ -130,7 +132,17 @@ impl Merger<'_> {
             (Here(index), Gone) => self.delete(base, pair, record, Side::First, index),
             (Here(index), Unseen) => self.leave(Side::First, vec![index], self.why_unseen(Side::Second)),
             (Unseen, Here(index)) => self.leave(Side::Second, vec![index], self.why_unseen(Side::First)),
-            (Unseen, Unseen | Gone) | (Gone, Unseen) => {}
+            (Unseen, Gone) => self.remember_unseen(pair, Side::Second),
+            (Gone, Unseen) => self.remember_unseen(pair, Side::First),
+            (Unseen, Unseen) => {}
+        }
+    }
+
+    /// Gone with its folder, while the other side's can't be seen: its UID will be another message's if the folder comes back.
+    fn remember_unseen(&mut self, pair: u32, gone: Side) {
+        if self.folder.views[gone].extent() == Extent::Absent {
+            let row = self.why_unseen(gone.other());
+            self.merge.pending.push(Pending { pair, deleted_on: gone, row });
         }
     }
 
@@ -307,7 +319,7 @@ fn shows_all_new(folder: &Folder<'_>, side: Side) -> bool {
     let (Some(then), Some(now)) = (base.mark(side).uid_next, view.mark().uid_next) else { return false };
     let shown = view.messages().iter().filter(|message| message.uid().get() >= then).count();
     let is_unseen = |uid: &Uid| uid.get() >= then && view.find(*uid).is_none();
-    let written = base.pairs().iter().filter(|pair| is_unseen(&pair.uids[side])).count();
+    let written = base.pairs().iter().filter(|pair| pair.is_on(side) && is_unseen(&pair.uids[side])).count();
     (shown + written) as u64 == u64::from(now.saturating_sub(then))
 }
 

@@ -62,7 +62,7 @@ fn doubt(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> Option<Row> {
 }
 
 fn reuses_uids(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> bool {
-    base.pairs().iter().any(|pair| {
+    base.pairs().iter().filter(|pair| pair.is_on(side)).any(|pair| {
         let view = folder.views[side];
         view.find(pair.uids[side])
             .and_then(|index| view.at(index))

@@ -1,11 +1,13 @@
 //! Which folder of a side now is which of those it had: names change, and so do folders under one name.
 //!
-//! A folder is the same by its MAILBOXID (RFC 8474); else by its name, if its UIDVALIDITY held; else by UIDVALIDITY,
+//! A folder is the same by its MAILBOXID (RFC 8474); else by its name (below a renamed parent: the rest of its name), if its
+//! UIDVALIDITY held; else by UIDVALIDITY,
 //! UIDNEXT and UIDs together, if one folder alone was so and one alone is. UIDVALIDITY alone is no identity: servers give
 //! the same to folders made in one second.
 
 use super::Side;
 use super::folders::{FolderIdentity, KnownFolder, SeenFolder};
+use crate::folders::FolderName;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
@@ -37,6 +39,7 @@ pub(super) fn locate(known: &[KnownFolder], seen: &[SeenFolder], side: Side) -> 
     search.by_identity(|identity| identity.mailbox_id.clone());
     search.by_name(|search, folder, here| !search.contradicts(folder, here) && search.same_generation(folder, here));
     search.by_identity(FolderIdentity::fingerprint);
+    search.by_name(|search, folder, here| !search.contradicts(folder, here) && search.same_generation(folder, here));
     search.replaced();
     search.found
 }
@@ -75,14 +78,26 @@ impl Search<'_> {
         })
     }
 
-    /// Those that are not found yet, with the folder of their name that is not taken yet.
+    /// Those that are not found yet, with the folder of their name that is not taken yet. A folder below one that was renamed
+    /// has its name too.
     fn namesakes(&self) -> Vec<(usize, usize)> {
         let open =
             |(index, seen): (usize, &SeenFolder)| (!self.taken.contains(&index)).then(|| (seen.name.key(), index));
         let names: HashMap<String, usize> = self.seen.iter().enumerate().filter_map(open).collect();
         let missing =
             self.known.iter().zip(&self.found).enumerate().filter(|(_, (_, found))| **found == Whereabouts::Gone);
-        missing.filter_map(|(folder, (known, _))| Some((folder, *names.get(&known.name.key())?))).collect()
+        missing.filter_map(|(folder, _)| Some((folder, *names.get(&self.expected_name(folder)?.key())?))).collect()
+    }
+
+    /// The name that a folder has if nobody has renamed it: that of the base, below what its parent is called now.
+    fn expected_name(&self, folder: usize) -> Option<FolderName> {
+        let name = &self.known.get(folder)?.name;
+        let moved = name.ancestors().find_map(|ancestor| {
+            let parent = self.known.iter().position(|known| known.name == ancestor)?;
+            let Whereabouts::At(here) = *self.found.get(parent)? else { return None };
+            Some(self.seen.get(here)?.name.join(name.below(&ancestor)?))
+        });
+        Some(moved.unwrap_or_else(|| name.clone()))
     }
 
     fn by_name(&mut self, is_same: impl Fn(&Self, usize, usize) -> bool) {

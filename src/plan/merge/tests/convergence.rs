@@ -320,6 +320,7 @@ impl World {
         };
         self.confused |= trouble.dies_after.is_some() || trouble.filter || trouble.cap.is_some();
         self.capped |= trouble.cap.is_some();
+        self.note_preference(trouble.prefer);
         let mut state = std::mem::take(&mut self.state);
         let mut servers = self.servers.clone();
         let report = sync(&mut servers, &mut state, &orders, |now| {
@@ -335,8 +336,14 @@ impl World {
         }
     }
 
+    /// Where the message wins, a folder that was made anew and is empty is filled again, wherever its mail has gone.
+    fn note_preference(&mut self, prefer: u8) {
+        self.confused |= policy(prefer).prefer == Prefer::Keep;
+    }
+
     /// Syncs until nothing is left to do, and checks what must be so then.
     fn come_to_rest(&mut self, prefer: u8) -> Result<(), TestCaseError> {
+        self.note_preference(prefer);
         let mut actions = Vec::new();
         for round in 0..8 {
             let mut policy = policy(prefer);

@@ -122,6 +122,7 @@ fn renamed() {
             "rename@second 0 B>C Renamed; rename@second 1 A>B Renamed"),
         (11, "two exchange their names", "A=1 B=2", "A=2 B=1", "A=1 B=2", "",
             "rename@second 0 B>B~ Renamed; rename@second 1 A>B Renamed; rename@second 2 B~>A Renamed"),
+        (11, "what is below it has new mail", "A=1 A/x.5.1.1", "C=1 C/x.5.2.1:2", "A=1 A/x.5.1.1", "", "rename@second 0 A>C Renamed"),
         (11, "below its old name", "A=1", "A=2 A/x=1", "A=1", "",
             "new@second A NewFolder; rename@second 0 A>A~ Renamed; rename@second 1 A~>A/x Renamed"),
         (11, "on both", "A=1", "C=1", "C=1", "", ""),

@@ -191,10 +191,10 @@ fn deleted_folders() {
             "drop a FolderDeletedAndChanged; copy a>first FolderDeletedAndChanged; delete b@second FolderDeleted; folder back@first"),
         (14, "mail moved into it", "a|b", "!absent|b", "a b|", "",
             "0: delete a@second FolderDeleted; move b 1>0@first Moved; folder back@first"),
-        (14, "hidden mail", "a b", "!absent", "a ~b", "", "delete a@second FolderDeleted; folder stays"),
+        (14, "hidden mail", "a b", "!absent", "a ~b", "", "delete a@second FolderDeleted; wait b!first Hidden; folder stays"),
         (14, "restored there", "a", "!absent", "!uidnext a", "", "drop a Restored; copy a>first FolderDeletedAndChanged; folder back@first"),
         (18, "too many", "a b", "!absent", "a b", "1",
-            "brake@second; left a@second TooMany; left b@second TooMany; folder stays"),
+            "brake@second; left a@second TooMany; left b@second TooMany; wait a!first TooMany; wait b!first TooMany; folder stays"),
         (0, "gone from both", "a", "!absent", "!absent", "", "drop a DeletedOnBoth"),
     ];
     check(cases);
