@@ -77,14 +77,15 @@ pub struct Dropped {
     pub row: Row,
 }
 
-/// A pair whose deletion on one side must not cross to the other now, and is remembered.
+/// A pair of which it is recorded that it was deleted on one side: because that must not cross to the other now, or, before
+/// the other is deleted, because the folder and so its UID are gone there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// The pair, an index into the base.
     pub pair: u32,
     /// The side on which it was deleted.
     pub deleted_on: Side,
-    /// Why it does not cross.
+    /// Why.
     pub row: Row,
 }
 

@@ -190,6 +190,10 @@ impl Merger<'_> {
         match self.closed(here, self.policy.deletions) {
             Some(row) => self.merge.pending.push(Pending { pair, deleted_on: here.other(), row }),
             None => {
+                // If its folder comes back there, the UID that the pair knows will be another message's.
+                if self.folder.views[here.other()].extent() == Extent::Absent {
+                    self.merge.pending.push(Pending { pair, deleted_on: here.other(), row });
+                }
                 let keep_first = self.policy.keep_deleted;
                 self.merge.deletions[here].push(Deletion { index, pair, row, keep_first });
             }

@@ -2,7 +2,7 @@
 //!
 //! Both are decided when all folders are merged and moves are found, as a moved message is not a deleted one.
 
-use super::actions::{Deletion, FolderMerge, Left, Pending};
+use super::actions::{FolderMerge, Left};
 use super::{Both, Extent, Folder, Policy, Row, Side};
 use crate::plan::{Deletions, Verdict};
 
@@ -19,7 +19,7 @@ pub fn hold_back(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Po
             folders.iter().zip(merges.iter()).map(|(folder, merge)| count(folder, merge, side)).collect();
         let verdict = policy.limits[side].verdict(&counts);
         if verdict.stops() {
-            folders.iter().zip(merges.iter_mut()).for_each(|(folder, merge)| take_back(folder, merge, side));
+            merges.iter_mut().for_each(|merge| take_back(merge, side));
         }
         verdict
     })
@@ -35,14 +35,8 @@ fn count(folder: &Folder<'_>, merge: &FolderMerge, side: Side) -> Deletions {
     Deletions { deleted: merge.deletions[side].len() as u64, of: folder.views[side].count() }
 }
 
-/// The pairs stay in the base, so the next run finds the same deletions. Where the other side's folder is gone, and their
-/// UIDs with it, that is remembered.
-fn take_back(folder: &Folder<'_>, merge: &mut FolderMerge, side: Side) {
+/// The pairs stay in the base, so the next run finds the same deletions.
+fn take_back(merge: &mut FolderMerge, side: Side) {
     let deletions = std::mem::take(&mut merge.deletions[side]);
     merge.left[side].extend(deletions.iter().map(|deletion| Left { index: deletion.index, row: Row::TooMany }));
-    if folder.views[side.other()].extent() == Extent::Absent {
-        let pending =
-            |deletion: &Deletion| Pending { pair: deletion.pair, deleted_on: side.other(), row: Row::TooMany };
-        merge.pending.extend(deletions.iter().map(pending));
-    }
 }

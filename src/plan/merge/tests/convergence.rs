@@ -123,6 +123,8 @@ struct World {
     /// What each server lost when it was restored, until a sync has noticed. Before that it gives the same UIDs again, and
     /// if those messages go too, nothing tells that it was restored.
     at_risk: Both<BTreeSet<Content>>,
+    /// Whether folders were made or renamed since the last sync.
+    reordered: bool,
     /// Whether a side was scanned that showed a part only: what was moved then is there twice until all is seen again.
     capped: bool,
     /// Whether what was known was lost.
@@ -146,6 +148,7 @@ impl World {
             delivered: BTreeSet::new(),
             at_risk: Both::default(),
             capped: false,
+            reordered: false,
             forgotten: false,
             confused: false,
         }
@@ -180,6 +183,8 @@ impl World {
     }
 
     fn happen(&mut self, event: &Event) {
+        self.reordered |=
+            matches!(event, Event::Create(..) | Event::Rename(..) | Event::Delete(..) | Event::Recreate(..));
         match event {
             Event::Add(side, pick) => {
                 let (content, folder) = (self.new_content(), self.folder(*side, *pick));
@@ -189,6 +194,10 @@ impl World {
                 let folder = self.folder(Side::First, *pick);
                 let content = self.new_content();
                 self.delivered.insert(content);
+                // Folders of one name need not be one folder.
+                if self.reordered {
+                    self.copied.insert(content);
+                }
                 for side in Side::BOTH {
                     if self.servers[side].mailboxes.contains_key(&folder) {
                         self.put(side, &folder, Mail { content, flags: Flags::default() });
@@ -320,6 +329,7 @@ impl World {
         };
         self.confused |= trouble.dies_after.is_some() || trouble.filter || trouble.cap.is_some();
         self.capped |= trouble.cap.is_some();
+        self.reordered = false;
         self.note_preference(trouble.prefer);
         let mut state = std::mem::take(&mut self.state);
         let mut servers = self.servers.clone();

@@ -182,19 +182,19 @@ fn deleted_folders() {
     #[rustfmt::skip]
     let cases: &[Case] = &[
         (13, "unchanged", "a b", "!absent", "a b", "",
-            "delete a@second FolderDeleted; delete b@second FolderDeleted; folder deleted@second"),
+            "delete a@second FolderDeleted; wait a!first FolderDeleted; delete b@second FolderDeleted; wait b!first FolderDeleted; folder deleted@second"),
         (13, "empty", "", "!absent", "", "", "folder deleted@second"),
-        (13, "its mail was moved before", "a|", "!absent|a", "a|", "", "folder deleted@second; move a 0>1@second Moved"),
+        (13, "its mail was moved before", "a|", "!absent|a", "a|", "", "0: wait a!first FolderDeleted; folder deleted@second; move a 0>1@second Moved"),
         (14, "new mail", "a", "!absent", "a m", "",
-            "delete a@second FolderDeleted; copy m>first FolderDeletedAndChanged; folder back@first"),
+            "delete a@second FolderDeleted; wait a!first FolderDeleted; copy m>first FolderDeletedAndChanged; folder back@first"),
         (14, "changed mail", "a b", "!absent", "a:F b", "",
-            "drop a FolderDeletedAndChanged; copy a>first FolderDeletedAndChanged; delete b@second FolderDeleted; folder back@first"),
+            "drop a FolderDeletedAndChanged; copy a>first FolderDeletedAndChanged; delete b@second FolderDeleted; wait b!first FolderDeleted; folder back@first"),
         (14, "mail moved into it", "a|b", "!absent|b", "a b|", "",
-            "0: delete a@second FolderDeleted; move b 1>0@first Moved; folder back@first"),
-        (14, "hidden mail", "a b", "!absent", "a ~b", "", "delete a@second FolderDeleted; wait b!first Hidden; folder stays"),
+            "0: delete a@second FolderDeleted; 0: wait a!first FolderDeleted; move b 1>0@first Moved; folder back@first"),
+        (14, "hidden mail", "a b", "!absent", "a ~b", "", "delete a@second FolderDeleted; wait a!first FolderDeleted; wait b!first Hidden; folder stays"),
         (14, "restored there", "a", "!absent", "!uidnext a", "", "drop a Restored; copy a>first FolderDeletedAndChanged; folder back@first"),
         (18, "too many", "a b", "!absent", "a b", "1",
-            "brake@second; left a@second TooMany; left b@second TooMany; wait a!first TooMany; wait b!first TooMany; folder stays"),
+            "brake@second; left a@second TooMany; left b@second TooMany; wait a!first FolderDeleted; wait b!first FolderDeleted; folder stays"),
         (0, "gone from both", "a", "!absent", "!absent", "", "drop a DeletedOnBoth"),
     ];
     check(cases);

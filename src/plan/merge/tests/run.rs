@@ -362,7 +362,7 @@ impl Run<'_> {
         for (number, pair) in self.plan.pairs.iter().enumerate() {
             let Both { first: Some(first), second: Some(second) } = self.marks[number] else {
                 if let Some(base) = pair.base.filter(|_| pair.deleted_on().is_some()) {
-                    self.keep_deleted(base, pair, last, &mut next);
+                    self.keep_deleted(number, base, last, &mut next);
                 }
                 continue;
             };
@@ -411,11 +411,16 @@ impl Run<'_> {
     }
 
     /// A folder that was deleted on one side stays known for as long as it is there on the other.
-    fn keep_deleted(&self, base: usize, pair: &FolderPair, last: &State, next: &mut State) {
-        let there = Side::BOTH.into_iter().any(|side| self.servers[side].mailboxes.contains_key(&pair.names[side]));
-        if there {
-            next.known.push(self.known[base].clone());
-            next.bases.push(last.bases[base].clone());
+    fn keep_deleted(&self, number: usize, base: usize, last: &State, next: &mut State) {
+        let names = &self.plan.pairs[number].names;
+        if !Side::BOTH.into_iter().any(|side| self.servers[side].mailboxes.contains_key(&names[side])) {
+            return;
         }
+        let mut rest = BaseFolder::new(Both::of(|side| *last.bases[base].mark(side)));
+        for kept in self.kept.iter().filter(|kept| kept.folder == number) {
+            rest.add(kept.uids, &kept.flags, kept.prints, kept.state);
+        }
+        next.known.push(self.known[base].clone());
+        next.bases.push(rest);
     }
 }
