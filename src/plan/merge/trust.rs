@@ -72,6 +72,6 @@ fn reuses_uids(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> bool {
 
 /// Whether a folder that had mail shows none, while the other side still has some.
 fn has_lost_all(folder: &Folder<'_>, side: Side) -> bool {
-    let had_mail = folder.base.is_some_and(|base| !base.is_stale() && !base.pairs().is_empty());
+    let had_mail = folder.base.is_some_and(|base| !base.is_stale() && base.pairs().iter().any(|pair| pair.is_on(side)));
     folder.views[side].count() == 0 && had_mail && folder.views[side.other()].count() > 0
 }

@@ -8,6 +8,7 @@ use crate::folders::FolderName;
 use crate::mail::Flags;
 use crate::plan::DeletionLimit;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that happens; numbers choose among what is there.
@@ -355,7 +356,7 @@ impl World {
     fn come_to_rest(&mut self, prefer: u8) -> Result<(), TestCaseError> {
         self.note_preference(prefer);
         let mut actions = Vec::new();
-        for round in 0..8 {
+        for round in 0..10 {
             let mut policy = policy(prefer);
             // Folders that were found empty are refused until somebody says what is meant.
             if round > 3 {
@@ -366,7 +367,8 @@ impl World {
             actions.push(report.actions);
             // What is filled again may have been moved elsewhere.
             self.confused |= report.refused;
-            if report.actions == 0 && !report.refused {
+            // What waits to be deleted is left alone once where a base is void.
+            if actions.ends_with(&[0, 0]) && !report.refused {
                 break;
             }
         }
@@ -422,8 +424,9 @@ fn run(abilities: Both<Abilities>, learns_late: bool, events: &[Event], prefer: 
     outcome.map_err(|error| TestCaseError::fail(format!("{error} after {events:?}")))
 }
 
+// The same histories each time, so that a failure is found again. Another seed or more cases look further.
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, rng_seed: RngSeed::Fixed(5), ..ProptestConfig::default() })]
 
     #[test]
     fn edits_on_both_sides_come_to_rest(
