@@ -98,6 +98,14 @@ impl DeletionLimit {
         }
     }
 
+    /// Whether a folder of so many messages may be left without any by inference from the other side, as two-way sync
+    /// does: a server that has lost sight of a folder's mail looks the same as a user who has emptied it, so a number of
+    /// messages is no leave to empty large folders.
+    pub fn allows_emptying(self, messages: u64) -> bool {
+        let all = Deletions { deleted: messages, of: messages };
+        !self.is_passed(all) && (messages <= Self::SMALL || self.0 == Limit::Percent(100))
+    }
+
     /// Counts the deletions of one side, given for each of its folders, before anything is deleted.
     pub fn verdict(self, folders: &[Deletions]) -> Verdict {
         let numbered = folders.iter().enumerate();
@@ -173,6 +181,20 @@ mod tests {
             let verdict = limit(text).verdict(&counts(folders));
             assert_eq!((&verdict.folders[..], verdict.account_is_past), (past, account), "{text} {folders:?}");
             assert_eq!(verdict.stops(), account || !past.is_empty(), "{text} {folders:?}");
+        }
+    }
+
+    #[test]
+    fn large_folders_are_emptied_only_where_everything_may_go() {
+        for (text, messages, allowed) in [
+            ("20%", 20, true),
+            ("20%", 21, false),
+            ("500", 20, true),
+            ("500", 21, false),
+            ("100%", 500, true),
+            ("5", 6, false),
+        ] {
+            assert_eq!(limit(text).allows_emptying(messages), allowed, "{text} {messages}");
         }
     }
 
