@@ -132,7 +132,8 @@ impl Fake {
 }
 
 impl Folder {
-    fn add(&mut self, flags: BTreeSet<String>, date: String, bytes: Vec<u8>) {
+    /// Adds a message with the next UID.
+    pub fn add(&mut self, flags: BTreeSet<String>, date: String, bytes: Vec<u8>) {
         self.uid_next += 1;
         self.messages.push(Held { uid: self.uid_next, flags, date, bytes });
     }
@@ -249,6 +250,22 @@ fn serve(
             boxes.insert(text(0), Folder::default());
             Reply::ok()
         }
+        "RENAME" if boxes.contains_key(&text(1)) => Reply::status("NO it exists"),
+        "RENAME" => match boxes.remove(&text(0)) {
+            Some(held) => {
+                boxes.insert(text(1), held);
+                Reply::ok()
+            }
+            None => Reply::status("NO no such mailbox"),
+        },
+        "DELETE" => match boxes.remove(&text(0)) {
+            Some(_) => Reply::ok(),
+            None => Reply::status("NO no such mailbox"),
+        },
+        "UNSUBSCRIBE" => {
+            boxes.get_mut(&mailbox(0)).into_iter().for_each(|held| held.subscribed = false);
+            Reply::ok()
+        }
         "SUBSCRIBE" => match boxes.get_mut(&mailbox(0)) {
             Some(held) => {
                 held.subscribed = true;
@@ -281,6 +298,32 @@ fn serve(
         "CLOSE" => match connection.selected.take() {
             Some(_) => Reply::ok(),
             None => bad("nothing is open"),
+        },
+        "UID COPY" if !boxes.contains_key(&mailbox(1)) => Reply::status("NO [TRYCREATE] no such mailbox"),
+        "UID COPY" => match &connection.selected {
+            Some((open, _)) => {
+                let copied = boxes[open].messages.iter().filter(|message| is_in(&text(0), message.uid)).cloned();
+                let copied: Vec<Held> = copied.collect();
+                let to = boxes.get_mut(&mailbox(1)).unwrap();
+                copied.into_iter().for_each(|message| to.add(message.flags, message.date, message.bytes));
+                Reply::ok()
+            }
+            None => bad("nothing is open"),
+        },
+        "UID SEARCH" if text(0) == "DELETED" => match &connection.selected {
+            Some((open, _)) => {
+                let marked = boxes[open].messages.iter().filter(|message| message.flags.contains("\\Deleted"));
+                let uids: Vec<String> = marked.map(|message| message.uid.to_string()).collect();
+                Reply::ok().line(format!("* SEARCH {}", uids.join(" ")).trim_end())
+            }
+            None => bad("nothing is open"),
+        },
+        "EXPUNGE" => match &connection.selected {
+            Some((open, true)) => {
+                boxes.get_mut(open).unwrap().messages.retain(|message| !message.flags.contains("\\Deleted"));
+                Reply::ok()
+            }
+            _ => Reply::status("NO read only"),
         },
         "UID FETCH" | "UID STORE" => match &connection.selected {
             Some((open, writable)) => {
