@@ -12,7 +12,7 @@ use lab::servers::{Account, Dovecot, Personality};
 use mailferry::address::ImapAddress;
 use mailferry::event::{Event, Observer, Side, Silent, Stop};
 use mailferry::folders::{self, Rules};
-use mailferry::store::imap;
+use mailferry::store::{Access, imap};
 use mailferry::verbs::{self, VerifyOptions};
 use std::sync::{Arc, Mutex};
 
@@ -208,17 +208,9 @@ fn progress_ends_at_what_was_announced() {
     for deep in [false, true] {
         let open = |account: &Account, side| {
             let address = ImapAddress::parse(&account.plain_address()).unwrap();
-            let (access, stop) = (imap::Access::ReadOnly, Arc::new(Stop::new()));
-            imap::Account::new(
-                &address,
-                imap::Secret::fixed("secret".into()),
-                side,
-                access,
-                Arc::new(Silent),
-                false,
-                stop,
-            )
-            .unwrap()
+            let (access, stop) = (Access::ReadOnly, Arc::new(Stop::new()));
+            let secret = imap::Secret::fixed("secret".into());
+            imap::Account::new(&address, secret, side, access, Arc::new(Silent), false, stop).unwrap()
         };
         let (from, to) = (open(&source, Side::Source), open(&target, Side::Target));
         let parts = Parts::default();

@@ -4,9 +4,12 @@
 //! one go, messages asked for ahead of reading them, messages delivered ahead of their acknowledgement. A trait of one
 //! message at a time would cost a round trip each and could never be made fast.
 
+mod disk;
 mod error;
 pub mod imap;
+pub mod maildir;
 
+pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind};
 
 use crate::mail::{
@@ -24,6 +27,30 @@ pub trait Connector: Sync {
 
     /// How many connections the user allows at most; `None`: as many as the server bears.
     fn max_connections(&self) -> Option<usize>;
+}
+
+/// What may be done with an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It is only read: a request to change it is refused before anything is sent or written.
+    ReadOnly,
+    /// It may be changed.
+    ReadWrite,
+}
+
+impl Access {
+    /// Refuses what would change an account where that was not asked for, whoever asks by mistake.
+    ///
+    /// # Errors
+    /// Unless the account may be changed.
+    fn check(self) -> Result<(), Error> {
+        match self {
+            Self::ReadWrite => Ok(()),
+            Self::ReadOnly => {
+                Err(Error::new(ErrorKind::Local, "something tried to change a mailbox that is only to be read"))
+            }
+        }
+    }
 }
 
 /// How much a scan asks of each message.

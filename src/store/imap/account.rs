@@ -5,7 +5,7 @@ use crate::address::ImapAddress;
 use crate::event::{Event, Observer, Side, Stop};
 use crate::imap::{self, Credentials, Secret, Trace};
 use crate::net::{self, DialSettings, Dialer, FaultInjector};
-use crate::store::{AccountName, Connector, Error, ErrorKind, Store};
+use crate::store::{Access, AccountName, Connector, Error, ErrorKind, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,15 +14,6 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// How long one address may take to answer a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// What may be done with an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// It is only read: a request to change it is refused before a byte of it is sent.
-    ReadOnly,
-    /// It may be changed.
-    ReadWrite,
-}
 
 /// An account on an IMAP server, with what is needed to enter it.
 pub struct Account {

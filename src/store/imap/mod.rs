@@ -20,4 +20,4 @@ mod scan;
 mod session;
 
 pub use crate::imap::Secret;
-pub use account::{Access, Account};
+pub use account::Account;

@@ -1,11 +1,11 @@
 //! One connection to an account, and the [`Store`] made of it.
 
-use super::account::{Access, from_imap};
+use super::account::from_imap;
 use super::{append::Appends, fetch::Requests};
 use crate::imap::{COMMANDS_AHEAD, Capabilities, Command, Connection, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
 use crate::store::{
-    AccountName, Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota,
+    Access, AccountName, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota,
     Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
 };
 use std::time::Duration;
@@ -158,16 +158,6 @@ impl Session {
         from_imap(error).of(&self.account)
     }
 
-    /// Refuses what would change the account where that was not asked for, whoever asks by mistake.
-    fn check_access(&self) -> Result<(), Error> {
-        match self.access {
-            Access::ReadWrite => Ok(()),
-            Access::ReadOnly => {
-                Err(Error::new(ErrorKind::Local, "something tried to change a mailbox that is only to be read"))
-            }
-        }
-    }
-
     /// Makes sure that a connection that was quiet for long still lives.
     pub(super) fn ensure_alive(&mut self) -> Result<(), crate::imap::Error> {
         if self.connection.commands_waiting() == 0 && self.connection.last_used().elapsed() > QUIET {
@@ -229,12 +219,12 @@ impl Store for Session {
     }
 
     fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
-        self.check_access()?;
+        self.access.check()?;
         self.create_all(folders).map_err(|error| self.name(&error))
     }
 
     fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.check_access()?;
+        self.access.check()?;
         self.subscribe_all(mailboxes).map_err(|error| self.name(&error))
     }
 
@@ -244,7 +234,7 @@ impl Store for Session {
     }
 
     fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
-        self.check_access()?;
+        self.access.check()?;
         self.append(mailbox, delivery).map_err(|error| error.of(&self.account))
     }
 
@@ -257,27 +247,27 @@ impl Store for Session {
     }
 
     fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
-        self.check_access()?;
+        self.access.check()?;
         self.relocate_all(relocations).map_err(|error| self.name(&error))
     }
 
     fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.check_access()?;
+        self.access.check()?;
         self.remove_all(removals).map_err(|error| self.name(&error))
     }
 
     fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.check_access()?;
+        self.access.check()?;
         self.rename_all(renames).map_err(|error| self.name(&error))
     }
 
     fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.check_access()?;
+        self.access.check()?;
         self.delete_all(mailboxes).map_err(|error| self.name(&error))
     }
 
     fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
-        self.check_access()?;
+        self.access.check()?;
         self.store_all(changes).map_err(|error| self.name(&error))
     }
 

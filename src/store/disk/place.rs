@@ -1,0 +1,154 @@
+//! The directory that an address names: opened, or made where a copy may make it; and what is the run's own in it.
+
+use super::dir::Dir;
+use super::said::stopped;
+use crate::store::{Error, ErrorKind};
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The file of the last UIDVALIDITY that was given out in a directory of mail.
+const VALIDITY: &[u8] = b"mailferry-uidvalidity";
+
+/// What is done where there is no such directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfAbsent {
+    /// That is an error.
+    Fail,
+    /// It counts as an empty mailbox and is not made: for a dry run.
+    Imagine,
+    /// It is made.
+    Make,
+}
+
+/// A directory of mail.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Place {
+    pub(in crate::store) path: PathBuf,
+    pub(in crate::store) if_absent: IfAbsent,
+}
+
+impl Place {
+    /// Opens it; `None` where it is only imagined.
+    pub(in crate::store) fn open(&self) -> Result<Option<Dir>, Error> {
+        match Dir::open(&self.path) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.if_absent {
+                IfAbsent::Fail => {
+                    Err(Error::new(ErrorKind::Local, format!("there is no directory {}", self.path.display()))
+                        .with_hint(
+                            "check the path, and whether the disk is mounted; `copy` makes a target's directory",
+                        ))
+                }
+                IfAbsent::Imagine => Ok(None),
+                IfAbsent::Make => self.make().map(Some),
+            },
+            Err(error) => Err(stopped("open", &self.path, &error)),
+        }
+    }
+
+    fn make(&self) -> Result<Dir, Error> {
+        let failed = |error: io::Error| stopped("create", &self.path, &error);
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(failed)?;
+        let dir = Dir::open(&self.path).map_err(failed)?;
+        if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            Dir::open(parent).and_then(|parent| parent.sync()).map_err(failed)?;
+        }
+        Ok(dir)
+    }
+
+    /// The path of a place with every link resolved, as far as it is there: what tells two mailboxes apart.
+    pub(in crate::store) fn canonical(path: &Path) -> PathBuf {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let mut rest = Vec::new();
+        let mut there = absolute.as_path();
+        loop {
+            if let Ok(found) = there.canonicalize() {
+                return rest.iter().rev().fold(found, |path, name| path.join(name));
+            }
+            match (there.parent(), there.file_name()) {
+                (Some(parent), Some(name)) => {
+                    rest.push(name.to_owned());
+                    there = parent;
+                }
+                _ => return absolute,
+            }
+        }
+    }
+}
+
+/// A UIDVALIDITY that no folder of this directory has ever had: the time, or more if that was given out already
+/// (RFC 3501 section 2.3.1.1). `at_least` is one that another program uses.
+pub(in crate::store) fn new_validity(dir: &Dir, at_least: u32) -> io::Result<u32> {
+    let last = dir.contents(VALIDITY, 20)?.unwrap_or_default();
+    let last = str::from_utf8(&last).ok().and_then(|text| text.trim().parse::<u32>().ok()).unwrap_or(0);
+    let now = u32::try_from(seconds_now()).unwrap_or(u32::MAX);
+    let validity = now.max(last.saturating_add(1)).max(at_least.saturating_add(1));
+    dir.replace(VALIDITY, |file| writeln!(file, "{validity}"))?;
+    Ok(validity)
+}
+
+fn seconds_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs())
+}
+
+/// A name for a new file that no other file has, as Maildir makes them: time, process, number and host, and bytes of
+/// chance against hosts of one name.
+pub(in crate::store) fn unique() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (number, process) = (COUNT.fetch_add(1, Ordering::Relaxed), std::process::id());
+    let (seconds, micros) = (now.as_secs(), now.subsec_micros());
+    format!("{seconds}.M{micros:06}P{process}Q{number}R{:08x}.{}", chance(), host())
+}
+
+/// Bytes of chance, from the keys that the standard library's tables are made with.
+fn chance() -> u32 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    static CHANCE: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    *CHANCE.get_or_init(|| std::hash::RandomState::new().build_hasher().finish() as u32)
+}
+
+/// This host's name as far as it may stand in a file's name.
+fn host() -> &'static str {
+    static HOST: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    HOST.get_or_init(|| {
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let fit = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' };
+        name.chars().take(40).map(fit).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_validity_is_given_out_twice() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = Dir::open(root.path()).unwrap();
+        let first = new_validity(&dir, 0).unwrap();
+        let second = new_validity(&dir, 0).unwrap();
+        let third = new_validity(&dir, second + 10).unwrap();
+        assert!(first < second && third == second + 11, "{first} {second} {third}");
+    }
+
+    #[test]
+    fn paths_are_compared_without_links_and_before_they_exist() {
+        let root = tempfile::tempdir().unwrap();
+        let real = root.path().canonicalize().unwrap().join("real");
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, root.path().join("link")).unwrap();
+        assert_eq!(Place::canonical(&root.path().join("link")), real);
+        assert_eq!(Place::canonical(&root.path().join("link/new/er")), real.join("new/er"));
+    }
+
+    #[test]
+    fn names_are_unique_and_plain() {
+        let names: std::collections::HashSet<String> = (0..1000).map(|_| unique()).collect();
+        assert_eq!(names.len(), 1000);
+        assert!(names.iter().all(|name| !name.contains(['/', ':', ','])));
+    }
+}

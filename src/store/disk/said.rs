@@ -1,0 +1,58 @@
+//! What is said when the disk refuses: the path, what was tried, and what it means for a run.
+
+use crate::store::{Error, ErrorKind, Refusal, RefusalMeaning};
+use std::io;
+use std::path::Path;
+
+/// An error of one folder or message: `what` was tried on `path`.
+pub(in crate::store) fn refused(what: &str, path: &Path, error: &io::Error) -> Refusal {
+    let meaning = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => RefusalMeaning::Full,
+        io::ErrorKind::NotFound => RefusalMeaning::NoFolder,
+        _ => RefusalMeaning::Permanent,
+    };
+    Refusal { meaning, text: format!("cannot {what} {}: {}", path.display(), reason(error)) }
+}
+
+/// An error that ends the run.
+pub(in crate::store) fn stopped(what: &str, path: &Path, error: &io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+        _ => ErrorKind::Local,
+    };
+    let failed = Error::new(kind, format!("cannot {what} {}: {}", path.display(), reason(error)));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => failed.with_hint("run as the user to whom the mail belongs"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            failed.with_hint("make room there, then run the same command again: it goes on from here")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => failed.with_hint("mount it for writing, or name another directory"),
+        _ => failed,
+    }
+}
+
+/// A refusal in words of our own.
+pub(in crate::store) fn permanent(text: impl Into<String>) -> Refusal {
+    Refusal { meaning: RefusalMeaning::Permanent, text: text.into() }
+}
+
+/// The folder is not there.
+pub(in crate::store) fn gone(path: &Path) -> Refusal {
+    let text = format!("there is no folder {} (any more); run again", path.display());
+    Refusal { meaning: RefusalMeaning::NoFolder, text }
+}
+
+/// UIDs of another generation mean nothing in this folder.
+pub(in crate::store) fn made_anew(path: &Path) -> Refusal {
+    let text =
+        format!("the messages of {} were numbered anew meanwhile (its UIDVALIDITY changed); run again", path.display());
+    Refusal { meaning: RefusalMeaning::NoFolder, text }
+}
+
+/// The system's reason, with what a symbolic link is called there.
+fn reason(error: &io::Error) -> String {
+    if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+        return "it is a symbolic link, which is not followed".to_owned();
+    }
+    error.to_string()
+}

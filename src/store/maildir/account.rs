@@ -1,0 +1,57 @@
+//! Makes connections to one tree: they share its lock and what is known of its folders.
+
+use super::session::Session;
+use super::tree::Tree;
+use crate::event::{Observer, Side};
+use crate::store::disk::{IfAbsent, Place};
+use crate::store::{Access, AccountName, Connector, Error, Store};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A Maildir++ tree.
+pub struct Account {
+    place: Place,
+    access: Access,
+    name: AccountName,
+    observer: Arc<dyn Observer + Send + Sync>,
+    tree: Mutex<Option<Arc<Tree>>>,
+}
+
+impl Account {
+    /// Gets ready to open it; nothing is looked at yet.
+    pub fn new(
+        path: &Path,
+        side: Side,
+        access: Access,
+        if_absent: IfAbsent,
+        observer: Arc<dyn Observer + Send + Sync>,
+    ) -> Self {
+        let name = AccountName { side, name: format!("maildir:{}", path.display()) };
+        let place = Place { path: path.to_owned(), if_absent };
+        Self { place, access, name, observer, tree: Mutex::new(None) }
+    }
+
+    /// Which tree a path names, whatever links lead there: absolute, also for one that does not exist yet.
+    pub fn canonical(path: &Path) -> PathBuf {
+        Place::canonical(path)
+    }
+}
+
+impl Connector for Account {
+    fn connect(&self) -> Result<Box<dyn Store>, Error> {
+        let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = match &*tree {
+            Some(shared) => Arc::clone(shared),
+            None => {
+                let opened = Tree::open(&self.place, self.access, Arc::clone(&self.observer));
+                let opened = Arc::new(opened.map_err(|error| error.of(&self.name))?);
+                tree.insert(opened).clone()
+            }
+        };
+        Ok(Box::new(Session::new(shared, self.name.clone(), self.access)))
+    }
+
+    fn max_connections(&self) -> Option<usize> {
+        None
+    }
+}

@@ -1,0 +1,182 @@
+//! `dovecot-keywords`: which letter stands for which keyword in a folder's file names. Dovecot's own file, as it is read
+//! and written there: `NUMBER NAME` in each line, 0 for `a` to 25 for `z`.
+
+use crate::mail::Flags;
+use crate::store::disk::{Dir, MAX_SETTINGS};
+use std::io::{self, Write as _};
+use std::time::{Duration, Instant, SystemTime};
+
+/// The file.
+pub(super) const NAME: &[u8] = b"dovecot-keywords";
+/// The file that Dovecot makes while it writes the other; it becomes the other.
+const LOCK: &[u8] = b"dovecot-keywords.lock";
+/// How many keywords a folder has letters for.
+pub(super) const LETTERS: usize = 26;
+/// How long somebody else who is writing the file is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// A lock of this age is one that a crash has left: Dovecot's own limit.
+const STALE: Duration = Duration::from_secs(120);
+
+/// The keywords of a folder by their letters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Keywords {
+    names: Vec<Option<String>>,
+}
+
+impl Keywords {
+    /// Reads the file's text. Lines that are none are left out.
+    pub(super) fn parse(text: &[u8]) -> Self {
+        let mut keywords = Self::default();
+        for line in text.split(|byte| *byte == b'\n') {
+            let Some((number, name)) = str::from_utf8(line).ok().and_then(|line| line.split_once(' ')) else {
+                continue;
+            };
+            let Ok(number) = number.parse::<usize>() else { continue };
+            if number < LETTERS && !name.is_empty() {
+                if keywords.names.len() <= number {
+                    keywords.names.resize(number + 1, None);
+                }
+                keywords.names[number] = Some(name.to_owned());
+            }
+        }
+        keywords
+    }
+
+    /// Reads a folder's file.
+    pub(super) fn read(folder: &Dir) -> io::Result<Self> {
+        Ok(Self::parse(&folder.contents(NAME, MAX_SETTINGS)?.unwrap_or_default()))
+    }
+
+    /// The keyword of a letter.
+    pub(super) fn name(&self, letter: u8) -> Option<&str> {
+        let number = letter.checked_sub(b'a').filter(|_| letter <= b'z')?;
+        self.names.get(usize::from(number))?.as_deref()
+    }
+
+    /// The letter of a keyword.
+    pub(super) fn letter(&self, name: &str) -> Option<u8> {
+        let is_it = |known: &Option<String>| known.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(name));
+        let number = self.names.iter().position(is_it)?;
+        Some(b'a' + u8::try_from(number).ok()?)
+    }
+
+    /// Whether there is a letter for one more.
+    pub(super) fn has_room(&self) -> bool {
+        self.names.len() < LETTERS || self.names.contains(&None)
+    }
+
+    /// All of them.
+    pub(super) fn known(&self) -> Flags {
+        Flags::from_names(self.names.iter().flatten().map(String::as_str))
+    }
+
+    /// Gives keywords letters, as far as there are any. True: something was added.
+    fn add(&mut self, names: &[String]) -> bool {
+        let mut added = false;
+        for name in names {
+            if self.letter(name).is_none() && self.has_room() {
+                match self.names.iter_mut().find(|known| known.is_none()) {
+                    Some(free) => *free = Some(name.clone()),
+                    None => self.names.push(Some(name.clone())),
+                }
+                added = true;
+            }
+        }
+        added
+    }
+
+    /// Gives keywords letters in a folder's file, beside whoever else writes it. What is there by then is read first.
+    pub(super) fn add_to(folder: &Dir, names: &[String]) -> io::Result<Self> {
+        let lock = take_lock(folder)?;
+        let added = Self::read(folder).and_then(|mut keywords| {
+            if keywords.add(names) {
+                (&lock).write_all(keywords.text().as_bytes())?;
+                lock.sync_all()?;
+                folder.rename(LOCK, folder, NAME)?;
+                folder.sync()?;
+            } else {
+                folder.remove(LOCK)?;
+            }
+            Ok(keywords)
+        });
+        if added.is_err() {
+            // The lock may have become the file already.
+            let _ = folder.remove(LOCK);
+        }
+        added
+    }
+
+    fn text(&self) -> String {
+        let known = self.names.iter().enumerate().filter_map(|(number, name)| Some((number, name.as_ref()?)));
+        known.map(|(number, name)| format!("{number} {name}\n")).collect()
+    }
+}
+
+/// Makes the lock file, which no two programs can.
+fn take_lock(folder: &Dir) -> io::Result<std::fs::File> {
+    let began = Instant::now();
+    loop {
+        match folder.new_file(LOCK) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made,
+        }
+        let age = folder.stat(LOCK).ok().and_then(|stat| {
+            let made = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.modified).unwrap_or(0));
+            SystemTime::now().duration_since(made).ok()
+        });
+        if age.is_some_and(|age| age > STALE) {
+            folder.remove_if_there(LOCK)?;
+        } else if began.elapsed() > PATIENCE {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "another program has locked it"));
+        } else {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_read_as_dovecot_writes_it() {
+        let keywords = Keywords::parse(b"0 $Forwarded\n1 NonJunk\n3 x\nbroken\n26 beyond\n");
+        assert_eq!((keywords.name(b'a'), keywords.name(b'b')), (Some("$Forwarded"), Some("NonJunk")));
+        assert_eq!((keywords.name(b'c'), keywords.name(b'd'), keywords.name(b'A')), (None, Some("x"), None));
+        assert_eq!((keywords.letter("nonjunk"), keywords.letter("beyond")), (Some(b'b'), None));
+        assert_eq!(keywords.text(), "0 $Forwarded\n1 NonJunk\n3 x\n");
+    }
+
+    #[test]
+    fn letters_are_given_until_there_are_none() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Dir::open(root.path()).unwrap();
+        let names: Vec<String> = (0..30).map(|n| format!("k{n}")).collect();
+        Keywords::add_to(&folder, &names[..3]).unwrap();
+        let keywords = Keywords::add_to(&folder, &names).unwrap();
+        assert_eq!(Keywords::read(&folder).unwrap(), keywords);
+        assert_eq!(
+            (keywords.letter("k2"), keywords.letter("k25"), keywords.letter("k26")),
+            (Some(b'c'), Some(b'z'), None)
+        );
+        assert!(!keywords.has_room());
+        assert!(folder.stat(LOCK).is_err());
+    }
+
+    #[test]
+    fn two_writers_lose_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Dir::open(root.path()).unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let folder = &folder;
+                scope.spawn(move || {
+                    for n in 0..5 {
+                        Keywords::add_to(folder, &[format!("w{writer}n{n}")]).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(Keywords::read(&folder).unwrap().names.len(), 20);
+    }
+}

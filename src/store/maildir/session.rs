@@ -1,0 +1,192 @@
+//! One connection to a tree: the [`Store`] made of it.
+
+use super::deliver::Deliveries;
+use super::fetch::Shelf;
+use super::folder::Folder;
+use super::subscriptions::Subscriptions;
+use super::tree::Tree;
+use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, UidSet, UidValidity};
+use crate::store::disk::{Requests, stopped};
+use crate::store::{
+    Access, AccountName, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota,
+    Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
+};
+use std::io;
+use std::sync::Arc;
+
+/// How many connections work in one tree at a time: what they wait for is the disk.
+const CONNECTIONS: usize = 4;
+
+/// One connection.
+pub(super) struct Session {
+    pub(super) tree: Arc<Tree>,
+    account: AccountName,
+    access: Access,
+    requests: Requests,
+    shelf: Shelf,
+    deliveries: Deliveries,
+}
+
+impl Session {
+    pub(super) fn new(tree: Arc<Tree>, account: AccountName, access: Access) -> Self {
+        Self {
+            shelf: Shelf::new(Arc::clone(&tree)),
+            deliveries: Deliveries::new(Arc::clone(&tree)),
+            tree,
+            account,
+            access,
+            requests: Requests::default(),
+        }
+    }
+
+    fn list_all(&self) -> Result<Listing, Error> {
+        let style = NameStyle { prefix: Vec::new(), separator: Some('.'), utf8: false };
+        let Some(root) = self.tree.root() else {
+            let inbox = listed(
+                MailboxName::from("INBOX"),
+                false,
+                Some(FolderStatus { messages: Some(0), ..FolderStatus::default() }),
+            );
+            return Ok(Listing { mailboxes: vec![inbox], style, foreign_prefixes: Vec::new() });
+        };
+        let failed = |error: io::Error| stopped("read", root.path(), &error);
+        let subscriptions = Subscriptions::read(root).map_err(failed)?;
+        let names = self.tree.mailboxes().map_err(failed)?;
+        let mailbox = |name: MailboxName| {
+            // What can't be read has no counters, and is refused with its reason when it is looked into.
+            let status = self.status(&name).ok();
+            listed(name.clone(), subscriptions.has(&name), status)
+        };
+        Ok(Listing { mailboxes: names.into_iter().map(mailbox).collect(), style, foreign_prefixes: Vec::new() })
+    }
+
+    fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {
+        let folder = Folder::open(self.tree.root_of(mailbox)?, mailbox)?;
+        let index = self.tree.index(mailbox, &folder, false)?;
+        let unseen = index.all().filter(|found| !super::filename::letters(found.name).contains(&b'S')).count();
+        Ok(FolderStatus {
+            messages: u32::try_from(index.len()).ok(),
+            unseen: u32::try_from(unseen).ok(),
+            uid_next: index.validity().map(|_| index.next),
+            uid_validity: index.validity(),
+            highest_mod_seq: index.mod_seq.filter(|_| index.validity().is_some()),
+            size: None,
+        })
+    }
+
+    fn name(&self, error: Error) -> Error {
+        error.of(&self.account)
+    }
+}
+
+fn listed(name: MailboxName, subscribed: bool, status: Option<FolderStatus>) -> ListedMailbox {
+    ListedMailbox {
+        name,
+        separator: Some('.'),
+        selectable: true,
+        no_inferiors: false,
+        subscribed,
+        special_use: None,
+        status,
+    }
+}
+
+impl Store for Session {
+    fn server(&self) -> &str {
+        "Maildir"
+    }
+
+    fn usual_connections(&self) -> usize {
+        CONNECTIONS
+    }
+
+    fn list(&mut self) -> Result<Listing, Error> {
+        self.list_all().map_err(|error| self.name(error))
+    }
+
+    fn scan(
+        &mut self,
+        requests: &[ScanRequest<'_>],
+        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+    ) -> Result<(), Error> {
+        for (at, request) in requests.iter().enumerate() {
+            done(at, self.scan_one(request));
+        }
+        Ok(())
+    }
+
+    fn request(
+        &mut self,
+        mailbox: &MailboxName,
+        uid_validity: Option<UidValidity>,
+        uids: &UidSet,
+    ) -> Result<(), Error> {
+        self.requests.ask(mailbox, uid_validity, uids);
+        Ok(())
+    }
+
+    fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
+        self.requests.next(&mut self.shelf, sink).map_err(|error| error.of(&self.account))
+    }
+
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        self.access.check()?;
+        Ok(folders.iter().map(|folder| self.create_one(folder)).collect())
+    }
+
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.access.check()?;
+        let done = self.change_subscriptions(&mut |subscriptions| {
+            mailboxes.iter().fold(false, |changed, mailbox| subscriptions.add(mailbox) | changed)
+        });
+        Ok(vec![done; mailboxes.len()])
+    }
+
+    fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
+        self.access.check()?;
+        self.deliveries.deliver(mailbox, delivery).map_err(|error| error.of(&self.account))
+    }
+
+    fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
+        self.deliveries.outcomes(wait).map_err(|error| error.of(&self.account))
+    }
+
+    fn unacknowledged(&self) -> Vec<u32> {
+        self.deliveries.unacknowledged()
+    }
+
+    fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
+        self.access.check()?;
+        Ok(relocations.iter().map(|relocation| self.relocate_one(relocation)).collect())
+    }
+
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.access.check()?;
+        Ok(removals.iter().map(|removal| self.remove_one(removal)).collect())
+    }
+
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.access.check()?;
+        Ok(renames.iter().map(|(from, to)| self.rename_one(from, to)).collect())
+    }
+
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.access.check()?;
+        Ok(mailboxes.iter().map(|mailbox| self.delete_one(mailbox)).collect())
+    }
+
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+        self.access.check()?;
+        Ok(changes.iter().map(|change| self.change_one(change)).collect())
+    }
+
+    fn quota(&mut self) -> Result<Option<Quota>, Error> {
+        Ok(None)
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+
+    fn close(&mut self) {}
+}

@@ -1,0 +1,215 @@
+//! The tree that all connections share: its root, its lock, and what is known of its folders.
+
+use super::folder::{Folder, directory_name};
+use super::index::Index;
+use crate::event::{Event, Observer};
+use crate::mail::{MailboxName, UidValidity};
+use crate::store::disk::{Dir, IfAbsent, Kind, ListPlace, Numbers, Place, TreeLock, refused, stopped};
+use crate::store::{Access, Error, ErrorKind, Refusal};
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Indexes of folders that no connection uses are kept up to so many messages.
+const KEPT_MESSAGES: usize = 20_000;
+/// What files are called while they are written in `tmp`.
+pub(super) const DRAFT: &str = "mailferry-";
+/// What a folder is called while it is deleted. Without a dot before it, it is no folder to any program.
+pub(super) const DELETED: &str = "mailferry-deleted-";
+
+/// An open tree.
+pub(super) struct Tree {
+    /// `None`: there is none, and it counts as an empty mailbox.
+    root: Option<Dir>,
+    access: Access,
+    observer: Arc<dyn Observer + Send + Sync>,
+    numbers: Mutex<HashMap<MailboxName, Arc<Mutex<Numbers>>>>,
+    indexes: Mutex<HashMap<MailboxName, Arc<Index>>>,
+    _lock: Option<TreeLock>,
+}
+
+impl Tree {
+    /// Opens a tree, makes one where a copy may, and locks it where it is written to.
+    pub(super) fn open(
+        place: &Place,
+        access: Access,
+        observer: Arc<dyn Observer + Send + Sync>,
+    ) -> Result<Self, Error> {
+        let root = match place.open()? {
+            Some(root) => keep_if_maildir(root, place.if_absent)?,
+            None => None,
+        };
+        let lock = match (&root, access) {
+            (Some(root), Access::ReadWrite) => Some(TreeLock::take(root)?),
+            _ => None,
+        };
+        let tree = Self { root, access, observer, numbers: Mutex::default(), indexes: Mutex::default(), _lock: lock };
+        if let (Some(root), Access::ReadWrite) = (&tree.root, access) {
+            let made = Folder::make(root, &MailboxName::from("INBOX"));
+            made.map_err(|refusal| Error::new(ErrorKind::Local, refusal.text))?;
+            tree.clear_up(root).map_err(|error| stopped("clear up", root.path(), &error))?;
+        }
+        Ok(tree)
+    }
+
+    /// Removes what runs that were killed have left. Whoever wrote it is dead: the lock is ours.
+    fn clear_up(&self, root: &Dir) -> io::Result<()> {
+        let mut left = Vec::new();
+        root.each(|name, kind| {
+            if kind == Kind::Directory && name.starts_with(DELETED.as_bytes()) {
+                left.push(name.to_vec());
+            }
+        })?;
+        for name in left {
+            root.remove_all(&name, 2)?;
+        }
+        for mailbox in self.mailboxes().unwrap_or_default() {
+            let Ok(drafts) = Folder::open(root, &mailbox).and_then(|folder| folder.drafts()) else { continue };
+            let mut left = Vec::new();
+            drafts.each(|name, kind| {
+                if kind == Kind::File && name.starts_with(DRAFT.as_bytes()) {
+                    left.push(name.to_vec());
+                }
+            })?;
+            left.iter().try_for_each(|name| drafts.remove_if_there(name))?;
+        }
+        Ok(())
+    }
+
+    /// The root. `None`: the tree is imagined.
+    pub(super) fn root(&self) -> Option<&Dir> {
+        self.root.as_ref()
+    }
+
+    /// The root for a folder, which must be there.
+    pub(super) fn root_of(&self, mailbox: &MailboxName) -> Result<&Dir, Refusal> {
+        self.root.as_ref().ok_or_else(|| crate::store::disk::gone(Path::new(&mailbox.to_string())))
+    }
+
+    pub(super) fn may_write(&self) -> bool {
+        self.access == Access::ReadWrite
+    }
+
+    /// All folders, INBOX first, the others by name. A link that leads to a directory is among them, to be refused by
+    /// name when it is opened.
+    pub(super) fn mailboxes(&self) -> io::Result<Vec<MailboxName>> {
+        let mut found = Vec::new();
+        let Some(root) = &self.root else { return Ok(vec![MailboxName::from("INBOX")]) };
+        root.each(|name, kind| {
+            let Some(mailbox) = name.strip_prefix(b".").filter(|mailbox| !mailbox.is_empty()) else { return };
+            let is_folder = match kind {
+                Kind::Directory => is_folder(root, name),
+                Kind::Link => root.leads_to_directory(name),
+                _ => false,
+            };
+            if is_folder {
+                found.push(MailboxName::new(mailbox));
+            }
+        })?;
+        let (hidden, mut found): (Vec<_>, Vec<_>) = found.into_iter().partition(MailboxName::is_inbox);
+        for name in hidden {
+            let path = root.path_of(&[b".", name.as_bytes()].concat());
+            self.warn(&format!(
+                "{} reads like INBOX, which is {}, and is left out; rename it",
+                path.display(),
+                root.path().display()
+            ));
+        }
+        found.sort();
+        found.insert(0, MailboxName::from("INBOX"));
+        Ok(found)
+    }
+
+    pub(super) fn warn(&self, text: &str) {
+        self.observer.observe(&Event::Warning { text });
+    }
+
+    /// A folder's messages: as they were when it was last read if nothing has changed since, unless `anew`.
+    pub(super) fn index(&self, mailbox: &MailboxName, folder: &Folder, anew: bool) -> Result<Arc<Index>, Refusal> {
+        let numbers = self.numbers(mailbox);
+        let mut numbers = numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.indexes.lock().unwrap_or_else(PoisonError::into_inner).get(mailbox).map(Arc::clone);
+        if let Some(known) = known.filter(|known| !anew && known.mod_seq.is_some()) {
+            let changed = folder.last_change().map_err(|error| refused("read", folder.dir.path(), &error))?;
+            if changed == known.read_at {
+                return Ok(known);
+            }
+        }
+        let root = self.root_of(mailbox)?;
+        let index = Arc::new(Index::read(folder, &mut numbers, root, self.may_write())?);
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        indexes.remove(mailbox);
+        let kept: usize = indexes.values().map(|index| index.len()).sum();
+        if kept + index.len() > KEPT_MESSAGES {
+            indexes.retain(|_, index| Arc::strong_count(index) > 1);
+        }
+        indexes.insert(mailbox.clone(), Arc::clone(&index));
+        Ok(index)
+    }
+
+    /// Numbers messages that are about to be put into a folder, and puts them there while nobody else reads the folder's
+    /// list. The numbers last before the first file can be seen.
+    pub(super) fn place<T>(
+        &self,
+        mailbox: &MailboxName,
+        folder: &Folder,
+        names: &[&[u8]],
+        put: impl FnOnce(UidValidity, &[u32]) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let numbers = self.numbers(mailbox);
+        let mut numbers = numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = self.root.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let place = ListPlace { dir: &folder.dir, name: super::uidlist::OWN, root, may_write: true };
+        let (validity, uids) = numbers.append(&place, names)?;
+        put(validity, &uids)
+    }
+
+    fn numbers(&self, mailbox: &MailboxName) -> Arc<Mutex<Numbers>> {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(numbers.entry(mailbox.clone()).or_default())
+    }
+
+    /// Forgets what is known of a folder that has another name now, or none.
+    pub(super) fn forget(&self, mailbox: &MailboxName) {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).remove(mailbox);
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner).remove(mailbox);
+    }
+}
+
+/// Whether a directory of a tree is a folder, and not some other program's own.
+fn is_folder(root: &Dir, name: &[u8]) -> bool {
+    let Ok(dir) = root.directory(name) else {
+        // What can't be looked into is refused by name later.
+        return root.stat(name).is_ok();
+    };
+    [b"cur", b"new"].iter().any(|inner| dir.stat(*inner).is_ok())
+}
+
+/// Lets a directory pass that is a Maildir, or may become one as it is empty.
+fn keep_if_maildir(root: Dir, if_absent: IfAbsent) -> Result<Option<Dir>, Error> {
+    let (mut is_maildir, mut is_empty) = (false, true);
+    root.each(|name, kind| {
+        is_maildir |= matches!(name, b"cur" | b"new");
+        is_maildir |= kind == Kind::Directory && name.starts_with(b".") && is_folder(&root, name);
+        is_empty &= name == b"lost+found";
+    })
+    .map_err(|error| stopped("read", root.path(), &error))?;
+    match (is_maildir, is_empty, if_absent) {
+        (true, ..) | (_, true, IfAbsent::Make) => Ok(Some(root)),
+        (_, true, IfAbsent::Imagine) => Ok(None),
+        _ => {
+            let message = format!("{} is no Maildir: it has neither `cur` nor `new`", root.path().display());
+            let hint = match if_absent {
+                IfAbsent::Fail => "name the directory that holds `cur` and `new`, such as ~/Maildir",
+                _ => "name a Maildir, an empty directory or one that does not exist yet",
+            };
+            Err(Error::new(ErrorKind::Local, message).with_hint(hint))
+        }
+    }
+}
+
+/// The path of a folder, for messages.
+pub(super) fn path_of(root: &Dir, mailbox: &MailboxName) -> std::path::PathBuf {
+    directory_name(mailbox).map_or_else(|| root.path().to_owned(), |name| root.path_of(&name))
+}
