@@ -229,8 +229,8 @@ fn a_conditional_change_leaves_alone_what_somebody_else_has_changed() {
     use mailferry::address::ImapAddress;
     use mailferry::event::{Side, Silent, Stop};
     use mailferry::mail::{Flags, Uid, UidSet};
-    use mailferry::store::imap::{Access, Account as Opened};
-    use mailferry::store::{Connector as _, FlagChange, FlagEdit, ScanDepth, ScanRequest};
+    use mailferry::store::imap::Account as Opened;
+    use mailferry::store::{Access, Connector as _, FlagChange, FlagEdit, ScanDepth, ScanRequest};
     use std::sync::Arc;
 
     let account = Dovecot::shared().account("conditional", Personality::Plain);

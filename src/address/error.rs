@@ -14,11 +14,11 @@ pub enum AddressError {
     /// Neither an address nor a name.
     #[error("this is not a mailbox address")]
     NoAddress,
-    /// A store on this machine.
-    #[error("`{scheme}:` mailboxes cannot be used yet: only IMAP accounts can")]
-    LocalStore {
+    /// `maildir:` or `mbox:` without a path.
+    #[error("`{scheme}:` lacks the path of a directory")]
+    NoPath {
         /// `maildir` or `mbox`.
-        scheme: String,
+        scheme: &'static str,
     },
     /// A scheme of something else.
     #[error("`{scheme}://` is not a kind of mailbox that mailferry knows")]
@@ -94,9 +94,11 @@ impl AddressError {
     /// What to write instead.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::UnknownAccount { .. } | Self::NoAddress | Self::LocalStore { .. } | Self::UnknownScheme { .. } => {
-                "write imaps://USER@HOST, or imap://USER@HOST for a server with STARTTLS"
+            Self::UnknownAccount { .. } | Self::NoAddress | Self::UnknownScheme { .. } => {
+                "write imaps://USER@HOST, imap://USER@HOST for a server with STARTTLS, maildir:PATH or mbox:PATH"
             }
+            Self::NoPath { scheme: "mbox" } => "write mbox:PATH, such as mbox:/home/ann/mail",
+            Self::NoPath { .. } => "write maildir:PATH, such as maildir:/home/ann/Maildir",
             Self::NoSlashes => "write imaps://USER@HOST",
             Self::Password => {
                 "take it out, and give it by --source-password-file or --target-password-file, by \

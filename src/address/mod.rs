@@ -1,7 +1,8 @@
 //! Mailbox addresses: where an account lives and how to speak to it, as a user writes it on the command line.
 //!
 //! `imaps://USER@HOST[:PORT][?key=value&…]` is TLS from the first byte, `imap://…` demands STARTTLS. USER and the values
-//! are percent-encoded (RFC 3986 section 2.1). Everything here is pure: no file is opened and no name is resolved.
+//! are percent-encoded (RFC 3986 section 2.1). `maildir:PATH` and `mbox:PATH` are directories on this machine; everything
+//! behind the colon is the path, as it stands. Everything here is pure: no file is opened and no name is resolved.
 //!
 //! What stays true: a password has no place in an address, and no error repeats a piece of the text in which one could
 //! stand. A user name or a value never holds a control character, so none can end a line of the protocol.
@@ -19,7 +20,7 @@ use options::Options;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::fmt;
 use std::net::Ipv6Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What stays unencoded in a canonical user name (RFC 3986 section 2.3).
@@ -63,6 +64,10 @@ impl TlsMode {
 pub enum Address {
     /// On an IMAP server.
     Imap(ImapAddress),
+    /// In a Maildir++ tree.
+    Maildir(PathBuf),
+    /// In a directory of mbox files.
+    Mbox(PathBuf),
 }
 
 impl Address {
@@ -81,7 +86,8 @@ impl Address {
         let implicit = match scheme.to_ascii_lowercase().as_str() {
             "imaps" => true,
             "imap" => false,
-            local @ ("maildir" | "mbox") => return Err(AddressError::LocalStore { scheme: local.to_owned() }),
+            "maildir" => return local_path("maildir", rest).map(Self::Maildir),
+            "mbox" => return local_path("mbox", rest).map(Self::Mbox),
             other if rest.starts_with("//") && is_plain_name(other) => {
                 return Err(AddressError::UnknownScheme { scheme: other.to_owned() });
             }
@@ -90,12 +96,45 @@ impl Address {
         let rest = rest.strip_prefix("//").ok_or(AddressError::NoSlashes)?;
         ImapAddress::parse_rest(implicit, rest).map(Self::Imap)
     }
+
+    /// Which mailbox it is, whatever the way to it, without any secret. A path stands in it as the address has it.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Imap(address) => address.identity(),
+            Self::Maildir(_) | Self::Mbox(_) => self.to_string(),
+        }
+    }
+
+    /// How many connections may be open at once, as the address says.
+    pub fn connections(&self) -> Option<usize> {
+        match self {
+            Self::Imap(address) => address.connections,
+            Self::Maildir(_) | Self::Mbox(_) => None,
+        }
+    }
+
+    /// The directory of a mailbox on this machine.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Imap(_) => None,
+            Self::Maildir(path) | Self::Mbox(path) => Some(path),
+        }
+    }
+}
+
+fn local_path(scheme: &'static str, path: &str) -> Result<PathBuf, AddressError> {
+    if path.is_empty() || path.contains('\0') {
+        return Err(AddressError::NoPath { scheme });
+    }
+    Ok(PathBuf::from(path))
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Imap(address) => address.fmt(f),
+            Self::Maildir(path) => write!(f, "maildir:{}", path.display()),
+            Self::Mbox(path) => write!(f, "mbox:{}", path.display()),
         }
     }
 }
@@ -137,10 +176,12 @@ impl ImapAddress {
     /// Reads the address of an IMAP account.
     ///
     /// # Errors
-    /// As [`Address::parse`].
+    /// As [`Address::parse`]; a directory is no such account.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let Address::Imap(address) = Address::parse(text)?;
-        Ok(address)
+        match Address::parse(text)? {
+            Address::Imap(address) => Ok(address),
+            Address::Maildir(_) | Address::Mbox(_) => Err(AddressError::NoAddress),
+        }
     }
 
     /// Which mailbox it is, whatever the way to it: the same over STARTTLS and implicit TLS, with and without options.

@@ -82,8 +82,9 @@ fn what_is_refused_and_why() {
     let table = [
         ("", AddressError::NoAddress),
         ("work", AddressError::UnknownAccount { name: "work".to_owned() }),
-        ("maildir:/var/mail", AddressError::LocalStore { scheme: "maildir".to_owned() }),
-        ("mbox:x", AddressError::LocalStore { scheme: "mbox".to_owned() }),
+        ("maildir:", AddressError::NoPath { scheme: "maildir" }),
+        ("mbox:", AddressError::NoPath { scheme: "mbox" }),
+        ("maildir:a\0b", AddressError::NoPath { scheme: "maildir" }),
         ("pop3://ann@h", AddressError::UnknownScheme { scheme: "pop3".to_owned() }),
         ("imaps:ann@h", AddressError::NoSlashes),
         ("imaps://", AddressError::NoUser),
@@ -240,4 +241,18 @@ fn an_identity_is_of_the_mailbox_and_not_of_the_way_to_it() {
         assert_ne!(identity(other), plain, "{other}");
     }
     assert_ne!(identity("imaps://ann%40x.org@mail.example.org?authzid=bob"), plain);
+}
+
+#[test]
+fn a_directorys_path_is_taken_as_it_stands() {
+    for (text, address) in [
+        ("maildir:/var/mail/a?b@c:d%41", Address::Maildir("/var/mail/a?b@c:d%41".into())),
+        ("MAILDIR:Mail", Address::Maildir("Mail".into())),
+        ("mbox:./x y", Address::Mbox("./x y".into())),
+    ] {
+        let parsed = Address::parse(text).unwrap();
+        assert_eq!(parsed, address);
+        assert_eq!(Address::parse(&parsed.to_string()), Ok(address), "{text}");
+        assert_eq!((parsed.connections(), parsed.identity()), (None, parsed.to_string()));
+    }
 }

@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::values;
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 use jiff::civil::Date;
+use mailferry::address::Address;
 use mailferry::folders::{Options as FolderOptions, Rules};
 use mailferry::verbs::MessageFilter;
 
@@ -74,6 +75,18 @@ pub(crate) struct MessageArgs {
 }
 
 impl MessageArgs {
+    /// Refuses a search in a mailbox that no server searches.
+    ///
+    /// # Errors
+    /// A usage error.
+    pub(crate) fn check_search(&self, mailboxes: &[&Address]) -> Result<(), Failure> {
+        if self.search.is_some() && mailboxes.iter().any(|address| address.path().is_some()) {
+            return Err(Failure::usage("--search is done by an IMAP server, and a directory has none")
+                .with_hint("choose by --since, --before, --min-size and --max-size"));
+        }
+        Ok(())
+    }
+
     /// The filter.
     ///
     /// # Errors

@@ -3,14 +3,13 @@
 use super::args::{FolderArgs, JobArgs, MessageArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs};
 use super::failure::Failure;
 use super::json::Summary;
-use super::session::Session;
+use super::session::{Purpose, Session};
 use super::state::StateArgs;
 use super::text::{self, PlanTable};
 use super::{exit, password, values};
 use clap::{Args, ValueEnum};
 use mailferry::event::Side;
 use mailferry::plan::DeletionLimit;
-use mailferry::store::imap::Access;
 use mailferry::verbs::{self, CopyOptions, Deleting, FlagPolicy};
 use std::sync::Arc;
 
@@ -142,10 +141,10 @@ impl CopyArgs {
 
 /// Runs it. Gives the exit code.
 pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
-    let source = Session::address(Side::Source, &args.source)?;
-    let target = Session::address(Side::Target, &args.target)?;
+    let [source, target] = Session::addresses(&args.source, &args.target)?;
     let rules = args.folders.rules()?;
-    let options = args.options([source.connections, target.connections])?;
+    args.messages.check_search(&[&source])?;
+    let options = args.options([source.connections(), target.connections()])?;
     let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
     password::check_stdin(source_password, target_password)?;
     let source_password = session.password(Side::Source, &source, source_password)?;
@@ -159,13 +158,16 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let plan = Arc::new(PlanTable::default());
     session.watch_signals()?;
     let observers = session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(&plan) as _));
-    let empties = matches!(options.deleting, Deleting::Source(_)) && !options.dry_run;
-    let source_access = if empties { Access::ReadWrite } else { Access::ReadOnly };
-    let target_access = if options.dry_run { Access::ReadOnly } else { Access::ReadWrite };
-    let source = session.account(Side::Source, &source, source_password, source_access, &observers)?;
-    let target = session.account(Side::Target, &target, target_password, target_access, &observers)?;
+    let source_purpose = match options.deleting {
+        Deleting::Source(_) if !options.dry_run => Purpose::Empty,
+        _ => Purpose::Read,
+    };
+    let target_purpose = if options.dry_run { Purpose::Rehearse } else { Purpose::Write };
+    let source = session.account(Side::Source, &source, source_password, source_purpose, &observers)?;
+    let target = session.account(Side::Target, &target, target_password, target_purpose, &observers)?;
     let state = kept.as_ref().map(|kept| &kept.state).or(peeked.as_ref().map(|peeked| &peeked.state));
-    let summary = verbs::copy(&source, &target, &rules, &options, state, session.stop(), observers.as_ref())?;
+    let summary =
+        verbs::copy(source.as_ref(), target.as_ref(), &rules, &options, state, session.stop(), observers.as_ref())?;
 
     session.results(
         &summary.status,

@@ -3,11 +3,10 @@
 use super::args::{OutputArgs, SourcePasswordArgs};
 use super::failure::Failure;
 use super::json::{Line, Summary};
-use super::session::Session;
+use super::session::{Purpose, Session};
 use super::{exit, text};
 use clap::Args;
 use mailferry::event::Side;
-use mailferry::store::imap::Access;
 use mailferry::verbs;
 
 /// List a mailbox's folders with role, messages, unread messages, bytes and quota
@@ -27,6 +26,7 @@ fn after_help() -> String {
         "\
 Examples:
     mailferry folders imaps://ann@imap.example.org
+    mailferry folders maildir:~/Maildir
     mailferry folders --source-password-file ann.pw --output json imaps://ann@imap.example.org
 
 {}",
@@ -39,8 +39,8 @@ pub(crate) fn run(args: &FoldersArgs, session: &Session) -> Result<u8, Failure> 
     let address = Session::address(Side::Source, &args.mailbox)?;
     let password = session.password(Side::Source, &address, args.password.options())?;
     let observers = session.observers(None);
-    let account = session.account(Side::Source, &address, password, Access::ReadOnly, &observers)?;
-    let listing = verbs::folders(&account, observers.as_ref())?;
+    let account = session.account(Side::Source, &address, password, Purpose::Read, &observers)?;
+    let listing = verbs::folders(account.as_ref(), observers.as_ref())?;
     let lines: Vec<_> = listing.folders.iter().map(Line::of_row).collect();
     session.print(&lines, || Summary::folders(&listing), |paint| text::listing(&listing, paint));
     Ok(exit::DONE)

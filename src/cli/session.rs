@@ -11,11 +11,26 @@ use super::output::Output;
 use super::password::{self, System, check_private};
 use super::progress::Progress;
 use super::signals;
-use mailferry::address::ImapAddress;
+use mailferry::address::Address;
 use mailferry::event::{Side, Stop};
-use mailferry::store::imap::{Access, Account, Secret};
+use mailferry::store::imap::Secret;
+use mailferry::store::{Access, Connector, IfAbsent, imap, maildir};
 use mailferry::verbs::Status;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+
+/// What a command does with a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It is read.
+    Read,
+    /// What would be written to it is planned: a directory that is not there counts as empty.
+    Rehearse,
+    /// It is written to: a directory that is not there is made.
+    Write,
+    /// It is read, and messages are taken from it: it must be there.
+    Empty,
+}
 
 /// One run of the program.
 pub(crate) struct Session {
@@ -57,28 +72,61 @@ impl Session {
         self.console.warning(text);
     }
 
-    /// Reads an address.
+    /// Reads an address. `~/` before a path is the home directory: no shell expands it behind the colon.
     ///
     /// # Errors
     /// A usage error that does not repeat what could be a password.
-    pub(crate) fn address(side: Side, text: &str) -> Result<ImapAddress, Failure> {
-        ImapAddress::parse(text).map_err(|error| {
+    pub(crate) fn address(side: Side, text: &str) -> Result<Address, Failure> {
+        let address = Address::parse(text).map_err(|error| {
             let failure = Failure::usage(format!("{}: {error}", side.name()));
             Failure { hint: error.hint(), ..failure }
+        })?;
+        let in_home = |path: PathBuf| match (path.strip_prefix("~"), std::env::home_dir()) {
+            (Ok(below), Some(home)) => home.join(below),
+            _ => path,
+        };
+        Ok(match address {
+            Address::Maildir(path) => Address::Maildir(in_home(path)),
+            Address::Mbox(path) => Address::Mbox(in_home(path)),
+            Address::Imap(_) => address,
         })
     }
 
-    /// Finds one side's password or token.
+    /// Reads the addresses of a command with two mailboxes.
     ///
     /// # Errors
-    /// A usage error that names the ways to give one.
+    /// As [`Session::address`], and that both are the same directory.
+    pub(crate) fn addresses(source: &str, target: &str) -> Result<[Address; 2], Failure> {
+        let [source, target] = [Self::address(Side::Source, source)?, Self::address(Side::Target, target)?];
+        let place = |address: &Address| address.path().map(maildir::Account::canonical);
+        match place(&source) {
+            Some(path) if place(&target).as_ref() == Some(&path) => {
+                Err(Failure::usage(format!("source and target are the same directory, {}", path.display())))
+            }
+            _ => Ok([source, target]),
+        }
+    }
+
+    /// Finds one side's password; `None` for a directory, which has none.
+    ///
+    /// # Errors
+    /// A usage error that names the ways to give one, or that one was given to a directory.
     pub(crate) fn password(
         &self,
         side: Side,
-        address: &ImapAddress,
+        address: &Address,
         options: PasswordOptions<'_>,
-    ) -> Result<Secret, Failure> {
-        password::secret(side, address, options, &System { console: &self.console })
+    ) -> Result<Option<Secret>, Failure> {
+        match address {
+            Address::Imap(address) => {
+                password::secret(side, address, options, &System { console: &self.console }).map(Some)
+            }
+            Address::Maildir(_) | Address::Mbox(_) if options.file.is_some() || options.command.is_some() => {
+                let text = format!("the {} is a directory and takes no password", side.name());
+                Err(Failure::usage(text).with_hint(format!("leave --{}-password-… out", side.name())))
+            }
+            Address::Maildir(_) | Address::Mbox(_) => Ok(None),
+        }
     }
 
     /// From now on the first signal asks for a gentle end. A command that writes nothing and keeps nothing needs none:
@@ -110,7 +158,7 @@ impl Session {
         Arc::new(Observers(observers))
     }
 
-    /// An account, not yet connected. The source is only read, unless `access` says otherwise.
+    /// A mailbox, not yet connected to or opened.
     ///
     /// # Errors
     /// What on this machine stands against it, such as a certificate file that can't be read, or one with a key that others
@@ -118,17 +166,30 @@ impl Session {
     pub(crate) fn account(
         &self,
         side: Side,
-        address: &ImapAddress,
-        secret: Secret,
-        access: Access,
+        address: &Address,
+        secret: Option<Secret>,
+        purpose: Purpose,
         observers: &Arc<Observers>,
-    ) -> Result<Account, Failure> {
-        if let Some(key) = address.client_key.as_ref().or(address.client_cert.as_ref()) {
-            check_private(key).map_err(|reason| Failure::usage(format!("{}: {reason:#}", side.name())))?;
-        }
+    ) -> Result<Box<dyn Connector>, Failure> {
         let observer = Arc::<Observers>::clone(observers);
-        let trace = self.verbosity >= log::PROTOCOL;
-        Ok(Account::new(address, secret, side, access, observer, trace, Arc::clone(&self.stop))?)
+        let (access, if_absent) = match purpose {
+            Purpose::Read => (Access::ReadOnly, IfAbsent::Fail),
+            Purpose::Rehearse => (Access::ReadOnly, IfAbsent::Imagine),
+            Purpose::Write => (Access::ReadWrite, IfAbsent::Make),
+            Purpose::Empty => (Access::ReadWrite, IfAbsent::Fail),
+        };
+        Ok(match address {
+            Address::Imap(address) => {
+                if let Some(key) = address.client_key.as_ref().or(address.client_cert.as_ref()) {
+                    check_private(key).map_err(|reason| Failure::usage(format!("{}: {reason:#}", side.name())))?;
+                }
+                let (trace, stop) = (self.verbosity >= log::PROTOCOL, Arc::clone(&self.stop));
+                let secret = secret.unwrap_or_else(Secret::none);
+                Box::new(imap::Account::new(address, secret, side, access, observer, trace, stop)?)
+            }
+            Address::Maildir(path) => Box::new(maildir::Account::new(path, side, access, if_absent, observer)),
+            Address::Mbox(_) => return Err(Failure::usage("`mbox:` mailboxes cannot be used yet")),
+        })
     }
 
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.

@@ -3,8 +3,9 @@
 use super::failure::Failure;
 use super::session::Session;
 use clap::Args;
-use mailferry::address::ImapAddress;
+use mailferry::address::Address;
 use mailferry::state::{Mailboxes, PairLock, PairName, State, StateCopy, StateDirectory};
+use mailferry::store::maildir;
 use std::path::PathBuf;
 
 /// What is kept on this machine between runs.
@@ -34,12 +35,7 @@ impl StateArgs {
     ///
     /// # Errors
     /// Another run is at work, the chosen directory does not serve, or the state is not one to believe.
-    pub(crate) fn open(
-        &self,
-        source: &ImapAddress,
-        target: &ImapAddress,
-        session: &Session,
-    ) -> Result<Option<Kept>, Failure> {
+    pub(crate) fn open(&self, source: &Address, target: &Address, session: &Session) -> Result<Option<Kept>, Failure> {
         if self.no_state {
             return Ok(None);
         }
@@ -55,7 +51,7 @@ impl StateArgs {
             }
             Err(error) => return Err(error.into()),
         };
-        let (source, target) = (source.identity(), target.identity());
+        let (source, target) = (identity(source), identity(target));
         let pair = PairName::new(&source, &target);
         let holder =
             format!("process {} since {}", std::process::id(), jiff::ZonedDateTime::now().strftime("%F %T %z"));
@@ -68,9 +64,9 @@ impl StateArgs {
 
 impl StateArgs {
     /// A copy of the state, for a run that writes nothing: what it can't have it does without, and says so.
-    pub(crate) fn look(&self, source: &ImapAddress, target: &ImapAddress, session: &Session) -> Option<StateCopy> {
+    pub(crate) fn look(&self, source: &Address, target: &Address, session: &Session) -> Option<StateCopy> {
         let path = self.directory().filter(|_| !self.no_state)?;
-        let (source, target) = (source.identity(), target.identity());
+        let (source, target) = (identity(source), identity(target));
         let mailboxes = Mailboxes { source: &source, target: &target };
         let copy = StateCopy::make(&path, &PairName::new(&source, &target), &mailboxes);
         copy.unwrap_or_else(|error| {
@@ -81,6 +77,15 @@ impl StateArgs {
 
     fn directory(&self) -> Option<PathBuf> {
         self.state.clone().or_else(usual_directory)
+    }
+}
+
+/// Which mailbox it is. A directory is told by its path with every link resolved.
+fn identity(address: &Address) -> String {
+    match address {
+        Address::Imap(_) => address.identity(),
+        Address::Maildir(path) => Address::Maildir(maildir::Account::canonical(path)).identity(),
+        Address::Mbox(path) => Address::Mbox(maildir::Account::canonical(path)).identity(),
     }
 }
 

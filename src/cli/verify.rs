@@ -3,12 +3,11 @@
 use super::args::{FolderArgs, JobArgs, MessageArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs};
 use super::failure::Failure;
 use super::json::Summary;
-use super::session::Session;
+use super::session::{Purpose, Session};
 use super::text::Differences;
 use super::{exit, password};
 use clap::Args;
 use mailferry::event::Side;
-use mailferry::store::imap::Access;
 use mailferry::verbs::{self, VerifyOptions};
 use std::sync::Arc;
 
@@ -56,13 +55,13 @@ Examples:
 
 /// Runs it. Gives the exit code.
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
-    let source = Session::address(Side::Source, &args.source)?;
-    let target = Session::address(Side::Target, &args.target)?;
+    let [source, target] = Session::addresses(&args.source, &args.target)?;
     let rules = args.folders.rules()?;
+    args.messages.check_search(&[&source, &target])?;
     let options = VerifyOptions {
         filter: args.messages.filter()?,
         deep: args.deep,
-        jobs: args.jobs.lanes([source.connections, target.connections]),
+        jobs: args.jobs.lanes([source.connections(), target.connections()]),
     };
     let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
     password::check_stdin(source_password, target_password)?;
@@ -72,9 +71,10 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let differences = Arc::new(Differences::default());
     session.watch_signals()?;
     let observers = session.observers(Some(Arc::<Differences>::clone(&differences) as _));
-    let source = session.account(Side::Source, &source, source_password, Access::ReadOnly, &observers)?;
-    let target = session.account(Side::Target, &target, target_password, Access::ReadOnly, &observers)?;
-    let summary = verbs::verify(&source, &target, &rules, &options, session.stop(), observers.as_ref())?;
+    let source = session.account(Side::Source, &source, source_password, Purpose::Read, &observers)?;
+    let target = session.account(Side::Target, &target, target_password, Purpose::Read, &observers)?;
+    let summary =
+        verbs::verify(source.as_ref(), target.as_ref(), &rules, &options, session.stop(), observers.as_ref())?;
 
     session.results(&summary.status, || Summary::verify(&summary), |paint| differences.lines(&summary, paint));
     Ok(exit::of_verify(&summary))

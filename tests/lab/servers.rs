@@ -200,6 +200,26 @@ impl Dovecot {
     pub fn account(&self, name: &str, personality: Personality) -> Account {
         self.0.account_of(format!("{name}{}{}", self.0.count(), personality.suffix()))
     }
+
+    /// The Maildir of one of its accounts, which is there once somebody has logged in.
+    pub fn maildir(&self, account: &Account) -> PathBuf {
+        self.0.directory.join("home").join(&account.user).join("Maildir")
+    }
+
+    /// Makes a copy of a tree the account's Maildir, before anybody has logged in.
+    pub fn take_over(&self, account: &Account, tree: &Path) {
+        let maildir = self.maildir(account);
+        let home = maildir.parent().unwrap();
+        std::fs::create_dir_all(home).unwrap();
+        let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+            assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program} {arguments:?}");
+        };
+        run("cp", &["-a".as_ref(), tree.as_os_str(), maildir.as_os_str()]);
+        if rustix::process::geteuid().is_root() {
+            // Where root runs the lab, mail belongs to `mail`.
+            run("chown", &["-R".as_ref(), "mail:mail".as_ref(), home.as_os_str()]);
+        }
+    }
 }
 
 /// A Dovecot of its own that takes every mechanism, with the OAuth server that it asks about tokens.

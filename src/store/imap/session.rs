@@ -229,7 +229,7 @@ impl Store for Session {
     }
 
     fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
-        self.check_access()?;
+        self.access.check()?;
         self.unsubscribe_all(mailboxes).map_err(|error| self.name(&error))
     }
 

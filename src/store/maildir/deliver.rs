@@ -13,11 +13,14 @@ use crate::store::{Body, Delivery, Error, ErrorKind, Outcome, Placed, Refusal, R
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// So many messages share a sync of the directory.
 const BATCH_MESSAGES: usize = 200;
 /// So many bytes, so that what a killed run has to send again stays small.
 const BATCH_BYTES: u64 = 16 << 20;
+/// So long at most a message waits in `tmp` while others come, for the same reason.
+const BATCH_TIME: Duration = Duration::from_millis(100);
 
 /// Messages on their way into the tree.
 pub(super) struct Deliveries {
@@ -36,6 +39,8 @@ struct Open {
     keywords: Keywords,
     waiting: Vec<Draft>,
     bytes: u64,
+    /// When messages were last put where they belong.
+    since: Instant,
 }
 
 /// A message in `tmp`, whole and synced.
@@ -65,7 +70,9 @@ impl Deliveries {
             }
             Err(Failure::Source) => Err(Error::new(ErrorKind::Lost, "a message broke off before its end")),
         }?;
-        let is_full = |open: &Open| open.waiting.len() >= BATCH_MESSAGES || open.bytes >= BATCH_BYTES;
+        let is_full = |open: &Open| {
+            open.waiting.len() >= BATCH_MESSAGES || open.bytes >= BATCH_BYTES || open.since.elapsed() >= BATCH_TIME
+        };
         if self.open.as_ref().is_some_and(is_full) { self.commit() } else { Ok(()) }
     }
 
@@ -105,6 +112,7 @@ impl Deliveries {
         let Some(open) = &mut self.open else { return Ok(()) };
         let waiting = std::mem::take(&mut open.waiting);
         open.bytes = 0;
+        open.since = Instant::now();
         if waiting.is_empty() {
             return Ok(());
         }
@@ -140,7 +148,7 @@ impl Open {
         let folder = Folder::complete(tree.root_of(mailbox)?, mailbox)?;
         let keywords = Keywords::read(&folder.dir).map_err(|error| refused("read", folder.dir.path(), &error))?;
         let (drafts, mailbox) = (folder.drafts()?, mailbox.clone());
-        Ok(Self { mailbox, folder, drafts, keywords, waiting: Vec::new(), bytes: 0 })
+        Ok(Self { mailbox, folder, drafts, keywords, waiting: Vec::new(), bytes: 0, since: Instant::now() })
     }
 
     /// The letters of a message's flags; new keywords get theirs. Where there are none left, the message is refused for its

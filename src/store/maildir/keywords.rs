@@ -2,7 +2,8 @@
 //! and written there: `NUMBER NAME` in each line, 0 for `a` to 25 for `z`.
 
 use crate::mail::Flags;
-use crate::store::disk::{Dir, MAX_SETTINGS};
+use crate::store::disk::{Dir, MAX_SETTINGS, unique};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 pub(super) const NAME: &[u8] = b"dovecot-keywords";
 /// The file that Dovecot makes while it writes the other; it becomes the other.
 const LOCK: &[u8] = b"dovecot-keywords.lock";
+/// What our own lock is called besides.
+const DRAFT: &str = "mailferry-keywords-";
 /// How many keywords a folder has letters for.
 pub(super) const LETTERS: usize = 26;
 /// How long somebody else who is writing the file is waited for.
@@ -87,23 +90,16 @@ impl Keywords {
 
     /// Gives keywords letters in a folder's file, beside whoever else writes it. What is there by then is read first.
     pub(super) fn add_to(folder: &Dir, names: &[String]) -> io::Result<Self> {
-        let lock = take_lock(folder)?;
-        let added = Self::read(folder).and_then(|mut keywords| {
-            if keywords.add(names) {
-                (&lock).write_all(keywords.text().as_bytes())?;
-                lock.sync_all()?;
-                folder.rename(LOCK, folder, NAME)?;
-                folder.sync()?;
-            } else {
-                folder.remove(LOCK)?;
-            }
-            Ok(keywords)
-        });
-        if added.is_err() {
-            // The lock may have become the file already.
-            let _ = folder.remove(LOCK);
+        let mut lock = Lock::take(folder)?;
+        let mut keywords = Self::read(folder)?;
+        if keywords.add(names) {
+            (&lock.file).write_all(keywords.text().as_bytes())?;
+            lock.file.sync_all()?;
+            folder.rename(LOCK, folder, NAME)?;
+            lock.is_used = true;
+            folder.sync()?;
         }
-        added
+        Ok(keywords)
     }
 
     fn text(&self) -> String {
@@ -112,26 +108,74 @@ impl Keywords {
     }
 }
 
-/// Makes the lock file, which no two programs can.
-fn take_lock(folder: &Dir) -> io::Result<std::fs::File> {
-    let began = Instant::now();
-    loop {
-        match folder.new_file(LOCK) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return made,
-        }
-        let age = folder.stat(LOCK).ok().and_then(|stat| {
-            let made = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.modified).unwrap_or(0));
-            SystemTime::now().duration_since(made).ok()
-        });
-        if age.is_some_and(|age| age > STALE) {
-            folder.remove_if_there(LOCK)?;
-        } else if began.elapsed() > PATIENCE {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "another program has locked it"));
-        } else {
-            std::thread::sleep(Duration::from_millis(20));
+/// The lock: a draft of our own under the name that no two programs can take. So a lock that a killed run has left is
+/// known to be ours.
+struct Lock<'a> {
+    folder: &'a Dir,
+    draft: String,
+    file: File,
+    /// Whether it has become the file.
+    is_used: bool,
+}
+
+impl<'a> Lock<'a> {
+    fn take(folder: &'a Dir) -> io::Result<Self> {
+        let draft = format!("{DRAFT}{}", unique());
+        let file = folder.new_file(draft.as_bytes())?;
+        // From here on the draft goes with the lock; the lock itself is not ours yet.
+        let mut lock = Self { folder, draft, file, is_used: true };
+        let began = Instant::now();
+        loop {
+            match folder.link(lock.draft.as_bytes(), folder, LOCK) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                linked => {
+                    linked?;
+                    lock.is_used = false;
+                    return Ok(lock);
+                }
+            }
+            if age(folder).is_some_and(|age| age > STALE) {
+                folder.remove_if_there(LOCK)?;
+            } else if began.elapsed() > PATIENCE {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "another program has locked it"));
+            } else {
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
     }
+}
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        // What can't be removed is cleared away by the next run.
+        if !self.is_used {
+            let _ = self.folder.remove(LOCK);
+        }
+        let _ = self.folder.remove(self.draft.as_bytes());
+    }
+}
+
+/// How long ago the lock was made.
+fn age(folder: &Dir) -> Option<Duration> {
+    let made = Duration::from_secs(u64::try_from(folder.stat(LOCK).ok()?.modified).ok()?);
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + made).ok()
+}
+
+/// Removes locks that killed runs have left in a folder, and no other program's.
+pub(super) fn clear_up(folder: &Dir) -> io::Result<()> {
+    let mut drafts = Vec::new();
+    folder.each(|name, _| {
+        if name.starts_with(DRAFT.as_bytes()) {
+            drafts.push(name.to_vec());
+        }
+    })?;
+    for draft in drafts {
+        let inode = |name: &[u8]| folder.stat(name).ok().map(|stat| stat.inode);
+        if inode(LOCK).is_some() && inode(LOCK) == inode(&draft) {
+            folder.remove_if_there(LOCK)?;
+        }
+        folder.remove_if_there(&draft)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -161,6 +205,19 @@ mod tests {
         );
         assert!(!keywords.has_room());
         assert!(folder.stat(LOCK).is_err());
+    }
+
+    #[test]
+    fn a_lock_that_a_killed_run_has_left_is_removed_and_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Dir::open(root.path()).unwrap();
+        std::mem::forget(Lock::take(&folder).unwrap());
+        clear_up(&folder).unwrap();
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+        std::fs::write(root.path().join("dovecot-keywords.lock"), "").unwrap();
+        std::fs::write(root.path().join("mailferry-keywords-1"), "").unwrap();
+        clear_up(&folder).unwrap();
+        assert!(folder.stat(LOCK).is_ok());
     }
 
     #[test]

@@ -67,12 +67,7 @@ impl Session {
             self.tree.forget(mailbox);
             self.tree.forget(new);
         }
-        root.sync().map_err(failed)?;
-        self.change_subscriptions(&mut |subscriptions| {
-            renames
-                .iter()
-                .fold(false, |changed, (old, new)| subscriptions.remove(old) && subscriptions.add(new) || changed)
-        })
+        root.sync().map_err(failed)
     }
 
     /// Deletes a folder with what is in it; folders below it stay. It is gone for every reader before its files are.
@@ -88,8 +83,7 @@ impl Session {
         root.rename_new(&name, root, grave.as_bytes()).map_err(failed)?;
         root.sync().map_err(failed)?;
         self.tree.forget(mailbox);
-        bury(root, grave.as_bytes()).map_err(failed)?;
-        self.change_subscriptions(&mut |subscriptions| subscriptions.remove(mailbox))
+        bury(root, grave.as_bytes()).map_err(failed)
     }
 }
 

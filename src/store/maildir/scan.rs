@@ -11,7 +11,7 @@ use crate::mail::{
     FlagTable, Flags, HeaderKey, InternalDate, MailboxName, Message, PermanentFlags, SystemFlag, Uid, UidSet,
 };
 use crate::store::disk::{Measure, header_key, permanent, refused};
-use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest};
+use crate::store::{FolderScan, KnownDepth, Refusal, ScanDepth, ScanRequest};
 use std::collections::HashMap;
 use std::io::{self, Seek as _};
 use std::sync::Arc;
@@ -106,9 +106,14 @@ impl Reader<'_> {
     ) -> Result<UidSet, Refusal> {
         let mut renamed = UidSet::default();
         for found in index.all().filter(|found| wanted.is_none_or(|wanted| wanted.contains(found.uid))) {
+            let mut flags = || letters.flags(filename::letters(found.name), self.keywords, &mut scan.flags);
+            if self.is_bare(found.uid) {
+                scan.messages.push(Message::bare(found.uid, flags()));
+                continue;
+            }
             match self.read(&found) {
                 Ok((size, date, key)) => {
-                    let flags = letters.flags(filename::letters(found.name), self.keywords, &mut scan.flags);
+                    let flags = flags();
                     scan.messages.push(Message::new(found.uid, size, date, flags, key));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => renamed.insert(found.uid),
@@ -149,9 +154,17 @@ impl Reader<'_> {
 
     fn wants_header(&self, uid: Uid) -> bool {
         match self.depth {
-            ScanDepth::Attributes => false,
+            ScanDepth::Sizes | ScanDepth::Attributes => false,
             ScanDepth::Identity => true,
-            ScanDepth::IdentityFrom(from) => uid >= from,
+            ScanDepth::Since(baseline) => uid >= baseline.uid_next || baseline.probe.contains(&Some(uid)),
+        }
+    }
+
+    /// Whether the name says all that is asked of a message.
+    fn is_bare(&self, uid: Uid) -> bool {
+        match self.depth {
+            ScanDepth::Since(baseline) => baseline.known != KnownDepth::Attributes && !self.wants_header(uid),
+            ScanDepth::Sizes | ScanDepth::Attributes | ScanDepth::Identity => false,
         }
     }
 }

@@ -71,6 +71,7 @@ impl Session {
             uid_validity: index.validity(),
             highest_mod_seq: index.mod_seq.filter(|_| index.validity().is_some()),
             size: None,
+            mailbox_id: None,
         })
     }
 
@@ -140,6 +141,15 @@ impl Store for Session {
             mailboxes.iter().fold(false, |changed, mailbox| subscriptions.add(mailbox) | changed)
         });
         Ok(vec![done; mailboxes.len()])
+    }
+
+    fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
+        self.access.check()?;
+        // What can't be written is told when something is subscribed to.
+        let _ = self.change_subscriptions(&mut |subscriptions| {
+            mailboxes.iter().fold(false, |changed, mailbox| subscriptions.remove(mailbox) | changed)
+        });
+        Ok(())
     }
 
     fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {

@@ -65,7 +65,9 @@ impl Tree {
             root.remove_all(&name, 2)?;
         }
         for mailbox in self.mailboxes().unwrap_or_default() {
-            let Ok(drafts) = Folder::open(root, &mailbox).and_then(|folder| folder.drafts()) else { continue };
+            let Ok(folder) = Folder::open(root, &mailbox) else { continue };
+            super::keywords::clear_up(&folder.dir)?;
+            let Ok(drafts) = folder.drafts() else { continue };
             let mut left = Vec::new();
             drafts.each(|name, kind| {
                 if kind == Kind::File && name.starts_with(DRAFT.as_bytes()) {

@@ -1,0 +1,72 @@
+//! A backup that is killed again and again.
+
+use super::lab::client::Client;
+use super::lab::generator;
+use super::lab::run::{Running, copy, verify};
+use super::{Ground, account, messages, snapshot};
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// How often it is killed.
+const KILLS: u64 = 50;
+
+#[test]
+fn whatever_moment_it_is_killed_in_no_half_message_is_seen_and_nothing_is_doubled() {
+    let source = account("killed");
+    Client::login(&source).fill(&generator::mailbox(23, 900));
+    let mut known: HashMap<[u8; 32], usize> = HashMap::new();
+    for message in snapshot(&source).folders.values().flatten() {
+        *known.entry(message.sha256).or_default() += 1;
+    }
+    let ground = Ground::new();
+    let address = source.plain_address();
+    let (tree, state) = (ground.address(), ground.state());
+    let mut seen = 0;
+    let mut interrupted = 0;
+    for kill in 0..KILLS {
+        // Each other one without what the runs before have left.
+        let state: &[&str] = if kill % 2 == 0 { &["--state", &state] } else { &["--no-state"] };
+        let slow = ["copy", &address, &tree, "--limit-rate", "2M", "--output", "json"];
+        let run = Running::start(&[&slow[..], state].concat());
+        // Most moments lie in the copy, some in the planning before it.
+        if kill % 8 != 7 {
+            run.wait_for_line_with("\"planned\"");
+        }
+        std::thread::sleep(Duration::from_millis(kill * 7919 % 400));
+        run.kill();
+        let files = if ground.tree().exists() { messages(&ground.tree()) } else { Vec::new() };
+        let mut here: HashMap<[u8; 32], usize> = HashMap::new();
+        for path in &files {
+            let hash: [u8; 32] = Sha256::digest(std::fs::read(path).unwrap()).into();
+            assert!(known.contains_key(&hash), "{} is no message of the source", path.display());
+            *here.entry(hash).or_default() += 1;
+        }
+        for (hash, count) in here {
+            assert!(count <= known[&hash], "a message is there {count} times");
+        }
+        interrupted += usize::from(files.len() > seen);
+        seen = files.len();
+    }
+    assert!(interrupted >= 5, "only {interrupted} runs were killed while they wrote");
+    let last = copy(&source, &tree, &["--state", &state]).ended(0);
+    assert_eq!(last.count("copied") as usize + seen, 900);
+    verify(&source, &tree, &["--deep"]).ended(0).counts(&[("missing", 0), ("extra", 0)]);
+    let drafts = super::in_directories(&ground.tree(), &["tmp"]);
+    assert!(drafts.is_empty(), "{} drafts of killed runs are left", drafts.len());
+}
+
+#[test]
+fn a_second_writer_waits_for_its_turn_and_is_told_so() {
+    let source = account("locked");
+    Client::login(&source).fill(&generator::mailbox(24, 300));
+    let ground = Ground::new();
+    let (address, tree) = (source.plain_address(), ground.address());
+    let first = Running::start(&["copy", &address, &tree, "--limit-rate", "500k", "--output", "json"]);
+    first.wait_for_line_with("folder_created");
+    let second = copy(&source, &tree, &[]).ended(7);
+    assert!(second.says("is writing to") && second.says("backup/ann"), "{}", second.stderr);
+    first.kill();
+    copy(&source, &tree, &[]).ended(0);
+    verify(&source, &tree, &[]).ended(0);
+}
