@@ -14,7 +14,7 @@ use super::signals;
 use mailferry::address::Address;
 use mailferry::event::{Side, Stop};
 use mailferry::store::imap::Secret;
-use mailferry::store::{Access, Connector, IfAbsent, imap, maildir};
+use mailferry::store::{Access, Connector, IfAbsent, imap, maildir, mbox};
 use mailferry::verbs::Status;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -188,7 +188,7 @@ impl Session {
                 Box::new(imap::Account::new(address, secret, side, access, observer, trace, stop)?)
             }
             Address::Maildir(path) => Box::new(maildir::Account::new(path, side, access, if_absent, observer)),
-            Address::Mbox(_) => return Err(Failure::usage("`mbox:` mailboxes cannot be used yet")),
+            Address::Mbox(path) => Box::new(mbox::Account::new(path, side, access, if_absent, observer)),
         })
     }
 

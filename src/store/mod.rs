@@ -8,6 +8,7 @@ mod disk;
 mod error;
 pub mod imap;
 pub mod maildir;
+pub mod mbox;
 
 pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind};

@@ -12,7 +12,7 @@ use mailferry::imap::Secret;
 use mailferry::net::FaultInjector;
 use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
 use mailferry::store::Error;
-use mailferry::store::imap::{self, Access};
+use mailferry::store::{Access, imap};
 use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};

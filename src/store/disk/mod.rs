@@ -15,8 +15,8 @@ mod requests;
 mod said;
 mod uids;
 
-pub(super) use dir::{Dir, Kind, set_modified};
-pub(super) use head::header_key;
+pub(super) use dir::{Dir, Kind, Stat, set_modified};
+pub(super) use head::{HeaderFields, header_key};
 pub(super) use lines::{CHUNK, Measure, WireReader};
 pub(super) use lock::TreeLock;
 pub use place::IfAbsent;

@@ -146,6 +146,19 @@ impl Numbers {
         Ok((UidValidity(*validity), uids))
     }
 
+    /// Writes the list anew after messages have gone: by ascending UID.
+    pub(in crate::store) fn rewrite(&mut self, place: &ListPlace<'_>, names: &[(u32, String)]) -> io::Result<()> {
+        let Some(Told::Listed { validity, next, .. }) = self.told else { return Ok(()) };
+        place.dir.replace(place.name, |file| {
+            writeln!(file, "1 V{validity} N{next}")?;
+            names.iter().try_for_each(|(uid, name)| write_line(file, *uid, name.as_bytes()))
+        })?;
+        let mut list = place.dir.file_for_writing(place.name)?;
+        list.seek(SeekFrom::End(0))?;
+        self.told = Some(Told::Listed { validity, next, list: Some(list) });
+        Ok(())
+    }
+
     fn number_for_good(
         &mut self,
         place: &ListPlace<'_>,

@@ -1,0 +1,51 @@
+//! Makes connections to one directory of mbox files: they share its lock and what is known of its folders.
+
+use super::session::Session;
+use super::tree::Tree;
+use crate::event::{Observer, Side};
+use crate::store::disk::{IfAbsent, Place};
+use crate::store::{Access, AccountName, Connector, Error, Store};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A directory of mbox files.
+pub struct Account {
+    place: Place,
+    access: Access,
+    name: AccountName,
+    observer: Arc<dyn Observer + Send + Sync>,
+    tree: Mutex<Option<Arc<Tree>>>,
+}
+
+impl Account {
+    /// Gets ready to open it; nothing is looked at yet.
+    pub fn new(
+        path: &Path,
+        side: Side,
+        access: Access,
+        if_absent: IfAbsent,
+        observer: Arc<dyn Observer + Send + Sync>,
+    ) -> Self {
+        let name = AccountName { side, name: format!("mbox:{}", path.display()) };
+        Self { place: Place { path: path.to_owned(), if_absent }, access, name, observer, tree: Mutex::new(None) }
+    }
+}
+
+impl Connector for Account {
+    fn connect(&self) -> Result<Box<dyn Store>, Error> {
+        let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = match &*tree {
+            Some(shared) => Arc::clone(shared),
+            None => {
+                let opened = Tree::open(&self.place, self.access, Arc::clone(&self.observer));
+                tree.insert(Arc::new(opened.map_err(|error| error.of(&self.name))?)).clone()
+            }
+        };
+        Ok(Box::new(Session::new(shared, self.name.clone(), self.access)))
+    }
+
+    /// A file can only be appended to by one at a time.
+    fn max_connections(&self) -> Option<usize> {
+        Some(1)
+    }
+}

@@ -1,0 +1,86 @@
+//! Who may change an mbox file: a dotlock (`NAME.lock`, made by no two programs) and a lock of the system, both held while
+//! the file is changed and no longer. Mail programs and delivery agents use the one or the other.
+
+use crate::store::disk::Dir;
+use rustix::fs::FlockOperation;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long another program is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// A dotlock of this age is one that a crash has left.
+const STALE: Duration = Duration::from_secs(300);
+
+/// A dotlock before it has its name.
+const DRAFT: &[u8] = b"mailferry-dotlock";
+/// What a dotlock of ours begins with.
+const OURS: &str = "mailferry ";
+
+/// The locks of a file.
+#[derive(Debug)]
+pub(super) struct MboxLock {
+    dir: Dir,
+    name: Vec<u8>,
+}
+
+impl MboxLock {
+    /// Takes both. `file` is the mbox, open for writing: its lock ends when it is closed.
+    pub(super) fn take(dir: &Dir, name: &[u8], file: &File) -> io::Result<Self> {
+        let began = Instant::now();
+        let lock = dot_lock(dir, &[name, b".lock"].concat(), began)?;
+        while let Err(error) = rustix::fs::fcntl_lock(file, FlockOperation::NonBlockingLockExclusive) {
+            if error != rustix::io::Errno::AGAIN && error != rustix::io::Errno::ACCESS {
+                return Err(error.into());
+            }
+            wait(began)?;
+        }
+        Ok(lock)
+    }
+}
+
+impl Drop for MboxLock {
+    fn drop(&mut self) {
+        // One that can't be removed is too old some day.
+        let _ = self.dir.remove(&self.name);
+    }
+}
+
+fn dot_lock(dir: &Dir, name: &[u8], began: Instant) -> io::Result<MboxLock> {
+    // Written before it has the lock's name, so that every lock of ours says whose it is.
+    dir.remove_if_there(DRAFT)?;
+    let ours = format!("{OURS}{}\n", std::process::id());
+    dir.new_file(DRAFT)?.write_all(ours.as_bytes())?;
+    let locked = loop {
+        match dir.link(DRAFT, dir, name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            linked => break linked,
+        }
+        if is_left_behind(dir, name, &ours) {
+            dir.remove_if_there(name)?;
+        } else {
+            wait(began)?;
+        }
+    };
+    dir.remove_if_there(DRAFT)?;
+    locked.map(|()| MboxLock { dir: dir.clone(), name: name.to_vec() })
+}
+
+/// Whether a dotlock is a dead program's: of a run of mailferry, as this one alone may write here, or too old.
+fn is_left_behind(dir: &Dir, name: &[u8], ours: &str) -> bool {
+    let text = dir.contents(name, 100).ok().flatten().unwrap_or_default();
+    if text.starts_with(OURS.as_bytes()) {
+        return text != ours.as_bytes();
+    }
+    let made = dir.stat(name).ok().and_then(|stat| u64::try_from(stat.modified).ok());
+    let made = made.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    made.and_then(|made| SystemTime::now().duration_since(made).ok()).is_some_and(|age| age > STALE)
+}
+
+fn wait(began: Instant) -> io::Result<()> {
+    if began.elapsed() > PATIENCE {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "another program has locked it"));
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    Ok(())
+}

@@ -1,0 +1,377 @@
+//! The directory that all connections share: its root, its lock, where folders are, and what is known of them.
+
+use super::index::Index;
+use super::lock::MboxLock;
+use crate::event::{Event, Observer};
+use crate::mail::{MailboxName, UidValidity};
+use crate::store::disk::{
+    Dir, IfAbsent, Kind, ListPlace, MAX_SETTINGS, Numbers, Place, TreeLock, gone, permanent, refused, stopped,
+};
+use crate::store::{Access, Error, ErrorKind, Refusal};
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The directory of the folders below one.
+const BELOW: &[u8] = b".sbd";
+/// A folder's list of UIDs.
+const UIDS: &[u8] = b".mailferry-uids";
+/// Which folders the user is subscribed to, a name in each line.
+const SUBSCRIPTIONS: &[u8] = b"mailferry-subscriptions";
+/// Nobody has folders so deep.
+const MAX_LEVELS: usize = 50;
+/// What no folder's name may end in.
+const RESERVED: [&[u8]; 3] = [BELOW, UIDS, b".lock"];
+
+/// An open directory of mbox files.
+pub(super) struct Tree {
+    /// `None`: there is none, and it counts as an empty mailbox.
+    root: Option<Dir>,
+    access: Access,
+    observer: Arc<dyn Observer + Send + Sync>,
+    folders: Mutex<HashMap<MailboxName, Known>>,
+    _lock: Option<TreeLock>,
+}
+
+#[derive(Default)]
+struct Known {
+    numbers: Numbers,
+    index: Option<Arc<Index>>,
+}
+
+/// Where a folder's file is.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    pub(super) dir: Dir,
+    pub(super) name: Vec<u8>,
+}
+
+impl Spot {
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        self.dir.path_of(&self.name)
+    }
+
+    fn list_name(&self) -> Vec<u8> {
+        [&self.name, UIDS].concat()
+    }
+
+    /// The file with its locks, to be changed.
+    pub(super) fn lock(&self) -> Result<(File, MboxLock), Refusal> {
+        let failed = |error: io::Error| refused("lock", &self.path(), &error);
+        loop {
+            let file = self.dir.file_for_writing(&self.name).map_err(failed)?;
+            let lock = MboxLock::take(&self.dir, &self.name, &file).map_err(failed)?;
+            // While it was waited for, a new file may have taken its place.
+            let is_still_it = self.dir.stat(&self.name).map_err(failed)?.inode == inode(&file).map_err(failed)?;
+            if is_still_it {
+                return Ok((file, lock));
+            }
+        }
+    }
+}
+
+fn inode(file: &File) -> io::Result<u64> {
+    Ok(std::os::unix::fs::MetadataExt::ino(&file.metadata()?))
+}
+
+impl Tree {
+    pub(super) fn open(
+        place: &Place,
+        access: Access,
+        observer: Arc<dyn Observer + Send + Sync>,
+    ) -> Result<Self, Error> {
+        let root = place.open()?;
+        let lock = match (&root, access) {
+            (Some(root), Access::ReadWrite) => Some(TreeLock::take(root)?),
+            _ => None,
+        };
+        let tree = Self { root, access, observer, folders: Mutex::default(), _lock: lock };
+        if let Some(root) = &tree.root {
+            let found = tree.mailboxes().map_err(|error| stopped("read", root.path(), &error))?;
+            let is_empty = is_empty(root).map_err(|error| stopped("read", root.path(), &error))?;
+            if found.is_empty() && (!is_empty || place.if_absent == IfAbsent::Fail) {
+                let message = format!("{} holds no mbox file", root.path().display());
+                let hint = "name a directory of mbox files; to write to: an empty one or one that does not exist yet";
+                return Err(Error::new(ErrorKind::Local, message).with_hint(hint));
+            }
+        }
+        if access == Access::ReadWrite {
+            let made = tree.create(&MailboxName::from("INBOX"));
+            made.map_err(|refusal| Error::new(ErrorKind::Local, refusal.text))?;
+        }
+        Ok(tree)
+    }
+
+    pub(super) fn root(&self) -> Option<&Dir> {
+        self.root.as_ref()
+    }
+
+    /// The files of all folders, by name; INBOX only if it is there.
+    pub(super) fn mailboxes(&self) -> io::Result<BTreeSet<MailboxName>> {
+        let mut found = BTreeSet::new();
+        if let Some(root) = &self.root {
+            self.collect(root, b"", 0, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn collect(&self, dir: &Dir, above: &[u8], depth: usize, found: &mut BTreeSet<MailboxName>) -> io::Result<()> {
+        let mut directories = Vec::new();
+        dir.each(|name, kind| {
+            let is_own = name.starts_with(b"mailferry-") || name.ends_with(UIDS) || name.ends_with(b".lock");
+            match kind {
+                _ if is_own => {}
+                Kind::File if is_mbox(dir, name) => {
+                    found.insert(MailboxName::new([above, name].concat()));
+                }
+                Kind::Directory if depth < MAX_LEVELS => directories.push(name.to_vec()),
+                Kind::Link => {
+                    let path = dir.path_of(name);
+                    self.warn(&format!("{} is a symbolic link, which is not followed; it is left out", path.display()));
+                }
+                _ => {}
+            }
+        })?;
+        for name in directories {
+            let level = name.strip_suffix(BELOW).unwrap_or(&name);
+            let below = [above, level, b"/"].concat();
+            match dir.directory(&name) {
+                Ok(inner) => self.collect(&inner, &below, depth + 1, found)?,
+                Err(error) => {
+                    self.warn(&format!("cannot open {}: {error}; it is left out", dir.path_of(&name).display()))
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn warn(&self, text: &str) {
+        self.observer.observe(&Event::Warning { text });
+    }
+
+    /// Where a folder is or would be. With `make`, the directories above it are made.
+    pub(super) fn spot(&self, mailbox: &MailboxName, make: bool) -> Result<Spot, Refusal> {
+        let Some(root) = &self.root else { return Err(gone(mailbox.to_string().as_ref())) };
+        if mailbox.is_inbox() {
+            return Ok(Spot { dir: root.clone(), name: b"INBOX".to_vec() });
+        }
+        let levels: Vec<&[u8]> = mailbox.as_bytes().split(|byte| *byte == b'/').collect();
+        let Some((name, above)) = levels.split_last() else { return Err(gone(root.path())) };
+        let mut dir = root.clone();
+        for level in levels.iter() {
+            check_level(root, mailbox, level)?;
+        }
+        for level in above {
+            dir = below(&dir, level, make).map_err(|error| refused("open", &dir.path_of(level), &error))?;
+        }
+        Ok(Spot { dir, name: name.to_vec() })
+    }
+
+    /// Makes a folder. One that is there already counts as made.
+    pub(super) fn create(&self, mailbox: &MailboxName) -> Result<(), Refusal> {
+        let spot = self.spot(mailbox, true)?;
+        let failed = |error: io::Error| refused("create", &spot.path(), &error);
+        match spot.dir.new_file(&spot.name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                spot.dir.file(&spot.name).map_err(failed)?;
+            }
+            made => {
+                made.map_err(failed)?;
+                self.forget(mailbox);
+                spot.dir.remove_if_there(&spot.list_name()).and_then(|()| spot.dir.sync()).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A folder's messages, as they were when it was last read if the file has not changed since.
+    pub(super) fn index(&self, mailbox: &MailboxName) -> Result<Arc<Index>, Refusal> {
+        let spot = self.spot(mailbox, false)?;
+        let failed = |error: io::Error| refused("read", &spot.path(), &error);
+        let mut folders = self.folders();
+        let known = folders.entry(mailbox.clone()).or_default();
+        let stat = spot.dir.stat(&spot.name).map_err(failed)?;
+        if let Some(index) = known.index.as_ref().filter(|index| index.stamp == stat.into()) {
+            return Ok(Arc::clone(index));
+        }
+        // One folder's index is kept: that of the folder at hand.
+        let file = spot.dir.file(&spot.name).map_err(failed)?;
+        let read = Index::read(file, stat).map_err(failed)?;
+        let Some(mut index) = read else {
+            return Err(permanent(format!(
+                "{} is no mbox file: it does not begin with `From `",
+                spot.path().display()
+            )));
+        };
+        if index.cut > 0 {
+            let text = "messages that a crash has cut short are left out";
+            self.warn(&format!("{}: {} {text}", spot.path().display(), index.cut));
+        }
+        let list = spot.list_name();
+        let (generation, next) = match &self.root {
+            Some(root) => {
+                let may_write = self.access == Access::ReadWrite;
+                let place = ListPlace { dir: &spot.dir, name: &list, root, may_write };
+                known.numbers.number(&place, &mut index, &|_| None).map_err(failed)?
+            }
+            None => return Err(gone(&spot.path())),
+        };
+        index.finish(generation, next);
+        let index = Arc::new(index);
+        folders.values_mut().for_each(|known| known.index = None);
+        if let Some(known) = folders.get_mut(mailbox) {
+            known.index = Some(Arc::clone(&index));
+        }
+        Ok(index)
+    }
+
+    /// Numbers messages that are about to be appended.
+    pub(super) fn number(
+        &self,
+        mailbox: &MailboxName,
+        spot: &Spot,
+        names: &[&[u8]],
+    ) -> io::Result<(UidValidity, Vec<u32>)> {
+        let root = self.root.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let list = spot.list_name();
+        let place = ListPlace { dir: &spot.dir, name: &list, root, may_write: true };
+        self.folders().entry(mailbox.clone()).or_default().numbers.append(&place, names)
+    }
+
+    /// Writes a folder's list of UIDs anew, after messages were removed.
+    pub(super) fn renumber(&self, mailbox: &MailboxName, spot: &Spot, names: &[(u32, String)]) -> io::Result<()> {
+        let root = self.root.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let list = spot.list_name();
+        let place = ListPlace { dir: &spot.dir, name: &list, root, may_write: true };
+        self.folders().entry(mailbox.clone()).or_default().numbers.rewrite(&place, names)
+    }
+
+    fn folders(&self) -> MutexGuard<'_, HashMap<MailboxName, Known>> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn forget(&self, mailbox: &MailboxName) {
+        self.folders().remove(mailbox);
+    }
+
+    /// Renames a folder and all below it.
+    pub(super) fn rename(&self, from: &MailboxName, to: &MailboxName) -> Result<(), Refusal> {
+        if from.is_inbox() || to.is_inbox() {
+            return Err(permanent("INBOX keeps its name"));
+        }
+        let (old, new) = (self.spot(from, false)?, self.spot(to, true)?);
+        let failed = |error: io::Error| refused("rename", &old.path(), &error);
+        let with = |spot: &Spot, suffix: &[u8]| [spot.name.as_slice(), suffix].concat();
+        let there = |spot: &Spot, suffix: &[u8]| spot.dir.stat(&with(spot, suffix)).is_ok();
+        if there(&new, b"") || there(&new, BELOW) {
+            return Err(permanent(format!("a folder {} is there already", new.path().display())));
+        }
+        let parts = [&b""[..], UIDS, BELOW].into_iter().filter(|suffix| there(&old, suffix)).collect::<Vec<_>>();
+        if parts.is_empty() || parts == [UIDS] {
+            return Err(gone(&old.path()));
+        }
+        for suffix in parts {
+            old.dir.rename_new(&with(&old, suffix), &new.dir, &with(&new, suffix)).map_err(failed)?;
+        }
+        new.dir.sync().and_then(|()| old.dir.sync()).map_err(failed)?;
+        self.folders().clear();
+        let below = [from.as_bytes(), b"/"].concat();
+        self.change_subscriptions(&mut |names| {
+            let moved: Vec<MailboxName> =
+                names.iter().filter(|name| *name == from || name.as_bytes().starts_with(&below)).cloned().collect();
+            for name in &moved {
+                names.remove(name);
+                let rest = name.as_bytes().get(from.as_bytes().len()..).unwrap_or_default();
+                names.insert(MailboxName::new([to.as_bytes(), rest].concat()));
+            }
+            !moved.is_empty()
+        })
+    }
+
+    /// Deletes a folder with its messages; those below it stay.
+    pub(super) fn delete(&self, mailbox: &MailboxName) -> Result<(), Refusal> {
+        if mailbox.is_inbox() {
+            return Err(permanent("INBOX cannot be deleted"));
+        }
+        let spot = self.spot(mailbox, false)?;
+        let failed = |error: io::Error| refused("delete", &spot.path(), &error);
+        let (_file, _lock) = spot.lock()?;
+        spot.dir.remove(&spot.name).map_err(failed)?;
+        spot.dir.remove_if_there(&spot.list_name()).and_then(|()| spot.dir.sync()).map_err(failed)?;
+        self.forget(mailbox);
+        self.change_subscriptions(&mut |names| names.remove(mailbox))
+    }
+
+    pub(super) fn subscriptions(&self) -> io::Result<BTreeSet<MailboxName>> {
+        let Some(root) = &self.root else { return Ok(BTreeSet::new()) };
+        let text = root.contents(SUBSCRIPTIONS, MAX_SETTINGS)?.unwrap_or_default();
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        Ok(lines.map(MailboxName::new).collect())
+    }
+
+    pub(super) fn change_subscriptions(
+        &self,
+        change: &mut dyn FnMut(&mut BTreeSet<MailboxName>) -> bool,
+    ) -> Result<(), Refusal> {
+        let Some(root) = &self.root else { return Ok(()) };
+        let failed = |error: io::Error| refused("write", &root.path_of(SUBSCRIPTIONS), &error);
+        let mut names = self.subscriptions().map_err(failed)?;
+        if !change(&mut names) {
+            return Ok(());
+        }
+        root.replace(SUBSCRIPTIONS, |file| {
+            names.iter().try_for_each(|name| file.write_all(&[name.as_bytes(), b"\n"].concat()))
+        })
+        .map_err(failed)
+    }
+}
+
+/// The directory of what is below a level: the plain one if it is there, else `LEVEL.sbd`.
+fn below(dir: &Dir, level: &[u8], make: bool) -> io::Result<Dir> {
+    if dir.stat(level).is_ok_and(|stat| stat.kind == Kind::Directory) {
+        return dir.directory(level);
+    }
+    let name = [level, BELOW].concat();
+    match dir.directory(&name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && make => {
+            dir.make_directory(&name)?;
+            dir.sync()?;
+            dir.directory(&name)
+        }
+        opened => opened,
+    }
+}
+
+fn check_level(root: &Dir, mailbox: &MailboxName, level: &[u8]) -> Result<(), Refusal> {
+    let refuse = |why: &str| Err(permanent(format!("{} cannot hold a folder {mailbox}: {why}", root.path().display())));
+    if matches!(level, b"" | b"." | b"..") || level.contains(&0) {
+        return refuse("a level of its name would lead elsewhere");
+    }
+    if level.len() > 255 - UIDS.len() {
+        return refuse("a level of its name is too long for a file");
+    }
+    if level.starts_with(b"mailferry-") || RESERVED.iter().any(|end| level.ends_with(end)) {
+        return refuse("a level of its name is one that mailferry or mail programs use for something else");
+    }
+    if level.iter().any(|byte| byte.is_ascii_control()) {
+        return refuse("its name has a control character");
+    }
+    Ok(())
+}
+
+/// Whether a file is an mbox: empty, or it begins as one.
+fn is_mbox(dir: &Dir, name: &[u8]) -> bool {
+    let Ok(file) = dir.file(name) else {
+        // What can't be looked into is refused by name later.
+        return true;
+    };
+    let mut head = Vec::new();
+    file.take(5).read_to_end(&mut head).is_ok() && (head.is_empty() || head == b"From ")
+}
+
+fn is_empty(dir: &Dir) -> io::Result<bool> {
+    let mut is_empty = true;
+    dir.each(|name, _| is_empty &= name == b"lost+found" || name == b"mailferry-lock")?;
+    Ok(is_empty)
+}
