@@ -1,4 +1,4 @@
-//! mailferry moves mail between IMAP servers: it copies, verifies and lists mailboxes.
+//! mailferry moves mail between IMAP servers and directories: it copies, verifies and lists mailboxes.
 //!
 //! The library is laid out as the flow of one message. Imports go downward only (`scripts/check` holds them to it):
 //!
@@ -8,7 +8,7 @@
 //! plan       what is missing, which message is which: pure functions of two scans
 //! folders    names, roles, mapping: pure functions of two listings
 //! state      what is kept on this machine for a pair of mailboxes
-//! store      one trait for a mailbox account, and its IMAP form
+//! store      one trait for a mailbox account, and its forms: IMAP, Maildir++, mbox
 //! imap       the protocol: commands, replies, sessions
 //! net        TCP, TLS, deadlines
 //! identity   a message's keys, from its header and its content     address   where a mailbox lives

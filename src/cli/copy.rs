@@ -16,8 +16,9 @@ use std::sync::Arc;
 /// Make TARGET hold everything that SOURCE holds; safe to run again
 ///
 /// Copies folders, messages, flags, dates and subscriptions. Nothing is written to SOURCE and nothing is deleted, unless
-/// --delete or --move asks for it. A second run sends only what is missing. An address is imaps://USER@HOST (TLS) or imap://USER@HOST (STARTTLS), with
-/// %40 for an @ in USER; a password never belongs into it.
+/// --delete or --move asks for it. A second run sends only what is missing. An address is imaps://USER@HOST (TLS) or
+/// imap://USER@HOST (STARTTLS), with %40 for an @ in USER, or a directory: maildir:PATH, mbox:PATH. A password never belongs
+/// into it.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct CopyArgs {
@@ -104,6 +105,9 @@ Examples:
   In a script, with passwords from files and results for a program:
     mailferry copy --source-password-file old.pw --target-password-file new.pw \\
         --output json imaps://ann@old.example.org imaps://ann@new.example.org
+  A backup into a directory, which is made if it is not there, and the way back:
+    mailferry copy imaps://ann@imap.example.org maildir:/backup/ann
+    mailferry copy maildir:/backup/ann imaps://ann@imap.example.org
   Only this year's mail, without Trash, below one folder:
     mailferry copy --since 2026-01-01 --exclude Trash --into 'Old server' SOURCE TARGET
   A mirror, each night; what it would delete is listed first:

@@ -4,7 +4,7 @@
 use super::format::{END, Own, Quoting, flag_lines, from_line, mark_line};
 use super::index::{Identity, Stamp, identity_hash, identity_name, identity_of};
 use super::tree::{Spot, Tree};
-use crate::mail::{Flags, MailboxName, Uid, UidSet};
+use crate::mail::{Flags, InternalDate, MailboxName, Uid, UidSet};
 use crate::store::disk::{CHUNK, Measure, refused, stopped};
 use crate::store::{Body, Delivery, Error, ErrorKind, Outcome, Placed, Refusal};
 use sha2::Digest as _;
@@ -77,7 +77,7 @@ impl Deliveries {
             self.open = Some(open);
         }
         let Some(open) = &mut self.open else { return Ok(None) };
-        let date = delivery.date.map_or_else(now, |date| date.seconds());
+        let date = delivery.date.map_or_else(now, InternalDate::seconds);
         let failed = |error: io::Error| Failure::Refused(refused("write for", &open.spot.path(), &error));
         match delivery.body {
             Body::Whole(bytes) => {

