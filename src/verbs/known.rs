@@ -109,8 +109,11 @@ impl Known {
 
     /// Why the record can't be believed any more, as what the servers say now contradicts it.
     pub(super) fn doubt(&self, source: &FolderScan, target: &FolderScan) -> Option<String> {
-        let changed = |name: &str, was: Option<UidValidity>, is: Option<UidValidity>| {
-            (was.is_none() || was != is).then(|| format!("the {name}'s folder was made anew (its UIDVALIDITY changed)"))
+        let changed = |name: &str, was: Option<UidValidity>, is: Option<UidValidity>| match is {
+            // Such as a Maildir that is only read and that no program has numbered.
+            None => Some(format!("the {name} gives its messages no numbers that last")),
+            Some(_) if was == is => None,
+            Some(_) => Some(format!("the {name}'s folder was made anew (its UIDVALIDITY changed)")),
         };
         let restored = |name: &str, checkpoint: &Checkpoint, scan: &FolderScan| {
             let uids_fell = scan.uid_next.is_some_and(|now| now < checkpoint.uid_next);
@@ -266,7 +269,8 @@ mod tests {
             assert!(doubt.contains(word), "{doubt}");
         }
         let untold = FolderScan { uid_validity: None, ..as_before() };
-        assert!(known.doubt(&untold, &as_before()).is_some(), "without UIDVALIDITY nothing can be believed");
+        let doubt = known.doubt(&untold, &as_before()).unwrap();
+        assert!(doubt.contains("no numbers that last"), "without UIDVALIDITY nothing can be believed: {doubt}");
     }
 
     #[test]
