@@ -61,6 +61,7 @@ impl TlsMode {
 
 /// Where a mailbox lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are two addresses in a run, and most are of the large kind")]
 pub enum Address {
     /// On an IMAP server.
     Imap(ImapAddress),

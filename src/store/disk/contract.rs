@@ -285,6 +285,11 @@ pub(in crate::store) fn folders_change(connector: &dyn Connector) {
     assert_eq!(bench.names(), ["INBOX", "AB", "N.x", "N.x.b", "N.x.b.c", "Z"]);
     assert_eq!(bench.read("N.x.b.c")[&1].0, b"A.b.c");
     assert_eq!(bench.validity("N.x.b"), before);
+    // Subscriptions stay with the names (RFC 3501 section 6.3.9), until somebody sees to them.
+    assert_eq!(bench.subscribed(), ["INBOX"]);
+    bench.store.unsubscribe(&["A.b".into(), "A.b.c".into(), "never".into()]).unwrap();
+    let new = ["N.x.b", "N.x.b.c"].map(MailboxName::from);
+    assert!(bench.store.subscribe(&new).unwrap().iter().all(Result::is_ok));
     assert_eq!(bench.subscribed(), ["INBOX", "N.x.b", "N.x.b.c"]);
     assert!(rename(&mut bench, "N.x", "Z").is_err());
     assert!(rename(&mut bench, "missing", "q").is_err());
