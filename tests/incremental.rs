@@ -4,8 +4,9 @@
 
 mod lab;
 
-use lab::client::{Client, NewMessage, Snapshot};
+use lab::client::Client;
 use lab::mailboxes::each;
+use lab::pair::{Pair, letters, snapshot};
 use lab::proxy::{Plan, Proxy};
 use lab::run::{Run, copy};
 use lab::servers::{Account, Dovecot, Personality};
@@ -13,27 +14,23 @@ use lab::servers::{Account, Dovecot, Personality};
 /// Servers that differ in how they tell what has changed: by QRESYNC, by CONDSTORE alone, and not at all.
 const KINDS: [Personality; 3] = [Personality::Plain, Personality::NoQresync, Personality::Poor];
 
-/// Two accounts behind proxies that read along, and a directory for the state.
+/// Two accounts, and proxies in front of them that read along.
 struct Ground {
-    source: Account,
-    target: Account,
+    pair: Pair,
     proxies: [Proxy; 2],
-    state: tempfile::TempDir,
 }
 
 impl Ground {
     fn new(name: &str, kind: Personality) -> Self {
-        let dovecot = Dovecot::shared();
-        let accounts = ["from", "to"].map(|side| dovecot.account(&format!("{name}{side}"), kind));
-        let proxies = [&accounts[0], &accounts[1]].map(|account| Proxy::start(account.port, Plan::default()));
-        let [source, target] = accounts;
-        Self { source, target, proxies, state: tempfile::tempdir().unwrap() }
+        let pair = Pair::new(name, kind);
+        let proxies = [&pair.source, &pair.target].map(|account| Proxy::start(account.port, Plan::default()));
+        Self { pair, proxies }
     }
 
     fn copy(&self, options: &[&str]) -> Run {
-        let [source, target] =
-            [(&self.source, 0), (&self.target, 1)].map(|(account, at)| account.by_port(self.proxies[at].port));
-        copy(&source, &target, &[&["--state", self.state.path().to_str().unwrap()], options].concat())
+        let behind = |account: &Account, at: usize| account.by_port(self.proxies[at].port);
+        let (source, target) = (behind(&self.pair.source, 0), behind(&self.pair.target, 1));
+        copy(&source, &target, &[&self.pair.state_options()[..], options].concat())
     }
 
     /// What was asked of both servers since the last look, without tags.
@@ -47,32 +44,13 @@ impl Ground {
         }
         (asked, seen)
     }
-
-    #[track_caller]
-    fn assert_equal(&self) {
-        assert_eq!(snapshot(&self.target).content(), snapshot(&self.source).content());
-    }
-}
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
-}
-
-fn letter(subject: &str) -> NewMessage {
-    let id = subject.replace(' ', ".");
-    let text = format!("Message-ID: <{id}@inc>\r\nSubject: {subject}\r\nFrom: ann@example.org\r\n\r\nhello\r\n");
-    NewMessage { date: Some("05-Feb-2024 03:04:05 +0130".to_owned()), ..NewMessage::of(text) }
-}
-
-fn letters(word: &str, count: usize) -> impl ExactSizeIterator<Item = NewMessage> {
-    (0..count).map(move |n| letter(&format!("{word} {n}")))
 }
 
 #[test]
 fn only_what_has_changed_is_asked_for() {
     each(KINDS, |kind| {
         let ground = Ground::new("asked", kind);
-        let mut client = Client::login(&ground.source);
+        let mut client = Client::login(&ground.pair.source);
         client.append(&["INBOX"], letters("mail", 50));
         ground.copy(&[]).ended(0).counts(&[("copied", 50)]);
         let (_, seen) = ground.asked([0, 0]);
@@ -95,7 +73,7 @@ fn only_what_has_changed_is_asked_for() {
             _ => assert!(all_of("(UID FLAGS)"), "{fetches:?}"),
         }
         ground.copy(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 2)]);
-        ground.assert_equal();
+        ground.pair.assert_equal();
     });
 }
 
@@ -103,7 +81,7 @@ fn only_what_has_changed_is_asked_for() {
 fn changes_of_every_kind_are_followed_run_after_run() {
     each(KINDS, |kind| {
         let ground = Ground::new("follow", kind);
-        let mut client = Client::login(&ground.source);
+        let mut client = Client::login(&ground.pair.source);
         client.create(&["box"]);
         client.append(&["INBOX"], letters("mail", 30));
         client.append(&["box"], letters("box", 30));
@@ -120,7 +98,7 @@ fn changes_of_every_kind_are_followed_run_after_run() {
             client.expunge(&format!("{}", 10 + round));
             let run = ground.copy(&["--delete"]).ended(0);
             run.counts(&[("copied", 4), ("copied_server_side", 1), ("deleted", 1)]);
-            ground.assert_equal();
+            ground.pair.assert_equal();
             ground.copy(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 0), ("flags_updated", 0)]);
         }
     });
@@ -129,17 +107,17 @@ fn changes_of_every_kind_are_followed_run_after_run() {
 #[test]
 fn a_flag_that_somebody_else_changes_meanwhile_is_seen_to_by_the_next_run() {
     let ground = Ground::new("meanwhile", Personality::Plain);
-    let mut client = Client::login(&ground.source);
+    let mut client = Client::login(&ground.pair.source);
     client.append(&["INBOX"], letters("mail", 3));
     ground.copy(&[]).ended(0);
     // The target's reader and the source's change different flags of one message.
-    let mut reader = Client::login(&ground.target);
+    let mut reader = Client::login(&ground.pair.target);
     reader.select(&["INBOX"]);
     reader.store("2", "+FLAGS", "\\Answered");
     client.select(&["INBOX"]);
     client.store("2", "+FLAGS", "\\Flagged");
     ground.copy(&[]).ended(0).counts(&[("flags_updated", 1)]);
-    let there = snapshot(&ground.target);
+    let there = snapshot(&ground.pair.target);
     let flags: Vec<_> = there.folder(&["INBOX"])[1].flags.iter().cloned().collect();
     assert_eq!(flags, ["\\Answered", "\\Flagged"]);
 }
@@ -149,8 +127,8 @@ fn uids_that_come_back_with_other_messages_are_not_believed() {
     each(KINDS, |kind| {
         for side in ["source", "target"] {
             let ground = Ground::new("again", kind);
-            let restored = if side == "source" { &ground.source } else { &ground.target };
-            let mut client = Client::login(&ground.source);
+            let restored = if side == "source" { &ground.pair.source } else { &ground.pair.target };
+            let mut client = Client::login(&ground.pair.source);
             client.append(&["INBOX"], letters("mail", 5));
             ground.copy(&["--delete"]).ended(0);
             let backup = tempfile::tempdir().unwrap();
@@ -167,7 +145,7 @@ fn uids_that_come_back_with_other_messages_are_not_believed() {
             client.store("1:*", "-FLAGS", "\\Seen");
             let run = ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 0)]);
             assert!(run.says("restor"), "{kind:?} {side}: {}", run.stderr);
-            let (here, there) = (snapshot(&ground.source), snapshot(&ground.target));
+            let (here, there) = (snapshot(&ground.pair.source), snapshot(&ground.pair.target));
             for message in here.folder(&["INBOX"]) {
                 let is_there = there.folder(&["INBOX"]).iter().any(|other| other.sha256 == message.sha256);
                 assert!(is_there, "{kind:?} {side}: a message of the source is not on the target");
@@ -175,7 +153,7 @@ fn uids_that_come_back_with_other_messages_are_not_believed() {
             // Five that were never lost, three of later, six others: nothing is missing and nothing is doubled.
             assert_eq!(there.folder(&["INBOX"]).len(), 14, "{kind:?} {side}");
             ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 0), ("copied", 0)]);
-            assert_eq!(snapshot(&ground.target).folder(&["INBOX"]).len(), 14, "{kind:?} {side}");
+            assert_eq!(snapshot(&ground.pair.target).folder(&["INBOX"]).len(), 14, "{kind:?} {side}");
         }
     });
 }
@@ -184,7 +162,7 @@ fn uids_that_come_back_with_other_messages_are_not_believed() {
 fn a_source_whose_newest_message_was_deleted_is_no_restored_one() {
     each(KINDS, |kind| {
         let ground = Ground::new("newest", kind);
-        let mut client = Client::login(&ground.source);
+        let mut client = Client::login(&ground.pair.source);
         client.append(&["INBOX"], letters("mail", 6));
         ground.copy(&["--delete"]).ended(0);
         client.select(&["INBOX"]);
@@ -192,14 +170,14 @@ fn a_source_whose_newest_message_was_deleted_is_no_restored_one() {
         client.append(&["INBOX"], letters("new", 1));
         let run = ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 2), ("copied", 1)]);
         assert!(run.named("warning").is_empty(), "{}", run.stdout);
-        ground.assert_equal();
+        ground.pair.assert_equal();
     });
 }
 
 #[test]
 fn a_dry_run_foresees_what_the_run_does_and_leaves_the_state_alone() {
     let ground = Ground::new("foresee", Personality::Plain);
-    let mut client = Client::login(&ground.source);
+    let mut client = Client::login(&ground.pair.source);
     client.append(&["INBOX"], letters("mail", 10));
     ground.copy(&[]).ended(0);
     client.select(&["INBOX"]);
@@ -207,12 +185,12 @@ fn a_dry_run_foresees_what_the_run_does_and_leaves_the_state_alone() {
     ground.copy(&[]).ended(0);
     // Only the state knows that this mark was taken away, and that the other was set on the target.
     client.store("2", "-FLAGS", "\\Flagged");
-    let mut reader = Client::login(&ground.target);
+    let mut reader = Client::login(&ground.pair.target);
     reader.select(&["INBOX"]);
     reader.store("3", "-FLAGS", "\\Flagged");
     client.append(&["INBOX"], letters("new", 1));
     let files = || {
-        let files = std::fs::read_dir(ground.state.path()).unwrap().map(|entry| entry.unwrap().path());
+        let files = std::fs::read_dir(ground.pair.state.path()).unwrap().map(|entry| entry.unwrap().path());
         let mut files: Vec<_> = files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
         files.sort();
         files

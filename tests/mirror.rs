@@ -1,59 +1,16 @@
 //! `--delete`, and messages that the target has in another folder: what moved is moved, what is gone goes, and nothing is
 //! deleted where there is a doubt.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
 mod lab;
 
-use lab::client::{Client, NewMessage, Snapshot};
+use lab::client::{Client, NewMessage};
 use lab::mailboxes::{each, messages};
-use lab::run::{Run, copy, run, verify};
-use lab::servers::{Account, Dovecot, Personality};
+use lab::pair::{Pair, letter, letters, snapshot};
+use lab::run::{Run, run, verify};
+use lab::servers::Personality;
 
 /// Servers that differ in how they let messages be moved and deleted.
 const KINDS: [Personality; 3] = [Personality::Plain, Personality::NoLiteral, Personality::Poor];
-
-struct Ground {
-    source: Account,
-    target: Account,
-    state: tempfile::TempDir,
-}
-
-impl Ground {
-    fn new(name: &str, kind: Personality) -> Self {
-        let dovecot = Dovecot::shared();
-        let source = dovecot.account(&format!("{name}from"), kind);
-        let target = dovecot.account(&format!("{name}to"), kind);
-        Self { source, target, state: tempfile::tempdir().unwrap() }
-    }
-
-    fn copy(&self, options: &[&str]) -> Run {
-        copy(&self.source, &self.target, &[&["--state", self.state.path().to_str().unwrap()], options].concat())
-    }
-
-    fn without_state(&self, options: &[&str]) -> Run {
-        copy(&self.source, &self.target, options)
-    }
-
-    #[track_caller]
-    fn assert_mirror(&self) {
-        assert_eq!(snapshot(&self.target).content(), snapshot(&self.source).content());
-    }
-}
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
-}
-
-fn letter(subject: &str) -> NewMessage {
-    let id = subject.replace(' ', ".");
-    let text = format!("Message-ID: <{id}@mirror>\r\nSubject: {subject}\r\nFrom: ann@example.org\r\n\r\nhello\r\n");
-    NewMessage { date: Some("05-Feb-2024 03:04:05 +0130".to_owned()), ..NewMessage::of(text) }
-}
-
-fn letters(word: &str, count: usize) -> impl ExactSizeIterator<Item = NewMessage> {
-    (0..count).map(move |n| letter(&format!("{word} {n}")))
-}
 
 /// Moves a message as a mail program does.
 fn move_message(client: &mut Client, from: &str, uid: u32, to: &str) {
@@ -67,11 +24,12 @@ fn move_message(client: &mut Client, from: &str, uid: u32, to: &str) {
 fn a_message_that_moved_is_moved_on_the_target_without_being_sent() {
     each(KINDS, |kind| {
         for with_state in [true, false] {
-            let ground = Ground::new("moved", kind);
+            let ground = Pair::new("moved", kind);
             let mut client = Client::login(&ground.source);
             client.create(&["Archive"]);
             client.append(&["INBOX"], letters("mail", 5));
-            let go = |options: &[&str]| if with_state { ground.copy(options) } else { ground.without_state(options) };
+            let go =
+                |options: &[&str]| if with_state { ground.copy(options) } else { ground.copy_without_state(options) };
             go(&[]).ended(0).counts(&[("copied", 5)]);
             let sent = |run: &Run| run.count("target.sent");
             move_message(&mut client, "INBOX", 2, "Archive");
@@ -80,7 +38,7 @@ fn a_message_that_moved_is_moved_on_the_target_without_being_sent() {
             let run = go(&["--delete"]).ended(0);
             let run = run.counts(&[("copied", 1), ("copied_server_side", 1), ("bytes_copied", 0), ("deleted", 0)]);
             assert!(sent(&run) < 3_000, "{} bytes were sent", sent(&run));
-            ground.assert_mirror();
+            ground.assert_equal();
             go(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 0), ("already_there", 5)]);
         }
     });
@@ -89,7 +47,7 @@ fn a_message_that_moved_is_moved_on_the_target_without_being_sent() {
 #[test]
 fn without_delete_it_is_copied_and_stays_where_it_was() {
     each(KINDS, |kind| {
-        let ground = Ground::new("copied", kind);
+        let ground = Pair::new("copied", kind);
         let mut client = Client::login(&ground.source);
         client.create(&["Archive"]);
         client.append(&["INBOX"], letters("mail", 3));
@@ -105,7 +63,7 @@ fn without_delete_it_is_copied_and_stays_where_it_was() {
 #[test]
 fn one_message_in_several_folders_is_sent_once() {
     each(KINDS, |kind| {
-        let ground = Ground::new("labels", kind);
+        let ground = Pair::new("labels", kind);
         let mut client = Client::login(&ground.source);
         let body = "a line of some length, so that it shows\r\n".repeat(500);
         let mut large = letter("label");
@@ -118,7 +76,7 @@ fn one_message_in_several_folders_is_sent_once() {
         }
         let run = ground.copy(&[]).ended(0);
         run.counts(&[("copied", 3), ("copied_server_side", 2), ("bytes_copied", bytes)]);
-        ground.assert_mirror();
+        ground.assert_equal();
         ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 3)]);
     });
 }
@@ -126,7 +84,7 @@ fn one_message_in_several_folders_is_sent_once() {
 #[test]
 fn what_the_source_no_longer_has_is_deleted_and_folders_with_it() {
     each(KINDS, |kind| {
-        let ground = Ground::new("gone", kind);
+        let ground = Pair::new("gone", kind);
         let mut client = Client::login(&ground.source);
         for folder in ["Old", "Old/Deep", "Kept"] {
             client.create(&folder.split('/').collect::<Vec<_>>());
@@ -147,7 +105,7 @@ fn what_the_source_no_longer_has_is_deleted_and_folders_with_it() {
         assert_eq!(snapshot(&ground.target).count(), 19, "a dry run deletes nothing");
         let run = ground.copy(&["--delete", "-vv"]).ended(0).counts(&[("deleted", 8), ("folders_deleted", 2)]);
         assert_eq!(run.named("message_deleted").len(), 8);
-        ground.assert_mirror();
+        ground.assert_equal();
         assert!(!snapshot(&ground.target).folders.contains_key(&vec!["Old".to_owned()]));
         verify(&ground.source, &ground.target, &["--deep"]).ended(0);
         let again = ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 0), ("already_there", 11)]);
@@ -157,7 +115,7 @@ fn what_the_source_no_longer_has_is_deleted_and_folders_with_it() {
 
 #[test]
 fn the_brake_stops_every_deletion_and_says_how_to_go_on() {
-    let ground = Ground::new("brake", Personality::Plain);
+    let ground = Pair::new("brake", Personality::Plain);
     let mut client = Client::login(&ground.source);
     client.append(&["INBOX"], letters("mail", 100));
     client.create(&["Few"]);
@@ -176,12 +134,12 @@ fn the_brake_stops_every_deletion_and_says_how_to_go_on() {
     assert_eq!(snapshot(&ground.target).count(), 105);
     ground.copy(&["--delete", "--max-delete", "30"]).ended(9);
     ground.copy(&["--delete", "--max-delete", "31"]).ended(0).counts(&[("deleted", 31)]);
-    ground.assert_mirror();
+    ground.assert_equal();
 }
 
 #[test]
 fn an_emptied_source_empties_nothing_by_itself() {
-    let ground = Ground::new("emptied", Personality::Plain);
+    let ground = Pair::new("emptied", Personality::Plain);
     let mut client = Client::login(&ground.source);
     client.create(&["box"]);
     client.append(&["box"], letters("mail", 25));
@@ -193,12 +151,12 @@ fn an_emptied_source_empties_nothing_by_itself() {
     ground.copy(&["--delete"]).ended(9);
     assert_eq!(snapshot(&ground.target).count(), 25);
     ground.copy(&["--delete", "--max-delete", "100%"]).ended(0).counts(&[("deleted", 25), ("folders_deleted", 1)]);
-    ground.assert_mirror();
+    ground.assert_equal();
 }
 
 #[test]
 fn a_folder_that_was_made_anew_loses_nothing_on_the_target_then_or_later() {
-    let ground = Ground::new("anew", Personality::Plain);
+    let ground = Pair::new("anew", Personality::Plain);
     let mut client = Client::login(&ground.source);
     client.create(&["box"]);
     client.append(&["box"], letters("old", 4));
@@ -224,7 +182,7 @@ fn a_folder_that_was_made_anew_loses_nothing_on_the_target_then_or_later() {
 
 #[test]
 fn a_source_that_was_restored_from_a_backup_takes_nothing_away() {
-    let ground = Ground::new("restored", Personality::Plain);
+    let ground = Pair::new("restored", Personality::Plain);
     let mut client = Client::login(&ground.source);
     client.append(&["INBOX"], letters("mail", 5));
     let backup = tempfile::tempdir().unwrap();
@@ -247,7 +205,7 @@ fn a_source_that_was_restored_from_a_backup_takes_nothing_away() {
 
 #[test]
 fn without_uid_expunge_nothing_else_that_is_marked_goes() {
-    let ground = Ground::new("marked", Personality::Poor);
+    let ground = Pair::new("marked", Personality::Poor);
     let mut client = Client::login(&ground.source);
     client.append(&["INBOX"], letters("mail", 5));
     ground.copy(&[]).ended(0);
@@ -262,12 +220,12 @@ fn without_uid_expunge_nothing_else_that_is_marked_goes() {
     assert_eq!(snapshot(&ground.target).count(), 5);
     other.store("3", "-FLAGS", "\\Deleted");
     ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 1)]);
-    ground.assert_mirror();
+    ground.assert_equal();
 }
 
 #[test]
 fn folders_joined_by_map_are_one_to_a_mirror() {
-    let ground = Ground::new("joined", Personality::Plain);
+    let ground = Pair::new("joined", Personality::Plain);
     let mut client = Client::login(&ground.source);
     for folder in ["a", "b"] {
         client.create(&[folder]);
@@ -279,13 +237,13 @@ fn folders_joined_by_map_are_one_to_a_mirror() {
     client.select(&["b"]);
     client.expunge("2");
     ground.copy(&options).ended(0).counts(&[("copied", 0), ("deleted", 1)]);
-    ground.without_state(&options).ended(0).counts(&[("copied", 0), ("deleted", 0), ("already_there", 5)]);
+    ground.copy_without_state(&options).ended(0).counts(&[("copied", 0), ("deleted", 0), ("already_there", 5)]);
     assert_eq!(snapshot(&ground.target).folder(&["a"]).len(), 5);
 }
 
 #[test]
 fn a_mirror_of_selected_folders_leaves_the_others_alone() {
-    let ground = Ground::new("selected", Personality::Plain);
+    let ground = Pair::new("selected", Personality::Plain);
     let mut client = Client::login(&ground.source);
     client.create(&["a"]);
     client.append(&["a"], letters("a", 3));

@@ -1,36 +1,11 @@
 //! `--move`: the source is emptied of what is proven to be on the target, and of nothing else.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
 mod lab;
 
-use lab::client::{Client, NewMessage, Snapshot};
+use lab::client::{Client, NewMessage};
 use lab::mailboxes::{each, messages};
-use lab::run::{Run, copy};
-use lab::servers::{Account, Dovecot, Personality};
-
-struct Ground {
-    source: Account,
-    target: Account,
-    state: tempfile::TempDir,
-}
-
-impl Ground {
-    fn new(name: &str, [source, target]: [Personality; 2]) -> Self {
-        let dovecot = Dovecot::shared();
-        let source = dovecot.account(&format!("{name}from"), source);
-        let target = dovecot.account(&format!("{name}to"), target);
-        Self { source, target, state: tempfile::tempdir().unwrap() }
-    }
-
-    fn copy(&self, options: &[&str]) -> Run {
-        copy(&self.source, &self.target, &[&["--state", self.state.path().to_str().unwrap()], options].concat())
-    }
-}
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
-}
+use lab::pair::{Pair, snapshot};
+use lab::servers::Personality;
 
 const BOTH: [Personality; 2] = [Personality::Plain, Personality::Plain];
 
@@ -38,14 +13,14 @@ const BOTH: [Personality; 2] = [Personality::Plain, Personality::Plain];
 fn everything_moves_and_the_folders_stay() {
     each([BOTH, [Personality::Poor, Personality::Plain], [Personality::Plain, Personality::Poor]], |kinds| {
         for with_state in [true, false] {
-            let ground = Ground::new("all", kinds);
+            let ground = Pair::of_kinds("all", kinds);
             let mut client = Client::login(&ground.source);
             client.create(&["box"]);
             client.append(&["INBOX"], messages(40).into_iter());
             client.append(&["box"], messages(30).into_iter());
             let before = snapshot(&ground.source).content();
             let go = |options: &[&str]| {
-                if with_state { ground.copy(options) } else { copy(&ground.source, &ground.target, options) }
+                if with_state { ground.copy(options) } else { ground.copy_without_state(options) }
             };
             // A part of it is there already.
             go(&["--folder", "box"]).ended(0).counts(&[("copied", 30)]);
@@ -66,7 +41,7 @@ fn everything_moves_and_the_folders_stay() {
 
 #[test]
 fn only_what_a_filter_takes_moves() {
-    let ground = Ground::new("old", BOTH);
+    let ground = Pair::of_kinds("old", BOTH);
     let mut client = Client::login(&ground.source);
     let dated = |day: u32| NewMessage {
         date: Some(format!("{day:02}-Feb-2024 12:00:00 +0000")),
@@ -83,7 +58,7 @@ fn only_what_a_filter_takes_moves() {
 #[test]
 fn what_the_target_rewrites_or_refuses_stays_on_the_source() {
     // Dovecot stores a bare LF as CRLF, so the size that it tells is not the size that was sent.
-    let ground = Ground::new("odd", [Personality::Sdbox, Personality::Tiny]);
+    let ground = Pair::of_kinds("odd", [Personality::Sdbox, Personality::Tiny]);
     let mut client = Client::login(&ground.source);
     let too_large = NewMessage::of(format!("Message-ID: <large@move>\r\n\r\n{}", "x\r\n".repeat(40_000)));
     let plain = NewMessage::of("Message-ID: <plain@move>\r\n\r\nx\r\n");
@@ -96,7 +71,7 @@ fn what_the_target_rewrites_or_refuses_stays_on_the_source() {
 
 #[test]
 fn the_same_header_with_another_body_is_no_proof() {
-    let ground = Ground::new("body", BOTH);
+    let ground = Pair::of_kinds("body", BOTH);
     let text = |body: &str| NewMessage {
         date: Some("05-Feb-2024 03:04:05 +0130".to_owned()),
         ..NewMessage::of(format!("Message-ID: <same@move>\r\nSubject: same\r\n\r\n{body}\r\n"))

@@ -1,52 +1,14 @@
 //! What a run leaves for the next: what is in step is not looked into again, what the source changed is carried over, and
 //! without the state, or with one that the servers contradict, everything is compared and nothing is lost or doubled.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
 mod lab;
 
-use lab::client::{Client, NewMessage, Snapshot, StoredMessage};
+use lab::client::{Client, StoredMessage};
 use lab::generator;
-use lab::run::{Run, Running, copy};
-use lab::servers::{Account, Dovecot, Personality};
+use lab::pair::{Pair, letter, snapshot};
+use lab::run::Running;
+use lab::servers::{Account, Personality};
 use std::path::Path;
-
-/// Two new accounts and a directory for the state between them.
-struct Ground {
-    source: Account,
-    target: Account,
-    directory: tempfile::TempDir,
-}
-
-impl Ground {
-    fn new(name: &str, kind: Personality) -> Self {
-        let dovecot = Dovecot::shared();
-        let source = dovecot.account(&format!("{name}from"), kind);
-        let target = dovecot.account(&format!("{name}to"), kind);
-        Self { source, target, directory: tempfile::tempdir().unwrap() }
-    }
-
-    fn state(&self) -> &str {
-        self.directory.path().to_str().unwrap()
-    }
-
-    fn copy(&self, options: &[&str]) -> Run {
-        copy(&self.source, &self.target, &[&["--state", self.state()], options].concat())
-    }
-
-    fn assert_equal(&self) {
-        assert_eq!(snapshot(&self.target).content(), snapshot(&self.source).content());
-    }
-}
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
-}
-
-fn letter(subject: &str) -> NewMessage {
-    let id = subject.replace(' ', ".");
-    NewMessage::of(format!("Message-ID: <{id}@state>\r\nSubject: {subject}\r\nFrom: ann@example.org\r\n\r\nhello\r\n"))
-}
 
 /// Fills folders of three messages each.
 fn fill_folders(account: &Account, folders: usize) {
@@ -61,7 +23,7 @@ fn fill_folders(account: &Account, folders: usize) {
 #[test]
 fn what_is_in_step_is_not_looked_into_again_however_many_folders_there_are() {
     for folders in [20, 200] {
-        let ground = Ground::new(&format!("step{folders}n"), Personality::Plain);
+        let ground = Pair::new(&format!("step{folders}n"), Personality::Plain);
         fill_folders(&ground.source, folders);
         let all = 3 * folders as u64;
         ground.copy(&[]).ended(0).counts(&[("copied", all)]);
@@ -76,7 +38,7 @@ fn what_is_in_step_is_not_looked_into_again_however_many_folders_there_are() {
 
 #[test]
 fn a_run_costs_what_has_changed() {
-    let ground = Ground::new("changed", Personality::Plain);
+    let ground = Pair::new("changed", Personality::Plain);
     fill_folders(&ground.source, 40);
     ground.copy(&[]).ended(0);
     let mut client = Client::login(&ground.source);
@@ -93,7 +55,7 @@ fn a_run_costs_what_has_changed() {
 
 #[test]
 fn the_sources_changes_of_flags_are_followed_and_the_targets_stay() {
-    let ground = Ground::new("follow", Personality::Plain);
+    let ground = Pair::new("follow", Personality::Plain);
     let mut client = Client::login(&ground.source);
     client.append(&["INBOX"], (0..3).map(|n| letter(&format!("follow {n}"))));
     client.select(&["INBOX"]);
@@ -116,7 +78,7 @@ fn the_sources_changes_of_flags_are_followed_and_the_targets_stay() {
 
 #[test]
 fn what_the_target_lost_comes_again() {
-    let ground = Ground::new("lost", Personality::Plain);
+    let ground = Pair::new("lost", Personality::Plain);
     Client::login(&ground.source).fill(&generator::mailbox(31, 120));
     ground.copy(&[]).ended(0);
     let mut client = Client::login(&ground.target);
@@ -129,19 +91,19 @@ fn what_the_target_lost_comes_again() {
 
 #[test]
 fn a_lost_state_costs_time_and_nothing_else() {
-    let mut ground = Ground::new("gone", Personality::Plain);
+    let mut ground = Pair::new("gone", Personality::Plain);
     Client::login(&ground.source).fill(&generator::mailbox(32, 120));
     ground.copy(&[]).ended(0);
-    ground.directory = tempfile::tempdir().unwrap();
+    ground.state = tempfile::tempdir().unwrap();
     ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 120)]);
-    copy(&ground.source, &ground.target, &["--no-state"]).ended(0).counts(&[("copied", 0), ("already_there", 120)]);
+    ground.copy_without_state(&[]).ended(0).counts(&[("copied", 0), ("already_there", 120)]);
     ground.assert_equal();
 }
 
 #[test]
 fn servers_that_tell_little_are_compared_as_safely() {
     for kind in [Personality::Poor, Personality::NoLiteral] {
-        let ground = Ground::new("poor", kind);
+        let ground = Pair::new("poor", kind);
         Client::login(&ground.source).fill(&generator::mailbox(33, 90));
         ground.copy(&[]).ended(0).counts(&[("copied", 90)]);
         Client::login(&ground.source).append(&["INBOX"], (0..2).map(|n| letter(&format!("poor {n}"))));
@@ -156,7 +118,7 @@ fn servers_that_tell_little_are_compared_as_safely() {
 
 #[test]
 fn a_folder_that_was_made_anew_is_compared_anew() {
-    let ground = Ground::new("anew", Personality::Plain);
+    let ground = Pair::new("anew", Personality::Plain);
     let mut client = Client::login(&ground.source);
     client.create(&["box"]);
     client.append(&["box"], (0..4).map(|n| letter(&format!("old {n}"))));
@@ -173,10 +135,21 @@ fn a_folder_that_was_made_anew_is_compared_anew() {
 
 #[test]
 fn two_runs_of_one_pair_never_work_at_once() {
-    let ground = Ground::new("lock", Personality::Plain);
+    let ground = Pair::new("lock", Personality::Plain);
     Client::login(&ground.source).fill(&generator::mailbox(34, 60));
     let (source, target) = (ground.source.plain_address(), ground.target.plain_address());
-    let slow = ["copy", &source, &target, "--state", ground.state(), "--output", "json", "-vv", "--limit-rate", "40k"];
+    let slow = [
+        "copy",
+        &source,
+        &target,
+        "--state",
+        ground.state_options()[1],
+        "--output",
+        "json",
+        "-vv",
+        "--limit-rate",
+        "40k",
+    ];
     let first = Running::start(&slow);
     first.wait_for_line_with("message_copied");
     let second = ground.copy(&[]);
@@ -190,11 +163,11 @@ fn two_runs_of_one_pair_never_work_at_once() {
 
 #[test]
 fn a_state_that_is_damaged_is_refused_and_left_alone() {
-    let ground = Ground::new("damaged", Personality::Plain);
+    let ground = Pair::new("damaged", Personality::Plain);
     Client::login(&ground.source).append(&["INBOX"], std::iter::once(letter("damaged")));
     ground.copy(&[]).ended(0);
     let is_state = |path: &Path| path.extension().is_some_and(|ending| ending == "db");
-    let files = std::fs::read_dir(ground.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    let files = std::fs::read_dir(ground.state.path()).unwrap().map(|entry| entry.unwrap().path());
     let file = files.into_iter().find(|path| is_state(path)).unwrap();
     std::fs::write(&file, b"no database at all").unwrap();
     let run = ground.copy(&[]).ended(1);

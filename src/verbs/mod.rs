@@ -7,6 +7,7 @@ mod folders;
 mod known;
 mod opening;
 mod options;
+mod scans;
 mod summary;
 mod verify;
 

@@ -18,6 +18,7 @@
 //! - [`run`]: runs of mailferry, with their events and summaries.
 //! - [`secrets`]: where secrets come from, and that none is shown.
 //! - [`mailboxes`]: small mailboxes on real servers, and what they must hold after a run.
+//! - [`pair`]: two accounts and what runs between them leave.
 
 #![expect(dead_code, unreachable_pub, reason = "each test file and example uses its own part of the lab")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
@@ -30,6 +31,7 @@ pub mod memory;
 pub mod names;
 pub mod ntlm;
 pub mod oauth;
+pub mod pair;
 pub mod proxy;
 pub mod run;
 pub mod scram;

@@ -213,7 +213,7 @@ impl Copy<'_> {
             let is_proven = |uid: &Uid| !unproven.get(&pair).is_some_and(|unproven| unproven.contains(*uid));
             let done = task.messages.iter().zip(fates).filter(|(_, fate)| matches!(fate, Fate::Copied { .. }));
             let uids = done.map(|(message, _)| message.uid()).filter(is_proven);
-            super::removals::note_copied(&mut copied, pair, uids);
+            super::emptying::note_copied(&mut copied, pair, uids);
         }
         match self.options.deleting {
             Deleting::Nothing => Ok(()),

@@ -4,10 +4,11 @@ use super::Copy;
 use crate::exec::{Link, join};
 use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
 use crate::plan::elsewhere::{self, Candidates, From, Held, Looks, Sameness, Shelf, Wanted};
-use crate::store::{Error, FolderScan, Refusal, ScanDepth, ScanRequest, Store};
+use crate::store::{Error, FolderScan, ScanDepth, Store};
 use crate::verbs::Deleting;
 use crate::verbs::compare::Compared;
 use crate::verbs::opening::Names;
+use crate::verbs::scans::scan_each;
 use std::collections::{BTreeMap, HashMap};
 
 /// A message that the target takes from another of its folders.
@@ -212,23 +213,13 @@ fn headers<'n>(
     let asked: Vec<(u32, &MailboxName, Option<UidValidity>, &UidSet)> = (wanted.iter())
         .filter_map(|(folder, uids)| folder_of(*folder).map(|(name, validity)| (*folder, name, validity, uids)))
         .collect();
-    let requests: Vec<ScanRequest<'_>> = (asked.iter())
-        .map(|(_, mailbox, _, uids)| ScanRequest {
-            mailbox,
-            depth: ScanDepth::Identity,
-            uids: Some((*uids).clone()),
-            search: None,
-            for_writing: false,
-        })
-        .collect();
+    let requests = asked.iter().map(|(_, mailbox, _, uids)| (*mailbox, Some((*uids).clone())));
+    let scans = scan_each(store, ScanDepth::Identity, requests)?;
     let mut headers = Headers::new();
-    store.scan(&requests, &mut |nth, scan: Result<FolderScan, Refusal>| {
-        let (folder, _, validity, _) = asked[nth];
-        let Ok(scan) = scan else { return };
-        if scan.uid_validity == validity {
-            let of = |message: &Message| (Sameness::of(message), scan.flags.get(message.flags()));
-            headers.extend(scan.messages.iter().map(|message| ((folder, message.uid()), of(message))));
-        }
-    })?;
+    for ((folder, _, validity, _), scan) in asked.iter().zip(scans) {
+        let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == *validity) else { continue };
+        let of = |message: &Message| (Sameness::of(message), scan.flags.get(message.flags()));
+        headers.extend(scan.messages.iter().map(|message| ((*folder, message.uid()), of(message))));
+    }
     Ok(headers)
 }

@@ -3,7 +3,9 @@
 //! Never writes to the source, sends only what the target lacks, and is safe to run again at any time.
 
 mod carry;
+mod deletion;
 mod elsewhere;
+mod emptying;
 mod memory;
 mod needs;
 mod prepare;

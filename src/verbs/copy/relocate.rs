@@ -260,7 +260,7 @@ impl Copy<'_> {
         for uid in uids.iter() {
             self.observer.observe(&Event::MessageCopied { folder: &folder, uid, bytes: 0 });
         }
-        super::removals::note_copied(&mut self.relocated, pair, uids.iter());
+        super::emptying::note_copied(&mut self.relocated, pair, uids.iter());
     }
 }
 

@@ -11,8 +11,9 @@ use crate::exec::Link;
 use crate::folders::{TargetFolder, Unmatched};
 use crate::mail::{HeaderKey, ListedMailbox, Listing, MailboxName, Message, Uid, UidSet};
 use crate::state::{FolderId, FolderRecord, PairRecord};
-use crate::store::{Error, FolderScan, ScanDepth, ScanRequest, Store};
+use crate::store::{Error, FolderScan, ScanDepth, Store};
 use crate::verbs::opening::{Names, Opened};
+use crate::verbs::scans::scan_each;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How many of the newest recorded messages are looked at to see whether a folder is the same.
@@ -274,18 +275,9 @@ fn look<'n>(
     wanted: &BTreeMap<usize, UidSet>,
     name: impl Fn(usize) -> &'n MailboxName,
 ) -> Result<HashMap<usize, FolderScan>, Error> {
-    let requests: Vec<ScanRequest<'_>> = (wanted.iter())
-        .map(|(at, uids)| ScanRequest {
-            mailbox: name(*at),
-            depth: ScanDepth::Identity,
-            uids: Some(uids.clone()),
-            search: None,
-            for_writing: false,
-        })
-        .collect();
-    let mut scans = Vec::new();
-    store.scan(&requests, &mut |_, scan| scans.push(scan.ok()))?;
-    Ok(wanted.keys().copied().zip(scans).filter_map(|(at, scan)| Some((at, scan?))).collect())
+    let asked = wanted.iter().map(|(at, uids)| (name(*at), Some(uids.clone())));
+    let scans = scan_each(store, ScanDepth::Identity, asked)?;
+    Ok(wanted.keys().copied().zip(scans).filter_map(|(at, scan)| Some((at, scan.ok()?))).collect())
 }
 
 fn key(scan: &FolderScan, uid: Uid) -> Option<HeaderKey> {

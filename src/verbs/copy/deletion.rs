@@ -1,0 +1,138 @@
+//! Deletes on the target what the source does not have, at the end of a copy: messages first, then folders that are
+//! seen to be empty. What is deleted was decided while planning ([`super::removals`]).
+
+use super::Copy;
+use super::relocate::Leftover;
+use super::removals::Doomed;
+use super::way::Way;
+use crate::event::{Event, Side};
+use crate::mail::{MailboxName, Uid, UidSet};
+use crate::store::{Error, Refusal, Removal, ScanDepth, Store};
+use crate::verbs::Deleting;
+use crate::verbs::scans::scan_each;
+use std::collections::{BTreeMap, HashMap};
+
+impl Copy<'_> {
+    /// Tells each message and folder that is deleted, or would be.
+    pub(super) fn tell_deleted(&mut self, doomed: &Doomed) {
+        let side = if matches!(self.options.deleting, Deleting::Source(_)) { Side::Source } else { Side::Target };
+        for uid in doomed.uids.iter() {
+            self.observer.observe(&Event::MessageDeleted { side, folder: &doomed.folder, uid });
+        }
+        self.summary.deleted += doomed.uids.len();
+    }
+
+    /// Removes what should have left a folder by a move and did not: what was sent instead must be known to be there.
+    pub(super) fn clear_leftovers(&mut self, way: &mut Way<'_>, copied: &HashMap<usize, UidSet>) -> Result<(), Error> {
+        let is_there = |leftover: &Leftover| {
+            let uid = leftover.job.message.uid();
+            !leftover.is_sent || copied.get(&leftover.job.pair).is_some_and(|uids| uids.contains(uid))
+        };
+        let mut folders: BTreeMap<Vec<u8>, Removal> = BTreeMap::new();
+        for leftover in std::mem::take(&mut self.leftovers).into_iter().filter(is_there) {
+            let from = leftover.job.from;
+            let removal = folders.entry(from.mailbox.as_bytes().to_vec()).or_insert_with(|| Removal {
+                mailbox: from.mailbox.clone(),
+                uid_validity: from.uid_validity,
+                uids: UidSet::default(),
+            });
+            removal.uids.insert(from.uid);
+            if leftover.is_sent {
+                self.memory.removed(&from.mailbox, 1);
+            }
+        }
+        let removals: Vec<Removal> = folders.into_values().collect();
+        if removals.is_empty() {
+            return Ok(());
+        }
+        let results = way.repeatable(|link| link.target.remove(&removals))?;
+        for (removal, result) in removals.iter().zip(results) {
+            if let Err(refusal) = result {
+                let count = removal.uids.len();
+                let text =
+                    format!("{}: {count} messages that moved are still there too: {}", removal.mailbox, refusal.text);
+                self.observer.observe(&Event::Warning { text: &text });
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes on the target what the source does not have.
+    pub(super) fn mirror(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        let mut doomed = std::mem::take(&mut self.doomed);
+        doomed.retain(|doomed| doomed.pairs.iter().all(|pair| !self.has_failed.contains(pair)));
+        let removals: Vec<Removal> = doomed.iter().map(removal).collect();
+        let results = way.repeatable(|link| link.target.remove(&removals))?;
+        let mut emptied = Vec::new();
+        for (doomed, result) in doomed.into_iter().zip(results) {
+            match result {
+                Ok(()) => {
+                    self.tell_deleted(&doomed);
+                    self.memory.removed(&doomed.mailbox, doomed.uids.len());
+                    if doomed.whole {
+                        emptied.push(doomed);
+                    }
+                }
+                Err(refusal) => self.warn_of_refusal(&doomed, &refusal),
+            }
+        }
+        self.delete_folders(way, emptied)
+    }
+
+    pub(super) fn warn_of_refusal(&self, doomed: &Doomed, refusal: &Refusal) {
+        let count = doomed.uids.len();
+        let text = format!("{}: {count} messages could not be deleted: {}", doomed.folder, refusal.text);
+        self.observer.observe(&Event::Warning { text: &text });
+    }
+
+    /// Deletes folders that are empty now: what has come in meanwhile stays, and its folder with it.
+    fn delete_folders(&mut self, way: &mut Way<'_>, emptied: Vec<Doomed>) -> Result<(), Error> {
+        if emptied.is_empty() {
+            return Ok(());
+        }
+        let exists = way.repeatable(|link| count_again(link.target.as_mut(), &emptied))?;
+        let (empty, full): (Vec<_>, Vec<_>) =
+            emptied.into_iter().zip(exists).partition(|(_, exists)| *exists == Some(0));
+        for (doomed, _) in full {
+            let text = format!("{}: it is not deleted, as mail has come into it meanwhile", doomed.folder);
+            self.observer.observe(&Event::Warning { text: &text });
+        }
+        let names: Vec<MailboxName> = empty.iter().map(|(doomed, _)| doomed.mailbox.clone()).collect();
+        let subscribed = |is_deleted: &dyn Fn(usize) -> bool| -> Vec<MailboxName> {
+            let of = empty.iter().enumerate().filter(|(at, (doomed, _))| doomed.subscribed && !is_deleted(*at));
+            of.map(|(_, (doomed, _))| doomed.mailbox.clone()).collect()
+        };
+        // First, so that no run that breaks leaves a subscription to what is no more.
+        let target = &mut way.link()?.target;
+        target.unsubscribe(&subscribed(&|_| false))?;
+        let results = target.delete(&names)?;
+        target.subscribe(&subscribed(&|at| results[at].is_ok()))?;
+        for ((doomed, _), result) in empty.into_iter().zip(results) {
+            match result {
+                Ok(()) => {
+                    self.summary.folders_deleted += 1;
+                    self.observer.observe(&Event::FolderDeleted { folder: &doomed.folder });
+                    self.memory.forget_target(&doomed.mailbox);
+                }
+                Err(refusal) => {
+                    let text = format!("{}: the target did not delete it: {}", doomed.folder, refusal.text);
+                    self.observer.observe(&Event::Warning { text: &text });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn removal(doomed: &Doomed) -> Removal {
+    Removal { mailbox: doomed.mailbox.clone(), uid_validity: doomed.uid_validity, uids: doomed.uids.clone() }
+}
+
+/// How many messages folders hold now; `None` where that can't be told.
+fn count_again(store: &mut dyn Store, folders: &[Doomed]) -> Result<Vec<Option<u32>>, Error> {
+    // Opening tells the number; of the messages nothing need be asked.
+    let none = UidSet::from_iter(Uid::new(u32::MAX));
+    let asked = folders.iter().map(|doomed| (&doomed.mailbox, Some(none.clone())));
+    let scans = scan_each(store, ScanDepth::Sizes, asked)?;
+    Ok(scans.into_iter().map(|scan| scan.ok().map(|scan| scan.exists)).collect())
+}
