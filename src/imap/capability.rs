@@ -18,9 +18,9 @@ impl Capabilities {
         self.0.contains(name)
     }
 
-    /// Whether it offers IMAP at all: some revision of IMAP4.
+    /// Whether it speaks this protocol: IMAP4rev1 or IMAP4rev2. The IMAP4 before them is another (RFC 1730).
     pub fn is_imap(&self) -> bool {
-        self.0.iter().any(|name| name.starts_with("IMAP4"))
+        self.has("IMAP4REV1") || self.has("IMAP4REV2")
     }
 
     /// The SASL mechanisms that it offers, by name.
@@ -58,6 +58,7 @@ mod tests {
         let panda = capabilities("IMAP4REV1 Literal+ uidplus");
         assert!(panda.is_imap() && panda.has("UIDPLUS"));
         assert_eq!(panda.literal_mode(), LiteralMode::Plus);
+        assert!(!capabilities("IMAP4 AUTH=PLAIN").is_imap());
     }
 
     #[test]

@@ -25,11 +25,12 @@ pub fn log_in(dialer: &Dialer, credentials: &Credentials, trace: Option<super::T
     let mode = dialer.settings().tls;
     let mut connection = Connection::new(dialer.dial()?, trace);
     connection.set_phase(Phase::Greeting);
-    let greeting = greet(&mut connection)?;
-    connection.set_phase(Phase::Login);
+    let greeting = greet(&mut connection).map_err(|error| before_tls(error, mode))?;
     if mode == TlsMode::StartTls {
+        connection.set_phase(Phase::TlsHandshake);
         connection = start_tls(connection, dialer, &greeting)?;
     }
+    connection.set_phase(Phase::Login);
     if greeting.condition == Condition::PreAuth {
         if mode != TlsMode::None {
             let text = "the server says that this connection is logged in already; it may be somebody else's mailbox";
@@ -46,10 +47,29 @@ pub fn log_in(dialer: &Dialer, credentials: &Credentials, trace: Option<super::T
         // Dovecot says "OK Logged in, but initialization failed", and then BYE.
         connection.run(&Command::new("NOOP"), &mut ignore)?;
     }
-    if !connection.capabilities().is_some_and(Capabilities::is_imap) {
-        return Err(Error::Protocol("it offers no revision of IMAP4 after login".to_owned()));
-    }
+    check_revision(connection.capabilities())?;
     Ok(LoggedIn { connection, greeting: greeting.text })
+}
+
+/// Nothing is sent, and no command tried, on a server that speaks another protocol.
+fn check_revision(offered: Option<&Capabilities>) -> Result<(), Error> {
+    if offered.is_some_and(Capabilities::is_imap) {
+        return Ok(());
+    }
+    Err(Error::Protocol("it offers neither IMAP4rev1 nor IMAP4rev2".to_owned()))
+}
+
+/// What was said before TLS may have been said by anybody: that goes with the words, and no such word is worth a second try.
+fn before_tls(error: Error, mode: TlsMode) -> Error {
+    let told = |text: &str| format!("the server says (unauthenticated): {text}");
+    match error {
+        _ if mode != TlsMode::StartTls => error,
+        Error::Bye { text, code } => Error::Bye { text: told(&text), code },
+        Error::Protocol(text) => {
+            Error::NoLogin(format!("what came before TLS is no IMAP, so nothing was sent: {text}"))
+        }
+        error => error,
+    }
 }
 
 struct Greeting {
@@ -88,7 +108,7 @@ fn start_tls(mut connection: Connection, dialer: &Dialer, greeting: &Greeting) -
         let text = "the server wants to go on without TLS (PREAUTH), which the address does not allow";
         return Err(Error::NoLogin(text.to_owned()));
     }
-    ask_for_tls(&mut connection)?;
+    ask_for_tls(&mut connection).map_err(|error| before_tls(error, TlsMode::StartTls))?;
     connection.encrypt(|stream| dialer.start_tls(stream)).map_err(|error| match error {
         Error::Net(error) => Error::Net(error.with_fingerprint(|| fingerprint(dialer))),
         error => error,
@@ -100,7 +120,8 @@ fn ask_for_tls(connection: &mut Connection) -> Result<(), Error> {
     if reply.is_ok() {
         return Ok(());
     }
-    Err(Error::NoLogin(format!("the server refuses STARTTLS, so nothing was sent: {}", reply.text)))
+    let text = reply.text;
+    Err(Error::NoLogin(format!("the server refuses STARTTLS, so nothing was sent; it says (unauthenticated): {text}")))
 }
 
 /// The fingerprint of the certificate that the server shows after STARTTLS, by a connection of its own.
@@ -115,6 +136,7 @@ fn authenticate(connection: &mut Connection, dialer: &Dialer, credentials: &Cred
     if connection.capabilities().is_none() {
         connection.run(&Command::new("CAPABILITY"), &mut ignore)?;
     }
+    check_revision(connection.capabilities())?;
     let offered = connection.capabilities().cloned().unwrap_or_default();
     connection.forget_capabilities();
     auth::authenticate(connection, credentials, dialer.settings(), &offered)

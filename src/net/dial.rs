@@ -132,6 +132,11 @@ impl Dialer {
                 stream.shut_down();
                 Err(Error::OtherCertificate { host: self.settings.host.clone(), pin, seen })
             }
+            (None, fingerprint) if !stream.is_certificate_named() => {
+                stream.shut_down();
+                let (host, ca) = (self.settings.host.clone(), self.settings.ca.clone());
+                Err(Error::Untrusted { host, check: tls::NO_NAMES.to_owned(), ca, fingerprint })
+            }
             _ => Ok(stream),
         }
     }

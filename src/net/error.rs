@@ -182,7 +182,7 @@ impl Error {
 
     /// The same with the fingerprint of the certificate that is not trusted, if it can be found.
     pub fn with_fingerprint(mut self, find: impl FnOnce() -> Result<Fingerprint, Self>) -> Self {
-        if let Self::Untrusted { fingerprint, .. } = &mut self {
+        if let Self::Untrusted { fingerprint: fingerprint @ None, .. } = &mut self {
             // What stands in the way of looking once more is not what the user has to know.
             *fingerprint = find().ok();
         }
@@ -252,6 +252,9 @@ fn distrust_hint(check: &str, has_ca: bool) -> &'static str {
         "write the host name that the certificate was made for; ca=FILE does not help against a wrong name"
     } else if check.contains("expired") || check.contains("not yet valid") {
         "the server's operator must renew it, or this machine's clock is wrong; ca=FILE does not help against a date"
+    } else if check.contains("alternative name") || check.contains("too weak") {
+        "the server's operator must have a better one made, with the host's name in it and keys of today; ca=FILE does not \
+         help"
     } else if has_ca {
         "the file that ca= names does not hold the certificate that signed this one"
     } else {

@@ -190,6 +190,14 @@ impl Stream {
         }
     }
 
+    /// Whether the server's certificate says by itself whom it is for.
+    pub(super) fn is_certificate_named(&self) -> bool {
+        match &self.channel {
+            Channel::Plain(_) => false,
+            Channel::Tls(tls) => tls::is_named(tls),
+        }
+    }
+
     /// Closes both ways without waiting, and with the stream's end drops what was written and not sent yet. Errors no
     /// longer matter.
     pub fn shut_down(&mut self) {

@@ -98,6 +98,18 @@ pub(super) fn fingerprint(stream: &TlsStream<Socket>) -> Option<Fingerprint> {
     Some(Fingerprint(Sha256::digest(certificate.to_der().ok()?).into()))
 }
 
+/// What is said of a certificate that names its host in its subject alone.
+pub(super) const NO_NAMES: &str = "no subject alternative name";
+
+/// Whether the server's certificate has the extension with its names (RFC 5280 section 4.2.1.6). Where it has none, the TLS
+/// library takes the subject's common name for one, which RFC 9525 section 2 forbids: authorities do not check it.
+pub(super) fn is_named(stream: &TlsStream<Socket>) -> bool {
+    /// The extension's identifier, 2.5.29.17, in DER.
+    const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x11];
+    let der = stream.peer_certificate().ok().flatten().and_then(|certificate| certificate.to_der().ok());
+    der.is_some_and(|der| der.windows(SUBJECT_ALTERNATIVE_NAME.len()).any(|window| window == SUBJECT_ALTERNATIVE_NAME))
+}
+
 /// Sets up TLS.
 pub(super) fn handshake(
     connector: &TlsConnector,

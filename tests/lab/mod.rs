@@ -4,6 +4,7 @@
 //! examples below `bin/` take the same files by path.
 //!
 //! - [`servers`]: Dovecot, Cyrus and Courier, started once per test binary, with an account of its own for every test.
+//! - [`certificates`]: certificates that must not be trusted.
 //! - [`client`]: a blocking IMAP client that fills accounts and takes snapshots of them; [`wire`] and [`names`] are its
 //!   reader and its mailbox names.
 //! - [`proxy`]: latency, bandwidth, cuts and false answers between a client and a server.
@@ -23,6 +24,7 @@
 #![expect(dead_code, unreachable_pub, reason = "each test file and example uses its own part of the lab")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
+pub mod certificates;
 pub mod client;
 pub mod fake;
 pub mod generator;

@@ -46,7 +46,19 @@ pub(super) fn refusal(reply: &Reply, asked: Asked) -> Refusal {
 }
 
 fn words(reply: &Reply) -> String {
-    if reply.text.is_empty() { "the server gave no reason".to_owned() } else { reply.text.clone() }
+    if reply.text.is_empty() && !matches!(reply.code, Some(Code::Referral(_))) {
+        return "the server gave no reason".to_owned();
+    }
+    with_referral(&reply.text, reply.code.as_ref())
+}
+
+/// A server's words with the place that it sends the client to (RFC 2193, RFC 2221): anybody's, so it is named and never
+/// followed.
+fn with_referral(text: &str, code: Option<&Code>) -> String {
+    match code {
+        Some(Code::Referral(url)) => format!("{text} (it refers to {url}, which mailferry does not follow)"),
+        _ => text.to_owned(),
+    }
 }
 
 fn meaning(reply: &Reply, asked: Asked) -> RefusalMeaning {
@@ -81,6 +93,7 @@ fn meaning(reply: &Reply, asked: Asked) -> RefusalMeaning {
 /// A refused login: who is to blame, and what to do.
 pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered: &str) -> Error {
     let lower = text.to_ascii_lowercase();
+    let text = with_referral(text, code);
     let busy = ["too many simultaneous", "maximum number of connections", "too many connections"];
     if matches!(code, Some(Code::Limit)) || busy.iter().any(|words| lower.contains(words)) {
         return Error::new(ErrorKind::TooManyConnections, format!("the server takes no more connections: {text}"))
@@ -122,7 +135,7 @@ pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered:
 
 /// A goodbye: mostly passing.
 pub(super) fn goodbye(text: &str, code: Option<&Code>) -> Error {
-    let message = format!("the server ended the session: {text}");
+    let message = format!("the server ended the session: {}", with_referral(text, code));
     match code {
         Some(Code::OverQuota) => Error::new(ErrorKind::Full, message),
         _ => Error::new(ErrorKind::Lost, message),
