@@ -69,6 +69,14 @@ pub enum Error {
         /// Whether TLS was up.
         encrypted: bool,
     },
+    /// Next to nothing came for as long as is allowed.
+    #[error("the server sent next to nothing for {} while mailferry {phase}", seconds(*patience))]
+    Dripping {
+        /// What was under way.
+        phase: Phase,
+        /// How long that went on.
+        patience: Duration,
+    },
     /// The connection broke.
     #[error("the connection broke while mailferry {phase}: {reason}")]
     Broken {
@@ -168,8 +176,12 @@ impl Error {
             Self::NoAddress { .. } | Self::NoConnection { .. } | Self::PlainText { .. } | Self::Handshake { .. } => {
                 ErrorKind::Unreachable
             }
-            Self::Silent { phase, .. } | Self::Broken { phase, .. } if phase.is_opening() => ErrorKind::Unreachable,
-            Self::Silent { .. } | Self::Broken { .. } => ErrorKind::Lost,
+            Self::Silent { phase, .. } | Self::Dripping { phase, .. } | Self::Broken { phase, .. }
+                if phase.is_opening() =>
+            {
+                ErrorKind::Unreachable
+            }
+            Self::Silent { .. } | Self::Dripping { .. } | Self::Broken { .. } => ErrorKind::Lost,
             Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::Untrusted { .. } | Self::OtherCertificate { .. } => ErrorKind::Untrusted,
             Self::CaUnreadable { .. }

@@ -17,6 +17,13 @@ use std::time::{Duration, Instant};
 /// How often a wait looks up to see whether it should end.
 pub(super) const SLICE: Duration = Duration::from_millis(250);
 
+/// A wait that lasts as many timeouts, and brings next to nothing, is as good as silence: a server that sends a byte a minute
+/// would hold a run for ever. With the usual timeout it is 40 minutes, more than honest servers need to say anything of note.
+const PATIENCE: u32 = 20;
+
+/// What is more than next to nothing, in bytes: 27 a second with the usual timeout.
+const NOTEWORTHY: usize = 64 << 10;
+
 /// How many of a connection's first bytes are kept: enough to tell plain text from TLS.
 const FIRST: usize = 5;
 
@@ -40,6 +47,11 @@ impl Limits {
         self.timeout
     }
 
+    /// How long next to nothing may come.
+    pub(super) fn patience(&self) -> Duration {
+        self.timeout.saturating_mul(PATIENCE)
+    }
+
     /// Whether the user asked to stop.
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.is_requested()
@@ -55,7 +67,17 @@ impl Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     Silent(Way),
+    /// Something came all the time, and never enough.
+    Dripping,
     Stopped,
+}
+
+/// What has come since something was last written.
+#[derive(Debug, Default)]
+struct Trickle {
+    /// Spent waiting for it.
+    waited: Duration,
+    bytes: usize,
 }
 
 /// What a socket saw. It outlives the socket where a handshake fails and takes the socket with it.
@@ -75,6 +97,7 @@ pub(super) struct Socket {
     tcp: TcpStream,
     limits: Arc<Limits>,
     witness: Arc<Mutex<Witness>>,
+    trickle: Trickle,
     polling: bool,
     hurried: bool,
     faults: Option<Arc<dyn FaultInjector>>,
@@ -94,7 +117,16 @@ impl Socket {
         tcp.set_nodelay(true)?;
         // The system resets it when it goes, in whatever way (RFC 9293 section 3.10.4, ABORT).
         set_socket_linger(&tcp, Some(Duration::ZERO))?;
-        Ok(Self { tcp, limits, witness: Arc::default(), polling: false, hurried: false, faults: None, cut: false })
+        Ok(Self {
+            tcp,
+            limits,
+            witness: Arc::default(),
+            trickle: Trickle::default(),
+            polling: false,
+            hurried: false,
+            faults: None,
+            cut: false,
+        })
     }
 
     /// Breaks where the injector says.
@@ -184,6 +216,16 @@ impl Socket {
         io::Error::other("the wait ended")
     }
 
+    /// Ends what goes on for ever without getting anywhere.
+    fn measure(&mut self, waited: Duration, bytes: usize) -> io::Result<()> {
+        self.trickle.waited += waited;
+        self.trickle.bytes += bytes;
+        if self.trickle.bytes >= NOTEWORTHY {
+            self.trickle = Trickle::default();
+        }
+        if self.trickle.waited >= self.limits.patience() { Err(self.end(Ended::Dripping)) } else { Ok(()) }
+    }
+
     /// Notes what came.
     fn note(&self, came: &[u8]) {
         let mut witness = lock(&self.witness);
@@ -208,7 +250,10 @@ impl Read for Socket {
             self.tcp.set_nonblocking(false)?;
             result?
         } else {
-            self.wait(Way::In, |mut tcp| tcp.read(buf))?
+            let since = Instant::now();
+            let count = self.wait(Way::In, |mut tcp| tcp.read(buf))?;
+            self.measure(since.elapsed(), count)?;
+            count
         };
         self.note(buf.get(..count).unwrap_or_default());
         Ok(count)
@@ -220,6 +265,7 @@ impl Write for Socket {
         if self.cut {
             return Err(broken());
         }
+        self.trickle = Trickle::default();
         if self.faults.is_some() {
             return self.write_or_break(bytes);
         }
@@ -282,6 +328,40 @@ mod tests {
         });
         assert!(result.is_err() && calls <= 3, "{calls} calls");
         assert_eq!(socket.ended(), Some(Ended::Silent(Way::In)));
+    }
+
+    #[test]
+    fn a_byte_now_and_then_is_no_progress() {
+        let (mut socket, mut peer) = pair(Duration::from_millis(20));
+        let dripping = std::thread::spawn(move || {
+            while peer.write_all(b"*").is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let begun = Instant::now();
+        while socket.read(&mut [0]).is_ok() {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+        }
+        // A loaded machine may let the peer fall silent.
+        assert!(matches!(socket.ended(), Some(Ended::Dripping | Ended::Silent(Way::In))));
+        drop(socket);
+        dripping.join().unwrap();
+    }
+
+    #[test]
+    fn what_comes_in_numbers_or_answers_something_is_progress() {
+        let (mut socket, _peer) = pair(Duration::from_secs(1));
+        let nearly = Duration::from_millis(19_900);
+        for _ in 0..3 {
+            socket.measure(nearly, NOTEWORTHY).unwrap();
+        }
+        for _ in 0..3 {
+            socket.measure(nearly, 1).unwrap();
+            socket.write_all(b"NOOP").unwrap();
+        }
+        socket.measure(nearly, 1).unwrap();
+        assert!(socket.measure(nearly, 1).is_err());
+        assert_eq!(socket.ended(), Some(Ended::Dripping));
     }
 
     #[test]

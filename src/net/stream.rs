@@ -233,6 +233,7 @@ impl Stream {
                 let timeout = self.channel.socket().limits().timeout();
                 Error::Silent { phase, way, timeout, encrypted: self.is_encrypted() }
             }
+            Some(Ended::Dripping) => Error::Dripping { phase, patience: self.channel.socket().limits().patience() },
             None => Error::Broken { phase, reason: words(error) },
         }
     }

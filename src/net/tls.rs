@@ -117,7 +117,7 @@ pub(super) fn handshake(
     peer: &Peer<'_>,
 ) -> Result<TlsStream<Socket>, Error> {
     let phase = Phase::TlsHandshake;
-    let timeout = socket.limits().timeout();
+    let (timeout, patience) = (socket.limits().timeout(), socket.limits().patience());
     let witness = socket.begin_witness();
     let text = match connector.connect(peer.host, socket) {
         Ok(stream) => return Ok(stream),
@@ -128,6 +128,7 @@ pub(super) fn handshake(
     Err(match witness.ended {
         Some(Ended::Stopped) => Error::Interrupted { phase },
         Some(Ended::Silent(way)) => Error::Silent { phase, way, timeout, encrypted: false },
+        Some(Ended::Dripping) => Error::Dripping { phase, patience },
         None if is_plain_text(&witness.first) => {
             Error::PlainText { host: peer.host.to_owned(), port: peer.port, after_start_tls: peer.after_start_tls }
         }
