@@ -53,6 +53,10 @@ impl Roster {
         let mut roster = Self::default();
         let mut entries = Vec::new();
         for index in distinct(listing) {
+            if holds_what_no_name_may(listing, index) {
+                roster.give_up(index, "its name holds a line end or a NUL, which no folder's name may".to_owned());
+                continue;
+            }
             match Entry::read(index, listing) {
                 Some(entry) if entry.reading.name.levels().len() <= MAX_LEVELS => entries.push(entry),
                 Some(_) => roster.give_up(index, format!("it has more than {MAX_LEVELS} levels")),
@@ -88,6 +92,13 @@ impl Roster {
             folder.role = role;
         }
     }
+}
+
+/// Whether a raw name was made to be something else than a name: a line end or a NUL stands in none (RFC 3501 section 9
+/// `CHAR8`, RFC 5198), and the server that has them in one can't be asked for it, or means another folder.
+fn holds_what_no_name_may(listing: &Listing, index: usize) -> bool {
+    let name = listing.mailboxes.get(index).map(|mailbox| mailbox.name.as_bytes());
+    name.is_some_and(|name| name.iter().any(|byte| matches!(byte, b'\0' | b'\r' | b'\n')))
 }
 
 /// The mailboxes with equal raw names taken once: the selectable one, if any. INBOX has no case.
@@ -261,8 +272,11 @@ mod tests {
     fn a_mailbox_without_a_usable_name_is_told() {
         let deep = "x/".repeat(30_000);
         let mut listing = listing("", '/', &["a", &deep]);
-        listing.mailboxes.push(Mailbox::new("").listed('/'));
+        for name in ["", "a\0b", "INBOX\r\nA1 DELETE x"] {
+            listing.mailboxes.push(Mailbox::new(name).listed('/'));
+        }
         let reasons: Vec<_> = Roster::read(&listing).unreadable.into_iter().map(|one| one.reason).collect();
-        assert_eq!(reasons, ["it has more than 100 levels", "it has no name"]);
+        let forged = "its name holds a line end or a NUL, which no folder's name may";
+        assert_eq!(reasons, ["it has more than 100 levels", "it has no name", forged, forged]);
     }
 }

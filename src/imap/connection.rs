@@ -5,7 +5,7 @@
 //! tagged reply that no command waits for ends the connection: it was forged, or the two sides are out of step.
 
 use super::response::{Code, Completion, Condition, FetchOpening, Namespace, Response};
-use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags};
+use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags, Unanswered};
 use super::{Capabilities, Error};
 use crate::event::Direction;
 use crate::net::{self, Phase, Stream};
@@ -75,6 +75,8 @@ pub type Trace = Box<dyn Fn(Direction, &[u8]) + Send + Sync>;
 pub struct Connection {
     stream: Stream,
     framer: Framer,
+    limits: Limits,
+    unanswered: Unanswered,
     tags: Tags,
     waiting: VecDeque<Waiting>,
     last_ticket: u64,
@@ -142,6 +144,8 @@ impl Connection {
         Self {
             stream,
             framer: Framer::new(Limits::default()),
+            limits: Limits::default(),
+            unanswered: Unanswered::default(),
             tags: Tags::new(),
             waiting: VecDeque::new(),
             last_ticket: 0,
@@ -428,7 +432,12 @@ impl Connection {
             }
         }
         let oldest = self.waiting.front().map(|waiting| waiting.ticket);
-        match Response::parse(frame) {
+        let response = Response::parse(frame);
+        match &response {
+            Response::Tagged { .. } => self.unanswered = Unanswered::default(),
+            response => self.unanswered.count(&self.limits, matches!(response, Response::Status { .. }))?,
+        }
+        match response {
             Response::Tagged { tag, completion, code, text } => {
                 let reply = Reply { completion, code, text: text.into_owned() };
                 if let Some(Code::Capability(names)) = &reply.code {

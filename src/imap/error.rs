@@ -1,7 +1,7 @@
 //! What ends a connection to an IMAP server.
 
 use super::response::Code;
-use super::wire::{ForbiddenByte, FrameError};
+use super::wire::{ForbiddenByte, FrameError, Violation};
 use crate::net;
 
 /// Why a connection is of no further use, or was never made. Texts of a server are raw.
@@ -64,7 +64,13 @@ impl From<FrameError<net::Error>> for Error {
             FrameError::Source(error) => Self::Net(error),
             FrameError::Closed => Self::Closed,
             FrameError::Truncated => Self::Truncated,
-            FrameError::Violation(violation) => Self::Protocol(violation.to_string()),
+            FrameError::Violation(violation) => violation.into(),
         }
+    }
+}
+
+impl From<Violation> for Error {
+    fn from(violation: Violation) -> Self {
+        Self::Protocol(violation.to_string())
     }
 }

@@ -8,17 +8,14 @@
 use super::Response;
 use super::fetch::{Content, Fetch};
 use super::quota::{Quota, QuotaResource};
-use crate::imap::wire::Frame;
+use crate::imap::wire::{Frame, RECURSION};
 use imap_proto::{AttributeValue, MailboxDatum, MessageSection, SectionPath, rfc2087};
 use std::borrow::Cow;
 use std::panic::catch_unwind;
 
-/// The deepest nesting that is handed over; an unoptimised build overflows between 40 and 64.
-const MAX_DEPTH: usize = 32;
-
 /// Reads a frame; `None` where only our own parser can be trusted with it.
 pub(super) fn read(frame: &Frame) -> Option<Response<'_>> {
-    if !frame.is_plain() || frame.depth() > MAX_DEPTH || frame.text().any(is_beyond_it) {
+    if !frame.is_plain() || frame.depth() > RECURSION || frame.text().any(is_beyond_it) {
         return None;
     }
     let (rest, response) = catch_unwind(|| imap_proto::Response::parse(frame.bytes())).ok()?.ok()?;

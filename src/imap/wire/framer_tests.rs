@@ -34,7 +34,7 @@ impl ByteSource for Pieces<'_> {
 }
 
 fn small() -> Limits {
-    Limits { line: 200, inline_literal: 16, literal: 1 << 40, frame: 1000, literals: 8 }
+    Limits { line: 200, inline_literal: 16, literal: 1 << 40, frame: 1000, literals: 8, ..Limits::default() }
 }
 
 type End = FrameError<Infallible>;

@@ -1,4 +1,16 @@
-//! How much a server may send before the connection is given up: every length that it controls has its bound here.
+//! How much a server may send before the connection is given up: every length and every number that it controls has its
+//! bound here, but for those of one mechanism of login (`imap::auth::scram`: the work that a server may ask for). How long it
+//! may take is `net`'s to bound (`net/socket.rs`).
+
+/// Nesting of parentheses up to which imap-proto reads a response; our own parser, which does not recurse, reads what is nested
+/// deeper. An unoptimised build of imap-proto overflows its stack between 40 and 64.
+pub const RECURSION: usize = 32;
+
+/// Folders that a server may list. No account has as many; each takes some hundred bytes here.
+pub(super) const FOLDERS: usize = 1 << 19;
+
+/// Bytes of all their names together: 256 for each. Names that are subscribed to count too.
+pub(super) const FOLDER_NAMES: usize = FOLDERS << 8;
 
 /// Bounds on one response. What is beyond them ends the connection, before memory is taken for it.
 #[derive(Clone, Copy, Debug)]
@@ -15,11 +27,25 @@ pub struct Limits {
     pub frame: usize,
     /// Literals in one frame. An ENVELOPE may have two for each of a thousand addresses.
     pub literals: usize,
+    /// Untagged responses between two tagged replies: one FETCH for each message of a folder, and no folder has as many. What is
+    /// kept of each is some tens of bytes.
+    pub responses: usize,
+    /// Untagged status lines between two tagged replies. A server that says every 15 seconds that it is still at work does so for
+    /// three weeks.
+    pub remarks: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { line: 16 << 20, inline_literal: 64 << 10, literal: 1 << 40, frame: 32 << 20, literals: 1 << 16 }
+        Self {
+            line: 16 << 20,
+            inline_literal: 64 << 10,
+            literal: 1 << 40,
+            frame: 32 << 20,
+            literals: 1 << 16,
+            responses: 1 << 25,
+            remarks: 1 << 17,
+        }
     }
 }
 
@@ -38,4 +64,78 @@ pub enum Violation {
     /// `{-1}`, `{99999999999999999999}`: what follows can't be told apart from responses.
     #[error("the server announced a literal of an impossible size")]
     ImpossibleLiteral,
+    /// Untagged responses without an end.
+    #[error("the server sent more than {0} responses and did not answer the command")]
+    TooManyResponses(usize),
+    /// Untagged status lines without an end.
+    #[error("the server sent more than {0} remarks and did not answer the command")]
+    TooManyRemarks(usize),
+    /// A listing without an end.
+    #[error("the server listed more than {FOLDERS} folders, or names of more than {FOLDER_NAMES} bytes together")]
+    TooManyFolders,
+}
+
+/// Counts what comes between two tagged replies.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unanswered {
+    responses: usize,
+    remarks: usize,
+}
+
+impl Unanswered {
+    /// Counts one more untagged response.
+    ///
+    /// # Errors
+    /// It is one too many.
+    pub fn count(&mut self, limits: &Limits, is_remark: bool) -> Result<(), Violation> {
+        self.responses += 1;
+        self.remarks += usize::from(is_remark);
+        if self.responses > limits.responses {
+            return Err(Violation::TooManyResponses(limits.responses));
+        }
+        if self.remarks > limits.remarks {
+            return Err(Violation::TooManyRemarks(limits.remarks));
+        }
+        Ok(())
+    }
+}
+
+/// Counts what a listing takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Listed {
+    folders: usize,
+    bytes: usize,
+}
+
+impl Listed {
+    /// Counts one more folder with a name of so many bytes.
+    ///
+    /// # Errors
+    /// It is one too many.
+    pub fn count(&mut self, name: usize) -> Result<(), Violation> {
+        self.folders += 1;
+        self.bytes += name;
+        if self.folders > FOLDERS || self.bytes > FOLDER_NAMES { Err(Violation::TooManyFolders) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_has_an_end() {
+        let limits = Limits { responses: 5, remarks: 2, ..Limits::default() };
+        let counted = |remarks: &[bool]| {
+            let mut unanswered = Unanswered::default();
+            remarks.iter().try_for_each(|is_remark| unanswered.count(&limits, *is_remark))
+        };
+        assert_eq!(counted(&[false, true, false, true, false]), Ok(()));
+        assert_eq!(counted(&[true, true, true]), Err(Violation::TooManyRemarks(2)));
+        assert_eq!(counted(&[false; 6]), Err(Violation::TooManyResponses(5)));
+        let mut listed = Listed::default();
+        assert!((0..FOLDERS).all(|_| listed.count(FOLDER_NAMES / FOLDERS).is_ok()));
+        assert_eq!(listed.count(0), Err(Violation::TooManyFolders));
+        assert_eq!(Listed::default().count(FOLDER_NAMES + 1), Err(Violation::TooManyFolders));
+    }
 }

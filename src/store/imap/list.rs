@@ -1,6 +1,7 @@
 //! Which mailboxes there are: one LIST with all that the server can add to it, else LIST, XLIST, LSUB and STATUS.
 
 use super::session::{Namespaces, Session, status_of};
+use crate::imap::wire::Listed;
 use crate::imap::{Command, Error, ListedItem, MailboxStatus, Namespace, Response};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
 use std::collections::{HashMap, HashSet};
@@ -60,7 +61,7 @@ impl Session {
         let commands = self.patterns().map(|pattern| list_command("LIST", &pattern).text(&options)).collect::<Vec<_>>();
         let replies = self.connection.run_all(&commands, |_, response| {
             match response {
-                Response::List(item) => found.add(item, None),
+                Response::List(item) => found.add(item, None)?,
                 Response::MailboxStatus(status) => found.add_status(status),
                 _ => {}
             }
@@ -79,9 +80,10 @@ impl Session {
         let mut subscribed = HashSet::new();
         let replies = self.connection.run_all(&commands, |_, response| {
             match response {
-                Response::List(item) | Response::XList(item) => found.add(item, Some(false)),
+                Response::List(item) | Response::XList(item) => found.add(item, Some(false))?,
                 // Only something below such a folder is subscribed (RFC 3501 section 6.3.9).
                 Response::Lsub(item) if !has(item, "\\Noselect") => {
+                    found.listed.count(item.name.len())?;
                     subscribed.insert(item.name.clone());
                 }
                 _ => {}
@@ -126,7 +128,9 @@ impl Session {
     /// STATUS of every folder that can be opened, all asked for at once. A folder that refuses stays without counters.
     fn ask_statuses(&mut self, mailboxes: &mut [ListedMailbox]) -> Result<(), Error> {
         let items = format!("({})", self.status_items());
-        let selectable: Vec<usize> = (0..mailboxes.len()).filter(|at| mailboxes[*at].selectable).collect();
+        // No command can name a folder with a NUL in its name.
+        let can_be_asked = |mailbox: &ListedMailbox| mailbox.selectable && !mailbox.name.as_bytes().contains(&0);
+        let selectable: Vec<usize> = (0..mailboxes.len()).filter(|at| can_be_asked(&mailboxes[*at])).collect();
         let command = |at: &usize| Command::new("STATUS").mailbox(&mailboxes[*at].name).text(&items);
         let commands: Vec<Command> = selectable.iter().map(command).collect();
         let mut counters: HashMap<usize, FolderStatus> = HashMap::new();
@@ -164,10 +168,11 @@ fn list_command(verb: &str, pattern: &str) -> Command {
 struct Found {
     mailboxes: Vec<ListedMailbox>,
     index: HashMap<Vec<u8>, usize>,
+    listed: Listed,
 }
 
 impl Found {
-    fn add(&mut self, item: &ListedItem, subscribed: Option<bool>) {
+    fn add(&mut self, item: &ListedItem, subscribed: Option<bool>) -> Result<(), Error> {
         let has = |name| has(item, name);
         let is_inbox = item.name.eq_ignore_ascii_case(b"INBOX");
         let mailbox = ListedMailbox {
@@ -180,15 +185,17 @@ impl Found {
             status: None,
         };
         if item.name.is_empty() {
-            return;
+            return Ok(());
         }
         match self.index.get(&item.name) {
             Some(at) => self.mailboxes[*at] = mailbox,
             None => {
+                self.listed.count(item.name.len())?;
                 self.index.insert(item.name.clone(), self.mailboxes.len());
                 self.mailboxes.push(mailbox);
             }
         }
+        Ok(())
     }
 
     fn add_status(&mut self, status: &MailboxStatus) {
