@@ -1,0 +1,428 @@
+//! Attacks of a server that is logged in to: answers without an end, answers that are none, and names that are meant to do
+//! something where they are shown or written. The rows P1 to P12 and N1 to N10 are those of docs/security.md, which names the
+//! tests of other files too.
+
+mod lab;
+
+use lab::fake::{Fake, Shared, is_for_bodies, literal};
+use lab::mailboxes::{each, message};
+use lab::memory::{self, Manner};
+use lab::run::{End, Run, copy, folders, mailferry, verify};
+use lab::scripted::{Command, Reply, Scripted, Step, expect, send};
+use std::time::{Duration, Instant};
+
+fn bytes(count: usize) -> Vec<Vec<u8>> {
+    (0..count).map(|number| message(number, &format!("body {number}")).bytes).collect()
+}
+
+/// A server whose answers end or do not: two seconds of silence are enough.
+fn end(server: &Scripted) -> End {
+    End::plain(server.port, "&timeout=2")
+}
+
+fn content(folder: &Shared) -> Vec<Vec<u8>> {
+    folder.lock().unwrap().messages.iter().map(|(_, bytes)| bytes.clone()).collect()
+}
+
+/// `folders` with a server that answers one command in its own way.
+fn shown(name: &'static str, reply: impl Fn() -> Reply + Send + 'static) -> Run {
+    let (server, _) = Fake::of(bytes(3)).serve(move |command, _| (command.name == name).then(&reply));
+    folders(end(&server), &[])
+}
+
+/// P1: a size is a claim. Nothing is taken into memory for it, and what does not come ends the wait.
+#[test]
+fn announced_sizes_are_not_believed() {
+    let sizes = ["4294967295", "18446744073709551615", "-1", "99999999999999999999", "1099511627777"];
+    each(sizes, |size| {
+        let run = shown("LIST", move || Reply::unfinished().raw(format!("* LIST () \"/\" {{{size}}}\r\nx").as_bytes()));
+        let run = run.ended(1);
+        assert!(run.says("impossible size") || run.says("sent nothing for 2 s"), "{size}: {run:?}");
+    });
+    // A message that never comes whole is not stored, and named.
+    let (source, _) = Fake::of(bytes(3)).serve(|command, _| {
+        let reply = || Reply::unfinished().raw(b"* 1 FETCH (UID 1 BODY[] {4294967295}\r\nSubject: half");
+        is_for_bodies(&command.arguments).then(reply)
+    });
+    let (target, got) = Fake::of([]).serve(|_, _| None);
+    let run = copy(end(&source), end(&target), &["-j", "1"]).ended(3);
+    assert!(content(&got).is_empty(), "{run:?}");
+}
+
+/// P2, P3 and P4: answers that are endless, or take the square of their length, or a stack.
+#[test]
+fn endless_answers_end_soon() {
+    let listed =
+        |item: &[u8], times: usize, rest: &[u8]| [b"* LIST () \"/\" ", item.repeat(times).as_slice(), rest].concat();
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("more than 65536 literals", listed(b"{0}\r\n", 2 << 20, b"")),
+        ("a line of more than 16777216 bytes", listed(b"x", 17 << 20, b"")),
+        (
+            "a response of more than 33554432 bytes",
+            listed(&[b" {60000}\r\n".as_slice(), &[b'x'; 60_000]].concat(), 600, b""),
+        ),
+        ("more than 131072 remarks", b"* OK still at work\r\n".repeat(140_000)),
+    ];
+    each(cases, |(words, bytes)| {
+        let begun = Instant::now();
+        let run = shown("LIST", move || Reply::unfinished().raw(&bytes)).ended(1);
+        assert!(run.says(words), "{words}: {run:?}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?} for {words}", begun.elapsed());
+    });
+    // Nested a hundred thousand deep, in each answer that may be nested: read or refused, and never a crash.
+    let deep = "(".repeat(100_000) + &")".repeat(100_000);
+    let run = shown("LIST", {
+        let deep = deep.clone();
+        move || Reply::ok().line(&format!("* LIST {deep} \"/\" x")).line("* LIST () \"/\" INBOX")
+    });
+    run.ended(0).counts(&[("messages", 3)]);
+    let (server, _) = Fake::of(bytes(3)).serve(move |command, folder| {
+        let nested = format!("* 1 FETCH (UID 1 BODYSTRUCTURE {deep} ENVELOPE {deep})\r\n* 1 FETCH {deep}\r\n");
+        (command.name == "UID FETCH").then(|| Reply::before(nested.as_bytes(), folder.answer(command)))
+    });
+    let run = folders(end(&server), &[]);
+    run.ended(0);
+}
+
+/// P5: ranges stay ranges.
+#[test]
+fn a_set_of_four_thousand_million_numbers_costs_nothing() {
+    let all = "1:4294967295";
+    let lines =
+        [format!("* VANISHED (EARLIER) {all}"), format!("* VANISHED {all}"), format!("* ESEARCH UID ALL {all}")];
+    let said = lines.join("\r\n") + "\r\n* SEARCH 1 4294967295\r\n";
+    let begun = Instant::now();
+    let (source, _) = Fake::of(bytes(3)).serve(move |command, folder| {
+        let search = command.name == "UID SEARCH";
+        search.then(|| Reply::before(said.as_bytes(), folder.answer(command)))
+    });
+    let (target, got) = Fake::of([]).serve(|_, _| None);
+    copy(end(&source), end(&target), &["--search", "ALL", "-j", "1"]).ended(0);
+    assert!(content(&got).iter().all(|message| bytes(3).contains(message)));
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+/// P7: messages of odd shape come out as they went in.
+#[test]
+fn messages_of_any_shape_cross_as_they_are() {
+    let many_fields: Vec<u8> =
+        (0..10_000).flat_map(|n| format!("X-{n}: y\r\n").into_bytes()).chain(*b"\r\nz").collect();
+    let long_field = [b"Subject: ".as_slice(), &vec![b'x'; 20 << 20], b"\r\n\r\nz"].concat();
+    let odd: Vec<Vec<u8>> = vec![
+        b"\r\nan empty line first\r\n".to_vec(),
+        Vec::new(),
+        b"Subject: a header and nothing else\r\n\r\n".to_vec(),
+        b"Subject: not even a line's end".to_vec(),
+        b"\n\n\n".to_vec(),
+        many_fields,
+        long_field,
+    ];
+    // With messages on the target, so that headers are asked for and compared.
+    let (source, _) = Fake::of(odd.clone()).serve(|_, _| None);
+    let (target, got) = Fake::of(bytes(2)).serve(|_, _| None);
+    copy(End::plain(source.port, ""), End::plain(target.port, ""), &[]).ended(0).counts(&[("copied", 7)]);
+    let arrived = content(&got).split_off(2);
+    assert!(odd.iter().all(|message| arrived.contains(message)) && arrived.len() == odd.len());
+}
+
+/// P8: answers without words, and nonsense again and again.
+#[test]
+fn refusals_without_words_and_nonsense_are_told_once() {
+    each(["NO", "BAD", "NO ", "BAD []"], |status| {
+        let run = shown("LIST", move || Reply::status(status)).ended(1);
+        assert!(run.says("does not list its folders"), "{status}: {run:?}");
+        assert!(run.stdout.lines().count() + run.stderr.lines().count() < 8, "{run:?}");
+    });
+    let greeting = || send("* OK ready");
+    let refuses = |status: &str| vec![greeting(), expect("CAPABILITY$"), send(&format!("{{tag}} {status}"))];
+    for steps in [refuses("BAD what"), refuses("NO"), refuses("OK")] {
+        let server = Scripted::script(vec![steps]);
+        let run = folders(end(&server), &[]).ended(1);
+        assert!(run.says("neither IMAP4rev1"), "{run:?}");
+        assert_eq!(server.lines().len(), 1, "asked once");
+    }
+    // What no command asked for.
+    let noise = "* BAD what\r\n* BAD\r\n* NO\r\n*\r\n* \r\n+ go on\r\n";
+    let run = shown("LIST", move || Reply::before(noise.as_bytes(), Reply::ok().line("* LIST () \"/\" INBOX")));
+    assert!(run.says("asked for more where nothing was to follow"), "{run:?}");
+    let ids = ["NIL", "(\"name\")", "(\"name\" NIL \"name\" \"x\" NIL)", "((((", "(\"name\" {3}\r\n\x1b[2)", "()"];
+    each(ids, |id| {
+        let (server, _) = Fake::of(bytes(3)).serve(move |command, _| match command.name.as_str() {
+            "CAPABILITY" => Some(Reply::ok().line("* CAPABILITY IMAP4rev1 ID")),
+            "ID" => Some(Reply::ok().line(&format!("* ID {id}"))),
+            _ => None,
+        });
+        let run = folders(end(&server), &["-v"]).ended(0).counts(&[("messages", 3)]);
+        assert!(!run.says("\x1b"), "{run:?}");
+    });
+}
+
+/// P9 and P10: what was not asked for is nobody's message, and numbers that can't be end nothing but the folder.
+#[test]
+fn messages_and_numbers_that_nobody_asked_for_do_no_harm() {
+    let forged = literal("* 9 FETCH (UID 77 BODY[]", b"Subject: forged\r\n\r\nx", ")");
+    let twice = literal("* 1 FETCH (UID 1 BODY[]", b"Subject: another first one\r\n\r\nx", ")");
+    let noise = [
+        b"* 4294967295 EXPUNGE\r\n* 0 EXPUNGE\r\n* 2 EXISTS\r\n* OK [UIDNEXT 1] back\r\n* 1 FETCH (FLAGS (\\Deleted))\r\n".as_slice(),
+        &forged,
+    ]
+    .concat();
+    for behind in [Vec::new(), twice] {
+        let noise = noise.clone();
+        let (source, _) = Fake::of(bytes(20)).serve(move |command, folder| {
+            let behind = &behind;
+            is_for_bodies(&command.arguments).then(|| {
+                let answer = folder.answer(command);
+                Reply::before(&noise, answer).raw(behind)
+            })
+        });
+        let (target, got) = Fake::of([]).serve(|_, _| None);
+        let run = copy(end(&source), end(&target), &["-j", "1"]).ended(0);
+        assert_eq!(run.count("copied"), 20);
+        assert!(content(&got) == bytes(20), "something that was not asked for: {run:?}");
+    }
+}
+
+/// P11: a folder that can't be told from another is no reason to delete.
+#[test]
+fn without_a_uidvalidity_nothing_is_deleted_blindly() {
+    let kept = bytes(30);
+    for validity in ["", "* OK [UIDVALIDITY 0] none\r\n", "* OK [UIDVALIDITY 4294967296] none\r\n"] {
+        // All of the source's messages are gone, or said to be.
+        let (source, _) = Fake::of([]).serve(move |command, folder| {
+            let opens = command.name == "EXAMINE";
+            opens.then(|| {
+                Reply::status("OK open").raw(format!("* {} EXISTS\r\n{validity}", folder.messages.len()).as_bytes())
+            })
+        });
+        let (target, got) = Fake::of(kept.clone()).serve(|_, _| None);
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().to_str().unwrap();
+        for _ in 0..2 {
+            let run = copy(end(&source), end(&target), &["--delete", "--state", state]);
+            assert!(run.code != Some(0) || run.count("deleted") == 0, "{run:?}");
+            assert_eq!(content(&got), kept, "{validity:?}");
+        }
+    }
+}
+
+/// P12: a byte now and then does not hold a run for ever. The wait's length is `net`'s own test.
+#[test]
+fn a_server_that_drips_is_left() {
+    let mut steps =
+        vec![send("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready"), expect("AUTHENTICATE"), send("{tag} OK in")];
+    steps.extend([expect("CAPABILITY"), Step::Raw(b"* ".to_vec())]);
+    for _ in 0..60 {
+        steps.extend([Step::Pause(Duration::from_millis(500)), Step::Raw(b"X".to_vec())]);
+    }
+    let server = Scripted::script(vec![steps]);
+    let begun = Instant::now();
+    let run = folders(End::plain(server.port, "&timeout=1"), &[]).ended(1);
+    assert!(run.says("sent next to nothing for 20 s while mailferry was logging in"), "{run:?}");
+    assert!(begun.elapsed() < Duration::from_secs(60));
+}
+
+/// Names that were made to leave a folder, end a line, move a terminal or meet another name, as LIST writes them.
+const HOSTILE: [&str; 23] = [
+    "../../.ssh",
+    "a/../../b",
+    ".",
+    "..",
+    "a//b",
+    "/etc/passwd",
+    "C:\\windows",
+    "CON",
+    "trailing.",
+    "trailing ",
+    "INBOX&AA0ACg-A1 DELETE INBOX",
+    "nul&AAA-",
+    "esc&ABs-[2J",
+    "bell&AAc-",
+    "bidi&IC4-txt.exe",
+    "line&ICg-separator",
+    "&AMk-le",
+    "raw \u{1b}[31mred",
+    "{5}",
+    "a\\\"b",
+    "%*",
+    "~root",
+    "$(reboot)`reboot`",
+];
+
+/// N1, N2, N3: hostile names reach the other server as names and nothing else, or are named as failed.
+#[test]
+fn hostile_folder_names_are_names_and_nothing_else() {
+    let mut listed: String = HOSTILE.iter().map(|name| format!("* LIST () \"/\" \"{name}\"\r\n")).collect();
+    // One more separator on each line, a name in a literal with line ends in it, one of 300 characters, and a NUL.
+    listed += "* LIST () \".\" one.level\r\n* LIST () NIL flat/name\r\n* LIST () \"^\" a^b\r\n";
+    listed += "* LIST () \"/\" {25}\r\nINBOX\r\nA1 DELETE INBOX\r\nx\r\n";
+    listed += &format!("* LIST () \"/\" {}\r\n* LIST () \"/\" \"n\0l\"\r\n", "x".repeat(300));
+    for separator in [Some('/'), Some('.'), None] {
+        let listed = listed.clone();
+        let (source, _) = Fake::of(bytes(2)).serve(move |command, folder| {
+            (command.name == "LIST").then(|| Reply::before(b"", folder.answer(command)).raw(listed.as_bytes()))
+        });
+        let target = memory::Fake::start(Manner { separator, ..Manner::default() }, &[]);
+        target.put("INBOX", b"Subject: what was there\r\n\r\nx");
+        let run = copy(end(&source), end(&target.server), &["-vv"]);
+        let run = run.ended(3);
+        assert_eq!(run.texts("folder_failed", "folder"), [r"INBOX\r\nA1 DELETE INBOX\r\nx", r"n\x00l"]);
+        assert_harmless(&run);
+        assert!(target.boxes()["INBOX"].messages.iter().any(|held| held.bytes.starts_with(b"Subject: what was there")));
+        let known = [
+            "CAPABILITY",
+            "LOGIN",
+            "LIST",
+            "LSUB",
+            "STATUS",
+            "CREATE",
+            "SUBSCRIBE",
+            "SELECT",
+            "EXAMINE",
+            "APPEND",
+            "CLOSE",
+            "LOGOUT",
+            "UID",
+            "NOOP",
+        ];
+        for line in target.server.lines() {
+            // What follows a literal goes on without a tag.
+            let word = line.split(' ').nth(1).unwrap_or_default();
+            assert!(
+                known.contains(&word) || line.is_empty() || line.starts_with(' ') || line.starts_with(')'),
+                "{line:?}"
+            );
+            assert!(!line.chars().any(char::is_control), "{line:?}");
+        }
+        for name in target.boxes().keys() {
+            assert!(!name.chars().any(char::is_control), "{name:?}");
+            let leads_out = |separator| name.split(separator).any(|level| [".", "..", ""].contains(&level));
+            assert!(!separator.is_some_and(leads_out), "{name:?}");
+        }
+    }
+}
+
+/// N2: names that people can't tell apart, or that another server does not, are never made one folder.
+#[test]
+fn names_that_would_become_one_folder_stop_the_run_before_anything_is_written() {
+    for pair in [["E&AwE-le", "&AMk-le"], ["&AMk-le", "\u{c9}le"]] {
+        let (source, _) = Fake::of(bytes(2)).serve(move |command, folder| {
+            let listed = pair.map(|name| format!("* LIST () \"/\" \"{name}\"\r\n")).concat();
+            (command.name == "LIST").then(|| folder.answer(command).raw(listed.as_bytes()))
+        });
+        let target = memory::Fake::start(Manner::default(), &[]);
+        let run = copy(end(&source), end(&target.server), &[]);
+        assert!(
+            run.code == Some(1) && run.says("would both become") || run.code == Some(3) && run.says("reads like"),
+            "{run:?}"
+        );
+        assert!(target.lines_of("APPEND").is_empty() || run.code == Some(3));
+    }
+}
+
+/// Neither a terminal nor a log is told to do something.
+#[track_caller]
+fn assert_harmless(run: &Run) {
+    let is_harmful =
+        |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}'));
+    for text in [&run.stdout, &run.stderr] {
+        let found = text.chars().position(is_harmful);
+        assert!(
+            found.is_none(),
+            "{:?}",
+            text.chars().skip(found.unwrap_or(0).saturating_sub(60)).take(120).collect::<String>()
+        );
+    }
+}
+
+/// N6: a server's words move no terminal and forge no line, in text and in JSON, at each verbosity.
+#[test]
+fn a_servers_words_are_shown_and_do_nothing() {
+    const EVIL: &str = "\x1b]0;owned\x07\x1b[2J\u{202e}txt\u{2028}next\tcolumn \u{9b}31m";
+    let twist = |refused: &'static str| {
+        move |command: &Command, folder: &mut Fake| match command.name.as_str() {
+            "CAPABILITY" => Some(Reply::ok().line("* CAPABILITY IMAP4rev1 ID NAMESPACE QUOTA")),
+            "ID" => Some(Reply::ok().line(&format!("* ID (\"name\" \"{EVIL}\")"))),
+            "LIST" => Some(
+                folder
+                    .answer(command)
+                    .line(&format!("* LIST () \"/\" \"x{EVIL}\""))
+                    .line(&format!("* OK [ALERT] {EVIL}")),
+            ),
+            name if name == refused => Some(Reply::status(&format!("NO [X{EVIL}] {EVIL}"))),
+            _ => None,
+        }
+    };
+    let evil_message = format!("Message-ID: <{EVIL}@x>\r\nSubject: {EVIL}\r\n\r\nx").into_bytes();
+    each(["EXAMINE", "APPEND", "CREATE", "UID FETCH", "LIST", "AUTHENTICATE", "LOGIN", "-"], |refused| {
+        let serve = || Fake::of([evil_message.clone()]).serve(twist(refused)).0;
+        let (source, target) = (serve(), Fake::of([]).serve(twist(refused)).0);
+        assert_harmless(&copy(end(&source), end(&target), &["-vvv"]));
+        assert_harmless(&verify(end(&source), end(&target), &["-vvv"]));
+        assert_harmless(&folders(end(&source), &["-vvv"]));
+        for options in [&["-vvv"][..], &[]] {
+            let (from, to) = (end(&source).address, end(&target).address);
+            for verb in [&["folders", &from][..], &["copy", &from, &to]] {
+                assert_harmless(&Run::of(&mut mailferry(&[verb, options].concat())));
+            }
+        }
+    });
+}
+
+/// N5: a message's bytes are never commands, and never more or fewer than were announced.
+#[test]
+fn a_message_is_its_bytes_however_they_read() {
+    let evil = b"Subject: x\r\n\r\nA2 DELETE INBOX\r\n* BYE\r\n+ go\r\n{5+}\r\n)\r\nA3 LOGOUT\r\n".to_vec();
+    let (source, _) = Fake::of([evil.clone()]).serve(|_, _| None);
+    let target = memory::Fake::start(Manner::default(), &[]);
+    copy(end(&source), end(&target.server), &[]).ended(0).counts(&[("copied", 1)]);
+    assert_eq!(target.contents()["INBOX"], [evil.clone()]);
+    assert!(target.lines_of("DELETE").is_empty());
+    // More or fewer bytes than the literal announces.
+    for (announced, words) in
+        [(evil.len() - 20, "does not send its content"), (evil.len() + 200, "sent nothing for 2 s")]
+    {
+        let body = evil.clone();
+        let (source, _) = Fake::of([evil.clone()]).serve(move |command, _| {
+            let head = format!("* 1 FETCH (UID 1 BODY[] {{{announced}}}\r\n");
+            is_for_bodies(&command.arguments).then(|| Reply::ok().raw(&[head.as_bytes(), &body, b")\r\n"].concat()))
+        });
+        let (target, got) = Fake::of([]).serve(|_, _| None);
+        let run = copy(end(&source), end(&target), &["-j", "1"]);
+        assert!(run.named("message_failed").len() == 1 && run.says(words), "{run:?}");
+        run.ended(3);
+        assert!(content(&got).is_empty(), "{announced}");
+    }
+}
+
+/// N10: whatever the target says, nothing is sent to the source that could change it.
+#[test]
+fn the_source_is_only_read_whatever_the_target_says() {
+    let evil =
+        b"* 1 EXPUNGE\r\n* VANISHED 1:*\r\n* 0 EXISTS\r\n* 1 FETCH (UID 1 FLAGS (\\Deleted))\r\n* OK [READ-ONLY] x\r\n";
+    let kept = bytes(10);
+    let (source, held) = Fake::of(kept.clone()).serve(|_, _| None);
+    let (target, _) = Fake::of(bytes(4)).serve(|command, folder| Some(Reply::before(evil, folder.answer(command))));
+    for options in [&[][..], &["--delete"], &["--flags", "union"]] {
+        copy(end(&source), end(&target), options);
+    }
+    assert_eq!(content(&held), kept);
+    let reading = [
+        "CAPABILITY",
+        "LOGIN",
+        "AUTHENTICATE",
+        "LIST",
+        "LSUB",
+        "STATUS",
+        "EXAMINE",
+        "UNSELECT",
+        "NOOP",
+        "LOGOUT",
+        "CLOSE",
+    ];
+    for line in source.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let is_peek = line.contains(" UID FETCH ") && !line.contains("BODY[");
+        assert!(reading.contains(&words[1]) || is_peek || line.contains(" UID SEARCH "), "{line}");
+    }
+}
