@@ -34,6 +34,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use console::Console;
 use failure::Failure;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use session::Session;
 use std::ffi::OsString;
 
@@ -72,6 +73,7 @@ Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWOR
 
 /// Runs the program. Gives its exit code.
 pub(crate) fn run() -> u8 {
+    leave_no_core();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let command = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli.command,
@@ -84,6 +86,14 @@ pub(crate) fn run() -> u8 {
         Command::Folders(args) => folders::run(args, &session),
     };
     session.end(result)
+}
+
+/// A core file would hold the passwords. One byte is too small for any, and the one size at which the kernel does not hand a
+/// core to another program either (core(5)).
+fn leave_no_core() {
+    let most = getrlimit(Resource::Core).maximum.map_or(1, |most| most.min(1));
+    // Where that can't be set, nothing else depends on it.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(most), maximum: Some(most) });
 }
 
 impl Command {

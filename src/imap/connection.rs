@@ -4,12 +4,13 @@
 //! only where it makes no difference), so untagged data belongs to the oldest command that is not answered yet. A
 //! tagged reply that no command waits for ends the connection: it was forged, or the two sides are out of step.
 
+use super::redact::Redactor;
 use super::response::{Code, Completion, Condition, FetchOpening, Namespace, Response};
 use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags, Unanswered};
 use super::{Capabilities, Error};
 use crate::event::Direction;
 use crate::net::{self, Phase, Stream};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use std::collections::VecDeque;
 use std::mem;
 use std::time::Instant;
@@ -86,16 +87,10 @@ pub struct Connection {
     bye: Option<(String, Option<Code>)>,
     last_used: Instant,
     trace: Option<Trace>,
-    /// While a login is under way.
-    login: Option<Login>,
-}
-
-/// What a login keeps, so that nothing of it is shown.
-#[derive(Default)]
-struct Login {
-    secret: Option<SecretString>,
-    /// The server's last challenge, as it came.
-    challenge: Zeroizing<Vec<u8>>,
+    /// Knows the secrets that were sent.
+    redactor: Redactor,
+    /// While a login is under way: the server's last challenge, as it came.
+    login: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// What the server says to a step of a login.
@@ -112,18 +107,6 @@ struct Waiting {
     tag: String,
     /// Whether somebody waits for the reply; else it is dropped.
     attended: bool,
-}
-
-impl Login {
-    /// A line of the server as a trace may show it: no challenge, and not the secret, should it be repeated.
-    fn harmless(&self, line: &[u8]) -> Vec<u8> {
-        if line.starts_with(b"+") {
-            return b"+ <hidden>".to_vec();
-        }
-        let secret = self.secret.as_ref().map_or("", |secret| secret.expose_secret());
-        let line = String::from_utf8_lossy(line);
-        if secret.is_empty() { line.into_owned() } else { line.replace(secret, "<hidden>") }.into_bytes()
-    }
 }
 
 impl ByteSource for Stream {
@@ -155,6 +138,7 @@ impl Connection {
             bye: None,
             last_used: Instant::now(),
             trace,
+            redactor: Redactor::default(),
             login: None,
         }
     }
@@ -174,9 +158,12 @@ impl Connection {
         self.stream.server_end_point()
     }
 
-    /// From now on neither challenges nor this secret are traced.
-    pub(super) fn begin_login(&mut self, secret: Option<SecretString>) {
-        self.login = Some(Login { secret, ..Login::default() });
+    /// From now on no challenge is traced, and this secret never again.
+    pub(super) fn begin_login(&mut self, secret: Option<&SecretString>) {
+        if let Some(secret) = secret {
+            self.redactor.add(secret);
+        }
+        self.login = Some(Zeroizing::default());
     }
 
     /// The login is through, one way or the other.
@@ -184,13 +171,16 @@ impl Connection {
         self.login = None;
     }
 
+    /// A text of the server's without the secrets that it was given.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        self.redactor.clean(text).into_owned()
+    }
+
     /// Waits for what the server says to a step of the login that was begun.
     pub(super) fn await_challenge(&mut self, ticket: Ticket) -> Result<Answered, Error> {
         Ok(match self.await_continuation(ticket, &mut ignore)? {
             Some(reply) => Answered::Reply(reply),
-            None => Answered::Challenge(
-                self.login.as_mut().map(|login| mem::take(&mut login.challenge)).unwrap_or_default(),
-            ),
+            None => Answered::Challenge(self.login.as_mut().map(mem::take).unwrap_or_default()),
         })
     }
 
@@ -426,8 +416,8 @@ impl Connection {
         if let Some(trace) = &self.trace {
             for text in frame.text() {
                 match &self.login {
-                    Some(login) => trace(Direction::Received, &login.harmless(text)),
-                    None => trace(Direction::Received, text),
+                    Some(_) if text.starts_with(b"+") => trace(Direction::Received, b"+ <hidden>"),
+                    _ => trace(Direction::Received, self.redactor.clean(&String::from_utf8_lossy(text)).as_bytes()),
                 }
             }
         }
@@ -450,8 +440,8 @@ impl Connection {
                 Ok(if answered.attended { Received::Reply(answered.ticket, reply) } else { Received::Untagged })
             }
             Response::Continue { text } => {
-                if let Some(login) = &mut self.login {
-                    login.challenge = Zeroizing::new(text.to_vec());
+                if let Some(challenge) = &mut self.login {
+                    *challenge = Zeroizing::new(text.to_vec());
                 }
                 Ok(Received::Continue)
             }
@@ -485,6 +475,7 @@ impl Connection {
     /// Why the connection ended: the server's goodbye, if it said one, tells more than that it closed.
     fn ended(&mut self, error: Error) -> Error {
         match self.bye.take() {
+            Some((text, code)) if self.login.is_some() => Error::Bye { text: self.redacted(&text), code },
             Some((text, code)) => Error::Bye { text, code },
             None => error,
         }

@@ -6,6 +6,7 @@
 //! auth        mechanisms, and which of them
 //! connection  commands ahead of their replies           error        what ends a connection
 //! response    what a frame means                        wire         bytes into frames, commands into bytes
+//! redact      secrets struck out of what servers say
 //! ```
 //!
 //! Only this module knows imap-proto.
@@ -15,6 +16,7 @@ mod capability;
 mod connection;
 mod error;
 mod login;
+mod redact;
 pub mod response;
 pub mod wire;
 

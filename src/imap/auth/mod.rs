@@ -49,7 +49,7 @@ pub(super) fn authenticate(
     let mut secret = credentials.secret.current(credentials.mechanism)?;
     loop {
         let way = choose(connection, credentials, offered, secret.as_ref())?;
-        connection.begin_login(secret.clone());
+        connection.begin_login(secret.as_ref());
         let attempt = Attempt { credentials, server, offered, secret: secret.as_ref() };
         let result = attempt.run(connection, way);
         connection.end_login();
@@ -69,7 +69,7 @@ pub(super) fn authenticate(
             continue;
         }
         let words = remark.map_or_else(|| reply.text.clone(), |remark| format!("{} ({remark})", reply.text));
-        let text = without_secret(&words, secret.as_ref());
+        let text = connection.redacted(&words);
         return Err(Error::Login { text, code: reply.code, way: way.name(), offered: choose::list(offered) });
     }
 }
@@ -106,14 +106,6 @@ fn binds_otherwise(outcome: &Outcome) -> bool {
 /// Whether a newer token may do better.
 fn is_about_the_token(reply: &Reply) -> bool {
     matches!(reply.code, None | Some(Code::AuthenticationFailed | Code::Expired))
-}
-
-/// A server's words without the secret, should it repeat it.
-fn without_secret(text: &str, secret: Option<&SecretString>) -> String {
-    match secret.map(ExposeSecret::expose_secret) {
-        Some(secret) if !secret.is_empty() => text.replace(secret, "<hidden>"),
-        _ => text.to_owned(),
-    }
 }
 
 /// One try.

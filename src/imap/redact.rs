@@ -1,0 +1,101 @@
+//! Strikes a secret out of what a server says, should it repeat it: as it is, as a quoted string, or in base64, as a server does
+//! that repeats a whole command it does not understand.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::borrow::Cow;
+use zeroize::Zeroizing;
+
+/// What stands in a secret's place.
+const HIDDEN: &str = "<hidden>";
+
+/// The shortest piece of base64 that counts as a part of a secret: three bytes of it.
+const SHORTEST: usize = 4;
+
+/// Knows the secrets of one connection.
+#[derive(Default)]
+pub(super) struct Redactor {
+    plain: Vec<Zeroizing<String>>,
+    encoded: Vec<Zeroizing<String>>,
+}
+
+impl Redactor {
+    /// From now on this one is struck out too.
+    pub(super) fn add(&mut self, secret: &SecretString) {
+        let secret = secret.expose_secret();
+        if secret.is_empty() || self.plain.iter().any(|known| known.as_str() == secret) {
+            return;
+        }
+        self.plain.push(Zeroizing::new(secret.to_owned()));
+        if secret.contains(['"', '\\']) {
+            self.plain.push(Zeroizing::new(secret.replace('\\', "\\\\").replace('"', "\\\"")));
+        }
+        for (before, skipped) in [("", 0), ("x", 2), ("xx", 3)] {
+            // The characters at the ends depend on what stands beside the secret.
+            let all = Zeroizing::new(STANDARD.encode(Zeroizing::new(format!("{before}{secret}")).as_bytes()));
+            let kept = all.trim_end_matches('=').len() - 1;
+            let core = all.get(skipped..kept).filter(|core| core.len() >= SHORTEST);
+            self.encoded.extend(core.map(|core| Zeroizing::new(core.to_owned())));
+        }
+    }
+
+    /// A text without the secrets.
+    pub(super) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed(text);
+        for secret in self.plain.iter().filter(|secret| text.contains(secret.as_str())).collect::<Vec<_>>() {
+            text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));
+        }
+        for core in &self.encoded {
+            while let Some(at) = text.find(core.as_str()) {
+                text = Cow::Owned(without_word(&text, at));
+            }
+        }
+        text
+    }
+}
+
+/// A text without the whole word of base64 around this place: what stands beside a secret in it is no better.
+fn without_word(text: &str, at: usize) -> String {
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let start =
+        text[..at].rfind(|c| !is_base64(c)).map_or(0, |end| end + text[end..].chars().next().map_or(1, char::len_utf8));
+    let end = text[at..].find(|c| !is_base64(c)).map_or(text.len(), |length| at + length);
+    [&text[..start], HIDDEN, &text[end..]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn redactor(secret: &str) -> Redactor {
+        let mut redactor = Redactor::default();
+        redactor.add(&secret.into());
+        redactor
+    }
+
+    #[test]
+    fn a_secret_is_struck_out_in_each_form() {
+        let plain = STANDARD.encode("\0ann\0pass\"word");
+        for (said, shown) in [
+            ("nothing of note", "nothing of note"),
+            ("no pass\"word here, pass\"word!", "no <hidden> here, <hidden>!"),
+            (r#"LOGIN "ann" "pass\"word" what"#, r#"LOGIN "ann" "<hidden>" what"#),
+            (&format!("A1 BAD AUTHENTICATE PLAIN {plain}?"), "A1 BAD AUTHENTICATE PLAIN <hidden>?"),
+            (&format!("ü{plain}ü {plain}"), "ü<hidden>ü <hidden>"),
+        ] {
+            assert_eq!(redactor("pass\"word").clean(said), shown);
+        }
+        assert_eq!(redactor("").clean("a text"), "a text");
+        assert_eq!(redactor("x").clean("a text"), "a te<hidden>t");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_around_it(secret in "[!-~]{5,20}", before in "[a-z\0]{0,9}", after in "[a-z\0]{0,9}") {
+            let said = format!("NO {} NO", STANDARD.encode(format!("{before}{secret}{after}")));
+            prop_assert_eq!(redactor(&secret).clean(&said), "NO <hidden> NO");
+        }
+    }
+}
