@@ -1,6 +1,6 @@
 //! What follows `?` in an address: `key=value` pairs, each key known, each at most once.
 
-use super::{AddressError, Fingerprint, Mechanism, TlsMode, decode, is_plain_name, number};
+use super::{AddressError, Fingerprint, Mechanism, TlsMode, decode, number};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,7 +39,11 @@ impl Options {
     pub(super) fn parse(query: &str) -> Result<Self, AddressError> {
         let mut options = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let Some((key, value)) = pair.split_once('=') else {
+                // A word alone may be anything, a password too.
+                options.set(if KNOWN.split(", ").any(|known| known == pair) { pair } else { "" }, "")?;
+                continue;
+            };
             options.set(key, value)?;
         }
         Ok(options)
@@ -78,7 +82,7 @@ impl Options {
                 number(&digits).filter(|n| (1..=86400).contains(n)).map(Duration::from_secs)
             }),
             _ if SECRETS.contains(&key.to_ascii_lowercase().as_str()) => Err(AddressError::Password),
-            _ if is_plain_name(key) => Err(AddressError::UnknownKey { key: format!("`{key}`") }),
+            _ if is_word(key) => Err(AddressError::UnknownKey { key: format!("`{key}`") }),
             _ => Err(AddressError::UnknownKey { key: "after `?`".to_owned() }),
         }
     }
@@ -97,6 +101,11 @@ fn put<T>(
     }
     *place = Some(decode(value).and_then(read).ok_or(AddressError::BadValue { key, wanted })?);
     Ok(())
+}
+
+/// Whether it may be a mistaken key, and nothing that should not be repeated.
+fn is_word(key: &str) -> bool {
+    !key.is_empty() && key.len() <= 20 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
 }
 
 fn filled(text: String) -> Option<String> {

@@ -117,6 +117,8 @@ fn what_is_refused_and_why() {
         ("imaps://ann@h?pin=sha256:00", bad("pin", "sha256: and the 64 hexadecimal digits of a SHA-256")),
         ("imaps://ann@h?provider=gmail", unknown("`provider`")),
         ("imaps://ann@h?TLS=none", unknown("`TLS`")),
+        ("imaps://ann@h?hunter", unknown("after `?`")),
+        ("imaps://ann@h?s3cret=x", unknown("after `?`")),
         ("imaps://ann@h?a@b", unknown("after `?`")),
         ("imaps://ann@h?timeout=5&timeout=5", AddressError::Twice { key: "timeout" }),
         ("imaps://ann@h?tls=ssl", bad("tls", "implicit, starttls or none")),
