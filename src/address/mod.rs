@@ -59,6 +59,38 @@ impl TlsMode {
     }
 }
 
+/// Whether a connection is compressed (COMPRESS=DEFLATE, RFC 4978) where the server offers it, after TLS and login only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Where it helps: not with a server on this machine, which is reached faster than bytes are compressed.
+    #[default]
+    Auto,
+    /// With a server on this machine too, such as the near end of a tunnel.
+    On,
+    /// Never.
+    Off,
+}
+
+impl Compression {
+    /// The name in `compress=`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+
+    /// Whether it is worth asking for.
+    pub fn is_wanted(self, is_loopback: bool) -> bool {
+        match self {
+            Self::Auto => !is_loopback,
+            Self::On => true,
+            Self::Off => false,
+        }
+    }
+}
+
 /// Where a mailbox lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "there are two addresses in a run, and most are of the large kind")]
@@ -167,6 +199,8 @@ pub struct ImapAddress {
     pub prefix: Option<String>,
     /// What stands between the levels of a folder name.
     pub separator: Option<char>,
+    /// Whether connections are compressed.
+    pub compression: Compression,
     /// How many connections may be open at once: 1 to 64.
     pub connections: Option<usize>,
     /// How long the server may be silent: 1 s to a day.
@@ -238,6 +272,7 @@ impl ImapAddress {
             client_key: options.client_key,
             prefix: options.prefix,
             separator: options.separator,
+            compression: options.compression.unwrap_or_default(),
             connections: options.connections,
             timeout: options.timeout,
         })
@@ -259,6 +294,7 @@ impl ImapAddress {
             ("client-key", path(&self.client_key)),
             ("prefix", self.prefix.clone()),
             ("separator", self.separator.map(String::from)),
+            ("compress", (self.compression != Compression::Auto).then(|| self.compression.name().to_owned())),
             ("connections", self.connections.map(|n| n.to_string())),
             ("timeout", self.timeout.map(|timeout| timeout.as_secs().to_string())),
         ];

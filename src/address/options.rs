@@ -1,12 +1,12 @@
 //! What follows `?` in an address: `key=value` pairs, each key known, each at most once.
 
-use super::{AddressError, Fingerprint, Mechanism, TlsMode, decode, number};
+use super::{AddressError, Compression, Fingerprint, Mechanism, TlsMode, decode, number};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The keys, as errors list them.
 pub(super) const KNOWN: &str =
-    "tls, auth, authzid, ca, pin, client-cert, client-key, prefix, separator, connections, timeout";
+    "tls, auth, authzid, ca, pin, client-cert, client-key, prefix, separator, compress, connections, timeout";
 
 /// What `auth=` takes, as its error lists it.
 pub(super) const MECHANISMS: &str = "PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-256-PLUS, \
@@ -30,6 +30,7 @@ pub(super) struct Options {
     pub(super) client_key: Option<PathBuf>,
     pub(super) prefix: Option<String>,
     pub(super) separator: Option<char>,
+    pub(super) compression: Option<Compression>,
     pub(super) connections: Option<usize>,
     pub(super) timeout: Option<Duration>,
 }
@@ -75,6 +76,7 @@ impl Options {
             // An empty prefix is a choice: the account's root.
             "prefix" => put(&mut self.prefix, "prefix", value, "the start of the folders' names", Some),
             "separator" => put(&mut self.separator, "separator", value, "one ASCII character", one_character),
+            "compress" => put(&mut self.compression, "compress", value, "auto, on or off", compression),
             "connections" => put(&mut self.connections, "connections", value, "a number from 1 to 64", |digits| {
                 number(&digits).filter(|n| (1..=64).contains(n))
             }),
@@ -117,6 +119,11 @@ fn tls_mode(text: String) -> Option<TlsMode> {
     [TlsMode::Implicit, TlsMode::StartTls, TlsMode::None]
         .into_iter()
         .find(|mode| text.eq_ignore_ascii_case(mode.name()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]
+fn compression(text: String) -> Option<Compression> {
+    [Compression::Auto, Compression::On, Compression::Off].into_iter().find(|choice| choice.name() == text)
 }
 
 fn path(text: String) -> Option<PathBuf> {

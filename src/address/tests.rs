@@ -18,6 +18,7 @@ fn bare(user: &str, host: &str, port: u16, tls: TlsMode) -> ImapAddress {
         client_key: None,
         prefix: None,
         separator: None,
+        compression: Compression::Auto,
         connections: None,
         timeout: None,
     }
@@ -54,7 +55,7 @@ fn every_key() {
     let text = format!(
         "imaps://admin@h?auth=pLaIn&authzid=bob%40x&ca=/etc/my%20ca.pem&pin=sha256:{}\
                 &client-cert=/c.pem&client-key=/k.pem&prefix=INBOX.&separator=.\
-                &connections=64&timeout=86400",
+                &compress=on&connections=64&timeout=86400",
         "0f".repeat(32)
     );
     let expected = ImapAddress {
@@ -66,6 +67,7 @@ fn every_key() {
         client_key: Some(PathBuf::from("/k.pem")),
         prefix: Some("INBOX.".to_owned()),
         separator: Some('.'),
+        compression: Compression::On,
         connections: Some(64),
         timeout: Some(Duration::from_hours(24)),
         ..bare("admin", "h", 993, TlsMode::Implicit)
@@ -111,7 +113,7 @@ fn what_is_refused_and_why() {
         ("imaps://ann@h/INBOX", AddressError::Path),
         ("imaps://ann@h/INBOX?tls=implicit", AddressError::Path),
         ("imaps://ann@h#x", AddressError::Path),
-        ("imaps://ann@h?compress=auto", unknown("`compress`")),
+        ("imaps://ann@h?compress=yes", bad("compress", "auto, on or off")),
         ("imaps://ann@h?client-cert=", bad("client-cert", "the path of a PEM file")),
         ("imaps://ann@h?client-key=x", AddressError::KeyWithoutCertificate),
         ("imaps://ann@h?pin=sha256:00", bad("pin", "sha256: and the 64 hexadecimal digits of a SHA-256")),

@@ -196,6 +196,20 @@ impl Connection {
         Ok(Self::new(protect(self.stream)?, self.trace))
     }
 
+    /// Compresses the connection from now on, as the server has just agreed to.
+    ///
+    /// # Errors
+    /// What keeps it from being done; the connection is of no further use then.
+    pub(super) fn compress(&mut self) -> Result<(), Error> {
+        let received = self.framer.take_unused().ok_or(Error::Truncated)?;
+        Ok(self.stream.compress(&received)?)
+    }
+
+    /// Whether the server is on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.stream.is_loopback()
+    }
+
     /// What the server said that it can do, last; `None` where it has not said.
     pub fn capabilities(&self) -> Option<&Capabilities> {
         self.capabilities.as_ref()

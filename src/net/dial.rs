@@ -4,7 +4,7 @@ use super::connect::Connecting;
 use super::error::words;
 use super::socket::{Limits, Socket};
 use super::tls::{self, Peer, Trust};
-use super::{Error, FaultInjector, Fingerprint, Phase, Stream, TlsMode};
+use super::{Compression, Error, FaultInjector, Fingerprint, Phase, Stream, TlsMode};
 use crate::event::Stop;
 use native_tls::TlsConnector;
 use std::path::PathBuf;
@@ -31,6 +31,8 @@ pub struct DialSettings {
     pub client_cert: Option<PathBuf>,
     /// A PEM file with the key of the first of them; `None`: `client_cert` holds it.
     pub client_key: Option<PathBuf>,
+    /// Whether the connection is compressed, where the server offers that.
+    pub compression: Compression,
     /// How long the server may be silent.
     pub timeout: Duration,
     /// How long one address may take to answer.

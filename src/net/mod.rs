@@ -4,13 +4,15 @@
 //! dial     resolves, connects, protects: makes streams      tls      the handshake, and what its failures mean
 //! stream   buffered writes, counted traffic, phases         socket   waits in slices: silence, stop
 //! phase    what is being waited for                         error    what went wrong, and what to do
-//! faults   connections that tests break on purpose
+//! deflate  compression, and what it may not do          faults   connections that tests break on purpose
 //! ```
 //!
 //! What stays true: no wait is without an end, every error of a wait names what was waited for, certificates are always
-//! checked (RFC 8314 section 5.3, TLS 1.2 at least) or are the one that the user pinned, and only this folder knows native-tls.
+//! checked (RFC 8314 section 5.3, TLS 1.2 at least) or are the one that the user pinned, and only this folder knows native-tls and
+//! flate2.
 
 mod connect;
+mod deflate;
 mod dial;
 mod error;
 mod faults;
@@ -19,7 +21,7 @@ mod socket;
 mod stream;
 mod tls;
 
-pub use crate::address::{Fingerprint, TlsMode};
+pub use crate::address::{Compression, Fingerprint, TlsMode};
 pub use dial::{DialSettings, Dialer};
 pub use error::{Attempt, Error, ErrorKind};
 pub use faults::{Cut, FaultInjector};

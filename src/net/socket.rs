@@ -134,6 +134,11 @@ impl Socket {
         self.faults = Some(faults);
     }
 
+    /// Whether the peer is on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
+    }
+
     /// When its waits end.
     pub(super) fn limits(&self) -> &Limits {
         &self.limits

@@ -1,5 +1,6 @@
 //! One connection: reads that wait with a reason, buffered writes, and a count of what went over it.
 
+use super::deflate::Deflate;
 use super::error::words;
 use super::socket::{Ended, Socket};
 use super::{Error, Fingerprint, Phase, tls};
@@ -10,7 +11,7 @@ use std::mem;
 /// Written bytes are gathered up to this many: the most that one TLS record holds (RFC 8446 section 5.1).
 const GATHER: usize = 16 * 1024;
 
-/// What went over a connection so far. Bytes are those of the protocol, without what TLS adds.
+/// What went over a connection so far. Bytes are those of the protocol, without what TLS adds and compression saves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes sent.
@@ -60,6 +61,7 @@ impl Channel {
 /// One connection to a server. After an error it is of no further use.
 pub struct Stream {
     channel: Channel,
+    deflate: Option<Box<Deflate>>,
     phase: Phase,
     gathered: Vec<u8>,
     traffic: Traffic,
@@ -71,6 +73,7 @@ impl Stream {
     pub(super) fn plain(socket: Socket) -> Self {
         Self {
             channel: Channel::Plain(socket),
+            deflate: None,
             phase: Phase::Greeting,
             gathered: Vec::new(),
             traffic: Traffic::default(),
@@ -86,10 +89,38 @@ impl Stream {
         let Channel::Plain(socket) = self.channel else {
             return Err(Error::NotReady { reason: "the connection is encrypted already" });
         };
+        if self.deflate.is_some() {
+            return Err(Error::NotReady { reason: "the connection is compressed already" });
+        }
         if !self.gathered.is_empty() {
             return Err(Error::NotReady { reason: "bytes that were written have not been sent" });
         }
         Ok(Self { channel: Channel::Tls(Box::new(handshake(socket)?)), ..self })
+    }
+
+    /// From now on what goes over it is compressed, as the server has agreed to (RFC 4978). `received` came behind the server's
+    /// OK and is compressed already.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] without TLS (what is in the clear says enough already), where it is compressed, or where bytes that
+    /// were written have not been sent.
+    pub fn compress(&mut self, received: &[u8]) -> Result<(), Error> {
+        if !self.is_encrypted() {
+            return Err(Error::NotReady { reason: "compression needs TLS under it" });
+        }
+        if self.deflate.is_some() {
+            return Err(Error::NotReady { reason: "the connection is compressed already" });
+        }
+        if !self.gathered.is_empty() {
+            return Err(Error::NotReady { reason: "bytes that were written have not been sent" });
+        }
+        self.deflate = Some(Box::new(Deflate::new(received)));
+        Ok(())
+    }
+
+    /// Whether the server is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.channel.socket().is_loopback()
     }
 
     /// Says what the coming waits are for. It begins as [`Phase::Greeting`].
@@ -107,7 +138,7 @@ impl Stream {
         if mem::take(&mut self.is_answer_due) {
             self.traffic.round_trips += 1;
         }
-        let count = self.channel.read(buf).map_err(|error| self.failure(&error))?;
+        let count = self.read_some(buf).map_err(|error| self.failure(&error))?;
         self.traffic.received += count as u64;
         Ok(count)
     }
@@ -119,7 +150,7 @@ impl Stream {
     /// [`Error::Broken`].
     pub fn read_available(&mut self, buf: &mut [u8]) -> Result<Option<usize>, Error> {
         self.channel.socket_mut().set_polling(true);
-        let result = self.channel.read(buf);
+        let result = self.read_some(buf);
         self.channel.socket_mut().set_polling(false);
         match result {
             Ok(count) => {
@@ -218,8 +249,20 @@ impl Stream {
         }
     }
 
+    /// Reads from the channel, inflated where it is compressed.
+    fn read_some(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match &mut self.deflate {
+            Some(deflate) => deflate.read(buf, |compressed| self.channel.read(compressed)),
+            None => self.channel.read(buf),
+        }
+    }
+
     fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.channel.write_all(bytes).map_err(|error| self.failure(&error))?;
+        let sent = match &mut self.deflate {
+            Some(deflate) => deflate.compress(bytes).and_then(|compressed| self.channel.write_all(compressed)),
+            None => self.channel.write_all(bytes),
+        };
+        sent.map_err(|error| self.failure(&error))?;
         self.traffic.sent += bytes.len() as u64;
         Ok(())
     }

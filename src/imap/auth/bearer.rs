@@ -93,6 +93,7 @@ mod tests {
             client_cert: None,
             client_key: None,
             timeout: Duration::from_secs(1),
+            compression: crate::net::Compression::Auto,
             connect_timeout: Duration::from_secs(1),
         }
     }

@@ -134,6 +134,16 @@ impl Framer {
         self.unused.is_empty() && matches!(self.state, State::Complete)
     }
 
+    /// Takes what has been received beyond the last complete frame: what follows is to be read in another way. `None` in the
+    /// middle of a frame.
+    pub fn take_unused(&mut self) -> Option<Vec<u8>> {
+        if !matches!(self.state, State::Complete) {
+            return None;
+        }
+        let unused = self.input[std::mem::replace(&mut self.unused, 0..0)].to_vec();
+        Some(unused)
+    }
+
     fn advance<E>(
         &mut self,
         mut read: impl FnMut(&mut [u8]) -> Result<Option<usize>, E>,

@@ -42,6 +42,7 @@ fn settings(port: u16, tls: TlsMode) -> DialSettings {
         client_cert: None,
         client_key: None,
         timeout: PATIENCE,
+        compression: Compression::Auto,
         connect_timeout: PATIENCE,
     }
 }

@@ -52,6 +52,7 @@ impl Account {
             pin: address.pin,
             client_cert: address.client_cert.clone(),
             client_key: address.client_key.clone(),
+            compression: address.compression,
             timeout: address.timeout.unwrap_or(TIMEOUT),
             connect_timeout: address.timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT),
         };
