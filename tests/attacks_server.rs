@@ -2,6 +2,8 @@
 //! something where they are shown or written. The rows P1 to P12 and N1 to N10 are those of docs/security.md, which names the
 //! tests of other files too.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
+
 mod lab;
 
 use lab::fake::{Fake, Shared, is_for_bodies, literal};
@@ -376,7 +378,7 @@ fn a_message_is_its_bytes_however_they_read() {
     let (source, _) = Fake::of([evil.clone()]).serve(|_, _| None);
     let target = memory::Fake::start(Manner::default(), &[]);
     copy(end(&source), end(&target.server), &[]).ended(0).counts(&[("copied", 1)]);
-    assert_eq!(target.contents()["INBOX"], [evil.clone()]);
+    assert_eq!(target.contents()["INBOX"], std::slice::from_ref(&evil));
     assert!(target.lines_of("DELETE").is_empty());
     // More or fewer bytes than the literal announces.
     for (announced, words) in

@@ -2,6 +2,8 @@
 //! certificate gets no byte of a secret. The rows T1 to T18 are those of docs/security.md, which names the tests of other
 //! files too.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
+
 mod lab;
 
 use lab::certificates::{Authority, Wish};

@@ -1,5 +1,7 @@
 //! COMPRESS=DEFLATE (RFC 4978): the same mail by fewer bytes, after TLS and login only, and within the same limits.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
+
 mod lab;
 
 use flate2::{Compress, Compression, FlushCompress};

@@ -1,6 +1,8 @@
 //! No secret is ever shown or kept: every kind of secret, by every way in which a run can end, and all that is left of the run
 //! searched for it. The rows S1 to S8 are those of docs/security.md, which names the tests of other files too.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
+
 mod lab;
 
 use base64::Engine as _;

@@ -5,13 +5,7 @@
 //! failure is seen again by the seed that it names (`MAILFERRY_SEED`). `MAILFERRY_FUZZ_SECONDS` is for each target; `scripts/fuzz`
 //! sets both. An input that failed is printed: it becomes a file of the corpus, and a test beside the code that is mended.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test may stop at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test may stop at the first surprise")]
 
 mod mutate;
 mod targets;
