@@ -106,7 +106,8 @@ fn writes(scenario: &'static Scenario, with_state: bool) -> [(Side, u64); 2] {
 
 fn steps(scenario: &'static Scenario) -> Vec<Step> {
     let mut steps = Vec::new();
-    for with_state in [true, false] {
+    for with_state in if scenario.stateless { &[true, false][..] } else { &[true] } {
+        let with_state = *with_state;
         for (side, count) in writes(scenario, with_state) {
             assert!(count >= 5, "{}: {count} writes to the {}", scenario.name, side.name());
             let step = |write, cut, again| Step { scenario, side, write, cut, again, with_state };

@@ -14,6 +14,8 @@ pub(crate) struct Scenario {
     pub(crate) target: Personality,
     /// Brings both accounts to where the run begins. It may run copies, which break nowhere.
     pub(crate) prepare: fn(&Ground),
+    /// Whether it is stepped through without the state too, where the run goes another way then.
+    pub(crate) stateless: bool,
     /// How the run goes.
     pub(crate) options: fn() -> CopyOptions,
     /// What must hold after a broken run that did not go through by itself.
@@ -27,6 +29,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "first",
         target: Personality::Plain,
         prepare: fill,
+        stateless: true,
         options: one_lane,
         meanwhile: Ground::assert_no_damage,
         then: Ground::assert_equal,
@@ -35,6 +38,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "alone",
         target: Personality::NoLiteral,
         prepare: fill,
+        stateless: false,
         options: one_lane,
         meanwhile: Ground::assert_no_damage,
         then: Ground::assert_equal,
@@ -43,6 +47,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "mirror",
         target: Personality::Plain,
         prepare: rearrange,
+        stateless: false,
         options: mirroring,
         meanwhile: |_| (),
         then: Ground::assert_equal,
@@ -52,6 +57,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "poormirror",
         target: Personality::Poor,
         prepare: rearrange,
+        stateless: true,
         options: mirroring,
         meanwhile: |_| (),
         then: Ground::assert_equal,
@@ -60,6 +66,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "move",
         target: Personality::Plain,
         prepare: fill,
+        stateless: false,
         options: emptying,
         meanwhile: Ground::assert_nothing_lost,
         then: Ground::assert_moved,
@@ -68,6 +75,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "rename",
         target: Personality::Plain,
         prepare: rename,
+        stateless: false,
         options: mirroring,
         meanwhile: |_| (),
         then: Ground::assert_equal,
@@ -77,6 +85,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "poor",
         target: Personality::Poor,
         prepare: change,
+        stateless: false,
         options: one_lane,
         meanwhile: |_| (),
         then: Ground::assert_equal,
@@ -85,6 +94,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "rerun",
         target: Personality::Plain,
         prepare: change,
+        stateless: true,
         options: one_lane,
         // Flags may be behind: those that the first run left are changed by the second.
         meanwhile: |_| (),
