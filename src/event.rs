@@ -3,6 +3,10 @@
 //! The library tells an [`Observer`] and never prints. Texts that come from a server are raw here: whoever shows them
 //! makes them harmless first.
 
+mod finding;
+
+pub use finding::{Check, Finding, Verdict};
+
 use crate::mail::Uid;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -137,6 +141,8 @@ pub enum Event<'a> {
     },
     /// Two sides of a compared message or folder differ (`verify`).
     Difference(Difference<'a>),
+    /// `doctor` has made a check.
+    Found(&'a Finding),
     /// Something that the user should know and that stops nothing.
     Warning {
         /// What.

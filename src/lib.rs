@@ -1,9 +1,9 @@
-//! mailferry moves mail between IMAP servers and directories: it copies, verifies and lists mailboxes.
+//! mailferry moves mail between IMAP servers and directories: it copies, verifies, lists and diagnoses mailboxes.
 //!
 //! The library is laid out as the flow of one message. Imports go downward only (`scripts/check` holds them to it):
 //!
 //! ```text
-//! verbs      copy, verify, folders: one function each, all that a user can ask for
+//! verbs      copy, verify, folders, doctor: one function each, all that a user can ask for
 //! exec       lanes: a pool of workers that replays a plan against the target
 //! plan       what is missing, which message is which: pure functions of two scans
 //! folders    names, roles, mapping: pure functions of two listings

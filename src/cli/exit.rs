@@ -1,7 +1,7 @@
 //! Exit codes: what scripts may rely on. The numbers never change meaning.
 
 use mailferry::store::ErrorKind;
-use mailferry::verbs::{CopySummary, Status, VerifySummary};
+use mailferry::verbs::{CopySummary, DoctorSummary, Status, VerifySummary};
 
 /// Done; for `verify`: equal.
 pub(crate) const DONE: u8 = 0;
@@ -79,6 +79,11 @@ pub(crate) fn of_verify(summary: &VerifySummary) -> u8 {
     }
 }
 
+/// What `doctor` found first that a copy would fail at.
+pub(crate) fn of_doctor(summary: &DoctorSummary) -> u8 {
+    summary.failure.map_or(DONE, of_error)
+}
+
 fn of_status(status: &Status) -> u8 {
     match status {
         Status::Complete => DONE,
@@ -127,6 +132,13 @@ mod tests {
         let partial = CopySummary { status: Status::Partial, ..work.clone() };
         assert_eq!(of_copy(&partial, true), 3);
         assert_eq!(of_copy(&CopySummary { status: Status::Interrupted, ..work }, true), 130);
+    }
+
+    #[test]
+    fn doctor_ends_by_the_class_of_what_it_found() {
+        let ended = |failure| of_doctor(&DoctorSummary { failure, ..DoctorSummary::default() });
+        let (authentication, untrusted) = (Some(ErrorKind::Authentication), Some(ErrorKind::Untrusted));
+        assert_eq!((ended(None), ended(authentication), ended(untrusted)), (0, 5, 6));
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl From<Error> for Failure {
     }
 }
 
-fn kind_name(kind: ErrorKind) -> &'static str {
+/// The name of a kind of failure in JSON.
+pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Unreachable => "unreachable",
         ErrorKind::Untrusted => "untrusted",

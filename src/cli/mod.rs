@@ -6,6 +6,7 @@
 mod args;
 mod console;
 mod copy;
+mod doctor;
 mod exit;
 mod failure;
 mod folders;
@@ -38,7 +39,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use session::Session;
 use std::ffi::OsString;
 
-/// Copies, verifies and lists mailboxes on IMAP servers: fast, safe to run again, byte for byte
+/// Copies, verifies, lists and diagnoses mailboxes on IMAP servers: fast, safe to run again, byte for byte
 #[derive(Parser)]
 #[command(name = "mailferry", version, after_help = after_help())]
 struct Cli {
@@ -51,6 +52,7 @@ enum Command {
     Copy(copy::CopyArgs),
     Verify(verify::VerifyArgs),
     Folders(folders::FoldersArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 fn after_help() -> String {
@@ -61,6 +63,7 @@ Examples:
     mailferry copy --dry-run imaps://ann@old.example.org imaps://ann@new.example.org
     mailferry copy imaps://ann@old.example.org imaps://ann@new.example.org
     mailferry verify imaps://ann@old.example.org imaps://ann@new.example.org
+    mailferry doctor imaps://ann@old.example.org
 
 A mailbox is imaps://USER@HOST[:993] (TLS) or imap://USER@HOST[:143] (STARTTLS), with %40 for an @ in USER.
 Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWORD, MAILFERRY_TARGET_PASSWORD),
@@ -75,15 +78,21 @@ Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWOR
 pub(crate) fn run() -> u8 {
     leave_no_core();
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let command = match Cli::try_parse_from(&arguments) {
+    let mut command = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli.command,
         Err(error) => return refuse(&error, &arguments),
     };
+    if let Command::Doctor(args) = &mut command
+        && args.json
+    {
+        args.output.output = args::Format::Json;
+    }
     let session = Session::new(command.output());
     let result = match &command {
         Command::Copy(args) => copy::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
         Command::Folders(args) => folders::run(args, &session),
+        Command::Doctor(args) => doctor::run(args, &session),
     };
     session.end(result)
 }
@@ -102,6 +111,7 @@ impl Command {
             Self::Copy(args) => &args.output,
             Self::Verify(args) => &args.output,
             Self::Folders(args) => &args.output,
+            Self::Doctor(args) => &args.output,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::output::Output;
 use super::password::{self, System, check_private};
 use super::progress::Progress;
 use super::signals;
-use mailferry::address::Address;
+use mailferry::address::{Address, ImapAddress};
 use mailferry::event::{Side, Stop};
 use mailferry::store::imap::Secret;
 use mailferry::store::{Access, Connector, IfAbsent, imap, maildir, mbox};
@@ -158,6 +158,11 @@ impl Session {
         Arc::new(Observers(observers))
     }
 
+    /// Where results are printed that come one by one, and in which colours.
+    pub(crate) fn lines(&self) -> (Arc<Output>, Paint) {
+        (Arc::clone(&self.output), self.paint)
+    }
+
     /// A mailbox, not yet connected to or opened.
     ///
     /// # Errors
@@ -179,17 +184,31 @@ impl Session {
             Purpose::Empty => (Access::ReadWrite, IfAbsent::Fail),
         };
         Ok(match address {
-            Address::Imap(address) => {
-                if let Some(key) = address.client_key.as_ref().or(address.client_cert.as_ref()) {
-                    check_private(key).map_err(|reason| Failure::usage(format!("{}: {reason:#}", side.name())))?;
-                }
-                let (trace, stop) = (self.verbosity >= log::PROTOCOL, Arc::clone(&self.stop));
-                let secret = secret.unwrap_or_else(Secret::none);
-                Box::new(imap::Account::new(address, secret, side, access, observer, trace, stop)?)
-            }
+            Address::Imap(address) => Box::new(self.imap_account(side, address, secret, access, observers)?),
             Address::Maildir(path) => Box::new(maildir::Account::new(path, side, access, if_absent, observer)),
             Address::Mbox(path) => Box::new(mbox::Account::new(path, side, access, if_absent, observer)),
         })
+    }
+
+    /// The same of an account on a server, for what is asked of a server alone.
+    ///
+    /// # Errors
+    /// As [`Session::account`].
+    pub(crate) fn imap_account(
+        &self,
+        side: Side,
+        address: &ImapAddress,
+        secret: Option<Secret>,
+        access: Access,
+        observers: &Arc<Observers>,
+    ) -> Result<imap::Account, Failure> {
+        if let Some(key) = address.client_key.as_ref().or(address.client_cert.as_ref()) {
+            check_private(key).map_err(|reason| Failure::usage(format!("{}: {reason:#}", side.name())))?;
+        }
+        let (trace, stop) = (self.verbosity >= log::PROTOCOL, Arc::clone(&self.stop));
+        let secret = secret.unwrap_or_else(Secret::none);
+        let observer = Arc::<Observers>::clone(observers);
+        Ok(imap::Account::new(address, secret, side, access, observer, trace, stop)?)
     }
 
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.

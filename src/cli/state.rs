@@ -75,6 +75,11 @@ impl StateArgs {
         })
     }
 
+    /// Where it is kept, if it is.
+    pub(crate) fn kept_in(&self) -> Option<PathBuf> {
+        self.directory().filter(|_| !self.no_state)
+    }
+
     fn directory(&self) -> Option<PathBuf> {
         self.state.clone().or_else(usual_directory)
     }

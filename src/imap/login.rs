@@ -7,7 +7,7 @@ use super::connection::{Connection, Received, ignore};
 use super::response::{Condition, Response};
 use super::wire::Command;
 use super::{Capabilities, Credentials, Error, auth};
-use crate::net::{self, Dialer, Fingerprint, Phase, TlsMode};
+use crate::net::{self, CertificateFacts, Dialer, Phase, Stream, TlsMode};
 
 /// A connection that is logged in.
 pub struct LoggedIn {
@@ -22,17 +22,9 @@ pub struct LoggedIn {
 /// # Errors
 /// What kept it from being done; after a refused login there is no second try.
 pub fn log_in(dialer: &Dialer, credentials: &Credentials, trace: Option<super::Trace>) -> Result<LoggedIn, Error> {
-    let mode = dialer.settings().tls;
-    let mut connection = Connection::new(dialer.dial()?, trace);
-    connection.set_phase(Phase::Greeting);
-    let greeting = greet(&mut connection).map_err(|error| before_tls(error, mode))?;
-    if mode == TlsMode::StartTls {
-        connection.set_phase(Phase::TlsHandshake);
-        connection = start_tls(connection, dialer, &greeting)?;
-    }
-    connection.set_phase(Phase::Login);
+    let Approached { mut connection, greeting } = approach(dialer, trace)?;
     if greeting.condition == Condition::PreAuth {
-        if mode != TlsMode::None {
+        if dialer.settings().tls != TlsMode::None {
             let text = "the server says that this connection is logged in already; it may be somebody else's mailbox";
             return Err(Error::NoLogin(text.to_owned()));
         }
@@ -84,6 +76,61 @@ fn compress(connection: &mut Connection, dialer: &Dialer) -> Result<(), Error> {
     Ok(())
 }
 
+/// What a server says before anyone logs in.
+#[derive(Clone, Debug)]
+pub struct Introduction {
+    /// The greeting's words, raw.
+    pub greeting: String,
+    /// The mechanisms that it offers for logging in.
+    pub mechanisms: Vec<String>,
+}
+
+/// Comes to a server, under TLS where that is asked for, up to the point of logging in, and leaves.
+///
+/// # Errors
+/// What kept it from being done.
+pub fn introduce(dialer: &Dialer, trace: Option<super::Trace>) -> Result<Introduction, Error> {
+    let Approached { mut connection, greeting } = approach(dialer, trace)?;
+    if connection.capabilities().is_none() {
+        connection.run(&Command::new("CAPABILITY"), &mut ignore)?;
+    }
+    check_revision(connection.capabilities())?;
+    let offered = connection.capabilities().cloned().unwrap_or_default();
+    connection.log_out();
+    Ok(Introduction { greeting: greeting.text, mechanisms: offered.mechanisms().map(str::to_owned).collect() })
+}
+
+/// The certificate that a server shows, trusted or not, by a connection of its own.
+///
+/// # Errors
+/// What kept it from being seen.
+pub fn certificate(dialer: &Dialer) -> Result<CertificateFacts, net::Error> {
+    let stream = match dialer.settings().tls {
+        TlsMode::StartTls => up_to_tls(dialer)?,
+        TlsMode::Implicit | TlsMode::None => dialer.connect()?,
+    };
+    dialer.certificate(stream)
+}
+
+/// A connection that is protected as the settings say, and not logged in.
+struct Approached {
+    connection: Connection,
+    greeting: Greeting,
+}
+
+fn approach(dialer: &Dialer, trace: Option<super::Trace>) -> Result<Approached, Error> {
+    let mode = dialer.settings().tls;
+    let mut connection = Connection::new(dialer.dial()?, trace);
+    connection.set_phase(Phase::Greeting);
+    let greeting = greet(&mut connection).map_err(|error| before_tls(error, mode))?;
+    if mode == TlsMode::StartTls {
+        connection.set_phase(Phase::TlsHandshake);
+        connection = start_tls(connection, dialer, &greeting)?;
+    }
+    connection.set_phase(Phase::Login);
+    Ok(Approached { connection, greeting })
+}
+
 struct Greeting {
     condition: Condition,
     text: String,
@@ -122,7 +169,7 @@ fn start_tls(mut connection: Connection, dialer: &Dialer, greeting: &Greeting) -
     }
     ask_for_tls(&mut connection).map_err(|error| before_tls(error, TlsMode::StartTls))?;
     connection.encrypt(|stream| dialer.start_tls(stream)).map_err(|error| match error {
-        Error::Net(error) => Error::Net(error.with_fingerprint(|| fingerprint(dialer))),
+        Error::Net(error) => Error::Net(error.with_fingerprint(|| dialer.fingerprint(up_to_tls(dialer)?))),
         error => error,
     })
 }
@@ -136,12 +183,12 @@ fn ask_for_tls(connection: &mut Connection) -> Result<(), Error> {
     Err(Error::NoLogin(format!("the server refuses STARTTLS, so nothing was sent; it says (unauthenticated): {text}")))
 }
 
-/// The fingerprint of the certificate that the server shows after STARTTLS, by a connection of its own.
-fn fingerprint(dialer: &Dialer) -> Result<Fingerprint, net::Error> {
+/// A connection of its own after the server's OK to STARTTLS, to look at its certificate.
+fn up_to_tls(dialer: &Dialer) -> Result<Stream, net::Error> {
     const NOTHING: net::Error = net::Error::NotReady { reason: "the server did not begin TLS again" };
     let mut connection = Connection::new(dialer.dial()?, None);
     greet(&mut connection).and_then(|_| ask_for_tls(&mut connection)).map_err(|_| NOTHING)?;
-    dialer.fingerprint(connection.into_stream().ok_or(NOTHING)?)
+    connection.into_stream().ok_or(NOTHING)
 }
 
 fn authenticate(connection: &mut Connection, dialer: &Dialer, credentials: &Credentials) -> Result<(), Error> {

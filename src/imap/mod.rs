@@ -24,7 +24,7 @@ pub use auth::{Credentials, Secret};
 pub use capability::Capabilities;
 pub use connection::{Connection, Handler, Received, Reply, Ticket, Trace, ignore};
 pub use error::Error;
-pub use login::{LoggedIn, log_in};
+pub use login::{Introduction, LoggedIn, certificate, introduce, log_in};
 pub use response::{
     Attributes, Code, Completion, Content, Fetch, FetchOpening, ListedItem, MailboxStatus, Namespace, Response,
     Unreadable,

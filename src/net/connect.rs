@@ -51,7 +51,7 @@ impl Connecting {
 }
 
 /// All addresses of a host, in the order of the system's preference (RFC 6724).
-fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+pub(super) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     let failure = |reason: String| Error::NoAddress { host: host.to_owned(), reason };
     let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(|error| failure(words(&error)))?.collect();
     if addresses.is_empty() { Err(failure("the name has none".to_owned())) } else { Ok(addresses) }

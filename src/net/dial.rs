@@ -4,7 +4,7 @@ use super::connect::Connecting;
 use super::error::words;
 use super::socket::{Limits, Socket};
 use super::tls::{self, Peer, Trust};
-use super::{Compression, Error, FaultInjector, Fingerprint, Phase, Stream, TlsMode};
+use super::{CertificateFacts, Compression, Error, FaultInjector, Fingerprint, Phase, Stream, TlsMode};
 use crate::event::Stop;
 use native_tls::TlsConnector;
 use std::path::PathBuf;
@@ -86,8 +86,11 @@ impl Dialer {
         self.protect(stream, false).map_err(|error| error.with_fingerprint(|| self.fingerprint(self.connect()?)))
     }
 
-    /// A new connection without TLS.
-    fn connect(&self) -> Result<Stream, Error> {
+    /// A new connection without TLS, whatever the settings say: to look at what answers.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn connect(&self) -> Result<Stream, Error> {
         let connecting = Connecting::begin(&self.settings.host, self.settings.port, self.settings.connect_timeout)?;
         if self.settings.tls == TlsMode::Implicit {
             // Takes about 65 ms the first time, while the network is at work.
@@ -118,11 +121,28 @@ impl Dialer {
     /// # Errors
     /// Why the handshake failed.
     pub fn fingerprint(&self, stream: Stream) -> Result<Fingerprint, Error> {
-        let connector = tls::trusting_anyone().map_err(|error| Error::Setup { reason: error.to_string() })?;
-        let mut stream = stream.encrypt(|socket| tls::handshake(&connector, socket, &self.peer(true)))?;
+        let mut stream = self.trust_anyone(stream)?;
         let fingerprint = stream.fingerprint();
         stream.shut_down();
         fingerprint.ok_or(Error::NotReady { reason: "the server showed no certificate" })
+    }
+
+    /// What the certificate that a server shows says of itself, trusted or not. As with [`Self::fingerprint`], the
+    /// connection is at the point where TLS begins, and is of no further use.
+    ///
+    /// # Errors
+    /// Why the handshake failed, or that the certificate can't be read.
+    pub fn certificate(&self, stream: Stream) -> Result<CertificateFacts, Error> {
+        let mut stream = self.trust_anyone(stream)?;
+        let facts = stream.certificate().and_then(|der| CertificateFacts::read(&der));
+        stream.shut_down();
+        facts.ok_or(Error::NotReady { reason: "the server showed no certificate that can be read" })
+    }
+
+    /// A handshake to look at the certificate, and for nothing else.
+    fn trust_anyone(&self, stream: Stream) -> Result<Stream, Error> {
+        let connector = tls::trusting_anyone().map_err(|error| Error::Setup { reason: error.to_string() })?;
+        stream.encrypt(|socket| tls::handshake(&connector, socket, &self.peer(true)))
     }
 
     /// The handshake, whoever asked for it.

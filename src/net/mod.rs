@@ -4,24 +4,28 @@
 //! dial     resolves, connects, protects: makes streams      tls      the handshake, and what its failures mean
 //! stream   buffered writes, counted traffic, phases         socket   waits in slices: silence, stop
 //! phase    what is being waited for                         error    what went wrong, and what to do
+//! probe    single steps, to find the one that fails         certificate   what one says of itself
 //! deflate  compression, and what it may not do          faults   connections that tests break on purpose
 //! ```
 //!
 //! What stays true: no wait is without an end, every error of a wait names what was waited for, certificates are always
-//! checked (RFC 8314 section 5.3, TLS 1.2 at least) or are the one that the user pinned, and only this folder knows native-tls and
-//! flate2.
+//! checked (RFC 8314 section 5.3, TLS 1.2 at least) or are the one that the user pinned, and only this folder knows native-tls,
+//! flate2 and x509-parser.
 
+mod certificate;
 mod connect;
 mod deflate;
 mod dial;
 mod error;
 mod faults;
 mod phase;
+pub mod probe;
 mod socket;
 mod stream;
 mod tls;
 
 pub use crate::address::{Compression, Fingerprint, TlsMode};
+pub use certificate::CertificateFacts;
 pub use dial::{DialSettings, Dialer};
 pub use error::{Attempt, Error, ErrorKind};
 pub use faults::{Cut, FaultInjector};

@@ -229,6 +229,14 @@ impl Stream {
         }
     }
 
+    /// The server's certificate in DER.
+    pub(super) fn certificate(&self) -> Option<Vec<u8>> {
+        match &self.channel {
+            Channel::Plain(_) => None,
+            Channel::Tls(tls) => tls::certificate(tls),
+        }
+    }
+
     /// Closes both ways without waiting, and with the stream's end drops what was written and not sent yet. Errors no
     /// longer matter.
     pub fn shut_down(&mut self) {

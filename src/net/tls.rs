@@ -94,8 +94,12 @@ pub(super) fn trusting_anyone() -> Result<TlsConnector, native_tls::Error> {
 
 /// The fingerprint of the certificate that the server showed.
 pub(super) fn fingerprint(stream: &TlsStream<Socket>) -> Option<Fingerprint> {
-    let certificate = stream.peer_certificate().ok()??;
-    Some(Fingerprint(Sha256::digest(certificate.to_der().ok()?).into()))
+    Some(Fingerprint(Sha256::digest(certificate(stream)?).into()))
+}
+
+/// The certificate that the server showed, in DER.
+pub(super) fn certificate(stream: &TlsStream<Socket>) -> Option<Vec<u8>> {
+    stream.peer_certificate().ok()??.to_der().ok()
 }
 
 /// What is said of a certificate that names its host in its subject alone.
@@ -106,8 +110,8 @@ pub(super) const NO_NAMES: &str = "no subject alternative name";
 pub(super) fn is_named(stream: &TlsStream<Socket>) -> bool {
     /// The extension's identifier, 2.5.29.17, in DER.
     const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x11];
-    let der = stream.peer_certificate().ok().flatten().and_then(|certificate| certificate.to_der().ok());
-    der.is_some_and(|der| der.windows(SUBJECT_ALTERNATIVE_NAME.len()).any(|window| window == SUBJECT_ALTERNATIVE_NAME))
+    certificate(stream)
+        .is_some_and(|der| der.windows(SUBJECT_ALTERNATIVE_NAME.len()).any(|window| window == SUBJECT_ALTERNATIVE_NAME))
 }
 
 /// Sets up TLS.

@@ -3,6 +3,7 @@
 mod compare;
 mod copy;
 mod deep;
+mod doctor;
 mod folders;
 mod known;
 mod opening;
@@ -12,6 +13,7 @@ mod summary;
 mod verify;
 
 pub use copy::copy;
+pub use doctor::{DoctorOptions, DoctorSummary, Patient, doctor};
 pub use folders::folders;
 pub use options::{CopyOptions, Deleting, FlagPolicy, MessageFilter, VerifyOptions};
 pub use summary::{CopySummary, FolderListing, FolderRow, Status, VerifySummary};

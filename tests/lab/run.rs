@@ -192,6 +192,12 @@ pub fn folders(end: impl Into<End>, options: &[&str]) -> Run {
     json("folders", &[end.into()], options)
 }
 
+/// `doctor --output json` of one mailbox, or of the two of a copy.
+#[track_caller]
+pub fn doctor(ends: &[End], options: &[&str]) -> Run {
+    json("doctor", ends, options)
+}
+
 #[track_caller]
 fn json(verb: &str, ends: &[End], options: &[&str]) -> Run {
     let addresses: Vec<&str> = ends.iter().map(|end| end.address.as_str()).collect();

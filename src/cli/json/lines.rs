@@ -1,9 +1,9 @@
 //! The lines' fields, in the order in which they are printed.
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, kind_name};
 use mailferry::event::Event;
 use mailferry::store::{Quota, Traffic};
-use mailferry::verbs::{CopySummary, FolderListing, FolderRow, Status, VerifySummary};
+use mailferry::verbs::{CopySummary, DoctorSummary, FolderListing, FolderRow, Status, VerifySummary};
 use serde::Serialize;
 
 /// One line.
@@ -42,6 +42,17 @@ pub(crate) enum Line<'a> {
     FolderFailed { folder: &'a str, reason: &'a str },
     /// Two sides differ.
     Difference { kind: &'static str, folder: &'a str, uid: Option<u32>, detail: &'a str },
+    /// A check of `doctor`.
+    Finding {
+        side: &'static str,
+        number: u8,
+        check: &'static str,
+        verdict: &'static str,
+        tried: &'a str,
+        result: &'a str,
+        meaning: &'a str,
+        advice: Option<&'a str>,
+    },
     /// Something to know.
     Warning { text: &'a str },
     /// A folder of a listing.
@@ -94,6 +105,16 @@ impl<'a> Line<'a> {
                 folder: found.folder,
                 uid: found.uid.map(mailferry::mail::Uid::get),
                 detail: found.detail,
+            },
+            Event::Found(found) => Self::Finding {
+                side: found.side.name(),
+                number: found.check.number(),
+                check: found.check.name(),
+                verdict: found.verdict.name(),
+                tried: &found.tried,
+                result: &found.result,
+                meaning: &found.meaning,
+                advice: found.advice.as_deref(),
             },
             Event::Warning { text } => Self::Warning { text },
             Event::Connected { .. }
@@ -166,6 +187,16 @@ pub(crate) enum Summary {
     },
     /// Of `folders`.
     Folders { folders: u64, messages: u64, bytes: u64, quota: Option<Allowance>, seconds: f64 },
+    /// Of `doctor`.
+    Doctor {
+        status: &'static str,
+        kind: Option<&'static str>,
+        ok: u64,
+        warnings: u64,
+        failed: u64,
+        skipped: u64,
+        seconds: f64,
+    },
 }
 
 impl Summary {
@@ -219,6 +250,25 @@ impl Summary {
             bytes: listing.folders.iter().filter_map(|row| row.bytes).sum(),
             quota: listing.quota.map(Allowance::from),
             seconds: milliseconds(listing.seconds),
+        }
+    }
+}
+
+impl Summary {
+    /// Of `doctor`.
+    pub(crate) fn doctor(summary: &DoctorSummary) -> Self {
+        Self::Doctor {
+            status: match (summary.failed, summary.doubtful) {
+                (0, 0) => "healthy",
+                (0, _) => "usable",
+                _ => "failed",
+            },
+            kind: summary.failure.map(kind_name),
+            ok: summary.good,
+            warnings: summary.doubtful,
+            failed: summary.failed,
+            skipped: summary.skipped,
+            seconds: milliseconds(summary.seconds),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Results for people, on stdout. Every name and every word of a server is made harmless here.
 
 mod copy;
+mod doctor;
 mod folders;
 mod verify;
 
 pub(crate) use copy::{PlanTable, summary as copy_summary};
+pub(crate) use doctor::{Findings, summary as doctor_summary};
 pub(crate) use folders::listing;
 pub(crate) use verify::Differences;

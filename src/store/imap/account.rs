@@ -17,12 +17,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An account on an IMAP server, with what is needed to enter it.
 pub struct Account {
-    dialer: Dialer,
+    pub(super) dialer: Dialer,
     credentials: Credentials,
     prefix: Option<String>,
     separator: Option<char>,
     max_connections: Option<usize>,
-    name: AccountName,
+    pub(super) name: AccountName,
     access: Access,
     observer: Arc<dyn Observer + Send + Sync>,
     /// Whether the observer is shown the protocol.
@@ -77,7 +77,7 @@ impl Account {
         self
     }
 
-    fn tracer(&self) -> Option<Trace> {
+    pub(super) fn tracer(&self) -> Option<Trace> {
         let connection = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         if !self.trace {
             return None;
@@ -89,12 +89,19 @@ impl Account {
     }
 }
 
-impl Connector for Account {
-    fn connect(&self) -> Result<Box<dyn Store>, Error> {
+impl Account {
+    /// A new connection, logged in.
+    pub(super) fn session(&self) -> Result<Session, Error> {
         let logged_in = imap::log_in(&self.dialer, &self.credentials, self.tracer());
         let logged_in = logged_in.map_err(|error| from_imap(&error).of(&self.name))?;
         let session = Session::begin(logged_in, self.name.clone(), self.access, self.prefix.as_deref(), self.separator);
-        Ok(Box::new(session.map_err(|error| from_imap(&error).of(&self.name))?))
+        session.map_err(|error| from_imap(&error).of(&self.name))
+    }
+}
+
+impl Connector for Account {
+    fn connect(&self) -> Result<Box<dyn Store>, Error> {
+        Ok(Box::new(self.session()?))
     }
 
     fn max_connections(&self) -> Option<usize> {

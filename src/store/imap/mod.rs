@@ -5,12 +5,13 @@
 //! session   one connection's state     scan     what folders hold: asking says what is asked of them
 //! refusal   what a NO means            fetch    whole messages, asked for ahead
 //! manage    CREATE, SUBSCRIBE, STORE   append   whole messages, delivered ahead
-//! relocate  COPY, MOVE, UID EXPUNGE
+//! relocate  COPY, MOVE, UID EXPUNGE    checkup  what doctor asks beyond that
 //! ```
 
 mod account;
 mod append;
 mod asking;
+mod checkup;
 mod fetch;
 mod list;
 mod manage;
@@ -21,3 +22,4 @@ mod session;
 
 pub use crate::imap::Secret;
 pub use account::Account;
+pub use checkup::Checkup;

@@ -1,0 +1,99 @@
+//! `mailferry doctor MAILBOX [TARGET]`
+
+use super::args::{OutputArgs, SourcePasswordArgs, TargetPasswordArgs};
+use super::failure::Failure;
+use super::json::Summary;
+use super::session::Session;
+use super::state::StateArgs;
+use super::{exit, password, text};
+use clap::{Args, value_parser};
+use mailferry::address::{Address, ImapAddress};
+use mailferry::event::Side;
+use mailferry::store::Access;
+use mailferry::store::imap::Account;
+use mailferry::verbs::{self, DoctorOptions, Patient};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a server may be silent while it is looked at, unless the address says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Find out why a mailbox can't be reached or used, and what to do
+///
+/// Makes thirteen checks in order, from the host's name to idle connections. Each says what was tried, what came back, what
+/// that means and what to do. Nothing is written anywhere, and the password is tried once. With TARGET the checks look at both
+/// mailboxes of a copy as well: does everything fit, do folders collide, what did earlier runs leave.
+#[derive(Args)]
+#[command(after_help = after_help())]
+pub(crate) struct DoctorArgs {
+    /// The mailbox. Example: imaps://ann%40example.org@imap.example.org
+    mailbox: String,
+    /// Where its mail shall be copied to
+    target: Option<String>,
+    /// How long a connection is left idle to see whether it is dropped. Example: --idle 300
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = value_parser!(u16).range(0..=3600), help_heading = "Run")]
+    idle: u16,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    source_password: SourcePasswordArgs,
+    #[command(flatten)]
+    target_password: TargetPasswordArgs,
+    /// The same as --output json
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+    mailferry doctor imaps://ann@imap.example.org
+    mailferry doctor --json imaps://ann@imap.example.org
+  Before a copy, both mailboxes:
+    mailferry doctor imaps://ann@old.example.org imaps://ann@new.example.org
+
+{}",
+        exit::HELP
+    )
+}
+
+/// Runs it. Gives the exit code.
+pub(crate) fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
+    let mut sides = vec![(Side::Source, read(Side::Source, &args.mailbox)?, args.source_password.options())];
+    if let Some(target) = &args.target {
+        sides.push((Side::Target, read(Side::Target, target)?, args.target_password.options()));
+        password::check_stdin(args.source_password.options(), args.target_password.options())?;
+    }
+    let secrets: Vec<_> = sides
+        .iter()
+        .map(|(side, address, options)| session.password(*side, &Address::Imap(address.clone()), *options))
+        .collect::<Result<_, _>>()?;
+    let observers = session.observers(Some(Arc::new(text::Findings::new(session.lines(), sides.len() > 1))));
+    let accounts: Vec<Account> = (sides.iter().zip(secrets))
+        .map(|((side, address, _), secret)| session.imap_account(*side, address, secret, Access::ReadOnly, &observers))
+        .collect::<Result<_, _>>()?;
+    let patients: Vec<Patient<'_>> = (sides.iter().zip(&accounts))
+        .map(|((side, address, _), account)| Patient { side: *side, address, account })
+        .collect();
+    let state = args.state.kept_in();
+    let options = DoctorOptions { idle: Duration::from_secs(args.idle.into()), state: state.as_deref() };
+    let summary = verbs::doctor(&patients, &options, observers.as_ref());
+    session.print(&[], || Summary::doctor(&summary), |paint| vec![text::doctor_summary(&summary, paint)]);
+    Ok(exit::of_doctor(&summary))
+}
+
+fn read(side: Side, text: &str) -> Result<ImapAddress, Failure> {
+    match Session::address(side, text)? {
+        Address::Imap(mut address) => {
+            address.timeout.get_or_insert(TIMEOUT);
+            Ok(address)
+        }
+        Address::Maildir(_) | Address::Mbox(_) => {
+            let text = format!("doctor looks at mailboxes on IMAP servers, and the {} is a directory", side.name());
+            Err(Failure::usage(text).with_hint("`mailferry folders` shows whether a directory can be read"))
+        }
+    }
+}

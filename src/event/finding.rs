@@ -1,0 +1,132 @@
+//! What `doctor` finds: one check each, with what was tried, what came back, what that means and what to do.
+
+use super::Side;
+
+/// The checks, in the order in which they are made. Each needs what those before it have shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Check {
+    /// D1: the host's name leads to addresses.
+    Name,
+    /// D2: its port takes connections.
+    Port,
+    /// D3: what answers there is an IMAP server, protected as the address says.
+    Protocol,
+    /// D4: its certificate can be trusted.
+    Certificate,
+    /// D5: it lets the user in.
+    Login,
+    /// D6: the mailbox is there and can be listed.
+    Ready,
+    /// D7: quota and the limits of messages.
+    Space,
+    /// D8: how fast it answers and delivers.
+    Speed,
+    /// D9: folders that can't be what they are elsewhere.
+    Folders,
+    /// D10: every message that is counted can be listed.
+    Messages,
+    /// D11: messages that are there more than once.
+    Duplicates,
+    /// D12: what earlier runs left on this machine.
+    State,
+    /// D13: how long a connection may be idle.
+    Idle,
+}
+
+impl Check {
+    /// All of them, in order.
+    pub const ALL: [Self; 13] = [
+        Self::Name,
+        Self::Port,
+        Self::Protocol,
+        Self::Certificate,
+        Self::Login,
+        Self::Ready,
+        Self::Space,
+        Self::Speed,
+        Self::Folders,
+        Self::Messages,
+        Self::Duplicates,
+        Self::State,
+        Self::Idle,
+    ];
+
+    /// Its number, from 1.
+    pub fn number(self) -> u8 {
+        self as u8 + 1
+    }
+
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Port => "port",
+            Self::Protocol => "protocol",
+            Self::Certificate => "certificate",
+            Self::Login => "login",
+            Self::Ready => "ready",
+            Self::Space => "space",
+            Self::Speed => "speed",
+            Self::Folders => "folders",
+            Self::Messages => "messages",
+            Self::Duplicates => "duplicates",
+            Self::State => "state",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// It works, and there is something to know or to do.
+    Doubtful,
+    /// A copy would fail because of this.
+    Failed,
+    /// It does not apply here.
+    Skipped,
+}
+
+impl Verdict {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Doubtful => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// What one check found. The texts are fragments; `result` and `meaning` may hold a server's words, raw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which mailbox.
+    pub side: Side,
+    /// Which check.
+    pub check: Check,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What was tried.
+    pub tried: String,
+    /// What came back.
+    pub result: String,
+    /// What that means.
+    pub meaning: String,
+    /// What to do; `None`: nothing.
+    pub advice: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_are_numbered_in_their_order() {
+        let numbers: Vec<u8> = Check::ALL.iter().map(|check| check.number()).collect();
+        assert_eq!(numbers, (1..=13).collect::<Vec<u8>>());
+    }
+}

@@ -1,0 +1,114 @@
+//! D9: folders whose names can't stay what they are, or that would become one.
+
+use super::Reached;
+use super::report::{Report, SideReport, seen};
+use super::survey::Survey;
+use super::words::{counted, some};
+use crate::event::{Check, Side};
+use crate::folders::{Options, Pairing, Rules, TargetFolder, pair};
+use crate::mail::SpecialUse;
+use crate::store::ErrorKind;
+use std::collections::BTreeMap;
+
+/// Of each mailbox alone, then of the way from one to the other.
+pub(super) fn check(reached: &[Reached<'_>], report: &mut Report<'_>) {
+    for one in reached {
+        alone(&one.survey, &mut report.of(one.patient.side));
+    }
+    if let [source, target] = reached {
+        together(&source.survey, &target.survey, &mut report.of(Side::Target));
+    }
+}
+
+fn alone(survey: &Survey, report: &mut SideReport<'_, '_>) {
+    let tried = format!("compared the names of {}", counted(survey.roster.folders.len() as u64, "folder"));
+    let unreadable: Vec<String> = (survey.roster.unreadable.iter())
+        .filter(|one| survey.listing.mailboxes[one.index].selectable)
+        .map(|one| format!("{}: {}", survey.listing.mailboxes[one.index].name, one.reason))
+        .collect();
+    let alike = alike(survey);
+    if !unreadable.is_empty() {
+        let meaning = format!("{} no copy can take along", counted(unreadable.len() as u64, "folder"));
+        report.doubtful(
+            seen(Check::Folders, tried, some(&unreadable)),
+            meaning,
+            "give them other names in a mail program",
+        );
+    } else if !alike.is_empty() {
+        let meaning =
+            "these names differ in nothing but case or the composition of letters: elsewhere they may be one folder";
+        let advice =
+            "if the other server is such a one, rename them, or say with --map 'NAME=OTHER' where they shall go";
+        report.doubtful(seen(Check::Folders, tried, some(&alike)), meaning, advice);
+    } else {
+        report.good(seen(Check::Folders, tried, aside(survey)), "every folder has a name of its own");
+    }
+}
+
+/// Names that are the same but for case and composition.
+fn alike(survey: &Survey) -> Vec<String> {
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for folder in survey.roster.folders.iter().filter(|folder| !folder.foreign) {
+        names.entry(folder.name.key().to_lowercase()).or_default().push(folder.name.to_string());
+    }
+    let mut alike: Vec<Vec<String>> = names.into_values().filter(|same| same.len() > 1).collect();
+    alike.iter_mut().for_each(|same| same.sort());
+    alike.iter().map(|same| same.join(" and ")).collect()
+}
+
+/// What a copy leaves out by itself.
+fn aside(survey: &Survey) -> String {
+    let mailbox = |index: usize| &survey.listing.mailboxes[index];
+    let own = || survey.roster.folders.iter().filter(|folder| !folder.foreign);
+    let views = own().filter(|folder| mailbox(folder.index).special_use.is_some_and(SpecialUse::is_view)).count();
+    let foreign = survey.roster.folders.len() - own().count();
+    let unsubscribed =
+        own().filter(|folder| mailbox(folder.index).selectable && !mailbox(folder.index).subscribed).count();
+    format!(
+        "{} of other folders, {} of other users, {} without subscription",
+        counted(views as u64, "view"),
+        counted(foreign as u64, "folder"),
+        counted(unsubscribed as u64, "folder")
+    )
+}
+
+fn together(source: &Survey, target: &Survey, report: &mut SideReport<'_, '_>) {
+    let tried = "planned where each of the source's folders goes";
+    let paired = Rules::new(&Options::default())
+        .map_err(|error| error.to_string())
+        .and_then(|rules| pair(&source.listing, &target.listing, &rules).map_err(|error| error.to_string()));
+    let pairing = match paired {
+        Ok(pairing) => pairing,
+        Err(error) => {
+            let meaning = "a copy refuses to begin, since mail of two folders would be mixed";
+            let advice = "decide with --map, as it says";
+            return report.failed(seen(Check::Folders, tried, error), ErrorKind::Refused, meaning, advice);
+        }
+    };
+    let failed: Vec<String> = (pairing.skipped.iter().filter(|folder| folder.failed))
+        .map(|folder| format!("{}: {}", folder.name, folder.reason))
+        .collect();
+    if failed.is_empty() {
+        report.good(seen(Check::Folders, tried, mapping(&pairing)), "every folder finds its place");
+    } else {
+        let meaning = format!("{} of the source can't be copied", counted(failed.len() as u64, "folder"));
+        report.doubtful(
+            seen(Check::Folders, tried, some(&failed)),
+            meaning,
+            "give them other names with --map 'NAME=OTHER'",
+        );
+    }
+}
+
+/// How many keep their names, and where the others go.
+fn mapping(pairing: &Pairing) -> String {
+    let new = pairing.pairs.iter().filter(|pair| matches!(pair.target, TargetFolder::New { .. })).count();
+    let renamed: Vec<String> = (pairing.pairs.iter().filter(|pair| pair.from != pair.to))
+        .map(|pair| format!("{} → {}", pair.from, pair.to))
+        .collect();
+    let mut text = format!("{}, {new} of them new", counted(pairing.pairs.len() as u64, "folder"));
+    if !renamed.is_empty() {
+        text.push_str(&format!("; {}", some(&renamed)));
+    }
+    text
+}

@@ -1,0 +1,134 @@
+//! `doctor`: why a mailbox can or cannot be reached and used, and what to do. Nothing is written anywhere.
+//!
+//! ```text
+//! way        D1 name, D2 port            survey     what is in the mailbox, read once for the checks below
+//! protocol   D3 protocol                 content    D10 messages, D11 duplicates
+//! trust      D4 certificate              room       D7 space and limits
+//! entry      D5 login, D6 ready          folders    D9 folders
+//! speed      D8 speed, D13 idle          state      D12 earlier runs
+//! provider   what is known of large providers, for advice
+//! report     findings, told and counted
+//! ```
+//!
+//! The checks are made in their order. One of D1 to D6 that fails ends them for its mailbox, since nothing after it could
+//! be tried; with two mailboxes the other one is still looked at as far. One attempt is made to log in, never a second:
+//! repeated failures lock accounts.
+
+mod content;
+mod entry;
+mod folders;
+mod protocol;
+mod provider;
+mod report;
+mod room;
+mod speed;
+mod state;
+mod survey;
+mod trust;
+mod way;
+mod words;
+
+use self::report::Report;
+use self::survey::Survey;
+use crate::address::ImapAddress;
+use crate::event::{Observer, Side};
+use crate::store::ErrorKind;
+use crate::store::imap::{Account, Checkup};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A mailbox to look at.
+pub struct Patient<'a> {
+    /// Which: with two mailboxes, where mail would come from or go to.
+    pub side: Side,
+    /// Its address.
+    pub address: &'a ImapAddress,
+    /// The way in, for reading only.
+    pub account: &'a Account,
+}
+
+/// How `doctor` works.
+#[derive(Clone, Debug)]
+pub struct DoctorOptions<'a> {
+    /// How long a connection is left idle to see whether it lives on.
+    pub idle: Duration,
+    /// Where copies keep their state, if anywhere.
+    pub state: Option<&'a Path>,
+}
+
+/// What `doctor` found, in numbers.
+#[derive(Clone, Debug, Default)]
+pub struct DoctorSummary {
+    /// Checks that found all well.
+    pub good: u64,
+    /// Checks that found something to know or to do.
+    pub doubtful: u64,
+    /// Checks that found what a copy would fail at.
+    pub failed: u64,
+    /// Checks that did not apply.
+    pub skipped: u64,
+    /// What the first failure was.
+    pub failure: Option<ErrorKind>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// A mailbox that was reached, with what is in it.
+struct Reached<'a> {
+    patient: &'a Patient<'a>,
+    checkup: Checkup,
+    survey: Survey,
+}
+
+/// Makes all checks, of one mailbox or of the two of a copy. Each is told as it is made.
+pub fn doctor(patients: &[Patient<'_>], options: &DoctorOptions<'_>, observer: &dyn Observer) -> DoctorSummary {
+    let started = Instant::now();
+    let mut report = Report::new(observer);
+    let mut reached: Vec<Reached<'_>> = patients.iter().filter_map(|patient| reach(patient, &mut report)).collect();
+    if reached.len() == patients.len() {
+        examine(&mut reached, options, &mut report);
+    }
+    for one in &mut reached {
+        one.checkup.store().close();
+    }
+    let mut summary = report.summary;
+    summary.seconds = started.elapsed().as_secs_f64();
+    summary
+}
+
+/// D1 to D6, each only if those before it went well.
+fn reach<'a>(patient: &'a Patient<'a>, report: &mut Report<'_>) -> Option<Reached<'a>> {
+    let mut report = report.of(patient.side);
+    let addresses = way::name(patient, &mut report)?;
+    let addresses = way::port(patient, &addresses, &mut report)?;
+    let offered = protocol::check(patient, &addresses, &mut report)?;
+    let mut checkup = entry::log_in(patient, &offered, &mut report)?;
+    let listing = entry::ready(patient, &mut checkup, &mut report)?;
+    match Survey::make(checkup.store(), listing) {
+        Ok(survey) => Some(Reached { patient, checkup, survey }),
+        Err(error) => {
+            entry::lost(patient, &error, &mut report);
+            None
+        }
+    }
+}
+
+/// D7 to D13, which do not depend on each other.
+fn examine(reached: &mut [Reached<'_>], options: &DoctorOptions<'_>, report: &mut Report<'_>) {
+    room::check(reached, report);
+    for one in reached.iter_mut() {
+        speed::pace(one, &mut report.of(one.patient.side));
+    }
+    folders::check(reached, report);
+    for one in reached.iter() {
+        let mut report = report.of(one.patient.side);
+        content::messages(one, &mut report);
+    }
+    for one in reached.iter() {
+        content::duplicates(one, &mut report.of(one.patient.side));
+    }
+    state::check(reached, options.state, report);
+    for one in reached.iter_mut() {
+        speed::idle(one, options.idle, &mut report.of(one.patient.side));
+    }
+}

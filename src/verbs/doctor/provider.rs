@@ -1,0 +1,173 @@
+//! What is known of large providers, for advice only: nothing here changes how mailferry works.
+
+/// A provider's IMAP service.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Provider {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Where its IMAP server is.
+    pub(super) host: &'static str,
+    /// Domains of its users.
+    domains: &'static [&'static str],
+    /// What its users need to log in.
+    pub(super) login: &'static str,
+    /// Bytes that it delivers in a day, and bytes that it takes.
+    pub(super) daily: Option<[u64; 2]>,
+}
+
+const APP_PASSWORD: &str = "make an app password in the account's security settings and give that one";
+const MEGABYTE: u64 = 1_000_000;
+
+/// The providers, with the addresses under which they are known.
+const PROVIDERS: &[Provider] = &[
+    Provider {
+        name: "Gmail",
+        host: "imap.gmail.com",
+        domains: &["gmail.com", "googlemail.com"],
+        login: "make an app password in the Google account's security settings and give that one, or give an OAuth token \
+                (auth=XOAUTH2)",
+        daily: Some([2_500 * MEGABYTE, 500 * MEGABYTE]),
+    },
+    Provider {
+        name: "Microsoft 365",
+        host: "outlook.office365.com",
+        domains: &["outlook.com", "hotmail.com", "live.com", "msn.com"],
+        login: "Microsoft takes no passwords for IMAP any more: give an OAuth token (auth=XOAUTH2), and have IMAP switched on \
+                for the mailbox",
+        daily: None,
+    },
+    Provider {
+        name: "Yahoo",
+        host: "imap.mail.yahoo.com",
+        domains: &["yahoo.com", "ymail.com"],
+        login: APP_PASSWORD,
+        daily: None,
+    },
+    Provider { name: "AOL", host: "imap.aol.com", domains: &["aol.com"], login: APP_PASSWORD, daily: None },
+    Provider {
+        name: "iCloud",
+        host: "imap.mail.me.com",
+        domains: &["icloud.com", "me.com", "mac.com"],
+        login: "make an app-specific password in the Apple account; the user is often the part before the @",
+        daily: None,
+    },
+    Provider {
+        name: "Fastmail",
+        host: "imap.fastmail.com",
+        domains: &["fastmail.com", "fastmail.fm"],
+        login: "make an app password with access to IMAP in the account's settings",
+        daily: None,
+    },
+    Provider {
+        name: "Zoho",
+        host: "imap.zoho.com",
+        domains: &["zoho.com"],
+        login: "switch IMAP on in the mailbox's settings, and make an app password if two factors are on",
+        daily: None,
+    },
+    Provider {
+        name: "Yandex",
+        host: "imap.yandex.com",
+        domains: &["yandex.com", "yandex.ru"],
+        login: "switch IMAP on in the mailbox's settings and make an app password",
+        daily: None,
+    },
+    Provider {
+        name: "GMX",
+        host: "imap.gmx.net",
+        domains: &["gmx.net", "gmx.de", "gmx.com"],
+        login: "switch IMAP on in the mailbox's settings: it is off at first, and again after long disuse",
+        daily: None,
+    },
+    Provider {
+        name: "WEB.DE",
+        host: "imap.web.de",
+        domains: &["web.de"],
+        login: "switch IMAP on in the mailbox's settings: it is off at first, and again after long disuse",
+        daily: None,
+    },
+    Provider {
+        name: "mail.ru",
+        host: "imap.mail.ru",
+        domains: &["mail.ru"],
+        login: "make a password for external applications in the mailbox's settings",
+        daily: None,
+    },
+    Provider {
+        name: "QQ",
+        host: "imap.qq.com",
+        domains: &["qq.com"],
+        login: "give the authorisation code that the mailbox's settings show, not the password",
+        daily: None,
+    },
+    Provider {
+        name: "163",
+        host: "imap.163.com",
+        domains: &["163.com"],
+        login: "give the authorisation code that the mailbox's settings show, not the password",
+        daily: None,
+    },
+];
+
+/// Whose server a host is.
+pub(super) fn of_host(host: &str) -> Option<&'static Provider> {
+    let host = host.to_ascii_lowercase();
+    PROVIDERS.iter().find(|provider| provider.host == host)
+}
+
+/// Whose user somebody is, by the domain behind the `@`.
+pub(super) fn of_user(user: &str) -> Option<&'static Provider> {
+    let domain = user.rsplit_once('@')?.1.to_ascii_lowercase();
+    PROVIDERS.iter().find(|provider| provider.domains.contains(&domain.as_str()))
+}
+
+/// A known host that is spelled almost like this one.
+pub(super) fn misspelled(host: &str) -> Option<&'static Provider> {
+    let host = host.to_ascii_lowercase();
+    PROVIDERS.iter().find(|provider| (1..=2).contains(&distance(&host, provider.host)))
+}
+
+/// How many letters must be changed, put in, taken out or swapped with their neighbour to make one text of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (a, b, n) in
+            [("", "", 0), ("", "abc", 3), ("abc", "acb", 1), ("gmial", "gmail", 1), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(distance(a, b), n, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn providers_by_host_user_and_misspelling() {
+        let name = |provider: Option<&'static Provider>| provider.map(|provider| provider.name);
+        assert_eq!(name(of_host("IMAP.gmail.com")), Some("Gmail"));
+        assert_eq!(name(of_host("imap.example.org")), None);
+        assert_eq!(name(of_user("ann@GMX.de")), Some("GMX"));
+        assert_eq!(name(of_user("ann")), None);
+        assert_eq!(name(misspelled("imap.gmial.com")), Some("Gmail"));
+        assert_eq!(name(misspelled("imap.gmail.com")), None, "that is how it is spelled");
+        assert_eq!(name(misspelled("mail.example.org")), None);
+    }
+}

@@ -1,0 +1,88 @@
+//! D7: whether everything fits, by quota, by the largest message, by what a provider carries in a day.
+
+use super::report::{Report, SideReport, seen};
+use super::survey::Survey;
+use super::words::{bytes, counted, some};
+use super::{Reached, provider};
+use crate::event::{Check, Side};
+use crate::store::{Error, ErrorKind, Quota};
+
+const TRIED: &str = "asked for the quota";
+
+/// Of each mailbox, and of what the second lacks of the first.
+pub(super) fn check(reached: &mut [Reached<'_>], report: &mut Report<'_>) {
+    let quotas: Vec<_> = reached.iter_mut().map(|one| one.checkup.store().quota()).collect();
+    let lacking = match reached {
+        [source, target] => Some(source.survey.bytes_beyond(&target.survey)),
+        _ => None,
+    };
+    for (one, quota) in reached.iter().zip(quotas) {
+        let report = &mut report.of(one.patient.side);
+        let to_come = lacking.filter(|_| one.patient.side == Side::Target);
+        room(quota, one.survey.bytes(), to_come, report);
+        a_day(one, to_come.or_else(|| Some(one.survey.bytes())), report);
+    }
+    if let [source, target] = reached {
+        too_large(&source.survey, target, &mut report.of(Side::Target));
+    }
+}
+
+fn room(quota: Result<Option<Quota>, Error>, held: u64, to_come: Option<u64>, report: &mut SideReport<'_, '_>) {
+    let needs = to_come.map(|n| format!("; {} are still to come", bytes(n))).unwrap_or_default();
+    let quota = match quota {
+        Err(error) => {
+            let seen = seen(Check::Space, TRIED, error.message);
+            return report.doubtful(seen, "how much fits can't be told", "look it up in the account's settings");
+        }
+        Ok(None) => {
+            let result = format!("the server does not tell; {} in messages{needs}", bytes(held));
+            return report.good(seen(Check::Space, TRIED, result), "the server names no limit");
+        }
+        Ok(Some(quota)) => quota,
+    };
+    let free = quota.limit.saturating_sub(quota.used);
+    let result = format!("{} of {} used, {} free{needs}", bytes(quota.used), bytes(quota.limit), bytes(free));
+    let seen = seen(Check::Space, TRIED, result);
+    if to_come.is_some_and(|n| n > free) {
+        let meaning = "a copy would stop when the account is full";
+        let advice = "get a larger quota, delete mail there, or copy less: --since, --folder, --exclude, --max-size";
+        report.failed(seen, ErrorKind::Full, meaning, advice);
+    } else if quota.used >= quota.limit / 10 * 9 {
+        let meaning = "the account is almost full, and new mail may be refused soon";
+        report.doubtful(seen, meaning, "get a larger quota or delete mail; copying from it works all the same");
+    } else {
+        report.good(seen, "there is room");
+    }
+}
+
+/// How many days a provider with a daily limit takes.
+fn a_day(one: &Reached<'_>, amount: Option<u64>, report: &mut SideReport<'_, '_>) {
+    let Some(provider) = provider::of_host(&one.patient.address.host) else { return };
+    let (Some([down, up]), Some(amount)) = (provider.daily, amount) else { return };
+    let (limit, way) = if one.patient.side == Side::Source { (down, "delivers") } else { (up, "takes") };
+    let days = amount.div_ceil(limit);
+    if days > 1 {
+        let result = format!("{} {way} about {} a day, and this is {}", provider.name, bytes(limit), bytes(amount));
+        let meaning = format!("it takes about {}", counted(days, "day"));
+        let advice = "run the same copy once a day, each goes on where the last one ended; or begin with --since";
+        report.doubtful(seen(Check::Space, "compared with what the provider allows", result), meaning, advice);
+    }
+}
+
+/// Messages that the target says it does not take.
+fn too_large(source: &Survey, target: &Reached<'_>, report: &mut SideReport<'_, '_>) {
+    let Some(limit) = target.checkup.capabilities().append_limit() else { return };
+    let large: Vec<String> = (source.messages().filter(|(_, message)| u64::from(message.size()) > limit))
+        .map(|(folder, message)| {
+            format!("{} UID {} ({})", folder.name, message.uid().get(), bytes(u64::from(message.size())))
+        })
+        .collect();
+    let tried = format!("compared the source's messages with the largest that the target takes, {}", bytes(limit));
+    if large.is_empty() {
+        report.good(seen(Check::Space, tried, "none is larger"), "no message is too large");
+        return;
+    }
+    let meaning = format!("the target will refuse {}; the rest goes on", counted(large.len() as u64, "message"));
+    let advice = format!("save them elsewhere, and leave them out with --max-size {limit}");
+    report.doubtful(seen(Check::Space, tried, some(&large)), meaning, advice);
+}

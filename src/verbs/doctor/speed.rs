@@ -1,0 +1,124 @@
+//! D8 and D13: how fast a connection is, and how long it lives when nothing goes over it.
+
+use super::Reached;
+use super::report::{SideReport, seen};
+use super::words::bytes;
+use crate::event::Check;
+use crate::mail::{Uid, UidSet};
+use crate::store::imap::Checkup;
+use crate::store::{Body, Error, Fetched, MessageSink};
+use std::io::Read as _;
+use std::time::{Duration, Instant};
+
+/// How many commands are timed: few enough for servers that count repetitions.
+const COMMANDS: usize = 8;
+/// How much is read to measure the line.
+const SAMPLE: u64 = 1024 * 1024;
+/// From here on a round trip is long.
+const FAR: Duration = Duration::from_millis(150);
+
+/// D8: round trips one by one and together, and a piece of mail.
+pub(super) fn pace(one: &mut Reached<'_>, report: &mut SideReport<'_, '_>) {
+    let tried = format!("sent {COMMANDS} small commands one by one and at once, and read up to {}", bytes(SAMPLE));
+    match measure(one) {
+        Ok(measured) => {
+            let seen = seen(Check::Speed, tried, measured.describe());
+            let trip = measured.one_by_one / COMMANDS as u32;
+            if trip > FAR {
+                let advice = "leave -j as it is; run mailferry on a machine nearer to the server if you can";
+                report.doubtful(seen, "the server is far away or slow: what waits for replies takes long", advice);
+            } else {
+                report.good(seen, "the server answers promptly");
+            }
+        }
+        Err(error) => {
+            let advice = error.hint.unwrap_or_else(|| "try again later, with -j 1".to_owned());
+            report.failed(seen(Check::Speed, tried, error.message), error.kind, "the connection did not hold", advice);
+        }
+    }
+}
+
+struct Measured {
+    one_by_one: Duration,
+    at_once: Duration,
+    read: u64,
+    reading: Duration,
+}
+
+impl Measured {
+    fn describe(&self) -> String {
+        let trip = self.one_by_one.as_secs_f64() * 1000.0 / COMMANDS as f64;
+        let together = self.at_once.as_secs_f64() * 1000.0;
+        let mut text = format!("{trip:.1} ms each, {together:.1} ms for all at once");
+        let seconds = self.reading.as_secs_f64();
+        if self.read > 0 && seconds > 0.0 {
+            text.push_str(&format!("; {} read at {}/s", bytes(self.read), bytes((self.read as f64 / seconds) as u64)));
+        }
+        text
+    }
+}
+
+fn measure(one: &mut Reached<'_>) -> Result<Measured, Error> {
+    let one_by_one = one.checkup.one_by_one(COMMANDS)?;
+    let at_once = one.checkup.at_once(COMMANDS)?;
+    let started = Instant::now();
+    let read = read_sample(one)?;
+    Ok(Measured { one_by_one, at_once, read, reading: started.elapsed() })
+}
+
+/// Reads messages of the folder that has most of them, up to [`SAMPLE`] bytes by their sizes.
+fn read_sample(one: &mut Reached<'_>) -> Result<u64, Error> {
+    let survey = &one.survey;
+    let scanned = survey.folders.iter().filter_map(|folder| Some((folder.index, folder.scan.as_ref().ok()?)));
+    let Some((index, scan)) = scanned.max_by_key(|(_, scan)| scan.messages.len()) else { return Ok(0) };
+    let mut uids = UidSet::default();
+    let mut planned = 0;
+    for message in &scan.messages {
+        let size = u64::from(message.size());
+        if planned + size <= SAMPLE {
+            planned += size;
+            uids.insert(message.uid());
+        }
+    }
+    if uids.is_empty() {
+        return Ok(0);
+    }
+    let store = one.checkup.store();
+    store.request(&survey.listing.mailboxes[index].name, scan.uid_validity, &uids)?;
+    let mut counter = Counter(0);
+    while matches!(store.next(&mut counter)?, Fetched::Message) {}
+    Ok(counter.0)
+}
+
+/// Counts bytes and keeps none.
+struct Counter(u64);
+
+impl MessageSink for Counter {
+    fn message(&mut self, _: Uid, body: Body<'_>) -> Result<(), Error> {
+        self.0 += match body {
+            Body::Whole(bytes) => bytes.len() as u64,
+            Body::Stream { size, from } => {
+                let copied = std::io::copy(&mut from.take(size), &mut std::io::sink());
+                // A broken source shows in the next read.
+                copied.unwrap_or(0)
+            }
+        };
+        Ok(())
+    }
+}
+
+/// D13: whether a connection that is idle for so long lives on.
+pub(super) fn idle(one: &mut Reached<'_>, time: Duration, report: &mut SideReport<'_, '_>) {
+    let tried = format!("left the connection idle for {} s", time.as_secs());
+    match Checkup::idle(&mut one.checkup, time) {
+        Ok(()) => report.good(seen(Check::Idle, tried, "it lives"), "connections are not dropped so soon"),
+        Err((after, error)) => {
+            let result = format!("{} (after {:.0} s)", error.message, after.as_secs_f64());
+            let meaning =
+                "the server or a router in between drops connections that are idle; a copy makes new ones and goes on";
+            let advice = "nothing has to be done; if copies are slow, ask the server's operator for a longer timeout (RFC 3501 \
+                          demands 30 minutes)";
+            report.doubtful(seen(Check::Idle, tried, result), meaning, advice);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! D12: what earlier copies between two mailboxes left on this machine.
+
+use super::Reached;
+use super::report::{Report, seen};
+use super::survey::Survey;
+use super::words::counted;
+use crate::event::{Check, Side};
+use crate::mail::MailboxName;
+use crate::state::{FolderRecord, Mailboxes, PairName, StateCopy};
+use crate::store::ErrorKind;
+use std::path::Path;
+
+/// Of the two mailboxes of a copy; the state is only looked at.
+pub(super) fn check(reached: &[Reached<'_>], directory: Option<&Path>, report: &mut Report<'_>) {
+    let [source, target] = reached else {
+        let side = reached.first().map_or(Side::Source, |one| one.patient.side);
+        report
+            .of(side)
+            .skipped(Check::State, "runs leave something for a pair of mailboxes: give the other one as well");
+        return;
+    };
+    let report = &mut report.of(Side::Target);
+    let Some(directory) = directory else {
+        report.skipped(Check::State, "no home directory is known, so runs leave nothing");
+        return;
+    };
+    let (from, to) = (source.patient.address.identity(), target.patient.address.identity());
+    let mailboxes = Mailboxes { source: &from, target: &to };
+    let tried = format!("looked for earlier runs in {}", directory.display());
+    let copy = match StateCopy::make(directory, &PairName::new(&from, &to), &mailboxes) {
+        Ok(None) => return report.good(seen(Check::State, tried, "none"), "the first copy compares everything"),
+        Ok(Some(copy)) => copy,
+        Err(error) if error.kind == ErrorKind::Locked => {
+            let advice = "wait until it has ended";
+            return report.failed(
+                seen(Check::State, tried, error.message),
+                error.kind,
+                "two runs never work at once",
+                advice,
+            );
+        }
+        Err(error) => {
+            let advice =
+                error.hint.unwrap_or_else(|| "copy with --no-state, which compares everything anew".to_owned());
+            return report.failed(
+                seen(Check::State, tried, error.message),
+                error.kind,
+                "a copy would refuse to use it",
+                advice,
+            );
+        }
+    };
+    match copy.state.folders() {
+        Ok(records) => tell(&records, &source.survey, tried, report),
+        Err(error) => {
+            let advice = "copy with --no-state, which compares everything anew";
+            report.failed(seen(Check::State, tried, error.message), error.kind, "the state can't be read", advice);
+        }
+    }
+}
+
+fn tell(records: &[FolderRecord], source: &Survey, tried: String, report: &mut super::report::SideReport<'_, '_>) {
+    let unfinished = records.iter().filter(|record| record.intent.is_some()).count();
+    let anew = records.iter().filter(|record| is_anew(record, source)).count();
+    let result = format!(
+        "{} known, {unfinished} of them unfinished, {anew} made anew on the source since",
+        counted(records.len() as u64, "folder")
+    );
+    let seen = seen(Check::State, tried, result);
+    if anew > 0 {
+        let meaning =
+            "those folders have new UIDs (UIDVALIDITY has changed), so they are compared anew; nothing is doubled";
+        report.doubtful(seen, meaning, "nothing has to be done; if it happens each time, ask the server's operator");
+    } else if unfinished > 0 {
+        let meaning =
+            "the last run was stopped while it copied: what was on its way is looked for before it is sent again";
+        report.doubtful(seen, meaning, "run the same copy again: it goes on from there");
+    } else {
+        report.good(seen, "the next copy looks only into what has changed");
+    }
+}
+
+/// Whether the source's folder has other UIDs than when it was recorded.
+fn is_anew(record: &FolderRecord, source: &Survey) -> bool {
+    let name = |index: usize| -> &MailboxName { &source.listing.mailboxes[index].name };
+    let folder = source.folders.iter().find(|folder| *name(folder.index) == record.source);
+    let now = folder.and_then(|folder| folder.scan.as_ref().ok()?.uid_validity);
+    matches!((now, record.source_uid_validity), (Some(now), Some(then)) if now != then)
+}

@@ -1,0 +1,94 @@
+//! What is in a mailbox: its folders and messages, read once for several checks.
+
+use crate::folders::{FolderName, Roster};
+use crate::mail::{HeaderKey, Listing, Message, SpecialUse};
+use crate::store::{Error, FolderScan, Refusal, ScanDepth, ScanRequest, Store};
+use std::collections::HashMap;
+
+/// Where more messages are, their headers are not asked for: it would take too long for a look.
+const MAX_HEADERS: u64 = 100_000;
+
+/// A mailbox's folders and messages. Views of other folders are left out.
+pub(super) struct Survey {
+    pub(super) listing: Listing,
+    pub(super) roster: Roster,
+    pub(super) folders: Vec<Surveyed>,
+    /// Whether headers were read, so that messages can be told apart.
+    pub(super) has_keys: bool,
+}
+
+/// One folder.
+pub(super) struct Surveyed {
+    /// Which mailbox of the listing.
+    pub(super) index: usize,
+    pub(super) name: FolderName,
+    pub(super) scan: Result<FolderScan, Refusal>,
+}
+
+impl Survey {
+    /// Reads it. Folders are opened read-only.
+    ///
+    /// # Errors
+    /// What ended the connection.
+    pub(super) fn make(store: &mut dyn Store, listing: Listing) -> Result<Self, Error> {
+        let roster = Roster::read(&listing);
+        let is_place = |index: &usize| {
+            let mailbox = &listing.mailboxes[*index];
+            mailbox.selectable && !mailbox.special_use.is_some_and(SpecialUse::is_view)
+        };
+        let own: Vec<_> = (roster.folders.iter().filter(|folder| !folder.foreign && is_place(&folder.index)))
+            .map(|folder| (folder.index, folder.name.clone()))
+            .collect();
+        let counted = |index: usize| listing.mailboxes[index].status.as_ref().and_then(|status| status.messages);
+        let total: u64 = own.iter().filter_map(|(index, _)| counted(*index)).map(u64::from).sum();
+        let has_keys = total <= MAX_HEADERS;
+        let depth = if has_keys { ScanDepth::Identity } else { ScanDepth::Attributes };
+        let request = |(index, _): &(usize, FolderName)| ScanRequest {
+            mailbox: &listing.mailboxes[*index].name,
+            depth,
+            uids: None,
+            search: None,
+            for_writing: false,
+        };
+        let requests: Vec<_> = own.iter().map(request).collect();
+        let mut scans = Vec::with_capacity(own.len());
+        store.scan(&requests, &mut |_, scan| scans.push(scan))?;
+        let surveyed = |((index, name), scan)| Surveyed { index, name, scan };
+        let folders = own.into_iter().zip(scans).map(surveyed).collect();
+        Ok(Self { listing, roster, folders, has_keys })
+    }
+
+    /// All messages, each with its folder.
+    pub(super) fn messages(&self) -> impl Iterator<Item = (&Surveyed, &Message)> {
+        self.folders.iter().flat_map(|folder| {
+            let messages = folder.scan.as_ref().map_or(&[][..], |scan| &scan.messages[..]);
+            messages.iter().map(move |message| (folder, message))
+        })
+    }
+
+    /// Bytes of all messages.
+    pub(super) fn bytes(&self) -> u64 {
+        self.messages().map(|(_, message)| u64::from(message.size())).sum()
+    }
+
+    /// Bytes of the messages that another mailbox does not have; of all that are more than it has, where they can't be told
+    /// apart.
+    pub(super) fn bytes_beyond(&self, other: &Self) -> u64 {
+        if !(self.has_keys && other.has_keys) {
+            return self.bytes().saturating_sub(other.bytes());
+        }
+        let mut there: HashMap<HeaderKey, u64> = HashMap::new();
+        for (_, message) in other.messages() {
+            *there.entry(message.key()).or_default() += 1;
+        }
+        let is_missing = |message: &Message| match there.get_mut(&message.key()) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        };
+        let mut is_missing = is_missing;
+        self.messages().filter(|(_, message)| is_missing(message)).map(|(_, message)| u64::from(message.size())).sum()
+    }
+}
