@@ -3,6 +3,7 @@
 //! Arguments and options are two types: what a user typed is here, what was checked is the library's.
 
 use super::failure::Failure;
+use super::password::Configured;
 use super::values;
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 use jiff::civil::Date;
@@ -125,6 +126,9 @@ pub(crate) struct SourcePasswordArgs {
     /// Example: --source-password-command 'pass show mail/old'
     #[arg(long = "source-password-command", value_name = "CMD")]
     source_command: Option<String>,
+    /// What the config file says, where the mailbox is an account of it.
+    #[arg(skip)]
+    pub(crate) configured: Configured,
 }
 
 /// Where the target's password comes from.
@@ -140,6 +144,9 @@ pub(crate) struct TargetPasswordArgs {
     /// Example: --target-password-command 'pass show mail/new'
     #[arg(long = "target-password-command", value_name = "CMD")]
     target_command: Option<String>,
+    /// What the config file says, where the mailbox is an account of it.
+    #[arg(skip)]
+    pub(crate) configured: Configured,
 }
 
 /// What the command line says about one side's password.
@@ -149,19 +156,29 @@ pub(crate) struct PasswordOptions<'a> {
     pub(crate) file: Option<&'a str>,
     /// A shell command.
     pub(crate) command: Option<&'a str>,
+    /// What the config file says.
+    pub(crate) configured: Option<&'a Configured>,
 }
 
 impl SourcePasswordArgs {
     /// What was given.
     pub(crate) fn options(&self) -> PasswordOptions<'_> {
-        PasswordOptions { file: self.source_file.as_deref(), command: self.source_command.as_deref() }
+        PasswordOptions {
+            file: self.source_file.as_deref(),
+            command: self.source_command.as_deref(),
+            configured: Some(&self.configured),
+        }
     }
 }
 
 impl TargetPasswordArgs {
     /// What was given.
     pub(crate) fn options(&self) -> PasswordOptions<'_> {
-        PasswordOptions { file: self.target_file.as_deref(), command: self.target_command.as_deref() }
+        PasswordOptions {
+            file: self.target_file.as_deref(),
+            command: self.target_command.as_deref(),
+            configured: Some(&self.configured),
+        }
     }
 }
 
@@ -183,7 +200,7 @@ impl JobArgs {
 }
 
 /// What is shown, and how.
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// How results are printed on stdout: for people, or as one JSON object a line

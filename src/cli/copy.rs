@@ -23,9 +23,9 @@ use std::sync::Arc;
 #[command(after_help = after_help())]
 pub(crate) struct CopyArgs {
     /// Where the mail is. Example: imaps://ann%40example.org@imap.example.org
-    source: String,
+    pub(crate) source: String,
     /// Where it shall be
-    target: String,
+    pub(crate) target: String,
     #[command(flatten)]
     folders: FolderArgs,
     #[command(flatten)]
@@ -33,9 +33,9 @@ pub(crate) struct CopyArgs {
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
-    source_password: SourcePasswordArgs,
+    pub(crate) source_password: SourcePasswordArgs,
     #[command(flatten)]
-    target_password: TargetPasswordArgs,
+    pub(crate) target_password: TargetPasswordArgs,
     #[command(flatten)]
     jobs: JobArgs,
     /// Deliver at most so many bytes a second, all connections together. Example: --limit-rate 1M

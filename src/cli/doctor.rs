@@ -27,18 +27,18 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[command(after_help = after_help())]
 pub(crate) struct DoctorArgs {
     /// The mailbox. Example: imaps://ann%40example.org@imap.example.org
-    mailbox: String,
+    pub(crate) mailbox: String,
     /// Where its mail shall be copied to
-    target: Option<String>,
+    pub(crate) target: Option<String>,
     /// How long a connection is left idle to see whether it is dropped. Example: --idle 300
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = value_parser!(u16).range(0..=3600), help_heading = "Run")]
     idle: u16,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
-    source_password: SourcePasswordArgs,
+    pub(crate) source_password: SourcePasswordArgs,
     #[command(flatten)]
-    target_password: TargetPasswordArgs,
+    pub(crate) target_password: TargetPasswordArgs,
     /// The same as --output json
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

@@ -14,9 +14,9 @@ use mailferry::verbs;
 #[command(after_help = after_help())]
 pub(crate) struct FoldersArgs {
     /// The mailbox. Example: imaps://ann%40example.org@imap.example.org
-    mailbox: String,
+    pub(crate) mailbox: String,
     #[command(flatten)]
-    password: SourcePasswordArgs,
+    pub(crate) password: SourcePasswordArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

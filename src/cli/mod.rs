@@ -4,6 +4,7 @@
 //! server's words only after they were made [`harmless`]. Only this part of the program reads the environment.
 
 mod args;
+mod config;
 mod console;
 mod copy;
 mod doctor;
@@ -19,6 +20,7 @@ mod output;
 mod pace;
 mod password;
 mod progress;
+mod run;
 #[cfg(test)]
 mod samples;
 mod session;
@@ -32,17 +34,23 @@ mod verify;
 
 use args::When;
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use config::names::Mailbox;
 use console::Console;
 use failure::Failure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use session::Session;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// Copies, verifies, lists and diagnoses mailboxes on IMAP servers: fast, safe to run again, byte for byte
 #[derive(Parser)]
 #[command(name = "mailferry", version, after_help = after_help())]
 struct Cli {
+    /// The file with accounts and jobs; without it, $XDG_CONFIG_HOME/mailferry/config.toml or
+    /// ~/.config/mailferry/config.toml. Example: --config ./mail.toml
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Run")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -53,6 +61,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     Folders(folders::FoldersArgs),
     Doctor(doctor::DoctorArgs),
+    Run(run::RunArgs),
+    Config(config::check::ConfigArgs),
 }
 
 fn after_help() -> String {
@@ -65,7 +75,8 @@ Examples:
     mailferry verify imaps://ann@old.example.org imaps://ann@new.example.org
     mailferry doctor imaps://ann@old.example.org
 
-A mailbox is imaps://USER@HOST[:993] (TLS) or imap://USER@HOST[:143] (STARTTLS), with %40 for an @ in USER.
+A mailbox is imaps://USER@HOST[:993] (TLS) or imap://USER@HOST[:143] (STARTTLS), with %40 for an @ in USER, or the name
+of an account in the config file (docs/usage.md).
 Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWORD, MAILFERRY_TARGET_PASSWORD),
 ~/.netrc, or are asked for; `mailferry copy --help` tells more.
 
@@ -78,22 +89,42 @@ Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWOR
 pub(crate) fn run() -> u8 {
     leave_no_core();
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let mut command = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => cli.command,
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
         Err(error) => return refuse(&error, &arguments),
     };
+    let chosen = cli.config.as_deref();
+    let command = match cli.command {
+        Command::Run(args) => match run::job(&args, chosen) {
+            Ok(command) => command,
+            Err(run::Refused::Usage(error, arguments)) => return refuse(&error, &arguments),
+            Err(run::Refused::Failure(failure)) => {
+                Console::new(When::Auto).failure(&failure);
+                return failure.code;
+            }
+        },
+        command => command,
+    };
+    execute(command, chosen)
+}
+
+fn execute(mut command: Command, chosen: Option<&Path>) -> u8 {
     if let Command::Doctor(args) = &mut command
         && args.json
     {
         args.output.output = args::Format::Json;
     }
-    let session = Session::new(command.output());
-    let result = match &command {
+    let named = command.use_accounts(chosen);
+    let session = Session::new(command.output().unwrap_or(&args::OutputArgs::default()));
+    let result = named.and_then(|()| match &command {
         Command::Copy(args) => copy::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
         Command::Folders(args) => folders::run(args, &session),
         Command::Doctor(args) => doctor::run(args, &session),
-    };
+        Command::Config(args) => config::check::run(args, chosen, &session),
+        // A job is never a job.
+        Command::Run(_) => Err(Failure::usage("a job can't run another one")),
+    });
     session.end(result)
 }
 
@@ -105,13 +136,47 @@ fn leave_no_core() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(most), maximum: Some(most) });
 }
 
+/// The command of a job, with options behind its own; of two values for one option the last one counts.
+fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Error> {
+    let arguments = std::iter::once("mailferry".to_owned()).chain(job.arguments_with(more));
+    let parser = Cli::command().mut_subcommands(|command| command.args_override_self(true));
+    let cli = Cli::from_arg_matches(&parser.try_get_matches_from(arguments)?)?;
+    match cli.config {
+        None => Ok(cli.command),
+        Some(_) => Err(Cli::command().error(ErrorKind::ArgumentConflict, "--config goes before the job's name")),
+    }
+}
+
 impl Command {
-    fn output(&self) -> &args::OutputArgs {
-        match self {
+    fn output(&self) -> Option<&args::OutputArgs> {
+        Some(match self {
             Self::Copy(args) => &args.output,
             Self::Verify(args) => &args.output,
             Self::Folders(args) => &args.output,
             Self::Doctor(args) => &args.output,
+            Self::Run(_) | Self::Config(_) => return None,
+        })
+    }
+
+    /// The mailboxes that it is about.
+    fn mailboxes(&mut self) -> Vec<Mailbox<'_>> {
+        let mailbox = |text, password| Mailbox { text, password };
+        match self {
+            Self::Copy(args) => vec![
+                mailbox(&mut args.source, &mut args.source_password.configured),
+                mailbox(&mut args.target, &mut args.target_password.configured),
+            ],
+            Self::Verify(args) => vec![
+                mailbox(&mut args.source, &mut args.source_password.configured),
+                mailbox(&mut args.target, &mut args.target_password.configured),
+            ],
+            Self::Folders(args) => vec![mailbox(&mut args.mailbox, &mut args.password.configured)],
+            Self::Doctor(args) => {
+                let first = mailbox(&mut args.mailbox, &mut args.source_password.configured);
+                let second = args.target.as_mut().map(|text| mailbox(text, &mut args.target_password.configured));
+                std::iter::once(first).chain(second).collect()
+            }
+            Self::Run(_) | Self::Config(_) => Vec::new(),
         }
     }
 }
@@ -140,7 +205,6 @@ fn may_hold_password(argument: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_well_formed() {

@@ -19,9 +19,9 @@ use std::sync::Arc;
 #[command(after_help = after_help())]
 pub(crate) struct VerifyArgs {
     /// Where the mail is. Example: imaps://ann%40example.org@imap.example.org
-    source: String,
+    pub(crate) source: String,
     /// What is compared with it
-    target: String,
+    pub(crate) target: String,
     #[command(flatten)]
     folders: FolderArgs,
     #[command(flatten)]
@@ -30,9 +30,9 @@ pub(crate) struct VerifyArgs {
     #[arg(long, help_heading = "Run")]
     deep: bool,
     #[command(flatten)]
-    source_password: SourcePasswordArgs,
+    pub(crate) source_password: SourcePasswordArgs,
     #[command(flatten)]
-    target_password: TargetPasswordArgs,
+    pub(crate) target_password: TargetPasswordArgs,
     #[command(flatten)]
     jobs: JobArgs,
     #[command(flatten)]

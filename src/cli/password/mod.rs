@@ -1,5 +1,5 @@
-//! Where a password or an access token comes from: file, command, environment, keyring (where it is built in), netrc, prompt, in
-//! that order.
+//! Where a password or an access token comes from: file, command, environment, the config file's command or file, keyring
+//! (where it is built in), netrc, prompt, in that order.
 //!
 //! The first way that is there decides: a file or a command that fails is an error, not a reason to try the next. No
 //! message holds a password, a command's text or what it printed. Secrets are wiped from memory when they are dropped.
@@ -34,6 +34,22 @@ pub(crate) trait Surroundings {
     fn prompt(&self, question: &str) -> Option<anyhow::Result<SecretString>>;
 }
 
+/// What the config file says of an account's password.
+#[derive(Clone, Default)]
+pub(crate) struct Configured {
+    /// `password-file`.
+    pub(crate) file: Option<String>,
+    /// `password-command`.
+    pub(crate) command: Option<String>,
+}
+
+/// Where a secret was found, if it can be read again there.
+enum Origin {
+    Once,
+    File(String),
+    Command(String),
+}
+
 /// Finds one side's password or token. One from a file or a command can be read again, should it expire.
 ///
 /// # Errors
@@ -47,12 +63,12 @@ pub(crate) fn secret(
     if address.auth.is_some_and(|mechanism| mechanism.proof() == Proof::Nothing) {
         return Ok(Secret::none());
     }
-    let Some(secret) = find(side, address, options, around)? else { return Ok(Secret::none()) };
+    let Some((secret, origin)) = find(side, address, options, around)? else { return Ok(Secret::none()) };
     let again = |reason: anyhow::Error| format!("{reason:#}");
-    Ok(match (options.file.map(str::to_owned), options.command.map(str::to_owned)) {
-        (Some(file), _) if file != "-" => Secret::renewable(secret, move || system::file(&file).map_err(again)),
-        (None, Some(command)) => Secret::renewable(secret, move || system::command(&command).map_err(again)),
-        _ => Secret::fixed(secret),
+    Ok(match origin {
+        Origin::File(file) => Secret::renewable(secret, move || system::file(&file).map_err(again)),
+        Origin::Command(command) => Secret::renewable(secret, move || system::command(&command).map_err(again)),
+        Origin::Once => Secret::fixed(secret),
     })
 }
 
@@ -62,24 +78,33 @@ fn find(
     address: &ImapAddress,
     options: PasswordOptions<'_>,
     around: &dyn Surroundings,
-) -> Result<Option<SecretString>, Failure> {
+) -> Result<Option<(SecretString, Origin)>, Failure> {
     let name = side.name();
     let failed = |reason: anyhow::Error| Failure::usage(format!("no password for the {name}: {reason:#}"));
-    if let Some(file) = options.file {
-        return if file == "-" { around.stdin() } else { around.file(file) }.map(Some).map_err(failed);
+    let once = |secret| Some((secret, Origin::Once));
+    match options.file {
+        Some("-") => return around.stdin().map(once).map_err(failed),
+        Some(file) => return from_file(file, around).map_err(failed),
+        None => {}
     }
     if let Some(command) = options.command {
-        return around.command(command).map(Some).map_err(failed);
+        return from_command(command, around).map_err(failed);
     }
     let variable = variable_name(side);
     if let Some(password) = around.variable(variable).map_err(failed)? {
-        return Ok(Some(password));
+        return Ok(once(password));
+    }
+    if let Some(command) = options.configured.and_then(|configured| configured.command.as_deref()) {
+        return from_command(command, around).map_err(failed);
+    }
+    if let Some(file) = options.configured.and_then(|configured| configured.file.as_deref()) {
+        return from_file(file, around).map_err(failed);
     }
     if let Some(password) = around.keyring(&address.host, &address.user).map_err(failed)? {
-        return Ok(Some(password));
+        return Ok(once(password));
     }
     if let Some(password) = around.netrc(&address.host, &address.user).map_err(failed)? {
-        return Ok(Some(password));
+        return Ok(once(password));
     }
     if address.client_cert.is_some() && address.auth.is_none() {
         return Ok(None);
@@ -88,12 +113,20 @@ fn find(
     let what = if is_token { "Access token" } else { "Password" };
     let question = format!("{what} of {} on {} ({name}): ", address.user, address.host);
     if let Some(answer) = around.prompt(&question) {
-        return answer.map(Some).map_err(failed);
+        return answer.map(once).map_err(failed);
     }
     Err(Failure::usage(format!("no password for the {name}, {} on {}", address.user, address.host)).with_hint(format!(
         "give --{name}-password-file FILE (- is stdin) or --{name}-password-command CMD, set {variable}, \
          write it to ~/.netrc, or run on a terminal to be asked"
     )))
+}
+
+fn from_file(file: &str, around: &dyn Surroundings) -> anyhow::Result<Option<(SecretString, Origin)>> {
+    Ok(Some((around.file(file)?, Origin::File(file.to_owned()))))
+}
+
+fn from_command(command: &str, around: &dyn Surroundings) -> anyhow::Result<Option<(SecretString, Origin)>> {
+    Ok(Some((around.command(command)?, Origin::Command(command.to_owned()))))
 }
 
 /// Refuses two passwords from one stdin.
@@ -178,7 +211,7 @@ mod tests {
 
     fn ask(side: Side, options: PasswordOptions<'_>, around: &Fake) -> Result<SecretString, Failure> {
         let address = ImapAddress::parse("imaps://ann%40example.org@imap.example.org").unwrap();
-        find(side, &address, options, around).map(Option::unwrap)
+        find(side, &address, options, around).map(|found| found.unwrap().0)
     }
 
     #[test]
@@ -199,15 +232,21 @@ mod tests {
 
     #[test]
     fn the_first_way_that_is_there_wins() {
-        let file = PasswordOptions { file: Some("f"), command: None };
-        let stdin = PasswordOptions { file: Some("-"), command: None };
-        let command = PasswordOptions { file: None, command: Some("c") };
+        let file = PasswordOptions { file: Some("f"), command: None, configured: None };
+        let stdin = PasswordOptions { file: Some("-"), command: None, configured: None };
+        let command = PasswordOptions { file: None, command: Some("c"), configured: None };
         let none = PasswordOptions::default();
+        let (c, f) = (Some("c".to_owned()), Some("f".to_owned()));
+        let (by_command, by_file) = (Configured { file: None, command: c }, Configured { file: f, command: None });
+        let configured = |configured| PasswordOptions { configured: Some(configured), ..none };
         let table = [
             (file, ALL, "from file"),
             (stdin, ALL, "from stdin"),
             (command, ALL, "from command"),
             (none, ALL, "from variable"),
+            (configured(&by_command), ALL, "from variable"),
+            (configured(&by_command), &["file", "command", "keyring"], "from command"),
+            (configured(&by_file), &["file", "command", "keyring"], "from file"),
             (none, &["keyring", "netrc", "prompt"], "from keyring"),
             (none, &["netrc", "prompt"], "from netrc"),
             (none, &["prompt"], "from prompt"),
@@ -232,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_chosen_way_that_fails_is_an_error_and_the_command_is_not_repeated() {
-        let command = PasswordOptions { file: None, command: Some("echo hunter2") };
+        let command = PasswordOptions { file: None, command: Some("echo hunter2"), configured: None };
         let fake = Fake::with(&["variable", "prompt"]);
         let failure = ask(Side::Source, command, &fake).unwrap_err();
         assert_eq!(failure.code, 2);
@@ -252,7 +291,7 @@ mod tests {
 
     #[test]
     fn stdin_holds_one_password() {
-        let stdin = PasswordOptions { file: Some("-"), command: None };
+        let stdin = PasswordOptions { file: Some("-"), command: None, configured: None };
         assert!(check_stdin(stdin, PasswordOptions::default()).is_ok());
         assert_eq!(check_stdin(stdin, stdin).unwrap_err().code, 2);
     }

@@ -124,40 +124,12 @@ pub(super) fn of_user(user: &str) -> Option<&'static Provider> {
 /// A known host that is spelled almost like this one.
 pub(super) fn misspelled(host: &str) -> Option<&'static Provider> {
     let host = host.to_ascii_lowercase();
-    PROVIDERS.iter().find(|provider| (1..=2).contains(&distance(&host, provider.host)))
-}
-
-/// How many letters must be changed, put in, taken out or swapped with their neighbour to make one text of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
+    PROVIDERS.iter().find(|provider| (1..=2).contains(&strsim::osa_distance(&host, provider.host)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distances() {
-        for (a, b, n) in
-            [("", "", 0), ("", "abc", 3), ("abc", "acb", 1), ("gmial", "gmail", 1), ("kitten", "sitting", 3)]
-        {
-            assert_eq!(distance(a, b), n, "{a} {b}");
-        }
-    }
 
     #[test]
     fn providers_by_host_user_and_misspelling() {

@@ -1,0 +1,191 @@
+//! `[account.NAME]`: an address in one piece or by its keys, and where the password comes from.
+
+use super::nearest::did_you_mean;
+use crate::cli::password::Configured;
+use mailferry::address::{Address, TlsMode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::path::Path;
+use toml::{Table, Value};
+
+/// Keys whose values are files, in which `~/` is the home directory.
+const FILES: [&str; 4] = ["ca", "client-cert", "client-key", "password-file"];
+
+/// The keys that an address has after its `?`, but for `tls`.
+const OPTIONS: [&str; 11] = [
+    "auth",
+    "authzid",
+    "ca",
+    "pin",
+    "client-cert",
+    "client-key",
+    "prefix",
+    "separator",
+    "connections",
+    "timeout",
+    "compress",
+];
+
+/// The others.
+const OTHERS: [&str; 7] = ["address", "user", "host", "port", "tls", "password-command", "password-file"];
+
+/// What stays as it is in a user name.
+const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What stays as it is in a value.
+const VALUE: &AsciiSet = &USER.remove(b'/').remove(b':');
+
+/// An account.
+pub(crate) struct Account {
+    /// Its address, as one would type it.
+    pub(crate) address: String,
+    /// Where its password comes from, if not from a stronger place.
+    pub(crate) password: Configured,
+}
+
+/// Collects what is wrong with one table.
+pub(super) struct Reading {
+    /// Which table.
+    place: String,
+    pub(super) problems: Vec<String>,
+}
+
+impl Reading {
+    pub(super) fn new(place: String) -> Self {
+        Self { place, problems: Vec::new() }
+    }
+
+    pub(super) fn problem(&mut self, text: impl std::fmt::Display) {
+        self.problems.push(format!("{}: {text}", self.place));
+    }
+}
+
+impl Account {
+    pub(super) fn read(table: &Table, reading: &mut Reading) -> Self {
+        for key in table.keys().filter(|key| !is_known(key)) {
+            if ["password", "passwd", "pass", "pw", "token", "secret"].contains(&key.as_str()) {
+                reading.problem("a password does not belong into this file: use password-command or password-file");
+            } else {
+                let known = OTHERS.into_iter().chain(OPTIONS);
+                reading.problem(format!("unknown key {key}{}", did_you_mean(key, known)));
+            }
+        }
+        let password = Configured {
+            file: text(table, "password-file", reading),
+            command: text(table, "password-command", reading),
+        };
+        if password.file.is_some() && password.command.is_some() {
+            reading.problem("password-file and password-command are both there: keep one");
+        }
+        let address = address(table, reading).unwrap_or_default();
+        match Address::parse(&address) {
+            // What is missing was said already.
+            _ if address.is_empty() => {}
+            Ok(Address::Imap(_)) => {}
+            Ok(Address::Maildir(_) | Address::Mbox(_)) => {
+                if password.file.is_some() || password.command.is_some() {
+                    reading.problem("a directory takes no password: leave password-file and password-command out");
+                }
+            }
+            Err(error) => {
+                let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                reading.problem(format!("{error}{hint}"));
+            }
+        }
+        Self { address, password }
+    }
+}
+
+fn is_known(key: &str) -> bool {
+    OTHERS.contains(&key) || OPTIONS.contains(&key)
+}
+
+/// The address in one piece, or put together.
+fn address(table: &Table, reading: &mut Reading) -> Option<String> {
+    if let Some(address) = text(table, "address", reading) {
+        if table
+            .keys()
+            .any(|key| is_known(key) && !["address", "password-command", "password-file"].contains(&key.as_str()))
+        {
+            reading.problem("address stands for user, host and the other keys: give it alone, or give them");
+        }
+        return Some(address);
+    }
+    for key in ["user", "host"].into_iter().filter(|key| !table.contains_key(*key)) {
+        reading.problem(format!("{key} is missing"));
+    }
+    let tls = tls(table, reading);
+    let scheme = if tls == TlsMode::Implicit { "imaps" } else { "imap" };
+    let (user, host) = (text(table, "user", reading)?, text(table, "host", reading)?);
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let mut address = format!("{scheme}://{}@{host}", utf8_percent_encode(&user, USER));
+    match table.get("port") {
+        None => {}
+        Some(Value::Integer(port)) => address.push_str(&format!(":{port}")),
+        Some(_) => reading.problem("port must be a number"),
+    }
+    let mut mark = '?';
+    let plain = (tls == TlsMode::None).then(|| ("tls", "none".to_owned()));
+    let options: Vec<_> = OPTIONS.into_iter().filter_map(|key| Some((key, text(table, key, reading)?))).collect();
+    for (key, value) in plain.into_iter().chain(options) {
+        address.push_str(&format!("{mark}{key}={}", utf8_percent_encode(&value, VALUE)));
+        mark = '&';
+    }
+    Some(address)
+}
+
+fn tls(table: &Table, reading: &mut Reading) -> TlsMode {
+    let Some(text) = text(table, "tls", reading) else { return TlsMode::Implicit };
+    let modes = [TlsMode::Implicit, TlsMode::StartTls, TlsMode::None];
+    modes.into_iter().find(|mode| mode.name() == text).unwrap_or_else(|| {
+        reading.problem("tls must be implicit, starttls or none");
+        TlsMode::Implicit
+    })
+}
+
+/// A value as one would type it behind `=`.
+fn text(table: &Table, key: &str, reading: &mut Reading) -> Option<String> {
+    match table.get(key)? {
+        Value::String(text) if FILES.contains(&key) => Some(at_home(text)),
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        _ => {
+            reading.problem(format!("{key} must be one text"));
+            None
+        }
+    }
+}
+
+/// `~/x` is a file in the home directory; no shell has seen this text.
+fn at_home(text: &str) -> String {
+    match (text.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest).to_string_lossy().into_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_become_an_address() {
+        let table = [
+            ("user = 'ann:x@y'\nhost = 'h'", "imaps://ann%3Ax%40y@h"),
+            ("user = 'a'\nhost = '::1'\nport = 1993", "imaps://a@[::1]:1993"),
+            ("user = 'a'\nhost = 'h'\ntls = 'starttls'", "imap://a@h"),
+            (
+                "user = 'a'\nhost = 'h'\ntls = 'none'\nprefix = 'INBOX.'\ntimeout = 9",
+                "imap://a@h?tls=none&prefix=INBOX.&timeout=9",
+            ),
+            ("user = 'a'\nhost = 'h'\ncompress = 'off'", "imaps://a@h?compress=off"),
+            ("address = 'maildir:~/Mail'", "maildir:~/Mail"),
+            ("address = 'mbox:/var/mail/a b'", "mbox:/var/mail/a b"),
+            ("user = 'a'\nhost = 'h'\nca = '/x y&z'", "imaps://a@h?ca=/x%20y%26z"),
+        ];
+        for (text, address) in table {
+            let mut reading = Reading::new("account.a".to_owned());
+            let account = Account::read(&toml::from_str(text).unwrap(), &mut reading);
+            assert_eq!(reading.problems, Vec::<String>::new(), "{text}");
+            assert_eq!(account.address, address);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `mailferry config check`: whether the config file says what it is meant to say.
+
+use super::{Config, is_name, usual_path};
+use crate::cli::failure::Failure;
+use crate::cli::password::check_private;
+use crate::cli::session::Session;
+use crate::cli::{exit, harmless, job_command};
+use clap::{Args, Subcommand};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Look after the config file
+#[derive(Args)]
+#[command(after_help = after_help())]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Say what is wrong with the config file, and what it has
+    Check,
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+    mailferry config check
+    mailferry --config ./mail.toml config check
+
+{}",
+        exit::HELP
+    )
+}
+
+/// Runs it. Gives the exit code.
+pub(crate) fn run(args: &ConfigArgs, chosen: Option<&Path>, session: &Session) -> Result<u8, Failure> {
+    let Action::Check = args.action;
+    let path = chosen.map(Path::to_owned).or_else(usual_path);
+    let path = path.ok_or_else(|| Failure::usage("no home directory is known; name the file with --config FILE"))?;
+    let text = fs::read_to_string(&path)
+        .map_err(|error| Failure::usage(format!("could not read {}: {error}", path.display())))?;
+    let (problems, lines) = match Config::read(&path, &text) {
+        Ok(config) => (deeper(&config), describe(&config, &path)),
+        Err(problems) => (problems, Vec::new()),
+    };
+    if let Some(count) = std::num::NonZeroUsize::new(problems.len()) {
+        problems.iter().for_each(|problem| session.warn(problem));
+        let noun = if count.get() == 1 { "problem" } else { "problems" };
+        return Err(Failure::usage(format!("{}: {count} {noun}", path.display())));
+    }
+    let (output, _) = session.lines();
+    lines.iter().for_each(|line| output.line(&harmless::text(line)));
+    Ok(exit::DONE)
+}
+
+/// What shows only when all of it is there: values of options, names of accounts, files of passwords.
+fn deeper(config: &Config) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, job) in &config.jobs {
+        if let Err(error) = job_command(job, &[]) {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            problems.push(format!("job.{name}: {}", first.strip_prefix("error: ").unwrap_or(first)));
+        }
+        for mailbox in job.mailboxes().iter().filter(|mailbox| is_name(mailbox)) {
+            problems.extend(config.account(mailbox).err().map(|failure| format!("job.{name}: {}", failure.message)));
+        }
+    }
+    for (name, account) in &config.accounts {
+        let file = account.password.file.as_ref().map(PathBuf::from);
+        match file.map(|file| (fs::metadata(&file), file)) {
+            Some((Err(error), file)) => problems.push(format!("account.{name}: {}: {error}", file.display())),
+            Some((Ok(_), file)) => {
+                problems.extend(check_private(&file).err().map(|error| format!("account.{name}: {error:#}")));
+            }
+            None => {}
+        }
+    }
+    problems
+}
+
+fn describe(config: &Config, path: &Path) -> Vec<String> {
+    let mut lines = vec![format!("{} is in order", path.display())];
+    lines.extend(config.accounts.iter().map(|(name, account)| format!("account {name}: {}", account.address)));
+    lines.extend(config.jobs.iter().map(|(name, job)| format!("job {name}: mailferry {}", job.shown())));
+    lines
+}

@@ -1,0 +1,54 @@
+//! `mailferry run JOB`: a command with its options, kept in the config file.
+
+use super::config::Config;
+use super::failure::Failure;
+use super::{Command, exit, job_command};
+use clap::Args;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// Run a job of the config file
+///
+/// A job is a command with its mailboxes and options: [job.NAME] in the config file. Options behind the job's name are added to
+/// its own; where both give one value, the one here counts.
+#[derive(Args)]
+#[command(after_help = after_help())]
+pub(crate) struct RunArgs {
+    /// The job's name
+    job: String,
+    /// More options for its command. Example: --dry-run
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+    more: Vec<String>,
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+    mailferry run nightly
+    mailferry run nightly --dry-run -v
+
+{}",
+        exit::HELP
+    )
+}
+
+/// Why there is no command to run.
+pub(crate) enum Refused {
+    /// Its command line is wrong.
+    Usage(clap::Error, Vec<OsString>),
+    /// There is no such job, or no config file to look for it.
+    Failure(Failure),
+}
+
+/// The command of a job.
+pub(crate) fn job(args: &RunArgs, chosen: Option<&Path>) -> Result<Command, Refused> {
+    let config = Config::load(chosen).map_err(Refused::Failure)?.ok_or_else(|| {
+        let failure = Failure::usage(format!("no job {}: there is no config file", args.job));
+        Refused::Failure(failure.with_hint("make ~/.config/mailferry/config.toml, or name the file with --config FILE"))
+    })?;
+    let job = config.job(&args.job).map_err(Refused::Failure)?;
+    job_command(job, &args.more).map_err(|error| {
+        Refused::Usage(error, job.arguments_with(&args.more).into_iter().map(OsString::from).collect())
+    })
+}
