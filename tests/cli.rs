@@ -37,16 +37,24 @@ fn closed_port() -> u16 {
 
 #[test]
 fn help_and_version_go_to_stdout() {
-    for arguments in [&["--help"][..], &["copy", "--help"], &["verify", "--help"], &["folders", "--help"]] {
+    for arguments in
+        [&["--help"][..], &["copy", "--help"], &["verify", "--help"], &["folders", "--help"], &["doctor", "--help"]]
+    {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         let help = text(&output.stdout);
         assert!(help.contains("Exit codes:") && help.contains("Examples:"), "{help}");
         assert!(output.stderr.is_empty());
     }
+    let name = concat!("mailferry ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(text(&run(&["-V"]).stdout), name);
     let version = run(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
-    assert_eq!(text(&version.stdout), concat!("mailferry ", env!("CARGO_PKG_VERSION"), "\n"));
+    let version = text(&version.stdout);
+    assert!(
+        version.starts_with(name) && version.contains("\ncommit: ") && version.contains("\nfeatures: "),
+        "{version}"
+    );
 }
 
 #[test]
@@ -152,4 +160,61 @@ fn in_text_a_failure_leaves_stdout_empty() {
     assert_eq!(output.status.code(), Some(6));
     assert!(output.stdout.is_empty());
     assert!(!text(&output.stderr).contains('\x1b'), "no colours off a terminal");
+}
+
+#[test]
+fn a_log_has_what_was_said_and_metrics_have_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let (log, metrics) = (directory.path().join("log"), directory.path().join("nightly.prom"));
+    let address = format!("imaps://ann@127.0.0.1:{}", closed_port());
+    let files = ["--log-file", log.to_str().unwrap(), "--metrics", metrics.to_str().unwrap()];
+    let output = with_passwords(&[&["folders", &address][..], &files].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(6));
+    let written = std::fs::read_to_string(&log).unwrap();
+    assert!(written.contains(" begins\n") && written.contains("ends with exit code 6\n"), "{written}");
+    assert!(written.contains("mailferry: ") && text(&output.stderr).contains("mailferry: "), "{written}");
+    assert!(!written.contains("s3cret"));
+    let numbers = std::fs::read_to_string(&metrics).unwrap();
+    assert!(numbers.contains("mailferry_exit_code{name=\"nightly\"} 6\n"), "{numbers}");
+    let nowhere = ["--log-file", "/nonexistent/log"];
+    let output = with_passwords(&[&["folders", &address][..], &nowhere].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("/nonexistent/log"));
+}
+
+#[test]
+fn manual_pages_and_completions() {
+    let page = run(&["man"]);
+    assert_eq!(page.status.code(), Some(0));
+    assert!(text(&page.stdout).contains(".TH mailferry 1"));
+    let directory = tempfile::tempdir().unwrap();
+    let pages = directory.path().join("man1");
+    assert_eq!(run(&["man", pages.to_str().unwrap()]).status.code(), Some(0));
+    for name in
+        ["mailferry", "mailferry-copy", "mailferry-verify", "mailferry-folders", "mailferry-doctor", "mailferry-run"]
+    {
+        let page = std::fs::read_to_string(pages.join(format!("{name}.1"))).unwrap();
+        assert!(page.contains("Exit codes"), "{name}");
+    }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(&["completions", shell]);
+        assert_eq!(script.status.code(), Some(0), "{shell}");
+        assert!(text(&script.stdout).contains("doctor"), "{shell}");
+    }
+    // The script itself completes, in the shell that is everywhere.
+    let script = directory.path().join("completion");
+    std::fs::write(&script, run(&["completions", "bash"]).stdout).unwrap();
+    let line = "source \"$0\"; COMP_WORDS=(mailferry doc); COMP_CWORD=1; _mailferry mailferry doc mailferry; echo ${COMPREPLY[@]}";
+    let completed = Command::new("bash").args(["-c", line]).arg(&script).output().unwrap();
+    assert_eq!(text(&completed.stdout).trim(), "doctor", "{}", text(&completed.stderr));
+    assert_eq!(run(&["completions", "nonsense"]).status.code(), Some(2));
+}
+
+#[test]
+fn whoever_stops_reading_is_not_complained_to() {
+    let mut child = mailferry(&["man"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 141)), "{:?}", output.status);
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
 }

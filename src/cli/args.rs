@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use mailferry::address::Address;
 use mailferry::folders::{Options as FolderOptions, Rules};
 use mailferry::verbs::MessageFilter;
+use std::path::PathBuf;
 
 /// Which folders, and what they are called on the target.
 #[derive(Args)]
@@ -212,6 +213,14 @@ pub(crate) struct OutputArgs {
     /// Say more: -v servers and folders, -vv every message, -vvv the protocol (secrets are struck out)
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Keep a log in this file, behind what it has: warnings, failures and the result, and what -v asks for, which is not
+    /// on stderr then. Example: --log-file /var/log/mailferry.log
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// When the run ends, replace this file by its numbers, for Prometheus' node_exporter.
+    /// Example: --metrics /var/lib/prometheus/node-exporter/nightly.prom
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
     /// Colours; `auto` means on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(crate) color: When,

@@ -7,6 +7,7 @@
 use super::args::When;
 use super::failure::Failure;
 use super::harmless;
+use super::log_file::LogFile;
 use indicatif::MultiProgress;
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -15,13 +16,20 @@ pub(crate) struct Console {
     bars: MultiProgress,
     paint: Paint,
     terminal: bool,
+    log: Option<LogFile>,
 }
 
 impl Console {
     /// The console, coloured as `--color` says.
     pub(crate) fn new(color: When) -> Self {
         let terminal = io::stderr().is_terminal();
-        Self { bars: MultiProgress::new(), paint: Paint::new(color, terminal), terminal }
+        Self { bars: MultiProgress::new(), paint: Paint::new(color, terminal), terminal, log: None }
+    }
+
+    /// The same with a log, which has what is said here and, in place of stderr, what `-v` asks for.
+    #[must_use]
+    pub(crate) fn with_log(self, log: Option<LogFile>) -> Self {
+        Self { log, ..self }
     }
 
     /// Whether stderr is a terminal: a bar may be drawn and a question asked.
@@ -46,13 +54,27 @@ impl Console {
         });
     }
 
+    /// A line that `-v` asked for; the same of what came from a server.
+    pub(crate) fn log(&self, text: &str) {
+        if self.log.is_some() { self.note(text) } else { self.line(text) }
+    }
+
+    /// A line for the log alone, if there is one.
+    pub(crate) fn note(&self, text: &str) {
+        if let Some(error) = self.log.as_ref().and_then(|log| log.line(text)) {
+            self.line(&format!("{} the log ends here: {error}", self.paint.yellow("warning:")));
+        }
+    }
+
     /// Something to know that stops nothing.
     pub(crate) fn warning(&self, text: &str) {
+        self.note(&format!("warning: {}", harmless::text(text)));
         self.line(&format!("{} {}", self.paint.yellow("warning:"), harmless::text(text)));
     }
 
     /// A message, a folder or the whole run failed: what, and what to do next.
     pub(crate) fn failure(&self, failure: &Failure) {
+        self.note(&format!("mailferry: {}", harmless::text(&failure.message)));
         self.line(&format!("{} {}", self.paint.red("mailferry:"), harmless::text(&failure.message)));
         if let Some(hint) = &failure.hint {
             self.hint(hint);
@@ -61,11 +83,13 @@ impl Console {
 
     /// A message or a folder failed; `what` is harmless already.
     pub(crate) fn failed(&self, what: &str) {
+        self.note(&format!("failed: {what}"));
         self.line(&format!("{} {what}", self.paint.red("failed:")));
     }
 
     /// What to do next.
     pub(crate) fn hint(&self, text: &str) {
+        self.note(&format!("hint: {}", harmless::text(text)));
         self.line(&format!("  {} {}", self.paint.bold("hint:"), harmless::text(text)));
     }
 

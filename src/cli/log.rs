@@ -1,4 +1,4 @@
-//! What happens, in lines on stderr: failures and warnings always, the rest as `-v` asks.
+//! What happens, in lines on stderr or in the file of `--log-file`: failures and warnings always, the rest as `-v` asks.
 
 use super::console::Console;
 use super::harmless;
@@ -82,7 +82,7 @@ impl Observer for Log {
             }
             _ => {
                 if let Some(text) = self.text(event) {
-                    self.console.line(&text);
+                    self.console.log(&text);
                 }
             }
         }

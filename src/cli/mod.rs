@@ -14,10 +14,13 @@ mod folders;
 mod harmless;
 mod json;
 mod log;
+mod log_file;
+mod metrics;
 mod netrc;
 mod observers;
 mod output;
 mod pace;
+mod pages;
 mod password;
 mod progress;
 mod run;
@@ -31,6 +34,7 @@ mod text;
 mod units;
 mod values;
 mod verify;
+mod version;
 
 use args::When;
 use clap::error::ErrorKind;
@@ -45,7 +49,7 @@ use std::path::{Path, PathBuf};
 
 /// Copies, verifies, lists and diagnoses mailboxes on IMAP servers: fast, safe to run again, byte for byte
 #[derive(Parser)]
-#[command(name = "mailferry", version, after_help = after_help())]
+#[command(name = "mailferry", version, long_version = version::long(), after_help = after_help())]
 struct Cli {
     /// The file with accounts and jobs; without it, $XDG_CONFIG_HOME/mailferry/config.toml or
     /// ~/.config/mailferry/config.toml. Example: --config ./mail.toml
@@ -63,6 +67,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Run(run::RunArgs),
     Config(config::check::ConfigArgs),
+    Man(pages::ManArgs),
+    Completions(pages::CompletionsArgs),
 }
 
 fn after_help() -> String {
@@ -115,13 +121,21 @@ fn execute(mut command: Command, chosen: Option<&Path>) -> u8 {
         args.output.output = args::Format::Json;
     }
     let named = command.use_accounts(chosen);
-    let session = Session::new(command.output().unwrap_or(&args::OutputArgs::default()));
+    let session = match Session::new(command.output().unwrap_or(&args::OutputArgs::default())) {
+        Ok(session) => session,
+        Err(failure) => {
+            Console::new(When::Auto).failure(&failure);
+            return failure.code;
+        }
+    };
     let result = named.and_then(|()| match &command {
         Command::Copy(args) => copy::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
         Command::Folders(args) => folders::run(args, &session),
         Command::Doctor(args) => doctor::run(args, &session),
         Command::Config(args) => config::check::run(args, chosen, &session),
+        Command::Man(args) => pages::man(args, &session),
+        Command::Completions(args) => Ok(pages::completions(args, &session)),
         // A job is never a job.
         Command::Run(_) => Err(Failure::usage("a job can't run another one")),
     });
@@ -154,7 +168,7 @@ impl Command {
             Self::Verify(args) => &args.output,
             Self::Folders(args) => &args.output,
             Self::Doctor(args) => &args.output,
-            Self::Run(_) | Self::Config(_) => return None,
+            Self::Run(_) | Self::Config(_) | Self::Man(_) | Self::Completions(_) => return None,
         })
     }
 
@@ -176,7 +190,7 @@ impl Command {
                 let second = args.target.as_mut().map(|text| mailbox(text, &mut args.target_password.configured));
                 std::iter::once(first).chain(second).collect()
             }
-            Self::Run(_) | Self::Config(_) => Vec::new(),
+            Self::Run(_) | Self::Config(_) | Self::Man(_) | Self::Completions(_) => Vec::new(),
         }
     }
 }

@@ -6,6 +6,8 @@ use super::exit;
 use super::failure::{AGAIN, Failure};
 use super::json::{self, Line, Summary};
 use super::log::{self, Log};
+use super::log_file::LogFile;
+use super::metrics;
 use super::observers::{Observers, Shared};
 use super::output::Output;
 use super::password::{self, System, check_private};
@@ -17,7 +19,7 @@ use mailferry::store::imap::Secret;
 use mailferry::store::{Access, Connector, IfAbsent, imap, maildir, mbox};
 use mailferry::verbs::Status;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a command does with a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +44,27 @@ pub(crate) struct Session {
     output: Arc<Output>,
     stop: Arc<Stop>,
     progress: OnceLock<Arc<Progress>>,
+    /// Where the run's numbers go, and its summary, once it has one.
+    metrics: Option<PathBuf>,
+    summary: Mutex<Option<serde_json::Value>>,
 }
 
 impl Session {
     /// Streams as the options say.
-    pub(crate) fn new(options: &OutputArgs) -> Self {
+    ///
+    /// # Errors
+    /// A log that can't be opened.
+    pub(crate) fn new(options: &OutputArgs) -> Result<Self, Failure> {
         let stop = Arc::new(Stop::new());
-        let console = Arc::new(Console::new(options.color));
+        let open = |path: &PathBuf| {
+            LogFile::open(path)
+                .map_err(|error| Failure::local(format!("could not open the log {}: {error}", path.display())))
+        };
+        let log = options.log_file.as_ref().map(open).transpose()?;
+        let console = Arc::new(Console::new(options.color).with_log(log));
+        console.note(&format!("mailferry {} begins", env!("CARGO_PKG_VERSION")));
         let output = Arc::new(Output::stdout(Arc::clone(&console), Arc::clone(&stop)));
-        Self {
+        Ok(Self {
             format: options.output,
             verbosity: options.verbose,
             quiet: options.quiet,
@@ -59,7 +73,9 @@ impl Session {
             output,
             stop,
             progress: OnceLock::new(),
-        }
+            metrics: options.metrics.clone(),
+            summary: Mutex::default(),
+        })
     }
 
     /// The request to stop that signals make.
@@ -235,12 +251,15 @@ impl Session {
         text: impl FnOnce(Paint) -> Vec<String>,
     ) {
         self.end_progress();
+        let summary = Line::Summary(summary());
+        self.console.note(&json::text(&summary));
+        *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_value(&summary).ok();
         match self.format {
             Format::Json => {
                 for line in lines {
                     json::print(&self.output, line);
                 }
-                json::print(&self.output, &Line::Summary(summary()));
+                json::print(&self.output, &summary);
             }
             Format::Text => {
                 for line in text(self.paint) {
@@ -256,7 +275,7 @@ impl Session {
             self.fail(&failure);
             failure.code
         });
-        match self.output.check() {
+        let code = match self.output.check() {
             Ok(()) => code,
             Err(failure) => {
                 if failure.code != exit::BROKEN_PIPE {
@@ -264,6 +283,17 @@ impl Session {
                 }
                 failure.code
             }
+        };
+        self.write_metrics(code);
+        self.console.note(&format!("ends with exit code {code}"));
+        code
+    }
+
+    fn write_metrics(&self, code: u8) {
+        let Some(path) = &self.metrics else { return };
+        let summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = metrics::write(path, summary.as_ref(), code) {
+            self.console.warning(&format!("could not write the metrics to {}: {error}", path.display()));
         }
     }
 

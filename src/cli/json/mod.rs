@@ -46,7 +46,7 @@ pub(crate) fn print(output: &Output, line: &Line<'_>) {
 }
 
 /// One line without its end.
-fn text(line: &Line<'_>) -> String {
+pub(crate) fn text(line: &Line<'_>) -> String {
     let mut bytes = Vec::with_capacity(256);
     // Nothing in a line has a reason to fail: there are no maps with odd keys, and a Vec takes everything.
     let written = line.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless));

@@ -1,0 +1,59 @@
+//! `--log-file`: what is said on stderr, and what `-v` asks for, in a file, each line with its time.
+//!
+//! A log that can't be written any more (a full disk) is given up after one warning: what is copied matters more.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// An open log; `None` once it was given up.
+pub(crate) struct LogFile(Mutex<Option<File>>);
+
+impl LogFile {
+    /// Opens a file to write behind what it has; a new one is the user's alone, since it names folders and messages.
+    ///
+    /// # Errors
+    /// What the system says against it.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        Ok(Self(Mutex::new(Some(file))))
+    }
+
+    /// Writes a line, which is harmless already. Gives the error that made it give up.
+    pub(crate) fn line(&self, text: &str) -> Option<io::Error> {
+        let now = jiff::Timestamp::now().strftime("%FT%TZ");
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = held.as_mut()?;
+        // In one write, so that two runs that share a log share no line.
+        let error = file.write_all(format!("{now} {text}\n").as_bytes()).err()?;
+        *held = None;
+        Some(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_their_time_and_stand_behind_what_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        for text in ["one", "two"] {
+            assert!(LogFile::open(&path).unwrap().line(text).is_none());
+        }
+        let written = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<(&str, &str)> = written.lines().map(|line| line.split_once(' ').unwrap()).collect();
+        assert_eq!(lines.iter().map(|(_, text)| *text).collect::<Vec<_>>(), ["one", "two"]);
+        assert!(lines.iter().all(|(time, _)| time.parse::<jiff::Timestamp>().is_ok()));
+    }
+
+    #[test]
+    fn a_log_that_fails_says_so_once() {
+        let full = LogFile::open(Path::new("/dev/full")).unwrap();
+        assert!(full.line("x").is_some());
+        assert!(full.line("x").is_none());
+    }
+}

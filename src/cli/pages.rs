@@ -1,0 +1,79 @@
+//! `mailferry man` and `mailferry completions`: made from the same words as `--help`.
+
+use super::failure::Failure;
+use super::session::Session;
+use super::{Cli, exit};
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Write the manual pages
+///
+/// Without DIR, the page of mailferry itself goes to stdout; with it, that page and one for each command go there.
+#[derive(Args)]
+#[command(after_help = man_help())]
+pub(crate) struct ManArgs {
+    /// Where the pages go. Example: ~/.local/share/man/man1
+    dir: Option<PathBuf>,
+}
+
+/// Write what a shell needs to complete commands and options
+#[derive(Args)]
+#[command(after_help = completions_help())]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    shell: Shell,
+}
+
+fn man_help() -> String {
+    format!(
+        "\
+Examples:
+    mailferry man | man -l -
+    mailferry man ~/.local/share/man/man1
+
+{}",
+        exit::HELP
+    )
+}
+
+fn completions_help() -> String {
+    format!(
+        "\
+Examples:
+    mailferry completions bash > ~/.local/share/bash-completion/completions/mailferry
+    mailferry completions zsh > ~/.zfunc/_mailferry
+    mailferry completions fish > ~/.config/fish/completions/mailferry.fish
+
+{}",
+        exit::HELP
+    )
+}
+
+/// Runs `man`. Gives the exit code.
+pub(crate) fn man(args: &ManArgs, session: &Session) -> Result<u8, Failure> {
+    let Some(directory) = &args.dir else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Cli::command())
+            .render(&mut page)
+            .map_err(|error| Failure::local(format!("could not make the page: {error}")))?;
+        return Ok(print(&page, session));
+    };
+    let failed = |error| Failure::local(format!("could not write to {}: {error}", directory.display()));
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    clap_mangen::generate_to(Cli::command(), directory).map_err(failed)?;
+    Ok(exit::DONE)
+}
+
+/// Runs `completions`. Gives the exit code.
+pub(crate) fn completions(args: &CompletionsArgs, session: &Session) -> u8 {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "mailferry", &mut script);
+    print(&script, session)
+}
+
+fn print(text: &[u8], session: &Session) -> u8 {
+    let (output, _) = session.lines();
+    output.line(String::from_utf8_lossy(text).trim_end());
+    exit::DONE
+}

@@ -1,0 +1,27 @@
+//! `--version`: which build this is, for reports of faults.
+
+use mailferry::state::State;
+use std::sync::LazyLock;
+
+/// The features that can be built in, and whether they are.
+const FEATURES: [(&str, bool); 2] = [("gssapi", cfg!(feature = "gssapi")), ("keyring", cfg!(feature = "keyring"))];
+
+/// All that is known of the build; whoever builds a package says which commit by `MAILFERRY_COMMIT`.
+pub(crate) fn long() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(describe);
+    &TEXT
+}
+
+fn describe() -> String {
+    let built_in: Vec<&str> = FEATURES.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| *name).collect();
+    format!(
+        "{}\ncommit: {}\nfeatures: {}\nbuild: {}, {}-{}\nstate format: {}",
+        env!("CARGO_PKG_VERSION"),
+        option_env!("MAILFERRY_COMMIT").unwrap_or("unknown"),
+        if built_in.is_empty() { "none".to_owned() } else { built_in.join(", ") },
+        if cfg!(debug_assertions) { "debug" } else { "release" },
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+        State::FORMAT
+    )
+}
