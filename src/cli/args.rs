@@ -3,6 +3,7 @@
 //! Arguments and options are two types: what a user typed is here, what was checked is the library's.
 
 use super::failure::Failure;
+use super::folder_list;
 use super::password::Configured;
 use super::values;
 use clap::{ArgAction, Args, ValueEnum, value_parser};
@@ -20,6 +21,10 @@ pub(crate) struct FolderArgs {
     /// Example: --folder INBOX --folder 'Work/**'
     #[arg(long, value_name = "GLOB")]
     folder: Vec<String>,
+    /// Only the folders that this file names, one a line, as they are and not as patterns; together with --folder, both;
+    /// `-` is stdin. Example: --folders-from wanted.txt
+    #[arg(long, value_name = "FILE")]
+    folders_from: Option<String>,
     /// Leave out folders whose name on the source matches; repeatable. Example: --exclude Trash --exclude 'Lists/*'
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
@@ -38,13 +43,19 @@ pub(crate) struct FolderArgs {
 }
 
 impl FolderArgs {
+    /// Whether the names of folders come by stdin.
+    pub(crate) fn reads_stdin(&self) -> bool {
+        self.folders_from.as_deref() == Some("-")
+    }
+
     /// The rules for names.
     ///
     /// # Errors
-    /// A pattern or a mapping that can't be read.
+    /// A pattern or a mapping that can't be read, or a list of folders.
     pub(crate) fn rules(&self) -> Result<Rules, Failure> {
         let options = FolderOptions {
             include: self.folder.clone(),
+            include_names: self.folders_from.as_deref().map_or(Ok(Vec::new()), folder_list::read)?,
             exclude: self.exclude.clone(),
             map: self.map.clone(),
             map_regex: self.map_regex.clone(),

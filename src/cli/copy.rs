@@ -146,11 +146,11 @@ impl CopyArgs {
 /// Runs it. Gives the exit code.
 pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let [source, target] = Session::addresses(&args.source, &args.target)?;
+    let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
+    password::check_stdin([source_password, target_password], args.folders.reads_stdin())?;
     let rules = args.folders.rules()?;
     args.messages.check_search(&[&source])?;
     let options = args.options([source.connections(), target.connections()])?;
-    let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
-    password::check_stdin(source_password, target_password)?;
     let source_password = session.password(Side::Source, &source, source_password)?;
     let target_password = session.password(Side::Target, &target, target_password)?;
 

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
     let mut sides = vec![(Side::Source, read(Side::Source, &args.mailbox)?, args.source_password.options())];
     if let Some(target) = &args.target {
         sides.push((Side::Target, read(Side::Target, target)?, args.target_password.options()));
-        password::check_stdin(args.source_password.options(), args.target_password.options())?;
+        password::check_stdin([args.source_password.options(), args.target_password.options()], false)?;
     }
     let secrets: Vec<_> = sides
         .iter()

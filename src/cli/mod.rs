@@ -10,6 +10,7 @@ mod copy;
 mod doctor;
 mod exit;
 mod failure;
+mod folder_list;
 mod folders;
 mod harmless;
 mod json;

@@ -56,6 +56,8 @@ Examples:
 /// Runs it. Gives the exit code.
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let [source, target] = Session::addresses(&args.source, &args.target)?;
+    let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
+    password::check_stdin([source_password, target_password], args.folders.reads_stdin())?;
     let rules = args.folders.rules()?;
     args.messages.check_search(&[&source, &target])?;
     let options = VerifyOptions {
@@ -63,8 +65,6 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
         deep: args.deep,
         jobs: args.jobs.lanes([source.connections(), target.connections()]),
     };
-    let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
-    password::check_stdin(source_password, target_password)?;
     let source_password = session.password(Side::Source, &source, source_password)?;
     let target_password = session.password(Side::Target, &target, target_password)?;
 

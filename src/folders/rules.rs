@@ -10,6 +10,8 @@ use super::substitution::Substitution;
 pub struct Options {
     /// `--folder GLOB`: only these folders.
     pub include: Vec<String>,
+    /// `--folders-from FILE`: these folders too, by their very names.
+    pub include_names: Vec<String>,
     /// `--exclude GLOB`: not these folders.
     pub exclude: Vec<String>,
     /// `--map FROM=TO`: a folder and all below it; the longest FROM wins. `\=` is a `=` within a name.
@@ -60,6 +62,7 @@ impl Rules {
         let patterns = |option, texts: &[String]| -> Result<Vec<_>, RuleError> {
             texts.iter().map(|text| Pattern::new(option, text)).collect()
         };
+        let names = options.include_names.iter().map(|name| Pattern::exact(name)).collect::<Vec<_>>();
         let into = match &options.into {
             Some(text) => Some(
                 parse_typed(text)
@@ -68,7 +71,7 @@ impl Rules {
             None => None,
         };
         Ok(Self {
-            include: patterns("--folder", &options.include)?,
+            include: [patterns("--folder", &options.include)?, names].concat(),
             exclude: patterns("--exclude", &options.exclude)?,
             map: Map::new(&options.map)?,
             regex: options.map_regex.iter().map(|text| Substitution::new(text)).collect::<Result<_, _>>()?,
@@ -113,6 +116,15 @@ mod tests {
         assert!(concerns("Work", Some("Old"), "Old/Work"));
         assert!(!concerns("**", Some("Old"), "Work"));
         assert!(!concerns("**", Some("Old"), "Old"));
+    }
+
+    #[test]
+    fn names_from_a_list_mean_themselves() {
+        let include_names = vec!["a*".to_owned(), "[x]".to_owned(), "inbox/B".to_owned()];
+        let rules = Rules::new(&Options { include_names, ..Options::default() }).unwrap();
+        let takes = |name: &str| rules.refuses(name).is_none();
+        assert!(takes("a*") && takes("[x]") && takes("INBOX/B"));
+        assert!(!takes("ab") && !takes("x") && !takes("INBOX"));
     }
 
     #[test]

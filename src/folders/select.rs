@@ -13,7 +13,8 @@ use unicode_normalization::UnicodeNormalization as _;
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     text: String,
-    matcher: Regex,
+    /// `None`: only the very name is meant.
+    matcher: Option<Regex>,
 }
 
 impl Pattern {
@@ -25,12 +26,21 @@ impl Pattern {
         }
         let text: String = inbox_in_capitals(text).nfc().collect();
         let matcher = glob::compile(&text).map_err(error)?;
-        Ok(Self { text, matcher })
+        Ok(Self { text, matcher: Some(matcher) })
+    }
+
+    /// A folder's very name, with nothing in it that stands for anything else.
+    pub(super) fn exact(text: &str) -> Self {
+        Self { text: inbox_in_capitals(text).nfc().collect(), matcher: None }
     }
 
     /// Whether a folder is meant, by its key.
     pub(super) fn matches(&self, key: &str) -> bool {
-        self.names(key) || self.matcher.is_match(key)
+        self.names(key) || self.globs(key)
+    }
+
+    fn globs(&self, key: &str) -> bool {
+        self.matcher.as_ref().is_some_and(|matcher| matcher.is_match(key))
     }
 
     /// Whether the text is the folder's very name.
@@ -41,7 +51,7 @@ impl Pattern {
     /// Whether a folder is meant by a glob whose first level has no wildcard: `shared/**`, but not `**`.
     pub(super) fn matches_on_purpose(&self, key: &str) -> bool {
         let top = self.text.split('/').next().unwrap_or_default();
-        self.names(key) || (!top.contains(['*', '?', '[', '{']) && self.matcher.is_match(key))
+        self.names(key) || (!top.contains(['*', '?', '[', '{']) && self.globs(key))
     }
 
     /// The glob as it was typed, but for INBOX's case.

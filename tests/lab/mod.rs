@@ -9,6 +9,7 @@
 //!   reader and its mailbox names.
 //! - [`proxy`]: latency, bandwidth, cuts and false answers between a client and a server.
 //! - [`scram`]: a server that listens to a SCRAM exchange.
+//! - [`schema`]: what the lines of `--output json` are held against.
 //! - [`scripted`]: a server that says what real ones won't.
 //! - [`tls_front`]: TLS in front of a server without.
 //! - [`fake`]: a mailbox of one folder behind a scripted server, of which a test twists single answers.
@@ -36,6 +37,7 @@ pub mod oauth;
 pub mod pair;
 pub mod proxy;
 pub mod run;
+pub mod schema;
 pub mod scram;
 pub mod scripted;
 pub mod secrets;

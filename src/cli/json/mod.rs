@@ -165,6 +165,22 @@ mod tests {
         );
     }
 
+    /// The members that docs/json.schema.json has for an event.
+    fn documented(event: &str) -> Vec<String> {
+        let schema: serde_json::Value = serde_json::from_str(include_str!("../../../docs/json.schema.json")).unwrap();
+        let kinds = schema["oneOf"].as_array().unwrap().iter();
+        let kind = kinds.into_iter().find(|kind| kind["properties"]["event"]["const"] == event).unwrap();
+        kind["properties"].as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn a_folder_that_failed_has_the_members_of_the_schema() {
+        let line = event(&Event::FolderFailed { folder: "a", reason: "r" });
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let members: Vec<String> = line.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(members, documented("folder_failed"));
+    }
+
     proptest! {
         #[test]
         fn every_text_reads_back_and_moves_no_terminal(raw in "(\\PC|[\u{0}-\u{9f}\u{202e}\u{2028}\u{feff}]){0,20}") {

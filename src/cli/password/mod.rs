@@ -129,16 +129,17 @@ fn from_command(command: &str, around: &dyn Surroundings) -> anyhow::Result<Opti
     Ok(Some((around.command(command)?, Origin::Command(command.to_owned()))))
 }
 
-/// Refuses two passwords from one stdin.
+/// Refuses two passwords, or a password and a list of folders, from one stdin.
 ///
 /// # Errors
 /// A usage error.
-pub(crate) fn check_stdin(source: PasswordOptions<'_>, target: PasswordOptions<'_>) -> Result<(), Failure> {
-    if source.file == Some("-") && target.file == Some("-") {
-        return Err(Failure::usage("stdin can't hold both passwords")
-            .with_hint("give one of them by a file, a command or the environment"));
+pub(crate) fn check_stdin(passwords: [PasswordOptions<'_>; 2], has_folders: bool) -> Result<(), Failure> {
+    let hint = "give one of them by a file, a command or the environment";
+    match passwords.iter().filter(|password| password.file == Some("-")).count() {
+        2 => Err(Failure::usage("stdin can't hold both passwords").with_hint(hint)),
+        1 if has_folders => Err(Failure::usage("stdin can't hold a password and a list of folders").with_hint(hint)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn variable_name(side: Side) -> &'static str {
@@ -292,8 +293,10 @@ mod tests {
     #[test]
     fn stdin_holds_one_password() {
         let stdin = PasswordOptions { file: Some("-"), command: None, configured: None };
-        assert!(check_stdin(stdin, PasswordOptions::default()).is_ok());
-        assert_eq!(check_stdin(stdin, stdin).unwrap_err().code, 2);
+        assert!(check_stdin([stdin, PasswordOptions::default()], false).is_ok());
+        assert!(check_stdin([PasswordOptions::default(); 2], true).is_ok());
+        assert_eq!(check_stdin([stdin, stdin], false).unwrap_err().code, 2);
+        assert_eq!(check_stdin([PasswordOptions::default(), stdin], true).unwrap_err().code, 2);
     }
 
     #[test]

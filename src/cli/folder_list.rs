@@ -1,0 +1,52 @@
+//! `--folders-from`: folders' names from a file or stdin, one a line.
+//!
+//! A list without a name is an error: it would select nothing where it can only be meant to select something, and leaving
+//! it out would select everything.
+
+use super::failure::Failure;
+use std::fs::File;
+use std::io::{self, Read};
+
+/// The longest list, in bytes.
+const MAX_LIST: u64 = 16 * 1024 * 1024;
+
+/// Reads the names of a file, or of stdin for `-`.
+///
+/// # Errors
+/// It can't be read, is too long or no UTF-8, or names no folder.
+pub(crate) fn read(path: &str) -> Result<Vec<String>, Failure> {
+    let text = if path == "-" { limited(io::stdin().lock()) } else { File::open(path).and_then(limited) };
+    let text = text.map_err(|error| Failure::usage(format!("could not read the list of folders {path}: {error}")))?;
+    let names = names(&text);
+    if names.is_empty() {
+        return Err(Failure::usage(format!("the list of folders {path} names none"))
+            .with_hint("write one name a line, with `/` between levels, as `mailferry folders` shows them"));
+    }
+    Ok(names)
+}
+
+fn limited(from: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    from.take(MAX_LIST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_LIST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long"));
+    }
+    Ok(text)
+}
+
+/// Lines that are not empty. Blanks belong to names, and so does `#`.
+fn names(text: &str) -> Vec<String> {
+    text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_name() {
+        assert_eq!(names("INBOX\r\n\n# mine \na*b"), ["INBOX", "# mine ", "a*b"]);
+        assert_eq!(read("/dev/null").unwrap_err().code, 2);
+        assert_eq!(read("/nonexistent").unwrap_err().code, 2);
+    }
+}
