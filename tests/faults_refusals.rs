@@ -280,9 +280,10 @@ fn refusing_arguments(refused: &'static str, status: &'static str) -> (Scripted,
 fn a_full_target_ends_all_lanes_at_once() {
     let source = filled("src", messages(300));
     let mut client = Client::login(&source);
-    for folder in ["a", "b", "c", "d"] {
+    for (folder, first) in [("a", 1_000), ("b", 2_000), ("c", 3_000), ("d", 4_000)] {
         client.create(&[folder]);
-        client.append(&[folder], messages(300).into_iter());
+        // Each like no other: the target could take over what another folder has.
+        client.append(&[folder], (first..first + 300).map(|number| message(number, "a body")));
     }
     for personality in [Personality::Plain, Personality::NoMulti, Personality::NoLiteral, Personality::Poor] {
         let target = empty("dst", personality);
