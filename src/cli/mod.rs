@@ -23,6 +23,7 @@ mod samples;
 mod session;
 mod signals;
 mod state;
+mod sync;
 mod table;
 mod text;
 mod units;
@@ -37,7 +38,7 @@ use failure::Failure;
 use session::Session;
 use std::ffi::OsString;
 
-/// Copies, verifies and lists mailboxes on IMAP servers: fast, safe to run again, byte for byte
+/// Copies, syncs, verifies and lists mailboxes on IMAP servers: fast, safe to run again, byte for byte
 #[derive(Parser)]
 #[command(name = "mailferry", version, after_help = after_help())]
 struct Cli {
@@ -48,6 +49,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Copy(copy::CopyArgs),
+    Sync(sync::SyncArgs),
     Verify(verify::VerifyArgs),
     Folders(folders::FoldersArgs),
 }
@@ -60,6 +62,7 @@ Examples:
     mailferry copy --dry-run imaps://ann@old.example.org imaps://ann@new.example.org
     mailferry copy imaps://ann@old.example.org imaps://ann@new.example.org
     mailferry verify imaps://ann@old.example.org imaps://ann@new.example.org
+    mailferry sync imaps://ann@one.example.org imaps://ann@two.example.org
 
 A mailbox is imaps://USER@HOST[:993] (TLS) or imap://USER@HOST[:143] (STARTTLS), with %40 for an @ in USER.
 Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWORD, MAILFERRY_TARGET_PASSWORD),
@@ -80,6 +83,7 @@ pub(crate) fn run() -> u8 {
     let session = Session::new(command.output());
     let result = match &command {
         Command::Copy(args) => copy::run(args, &session),
+        Command::Sync(args) => sync::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
         Command::Folders(args) => folders::run(args, &session),
     };
@@ -90,6 +94,7 @@ impl Command {
     fn output(&self) -> &args::OutputArgs {
         match self {
             Self::Copy(args) => &args.output,
+            Self::Sync(args) => &args.output,
             Self::Verify(args) => &args.output,
             Self::Folders(args) => &args.output,
         }

@@ -56,10 +56,7 @@ impl Exchange {
 }
 
 /// The name by the longest of the names that it is below.
-fn translated<'a>(
-    name: &FolderName,
-    pairs: impl Iterator<Item = (&'a FolderName, &'a FolderName)>,
-) -> FolderName {
+fn translated<'a>(name: &FolderName, pairs: impl Iterator<Item = (&'a FolderName, &'a FolderName)>) -> FolderName {
     let below = pairs.filter_map(|(from, to)| Some((from.levels().len(), to.join(name.below(from)?))));
     below.max_by_key(|(depth, _)| *depth).map_or_else(|| name.clone(), |(_, name)| name)
 }
@@ -110,7 +107,9 @@ mod tests {
     #[test]
     fn names_are_exchanged_with_all_below_them() {
         let exchange = exchange(&["Old=Archive/Old", "Old/Work=Work"]);
-        for (first, second) in [("Old", "Archive/Old"), ("Old/x", "Archive/Old/x"), ("Old/Work/y", "Work/y"), ("z", "z")] {
+        for (first, second) in
+            [("Old", "Archive/Old"), ("Old/x", "Archive/Old/x"), ("Old/Work/y", "Work/y"), ("z", "z")]
+        {
             let (first, second) = (FolderName::parse(first).unwrap(), FolderName::parse(second).unwrap());
             assert_eq!((exchange.to_second(&first), exchange.to_first(&second)), (second, first));
         }

@@ -32,6 +32,10 @@ const PAIRS: &str = "
     SELECT first, second, flags, first_lacks, second_lacks, first_key, second_key, first_look, second_look, deleted_on
     FROM sync_pairs WHERE folder = ?1 ORDER BY first, second";
 
+const HIGHEST: &str = "
+    SELECT max(CASE WHEN deleted_on IS NOT 1 THEN first END), max(CASE WHEN deleted_on IS NOT 2 THEN second END)
+    FROM sync_pairs WHERE folder = ?1";
+
 const ADD: &str = "
     INSERT OR REPLACE INTO sync_pairs (folder, first, second, flags, first_lacks, second_lacks, first_key, second_key,
         first_look, second_look, deleted_on)
@@ -158,15 +162,14 @@ impl<'a> TwoWay<'a> {
         })
     }
 
-    /// The highest UID of each side in a folder's pairs.
+    /// The highest UID of each side in a folder's pairs, of messages that are meant to be there.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
     pub fn highest(&self, folder: FolderId) -> Result<[Option<u32>; 2], Error> {
         self.state.read(|connection| {
-            let highest = connection
-                .prepare_cached("SELECT max(first), max(second) FROM sync_pairs WHERE folder = ?1")?
-                .query_row([folder.0], |row| Ok([row.get(0)?, row.get(1)?]))?;
+            let highest =
+                connection.prepare_cached(HIGHEST)?.query_row([folder.0], |row| Ok([row.get(0)?, row.get(1)?]))?;
             Ok(self.turn(highest))
         })
     }

@@ -8,10 +8,13 @@ mod known;
 mod opening;
 mod options;
 mod summary;
+mod sync;
 mod verify;
+mod way;
 
 pub use copy::copy;
 pub use folders::folders;
-pub use options::{CopyOptions, Deleting, FlagPolicy, MessageFilter, VerifyOptions};
-pub use summary::{CopySummary, FolderListing, FolderRow, Status, VerifySummary};
+pub use options::{CopyOptions, Deleting, FlagPolicy, MessageFilter, SyncOptions, VerifyOptions};
+pub use summary::{CopySummary, FolderListing, FolderRow, Status, SyncSummary, SyncWay, VerifySummary};
+pub use sync::sync;
 pub use verify::verify;

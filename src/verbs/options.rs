@@ -1,7 +1,9 @@
 //! What a verb is asked to do, after the command line has been read and checked.
 
 use crate::plan::DeletionLimit;
+use crate::plan::merge::Policy;
 use jiff::civil::Date;
+use std::path::PathBuf;
 
 /// Which messages take part. Everything, unless limited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +59,21 @@ pub struct CopyOptions {
     pub deleting: Deleting,
     /// Only plan: nothing is written anywhere.
     pub dry_run: bool,
+}
+
+/// How `sync` works.
+#[derive(Clone, Debug, Default)]
+pub struct SyncOptions {
+    /// What may be done on each side, and how conflicts end.
+    pub policy: Policy,
+    /// How many lanes, both directions together; `None`: as many as the servers bear well.
+    pub jobs: Option<usize>,
+    /// Bytes a second to deliver, in each direction; `None`: no limit.
+    pub limit_rate: Option<u64>,
+    /// Only plan: nothing is written anywhere.
+    pub dry_run: bool,
+    /// Where what is deleted is kept first; `None`: it is not.
+    pub undo: Option<PathBuf>,
 }
 
 /// How `verify` works.

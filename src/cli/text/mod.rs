@@ -2,8 +2,10 @@
 
 mod copy;
 mod folders;
+mod sync;
 mod verify;
 
 pub(crate) use copy::{PlanTable, summary as copy_summary};
 pub(crate) use folders::listing;
+pub(crate) use sync::{ChangeList, summary as sync_summary};
 pub(crate) use verify::Differences;

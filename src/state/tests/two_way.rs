@@ -44,6 +44,9 @@ fn what_is_recorded_reads_back_in_either_order() {
     assert_eq!(straight.folders().unwrap(), [(id, folder(false))]);
     assert_eq!(straight.pairs(id).unwrap(), pairs);
     assert_eq!(straight.highest(id).unwrap(), [Some(2), Some(11)]);
+    straight.record(&[add(&two(3, 30, Some(1)))], false).unwrap();
+    assert_eq!(straight.highest(id).unwrap(), [Some(3), Some(11)]);
+    straight.record(&[TwoWayChange::Unpair(id, [uid(3), uid(30)])], false).unwrap();
     let turned = TwoWay::new(&state, true);
     assert_eq!(turned.folders().unwrap()[0].1.sides, [side("two", 20), side("one", 10)]);
     let seen = &turned.pairs(id).unwrap()[1];

@@ -6,7 +6,6 @@
 
 use super::needs::Needs;
 use super::relocate::Leftover;
-use super::way::Way;
 use super::{Copy, needs::There};
 use crate::event::{Event, Side};
 use crate::exec::{Link, read_contents};
@@ -15,6 +14,7 @@ use crate::plan::Deletions;
 use crate::store::{Error, FolderScan, Refusal, Removal, ScanDepth, ScanRequest, Store};
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
+use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Messages of one folder that are to be deleted.
