@@ -26,6 +26,7 @@ mod state;
 mod sync;
 mod table;
 mod text;
+mod undo;
 mod units;
 mod values;
 mod verify;
@@ -50,6 +51,7 @@ struct Cli {
 enum Command {
     Copy(copy::CopyArgs),
     Sync(sync::SyncArgs),
+    Undo(undo::UndoArgs),
     Verify(verify::VerifyArgs),
     Folders(folders::FoldersArgs),
 }
@@ -84,6 +86,7 @@ pub(crate) fn run() -> u8 {
     let result = match &command {
         Command::Copy(args) => copy::run(args, &session),
         Command::Sync(args) => sync::run(args, &session),
+        Command::Undo(args) => undo::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
         Command::Folders(args) => folders::run(args, &session),
     };
@@ -95,6 +98,7 @@ impl Command {
         match self {
             Self::Copy(args) => &args.output,
             Self::Sync(args) => &args.output,
+            Self::Undo(args) => &args.output,
             Self::Verify(args) => &args.output,
             Self::Folders(args) => &args.output,
         }

@@ -6,13 +6,16 @@ use super::json::Summary;
 use super::session::Session;
 use super::state::TwoWayStateArgs;
 use super::text::{self, ChangeList};
+use super::undo::UndoStore;
 use super::{exit, password, values};
 use clap::{Args, ValueEnum};
+use mailferry::address::ImapAddress;
 use mailferry::event::Side;
 use mailferry::plan::DeletionLimit;
 use mailferry::plan::merge::{Both, Policy, Prefer};
 use mailferry::store::imap::Access;
 use mailferry::verbs::{self, SyncOptions};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Make two mailboxes that are both in use the same, and keep them so
@@ -69,6 +72,9 @@ struct RunArgs {
     /// --max-delete 50%
     #[arg(long, value_name = "N|N%", default_value_t)]
     max_delete: DeletionLimit,
+    /// For how many days what is deleted is kept beside the state, where `mailferry undo` finds it; 0 keeps nothing
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    keep_deleted: u16,
     #[command(flatten)]
     state: TwoWayStateArgs,
     /// Show each change with the side that it comes from and why, and do nothing
@@ -115,6 +121,16 @@ impl AnyWay {
 }
 
 impl RunArgs {
+    /// Where this run keeps what it deletes, if it does. Runs that are too old go.
+    fn undo_run(&self, first: &ImapAddress, second: &ImapAddress) -> Result<Option<PathBuf>, Failure> {
+        if self.dry_run {
+            return Ok(None);
+        }
+        let store = UndoStore::of(&self.state.directory()?, first, second);
+        store.expire(self.keep_deleted);
+        Ok((self.keep_deleted > 0).then(|| store.new_run()))
+    }
+
     fn policy(&self) -> Policy {
         let [new, flags, deletions] = match self.only {
             Some(OneWay::FirstToSecond) => [AnyWay::FirstToSecond; 3],
@@ -132,6 +148,7 @@ impl RunArgs {
             flags: flags.open(),
             deletions: deletions.open(),
             limits: Both::new(self.max_delete, self.max_delete),
+            keep_deleted: self.keep_deleted > 0,
             ..Policy::default()
         }
     }
@@ -166,7 +183,8 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
         jobs: args.jobs.lanes([first.connections, second.connections]),
         limit_rate: args.limit_rate,
         dry_run,
-        undo: None,
+        undo: args.run.undo_run(&first, &second)?,
+        identities: Both::new(first.identity(), second.identity()),
     };
     let (first_password, second_password) = (args.first_password.options(), args.second_password.options());
     password::check_stdin(first_password, second_password)?;

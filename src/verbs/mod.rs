@@ -9,6 +9,7 @@ mod opening;
 mod options;
 mod summary;
 mod sync;
+mod undo;
 mod verify;
 mod way;
 
@@ -17,4 +18,5 @@ pub use folders::folders;
 pub use options::{CopyOptions, Deleting, FlagPolicy, MessageFilter, SyncOptions, VerifyOptions};
 pub use summary::{CopySummary, FolderListing, FolderRow, Status, SyncSummary, SyncWay, VerifySummary};
 pub use sync::sync;
+pub use undo::{KeptMessage, UndoSummary, kept_messages, undo};
 pub use verify::verify;

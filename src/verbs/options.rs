@@ -1,7 +1,7 @@
 //! What a verb is asked to do, after the command line has been read and checked.
 
 use crate::plan::DeletionLimit;
-use crate::plan::merge::Policy;
+use crate::plan::merge::{Both, Policy};
 use jiff::civil::Date;
 use std::path::PathBuf;
 
@@ -72,8 +72,10 @@ pub struct SyncOptions {
     pub limit_rate: Option<u64>,
     /// Only plan: nothing is written anywhere.
     pub dry_run: bool,
-    /// Where what is deleted is kept first; `None`: it is not.
+    /// The directory in which this run keeps what it deletes; `None`: it does not.
     pub undo: Option<PathBuf>,
+    /// The two mailboxes' identities, by which what is kept is put back.
+    pub identities: Both<String>,
 }
 
 /// How `verify` works.

@@ -3,7 +3,9 @@
 use crate::cli::failure::Failure;
 use mailferry::event::{Event, Side};
 use mailferry::store::{Quota, Traffic};
-use mailferry::verbs::{CopySummary, FolderListing, FolderRow, Status, SyncSummary, SyncWay, VerifySummary};
+use mailferry::verbs::{
+    CopySummary, FolderListing, FolderRow, Status, SyncSummary, SyncWay, UndoSummary, VerifySummary,
+};
 use serde::Serialize;
 
 /// One line.
@@ -64,6 +66,8 @@ pub(crate) enum Line<'a> {
         unread: Option<u64>,
         bytes: Option<u64>,
     },
+    /// A run whose deletions `undo` can take back.
+    UndoRun { run: &'a str, messages: u64 },
     /// The run ended early.
     Error { kind: &'static str, reason: &'a str, hint: Option<&'a str> },
     /// What came of it all.
@@ -184,6 +188,8 @@ pub(crate) enum Summary {
         first: Amounts,
         second: Amounts,
     },
+    /// Of `undo`.
+    Undo { status: &'static str, runs: u64, restored: u64, already_there: u64, failed: u64, seconds: f64 },
     /// Of `verify`.
     Verify {
         status: &'static str,
@@ -245,6 +251,13 @@ impl Summary {
             first: summary.first_traffic.into(),
             second: summary.second_traffic.into(),
         }
+    }
+
+    /// Of `undo`: how many runs were looked at, and what came of them.
+    pub(crate) fn undo(runs: usize, summary: &UndoSummary, seconds: f64) -> Self {
+        let UndoSummary { restored, already_there, failed } = *summary;
+        let status = if failed > 0 { "partial" } else { "complete" };
+        Self::Undo { status, runs: runs as u64, restored, already_there, failed, seconds: milliseconds(seconds) }
     }
 
     /// Of `verify`.

@@ -16,11 +16,11 @@ use crate::verbs::way::Way;
 use std::collections::HashSet;
 
 /// Messages of one folder that go.
-struct Doomed {
-    work: usize,
+pub(super) struct Doomed {
+    pub(super) work: usize,
     /// Their pairs, as indices into the base, and their UIDs.
-    messages: Vec<(u32, Uid)>,
-    removal: Removal,
+    pub(super) messages: Vec<(u32, Uid)>,
+    pub(super) removal: Removal,
 }
 
 impl Sync<'_> {
@@ -97,11 +97,6 @@ impl Sync<'_> {
             }
         }
         self.memory.write(&changes, false)
-    }
-
-    /// Keeps messages in the undo store before they go. What can't be kept stays.
-    fn keep_first(&mut self, _way: &mut Way<'_>, _side: Side, _doomed: &mut [Doomed]) -> Result<(), Error> {
-        Ok(())
     }
 }
 

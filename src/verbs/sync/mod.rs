@@ -10,6 +10,7 @@ mod copying;
 mod deleting;
 mod flagging;
 mod folders;
+mod keeping;
 mod listing;
 mod memory;
 mod merging;
@@ -20,6 +21,7 @@ mod sides;
 mod telling;
 
 use super::opening::{self, patiently};
+use super::undo::UndoRun;
 use super::{Status, SyncOptions, SyncSummary, SyncWay};
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{Context, Link};
@@ -132,6 +134,7 @@ struct Sync<'a> {
     moves: Vec<Move>,
     verdicts: Both<crate::plan::Verdict>,
     summary: SyncSummary,
+    undo: Option<UndoRun>,
 }
 
 impl<'a> Sync<'a> {
@@ -146,9 +149,10 @@ impl<'a> Sync<'a> {
         let mut summary = SyncSummary::empty();
         let listed = Listed::read(link, rules, &mut memory, observer)?;
         summary.folders_failed = listed.failed;
+        let undo = options.undo.clone().map(UndoRun::new);
         let (works, moves) = (Vec::new(), Vec::new());
         let (folders, verdicts) = (FoldersMerge::default(), Both::default());
-        Ok(Self { options, observer, memory, listed, folders, works, moves, verdicts, summary })
+        Ok(Self { options, observer, memory, listed, folders, works, moves, verdicts, summary, undo })
     }
 
     fn way(&mut self, side: Side) -> &mut SyncWay {
