@@ -19,6 +19,10 @@ use std::time::Duration;
 const FOLDERS: [&str; 5] = ["Work", "Work/Old", "Lists", "Trips", "Notes"];
 const FLAGS: [&str; 5] = ["\\Seen", "\\Flagged", "\\Answered", "work", "later"];
 
+/// Kinds of edits of messages and new folders, and with them those of whole folders.
+const MESSAGE_KINDS: u64 = 10;
+const ALL_KINDS: u64 = 12;
+
 struct Ground {
     sides: [Account; 2],
     state: tempfile::TempDir,
@@ -65,14 +69,14 @@ impl Ground {
         NewMessage { date: Some(date), ..NewMessage::of(text) }
     }
 
-    /// One edit on a side.
-    fn edit(&mut self, side: usize) {
+    /// One edit on a side: of messages only, or of folders too.
+    fn edit(&mut self, side: usize, kinds: u64) {
         let mut client = Client::login(&self.sides[side]);
         let snapshot = client.snapshot();
         let names: Vec<Vec<String>> = snapshot.folders.keys().cloned().collect();
         let folder = names[self.random.below(names.len() as u64) as usize].clone();
         let mails = snapshot.folders[&folder].clone();
-        let what = self.random.below(12);
+        let what = self.random.below(kinds);
         self.log.push(format!("side {side}: {what} in {folder:?}"));
         match what {
             0..=3 => {
@@ -127,10 +131,10 @@ impl Ground {
         }
     }
 
-    fn edits(&mut self) {
+    fn edits(&mut self, kinds: u64) {
         for side in [0, 1] {
             for _ in 0..self.random.below(6) {
-                self.edit(side);
+                self.edit(side, kinds);
             }
         }
     }
@@ -175,7 +179,7 @@ fn whatever_is_done_on_both_sides_they_become_equal_and_stay_so() {
         let mut ground = Ground::new(kinds, seed);
         for round in 0..rounds {
             ground.log.push(format!("round {round}"));
-            ground.edits();
+            ground.edits(ALL_KINDS);
             let name = format!("{kinds:?}, seed {seed}, round {round}");
             let run = ground.sync();
             assert!(run.code == Some(0), "{name}: {run:?}\n{:#?}", ground.log);
@@ -193,7 +197,9 @@ fn a_sync_that_is_killed_again_and_again_ends_whole() {
     let mut ground = Ground::new([Personality::Plain, Personality::Plain], 77 + seed);
     let mut hits = 0;
     for kill in 0..kills {
-        ground.edits();
+        // A folder that a killed run's server is still at work on must not be renamed by somebody else: Dovecot leaves half
+        // a folder then. `tests/sync_faults.rs` breaks renames.
+        ground.edits(MESSAGE_KINDS);
         for side in [0, 1] {
             let letters: Vec<NewMessage> = (0..15).map(|_| ground.letter()).collect();
             ground.alive.extend(letters.iter().map(|letter| sha(&letter.bytes)));
