@@ -13,7 +13,7 @@ use lab::generator::random::{self, Random};
 use lab::mailboxes::each;
 use lab::run::{Run, Running, sync};
 use lab::servers::{Account, Dovecot, Personality};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const FOLDERS: [&str; 5] = ["Work", "Work/Old", "Lists", "Trips", "Notes"];
@@ -30,6 +30,8 @@ struct Ground {
     letters: u64,
     /// The subjects of messages that nobody has deleted.
     alive: BTreeSet<[u8; 32]>,
+    /// The numbers of all letters.
+    names: BTreeMap<[u8; 32], u64>,
     log: Vec<String>,
 }
 
@@ -42,6 +44,7 @@ impl Ground {
             random: Random::new(seed),
             letters: seed * 1_000_000,
             alive: BTreeSet::new(),
+            names: BTreeMap::new(),
             log: Vec::new(),
         }
     }
@@ -66,6 +69,7 @@ impl Ground {
         let body = "a line of a body\r\n".repeat(1 + self.random.below(60) as usize);
         let date = format!("{:02}-Mar-2024 10:{:02}:05 +0000", 1 + number % 28, number % 60);
         let text = format!("{id}Subject: letter {number}\r\nFrom: ann@example.org\r\n\r\n{number}\r\n{body}");
+        self.names.insert(sha(text.as_bytes()), number);
         NewMessage { date: Some(date), ..NewMessage::of(text) }
     }
 
@@ -137,15 +141,41 @@ impl Ground {
                 self.edit(side, kinds);
             }
         }
+        // Dovecot sees by the seconds of a directory's time that its list of folders has changed.
+        std::thread::sleep(Duration::from_millis(1_100));
+    }
+
+    /// What a side holds, by the numbers of letters.
+    fn shown(&self, snapshot: &Snapshot) -> Vec<String> {
+        let letter = |mail: &lab::client::StoredMessage| {
+            let number = self.names.get(&mail.sha256).copied().unwrap_or_default() % 1_000_000;
+            let flags: Vec<&str> = mail.flags.iter().map(String::as_str).collect();
+            format!("{number}{}", flags.concat())
+        };
+        let folder = |(levels, mails): (&Vec<String>, &Vec<lab::client::StoredMessage>)| {
+            let mut letters: Vec<String> = mails.iter().map(letter).collect();
+            letters.sort();
+            format!("{}: {}", levels.join("/"), letters.join(" "))
+        };
+        snapshot.folders.iter().map(folder).collect()
     }
 
     /// Both sides are equal, nothing is doubled, and what nobody deleted is there.
     fn look(&self, round: &str) {
         let [first, second] = self.snapshots();
-        assert_eq!(first.content(), second.content(), "{round}: the sides differ\n{:#?}", self.log);
-        let all: Vec<[u8; 32]> = first.folders.values().flatten().map(|mail| mail.sha256).collect();
-        let distinct: BTreeSet<_> = all.iter().copied().collect();
-        assert_eq!(all.len(), distinct.len(), "{round}: a message is doubled\n{:#?}", self.log);
+        if first.content() != second.content() {
+            let shown = [&first, &second].map(|side| self.shown(side));
+            panic!("{round}: the sides differ\n{shown:#?}\n{:#?}", self.log);
+        }
+        // A message may come to stand in two folders (what it was moved to on either side, where nothing tells that it is
+        // one message), never twice in one.
+        for (levels, mails) in &first.folders {
+            let distinct: BTreeSet<_> = mails.iter().map(|mail| mail.sha256).collect();
+            if distinct.len() != mails.len() {
+                panic!("{round}: a message is doubled in {levels:?}\n{:#?}\n{:#?}", self.shown(&first), self.log);
+            }
+        }
+        let distinct: BTreeSet<_> = first.folders.values().flatten().map(|mail| mail.sha256).collect();
         let lost = self.alive.difference(&distinct).count();
         assert_eq!(lost, 0, "{round}: messages are lost\n{:#?}", self.log);
     }
@@ -171,7 +201,7 @@ fn whatever_is_done_on_both_sides_they_become_equal_and_stay_so() {
     let kinds = [
         [Personality::Plain, Personality::Plain],
         [Personality::Plain, Personality::Dot],
-        [Personality::NoQresync, Personality::Mdbox],
+        [Personality::NoQresync, Personality::Sdbox],
         [Personality::Poor, Personality::Plain],
     ];
     each(kinds.into_iter().enumerate(), |(at, kinds)| {
@@ -181,7 +211,12 @@ fn whatever_is_done_on_both_sides_they_become_equal_and_stay_so() {
             ground.log.push(format!("round {round}"));
             ground.edits(ALL_KINDS);
             let name = format!("{kinds:?}, seed {seed}, round {round}");
-            let run = ground.sync();
+            let mut run = ground.sync();
+            if run.says("shows no mail any more") {
+                // A folder that was deleted and made anew, empty, is refused until somebody says what is meant.
+                run =
+                    sync(&ground.sides[0], &ground.sides[1], &[&ground.options()[..], &["--prefer", "keep"]].concat());
+            }
             assert!(run.code == Some(0), "{name}: {run:?}\n{:#?}", ground.log);
             ground.look(&name);
             assert_idle(&ground.sync(), &ground, &name);

@@ -267,6 +267,14 @@ const CASES: &[Case] = &[
         ..NONE
     },
     Case {
+        name: "11: renamed, and a message moved out of it, so that only its messages tell",
+        before: &["create Notes", "add Notes abc", "create Trips", "create Work"],
+        here: &["rename Notes Work/Old", "move Work/Old a Trips"],
+        expected: &[("INBOX", ""), ("Trips", "a"), ("Work", ""), ("Work/Old", "b c")],
+        counts: &[("moved", 3), ("copied", 0), ("deleted", 0), ("folders_deleted", 1)],
+        ..NONE
+    },
+    Case {
         name: "13: a folder is deleted",
         before: &["create Work", "add Work abc", "add INBOX x"],
         here: &["drop Work"],
@@ -341,7 +349,7 @@ fn check(case: &Case, kind: Personality, turned: bool) {
     let run = ground.run(case.options);
     assert!(run.code == Some(0), "{name}: {run:?}");
     for (field, count) in case.counts {
-        assert_eq!(run.count(field), *count, "{name}: {field}: {}", run.stdout);
+        assert_eq!(run.count(field), *count, "{name}: {field}: {}\n{}", run.stdout, run.stderr);
     }
     let expected: BTreeMap<String, Vec<String>> = (case.expected.iter())
         .map(|(folder, messages)| ((*folder).to_owned(), messages.split_whitespace().map(str::to_owned).collect()))
