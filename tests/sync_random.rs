@@ -4,7 +4,7 @@
 //! `MAILFERRY_SEED` chooses the series, `MAILFERRY_ROUNDS` how many rounds of edits each pair of mailboxes goes through,
 //! `MAILFERRY_KILLS` how many runs are killed.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 mod lab;
 

@@ -687,3 +687,66 @@ fn rows_hold_on_a_poor_server() {
         each(some, |case| check(case, Personality::Poor, false));
     }
 }
+
+/// Row 39: one run at a time, whichever mailbox is named first, and a copy between the two waits as well.
+#[test]
+fn two_runs_at_once_are_one_too_many() {
+    let ground = ground("locked");
+    ground.client(0).append(&["INBOX"], many("mail", 400));
+    let addresses = ground.sides.each_ref().map(Account::plain_address);
+    let state = ground.state.path().to_str().unwrap();
+    let slow = ["--output", "json", "--state", state, "--limit-rate", "10k"];
+    let running = lab::run::Running::start(&[&["sync", &addresses[0], &addresses[1]], &slow[..]].concat());
+    running.wait_for_line_with("planned");
+    for verb in ["sync", "copy"] {
+        let run = lab::run::run(&[verb, &addresses[1], &addresses[0], "--output", "json", "--state", state]);
+        assert!(run.ended(7).says("another run is at work"));
+    }
+    running.interrupt();
+    running.end().ended(130);
+    ground.run(&[]).ended(0);
+    ground.assert_at_rest("after an interrupted run");
+}
+
+/// What options leave out is not taken for deleted, not even where a folder is renamed out of sight.
+#[test]
+fn what_is_left_out_is_not_deleted() {
+    let ground = ground("leftout");
+    let mut here = ground.client(0);
+    for folder in ["Work", "Private"] {
+        here.create(&[folder]);
+        here.append(&[folder], many(folder, 4));
+    }
+    ground.run(&[]).ended(0).counts(&[("copied", 8)]);
+    here.command("RENAME Work Hidden");
+    here.select(&["Private"]);
+    here.expunge("1");
+    here.command("UNSELECT");
+    ground.run(&["--exclude", "Hidden", "--exclude", "Private"]).ended(0).counts(&[("deleted", 0), ("copied", 0)]);
+    assert_eq!(ground.snapshots()[1].count(), 8);
+    let counts = [("deleted", 1), ("copied", 0), ("folders_renamed", 1)];
+    ground.run(&[]).ended(0).counts(&counts);
+    ground.assert_at_rest("all again");
+}
+
+/// Folders that are called otherwise on the other side: by role, and by `--map`.
+#[test]
+fn names_may_differ_between_the_sides() {
+    let ground = ground("names");
+    let mut here = ground.client(0);
+    let mut there = ground.client(1);
+    here.create(&["Sent"]);
+    here.append(&["Sent"], many("sent", 2));
+    here.create(&["Old"]);
+    here.append(&["Old"], many("old", 2));
+    there.create(&["Sent Items"]);
+    there.append(&["Sent Items"], many("items", 3));
+    let map = ["--map", "Old=Archived/Old"];
+    ground.run(&map).ended(0).counts(&[("copied", 7), ("folders_created", 1)]);
+    assert_idle(&ground.run(&map).ended(0), "names");
+    let [first, second] = ground.snapshots();
+    assert_eq!((first.folder(&["Sent"]).len(), second.folder(&["Sent Items"]).len()), (5, 5));
+    assert_eq!(second.folder(&["Archived", "Old"]).len(), 2);
+    // Without the option they are known all the same.
+    assert_idle(&ground.run(&[]).ended(0), "names, without --map");
+}

@@ -66,16 +66,16 @@ pub(super) fn sent_pair(
     message: &Message,
     to_uid: Uid,
     to: Side,
-    copy: Option<(&Message, Flags)>,
+    copy: Option<(&Message, &Flags)>,
 ) -> TwoWayPair {
     let flags = task.flags.get(message.flags());
     let unfit = task.permanent_flags.split(&flags).1;
     // A keyword that was sent and is not there was not taken. A system flag may have been changed by somebody.
     let keywords = flags.filter_keywords(|_| true).minus(&flags.filter_keywords(|_| false));
-    let lost = copy.as_ref().map_or_else(Flags::default, |(_, there)| keywords.minus(there));
+    let lost = copy.map_or_else(Flags::default, |(_, there)| keywords.minus(there));
     let lacks = Both::of(|side| if side == to { unfit.union(&lost) } else { Flags::default() });
     let uids = Both::of(|side| if side == to { to_uid } else { message.uid() });
-    let shown = Both::of(|side| if side == to { copy.as_ref().map(|(copy, _)| *copy) } else { Some(message) });
+    let shown = Both::of(|side| if side == to { copy.map(|(copy, _)| copy) } else { Some(message) });
     pair_record(uids, &AgreedFlags { flags, lacks }, Prints::of(shown), PairState::Settled)
 }
 

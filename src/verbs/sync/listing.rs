@@ -63,7 +63,7 @@ impl Listed {
                 })
         });
         // The counterpart of a folder that was renamed out of what takes part stays out too.
-        let out: HashSet<String> = memory.left_out().map(|name| name.key()).collect();
+        let out: HashSet<String> = memory.left_out().map(FolderName::key).collect();
         for side in Side::BOTH {
             let keep: Vec<bool> = listed.seen[side].iter().map(|seen| !out.contains(&seen.name.key())).collect();
             let mut flags = keep.iter();

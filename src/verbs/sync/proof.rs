@@ -75,8 +75,8 @@ impl Sync<'_> {
                     if copy.size() != bytes && bytes != u32::MAX {
                         rewritten.push((message.uid(), bytes, copy.size()));
                     }
-                    let there = (copy, scan.flags.get(copy.flags()));
-                    let pair = sent_pair(task, message, copy.uid(), side, Some(there));
+                    let flags = scan.flags.get(copy.flags());
+                    let pair = sent_pair(task, message, copy.uid(), side, Some((copy, &flags)));
                     changes.extend(id.map(|id| TwoWayChange::Pair(id, Box::new(pair))));
                 }
                 (None, id) if told => {
