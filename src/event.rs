@@ -82,6 +82,11 @@ pub enum Event<'a> {
     },
     /// Something that two-way sync does on a side because of the other: told in a dry run, and of conflicts always.
     Change(Change<'a>),
+    /// A line of why two-way sync does with a message what it does (`--explain`).
+    Explained {
+        /// The line.
+        text: &'a str,
+    },
     /// A message was deleted, or in a dry run would be.
     MessageDeleted {
         /// On which side.

@@ -520,6 +520,14 @@ fn a_dry_run_tells_each_change_and_writes_nothing() {
     assert!(run.texts("change", "to").iter().all(|to| to == "second"), "{}", run.stdout);
     assert!(run.says("It was deleted on one side."), "{}", run.stdout);
     assert_eq!(ground.snapshots(), before);
+    let told = |uid: &str| {
+        ground.run(&["--dry-run", "--explain", &format!("INBOX/{uid}")]).ended(0).texts("explained", "text")
+    };
+    assert!(told("1").iter().any(|line| line.contains("(row 1)") && line.contains("\\Flagged")), "{:?}", told("1"));
+    assert!(told("2").iter().any(|line| line.contains("moved on the second (row 8)")), "{:?}", told("2"));
+    assert!(told("3").iter().any(|line| line.contains("deleted on the second")), "{:?}", told("3"));
+    assert!(told("4").iter().any(|line| line.contains("nothing is done")), "{:?}", told("4"));
+    assert!(told("99")[0].contains("neither side"), "{:?}", told("99"));
     let dry: Vec<u64> =
         ["copied", "moved", "flags_updated", "deleted", "folders_created"].map(|at| run.count(at)).into();
     let run = ground.run(&[]).ended(0);

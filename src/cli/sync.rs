@@ -11,6 +11,7 @@ use super::{exit, password, values};
 use clap::{Args, ValueEnum};
 use mailferry::address::ImapAddress;
 use mailferry::event::Side;
+use mailferry::mail::Uid;
 use mailferry::plan::DeletionLimit;
 use mailferry::plan::merge::{Both, Policy, Prefer};
 use mailferry::store::imap::Access;
@@ -80,6 +81,10 @@ struct RunArgs {
     /// Show each change with the side that it comes from and why, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: say of one message, by its UID on either side, what both agreed on, what each shows, and which rule
+    /// decides. Example: --explain INBOX/4711
+    #[arg(long, value_name = "FOLDER/UID", requires = "dry_run", value_parser = folder_and_uid)]
+    explain: Option<(String, Uid)>,
     /// With --dry-run: exit with 4 if there is work to do
     #[arg(long, requires = "dry_run")]
     exit_code: bool,
@@ -154,6 +159,12 @@ impl RunArgs {
     }
 }
 
+fn folder_and_uid(text: &str) -> Result<(String, Uid), String> {
+    let parts = text.rsplit_once('/').filter(|(folder, _)| !folder.is_empty());
+    let found = parts.and_then(|(folder, uid)| Some((folder.to_owned(), Uid::new(uid.parse().ok()?)?)));
+    found.ok_or_else(|| "say a folder's name and a UID, as in INBOX/4711".to_owned())
+}
+
 fn after_help() -> String {
     format!(
         "\
@@ -184,6 +195,7 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
         limit_rate: args.limit_rate,
         dry_run,
         undo: args.run.undo_run(&first, &second)?,
+        explain: args.run.explain.clone(),
         identities: Both::new(first.identity(), second.identity()),
     };
     let (first_password, second_password) = (args.first_password.options(), args.second_password.options());

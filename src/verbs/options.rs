@@ -1,5 +1,6 @@
 //! What a verb is asked to do, after the command line has been read and checked.
 
+use crate::mail::Uid;
 use crate::plan::DeletionLimit;
 use crate::plan::merge::{Both, Policy};
 use jiff::civil::Date;
@@ -74,6 +75,8 @@ pub struct SyncOptions {
     pub dry_run: bool,
     /// The directory in which this run keeps what it deletes; `None`: it does not.
     pub undo: Option<PathBuf>,
+    /// A folder and a UID: what is done with that message is explained.
+    pub explain: Option<(String, Uid)>,
     /// The two mailboxes' identities, by which what is kept is put back.
     pub identities: Both<String>,
 }

@@ -44,6 +44,8 @@ pub(crate) enum Line<'a> {
         reason: &'static str,
         conflict: bool,
     },
+    /// A line of an explanation.
+    Explained { text: &'a str },
     /// A message was deleted.
     MessageDeleted { side: &'static str, folder: &'a str, uid: u32 },
     /// A message was copied (`-vv`).
@@ -104,6 +106,7 @@ impl<'a> Line<'a> {
                 reason: change.reason,
                 conflict: change.conflict,
             },
+            Event::Explained { text } => Self::Explained { text },
             Event::MessageDeleted { side, folder, uid } => {
                 Self::MessageDeleted { side: side.name(), folder, uid: uid.get() }
             }

@@ -14,9 +14,12 @@ pub(crate) struct ChangeList(Mutex<Vec<String>>);
 
 impl Observer for ChangeList {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::Change(change) = event {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line(change));
-        }
+        let line = match event {
+            Event::Change(change) => line(change),
+            Event::Explained { text } => harmless::text(text),
+            _ => return,
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 }
 

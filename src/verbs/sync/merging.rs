@@ -117,7 +117,8 @@ impl Sync<'_> {
             pair,
         };
         let counts = seen.map(|folder| folder.and_then(|folder| folder.status.as_ref()?.messages));
-        work.in_step = work.is_in_step(counts);
+        let is_explained = self.options.explain.as_ref().is_some_and(|(folder, _)| work.is_called(folder));
+        work.in_step = work.is_in_step(counts) && !is_explained;
         if work.in_step {
             work.views = Both::of(|side| as_many(work.state[side].messages));
         } else if let Some(base) = work.pair.base {

@@ -8,6 +8,7 @@
 mod carry;
 mod copying;
 mod deleting;
+mod explaining;
 mod flagging;
 mod folders;
 mod keeping;
@@ -59,6 +60,7 @@ pub fn sync(
         Ok((sync, link))
     })?;
     sync.tell_brakes();
+    sync.explain();
     if options.dry_run {
         sync.foresee();
         sync.close(link);
