@@ -160,7 +160,7 @@ impl Session {
                 for line in lines {
                     json::print(&self.output, line);
                 }
-                json::print(&self.output, &Line::Summary(summary()));
+                json::print(&self.output, &Line::Summary(Box::new(summary())));
             }
             Format::Text => {
                 for line in text(self.paint) {

@@ -106,7 +106,7 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
     let store = UndoStore::of(&args.state.directory()?, &first, &second);
     match run {
         None => list(&store, session),
-        Some(run) => put_back(args, session, &store, run, [first, second]),
+        Some(run) => put_back(args, session, &store, run, &[first, second]),
     }
 }
 
@@ -141,7 +141,7 @@ fn put_back(
     session: &Session,
     store: &UndoStore,
     run: &str,
-    addresses: [ImapAddress; 2],
+    addresses: &[ImapAddress; 2],
 ) -> Result<u8, Failure> {
     let started = Instant::now();
     if !store.runs().iter().any(|known| known == run) {

@@ -73,7 +73,7 @@ pub(crate) enum Line<'a> {
     /// The run ended early.
     Error { kind: &'static str, reason: &'a str, hint: Option<&'a str> },
     /// What came of it all.
-    Summary(Summary),
+    Summary(Box<Summary>),
 }
 
 impl<'a> Line<'a> {

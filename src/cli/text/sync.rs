@@ -43,11 +43,14 @@ fn line(change: &Change<'_>) -> String {
     format!("{from} → {to}: {action} {folder}{uid}{detail}{conflict}: {}", change.reason)
 }
 
+/// A row of the summary: its name and its number on a side.
+type Row = (&'static str, fn(&SyncWay) -> u64);
+
 /// What was done, or in a dry run would be.
 pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec<String> {
     let mut table = Table::new([Align::Left, Align::Right, Align::Right]);
     table.row(["", "FIRST", "SECOND"]);
-    let rows: [(&str, fn(&SyncWay) -> u64); 9] = [
+    let rows: [Row; 9] = [
         ("copied to", |way| way.copied),
         ("moved", |way| way.moved),
         ("flags changed", |way| way.flags_updated),
