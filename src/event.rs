@@ -84,6 +84,13 @@ pub enum Event<'a> {
         /// Its name.
         folder: &'a str,
     },
+    /// Something that two-way sync does on a side because of the other: told in a dry run, and of conflicts always.
+    Change(Change<'a>),
+    /// A line of why two-way sync does with a message what it does (`--explain`).
+    Explained {
+        /// The line.
+        text: &'a str,
+    },
     /// A message was deleted, or in a dry run would be.
     MessageDeleted {
         /// On which side.
@@ -168,6 +175,26 @@ pub enum Event<'a> {
         /// The line without its end; a literal's bytes are not in it.
         line: &'a [u8],
     },
+}
+
+/// What two-way sync does on one side.
+#[derive(Debug)]
+pub struct Change<'a> {
+    /// What is done: `copy`, `move`, `flags`, `delete`, `create_folder`, `rename_folder`, `delete_folder`, `subscribe`
+    /// or `unsubscribe`.
+    pub action: &'static str,
+    /// The side on which it is done; the other is where it comes from.
+    pub to: Side,
+    /// The folder there.
+    pub folder: &'a str,
+    /// The message: its UID where it comes from for a copy, else its UID on the side on which it is done.
+    pub uid: Option<Uid>,
+    /// More about it: the flags, the other folder.
+    pub detail: &'a str,
+    /// Why, as a sentence.
+    pub reason: &'static str,
+    /// Whether the two sides contradicted each other.
+    pub conflict: bool,
 }
 
 /// What one folder needs.

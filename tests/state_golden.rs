@@ -8,6 +8,7 @@
 use mailferry::mail::{Flags, MailboxName, Uid, UidSet, UidValidity};
 use mailferry::state::{
     Checkpoint, FolderId, FolderInStep, FolderStart, Mailboxes, PairLock, PairName, PairRecord, State, StateDirectory,
+    TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWaySide,
 };
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,35 @@ fn fill(state: &State) {
     state.begin(&start(&names[1])).unwrap();
     state.begin(&FolderStart { source_uid_validity: None, ..start(&names[2]) }).unwrap();
     state.keep(ids[1], &kept()).unwrap();
+    let two_way = TwoWay::new(state, false);
+    let id = two_way.create(&two_way_folder()).unwrap();
+    two_way.record(&[TwoWayChange::Pair(id, Box::new(two_way_pair()))], true).unwrap();
+}
+
+fn two_way_folder() -> TwoWayFolder {
+    let side = |name: MailboxName, path: &str, mailbox_id: Option<&str>| TwoWaySide {
+        name,
+        path: path.to_owned(),
+        mailbox_id: mailbox_id.map(str::to_owned),
+        uid_validity: Some(UidValidity(1_700_000_001)),
+        uid_next: Some(77),
+        mod_seq: Some(1 << 63),
+        messages: Some(5),
+    };
+    let sides = [side("Sent".into(), "Sent", None), side(MailboxName::new(*b"Entw\xfcrfe"), "Sent/x", Some("F1"))];
+    TwoWayFolder { sides, subscribed: true, unfinished: true }
+}
+
+fn two_way_pair() -> TwoWayPair {
+    let flags = |names: &[&str]| Flags::from_names(names.iter().copied());
+    TwoWayPair {
+        uids: [Uid::new(u32::MAX).unwrap(), Uid::new(3).unwrap()],
+        flags: flags(&["\\Seen", "work"]),
+        lacks: [flags(&[]), flags(&["work"])],
+        keys: [u32::MAX, 1],
+        looks: [0, 9],
+        deleted_on: Some(1),
+    }
 }
 
 fn kept() -> UidSet {
@@ -105,6 +135,12 @@ fn check(state: &State, format: u32) {
     assert_eq!(state.pairs(untold.id).unwrap(), []);
     // What later formats added is empty in a state of an earlier one.
     assert_eq!(state.kept(open.id).unwrap(), if format >= 2 { kept() } else { UidSet::default() });
+    let two_way = TwoWay::new(state, false);
+    let folders = two_way.folders().unwrap();
+    assert_eq!(folders.len(), usize::from(format >= 3));
+    for (id, folder) in folders {
+        assert_eq!((folder, two_way.pairs(id).unwrap()), (two_way_folder(), vec![two_way_pair()]));
+    }
     assert_eq!(open.source_mailbox_id, (format >= 2).then(|| "F6352ae03".to_owned()));
 }
 

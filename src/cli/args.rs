@@ -66,6 +66,44 @@ impl FolderArgs {
     }
 }
 
+impl TwoWayFolderArgs {
+    /// The rules for names.
+    ///
+    /// # Errors
+    /// A pattern or a mapping that can't be read.
+    pub(crate) fn rules(&self) -> Result<Rules, Failure> {
+        let options = FolderOptions {
+            include: self.folder.clone(),
+            include_names: Vec::new(),
+            exclude: self.exclude.clone(),
+            map: self.map.clone(),
+            map_regex: Vec::new(),
+            into: None,
+            no_roles: self.no_roles,
+        };
+        Rules::new(&options).map_err(|error| Failure::usage(error.to_string()))
+    }
+}
+
+/// Which folders two mailboxes have in common, and what they are called. Names are those of the first.
+#[derive(Args)]
+#[command(next_help_heading = "Folders")]
+pub(crate) struct TwoWayFolderArgs {
+    /// Only folders whose name on FIRST matches, `/` between levels, `**` across levels; repeatable. What is left out
+    /// stays as it is on both sides. Example: --folder INBOX --folder 'Work/**'
+    #[arg(long, value_name = "GLOB")]
+    folder: Vec<String>,
+    /// Leave out folders whose name on FIRST matches; repeatable. Example: --exclude Trash --exclude 'Lists/*'
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// A folder of FIRST and all below it have another name on SECOND; repeatable. Example: --map 'Old Mail=Archive/Old'
+    #[arg(long, value_name = "FIRST=SECOND")]
+    map: Vec<String>,
+    /// Do not pair folders by what they are for (FIRST's Sent with SECOND's Sent Items, and so on)
+    #[arg(long)]
+    no_roles: bool,
+}
+
 /// Which messages.
 #[derive(Args)]
 #[command(next_help_heading = "Messages")]

@@ -1,7 +1,7 @@
 //! Exit codes: what scripts may rely on. The numbers never change meaning.
 
 use mailferry::store::ErrorKind;
-use mailferry::verbs::{CopySummary, DoctorSummary, Status, VerifySummary};
+use mailferry::verbs::{CopySummary, DoctorSummary, Status, SyncSummary, VerifySummary};
 
 /// Done; for `verify`: equal.
 pub(crate) const DONE: u8 = 0;
@@ -65,6 +65,14 @@ pub(crate) fn of_copy(summary: &CopySummary, tell_work: bool) -> u8 {
     let work = summary.copied + folders + summary.flags_updated + summary.deleted;
     match of_status(&summary.status) {
         DONE if tell_work && work > 0 => DIFFERENT,
+        code => code,
+    }
+}
+
+/// What came of `sync`. With `tell_work` (a dry run's `--exit-code`), work to do is [`DIFFERENT`].
+pub(crate) fn of_sync(summary: &SyncSummary, tell_work: bool) -> u8 {
+    match of_status(&summary.status) {
+        DONE if tell_work && !summary.total().is_idle() => DIFFERENT,
         code => code,
     }
 }

@@ -30,8 +30,10 @@ mod samples;
 mod session;
 mod signals;
 mod state;
+mod sync;
 mod table;
 mod text;
+mod undo;
 mod units;
 mod values;
 mod verify;
@@ -48,7 +50,7 @@ use session::Session;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Copies, verifies, lists and diagnoses mailboxes on IMAP servers: fast, safe to run again, byte for byte
+/// Copies, syncs, verifies, lists and diagnoses mailboxes on IMAP servers: fast, safe to run again, byte for byte
 #[derive(Parser)]
 #[command(name = "mailferry", version, long_version = version::long(), after_help = after_help())]
 struct Cli {
@@ -63,6 +65,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Copy(copy::CopyArgs),
+    Sync(sync::SyncArgs),
+    Undo(undo::UndoArgs),
     Verify(verify::VerifyArgs),
     Folders(folders::FoldersArgs),
     Doctor(doctor::DoctorArgs),
@@ -80,6 +84,7 @@ Examples:
     mailferry copy --dry-run imaps://ann@old.example.org imaps://ann@new.example.org
     mailferry copy imaps://ann@old.example.org imaps://ann@new.example.org
     mailferry verify imaps://ann@old.example.org imaps://ann@new.example.org
+    mailferry sync imaps://ann@one.example.org imaps://ann@two.example.org
     mailferry doctor imaps://ann@old.example.org
 
 A mailbox is imaps://USER@HOST[:993] (TLS) or imap://USER@HOST[:143] (STARTTLS), with %40 for an @ in USER, or the name
@@ -131,6 +136,8 @@ fn execute(mut command: Command, chosen: Option<&Path>) -> u8 {
     };
     let result = named.and_then(|()| match &command {
         Command::Copy(args) => copy::run(args, &session),
+        Command::Sync(args) => sync::run(args, &session),
+        Command::Undo(args) => undo::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
         Command::Folders(args) => folders::run(args, &session),
         Command::Doctor(args) => doctor::run(args, &session),
@@ -166,6 +173,8 @@ impl Command {
     fn output(&self) -> Option<&args::OutputArgs> {
         Some(match self {
             Self::Copy(args) => &args.output,
+            Self::Sync(args) => &args.output,
+            Self::Undo(args) => &args.output,
             Self::Verify(args) => &args.output,
             Self::Folders(args) => &args.output,
             Self::Doctor(args) => &args.output,
@@ -181,6 +190,11 @@ impl Command {
                 mailbox(&mut args.source, &mut args.source_password.configured),
                 mailbox(&mut args.target, &mut args.target_password.configured),
             ],
+            Self::Sync(args) => vec![
+                mailbox(&mut args.first, &mut args.first_password.configured),
+                mailbox(&mut args.second, &mut args.second_password.configured),
+            ],
+            Self::Undo(args) => args.mailboxes(),
             Self::Verify(args) => vec![
                 mailbox(&mut args.source, &mut args.source_password.configured),
                 mailbox(&mut args.target, &mut args.target_password.configured),

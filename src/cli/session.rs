@@ -251,7 +251,7 @@ impl Session {
         text: impl FnOnce(Paint) -> Vec<String>,
     ) {
         self.end_progress();
-        let summary = Line::Summary(summary());
+        let summary = Line::Summary(Box::new(summary()));
         self.console.note(&json::text(&summary));
         *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_value(&summary).ok();
         match self.format {

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::session::Session;
 use clap::Args;
 use mailferry::address::Address;
-use mailferry::state::{Mailboxes, PairLock, PairName, State, StateCopy, StateDirectory};
+use mailferry::state::{Mailboxes, PairLock, PairName, State, StateCopy, StateDirectory, TwoWay};
 use mailferry::store::maildir;
 use std::path::PathBuf;
 
@@ -53,9 +53,7 @@ impl StateArgs {
         };
         let (source, target) = (identity(source), identity(target));
         let pair = PairName::new(&source, &target);
-        let holder =
-            format!("process {} since {}", std::process::id(), jiff::ZonedDateTime::now().strftime("%F %T %z"));
-        let lock = PairLock::take(&directory, &pair, &holder)?;
+        let lock = PairLock::take(&directory, &pair, &holder())?;
         let mailboxes = Mailboxes { source: &source, target: &target };
         let state = State::open(&directory, &pair, &lock, &mailboxes)?;
         Ok(Some(Kept { state, _lock: lock }))
@@ -86,12 +84,96 @@ impl StateArgs {
 }
 
 /// Which mailbox it is. A directory is told by its path with every link resolved.
-fn identity(address: &Address) -> String {
+pub(crate) fn identity(address: &Address) -> String {
     match address {
         Address::Imap(_) => address.identity(),
         Address::Maildir(path) => Address::Maildir(maildir::Account::canonical(path)).identity(),
         Address::Mbox(path) => Address::Mbox(maildir::Account::canonical(path)).identity(),
     }
+}
+
+/// What two-way sync keeps between runs: it can't do without.
+#[derive(Args)]
+#[command(next_help_heading = "Run")]
+pub(crate) struct TwoWayStateArgs {
+    /// Where a run keeps what both sides agreed on, by which the next one tells a new message from a deleted one, and its
+    /// lock; without it, $XDG_STATE_HOME/mailferry or ~/.local/state/mailferry. If it is lost, the next run joins both sides
+    /// anew. Example: --state /var/lib/mailferry
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+/// The state of two mailboxes that are synced, whichever is first.
+pub(crate) struct TwoWayKept {
+    state: Held,
+    exchanged: bool,
+}
+
+enum Held {
+    Open { state: State, _locks: [PairLock; 2] },
+    Copied(StateCopy),
+    Nothing,
+}
+
+impl TwoWayKept {
+    /// The part that two-way sync keeps; `None` where there is no state yet.
+    pub(crate) fn two_way(&self) -> Option<TwoWay<'_>> {
+        match &self.state {
+            Held::Open { state, .. } => Some(TwoWay::new(state, self.exchanged)),
+            Held::Copied(copy) => Some(TwoWay::new(&copy.state, self.exchanged)),
+            Held::Nothing => None,
+        }
+    }
+}
+
+impl TwoWayStateArgs {
+    /// Opens the state. It is the same whichever mailbox is named first; copies between the two wait, whichever way.
+    ///
+    /// # Errors
+    /// No directory, another run is at work, or the state is not one to believe.
+    pub(crate) fn open(&self, first: &Address, second: &Address) -> Result<TwoWayKept, Failure> {
+        let directory = StateDirectory::open(&self.directory()?)?;
+        let (ordered, exchanged) = in_order(first, second);
+        let [one, two] = &ordered;
+        let (pair, back) = (PairName::new(one, two), PairName::new(two, one));
+        let holder = holder();
+        let locks = [PairLock::take(&directory, &pair, &holder)?, PairLock::take(&directory, &back, &holder)?];
+        let state = State::open(&directory, &pair, &locks[0], &Mailboxes { source: one, target: two })?;
+        Ok(TwoWayKept { state: Held::Open { state, _locks: locks }, exchanged })
+    }
+
+    /// A copy of the state, for a run that writes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn look(&self, first: &Address, second: &Address) -> Result<TwoWayKept, Failure> {
+        let (ordered, exchanged) = in_order(first, second);
+        let [one, two] = &ordered;
+        let mailboxes = Mailboxes { source: one, target: two };
+        let copy = StateCopy::make(&self.directory()?, &PairName::new(one, two), &mailboxes)?;
+        Ok(TwoWayKept { state: copy.map_or(Held::Nothing, Held::Copied), exchanged })
+    }
+
+    /// Where the state is.
+    ///
+    /// # Errors
+    /// No home directory is known.
+    pub(crate) fn directory(&self) -> Result<PathBuf, Failure> {
+        let directory = self.state.clone().or_else(usual_directory);
+        directory.ok_or_else(|| Failure::usage("no home directory is known: say where the state is with --state DIR"))
+    }
+}
+
+/// Two identities in the order of their file, and whether that is not the order given.
+fn in_order(first: &Address, second: &Address) -> ([String; 2], bool) {
+    let (first, second) = (identity(first), identity(second));
+    let exchanged = second < first;
+    (if exchanged { [second, first] } else { [first, second] }, exchanged)
+}
+
+/// Who holds a lock, for others that find it taken.
+fn holder() -> String {
+    format!("process {} since {}", std::process::id(), jiff::ZonedDateTime::now().strftime("%F %T %z"))
 }
 
 /// The directory of the XDG rules.

@@ -9,6 +9,7 @@
 //! rules         the options, compiled            select, glob, rename, substitution: --folder, --map, --map-regex
 //! style         raw names <-> decoded ones       utf7, escape what a level is written as
 //! roles         what a folder is for             role_names   by its name, in many languages
+//! two_way       both sides' names for two-way sync
 //! name          FolderName                       pairing      the outcome's types
 //! ```
 
@@ -31,6 +32,7 @@ mod target;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod two_way;
 pub mod utf7;
 
 pub use name::FolderName;
@@ -38,3 +40,4 @@ pub use pair::pair;
 pub use pairing::{Collision, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
 pub use roster::{Folder, Roster, Unreadable};
 pub use rules::{Options, RuleError, Rules};
+pub use two_way::{Exchange, place};

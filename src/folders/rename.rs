@@ -39,6 +39,11 @@ impl Map {
         Some(entry.to.join(name.below(&entry.from)?))
     }
 
+    /// FROM and TO of each option.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&FolderName, &FolderName)> {
+        self.0.iter().map(|entry| (&entry.from, &entry.to))
+    }
+
     /// Each option that concerns none of these folders, as typed.
     pub(super) fn unused<'a>(&'a self, names: &'a [&FolderName]) -> impl Iterator<Item = &'a str> {
         let unused = |entry: &&Entry| !names.iter().any(|name| name.below(&entry.from).is_some());

@@ -57,6 +57,13 @@ impl PairName {
     }
 }
 
+impl std::fmt::Display for PairName {
+    /// As its files are named.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

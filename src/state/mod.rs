@@ -20,11 +20,13 @@ mod records;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod two_way;
 
 pub use directory::{PairName, StateDirectory};
 pub use lock::PairLock;
 pub use peek::StateCopy;
 pub use records::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, Mailboxes, PairRecord};
+pub use two_way::{TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWaySide};
 
 use crate::store::{Error, ErrorKind};
 use file::StateFile;

@@ -117,14 +117,14 @@ fn uid(value: u32) -> Result<Uid, Fault> {
 /// The sets of flags that one transaction has met: pairs are many, sets are few. Not kept beyond it, as a set that was
 /// added by a transaction which failed is not there.
 #[derive(Default)]
-struct FlagSets {
+pub(super) struct FlagSets {
     ids: HashMap<Flags, i64>,
     flags: HashMap<i64, Flags>,
 }
 
 impl FlagSets {
     /// The number of a set, which is added if it is new.
-    fn id(&mut self, transaction: &Transaction<'_>, flags: &Flags) -> Result<i64, Fault> {
+    pub(super) fn id(&mut self, transaction: &Transaction<'_>, flags: &Flags) -> Result<i64, Fault> {
         if let Some(id) = self.ids.get(flags) {
             return Ok(*id);
         }
@@ -145,7 +145,7 @@ impl FlagSets {
     }
 
     /// The set with this number.
-    fn flags(&mut self, connection: &Connection, id: i64) -> Result<Flags, Fault> {
+    pub(super) fn flags(&mut self, connection: &Connection, id: i64) -> Result<Flags, Fault> {
         if let Some(flags) = self.flags.get(&id) {
             return Ok(flags.clone());
         }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION: u32 = 0x4d46_7374;
 
 /// Leads from each version to the next; the first from an empty file. What is released is never changed, only added to.
-const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 /// The version that the last migration leads to (SQLite's `user_version`).
 #[expect(clippy::cast_possible_truncation, reason = "the number of migrations is small")]
@@ -61,6 +61,42 @@ CREATE TABLE kept (
     folder INTEGER NOT NULL REFERENCES folders (id),
     target INTEGER NOT NULL,
     PRIMARY KEY (folder, target)
+) STRICT, WITHOUT ROWID;
+";
+
+const VERSION_3: &str = "
+CREATE TABLE sync_folders (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    subscribed INTEGER NOT NULL CHECK (subscribed IN (0, 1)),
+    unfinished INTEGER NOT NULL CHECK (unfinished IN (0, 1)),
+    first BLOB NOT NULL,
+    first_path TEXT NOT NULL,
+    first_mailbox_id TEXT,
+    first_uid_validity INTEGER,
+    first_uid_next INTEGER,
+    first_mod_seq INTEGER,
+    first_messages INTEGER,
+    second BLOB NOT NULL,
+    second_path TEXT NOT NULL,
+    second_mailbox_id TEXT,
+    second_uid_validity INTEGER,
+    second_uid_next INTEGER,
+    second_mod_seq INTEGER,
+    second_messages INTEGER
+) STRICT;
+CREATE TABLE sync_pairs (
+    folder INTEGER NOT NULL REFERENCES sync_folders (id),
+    first INTEGER NOT NULL,
+    second INTEGER NOT NULL,
+    flags INTEGER NOT NULL REFERENCES flag_sets (id),
+    first_lacks INTEGER NOT NULL REFERENCES flag_sets (id),
+    second_lacks INTEGER NOT NULL REFERENCES flag_sets (id),
+    first_key INTEGER NOT NULL,
+    second_key INTEGER NOT NULL,
+    first_look INTEGER NOT NULL,
+    second_look INTEGER NOT NULL,
+    deleted_on INTEGER CHECK (deleted_on IN (1, 2)),
+    PRIMARY KEY (folder, first, second)
 ) STRICT, WITHOUT ROWID;
 ";
 

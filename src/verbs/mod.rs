@@ -10,11 +10,16 @@ mod opening;
 mod options;
 mod scans;
 mod summary;
+mod sync;
+mod undo;
 mod verify;
+mod way;
 
 pub use copy::copy;
 pub use doctor::{DoctorOptions, DoctorSummary, Patient, doctor};
 pub use folders::folders;
-pub use options::{CopyOptions, Deleting, FlagPolicy, MessageFilter, VerifyOptions};
-pub use summary::{CopySummary, FolderListing, FolderRow, Status, VerifySummary};
+pub use options::{CopyOptions, Deleting, FlagPolicy, MessageFilter, SyncOptions, VerifyOptions};
+pub use summary::{CopySummary, FolderListing, FolderRow, Status, SyncSummary, SyncWay, VerifySummary};
+pub use sync::sync;
+pub use undo::{KeptMessage, UndoSummary, kept_messages, undo};
 pub use verify::verify;

@@ -1,7 +1,10 @@
 //! What a verb is asked to do, after the command line has been read and checked.
 
+use crate::mail::Uid;
 use crate::plan::DeletionLimit;
+use crate::plan::merge::{Both, Policy};
 use jiff::civil::Date;
+use std::path::PathBuf;
 
 /// Which messages take part. Everything, unless limited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +60,25 @@ pub struct CopyOptions {
     pub deleting: Deleting,
     /// Only plan: nothing is written anywhere.
     pub dry_run: bool,
+}
+
+/// How `sync` works.
+#[derive(Clone, Debug, Default)]
+pub struct SyncOptions {
+    /// What may be done on each side, and how conflicts end.
+    pub policy: Policy,
+    /// How many lanes, both directions together; `None`: as many as the servers bear well.
+    pub jobs: Option<usize>,
+    /// Bytes a second to deliver, in each direction; `None`: no limit.
+    pub limit_rate: Option<u64>,
+    /// Only plan: nothing is written anywhere.
+    pub dry_run: bool,
+    /// The directory in which this run keeps what it deletes; `None`: it does not.
+    pub undo: Option<PathBuf>,
+    /// A folder and a UID: what is done with that message is explained.
+    pub explain: Option<(String, Uid)>,
+    /// The two mailboxes' identities, by which what is kept is put back.
+    pub identities: Both<String>,
 }
 
 /// How `verify` works.

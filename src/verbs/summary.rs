@@ -82,6 +82,111 @@ impl CopySummary {
     }
 }
 
+/// What `sync` did on one side, or in a dry run would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncWay {
+    /// Folders created.
+    pub folders_created: u64,
+    /// Folders renamed.
+    pub folders_renamed: u64,
+    /// Folders deleted.
+    pub folders_deleted: u64,
+    /// Messages copied from the other side and confirmed.
+    pub copied: u64,
+    /// Their bytes.
+    pub bytes_copied: u64,
+    /// Messages moved between folders by the side itself.
+    pub moved: u64,
+    /// Messages whose flags were changed.
+    pub flags_updated: u64,
+    /// Messages deleted.
+    pub deleted: u64,
+    /// Subscriptions made or ended.
+    pub subscriptions: u64,
+    /// Messages that it did not take.
+    pub failed: u64,
+    /// Of what was done here, what the two sides contradicted each other about.
+    pub conflicts: u64,
+}
+
+impl SyncWay {
+    /// Whether nothing was to be done.
+    pub fn is_idle(&self) -> bool {
+        *self == Self { failed: self.failed, bytes_copied: self.bytes_copied, ..Self::default() }
+    }
+}
+
+impl std::ops::Add for SyncWay {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            folders_created: self.folders_created + other.folders_created,
+            folders_renamed: self.folders_renamed + other.folders_renamed,
+            folders_deleted: self.folders_deleted + other.folders_deleted,
+            copied: self.copied + other.copied,
+            bytes_copied: self.bytes_copied + other.bytes_copied,
+            moved: self.moved + other.moved,
+            flags_updated: self.flags_updated + other.flags_updated,
+            deleted: self.deleted + other.deleted,
+            subscriptions: self.subscriptions + other.subscriptions,
+            failed: self.failed + other.failed,
+            conflicts: self.conflicts + other.conflicts,
+        }
+    }
+}
+
+/// What `sync` did, or in a dry run would do.
+#[derive(Clone, Debug)]
+pub struct SyncSummary {
+    /// How it ended.
+    pub status: Status,
+    /// Folders that took part.
+    pub folders: u64,
+    /// What was done on the first side.
+    pub to_first: SyncWay,
+    /// What was done on the second side.
+    pub to_second: SyncWay,
+    /// Messages that were on both sides already.
+    pub already_there: u64,
+    /// Messages that failed on no side in particular.
+    pub failed: u64,
+    /// Folders that failed or were refused.
+    pub folders_failed: u64,
+    /// Messages that went before they could be copied.
+    pub skipped: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// What went over the first's connections.
+    pub first_traffic: Traffic,
+    /// What went over the second's connections.
+    pub second_traffic: Traffic,
+}
+
+impl SyncSummary {
+    /// Nothing done yet.
+    pub(super) fn empty() -> Self {
+        Self {
+            status: Status::Complete,
+            folders: 0,
+            to_first: SyncWay::default(),
+            to_second: SyncWay::default(),
+            already_there: 0,
+            failed: 0,
+            folders_failed: 0,
+            skipped: 0,
+            seconds: 0.0,
+            first_traffic: Traffic::default(),
+            second_traffic: Traffic::default(),
+        }
+    }
+
+    /// What was done on both sides together.
+    pub fn total(&self) -> SyncWay {
+        self.to_first + self.to_second
+    }
+}
+
 /// What `verify` found.
 #[derive(Clone, Debug)]
 pub struct VerifySummary {

@@ -299,8 +299,9 @@ impl Client {
     pub fn snapshot(&mut self) -> Snapshot {
         let mut folders = BTreeMap::new();
         for name in self.list("LIST") {
-            let messages = self.messages(&name);
-            folders.insert(self.levels(&name), messages);
+            if let Some(messages) = self.messages(&name) {
+                folders.insert(self.levels(&name), messages);
+            }
         }
         let subscribed = self.list("LSUB").iter().map(|name| self.levels(name)).collect();
         Snapshot { folders, subscribed }
@@ -315,10 +316,15 @@ impl Client {
         replies.iter().filter(selectable).map(|reply| reply[4].text()).collect()
     }
 
-    fn messages(&mut self, name: &str) -> Vec<StoredMessage> {
-        let opened = self.command(&format!("EXAMINE {}", quote(name)));
+    /// `None` where the server lists a folder that is gone already: Dovecot does for a second after a rename.
+    fn messages(&mut self, name: &str) -> Option<Vec<StoredMessage>> {
+        let (opened, status) = self.try_command(&format!("EXAMINE {}", quote(name)));
+        if status.starts_with("NO Mailbox doesn't exist") {
+            return None;
+        }
+        assert!(status.starts_with("OK"), "EXAMINE {name}: {status}");
         if opened.iter().any(|reply| reply[1].is("0") && reply[2].is("EXISTS")) {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let tag = self.send("UID FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])");
         let mut messages = Vec::new();
@@ -328,7 +334,7 @@ impl Client {
                 let text = String::from_utf8_lossy(&response);
                 assert!(text[tag.len()..].starts_with(" OK"), "FETCH: {text}");
                 messages.sort_by_key(|message: &StoredMessage| message.uid);
-                return messages;
+                return Some(messages);
             }
             let reply = parse(&response);
             if reply.get(2).is_some_and(|value| value.is("FETCH")) {

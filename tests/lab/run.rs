@@ -180,6 +180,12 @@ pub fn copy(source: impl Into<End>, target: impl Into<End>, options: &[&str]) ->
     json("copy", &[source.into(), target.into()], options)
 }
 
+/// `sync --output json`.
+#[track_caller]
+pub fn sync(first: impl Into<End>, second: impl Into<End>, options: &[&str]) -> Run {
+    json("sync", &[first.into(), second.into()], options)
+}
+
 /// `verify --output json`.
 #[track_caller]
 pub fn verify(source: impl Into<End>, target: impl Into<End>, options: &[&str]) -> Run {

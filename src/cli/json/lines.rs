@@ -1,9 +1,11 @@
 //! The lines' fields, in the order in which they are printed.
 
 use crate::cli::failure::{Failure, kind_name};
-use mailferry::event::Event;
+use mailferry::event::{Event, Side};
 use mailferry::store::{Quota, Traffic};
-use mailferry::verbs::{CopySummary, DoctorSummary, FolderListing, FolderRow, Status, VerifySummary};
+use mailferry::verbs::{
+    CopySummary, DoctorSummary, FolderListing, FolderRow, Status, SyncSummary, SyncWay, UndoSummary, VerifySummary,
+};
 use serde::Serialize;
 
 /// One line.
@@ -32,6 +34,18 @@ pub(crate) enum Line<'a> {
     FolderRenamed { from: &'a str, to: &'a str },
     /// A folder was deleted on the target.
     FolderDeleted { folder: &'a str },
+    /// What `sync` does because of the other side.
+    Change {
+        action: &'static str,
+        to: &'static str,
+        folder: &'a str,
+        uid: Option<u32>,
+        detail: &'a str,
+        reason: &'static str,
+        conflict: bool,
+    },
+    /// A line of an explanation.
+    Explained { text: &'a str },
     /// A message was deleted.
     MessageDeleted { side: &'static str, folder: &'a str, uid: u32 },
     /// A message was copied (`-vv`).
@@ -65,10 +79,12 @@ pub(crate) enum Line<'a> {
         unread: Option<u64>,
         bytes: Option<u64>,
     },
+    /// A run whose deletions `undo` can take back.
+    UndoRun { run: &'a str, messages: u64 },
     /// The run ended early.
     Error { kind: &'static str, reason: &'a str, hint: Option<&'a str> },
     /// What came of it all.
-    Summary(Summary),
+    Summary(Box<Summary>),
 }
 
 impl<'a> Line<'a> {
@@ -92,6 +108,16 @@ impl<'a> Line<'a> {
             Event::FolderCreated { folder } => Self::FolderCreated { folder },
             Event::FolderRenamed { from, to } => Self::FolderRenamed { from, to },
             Event::FolderDeleted { folder } => Self::FolderDeleted { folder },
+            Event::Change(ref change) => Self::Change {
+                action: change.action,
+                to: if change.to == Side::Source { "first" } else { "second" },
+                folder: change.folder,
+                uid: change.uid.map(mailferry::mail::Uid::get),
+                detail: change.detail,
+                reason: change.reason,
+                conflict: change.conflict,
+            },
+            Event::Explained { text } => Self::Explained { text },
             Event::MessageDeleted { side, folder, uid } => {
                 Self::MessageDeleted { side: side.name(), folder, uid: uid.get() }
             }
@@ -170,6 +196,24 @@ pub(crate) enum Summary {
         source: Amounts,
         target: Amounts,
     },
+    /// Of `sync`.
+    Sync {
+        dry_run: bool,
+        status: &'static str,
+        folders: u64,
+        #[serde(flatten)]
+        total: Way,
+        already_there: u64,
+        skipped: u64,
+        seconds: f64,
+        folders_failed: u64,
+        to_first: Way,
+        to_second: Way,
+        first: Amounts,
+        second: Amounts,
+    },
+    /// Of `undo`.
+    Undo { status: &'static str, runs: u64, restored: u64, already_there: u64, failed: u64, seconds: f64 },
     /// Of `verify`.
     Verify {
         status: &'static str,
@@ -224,6 +268,32 @@ impl Summary {
         }
     }
 
+    /// Of `sync`.
+    pub(crate) fn sync(summary: &SyncSummary, dry_run: bool) -> Self {
+        let total = SyncWay { failed: summary.total().failed + summary.failed, ..summary.total() };
+        Self::Sync {
+            dry_run,
+            status: status(&summary.status),
+            folders: summary.folders,
+            total: total.into(),
+            already_there: summary.already_there,
+            skipped: summary.skipped,
+            seconds: milliseconds(summary.seconds),
+            folders_failed: summary.folders_failed,
+            to_first: summary.to_first.into(),
+            to_second: summary.to_second.into(),
+            first: summary.first_traffic.into(),
+            second: summary.second_traffic.into(),
+        }
+    }
+
+    /// Of `undo`: how many runs were looked at, and what came of them.
+    pub(crate) fn undo(runs: usize, summary: &UndoSummary, seconds: f64) -> Self {
+        let UndoSummary { restored, already_there, failed } = *summary;
+        let status = if failed > 0 { "partial" } else { "complete" };
+        Self::Undo { status, runs: runs as u64, restored, already_there, failed, seconds: milliseconds(seconds) }
+    }
+
     /// Of `verify`.
     pub(crate) fn verify(summary: &VerifySummary) -> Self {
         Self::Verify {
@@ -269,6 +339,41 @@ impl Summary {
             failed: summary.failed,
             skipped: summary.skipped,
             seconds: milliseconds(summary.seconds),
+        }
+    }
+}
+
+/// What `sync` did on a side, or on both.
+#[derive(Serialize)]
+pub(crate) struct Way {
+    folders_created: u64,
+    folders_renamed: u64,
+    folders_deleted: u64,
+    copied: u64,
+    copied_server_side: u64,
+    moved: u64,
+    flags_updated: u64,
+    deleted: u64,
+    conflicts: u64,
+    failed: u64,
+    bytes_copied: u64,
+}
+
+impl From<SyncWay> for Way {
+    fn from(way: SyncWay) -> Self {
+        Self {
+            folders_created: way.folders_created,
+            folders_renamed: way.folders_renamed,
+            folders_deleted: way.folders_deleted,
+            copied: way.copied,
+            // What a side has already is moved, never copied.
+            copied_server_side: 0,
+            moved: way.moved,
+            flags_updated: way.flags_updated,
+            deleted: way.deleted,
+            conflicts: way.conflicts,
+            failed: way.failed,
+            bytes_copied: way.bytes_copied,
         }
     }
 }

@@ -124,7 +124,7 @@ mod tests {
     fn the_summary_of_a_copy_is_the_contracts() {
         let summary = copy_summary();
         assert_eq!(
-            text(&Line::Summary(Summary::copy(&summary, false))),
+            text(&Line::Summary(Box::new(Summary::copy(&summary, false)))),
             concat!(
                 r#"{"event":"summary","command":"copy","dry_run":false,"status":"complete","folders":18,"folders_created":17,"#,
                 r#""copied":3089,"copied_server_side":0,"already_there":12,"flags_updated":0,"deleted":0,"failed":0,"#,
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn the_summaries_of_verify_and_folders() {
         assert_eq!(
-            text(&Line::Summary(Summary::verify(&verify_summary()))),
+            text(&Line::Summary(Box::new(Summary::verify(&verify_summary())))),
             concat!(
                 r#"{"event":"summary","command":"verify","status":"complete","equal":true,"folders":18,"compared":3101,"#,
                 r#""missing":0,"extra":0,"changed":0,"flags_differ":0,"dates_differ":0,"failed":0,"bytes_compared":0,"#,
@@ -160,7 +160,7 @@ mod tests {
         let quota = Some(Quota { used: 5, limit: 10 });
         let listing = FolderListing { folders: vec![row], quota, seconds: 0.123_456 };
         assert_eq!(
-            text(&Line::Summary(Summary::folders(&listing))),
+            text(&Line::Summary(Box::new(Summary::folders(&listing)))),
             r#"{"event":"summary","command":"folders","folders":1,"messages":2,"bytes":300,"quota":{"used":5,"limit":10},"seconds":0.123}"#
         );
     }

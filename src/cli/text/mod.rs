@@ -3,9 +3,11 @@
 mod copy;
 mod doctor;
 mod folders;
+mod sync;
 mod verify;
 
 pub(crate) use copy::{PlanTable, summary as copy_summary};
 pub(crate) use doctor::{Findings, summary as doctor_summary};
 pub(crate) use folders::listing;
+pub(crate) use sync::{ChangeList, summary as sync_summary};
 pub(crate) use verify::Differences;

@@ -190,6 +190,12 @@ impl FolderMerge {
             && self.ties.is_empty()
     }
 
+    /// Whether what both agree on has to be recorded anew, whatever is done on a side.
+    pub fn changes_base(&self) -> bool {
+        let agreed = [self.agreements.len(), self.learned.len(), self.joined.len()];
+        agreed.iter().sum::<usize>() + self.dropped.len() + self.pending.len() > 0
+    }
+
     /// Leaves the folder as it is on both sides.
     pub(super) fn refuse(&mut self, row: Row, side: Side) {
         *self = Self { refused: Some(Refusal { row, side }), ..Self::default() };

@@ -35,6 +35,21 @@ impl Prints {
         Self { keys: messages.map(|m| m.map_or(UNKNOWN, key_print)), looks: messages.map(|m| m.map_or(UNKNOWN, look)) }
     }
 
+    /// The prints that were kept as [`Prints::keys`] and [`Prints::looks`].
+    pub fn from_kept(keys: Both<u32>, looks: Both<u32>) -> Self {
+        Self { keys, looks }
+    }
+
+    /// What each side's header key is known by, to be kept.
+    pub fn keys(self) -> Both<u32> {
+        self.keys
+    }
+
+    /// What each side's date and size are known by, to be kept.
+    pub fn looks(self) -> Both<u32> {
+        self.looks
+    }
+
     /// These prints with what is unknown of them taken from two messages.
     pub(super) fn learned(self, messages: Both<Option<&Message>>) -> Self {
         let seen = Self::of(messages);
@@ -62,9 +77,9 @@ impl Prints {
         other_date || key == NO_ID || key != UNKNOWN && key != self.key(side)
     }
 
-    /// Whether `message` of `side` looks like another one.
+    /// Whether `message` of `side` looks like another one. One of which only the flags were asked for looks like any.
     pub(super) fn differ_in_looks(self, side: Side, message: &Message) -> bool {
-        self.looks[side] != UNKNOWN && self.looks[side] != look(message)
+        self.looks[side] != UNKNOWN && !message.is_bare() && self.looks[side] != look(message)
     }
 
     /// The key of one side, or that of the other where it is not known: they mostly are the same.
@@ -91,6 +106,9 @@ fn key_print(message: &Message) -> u32 {
 
 /// A hash of the date above one of the size. It is kept in the state, so it never changes.
 fn look(message: &Message) -> u32 {
+    if message.is_bare() {
+        return UNKNOWN;
+    }
     let seconds = message.date().map_or(i64::MIN, InternalDate::seconds);
     let look =
         u32::from(short_hash(&seconds.to_be_bytes())) << 16 | u32::from(short_hash(&message.size().to_be_bytes()));
@@ -204,6 +222,11 @@ impl BaseFolder {
         self.refused[side].insert(uid);
     }
 
+    /// Whether the run that left it was broken off.
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished
+    }
+
     /// The pairs, in the order in which they were added.
     pub fn pairs(&self) -> &[BasePair] {
         &self.pairs
@@ -226,10 +249,6 @@ impl BaseFolder {
     /// The lowest UIDNEXT that a side can have now: where it stood, and above what was written since then.
     pub(super) fn least_uid_next(&self, side: Side) -> u32 {
         self.marks[side].uid_next.unwrap_or(1).max(self.highest[side].saturating_add(1))
-    }
-
-    pub(super) fn is_unfinished(&self) -> bool {
-        self.unfinished
     }
 
     pub(super) fn is_stale(&self) -> bool {

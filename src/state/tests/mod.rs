@@ -4,6 +4,7 @@ mod crash;
 mod files;
 mod folders;
 mod pairs;
+mod two_way;
 
 use super::*;
 use crate::mail::{Flags, MailboxName, Uid, UidSet, UidValidity};

@@ -43,17 +43,23 @@ impl Session {
                 sets.push((at, set));
             }
         }
-        let mut told: Vec<Option<Code>> = vec![None; sets.len()];
-        let replies = self.connection.run_all(&commands, |nth, response| {
-            // MOVE tells where messages are before they leave, in an untagged OK (RFC 6851 section 4.3).
+        let mut told: Vec<Code> = Vec::new();
+        let replies = self.connection.run_all(&commands, |_, response| {
+            // MOVE tells where messages are before they leave, in an untagged OK (RFC 6851 section 4.3). A server may
+            // answer several commands together, so which one it is about is told by the messages alone.
             if let Response::Status { code: Some(code @ Code::CopyUid { .. }), .. } = response {
-                told[nth] = Some(code.clone());
+                told.push(code.clone());
             }
             Ok(())
         })?;
         let mut results = vec![Relocated::default(); relocations.len()];
-        for (((at, set), reply), told) in sets.iter().zip(&replies).zip(&told) {
-            results[*at].take(set, reply, told.as_ref());
+        for ((at, set), reply) in sets.iter().zip(&replies) {
+            let asked = UidSet::parse(set).unwrap_or_default();
+            let is_of_set = |code: &&Code| match code {
+                Code::CopyUid { from, .. } => !from.is_empty() && from.iter().all(|uid| asked.contains(uid)),
+                _ => false,
+            };
+            results[*at].take(set, reply, told.iter().find(is_of_set));
         }
         if !has_move {
             for (relocation, result) in relocations.iter().zip(&mut results).filter(|(relocation, _)| relocation.leave)

@@ -3,7 +3,6 @@
 
 use super::elsewhere::{Job, Place, Twin};
 use super::relocate::without;
-use super::way::Way;
 use super::{Copy, Status};
 use crate::exec::{self, Context, Fate, Link};
 use crate::mail::{Message, SpecialUse, Uid, UidSet};
@@ -11,6 +10,7 @@ use crate::plan::FolderTask;
 use crate::store::{Error, ErrorKind};
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
+use crate::verbs::way::Way;
 use std::collections::HashMap;
 
 /// What was sent: the pair of each task, the task, and what became of its messages.

@@ -4,12 +4,12 @@
 use super::Copy;
 use super::relocate::Leftover;
 use super::removals::Doomed;
-use super::way::Way;
 use crate::event::{Event, Side};
 use crate::mail::{MailboxName, Uid, UidSet};
 use crate::store::{Error, Refusal, Removal, ScanDepth, Store};
 use crate::verbs::Deleting;
 use crate::verbs::scans::scan_each;
+use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashMap};
 
 impl Copy<'_> {

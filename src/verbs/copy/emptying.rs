@@ -6,11 +6,11 @@
 use super::Copy;
 use super::deletion::removal;
 use super::needs::There;
-use super::way::Way;
 use crate::event::Event;
 use crate::exec::read_contents;
 use crate::mail::{MailboxName, Uid, UidSet};
 use crate::store::{Error, Removal};
+use crate::verbs::way::Way;
 use std::collections::HashMap;
 
 impl Copy<'_> {

@@ -13,7 +13,6 @@ mod proof;
 mod relocate;
 mod removals;
 mod renames;
-mod way;
 
 use super::compare::Comparison;
 use super::opening::{self, Opened};

@@ -5,12 +5,12 @@
 
 use super::Copy;
 use super::carry::Sent;
-use super::way::Way;
 use crate::event::Event;
 use crate::exec::Fate;
 use crate::mail::{Message, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
+use crate::verbs::way::Way;
 use std::collections::HashMap;
 
 /// What the target says of one folder's new messages.

@@ -6,12 +6,12 @@
 
 use super::Copy;
 use super::elsewhere::Job;
-use super::way::{Way, is_broken};
 use crate::event::Event;
 use crate::mail::{MailboxName, Message, Uid, UidSet};
 use crate::plan::elsewhere::Sameness;
 use crate::store::{Error, FlagChange, FlagEdit, FolderScan, Refusal, Relocated, Relocation, ScanDepth, ScanRequest};
 use crate::verbs::opening::Names;
+use crate::verbs::way::{Way, is_broken};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 

@@ -5,7 +5,6 @@
 //! meant, or where the target has folders below that would go along without having to, nothing is renamed.
 
 use super::Copy;
-use super::way::Way;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{TargetFolder, Unmatched};
@@ -14,6 +13,7 @@ use crate::state::{FolderId, FolderRecord, PairRecord};
 use crate::store::{Error, FolderScan, ScanDepth, Store};
 use crate::verbs::opening::{Names, Opened};
 use crate::verbs::scans::scan_each;
+use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How many of the newest recorded messages are looked at to see whether a folder is the same.

@@ -1,4 +1,4 @@
-//! The connections of a copy that is carried out: one to each side, made anew where they broke.
+//! The connections of a run that is carried out: one to each side, made anew where they broke.
 
 use crate::exec::{Context, Link};
 use crate::store::{Error, ErrorKind, Traffic};

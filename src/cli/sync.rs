@@ -1,0 +1,226 @@
+//! `mailferry sync FIRST SECOND`
+
+use super::args::{JobArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs, TwoWayFolderArgs};
+use super::failure::Failure;
+use super::json::Summary;
+use super::session::{Purpose, Session};
+use super::state::{TwoWayStateArgs, identity};
+use super::text::{self, ChangeList};
+use super::undo::UndoStore;
+use super::{exit, password, values};
+use clap::{Args, ValueEnum};
+use mailferry::address::Address;
+use mailferry::event::Side;
+use mailferry::mail::Uid;
+use mailferry::plan::DeletionLimit;
+use mailferry::plan::merge::{Both, Policy, Prefer};
+use mailferry::verbs::{self, SyncOptions};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Make two mailboxes that are both in use the same, and keep them so
+///
+/// New mail, flags, deletions, moves and folder changes of either side reach the other. The first run joins both: it
+/// deletes nothing. An address is imaps://USER@HOST (TLS) or imap://USER@HOST (STARTTLS), with %40 for an @ in USER; a
+/// password never belongs into it. FIRST takes the options and variables of the source, SECOND those of the target.
+#[derive(Args)]
+#[command(after_help = after_help())]
+pub(crate) struct SyncArgs {
+    /// One mailbox. Example: imaps://ann%40example.org@imap.example.org
+    pub(crate) first: String,
+    /// The other one
+    pub(crate) second: String,
+    #[command(flatten)]
+    folders: TwoWayFolderArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    pub(crate) first_password: SourcePasswordArgs,
+    #[command(flatten)]
+    pub(crate) second_password: TargetPasswordArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
+    /// Deliver at most so many bytes a second in each direction, all connections together. Example: --limit-rate 1M
+    #[arg(long, value_name = "BYTES", value_parser = values::rate, help_heading = "Speed")]
+    limit_rate: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// How the run goes.
+#[derive(Args)]
+#[command(next_help_heading = "Run")]
+struct RunArgs {
+    /// Who wins where the two sides contradict each other; without it a deletion wins over changed flags, and FIRST's place
+    /// and name over SECOND's. `keep` brings back what was deleted on one side and changed on the other
+    #[arg(long, value_enum, value_name = "WHO")]
+    prefer: Option<Who>,
+    /// Which way anything goes: shorthand for the three options below
+    #[arg(long, value_enum, value_name = "WAY", conflicts_with_all = ["new", "flags", "deletions"])]
+    only: Option<OneWay>,
+    /// Which way new mail and new folders go
+    #[arg(long, value_enum, value_name = "WAY", default_value_t)]
+    new: AnyWay,
+    /// Which way changes of flags go
+    #[arg(long, value_enum, value_name = "WAY", default_value_t)]
+    flags: AnyWay,
+    /// Which way deletions and moves go
+    #[arg(long, value_enum, value_name = "WAY", default_value_t)]
+    deletions: AnyWay,
+    /// If more messages would be deleted on a side than this number or share of a folder or of all, delete nothing there and
+    /// exit with 9; without it, more than 20 messages that are more than 20 % are too many. Example: --max-delete 500,
+    /// --max-delete 50%
+    #[arg(long, value_name = "N|N%", default_value_t)]
+    max_delete: DeletionLimit,
+    /// For how many days what is deleted is kept beside the state, where `mailferry undo` finds it; 0 keeps nothing
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    keep_deleted: u16,
+    #[command(flatten)]
+    state: TwoWayStateArgs,
+    /// Show each change with the side that it comes from and why, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run: say of one message, by its UID on either side, what both agreed on, what each shows, and which rule
+    /// decides. Example: --explain INBOX/4711
+    #[arg(long, value_name = "FOLDER/UID", requires = "dry_run", value_parser = folder_and_uid)]
+    explain: Option<(String, Uid)>,
+    /// With --dry-run: exit with 4 if there is work to do
+    #[arg(long, requires = "dry_run")]
+    exit_code: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Who {
+    First,
+    Second,
+    Keep,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OneWay {
+    FirstToSecond,
+    SecondToFirst,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum AnyWay {
+    #[default]
+    Both,
+    FirstToSecond,
+    SecondToFirst,
+    None,
+}
+
+impl AnyWay {
+    /// Whether each side may be changed.
+    fn open(self) -> Both<bool> {
+        let (first, second) = match self {
+            Self::Both => (true, true),
+            Self::FirstToSecond => (false, true),
+            Self::SecondToFirst => (true, false),
+            Self::None => (false, false),
+        };
+        Both::new(first, second)
+    }
+}
+
+impl RunArgs {
+    /// Where this run keeps what it deletes, if it does. Runs that are too old go.
+    fn undo_run(&self, first: &Address, second: &Address) -> Result<Option<PathBuf>, Failure> {
+        if self.dry_run {
+            return Ok(None);
+        }
+        let store = UndoStore::of(&self.state.directory()?, first, second);
+        store.expire(self.keep_deleted);
+        Ok((self.keep_deleted > 0).then(|| store.new_run()))
+    }
+
+    fn policy(&self) -> Policy {
+        let [new, flags, deletions] = match self.only {
+            Some(OneWay::FirstToSecond) => [AnyWay::FirstToSecond; 3],
+            Some(OneWay::SecondToFirst) => [AnyWay::SecondToFirst; 3],
+            None => [self.new, self.flags, self.deletions],
+        };
+        Policy {
+            prefer: match self.prefer {
+                None => Prefer::Default,
+                Some(Who::First) => Prefer::First,
+                Some(Who::Second) => Prefer::Second,
+                Some(Who::Keep) => Prefer::Keep,
+            },
+            new_mail: new.open(),
+            flags: flags.open(),
+            deletions: deletions.open(),
+            limits: Both::new(self.max_delete, self.max_delete),
+            keep_deleted: self.keep_deleted > 0,
+            ..Policy::default()
+        }
+    }
+}
+
+fn folder_and_uid(text: &str) -> Result<(String, Uid), String> {
+    let parts = text.rsplit_once('/').filter(|(folder, _)| !folder.is_empty());
+    let found = parts.and_then(|(folder, uid)| Some((folder.to_owned(), Uid::new(uid.parse().ok()?)?)));
+    found.ok_or_else(|| "say a folder's name and a UID, as in INBOX/4711".to_owned())
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+  Look first, then bring both into step; both ask for the passwords:
+    mailferry sync --dry-run imaps://ann@one.example.org imaps://ann@two.example.org
+    mailferry sync imaps://ann@one.example.org imaps://ann@two.example.org
+  Let changes go one way, and keep what only the other side has:
+    mailferry sync --only first-to-second FIRST SECOND
+
+{}",
+        exit::HELP
+    )
+}
+
+/// Runs it. Gives the exit code.
+pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
+    let first = Session::address(Side::Source, &args.first)?;
+    let second = Session::address(Side::Target, &args.second)?;
+    if identity(&first) == identity(&second) {
+        return Err(Failure::usage("FIRST and SECOND are the same mailbox"));
+    }
+    let rules = args.folders.rules()?;
+    let dry_run = args.run.dry_run;
+    let options = SyncOptions {
+        policy: args.run.policy(),
+        jobs: args.jobs.lanes([first.connections(), second.connections()]),
+        limit_rate: args.limit_rate,
+        dry_run,
+        undo: args.run.undo_run(&first, &second)?,
+        explain: args.run.explain.clone(),
+        identities: Both::new(identity(&first), identity(&second)),
+    };
+    let (first_password, second_password) = (args.first_password.options(), args.second_password.options());
+    password::check_stdin([first_password, second_password], false)?;
+    let first_password = session.password(Side::Source, &first, first_password)?;
+    let second_password = session.password(Side::Target, &second, second_password)?;
+
+    let kept = if dry_run { args.run.state.look(&first, &second)? } else { args.run.state.open(&first, &second)? };
+    let changes = Arc::new(ChangeList::default());
+    session.watch_signals()?;
+    let observers = session.observers(Some(Arc::<ChangeList>::clone(&changes) as _));
+    let purpose = if dry_run { Purpose::Rehearse } else { Purpose::Write };
+    let first = session.account(Side::Source, &first, first_password, purpose, &observers)?;
+    let second = session.account(Side::Target, &second, second_password, purpose, &observers)?;
+    let state = kept.two_way();
+    let summary =
+        verbs::sync(first.as_ref(), second.as_ref(), &rules, &options, state, session.stop(), observers.as_ref())?;
+
+    session.results(
+        &summary.status,
+        || Summary::sync(&summary, dry_run),
+        |paint| {
+            let mut lines = changes.lines();
+            lines.extend(text::sync_summary(&summary, dry_run, paint));
+            lines
+        },
+    );
+    Ok(exit::of_sync(&summary, args.run.exit_code))
+}

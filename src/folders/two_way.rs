@@ -1,0 +1,125 @@
+//! The names of folders that both sides have, for two-way sync: what a folder of the second is called on the first, and
+//! the other way round.
+//!
+//! What it keeps true: translating a name to one side and back gives the same name, so no folder is taken for another one;
+//! and only names that can be read back are given to new folders.
+
+use super::name::FolderName;
+use super::pairing::TargetFolder;
+use super::roles;
+use super::roster::{Folder, Roster};
+use super::rules::Rules;
+use super::target::TargetSide;
+use crate::mail::{Listing, SpecialUse};
+
+/// Names that differ on the two sides: a folder's on the first and on the second, and all below them.
+#[derive(Clone, Debug, Default)]
+pub struct Exchange(Vec<(FolderName, FolderName)>);
+
+impl Exchange {
+    /// What `--map` and the folders' roles exchange. A role gives way where another folder has one of its names.
+    pub fn new(first: &Roster, second: &Roster, rules: &Rules) -> Self {
+        let mut exchange = Self(Vec::new());
+        for (from, to) in rules.map.entries() {
+            exchange.add(from, to);
+        }
+        for role in roles::PAIRED.into_iter().filter(|_| rules.pair_roles) {
+            if let (Some(from), Some(to)) = (with_role(first, role), with_role(second, role))
+                && from.key() != to.key()
+                && !has(first, to)
+                && !has(second, from)
+            {
+                exchange.add(from, to);
+            }
+        }
+        exchange
+    }
+
+    fn add(&mut self, first: &FolderName, second: &FolderName) {
+        let is_free = |(a, b): &(FolderName, FolderName)| a.key() != first.key() && b.key() != second.key();
+        if self.0.iter().all(is_free) {
+            self.0.push((first.clone(), second.clone()));
+        }
+    }
+
+    /// What a folder of the first is called on the second.
+    pub fn to_second(&self, name: &FolderName) -> FolderName {
+        let pairs = self.0.iter().map(|(first, second)| (first, second));
+        translated(name, pairs)
+    }
+
+    /// What a folder of the second is called on the first.
+    pub fn to_first(&self, name: &FolderName) -> FolderName {
+        let pairs = self.0.iter().map(|(first, second)| (second, first));
+        translated(name, pairs)
+    }
+}
+
+/// The name by the longest of the names that it is below.
+fn translated<'a>(name: &FolderName, pairs: impl Iterator<Item = (&'a FolderName, &'a FolderName)>) -> FolderName {
+    let below = pairs.filter_map(|(from, to)| Some((from.levels().len(), to.join(name.below(from)?))));
+    below.max_by_key(|(depth, _)| *depth).map_or_else(|| name.clone(), |(_, name)| name)
+}
+
+fn with_role(roster: &Roster, role: SpecialUse) -> Option<&FolderName> {
+    roster.folders.iter().find(|folder| folder.role == Some(role)).map(|folder| &folder.name)
+}
+
+fn has(roster: &Roster, name: &FolderName) -> bool {
+    roster.folders.iter().any(|folder| !folder.foreign && folder.name.key() == name.key())
+}
+
+impl Rules {
+    /// Why `--folder` and `--exclude` keep a folder out; `None`: they let it take part.
+    pub fn keeps_out(&self, name: &FolderName) -> Option<&'static str> {
+        self.refuses(&name.key())
+    }
+
+    /// Whether a folder of this roster takes part by what it is: others' folders do only when they are named.
+    pub fn takes_foreign(&self, folder: &Folder) -> bool {
+        let key = folder.name.key();
+        !folder.foreign || self.include.iter().any(|pattern| pattern.matches_on_purpose(&key))
+    }
+}
+
+/// The folder of a listing with this name, or how a new one is written there.
+///
+/// # Errors
+/// Why there can be none of this name.
+pub fn place(listing: &Listing, name: &FolderName) -> Result<TargetFolder, String> {
+    let roster = Roster::read(listing);
+    let resolved = TargetSide::new(listing, &roster).resolve(name, false)?;
+    if resolved.to.key() == name.key() { Ok(resolved.target) } else { Err(resolved.reasons.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::name::tests::{any_name, name};
+    use super::*;
+    use crate::folders::Options;
+    use proptest::prelude::*;
+
+    fn exchange(maps: &[&str]) -> Exchange {
+        let options = Options { map: maps.iter().map(|&map| map.to_owned()).collect(), ..Options::default() };
+        Exchange::new(&Roster::default(), &Roster::default(), &Rules::new(&options).unwrap())
+    }
+
+    #[test]
+    fn names_are_exchanged_with_all_below_them() {
+        let exchange = exchange(&["Old=Archive/Old", "Old/Work=Work"]);
+        for (first, second) in
+            [("Old", "Archive/Old"), ("Old/x", "Archive/Old/x"), ("Old/Work/y", "Work/y"), ("z", "z")]
+        {
+            let (first, second) = (FolderName::parse(first).unwrap(), FolderName::parse(second).unwrap());
+            assert_eq!((exchange.to_second(&first), exchange.to_first(&second)), (second, first));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn without_rules_names_are_the_same(any in any_name()) {
+            prop_assert_eq!(exchange(&[]).to_second(&any), any.clone());
+            prop_assert_eq!(exchange(&[]).to_first(&name(&["a"])), name(&["a"]));
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! What two-way sync remembers: the folders of both sides, and the pairs of messages that both agreed on, in tables of
+//! its own beside those of `copy`.
+//!
+//! The file belongs to two mailboxes in one order; [`TwoWay`] gives its sides out in the order of the run, which may be the
+//! other. What it keeps true: a folder is marked as unfinished on the disk before anything is done in it, and what is
+//! recorded in one call is there as a whole or not at all.
+
+use super::pairs::FlagSets;
+use super::{Durability, Fault, FolderId, State};
+use crate::mail::{Flags, MailboxName, Uid, UidValidity};
+use crate::store::Error;
+use rusqlite::{Row, Transaction};
+
+const FOLDERS: &str = "
+    SELECT id, subscribed, unfinished,
+        first, first_path, first_mailbox_id, first_uid_validity, first_uid_next, first_mod_seq, first_messages,
+        second, second_path, second_mailbox_id, second_uid_validity, second_uid_next, second_mod_seq, second_messages
+    FROM sync_folders ORDER BY id";
+
+const SAVE: &str = "
+    INSERT INTO sync_folders (id, subscribed, unfinished,
+        first, first_path, first_mailbox_id, first_uid_validity, first_uid_next, first_mod_seq, first_messages,
+        second, second_path, second_mailbox_id, second_uid_validity, second_uid_next, second_mod_seq, second_messages)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+    ON CONFLICT (id) DO UPDATE SET subscribed = ?2, unfinished = ?3,
+        first = ?4, first_path = ?5, first_mailbox_id = ?6, first_uid_validity = ?7, first_uid_next = ?8,
+        first_mod_seq = ?9, first_messages = ?10,
+        second = ?11, second_path = ?12, second_mailbox_id = ?13, second_uid_validity = ?14, second_uid_next = ?15,
+        second_mod_seq = ?16, second_messages = ?17";
+
+const PAIRS: &str = "
+    SELECT first, second, flags, first_lacks, second_lacks, first_key, second_key, first_look, second_look, deleted_on
+    FROM sync_pairs WHERE folder = ?1 ORDER BY first, second";
+
+const HIGHEST: &str = "
+    SELECT max(CASE WHEN deleted_on IS NOT 1 THEN first END), max(CASE WHEN deleted_on IS NOT 2 THEN second END)
+    FROM sync_pairs WHERE folder = ?1";
+
+const ADD: &str = "
+    INSERT OR REPLACE INTO sync_pairs (folder, first, second, flags, first_lacks, second_lacks, first_key, second_key,
+        first_look, second_look, deleted_on)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+
+/// One side of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwoWaySide {
+    /// Its name as the server lists it.
+    pub name: MailboxName,
+    /// Its name as people know it.
+    pub path: String,
+    /// MAILBOXID (RFC 8474), where the server has it.
+    pub mailbox_id: Option<String>,
+    /// The generation of its UIDs.
+    pub uid_validity: Option<UidValidity>,
+    /// UIDNEXT when it was last scanned.
+    pub uid_next: Option<u32>,
+    /// HIGHESTMODSEQ then.
+    pub mod_seq: Option<u64>,
+    /// How many messages it had then.
+    pub messages: Option<u32>,
+}
+
+/// A folder of both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwoWayFolder {
+    /// Its sides, in the order of the run.
+    pub sides: [TwoWaySide; 2],
+    /// Whether both sides agreed that the user is subscribed to it.
+    pub subscribed: bool,
+    /// Whether a run in it was begun and not ended.
+    pub unfinished: bool,
+}
+
+/// A message of each side that are the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwoWayPair {
+    /// Their UIDs.
+    pub uids: [Uid; 2],
+    /// The flags that both agreed on.
+    pub flags: Flags,
+    /// Those of them that each side is agreed not to have.
+    pub lacks: [Flags; 2],
+    /// What their header keys were known by.
+    pub keys: [u32; 2],
+    /// What their dates and sizes were known by.
+    pub looks: [u32; 2],
+    /// The side on which it was deleted while the other could not be.
+    pub deleted_on: Option<usize>,
+}
+
+/// What is to be recorded.
+#[derive(Clone, Debug)]
+pub enum TwoWayChange {
+    /// How a folder is now.
+    Folder(FolderId, Box<TwoWayFolder>),
+    /// A folder is known no more, nor are its pairs.
+    Forget(FolderId),
+    /// A pair is new, or is so now.
+    Pair(FolderId, Box<TwoWayPair>),
+    /// The pair of these UIDs is over.
+    Unpair(FolderId, [Uid; 2]),
+}
+
+/// The part of a state that two-way sync keeps, with the sides in the order of the run.
+#[derive(Clone, Copy, Debug)]
+pub struct TwoWay<'a> {
+    state: &'a State,
+    exchanged: bool,
+}
+
+impl<'a> TwoWay<'a> {
+    /// The two-way part of `state`; `exchanged` where the file's first mailbox is the run's second.
+    pub fn new(state: &'a State, exchanged: bool) -> Self {
+        Self { state, exchanged }
+    }
+
+    /// All folders.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails.
+    pub fn folders(&self) -> Result<Vec<(FolderId, TwoWayFolder)>, Error> {
+        self.state.read(|connection| {
+            let mut statement = connection.prepare_cached(FOLDERS)?;
+            let mut rows = statement.query([])?;
+            let mut folders = Vec::new();
+            while let Some(row) = rows.next()? {
+                let sides = self.turn([side(row, 3)?, side(row, 10)?]);
+                let folder = TwoWayFolder { sides, subscribed: row.get(1)?, unfinished: row.get(2)? };
+                folders.push((FolderId(row.get(0)?), folder));
+            }
+            Ok(folders)
+        })
+    }
+
+    /// The pairs of a folder.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails.
+    pub fn pairs(&self, folder: FolderId) -> Result<Vec<TwoWayPair>, Error> {
+        self.state.read(|connection| {
+            let mut sets = FlagSets::default();
+            let mut statement = connection.prepare_cached(PAIRS)?;
+            let mut rows = statement.query([folder.0])?;
+            let mut pairs = Vec::new();
+            while let Some(row) = rows.next()? {
+                let lacks = [sets.flags(connection, row.get(3)?)?, sets.flags(connection, row.get(4)?)?];
+                let deleted_on = match row.get::<_, Option<u32>>(9)? {
+                    None => None,
+                    Some(side @ 1..=2) => Some(self.place(side as usize - 1)),
+                    Some(other) => return Err(Fault::Damaged(format!("a pair was deleted on side {other}"))),
+                };
+                pairs.push(TwoWayPair {
+                    uids: self.turn([uid(row.get(0)?)?, uid(row.get(1)?)?]),
+                    flags: sets.flags(connection, row.get(2)?)?,
+                    lacks: self.turn(lacks),
+                    keys: self.turn([row.get(5)?, row.get(6)?]),
+                    looks: self.turn([row.get(7)?, row.get(8)?]),
+                    deleted_on,
+                });
+            }
+            Ok(pairs)
+        })
+    }
+
+    /// The highest UID of each side in a folder's pairs, of messages that are meant to be there.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails.
+    pub fn highest(&self, folder: FolderId) -> Result<[Option<u32>; 2], Error> {
+        self.state.read(|connection| {
+            let highest =
+                connection.prepare_cached(HIGHEST)?.query_row([folder.0], |row| Ok([row.get(0)?, row.get(1)?]))?;
+            Ok(self.turn(highest))
+        })
+    }
+
+    /// Makes a folder known, and gives the name of its record. On the disk when it returns.
+    ///
+    /// # Errors
+    /// The disk fails or is full.
+    pub fn create(&self, folder: &TwoWayFolder) -> Result<FolderId, Error> {
+        self.state.write(Durability::OnDisk, |transaction| {
+            self.save(transaction, None, folder)?;
+            Ok(FolderId(transaction.last_insert_rowid()))
+        })
+    }
+
+    /// Records all of it or nothing; `on_disk`: it is on the disk when this returns, with all that came before it.
+    ///
+    /// # Errors
+    /// The disk fails or is full; then nothing is recorded.
+    pub fn record(&self, changes: &[TwoWayChange], on_disk: bool) -> Result<(), Error> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let durability = if on_disk { Durability::OnDisk } else { Durability::Cheap };
+        self.state.write(durability, |transaction| {
+            let mut sets = FlagSets::default();
+            changes.iter().try_for_each(|change| self.change(transaction, &mut sets, change))
+        })
+    }
+
+    fn change(&self, transaction: &Transaction<'_>, sets: &mut FlagSets, change: &TwoWayChange) -> Result<(), Fault> {
+        match change {
+            TwoWayChange::Folder(id, folder) => self.save(transaction, Some(*id), folder)?,
+            TwoWayChange::Forget(id) => {
+                for sql in ["DELETE FROM sync_pairs WHERE folder = ?1", "DELETE FROM sync_folders WHERE id = ?1"] {
+                    transaction.prepare_cached(sql)?.execute([id.0])?;
+                }
+            }
+            TwoWayChange::Pair(id, pair) => {
+                let [first, second] = self.turn(pair.uids);
+                let lacks = self.turn([sets.id(transaction, &pair.lacks[0])?, sets.id(transaction, &pair.lacks[1])?]);
+                let (keys, looks) = (self.turn(pair.keys), self.turn(pair.looks));
+                let deleted_on = pair.deleted_on.map(|side| self.place(side) as u32 + 1);
+                let flags = sets.id(transaction, &pair.flags)?;
+                transaction.prepare_cached(ADD)?.execute((
+                    id.0,
+                    first.get(),
+                    second.get(),
+                    flags,
+                    lacks[0],
+                    lacks[1],
+                    keys[0],
+                    keys[1],
+                    looks[0],
+                    looks[1],
+                    deleted_on,
+                ))?;
+            }
+            TwoWayChange::Unpair(id, uids) => {
+                let [first, second] = self.turn(*uids);
+                transaction
+                    .prepare_cached("DELETE FROM sync_pairs WHERE folder = ?1 AND first = ?2 AND second = ?3")?
+                    .execute((id.0, first.get(), second.get()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn save(&self, transaction: &Transaction<'_>, id: Option<FolderId>, folder: &TwoWayFolder) -> Result<(), Fault> {
+        let [first, second] = self.turn([&folder.sides[0], &folder.sides[1]]);
+        let number = |value: Option<u64>| value.map(u64::cast_signed);
+        let validity = |side: &TwoWaySide| side.uid_validity.map(|validity| validity.0);
+        transaction.prepare_cached(SAVE)?.execute(rusqlite::params![
+            id.map(|id| id.0),
+            folder.subscribed,
+            folder.unfinished,
+            first.name.as_bytes(),
+            first.path,
+            first.mailbox_id,
+            validity(first),
+            first.uid_next,
+            number(first.mod_seq),
+            first.messages,
+            second.name.as_bytes(),
+            second.path,
+            second.mailbox_id,
+            validity(second),
+            second.uid_next,
+            number(second.mod_seq),
+            second.messages,
+        ])?;
+        Ok(())
+    }
+
+    /// From the order of the file to that of the run, or back.
+    fn turn<T>(&self, [first, second]: [T; 2]) -> [T; 2] {
+        if self.exchanged { [second, first] } else { [first, second] }
+    }
+
+    fn place(&self, side: usize) -> usize {
+        if self.exchanged { 1 - side } else { side }
+    }
+}
+
+/// One side, from the seven columns that begin at `at`.
+fn side(row: &Row<'_>, at: usize) -> Result<TwoWaySide, rusqlite::Error> {
+    Ok(TwoWaySide {
+        name: MailboxName::new(row.get::<_, Vec<u8>>(at)?),
+        path: row.get(at + 1)?,
+        mailbox_id: row.get(at + 2)?,
+        uid_validity: row.get::<_, Option<u32>>(at + 3)?.map(UidValidity),
+        uid_next: row.get(at + 4)?,
+        mod_seq: row.get::<_, Option<i64>>(at + 5)?.map(i64::cast_unsigned),
+        messages: row.get(at + 6)?,
+    })
+}
+
+fn uid(value: u32) -> Result<Uid, Fault> {
+    Uid::new(value).ok_or_else(|| Fault::Damaged("a pair has the UID 0".to_owned()))
+}

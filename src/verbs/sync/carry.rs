@@ -1,0 +1,175 @@
+//! Carries out what was decided, step by step: folders, the intent, moves, flags, copies in both directions, their
+//! proof, deletions, folders that go, and at last the checkpoint.
+
+use super::copying::Sent;
+use super::memory::{changed, pair_record};
+use super::sides::number;
+use super::{Sync, Work};
+use crate::exec::{Context, Link};
+use crate::mail::Message;
+use crate::plan::merge::{Both, PairState, Prints, Side};
+use crate::state::{TwoWayChange, TwoWayFolder, TwoWaySide};
+use crate::store::{Error, ErrorKind};
+use crate::verbs::Status;
+use crate::verbs::way::Way;
+
+impl Sync<'_> {
+    pub(super) fn carry_out(&mut self, link: Link, context: &Context<'_>) {
+        let mut way = Way::new(context, link);
+        if let Err(error) = self.steps(&mut way)
+            && error.kind != ErrorKind::Interrupted
+        {
+            self.summary.status = Status::Stopped(error);
+        }
+        way.end();
+        self.summary.first_traffic += way.source_traffic;
+        self.summary.second_traffic += way.target_traffic;
+    }
+
+    fn steps(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        self.tell_conflicts();
+        self.rename_folders(way)?;
+        self.create_folders(way)?;
+        self.subscribe(way)?;
+        self.begin_folders()?;
+        self.move_messages(way)?;
+        self.change_flags(way)?;
+        if way.context.stop.is_requested() {
+            return Ok(());
+        }
+        let sent: Sent = self.copy(way)?;
+        if way.context.stop.is_requested() {
+            return Ok(());
+        }
+        self.prove(way, &sent)?;
+        self.delete_messages(way, &sent)?;
+        self.delete_folders(way)?;
+        self.end_folders()
+    }
+
+    /// Records, on the disk, that something is about to be done in folders, and what is known of them already.
+    fn begin_folders(&mut self) -> Result<(), Error> {
+        let moving: Vec<usize> = self.moves.iter().flat_map(|moved| [moved.from, moved.to]).collect();
+        let mut changes = Vec::new();
+        for at in 0..self.works.len() {
+            let subscribed = self.is_subscribed(at);
+            let work = &self.works[at];
+            if work.rests() || !work.is_on_both() && work.record.is_none() {
+                continue;
+            }
+            let is_void = work
+                .base
+                .as_ref()
+                .is_some_and(|base| !base.pairs().is_empty() && work.merge.dropped.len() == base.pairs().len());
+            let is_idle = work.merge.is_quiet() && !work.merge.changes_base() && !moving.contains(&at) && !is_void;
+            if work.is_on_both() && (!is_idle || work.record.is_none()) {
+                let folder = work.folder_record(subscribed, true);
+                match (work.record, self.memory.two_way) {
+                    (Some(id), _) => changes.push(TwoWayChange::Folder(id, Box::new(folder))),
+                    (None, Some(state)) => self.works[at].record = Some(state.create(&folder)?),
+                    (None, None) => {}
+                }
+            }
+            self.works[at].record_base(&mut changes);
+        }
+        self.memory.write(&changes, true)
+    }
+
+    /// Records how folders stood, where all was done in them.
+    fn end_folders(&mut self) -> Result<(), Error> {
+        let mut changes = Vec::new();
+        for at in 0..self.works.len() {
+            let subscribed = self.is_subscribed(at);
+            let work = &self.works[at];
+            let Some(id) = work.record else { continue };
+            if work.raw.all(Option::is_none) && work.pair.seen.all(Option::is_none) {
+                changes.push(TwoWayChange::Forget(id));
+            } else if work.is_on_both() && !work.open && !work.unread && work.merge.refused.is_none() {
+                let folder = if work.in_step {
+                    work.stored.clone().map(|stored| TwoWayFolder { subscribed, ..stored })
+                } else {
+                    Some(work.folder_record(subscribed, false))
+                };
+                let is_new = |folder: &TwoWayFolder| work.stored.as_ref() != Some(folder) || work.was_begun();
+                if let Some(folder) = folder.filter(is_new) {
+                    changes.push(TwoWayChange::Folder(id, Box::new(folder)));
+                }
+            }
+        }
+        self.memory.write(&changes, false)
+    }
+}
+
+impl Work {
+    /// Whether it may be recorded as unfinished.
+    fn was_begun(&self) -> bool {
+        !self.in_step
+    }
+
+    /// The record of a folder that is on both sides.
+    fn folder_record(&self, subscribed: bool, unfinished: bool) -> TwoWayFolder {
+        let side = |side: Side| {
+            let state = &self.state[side];
+            // A folder that could not be renamed is known by its old names, so that it is renamed by the next run.
+            let old = self.stored.as_ref().map(|stored| &stored.sides[number(side)]).filter(|_| self.keeps_name());
+            TwoWaySide {
+                name: old.map_or_else(
+                    || self.raw[side].clone().unwrap_or_else(|| crate::mail::MailboxName::new(Vec::new())),
+                    |old| old.name.clone(),
+                ),
+                path: old.map_or_else(|| self.pair.names[side].to_string(), |old| old.path.clone()),
+                mailbox_id: state.mailbox_id.clone(),
+                uid_validity: state.mark.uid_validity,
+                uid_next: state.mark.uid_next,
+                mod_seq: state.mark.mod_seq,
+                messages: Some(state.messages),
+            }
+        };
+        TwoWayFolder { sides: [side(Side::First), side(Side::Second)], subscribed, unfinished }
+    }
+
+    fn keeps_name(&self) -> bool {
+        self.misnamed || self.pair.names.first.key() != self.pair.names.second.key()
+    }
+
+    /// What becomes of the base before anything is done: what says nothing any more, what waits, what is known better, and
+    /// pairs for which nothing has to be done.
+    fn record_base(&self, changes: &mut Vec<TwoWayChange>) {
+        let Some(id) = self.record else { return };
+        let merge = &self.merge;
+        if let Some(base) = &self.base {
+            let pair = |at: u32| base.pairs().get(at as usize);
+            for dropped in merge.dropped.iter().filter_map(|dropped| pair(dropped.pair)) {
+                changes.push(TwoWayChange::Unpair(id, super::sides::pair(dropped.uids())));
+            }
+            for learned in &merge.learned {
+                if let Some(of) = pair(learned.pair) {
+                    changes.push(TwoWayChange::Pair(id, Box::new(changed(base, of, of.state(), learned.prints))));
+                }
+            }
+            for pending in &merge.pending {
+                if let Some(of) = pair(pending.pair) {
+                    let state = PairState::DeletedOn(pending.deleted_on);
+                    changes.push(TwoWayChange::Pair(id, Box::new(changed(base, of, state, of.prints()))));
+                }
+            }
+        }
+        for joined in &merge.joined {
+            let flags = merge.flags.get(joined.flags);
+            if flags.is_quiet() {
+                let messages = Both::of(|side| self.message(side, joined.messages[side]));
+                if let Both { first: Some(first), second: Some(second) } = messages {
+                    let uids = Both::new(first.uid(), second.uid());
+                    let prints = Prints::of(Both::new(Some(first), Some(second)));
+                    let pair = pair_record(uids, &flags.agreed, prints, PairState::Settled);
+                    changes.push(TwoWayChange::Pair(id, Box::new(pair)));
+                }
+            }
+        }
+    }
+
+    /// A message of a side's view.
+    pub(super) fn message(&self, side: Side, index: u32) -> Option<&Message> {
+        self.views[side].messages().get(index as usize)
+    }
+}

@@ -1,0 +1,258 @@
+//! What either side lacks is sent to it, both directions at the same time, by the lanes that `copy` uses.
+
+use super::memory::pair_record;
+use super::{Sync, Work};
+use crate::event::{Event, Observer, Side as EventSide};
+use crate::exec::{self, Context, Fate, Journal, Tally};
+use crate::mail::{FlagTable, Flags, Message, Uid};
+use crate::plan::FolderTask;
+use crate::plan::merge::{AgreedFlags, Both, PairState, Prints, Side};
+use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayPair};
+use crate::store::Error;
+use crate::verbs::way::Way;
+use std::sync::Mutex;
+
+/// What was sent to each side: the folders, their tasks, and what became of the messages.
+#[derive(Default)]
+pub(super) struct Sent(pub(super) Both<Direction>);
+
+/// What was sent one way.
+#[derive(Default)]
+pub(super) struct Direction {
+    pub(super) works: Vec<usize>,
+    pub(super) tasks: Vec<FolderTask>,
+    pub(super) fates: Vec<Vec<Fate>>,
+}
+
+impl Direction {
+    /// Each folder with its task and its messages' fates.
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, &FolderTask, &[Fate])> {
+        let tasks = self.tasks.iter().zip(&self.fates);
+        self.works.iter().zip(tasks).map(|(work, (task, fates))| (*work, task, fates.as_slice()))
+    }
+}
+
+/// Records pairs as the side confirms them.
+struct Pairs<'a> {
+    state: Option<TwoWay<'a>>,
+    to: Side,
+    tasks: &'a [FolderTask],
+    ids: Vec<Option<FolderId>>,
+    /// Why something could not be recorded.
+    error: Mutex<Option<Error>>,
+}
+
+impl Journal for Pairs<'_> {
+    fn copied(&self, task: usize, pairs: &[(Uid, Uid)]) {
+        let (Some(state), Some(Some(id)), Some(task)) = (self.state, self.ids.get(task), self.tasks.get(task)) else {
+            return;
+        };
+        let change = |(from, to): &(Uid, Uid)| {
+            let message = &task.messages[task.position(*from)?];
+            Some(TwoWayChange::Pair(*id, Box::new(sent_pair(task, message, *to, self.to, None))))
+        };
+        let changes: Vec<TwoWayChange> = pairs.iter().filter_map(change).collect();
+        if let Err(failure) = state.record(&changes, false)
+            && let Ok(mut error) = self.error.lock()
+        {
+            error.get_or_insert(failure);
+        }
+    }
+}
+
+/// The pair of a message and its copy on `to`; `copy` is how that looks there, once it was seen.
+pub(super) fn sent_pair(
+    task: &FolderTask,
+    message: &Message,
+    to_uid: Uid,
+    to: Side,
+    copy: Option<(&Message, &Flags)>,
+) -> TwoWayPair {
+    let flags = task.flags.get(message.flags());
+    let unfit = task.permanent_flags.split(&flags).1;
+    // A keyword that was sent and is not there was not taken. A system flag may have been changed by somebody.
+    let keywords = flags.filter_keywords(|_| true).minus(&flags.filter_keywords(|_| false));
+    let lost = copy.map_or_else(Flags::default, |(_, there)| keywords.minus(there));
+    let lacks = Both::of(|side| if side == to { unfit.union(&lost) } else { Flags::default() });
+    let uids = Both::of(|side| if side == to { to_uid } else { message.uid() });
+    let shown = Both::of(|side| if side == to { copy.map(|(copy, _)| copy) } else { Some(message) });
+    pair_record(uids, &AgreedFlags { flags, lacks }, Prints::of(shown), PairState::Settled)
+}
+
+/// Tells what a copy tells whose source is the second side.
+struct Turned<'a>(&'a dyn Observer);
+
+impl Observer for Turned<'_> {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::Retrying { side, wait, reason } => {
+                let side = if *side == EventSide::Source { EventSide::Target } else { EventSide::Source };
+                self.0.observe(&Event::Retrying { side, wait: *wait, reason });
+            }
+            event => self.0.observe(event),
+        }
+    }
+}
+
+impl Sync<'_> {
+    /// Sends what each side lacks.
+    pub(super) fn copy(&mut self, way: &mut Way<'_>) -> Result<Sent, Error> {
+        let mut sent = Sent(Both::of(|side| self.tasks(side)));
+        let size = |direction: &Direction| -> u64 {
+            direction.tasks.iter().flat_map(|task| &task.messages).map(|message| u64::from(message.size())).sum()
+        };
+        let messages =
+            |direction: &Direction| direction.tasks.iter().map(|task| task.messages.len() as u64).sum::<u64>();
+        let total = messages(&sent.0.first) + messages(&sent.0.second);
+        self.observer.observe(&Event::Planned {
+            folders: self.summary.folders,
+            messages: total,
+            bytes: size(&sent.0.first) + size(&sent.0.second),
+        });
+        if total == 0 {
+            return Ok(sent);
+        }
+        let ids = |direction: &Direction| direction.works.iter().map(|at| self.works[*at].record).collect::<Vec<_>>();
+        let state = self.memory.two_way;
+        let journals = Both::of(|to| {
+            let direction = &sent.0[to];
+            Pairs { state, to, tasks: &direction.tasks, ids: ids(direction), error: Mutex::new(None) }
+        });
+        let (to_first, to_second, link) = {
+            let turned = Turned(way.context.observer);
+            let is_both = !sent.0.first.tasks.is_empty() && !sent.0.second.tasks.is_empty();
+            let all = way.context.lanes;
+            let lanes = if is_both && all > 1 { [all / 2, all - all / 2] } else { [all, all] };
+            let straight = Context { lanes: lanes[1], journal: Some(&journals.second), ..*way.context };
+            let back = Context {
+                source: way.context.target,
+                target: way.context.source,
+                lanes: lanes[0],
+                observer: &turned,
+                journal: Some(&journals.first),
+                ..*way.context
+            };
+            let link = way.take()?;
+            if is_both && all > 1 {
+                std::thread::scope(|scope| {
+                    let other = scope.spawn(|| {
+                        let link = back.connect_with_patience()?;
+                        Ok(exec::copy(&back, &sent.0.first.tasks, link))
+                    });
+                    let to_second = exec::copy(&straight, &sent.0.second.tasks, link);
+                    let to_first = exec::join(other.join());
+                    to_first.map(|mut to_first| {
+                        let spare = to_first.link.take().map(turn);
+                        if let Some(spare) = spare {
+                            close(&mut to_first, spare);
+                        }
+                        (to_first, to_second)
+                    })
+                })
+                .map(|(to_first, mut to_second)| {
+                    let link = to_second.link.take();
+                    (Some(to_first), Some(to_second), link)
+                })?
+            } else {
+                let mut link = Some(link);
+                let mut done = [None, None];
+                for (nth, context, tasks) in [(0, &back, &sent.0.first.tasks), (1, &straight, &sent.0.second.tasks)] {
+                    if tasks.is_empty() || way.context.stop.is_requested() {
+                        continue;
+                    }
+                    let with = match link.take() {
+                        Some(link) => link,
+                        None => way.context.connect_with_patience()?,
+                    };
+                    let with = if nth == 0 { turn(with) } else { with };
+                    let mut tally = exec::copy(context, tasks, with);
+                    link = tally.link.take().map(|link| if nth == 0 { turn(link) } else { link });
+                    done[nth] = Some(tally);
+                }
+                let [to_first, to_second] = done;
+                (to_first, to_second, link)
+            }
+        };
+        way.put(link);
+        let errors = journals.map(|journal| journal.error.into_inner().unwrap_or_default());
+        let mut failure = errors.first.or(errors.second);
+        for (side, tally) in [(Side::First, to_first), (Side::Second, to_second)] {
+            let Some(tally) = tally else { continue };
+            let (from, to) = match side {
+                Side::Second => (&mut way.source_traffic, &mut way.target_traffic),
+                Side::First => (&mut way.target_traffic, &mut way.source_traffic),
+            };
+            *from += tally.source_traffic;
+            *to += tally.target_traffic;
+            let done = self.way(side);
+            done.copied += tally.copied;
+            done.bytes_copied += tally.bytes;
+            done.failed += tally.failed;
+            self.summary.skipped += tally.vanished;
+            for (work, fates) in sent.0[side].works.iter().zip(&tally.fates) {
+                if fates.iter().any(|fate| !matches!(fate, Fate::Copied { .. })) {
+                    self.works[*work].open = true;
+                }
+            }
+            sent.0[side].fates = tally.fates;
+            failure = failure.or(tally.error);
+        }
+        failure.map_or(Ok(sent), Err)
+    }
+
+    /// What is sent to a side.
+    fn tasks(&self, to: Side) -> Direction {
+        let mut direction = Direction::default();
+        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
+            if let Some(task) = work.task(to) {
+                direction.works.push(at);
+                direction.tasks.push(task);
+            }
+        }
+        direction
+    }
+}
+
+impl Work {
+    fn task(&self, to: Side) -> Option<FolderTask> {
+        let from = to.other();
+        let (source, target) = (self.raw[from].clone()?, self.raw[to].clone()?);
+        let mut flags = FlagTable::default();
+        let view = &self.views[from];
+        let incoming = self.merge.incoming[to].iter().filter_map(|incoming| self.message(from, incoming.from));
+        let mut messages: Vec<Message> =
+            incoming.map(|message| message.with_flags(flags.intern(view.flags(message)))).collect();
+        if messages.is_empty() {
+            return None;
+        }
+        messages.sort_by_key(Message::uid);
+        let mark = &self.state[to].mark;
+        Some(FolderTask {
+            from: self.name(from),
+            to: self.name(to),
+            source,
+            source_uid_validity: self.state[from].mark.uid_validity,
+            target,
+            target_uid_validity: mark.uid_validity,
+            target_uid_next: mark.uid_next.map(|next| next.max(self.sent_from[to])),
+            permanent_flags: self.state[to].permanent.clone(),
+            drafts: self.drafts,
+            messages,
+            flags,
+        })
+    }
+}
+
+/// The link with its ends exchanged.
+fn turn(link: exec::Link) -> exec::Link {
+    exec::Link { source: link.target, target: link.source }
+}
+
+/// Ends connections that are of no further use. `link` has the first side as its source.
+fn close(tally: &mut Tally, mut link: exec::Link) {
+    link.source.close();
+    link.target.close();
+    // The tally is of a copy from the second side to the first.
+    tally.target_traffic += link.source.traffic();
+    tally.source_traffic += link.target.traffic();
+}

@@ -1,0 +1,111 @@
+//! What one side deleted is deleted on the other, after everything else. Only named UIDs are removed, of a folder whose
+//! UIDVALIDITY held; a pair is forgotten when its message is gone.
+
+use super::Sync;
+use super::copying::Sent;
+use super::memory::changed;
+use super::sides::{pair, shown, store, word};
+use crate::event::Event;
+use crate::exec::Fate;
+use crate::mail::{Message, Uid};
+use crate::plan::elsewhere::Sameness;
+use crate::plan::merge::{PairState, Side};
+use crate::state::TwoWayChange;
+use crate::store::{Error, Removal};
+use crate::verbs::way::Way;
+use std::collections::HashSet;
+
+/// Messages of one folder that go.
+pub(super) struct Doomed {
+    pub(super) work: usize,
+    /// Their pairs, as indices into the base, and their UIDs.
+    pub(super) messages: Vec<(u32, Uid)>,
+    pub(super) removal: Removal,
+}
+
+impl Sync<'_> {
+    pub(super) fn delete_messages(&mut self, way: &mut Way<'_>, sent: &Sent) -> Result<(), Error> {
+        for side in Side::BOTH {
+            let unsent = unsent(sent, side);
+            let mut doomed = Vec::new();
+            for at in 0..self.works.len() {
+                doomed.extend(self.doomed(at, side, &unsent));
+            }
+            if !doomed.is_empty() {
+                self.keep_first(way, side, &mut doomed)?;
+                self.remove(way, side, &doomed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What goes in one folder. A message that may be on its way to another folder stays until it has come there.
+    fn doomed(&mut self, at: usize, side: Side, unsent: &HashSet<Sameness>) -> Option<Doomed> {
+        let work = &mut self.works[at];
+        if work.rests() || work.merge.deletions[side].is_empty() {
+            return None;
+        }
+        let mailbox = work.raw[side].clone()?;
+        let mut messages = Vec::new();
+        let mut is_held = false;
+        for deletion in &work.merge.deletions[side] {
+            let Some(message) = work.message(side, deletion.index) else { continue };
+            if Sameness::of(message).is_some_and(|same| unsent.contains(&same)) {
+                is_held = true;
+            } else {
+                messages.push((deletion.pair, message.uid()));
+            }
+        }
+        work.open |= is_held;
+        let uids = messages.iter().map(|(_, uid)| *uid).collect();
+        let removal = Removal { mailbox, uid_validity: work.state[side].mark.uid_validity, uids };
+        (!messages.is_empty()).then_some(Doomed { work: at, messages, removal })
+    }
+
+    fn remove(&mut self, way: &mut Way<'_>, side: Side, doomed: &[Doomed]) -> Result<(), Error> {
+        let removals: Vec<Removal> =
+            doomed.iter().filter(|doomed| !doomed.messages.is_empty()).map(|doomed| doomed.removal.clone()).collect();
+        let results = way.repeatable(|link| store(link, side).remove(&removals))?;
+        let mut changes = Vec::new();
+        let with_some = doomed.iter().filter(|doomed| !doomed.messages.is_empty());
+        for (Doomed { work: at, messages, .. }, result) in with_some.zip(results) {
+            let name = self.works[*at].name(side);
+            let work = &self.works[*at];
+            let pairs = messages.iter().filter_map(|(of, _)| work.base.as_ref()?.pairs().get(*of as usize));
+            match (work.record, &work.base, &result) {
+                (Some(id), _, Ok(())) => {
+                    changes.extend(pairs.map(|of| TwoWayChange::Unpair(id, pair(of.uids()))));
+                }
+                (Some(id), Some(base), Err(_)) => {
+                    let waiting = PairState::DeletedOn(side.other());
+                    let change = |of| TwoWayChange::Pair(id, Box::new(changed(base, of, waiting, of.prints())));
+                    changes.extend(pairs.map(change));
+                }
+                _ => {}
+            }
+            match result {
+                Ok(()) => {
+                    self.way(side).deleted += messages.len() as u64;
+                    for (_, uid) in messages {
+                        self.observer.observe(&Event::MessageDeleted { side: shown(side), folder: &name, uid: *uid });
+                    }
+                }
+                Err(refusal) => {
+                    self.works[*at].open = true;
+                    self.fail_folder(&name, &format!("the {} did not delete messages: {}", word(side), refusal.text));
+                }
+            }
+        }
+        self.memory.write(&changes, false)
+    }
+}
+
+/// What was to come to a side and did not.
+fn unsent(sent: &Sent, side: Side) -> HashSet<Sameness> {
+    let mut unsent = HashSet::new();
+    for (_, task, fates) in sent.0[side].each() {
+        let open = task.messages.iter().zip(fates).filter(|(_, fate)| !matches!(fate, Fate::Copied { .. }));
+        unsent.extend(open.filter_map(|(message, _): (&Message, _)| Sameness::of(message)));
+    }
+    unsent
+}

@@ -1,0 +1,122 @@
+//! Why something is done with a message, or nothing is: what both sides agreed on, what each shows, and the row of the case
+//! table that decides.
+
+use super::sides::word;
+use super::{Sync, Work};
+use crate::event::Event;
+use crate::mail::{Message, Uid};
+use crate::plan::merge::{Both, PairState, Row, Side};
+
+impl Sync<'_> {
+    /// Tells of the messages with this UID, on the first side and on the second.
+    pub(super) fn explain(&self) {
+        let Some((folder, uid)) = &self.options.explain else { return };
+        let mut lines = Vec::new();
+        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| work.is_called(folder)) {
+            for side in Side::BOTH {
+                lines.extend(self.explained(at, work, side, *uid));
+            }
+        }
+        if lines.is_empty() {
+            lines
+                .push(format!("{folder}: neither side has a message with UID {uid} in it, nor had both agreed on one"));
+        }
+        for text in &lines {
+            self.observer.observe(&Event::Explained { text });
+        }
+    }
+
+    fn explained(&self, at: usize, work: &Work, side: Side, uid: Uid) -> Vec<String> {
+        let pair = work.base.as_ref().and_then(|base| {
+            let pairs = (0_u32..).zip(base.pairs());
+            let is_it = |pair: &crate::plan::merge::BasePair| {
+                pair.uids()[side] == uid && pair.state() != PairState::DeletedOn(side)
+            };
+            pairs.into_iter().find(|(_, pair)| is_it(pair)).map(|(at, pair)| (at, pair.uids(), base.flags(pair)))
+        });
+        let uids = Both::of(|here| if here == side { Some(uid) } else { pair.as_ref().map(|(_, uids, _)| uids[here]) });
+        let indices = Both::of(|here| {
+            let messages = work.views[here].messages();
+            let at = messages.binary_search_by_key(&uids[here]?, Message::uid).ok()?;
+            u32::try_from(at).ok()
+        });
+        if pair.is_none() && indices[side].is_none() {
+            return Vec::new();
+        }
+        let name = work.name(side);
+        let mut lines = vec![format!("{name} UID {uid} of the {}:", word(side))];
+        lines.push(match &pair {
+            Some((_, uids, flags)) => format!(
+                "  base: UID {} of the first and {} of the second, flags: {}",
+                uids.first, uids.second, flags.flags
+            ),
+            None => "  base: both sides have not agreed on it yet".to_owned(),
+        });
+        for here in Side::BOTH {
+            let shown = indices[here].and_then(|at| work.message(here, at));
+            let text = shown.map_or_else(
+                || "not there".to_owned(),
+                |message| format!("UID {}, flags: {}", message.uid(), work.views[here].flags(message)),
+            );
+            lines.push(format!("  {}: {text}", word(here)));
+        }
+        let mut rows = work.decisions(pair.as_ref().map(|(at, ..)| *at), &indices);
+        for moved in &self.moves {
+            let from = moved.from == at && indices[moved.side] == Some(moved.index);
+            let to = moved.to == at && indices[moved.side.other()] == Some(moved.partner);
+            if from || to {
+                rows.push((format!("it is moved on the {}", word(moved.side)), moved.row));
+            }
+        }
+        if let Some((row, side)) = work.refused() {
+            rows.push((format!("the folder is left alone, for the {}", word(side)), row));
+        }
+        if rows.is_empty() {
+            lines.push("  nothing is done: both sides have what they agreed on".to_owned());
+        }
+        let line = |(what, row): (String, Row)| {
+            let number = row.number().map(|number| format!(" (row {number})")).unwrap_or_default();
+            format!("  {what}{number}: {}", row.sentence())
+        };
+        lines.extend(rows.into_iter().map(line));
+        lines
+    }
+}
+
+impl Work {
+    /// Whether it has this name on either side.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        Side::BOTH.into_iter().any(|side| self.pair.names[side].to_string() == name)
+    }
+
+    /// What was decided of a pair, or of messages of which there is none yet.
+    fn decisions(&self, pair: Option<u32>, indices: &Both<Option<u32>>) -> Vec<(String, Row)> {
+        let merge = &self.merge;
+        let mut found = Vec::new();
+        for side in Side::BOTH {
+            let (here, there) = (indices[side], indices[side.other()]);
+            let incoming = merge.incoming[side].iter().filter(|incoming| Some(incoming.from) == there);
+            found.extend(incoming.map(|incoming| (format!("it is copied to the {}", word(side)), incoming.row)));
+            let deletions = merge.deletions[side].iter().filter(|deletion| Some(deletion.index) == here);
+            found.extend(deletions.map(|deletion| (format!("it is deleted on the {}", word(side)), deletion.row)));
+            let left = merge.left[side].iter().filter(|left| Some(left.index) == here);
+            found.extend(left.map(|left| ("it is left as it is".to_owned(), left.row)));
+        }
+        let is_pair = |of: u32| Some(of) == pair;
+        let agreed = merge.agreements.iter().filter(|agreement| is_pair(agreement.pair));
+        found.extend(agreed.map(|agreement| {
+            let flags = merge.flags.get(agreement.flags).agreed.flags;
+            (format!("both sides agree on the flags: {flags}"), Row::FlagsChanged)
+        }));
+        let joined = merge
+            .joined
+            .iter()
+            .filter(|joined| Side::BOTH.into_iter().any(|side| Some(joined.messages[side]) == indices[side]));
+        found.extend(joined.map(|joined| ("it is paired with the other side's".to_owned(), joined.row)));
+        let pending = merge.pending.iter().filter(|pending| is_pair(pending.pair));
+        found.extend(pending.map(|pending| ("its deletion waits".to_owned(), pending.row)));
+        let dropped = merge.dropped.iter().filter(|dropped| is_pair(dropped.pair));
+        found.extend(dropped.map(|dropped| ("what was agreed on is forgotten".to_owned(), dropped.row)));
+        found
+    }
+}

@@ -1,0 +1,148 @@
+//! Flags are changed flag by flag: what one side has set or taken away, on the other. A message whose flags somebody else
+//! has changed since the scan is left alone, and merged by the next run.
+
+use super::Sync;
+use super::memory::pair_record;
+use super::sides::{on_both, word};
+use crate::mail::{Flags, MailboxName, Message, Uid, UidSet};
+use crate::plan::merge::{Both, FlagMerge, PairState, Prints, Side};
+use crate::state::TwoWayChange;
+use crate::store::{Error, FlagChange, FlagEdit};
+use crate::verbs::way::Way;
+use std::collections::{BTreeMap, HashSet};
+
+/// One pair whose flags change.
+struct Flagged {
+    work: usize,
+    messages: Both<Message>,
+    prints: Prints,
+    outcome: FlagMerge,
+}
+
+impl Sync<'_> {
+    pub(super) fn change_flags(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        let flagged = self.flagged();
+        if flagged.is_empty() {
+            return Ok(());
+        }
+        let first = self.store_flags(way, &flagged, FlagEdit::Add, &Both::default())?;
+        let both = self.store_flags(way, &flagged, FlagEdit::Remove, &first)?;
+        let mut changes = Vec::new();
+        for flagged in flagged {
+            let uids = flagged.messages.map(|message| message.uid());
+            let is_done = Side::BOTH.into_iter().all(|side| !both[side].contains(&(flagged.work, uids[side])));
+            if !is_done {
+                self.works[flagged.work].open = true;
+                continue;
+            }
+            for side in Side::BOTH {
+                let FlagMerge { add, remove, .. } = &flagged.outcome;
+                if !add[side].is_empty() || !remove[side].is_empty() {
+                    self.way(side).flags_updated += 1;
+                }
+            }
+            if let Some(id) = self.works[flagged.work].record {
+                let record = pair_record(uids, &flagged.outcome.agreed, flagged.prints, PairState::Settled);
+                changes.push(TwoWayChange::Pair(id, Box::new(record)));
+            }
+        }
+        self.memory.write(&changes, false)
+    }
+
+    /// The pairs whose flags change, on a side or in the base.
+    fn flagged(&self) -> Vec<Flagged> {
+        let mut found = Vec::new();
+        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
+            let messages = |indices: Both<u32>| {
+                let Both { first, second } = Both::of(|side| work.message(side, indices[side]).copied());
+                Some(Both::new(first?, second?))
+            };
+            for joined in &work.merge.joined {
+                let outcome = work.merge.flags.get(joined.flags);
+                if let Some(messages) = messages(joined.messages).filter(|_| !outcome.is_quiet()) {
+                    let prints = Prints::of(messages.as_ref().map(Some));
+                    found.push(Flagged { work: at, messages, prints, outcome });
+                }
+            }
+            let Some(base) = &work.base else { continue };
+            for agreement in &work.merge.agreements {
+                let learned = work.merge.learned.iter().find(|learned| learned.pair == agreement.pair);
+                let Some(pair) = base.pairs().get(agreement.pair as usize) else { continue };
+                if let Some(messages) = messages(agreement.messages) {
+                    let prints = learned.map_or(pair.prints(), |learned| learned.prints);
+                    let outcome = work.merge.flags.get(agreement.flags);
+                    found.push(Flagged { work: at, messages, prints, outcome });
+                }
+            }
+        }
+        found
+    }
+
+    /// Sets or takes away. Gives the messages of which that was not done, with those of `before`.
+    fn store_flags(
+        &mut self,
+        way: &mut Way<'_>,
+        flagged: &[Flagged],
+        edit: FlagEdit,
+        before: &Both<HashSet<(usize, Uid)>>,
+    ) -> Result<Both<HashSet<(usize, Uid)>>, Error> {
+        let mut undone = before.clone();
+        let changes = Both::of(|side| self.flag_changes(flagged, edit, side, &before[side]));
+        if changes.all(Vec::is_empty) {
+            return Ok(undone);
+        }
+        let results = way.repeatable(|link| {
+            on_both(link, |side, store| {
+                let changes: Vec<FlagChange> = changes[side].iter().map(|(_, change)| change.clone()).collect();
+                if changes.is_empty() { Ok(Vec::new()) } else { store.change_flags(&changes) }
+            })
+        })?;
+        for side in Side::BOTH {
+            for ((work, change), result) in changes[side].iter().zip(&results[side]) {
+                let left = match result {
+                    Ok(left_alone) => left_alone,
+                    Err(refusal) => {
+                        let (name, flags) = (self.works[*work].name(side), &change.flags);
+                        let text = format!("{name}: the {} did not change {flags}: {}", word(side), refusal.text);
+                        self.warn(&text);
+                        &change.uids
+                    }
+                };
+                undone[side].extend(left.iter().map(|uid| (*work, uid)));
+            }
+        }
+        Ok(undone)
+    }
+
+    fn flag_changes(
+        &self,
+        flagged: &[Flagged],
+        edit: FlagEdit,
+        side: Side,
+        undone: &HashSet<(usize, Uid)>,
+    ) -> Vec<(usize, FlagChange)> {
+        let mut changes: BTreeMap<(usize, bool, String), FlagChange> = BTreeMap::new();
+        for Flagged { work, messages, outcome, .. } in flagged {
+            let uid = messages[side].uid();
+            let (flags, other): (&Flags, &Flags) = match edit {
+                FlagEdit::Add => (&outcome.add[side], &outcome.remove[side]),
+                FlagEdit::Remove => (&outcome.remove[side], &outcome.add[side]),
+            };
+            let Some(mailbox) = self.works[*work].raw[side].as_ref() else { continue };
+            if flags.is_empty() || undone.contains(&(*work, uid)) {
+                continue;
+            }
+            // What was set a moment ago is a change of our own.
+            let is_ours = edit == FlagEdit::Remove && !other.is_empty();
+            let change = changes.entry((*work, is_ours, flags.to_string())).or_insert_with(|| FlagChange {
+                mailbox: MailboxName::clone(mailbox),
+                uids: UidSet::default(),
+                edit,
+                flags: flags.clone(),
+                unchanged_since: self.works[*work].state[side].mark.mod_seq.filter(|_| !is_ours),
+            });
+            change.uids.insert(uid);
+        }
+        changes.into_iter().map(|((work, ..), change)| (work, change)).collect()
+    }
+}

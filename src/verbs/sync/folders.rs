@@ -1,0 +1,309 @@
+//! Folders are renamed, made and subscribed to, each side for itself, before anything is done with messages; those that
+//! were deleted on one side are deleted on the other as the last of all, the innermost first and only when they are empty.
+
+use super::sides::{on_both, store, word};
+use super::{SideState, Sync};
+use crate::event::Event;
+use crate::exec::Link;
+use crate::folders::{FolderName, TargetFolder, place};
+use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
+use crate::plan::merge::{Both, Fate, Mark, Rename, Side};
+use crate::state::TwoWayChange;
+use crate::store::{Error, NewFolder, Refusal, ScanDepth, ScanRequest};
+use crate::verbs::way::Way;
+
+impl Sync<'_> {
+    pub(super) fn rename_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        for side in Side::BOTH {
+            for rename in self.folders.renames[side].clone() {
+                self.rename_folder(way.link()?, side, &rename)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rename_folder(&mut self, link: &mut Link, side: Side, rename: &Rename) -> Result<(), Error> {
+        let from = self.current(side, &rename.from);
+        let to = place(&self.listed.listings[side], &self.listed.local(side, &rename.to));
+        let outcome = match (from, to) {
+            (Some(from), Ok(TargetFolder::New { name: to, .. })) => {
+                let results = store(link, side).rename(&[(from.clone(), to.clone())])?;
+                match results.into_iter().next() {
+                    Some(Err(refusal)) => Err(refusal.text),
+                    _ => Ok((from, to)),
+                }
+            }
+            (None, _) => Err("it is not there any more".to_owned()),
+            (_, Ok(TargetFolder::Existing(_))) => Err(format!("{} is there already", rename.to)),
+            (_, Err(reason)) => Err(reason),
+        };
+        match outcome {
+            Ok((from, to)) => {
+                self.note_renamed(side, rename, &from, &to);
+                self.way(side).folders_renamed += 1;
+                let (from, to) = (rename.from.to_string(), rename.to.to_string());
+                self.observer.observe(&Event::FolderRenamed { from: &from, to: &to });
+            }
+            Err(reason) => {
+                let text = format!("the {} did not rename it to {}: {reason}", word(side), rename.to);
+                self.fail_folder(&rename.from.to_string(), &text);
+                for work in &mut self.works {
+                    if work.pair.names[side].below(&rename.to).is_some() {
+                        (work.misnamed, work.open) = (true, true);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The raw name of a folder that a side has under this name at the moment.
+    fn current(&self, side: Side, name: &FolderName) -> Option<MailboxName> {
+        let at = self.listed.seen[side].iter().position(|seen| seen.name.key() == name.key())?;
+        self.listed.folders[side].get(at).map(|folder| folder.raw.clone())
+    }
+
+    fn note_renamed(&mut self, side: Side, rename: &Rename, from: &MailboxName, to: &MailboxName) {
+        let moved = |raw: &MailboxName, separator: Option<char>| {
+            let rest = raw.as_bytes().strip_prefix(from.as_bytes())?;
+            let is_below = rest.is_empty() || separator.is_some_and(|sign| rest.first() == Some(&(sign as u8)));
+            is_below.then(|| MailboxName::new([to.as_bytes(), rest].concat()))
+        };
+        for (seen, folder) in self.listed.seen[side].iter_mut().zip(&mut self.listed.folders[side]) {
+            if let Some(raw) = moved(&folder.raw, folder.separator) {
+                if let Some(below) = seen.name.below(&rename.from) {
+                    seen.name = rename.to.join(below);
+                }
+                folder.raw = raw;
+            }
+        }
+        for mailbox in &mut self.listed.listings[side].mailboxes {
+            if let Some(raw) = moved(&mailbox.name, mailbox.separator) {
+                mailbox.name = raw;
+            }
+        }
+        for work in &mut self.works {
+            if let Some(at) = work.pair.seen[side] {
+                work.raw[side] = self.listed.folders[side].get(at).map(|folder| folder.raw.clone());
+            }
+        }
+    }
+
+    /// Makes the folders that a side lacks, and opens them once to learn how they stand.
+    pub(super) fn create_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        for side in Side::BOTH {
+            let wanted: Vec<usize> = (0..self.works.len()).filter(|at| self.is_wanted(*at, side)).collect();
+            let mut requests = Vec::new();
+            let mut of_request = Vec::new();
+            for at in wanted {
+                let name = self.works[at].pair.names[side].clone();
+                match place(&self.listed.listings[side], &self.listed.local(side, &name)) {
+                    Ok(TargetFolder::New { name, fallbacks }) => {
+                        requests.push(NewFolder { name, fallbacks, role: self.role(at, side) });
+                        of_request.push(at);
+                    }
+                    // One that holds no mail has the name, such as a parent that is only a level.
+                    Ok(TargetFolder::Existing(index)) => {
+                        let name = self.listed.listings[side].mailboxes[index].name.clone();
+                        requests.push(NewFolder { name, fallbacks: Vec::new(), role: None });
+                        of_request.push(at);
+                    }
+                    Err(reason) => {
+                        self.works[at].unread = true;
+                        self.fail_folder(&name.to_string(), &format!("the {} can't have it: {reason}", word(side)));
+                    }
+                }
+            }
+            if requests.is_empty() {
+                continue;
+            }
+            let created = way.repeatable(|link| store(link, side).create(&requests))?;
+            self.open_new(way, side, &of_request, created)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a side is to get this folder.
+    pub(super) fn is_wanted(&self, at: usize, side: Side) -> bool {
+        let work = &self.works[at];
+        if work.unread || work.merge.refused.is_some() || work.pair.seen[side].is_some() {
+            return false;
+        }
+        let is_new = self.folders.new[side].iter().any(|new| new.name.key() == work.pair.names[side].key());
+        is_new && work.pair.seen[side.other()].is_some() && work.pair.deleted_on().is_none()
+            || work.fate(at, &self.moves) == Some(Fate::ComesBack(side))
+    }
+
+    /// What a new folder is for: what the other side's is for, where this side has no folder for that.
+    fn role(&self, at: usize, side: Side) -> Option<SpecialUse> {
+        let there = self.works[at].pair.seen[side.other()]?;
+        let role = self.listed.folders[side.other()].get(there)?.role?;
+        let is_free = self.listed.folders[side].iter().all(|folder| folder.role != Some(role));
+        (is_free && !role.is_view()).then_some(role)
+    }
+
+    fn open_new(
+        &mut self,
+        way: &mut Way<'_>,
+        side: Side,
+        works: &[usize],
+        created: Vec<Result<MailboxName, Refusal>>,
+    ) -> Result<(), Error> {
+        let mut opened = Vec::new();
+        for (at, result) in works.iter().zip(created) {
+            match result {
+                Ok(name) => opened.push((*at, name)),
+                Err(refusal) => {
+                    self.works[*at].unread = true;
+                    let text = format!("the {} did not create it: {}", word(side), refusal.text);
+                    self.fail_folder(&self.works[*at].name(side), &text);
+                }
+            }
+        }
+        let scans = way.repeatable(|link| {
+            let requests: Vec<ScanRequest<'_>> = (opened.iter())
+                .map(|(_, mailbox)| ScanRequest {
+                    mailbox,
+                    depth: ScanDepth::Sizes,
+                    uids: None,
+                    search: None,
+                    for_writing: true,
+                })
+                .collect();
+            let mut scans = Vec::new();
+            store(link, side).scan(&requests, &mut |_, scan| scans.push(scan.ok()))?;
+            Ok(scans)
+        })?;
+        for ((at, raw), scan) in opened.into_iter().zip(scans) {
+            let name = self.works[at].name(side);
+            let Some(scan) = scan else {
+                self.works[at].unread = true;
+                self.fail_folder(&name, &format!("the {} created it but does not open it", word(side)));
+                continue;
+            };
+            note_created(&mut self.listed.listings[side], &raw);
+            let uid_next = scan.uid_next.or(Some(1));
+            let mark = Mark { uid_validity: scan.uid_validity, uid_next, mod_seq: scan.highest_mod_seq };
+            let permanent = scan.permanent_flags;
+            let work = &mut self.works[at];
+            work.state[side] = SideState { mark, messages: scan.exists, mailbox_id: scan.mailbox_id, permanent };
+            work.raw[side] = Some(raw);
+            self.way(side).folders_created += 1;
+            self.observer.observe(&Event::FolderCreated { folder: &name });
+        }
+        Ok(())
+    }
+
+    /// Subscribes to folders and ends subscriptions.
+    pub(super) fn subscribe(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        let mut wanted: Both<(Vec<MailboxName>, Vec<MailboxName>)> = Both::default();
+        for side in Side::BOTH {
+            for change in &self.folders.subscriptions[side] {
+                let of_work = self
+                    .works
+                    .iter()
+                    .find(|work| work.raw[side].is_some() && work.pair.names[side].key() == change.name.key());
+                let raw = of_work.and_then(|work| work.raw[side].clone()).or_else(|| {
+                    // A name that no folder has any more.
+                    match place(&self.listed.listings[side], &self.listed.local(side, &change.name)) {
+                        Ok(TargetFolder::New { name, .. }) if !change.subscribed => Some(name),
+                        _ => None,
+                    }
+                });
+                if let Some(raw) = raw {
+                    if change.subscribed { &mut wanted[side].0 } else { &mut wanted[side].1 }.push(raw);
+                }
+            }
+        }
+        if wanted.all(|(subscribe, unsubscribe)| subscribe.is_empty() && unsubscribe.is_empty()) {
+            return Ok(());
+        }
+        let refused = way.repeatable(|link| {
+            on_both(link, |side, store| {
+                let (subscribe, unsubscribe) = &wanted[side];
+                if !unsubscribe.is_empty() {
+                    store.unsubscribe(unsubscribe)?;
+                }
+                let results = if subscribe.is_empty() { Vec::new() } else { store.subscribe(subscribe)? };
+                Ok(results.into_iter().zip(subscribe).find_map(|(result, name)| Some((name, result.err()?))))
+            })
+        })?;
+        for side in Side::BOTH {
+            let (subscribe, unsubscribe) = &wanted[side];
+            self.way(side).subscriptions += (subscribe.len() + unsubscribe.len()) as u64;
+            if let Some((name, refusal)) = &refused[side] {
+                self.warn(&format!("{name}: the {} did not subscribe to it: {}", word(side), refusal.text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the user is subscribed to a folder now, by what was seen and changed.
+    pub(super) fn is_subscribed(&self, at: usize) -> bool {
+        let work = &self.works[at];
+        let on = |side: Side| {
+            let changes = self.folders.subscriptions[side].iter();
+            let change = changes.rev().find(|change| change.name.key() == work.pair.names[side].key());
+            let seen = work.pair.seen[side].and_then(|at| self.listed.seen[side].get(at));
+            change.map_or_else(|| seen.is_some_and(|seen| seen.subscribed), |change| change.subscribed)
+        };
+        on(Side::First) && on(Side::Second)
+    }
+
+    /// Deletes the folders that were deleted on the other side, if they are empty now.
+    pub(super) fn delete_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        let mut doomed: Vec<(usize, Side, MailboxName)> = Vec::new();
+        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.open) {
+            if let Some(Fate::Deleted(side)) = work.fate(at, &self.moves)
+                && let Some(raw) = &work.raw[side]
+            {
+                doomed.push((at, side, raw.clone()));
+            }
+        }
+        doomed.sort_by_key(|(at, side, _)| std::cmp::Reverse(self.works[*at].pair.names[*side].levels().len()));
+        for (at, side, raw) in doomed {
+            let name = self.works[at].name(side);
+            let generation = self.works[at].state[side].mark.uid_validity;
+            let request =
+                ScanRequest { mailbox: &raw, depth: ScanDepth::Sizes, uids: None, search: None, for_writing: false };
+            let link = way.link()?;
+            let mut is_empty = false;
+            store(link, side).scan(&[request], &mut |_, scan| {
+                is_empty = scan.is_ok_and(|scan| scan.exists == 0 && scan.uid_validity == generation);
+            })?;
+            if !is_empty {
+                continue;
+            }
+            let results = store(link, side).delete(std::slice::from_ref(&raw))?;
+            if let Some(Err(refusal)) = results.into_iter().next() {
+                self.fail_folder(&name, &format!("the {} did not delete it: {}", word(side), refusal.text));
+                continue;
+            }
+            store(link, side).unsubscribe(std::slice::from_ref(&raw))?;
+            self.way(side).folders_deleted += 1;
+            self.observer.observe(&Event::FolderDeleted { folder: &name });
+            self.works[at].raw[side] = None;
+            if let Some(id) = self.works[at].record {
+                self.memory.write(&[TwoWayChange::Forget(id)], false)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A listing with a folder that was made, so that what comes below it finds it.
+fn note_created(listing: &mut Listing, raw: &MailboxName) {
+    if let Some(known) = listing.mailboxes.iter_mut().find(|mailbox| mailbox.name == *raw) {
+        known.selectable = true;
+        return;
+    }
+    listing.mailboxes.push(ListedMailbox {
+        name: raw.clone(),
+        separator: listing.style.separator,
+        selectable: true,
+        no_inferiors: false,
+        subscribed: false,
+        special_use: None,
+        status: None,
+    });
+}

@@ -1,0 +1,175 @@
+//! Both sides' folders by the names that the first has for them.
+//!
+//! What it keeps true: a folder that is known is found by the name that it had on its side, whatever rules say today; two
+//! folders of a side are never one; and a folder that a rule leaves out is not taken for deleted.
+
+use super::memory::Memory;
+use super::sides::{on_both, shown, word};
+use crate::event::{Event, Observer};
+use crate::exec::Link;
+use crate::folders::{Exchange, FolderName, Roster, Rules};
+use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, SpecialUse};
+use crate::plan::merge::{Both, FolderIdentity, FolderKind, Mark, SeenFolder, Side};
+use crate::store::Error;
+use std::collections::{HashMap, HashSet};
+
+/// A folder of one side.
+pub(super) struct SideFolder {
+    pub(super) raw: MailboxName,
+    pub(super) role: Option<SpecialUse>,
+    pub(super) status: Option<FolderStatus>,
+    pub(super) separator: Option<char>,
+}
+
+/// Both sides as they are listed.
+pub(super) struct Listed {
+    /// The listings, kept up with what is created and renamed.
+    pub(super) listings: Both<Listing>,
+    pub(super) exchange: Exchange,
+    pub(super) seen: Both<Vec<SeenFolder>>,
+    /// What belongs to each of `seen`.
+    pub(super) folders: Both<Vec<SideFolder>>,
+    /// Folders that can't take part.
+    pub(super) failed: u64,
+}
+
+impl Listed {
+    /// Lists both sides.
+    pub(super) fn read(
+        link: &mut Link,
+        rules: &Rules,
+        memory: &mut Memory<'_>,
+        observer: &dyn Observer,
+    ) -> Result<Self, Error> {
+        let listings = on_both(link, |side, store| {
+            let listing = store.list();
+            observer.observe(&Event::Connected { side: shown(side), server: store.server() });
+            let listing = listing?;
+            observer.observe(&Event::Listed { side: shown(side), folders: listing.mailboxes.len() });
+            Ok(listing)
+        })?;
+        let rosters = listings.as_ref().map(Roster::read);
+        let exchange = Exchange::new(&rosters.first, &rosters.second, rules);
+        let mut listed = Self { listings, exchange, seen: Both::default(), folders: Both::default(), failed: 0 };
+        let mut left_out: Both<Vec<FolderIdentity>> = Both::default();
+        for side in Side::BOTH {
+            listed.read_side(side, &rosters[side], rules, memory, &mut left_out[side], observer);
+        }
+        memory.leave_out(|known| {
+            rules.keeps_out(&known.name).is_some()
+                || Side::BOTH.into_iter().any(|side| {
+                    let is_there = listed.seen[side].iter().any(|seen| seen.name.key() == known.name.key());
+                    !is_there && left_out[side].iter().any(|other| may_be(other, &known.identities[side]))
+                })
+        });
+        // The counterpart of a folder that was renamed out of what takes part stays out too.
+        let out: HashSet<String> = memory.left_out().map(FolderName::key).collect();
+        for side in Side::BOTH {
+            let keep: Vec<bool> = listed.seen[side].iter().map(|seen| !out.contains(&seen.name.key())).collect();
+            let mut flags = keep.iter();
+            listed.seen[side].retain(|_| flags.next().copied().unwrap_or(true));
+            let mut flags = keep.iter();
+            listed.folders[side].retain(|_| flags.next().copied().unwrap_or(true));
+        }
+        Ok(listed)
+    }
+
+    fn read_side(
+        &mut self,
+        side: Side,
+        roster: &Roster,
+        rules: &Rules,
+        memory: &Memory<'_>,
+        left_out: &mut Vec<FolderIdentity>,
+        observer: &dyn Observer,
+    ) {
+        let mut taken: HashMap<String, FolderName> = HashMap::new();
+        let fail = |failed: &mut u64, folder: &str, reason: &str| {
+            *failed += 1;
+            observer.observe(&Event::FolderFailed { folder, reason });
+        };
+        let mailboxes = self.listings[side].mailboxes.clone();
+        for unreadable in &roster.unreadable {
+            if let Some(mailbox) = mailboxes.get(unreadable.index).filter(|mailbox| mailbox.selectable) {
+                fail(&mut self.failed, &mailbox.name.to_string(), &unreadable.reason);
+            }
+        }
+        for folder in roster.folders.iter().filter(|folder| rules.takes_foreign(folder)) {
+            let Some(mailbox) = mailboxes.get(folder.index) else { continue };
+            let kind = kind(mailbox, folder.role);
+            let known = memory.name_of(side, &mailbox.name);
+            let name = known.clone().unwrap_or_else(|| self.canonical(side, &folder.name));
+            if rules.keeps_out(&name).is_some() {
+                left_out.push(identity(mailbox));
+                continue;
+            }
+            if kind != FolderKind::NoMail {
+                if known.is_none() && self.local(side, &name).key() != folder.name.key() {
+                    let reason = format!("the {} has no other name for it than that of another folder", word(side));
+                    fail(&mut self.failed, &folder.name.to_string(), &reason);
+                    continue;
+                }
+                if let Some(other) = taken.insert(name.key(), folder.name.clone()) {
+                    let reason = format!("it and {other} would be one folder on the other side: rename one of them");
+                    fail(&mut self.failed, &folder.name.to_string(), &reason);
+                    continue;
+                }
+            }
+            let subscribed = mailbox.subscribed;
+            self.seen[side].push(SeenFolder { name, kind, identity: identity(mailbox), subscribed });
+            self.folders[side].push(SideFolder {
+                raw: mailbox.name.clone(),
+                role: folder.role,
+                status: mailbox.status.clone(),
+                separator: mailbox.separator,
+            });
+        }
+    }
+
+    /// The name that the first has, or would have, for a folder of a side.
+    fn canonical(&self, side: Side, local: &FolderName) -> FolderName {
+        match side {
+            Side::First => local.clone(),
+            Side::Second => self.exchange.to_first(local),
+        }
+    }
+
+    /// The name that a side has, or would have, for a folder.
+    pub(super) fn local(&self, side: Side, canonical: &FolderName) -> FolderName {
+        match side {
+            Side::First => canonical.clone(),
+            Side::Second => self.exchange.to_second(canonical),
+        }
+    }
+}
+
+fn kind(mailbox: &ListedMailbox, role: Option<SpecialUse>) -> FolderKind {
+    if !mailbox.selectable || mailbox.special_use.is_some_and(SpecialUse::is_view) {
+        FolderKind::NoMail
+    } else if role.is_some() {
+        FolderKind::Role
+    } else {
+        FolderKind::Mail
+    }
+}
+
+fn identity(mailbox: &ListedMailbox) -> FolderIdentity {
+    let status = mailbox.status.as_ref();
+    FolderIdentity {
+        mailbox_id: status.and_then(|status| status.mailbox_id.as_deref()).map(Into::into),
+        mark: status.map(mark_of).unwrap_or_default(),
+        uids: None,
+    }
+}
+
+/// Where a listing says that a folder's counters stand.
+pub(super) fn mark_of(status: &FolderStatus) -> Mark {
+    Mark { uid_validity: status.uid_validity, uid_next: status.uid_next, mod_seq: status.highest_mod_seq }
+}
+
+/// Whether a folder may be one that is missing under its name.
+fn may_be(here: &FolderIdentity, then: &FolderIdentity) -> bool {
+    let same = |a: Option<&str>, b: Option<&str>| a.is_some() && a == b;
+    same(here.mailbox_id.as_deref(), then.mailbox_id.as_deref())
+        || here.mark.uid_validity.is_some() && here.mark.uid_validity == then.mark.uid_validity
+}

@@ -1,0 +1,135 @@
+//! What earlier runs have agreed on, read from the state and written to it.
+
+use super::sides::{both, number, pair};
+use crate::folders::FolderName;
+use crate::mail::{MailboxName, Uid, UidSet};
+use crate::plan::merge::{
+    AgreedFlags, BaseFolder, BasePair, Both, FolderIdentity, KnownFolder, Mark, PairState, Prints, Side,
+};
+use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWaySide};
+use crate::store::Error;
+
+/// The records of a state. Without a state nothing is known.
+pub(super) struct Memory<'a> {
+    pub(super) two_way: Option<TwoWay<'a>>,
+    /// Each record, and the folder that it stands for. In the same order.
+    records: Vec<(FolderId, TwoWayFolder)>,
+    known: Vec<KnownFolder>,
+    left_out: Vec<FolderName>,
+}
+
+impl<'a> Memory<'a> {
+    pub(super) fn open(two_way: Option<TwoWay<'a>>) -> Result<Self, Error> {
+        let mut memory = Self { two_way, records: Vec::new(), known: Vec::new(), left_out: Vec::new() };
+        let Some(state) = two_way else { return Ok(memory) };
+        for (id, folder) in state.folders()? {
+            let Some(name) = FolderName::parse(&folder.sides[0].path) else { continue };
+            let highest = both(state.highest(id)?);
+            let identities = Both::of(|side| identity(&folder.sides[number(side)], highest[side]));
+            memory.known.push(KnownFolder { name, identities, subscribed: folder.subscribed });
+            memory.records.push((id, folder));
+        }
+        Ok(memory)
+    }
+
+    pub(super) fn known(&self) -> &[KnownFolder] {
+        &self.known
+    }
+
+    pub(super) fn record(&self, known: usize) -> Option<&(FolderId, TwoWayFolder)> {
+        self.records.get(known)
+    }
+
+    /// The name under which a folder of a side is known.
+    pub(super) fn name_of(&self, side: Side, raw: &MailboxName) -> Option<FolderName> {
+        let at = self.records.iter().position(|(_, folder)| folder.sides[number(side)].name == *raw)?;
+        self.known.get(at).map(|known| known.name.clone())
+    }
+
+    /// Leaves alone what is known of these folders.
+    pub(super) fn leave_out(&mut self, is_out: impl Fn(&KnownFolder) -> bool) {
+        let mut at = 0;
+        while let Some(known) = self.known.get(at) {
+            if is_out(known) {
+                self.left_out.push(self.known.remove(at).name);
+                self.records.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// The folders that are left alone.
+    pub(super) fn left_out(&self) -> impl Iterator<Item = &FolderName> {
+        self.left_out.iter()
+    }
+
+    /// Adds the UIDs by which a folder is recognised that has another name now.
+    pub(super) fn read_uids(&mut self, known: usize) -> Result<(), Error> {
+        let (Some(state), Some((id, _))) = (self.two_way, self.records.get(known)) else { return Ok(()) };
+        let pairs = state.pairs(*id)?;
+        if let Some(known) = self.known.get_mut(known) {
+            for side in Side::BOTH {
+                let here = pairs.iter().filter(|pair| pair.deleted_on != Some(number(side)));
+                let uids: UidSet = here.map(|pair| pair.uids[number(side)]).collect();
+                known.identities[side].uids = Some(uids);
+            }
+        }
+        Ok(())
+    }
+
+    /// What both agreed on in a folder.
+    pub(super) fn base(&self, known: usize) -> Result<Option<BaseFolder>, Error> {
+        let (Some(state), Some((id, folder))) = (self.two_way, self.records.get(known)) else { return Ok(None) };
+        let mut base = BaseFolder::new(Both::of(|side| mark(&folder.sides[number(side)])));
+        if folder.unfinished {
+            base = base.unfinished();
+        }
+        for record in state.pairs(*id)? {
+            let state = match record.deleted_on {
+                Some(0) => PairState::DeletedOn(Side::First),
+                Some(_) => PairState::DeletedOn(Side::Second),
+                None => PairState::Settled,
+            };
+            let flags = AgreedFlags { flags: record.flags, lacks: both(record.lacks) };
+            base.add(both(record.uids), &flags, Prints::from_kept(both(record.keys), both(record.looks)), state);
+        }
+        Ok(Some(base))
+    }
+
+    /// Records changes, if there is a state.
+    pub(super) fn write(&self, changes: &[TwoWayChange], on_disk: bool) -> Result<(), Error> {
+        self.two_way.map_or(Ok(()), |state| state.record(changes, on_disk))
+    }
+}
+
+fn identity(side: &TwoWaySide, highest: Option<u32>) -> FolderIdentity {
+    let mut mark = mark(side);
+    // What a run wrote itself came after its mark.
+    mark.uid_next = mark.uid_next.map(|next| next.max(highest.unwrap_or(0).saturating_add(1)));
+    FolderIdentity { mailbox_id: side.mailbox_id.as_deref().map(Into::into), mark, uids: None }
+}
+
+pub(super) fn mark(side: &TwoWaySide) -> Mark {
+    Mark { uid_validity: side.uid_validity, uid_next: side.uid_next, mod_seq: side.mod_seq }
+}
+
+/// The record of a pair.
+pub(super) fn pair_record(uids: Both<Uid>, flags: &AgreedFlags, prints: Prints, state: PairState) -> TwoWayPair {
+    TwoWayPair {
+        uids: pair(uids),
+        flags: flags.flags.clone(),
+        lacks: pair(flags.lacks.clone()),
+        keys: pair(prints.keys()),
+        looks: pair(prints.looks()),
+        deleted_on: match state {
+            PairState::Settled => None,
+            PairState::DeletedOn(side) => Some(number(side)),
+        },
+    }
+}
+
+/// A pair of the base, with some of it changed.
+pub(super) fn changed(base: &BaseFolder, of: &BasePair, state: PairState, prints: Prints) -> TwoWayPair {
+    pair_record(of.uids(), &base.flags(of), prints, state)
+}

@@ -1,0 +1,241 @@
+//! From two listings to what is done: folders are paired, read, and their messages merged.
+
+use super::listing::mark_of;
+use super::sides::number;
+use super::{SideState, Sync, Work};
+use crate::event::Side as EventSide;
+use crate::exec::{Contents, Link, read_contents};
+use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
+use crate::plan::merge::{
+    Both, Extent, Fate, Folder, FolderMerge, FolderPair, Row, Side, View, fate, headers_wanted, hold_back,
+    merge_folders, merge_messages, merge_moves,
+};
+use crate::plan::{MatchRules, Settled, settle};
+use crate::store::{Error, ScanDepth, ScanRequest};
+
+impl Sync<'_> {
+    /// Decides all that is to be done.
+    pub(super) fn plan(&mut self, link: &mut Link) -> Result<(), Error> {
+        self.find_uids(link)?;
+        let seen = self.listed.seen.as_ref().map(Vec::as_slice);
+        self.folders = merge_folders(self.memory.known(), seen, &self.options.policy);
+        let pairs = self.folders.pairs.clone();
+        self.works = pairs.into_iter().map(|pair| self.work(pair)).collect::<Result<_, _>>()?;
+        self.scan(link)?;
+        for at in 0..self.works.len() {
+            if !self.works[at].in_step && !self.works[at].unread {
+                self.read_headers(link, at)?;
+                self.merge(link, at)?;
+            }
+        }
+        let folders: Vec<Folder<'_>> = self.works.iter().map(Work::folder).collect();
+        let mut merges: Vec<FolderMerge> = self.works.iter().map(|work| work.merge.clone()).collect();
+        self.moves = merge_moves(&folders, &mut merges, &self.options.policy);
+        self.verdicts = hold_back(&folders, &mut merges, &self.options.policy);
+        for (work, merge) in self.works.iter_mut().zip(merges) {
+            work.merge = merge;
+        }
+        self.summary.folders = self.works.iter().filter(|work| work.raw.any(Option::is_some)).count() as u64;
+        self.tell_refused();
+        Ok(())
+    }
+
+    /// Asks for the UIDs of folders that may be known ones under another name, where the server has no MAILBOXID.
+    fn find_uids(&mut self, link: &mut Link) -> Result<(), Error> {
+        for side in Side::BOTH {
+            let has = |name: &str| self.listed.seen[side].iter().any(|seen| seen.name.key() == name);
+            let missing: Vec<usize> = (self.memory.known().iter().enumerate())
+                .filter(|(_, known)| known.identities[side].mailbox_id.is_none() && !has(&known.name.key()))
+                .map(|(at, _)| at)
+                .collect();
+            let generation = |at: &usize| self.memory.known()[*at].identities[side].mark.uid_validity;
+            let gone: Vec<_> = missing.iter().filter_map(generation).collect();
+            let is_known = |name: &str| self.memory.known().iter().any(|known| known.name.key() == name);
+            let may_be: Vec<usize> = (self.listed.seen[side].iter().enumerate())
+                .filter(|(_, seen)| seen.identity.mark.uid_validity.is_some_and(|validity| gone.contains(&validity)))
+                .filter(|(_, seen)| !is_known(&seen.name.key()))
+                .map(|(at, _)| at)
+                .collect();
+            if may_be.is_empty() {
+                continue;
+            }
+            for at in missing {
+                self.memory.read_uids(at)?;
+            }
+            let names: Vec<MailboxName> = may_be.iter().map(|at| self.listed.folders[side][*at].raw.clone()).collect();
+            let requests: Vec<ScanRequest<'_>> = (names.iter())
+                .map(|mailbox| ScanRequest {
+                    mailbox,
+                    depth: ScanDepth::Sizes,
+                    uids: None,
+                    search: None,
+                    for_writing: false,
+                })
+                .collect();
+            let seen = &mut self.listed.seen[side];
+            super::sides::store(link, side).scan(&requests, &mut |nth, scan| {
+                if let Ok(scan) = scan
+                    && scan.unlisted == 0
+                {
+                    seen[may_be[nth]].identity.uids = Some(scan.messages.iter().map(Message::uid).collect());
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn work(&self, pair: FolderPair) -> Result<Work, Error> {
+        let seen = Both::of(|side| pair.seen[side].and_then(|at| self.listed.folders[side].get(at)));
+        let raw = seen.map(|folder| folder.map(|folder| folder.raw.clone()));
+        let state = seen.map(|folder| {
+            let status = folder.and_then(|folder| folder.status.as_ref());
+            SideState {
+                mark: status.map(mark_of).unwrap_or_default(),
+                messages: status.and_then(|status| status.messages).unwrap_or(0),
+                mailbox_id: status.and_then(|status| status.mailbox_id.clone()),
+                permanent: crate::mail::PermanentFlags::default(),
+            }
+        });
+        let known = pair.base.and_then(|base| self.memory.record(base));
+        let is_drafts = |folder: &Option<&super::listing::SideFolder>| {
+            folder.is_some_and(|folder| folder.role == Some(SpecialUse::Drafts))
+        };
+        let mut work = Work {
+            record: known.map(|(id, _)| *id),
+            stored: known.map(|(_, folder)| folder.clone()),
+            base: None,
+            drafts: seen.any(is_drafts),
+            raw,
+            state,
+            views: Both::new(View::absent(), View::absent()),
+            merge: FolderMerge::default(),
+            sent_from: Both::default(),
+            in_step: false,
+            unread: false,
+            open: false,
+            misnamed: false,
+            pair,
+        };
+        let counts = seen.map(|folder| folder.and_then(|folder| folder.status.as_ref()?.messages));
+        let is_explained = self.options.explain.as_ref().is_some_and(|(folder, _)| work.is_called(folder));
+        work.in_step = work.is_in_step(counts) && !is_explained;
+        if work.in_step {
+            work.views = Both::of(|side| as_many(work.state[side].messages));
+        } else if let Some(base) = work.pair.base {
+            work.base = self.memory.base(base)?;
+        }
+        Ok(work)
+    }
+
+    /// Asks for the headers that it takes to merge a folder.
+    fn read_headers(&mut self, link: &mut Link, at: usize) -> Result<(), Error> {
+        let wanted = headers_wanted(&self.works[at].folder());
+        for side in Side::BOTH {
+            self.read_more(link, at, side, &wanted[side])?;
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, link: &mut Link, at: usize) -> Result<(), Error> {
+        if self.works[at].unread {
+            return Ok(());
+        }
+        let policy = &self.options.policy;
+        let mut merge = merge_messages(&self.works[at].folder(), policy);
+        // What is sent, kept or looked for is to be known in full.
+        let lacking = Both::of(|side| self.works[at].lacking(&merge, side));
+        if lacking.any(|indices| !indices.is_empty()) {
+            for side in Side::BOTH {
+                self.read_more(link, at, side, &lacking[side])?;
+            }
+            merge = merge_messages(&self.works[at].folder(), policy);
+        }
+        let ties = merge.ties().to_vec();
+        if !ties.is_empty() {
+            let uids = Both::of(|side| {
+                let indices = ties.iter().flat_map(|tie| if side == Side::First { &tie.source } else { &tie.target });
+                let messages = self.works[at].views[side].messages();
+                indices.filter_map(|index| messages.get(*index as usize)).map(Message::uid).collect::<UidSet>()
+            });
+            let contents = self.contents(link, at, &uids)?;
+            let views = &self.works[at].views;
+            let content = |side: EventSide, index: u32| {
+                let side = if side == EventSide::Source { Side::First } else { Side::Second };
+                let message = views[side].messages().get(index as usize)?;
+                contents[side].get(&message.uid()).map(|keys| keys.canonical)
+            };
+            let settled: Vec<Settled> = ties.iter().map(|tie| settle(tie, content)).collect();
+            merge.settle(&self.works[at].folder(), policy, settled);
+        }
+        self.works[at].merge = merge;
+        Ok(())
+    }
+
+    fn contents(&self, link: &mut Link, at: usize, uids: &Both<UidSet>) -> Result<Both<Contents>, Error> {
+        let work = &self.works[at];
+        super::sides::on_both(link, |side, store| {
+            let Some(mailbox) = &work.raw[side] else { return Ok(Contents::new()) };
+            read_contents(store, mailbox, work.state[side].mark.uid_validity, &uids[side], &mut |_| {})
+        })
+    }
+}
+
+impl Work {
+    /// The folder as the merge sees it.
+    pub(super) fn folder(&self) -> Folder<'_> {
+        Folder {
+            base: self.base.as_ref(),
+            views: self.views.as_ref(),
+            rules: MatchRules { drafts: self.drafts },
+            comes_back: self.pair.comes_back,
+        }
+    }
+
+    /// What becomes of a folder that is missing on one side.
+    pub(super) fn fate(&self, number: usize, moves: &[crate::plan::merge::Move]) -> Option<Fate> {
+        let gone = self.pair.deleted_on().filter(|_| !self.unread)?;
+        Some(fate(gone, number, self.views.as_ref(), &self.merge, moves))
+    }
+
+    /// Whether both sides are as they were when they were last in step, by their counters.
+    fn is_in_step(&self, counts: Both<Option<u32>>) -> bool {
+        let Some(stored) = self.stored.as_ref().filter(|stored| !stored.unfinished) else { return false };
+        Side::BOTH.into_iter().all(|side| {
+            let (then, now) = (&stored.sides[number(side)], &self.state[side].mark);
+            now.mod_seq.is_some()
+                && *now == super::memory::mark(then)
+                && counts[side].is_some()
+                && counts[side] == then.messages
+                && self.raw[side].as_ref() == Some(&then.name)
+        })
+    }
+
+    /// The messages of a side of which something is done that takes more than their flags, and no more is known.
+    fn lacking(&self, merge: &FolderMerge, side: Side) -> Vec<u32> {
+        let messages = self.views[side].messages();
+        let sent = merge.incoming[side.other()].iter().map(|incoming| incoming.from);
+        let deleted = merge.deletions[side].iter().map(|deletion| deletion.index);
+        let is_lacking = |index: &u32| {
+            messages
+                .get(*index as usize)
+                .is_some_and(|message| message.is_bare() || message.key() == HeaderKey::Unknown)
+        };
+        sent.chain(deleted).filter(is_lacking).collect()
+    }
+
+    /// Why nothing is done in it, if it was refused.
+    pub(super) fn refused(&self) -> Option<(Row, Side)> {
+        self.merge.refused.map(|refusal| (refusal.row, refusal.side))
+    }
+}
+
+/// A folder of so many messages of which none is looked at.
+fn as_many(messages: u32) -> View {
+    let mut hidden = UidSet::default();
+    if messages > 0 {
+        hidden.insert_range(1..=messages);
+    }
+    let view = View::new(Vec::new(), Default::default(), hidden, Default::default(), messages);
+    debug_assert!(view.extent() == Extent::Complete);
+    view
+}

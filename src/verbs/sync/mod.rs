@@ -1,0 +1,196 @@
+//! `sync`: makes two mailboxes that are both in use the same, by what each has changed since both last agreed.
+//!
+//! What is done is decided by [`crate::plan::merge`]; here both sides are read and its actions carried out. What it keeps
+//! true: a folder is recorded as unfinished, on the disk, before anything is done in it; a pair is recorded when both its
+//! messages are known to be there, and forgotten only when its message is known to be gone; what was not carried out is
+//! found again by the next run, since the marks that are kept are those of the scan.
+
+mod carry;
+mod copying;
+mod deleting;
+mod explaining;
+mod flagging;
+mod folders;
+mod keeping;
+mod listing;
+mod memory;
+mod merging;
+mod moving;
+mod proof;
+mod scanning;
+mod sides;
+mod telling;
+
+use super::opening::{self, patiently};
+use super::undo::UndoRun;
+use super::{Status, SyncOptions, SyncSummary, SyncWay};
+use crate::event::{Event, Observer, Stop};
+use crate::exec::{Context, Link};
+use crate::folders::Rules;
+use crate::mail::{MailboxName, PermanentFlags};
+use crate::plan::merge::{BaseFolder, Both, FolderMerge, FolderPair, FoldersMerge, Mark, Move, Side, View};
+use crate::state::{FolderId, TwoWay, TwoWayFolder};
+use crate::store::{Connector, Error};
+use listing::Listed;
+use memory::Memory;
+use std::time::Instant;
+
+/// Brings two mailboxes into step.
+///
+/// Messages and folders that fail are named in events and counted; the rest goes on. `state` is what earlier runs have left;
+/// without it (in a dry run of a pair that has none) both sides are joined.
+///
+/// # Errors
+/// What kept the run from beginning: no connection, a refused login, a state that can't be read. What ends it later is in
+/// the summary's status, beside what was done until then.
+pub fn sync(
+    first: &dyn Connector,
+    second: &dyn Connector,
+    rules: &Rules,
+    options: &SyncOptions,
+    state: Option<TwoWay<'_>>,
+    stop: &Stop,
+    observer: &dyn Observer,
+) -> Result<SyncSummary, Error> {
+    let started = Instant::now();
+    let connect = || opening::connect(first, second);
+    let (mut sync, link) = patiently(connect, stop, observer, |mut link| {
+        let mut sync = Sync::begin(&mut link, rules, options, state, observer)?;
+        sync.plan(&mut link)?;
+        Ok((sync, link))
+    })?;
+    sync.tell_brakes();
+    sync.explain();
+    if options.dry_run {
+        sync.foresee();
+        sync.close(link);
+    } else {
+        let usual = link.source.usual_connections().min(link.target.usual_connections());
+        let allowed = [first, second].iter().filter_map(|side| side.max_connections()).min().unwrap_or(usize::MAX);
+        let lanes = options.jobs.unwrap_or(usual).min(allowed).max(1);
+        let limit_rate = options.limit_rate;
+        let context = Context { source: first, target: second, lanes, limit_rate, stop, observer, journal: None };
+        sync.carry_out(link, &context);
+    }
+    Ok(sync.finish(started, stop))
+}
+
+/// A folder of both sides on its way.
+struct Work {
+    pair: FolderPair,
+    /// Its record, and what it said at first.
+    record: Option<FolderId>,
+    stored: Option<TwoWayFolder>,
+    base: Option<BaseFolder>,
+    /// What it is called on each side now; `None`: it is not there.
+    raw: Both<Option<MailboxName>>,
+    /// How each side's folder stood before anything was written.
+    state: Both<SideState>,
+    views: Both<View>,
+    merge: FolderMerge,
+    drafts: bool,
+    /// What is sent to each side gets this UID or a higher one, as far as is known beyond its mark.
+    sent_from: Both<u32>,
+    /// It is as it was when both were in step, and was not opened.
+    in_step: bool,
+    /// It could not be read, so nothing is done in it.
+    unread: bool,
+    /// Something in it was not done, so it stays unfinished.
+    open: bool,
+    /// It has not got the name that it should have.
+    misnamed: bool,
+}
+
+/// How one side's folder stood.
+#[derive(Clone, Debug, Default)]
+struct SideState {
+    mark: Mark,
+    messages: u32,
+    mailbox_id: Option<String>,
+    permanent: PermanentFlags,
+}
+
+impl Work {
+    /// Its name, for people.
+    fn name(&self, side: Side) -> String {
+        self.pair.names[side].to_string()
+    }
+
+    fn is_on_both(&self) -> bool {
+        self.raw.all(Option::is_some)
+    }
+
+    /// Whether nothing is done with its messages.
+    fn rests(&self) -> bool {
+        self.in_step || self.unread || self.merge.refused.is_some()
+    }
+}
+
+struct Sync<'a> {
+    options: &'a SyncOptions,
+    observer: &'a dyn Observer,
+    memory: Memory<'a>,
+    listed: Listed,
+    folders: FoldersMerge,
+    works: Vec<Work>,
+    moves: Vec<Move>,
+    verdicts: Both<crate::plan::Verdict>,
+    summary: SyncSummary,
+    undo: Option<UndoRun>,
+}
+
+impl<'a> Sync<'a> {
+    fn begin(
+        link: &mut Link,
+        rules: &Rules,
+        options: &'a SyncOptions,
+        state: Option<TwoWay<'a>>,
+        observer: &'a dyn Observer,
+    ) -> Result<Self, Error> {
+        let mut memory = Memory::open(state)?;
+        let mut summary = SyncSummary::empty();
+        let listed = Listed::read(link, rules, &mut memory, observer)?;
+        summary.folders_failed = listed.failed;
+        let undo = options.undo.clone().map(UndoRun::new);
+        let (works, moves) = (Vec::new(), Vec::new());
+        let (folders, verdicts) = (FoldersMerge::default(), Both::default());
+        Ok(Self { options, observer, memory, listed, folders, works, moves, verdicts, summary, undo })
+    }
+
+    fn way(&mut self, side: Side) -> &mut SyncWay {
+        match side {
+            Side::First => &mut self.summary.to_first,
+            Side::Second => &mut self.summary.to_second,
+        }
+    }
+
+    fn fail_folder(&mut self, name: &str, reason: &str) {
+        self.summary.folders_failed += 1;
+        self.observer.observe(&Event::FolderFailed { folder: name, reason });
+    }
+
+    fn warn(&self, text: &str) {
+        self.observer.observe(&Event::Warning { text });
+    }
+
+    fn close(&mut self, mut link: Link) {
+        link.source.close();
+        link.target.close();
+        self.summary.first_traffic += link.source.traffic();
+        self.summary.second_traffic += link.target.traffic();
+    }
+
+    fn finish(mut self, started: Instant, stop: &Stop) -> SyncSummary {
+        if matches!(self.summary.status, Status::Complete) {
+            if stop.is_requested() {
+                self.summary.status = Status::Interrupted;
+            } else if self.verdicts.any(crate::plan::Verdict::stops) {
+                self.summary.status = Status::Braked;
+            } else if self.summary.failed + self.summary.total().failed + self.summary.folders_failed > 0 {
+                self.summary.status = Status::Partial;
+            }
+        }
+        self.summary.seconds = started.elapsed().as_secs_f64();
+        self.summary
+    }
+}

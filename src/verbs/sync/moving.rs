@@ -1,0 +1,264 @@
+//! Messages that were moved on one side are moved on the other by its server itself.
+//!
+//! What it keeps true: a message counts as moved when it is known where it is now, by COPYUID or by having been found there,
+//! and has left where it was. Anything else is left as it is and found again by the next run: its pair stays in the
+//! base of the folder that it was to leave.
+
+use super::Sync;
+use super::memory::pair_record;
+use super::sides::{pair, store, word};
+use crate::event::Event;
+use crate::mail::{Flags, Message, Uid, UidSet};
+use crate::plan::elsewhere::Sameness;
+use crate::plan::merge::{Both, Move, PairState, Prints, Side};
+use crate::state::TwoWayChange;
+use crate::store::{Error, FlagChange, FlagEdit, Relocated, Relocation, Removal, ScanDepth, ScanRequest};
+use crate::verbs::way::{Way, is_broken};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+/// How long a server is given to finish what it was doing when its connection broke.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Sync<'_> {
+    /// Carries out all moves.
+    pub(super) fn move_messages(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        for side in Side::BOTH {
+            let moves: Vec<Move> = self.moves.iter().filter(|moved| self.is_possible(moved, side)).cloned().collect();
+            if !moves.is_empty() {
+                self.move_on(way, side, &moves)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_possible(&self, moved: &Move, side: Side) -> bool {
+        let is_ready = |at: usize| !self.works[at].rests() && self.works[at].raw[side].is_some();
+        moved.side == side && is_ready(moved.from) && is_ready(moved.to)
+    }
+
+    fn move_on(&mut self, way: &mut Way<'_>, side: Side, moves: &[Move]) -> Result<(), Error> {
+        let mut routes: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+        for (at, moved) in moves.iter().enumerate() {
+            routes.entry((moved.from, moved.to)).or_default().push(at);
+        }
+        let uids: Vec<Option<Uid>> =
+            moves.iter().map(|moved| self.works[moved.from].message(side, moved.index).map(Message::uid)).collect();
+        let mut requests = Vec::new();
+        for ((from, to), of_route) in &routes {
+            let (Some(source), Some(target)) = (&self.works[*from].raw[side], &self.works[*to].raw[side]) else {
+                continue;
+            };
+            requests.push(Relocation {
+                from: source.clone(),
+                uid_validity: self.works[*from].state[side].mark.uid_validity,
+                uids: of_route.iter().filter_map(|at| uids[*at]).collect(),
+                to: target.clone(),
+                leave: true,
+            });
+        }
+        let results = match store(way.link()?, side).relocate(&requests) {
+            Ok(results) => results,
+            Err(error) if is_broken(&error) => {
+                way.end();
+                std::thread::sleep(GRACE);
+                let somewhere = |request: &Relocation| Relocated {
+                    somewhere: request.uids.clone(),
+                    left_behind: request.uids.clone(),
+                    ..Relocated::default()
+                };
+                requests.iter().map(somewhere).collect()
+            }
+            Err(error) => return Err(error),
+        };
+        let mut placed: Vec<Option<Uid>> = vec![None; moves.len()];
+        let mut unknown = Vec::new();
+        let mut leftover: HashSet<usize> = HashSet::new();
+        for (((from, to), of_route), result) in routes.iter().zip(&results) {
+            let by_uid: HashMap<Uid, Uid> = result.placed.iter().copied().collect();
+            let same = result.uid_validity == self.works[*to].state[side].mark.uid_validity;
+            for at in of_route {
+                let Some(uid) = uids[*at] else { continue };
+                match by_uid.get(&uid) {
+                    Some(new) if same => placed[*at] = Some(*new),
+                    None if !result.somewhere.contains(uid) => continue,
+                    _ => unknown.push(*at),
+                }
+                if result.left_behind.contains(uid) {
+                    leftover.insert(*at);
+                }
+            }
+            if let Some(refusal) = &result.refusal {
+                let (from, to) = (self.works[*from].name(side), self.works[*to].name(side));
+                let text = format!("the {} did not move all messages to {to}: {}", word(side), refusal.text);
+                self.fail_folder(&from, &text);
+            }
+        }
+        self.find_moved(way, side, moves, &unknown, &mut placed)?;
+        let kept = self.clear_leftovers(way, side, moves, &leftover, &placed)?;
+        self.set_moved_flags(way, side, moves, &placed)?;
+        self.conclude_moves(side, moves, &placed, &kept)
+    }
+
+    /// Looks for messages among what is new in the folders that they went to.
+    fn find_moved(
+        &self,
+        way: &mut Way<'_>,
+        side: Side,
+        moves: &[Move],
+        unknown: &[usize],
+        placed: &mut [Option<Uid>],
+    ) -> Result<(), Error> {
+        let mut folders: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for at in unknown {
+            folders.entry(moves[*at].to).or_default().push(*at);
+        }
+        for (to, of_folder) in folders {
+            let Some(mailbox) = &self.works[to].raw[side] else { continue };
+            let uids = self.works[to].state[side].mark.uid_next.and_then(Uid::new).map(UidSet::from_uid);
+            let found = way.repeatable(|link| {
+                let request = ScanRequest {
+                    mailbox,
+                    depth: ScanDepth::Identity,
+                    uids: uids.clone(),
+                    search: None,
+                    for_writing: false,
+                };
+                let mut found = None;
+                store(link, side).scan(&[request], &mut |_, scan| found = scan.ok())?;
+                Ok(found)
+            })?;
+            let mut there: HashMap<Sameness, Vec<Uid>> = HashMap::new();
+            let taken: HashSet<Uid> =
+                moves.iter().zip(placed.iter()).filter_map(|(moved, uid)| uid.filter(|_| moved.to == to)).collect();
+            for message in found.iter().flat_map(|scan| &scan.messages).filter(|found| !taken.contains(&found.uid())) {
+                if let Some(same) = Sameness::of(message) {
+                    there.entry(same).or_default().push(message.uid());
+                }
+            }
+            for at in of_folder {
+                // The other side's message is the same, and its header was read.
+                let partner = self.works[to].message(side.other(), moves[at].partner);
+                let same = partner.and_then(Sameness::of);
+                placed[at] = same.and_then(|same| there.get_mut(&same)?.pop());
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what was to leave and may still be where it was. Gives the moves of which the message may be there yet.
+    fn clear_leftovers(
+        &mut self,
+        way: &mut Way<'_>,
+        side: Side,
+        moves: &[Move],
+        leftover: &HashSet<usize>,
+        placed: &[Option<Uid>],
+    ) -> Result<HashSet<usize>, Error> {
+        let mut kept = HashSet::new();
+        let mut folders: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for at in leftover.iter().filter(|at| placed[**at].is_some()) {
+            folders.entry(moves[*at].from).or_default().push(*at);
+        }
+        for (from, of_folder) in folders {
+            let work = &self.works[from];
+            let Some(mailbox) = work.raw[side].clone() else { continue };
+            let uids = of_folder.iter().filter_map(|at| work.message(side, moves[*at].index)).map(Message::uid);
+            let removal = Removal { mailbox, uid_validity: work.state[side].mark.uid_validity, uids: uids.collect() };
+            let results = way.repeatable(|link| store(link, side).remove(std::slice::from_ref(&removal)))?;
+            if results.iter().any(Result::is_err) {
+                kept.extend(of_folder);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Gives both messages of each moved pair the flags that they are to have.
+    fn set_moved_flags(
+        &mut self,
+        way: &mut Way<'_>,
+        side: Side,
+        moves: &[Move],
+        placed: &[Option<Uid>],
+    ) -> Result<(), Error> {
+        let mut changes: Both<BTreeMap<(usize, u8, String), FlagChange>> = Both::default();
+        let mut updated: Both<u64> = Both::default();
+        for (moved, uid) in moves.iter().zip(placed) {
+            let Some(uid) = uid else { continue };
+            for here in Side::BOTH {
+                let work = &self.works[moved.to];
+                let uid = if here == side { Some(*uid) } else { work.message(here, moved.partner).map(Message::uid) };
+                let (Some(uid), Some(mailbox)) = (uid, &work.raw[here]) else { continue };
+                let edits = [(FlagEdit::Add, &moved.flags.add[here]), (FlagEdit::Remove, &moved.flags.remove[here])];
+                let mut any = false;
+                for (nth, (edit, flags)) in (0..).zip(edits).filter(|(_, (_, flags))| !flags.is_empty()) {
+                    let key = (moved.to, nth, Flags::to_string(flags));
+                    let change = changes[here].entry(key).or_insert_with(|| FlagChange {
+                        mailbox: mailbox.clone(),
+                        uids: UidSet::default(),
+                        edit,
+                        flags: flags.clone(),
+                        unchanged_since: None,
+                    });
+                    change.uids.insert(uid);
+                    any = true;
+                }
+                updated[here] += u64::from(any);
+            }
+        }
+        for here in Side::BOTH {
+            let changes: Vec<FlagChange> = std::mem::take(&mut changes[here]).into_values().collect();
+            if changes.is_empty() {
+                continue;
+            }
+            let results = way.repeatable(|link| store(link, here).change_flags(&changes))?;
+            for (change, result) in changes.iter().zip(results) {
+                if let Err(refusal) = result {
+                    let (side, flags) = (word(here), &change.flags);
+                    self.warn(&format!("{}: the {side} did not change {flags}: {}", change.mailbox, refusal.text));
+                }
+            }
+            self.way(here).flags_updated += updated[here];
+        }
+        Ok(())
+    }
+
+    fn conclude_moves(
+        &mut self,
+        side: Side,
+        moves: &[Move],
+        placed: &[Option<Uid>],
+        kept: &HashSet<usize>,
+    ) -> Result<(), Error> {
+        let mut changes = Vec::new();
+        for (at, (moved, uid)) in moves.iter().zip(placed).enumerate() {
+            let Some(uid) = *uid else {
+                self.works[moved.from].open = true;
+                self.works[moved.to].open = true;
+                continue;
+            };
+            let (from, to) = (&self.works[moved.from], &self.works[moved.to]);
+            let Some(partner) = to.message(side.other(), moved.partner).copied() else { continue };
+            let moved_one = from.message(side, moved.index).copied();
+            if let Some(id) = to.record {
+                let uids = Both::of(|here| if here == side { uid } else { partner.uid() });
+                let shown = Both::of(|here| if here == side { moved_one.as_ref() } else { Some(&partner) });
+                let record = pair_record(uids, &moved.flags.agreed, Prints::of(shown), PairState::Settled);
+                changes.push(TwoWayChange::Pair(id, Box::new(record)));
+            }
+            if let (Some(id), Some(base), Some(old)) = (from.record, &from.base, moved.pair)
+                && !kept.contains(&at)
+                && let Some(old) = base.pairs().get(old as usize)
+            {
+                changes.push(TwoWayChange::Unpair(id, pair(old.uids())));
+            }
+            let to_name = to.name(side);
+            // What is sent now comes after it: a lost reply must not be looked for among what was moved.
+            let next = &mut self.works[moved.to].sent_from[side];
+            *next = (*next).max(uid.get().saturating_add(1));
+            self.way(side).moved += 1;
+            self.observer.observe(&Event::MessageCopied { folder: &to_name, uid, bytes: 0 });
+        }
+        self.memory.write(&changes, false)
+    }
+}

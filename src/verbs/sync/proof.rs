@@ -1,0 +1,150 @@
+//! Each side's own word on what was sent to it: that it has each message, with as many bytes as were delivered, and with
+//! which flags. What is not there is named as failed and its pair is forgotten.
+
+use super::Sync;
+use super::copying::{Direction, Sent, sent_pair};
+use super::sides::{number, store, word};
+use crate::event::Event;
+use crate::exec::Fate;
+use crate::mail::{Message, Uid, UidSet};
+use crate::plan::FolderTask;
+use crate::plan::elsewhere::Sameness;
+use crate::plan::merge::Side;
+use crate::state::TwoWayChange;
+use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
+use crate::verbs::way::Way;
+use std::collections::HashMap;
+
+impl Sync<'_> {
+    pub(super) fn prove(&mut self, way: &mut Way<'_>, sent: &Sent) -> Result<(), Error> {
+        for side in Side::BOTH {
+            self.prove_side(way, side, &sent.0[side])?;
+        }
+        Ok(())
+    }
+
+    fn prove_side(&mut self, way: &mut Way<'_>, side: Side, direction: &Direction) -> Result<(), Error> {
+        let tasks: Vec<(usize, &FolderTask, &[Fate])> =
+            direction.each().filter(|(.., fates)| fates.iter().any(is_copied)).collect();
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let asked: Vec<(ScanDepth, Option<UidSet>)> =
+            tasks.iter().map(|(_, task, fates)| asked_for(task, fates)).collect();
+        let scans = way.repeatable(|link| {
+            let requests: Vec<ScanRequest<'_>> = (tasks.iter().zip(&asked))
+                .map(|((_, task, _), (depth, uids))| ScanRequest {
+                    mailbox: &task.target,
+                    depth: *depth,
+                    uids: uids.clone(),
+                    search: None,
+                    for_writing: false,
+                })
+                .collect();
+            let mut scans: Vec<Option<FolderScan>> = Vec::new();
+            store(link, side).scan(&requests, &mut |_, scan| scans.push(scan.ok()))?;
+            Ok(scans)
+        })?;
+        let mut changes = Vec::new();
+        for ((at, task, fates), scan) in tasks.into_iter().zip(scans) {
+            match scan.filter(|scan| scan.uid_validity == task.target_uid_validity) {
+                Some(scan) => self.compare_word(side, at, task, fates, &scan, &mut changes),
+                None => self.works[at].open = true,
+            }
+        }
+        self.memory.write(&changes, false)
+    }
+
+    fn compare_word(
+        &mut self,
+        side: Side,
+        at: usize,
+        task: &FolderTask,
+        fates: &[Fate],
+        scan: &FolderScan,
+        changes: &mut Vec<TwoWayChange>,
+    ) {
+        let mut rewritten: Vec<(Uid, u32, u32)> = Vec::new();
+        let mut loose = loose(fates, scan);
+        for (message, fate) in task.messages.iter().zip(fates) {
+            let Fate::Copied { uid, bytes } = *fate else { continue };
+            let told = uid.is_some();
+            let found = uid.or_else(|| loose.get_mut(&Sameness::of(message)?)?.pop()).and_then(|uid| find(scan, uid));
+            match (found, self.works[at].record) {
+                (Some(copy), id) => {
+                    if copy.size() != bytes && bytes != u32::MAX {
+                        rewritten.push((message.uid(), bytes, copy.size()));
+                    }
+                    let flags = scan.flags.get(copy.flags());
+                    let pair = sent_pair(task, message, copy.uid(), side, Some((copy, &flags)));
+                    changes.extend(id.map(|id| TwoWayChange::Pair(id, Box::new(pair))));
+                }
+                (None, id) if told => {
+                    if let (Some(id), Some(uid)) = (id, uid) {
+                        let mut uids = [message.uid(); 2];
+                        uids[number(side)] = uid;
+                        changes.push(TwoWayChange::Unpair(id, uids));
+                    }
+                    let text = format!("the {} said that it took it, but does not have it", word(side));
+                    let uid = message.uid();
+                    self.observer.observe(&Event::MessageFailed {
+                        folder: &task.from,
+                        uid,
+                        message_id: None,
+                        reason: &text,
+                    });
+                    let way = self.way(side);
+                    way.failed += 1;
+                    way.copied -= 1;
+                    self.works[at].open = true;
+                }
+                // Where it is was not told: the next run pairs the two.
+                (None, _) => self.works[at].open = true,
+            }
+        }
+        if let Some((uid, sent, stored)) = rewritten.first() {
+            self.warn(&format!(
+                "{}: the {} stores {} of the messages with another size than they were sent with, such as UID {uid} of \
+                 the other side: {sent} bytes became {stored}; verify --deep compares what they say",
+                task.to,
+                word(side),
+                rewritten.len(),
+            ));
+        }
+    }
+}
+
+fn is_copied(fate: &Fate) -> bool {
+    matches!(fate, Fate::Copied { .. })
+}
+
+/// What a side is asked for: the messages whose UIDs it told, or else all that are new, with their headers.
+fn asked_for(task: &FolderTask, fates: &[Fate]) -> (ScanDepth, Option<UidSet>) {
+    let placed = |fate: &Fate| match fate {
+        Fate::Copied { uid, .. } => *uid,
+        Fate::Failed | Fate::Vanished | Fate::Open => None,
+    };
+    let uids: UidSet = fates.iter().filter_map(placed).collect();
+    if uids.len() == fates.iter().filter(|fate| is_copied(fate)).count() as u64 {
+        return (ScanDepth::Attributes, Some(uids));
+    }
+    (ScanDepth::Identity, task.target_uid_next.and_then(Uid::new).map(UidSet::from_uid))
+}
+
+/// New messages that are in no pair yet.
+fn loose(fates: &[Fate], scan: &FolderScan) -> HashMap<Sameness, Vec<Uid>> {
+    let placed = |fate: &Fate| if let Fate::Copied { uid, .. } = fate { *uid } else { None };
+    let placed: UidSet = fates.iter().filter_map(placed).collect();
+    let mut loose: HashMap<Sameness, Vec<Uid>> = HashMap::new();
+    for message in scan.messages.iter().filter(|message| !placed.contains(message.uid())) {
+        if let Some(same) = Sameness::of(message) {
+            loose.entry(same).or_default().push(message.uid());
+        }
+    }
+    loose
+}
+
+fn find(scan: &FolderScan, uid: Uid) -> Option<&Message> {
+    let at = scan.messages.binary_search_by_key(&uid, Message::uid).ok()?;
+    scan.messages.get(at)
+}

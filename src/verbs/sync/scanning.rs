@@ -1,0 +1,235 @@
+//! What both sides' folders show now. Of what is known, only what has changed is asked for; where the counts do not agree
+//! with what is filled in, everything is.
+
+use super::sides::{on_both, store};
+use super::{SideState, Sync, Work};
+use crate::exec::Link;
+use crate::mail::{FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Uid, UidSet};
+use crate::plan::merge::{BaseFolder, Both, Mark, PairState, Side, View};
+use crate::store::{Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+
+/// How often a folder is scanned when a server contradicts itself or refuses in passing.
+const ATTEMPTS: usize = 3;
+/// Folders of which providers show no more than so many messages (Gmail's setting).
+const CAPS: [u32; 4] = [1_000, 2_000, 5_000, 10_000];
+
+/// What a scan of one side's folder gave.
+type Scanned = Option<Result<FolderScan, Refusal>>;
+
+impl Sync<'_> {
+    /// Scans these folders on both sides.
+    pub(super) fn scan(&mut self, link: &mut Link) -> Result<(), Error> {
+        let open: Vec<usize> = (0..self.works.len()).filter(|at| !self.works[*at].in_step).collect();
+        let for_writing = !self.options.dry_run;
+        let works = &self.works;
+        let scans: Both<Vec<Scanned>> = on_both(link, |side, store| {
+            let mut scans: Vec<Scanned> = open.iter().map(|_| None).collect();
+            let mut left: Vec<usize> = (0..open.len()).filter(|at| works[open[*at]].raw[side].is_some()).collect();
+            let mut whole = vec![false; open.len()];
+            for attempt in 1..=ATTEMPTS {
+                let requests: Vec<ScanRequest<'_>> =
+                    (left.iter()).filter_map(|at| request(&works[open[*at]], side, whole[*at], for_writing)).collect();
+                let mut again = Vec::new();
+                store.scan(&requests, &mut |nth, scan| {
+                    let at = left[nth];
+                    let is_last = attempt == ATTEMPTS;
+                    let (taken, is_done) = take(&works[open[at]], side, scan, &mut whole[at]);
+                    if !is_done && !is_last {
+                        again.push(at);
+                    }
+                    scans[at] = Some(taken);
+                })?;
+                left = again;
+                if left.is_empty() {
+                    break;
+                }
+            }
+            Ok(scans)
+        })?;
+        let Both { first, second } = scans;
+        for (at, (first, second)) in open.into_iter().zip(first.into_iter().zip(second)) {
+            self.look(at, Both::new(first, second));
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, at: usize, scans: Both<Scanned>) {
+        let dry_run = self.options.dry_run;
+        let mut refused = None;
+        for (side, scan) in [(Side::First, scans.first), (Side::Second, scans.second)] {
+            let work = &mut self.works[at];
+            match scan {
+                None => {}
+                Some(Ok(scan)) => work.take_scan(side, scan, dry_run),
+                Some(Err(refusal)) => refused = Some((work.name(side), refusal.text)),
+            }
+        }
+        if let Some((name, text)) = refused {
+            self.works[at].unread = true;
+            self.works[at].views = Both::new(View::absent(), View::absent());
+            self.fail_folder(&name, &text);
+        }
+    }
+
+    /// Asks for all attributes and headers of these messages of a side's folder, which are in its view.
+    pub(super) fn read_more(&mut self, link: &mut Link, at: usize, side: Side, indices: &[u32]) -> Result<(), Error> {
+        let work = &mut self.works[at];
+        let Some(mailbox) = work.raw[side].clone().filter(|_| !indices.is_empty()) else { return Ok(()) };
+        let messages = work.views[side].messages();
+        let uids: UidSet = indices.iter().filter_map(|index| messages.get(*index as usize)).map(Message::uid).collect();
+        let request = ScanRequest {
+            mailbox: &mailbox,
+            depth: ScanDepth::Identity,
+            uids: Some(uids.clone()),
+            search: None,
+            for_writing: false,
+        };
+        let mut found = None;
+        store(link, side).scan(&[request], &mut |_, scan| found = Some(scan))?;
+        match found {
+            Some(Ok(found)) => work.learn(side, &uids, &found),
+            Some(Err(refusal)) => {
+                work.unread = true;
+                let name = work.name(side);
+                self.fail_folder(&name, &refusal.text);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+impl Work {
+    fn take_scan(&mut self, side: Side, scan: FolderScan, dry_run: bool) {
+        // A folder that is opened for reading only says of every flag that it keeps none.
+        let permanent = if dry_run { PermanentFlags::everything() } else { scan.permanent_flags.clone() };
+        let after_last = || scan.messages.last().map(|message| message.uid().get().saturating_add(1)).or(Some(1));
+        let uid_next = scan.uid_next.or_else(after_last);
+        let mark = Mark { uid_validity: scan.uid_validity, uid_next, mod_seq: scan.highest_mod_seq };
+        let had = self.stored.as_ref().and_then(|stored| stored.sides[super::sides::number(side)].messages);
+        let is_capped = CAPS.contains(&scan.exists) && had.is_some_and(|had| had > scan.exists);
+        let exists = u32::try_from(scan.messages.len() as u64 + scan.unlisted).unwrap_or(u32::MAX);
+        let mailbox_id = scan.mailbox_id.or_else(|| self.state[side].mailbox_id.take());
+        self.state[side] = SideState { mark, messages: scan.exists, mailbox_id, permanent: permanent.clone() };
+        let view = View::new(scan.messages, scan.flags, UidSet::default(), mark, exists).keeping(permanent);
+        self.views[side] = if is_capped { view.capped() } else { view };
+    }
+
+    /// Puts what was read of messages into a side's view. One that is gone meanwhile is not shown any more.
+    fn learn(&mut self, side: Side, asked: &UidSet, found: &FolderScan) {
+        let view = &self.views[side];
+        let mut flags = FlagTable::default();
+        let mut messages = Vec::with_capacity(view.messages().len());
+        for message in view.messages() {
+            let set = flags.intern(view.flags(message));
+            if !asked.contains(message.uid()) {
+                messages.push(message.with_flags(set));
+            } else if let Ok(at) = found.messages.binary_search_by_key(&message.uid(), Message::uid) {
+                let mut read = found.messages[at].with_flags(set);
+                if read.key() == HeaderKey::Unknown {
+                    read.set_key(HeaderKey::Empty);
+                }
+                messages.push(read);
+            }
+        }
+        let is_capped = view.extent() == crate::plan::merge::Extent::Capped;
+        let exists = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        let (mark, permanent) = (*view.mark(), view.permanent().clone());
+        let view = View::new(messages, flags, UidSet::default(), mark, exists).keeping(permanent);
+        self.views[side] = if is_capped { view.capped() } else { view };
+    }
+}
+
+fn request(work: &Work, side: Side, whole: bool, for_writing: bool) -> Option<ScanRequest<'_>> {
+    let mailbox: &MailboxName = work.raw[side].as_ref()?;
+    let baseline = work.base.as_ref().filter(|_| !whole).and_then(|base| baseline(base, work, side));
+    let depth = baseline.map_or(ScanDepth::Identity, ScanDepth::Since);
+    Some(ScanRequest { mailbox, depth, uids: None, search: None, for_writing })
+}
+
+/// What is known of a side's folder, if what is known can be relied on.
+fn baseline(base: &BaseFolder, work: &Work, side: Side) -> Option<Baseline> {
+    if base.is_unfinished() {
+        return None;
+    }
+    let then = super::memory::mark(&work.stored.as_ref()?.sides[super::sides::number(side)]);
+    let now = &work.state[side].mark;
+    if then.uid_validity.is_none() || now.uid_validity.is_some() && now.uid_validity != then.uid_validity {
+        return None;
+    }
+    let highest = |of: Side| {
+        let there = base.pairs().iter().filter(|pair| pair.state() == PairState::Settled);
+        there.max_by_key(|pair| pair.uids()[of]).map(|pair| pair.uids()[side])
+    };
+    let known = then.mod_seq.map_or(KnownDepth::Flags, KnownDepth::Changes);
+    let probe = [highest(Side::First), highest(Side::Second)];
+    Some(Baseline { uid_next: Uid::new(then.uid_next?)?, known, probe })
+}
+
+/// What a scan gave, and whether it can be relied on; else it is to be made again, of everything.
+fn take(
+    work: &Work,
+    side: Side,
+    scan: Result<FolderScan, Refusal>,
+    whole: &mut bool,
+) -> (Result<FolderScan, Refusal>, bool) {
+    match scan {
+        Ok(scan) => match work.base.as_ref().filter(|_| !*whole).map(|base| fill_in(base, side, &scan)) {
+            Some(Some(filled)) => (Ok(filled), true),
+            Some(None) if scan.unchanged.is_some() => {
+                *whole = true;
+                let text = "not all of its messages could be listed".to_owned();
+                (Err(Refusal { meaning: RefusalMeaning::Transient, text }), false)
+            }
+            _ => {
+                let is_done = scan.unlisted == 0;
+                (Ok(scan), is_done)
+            }
+        },
+        Err(refusal) => {
+            // A server may offer what it then refuses: it is asked in the plainest way before it is believed.
+            let is_new = !std::mem::replace(whole, true);
+            let is_done = refusal.meaning != RefusalMeaning::Transient && !(is_new && work.base.is_some());
+            (Err(refusal), is_done)
+        }
+    }
+}
+
+/// What a scan of changes did not list is as it was. `None`: the server's count of messages says otherwise.
+fn fill_in(base: &BaseFolder, side: Side, scan: &FolderScan) -> Option<FolderScan> {
+    let unchanged = scan.unchanged.as_ref()?;
+    let is_listed = |uid| scan.messages.binary_search_by_key(&uid, Message::uid).is_ok();
+    let mut flags = scan.flags.clone();
+    let mut known = UidSet::default();
+    let mut filled = Vec::new();
+    for pair in base.pairs().iter().filter(|pair| pair.state() != PairState::DeletedOn(side)) {
+        let uid = pair.uids()[side];
+        known.insert(uid);
+        if !is_listed(uid) && unchanged.contains(uid) {
+            filled.push(Message::bare(uid, flags.intern(held(base, pair, side))));
+        }
+    }
+    // A message that changed and then went may be told of both ways.
+    let is_there = |message: &&Message| !known.contains(message.uid()) || unchanged.contains(message.uid());
+    filled.extend(scan.messages.iter().filter(is_there).copied());
+    filled.sort_unstable_by_key(Message::uid);
+    let is_complete = filled.len() as u64 == u64::from(scan.exists);
+    is_complete.then(|| FolderScan {
+        messages: filled,
+        flags,
+        unchanged: None,
+        uid_validity: scan.uid_validity,
+        uid_next: scan.uid_next,
+        exists: scan.exists,
+        highest_mod_seq: scan.highest_mod_seq,
+        mailbox_id: scan.mailbox_id.clone(),
+        permanent_flags: scan.permanent_flags.clone(),
+        unlisted: 0,
+    })
+}
+
+/// The flags that a side's message had when both sides agreed.
+fn held(base: &BaseFolder, pair: &crate::plan::merge::BasePair, side: Side) -> Flags {
+    let agreed = base.flags(pair);
+    agreed.flags.minus(&agreed.lacks[side])
+}

@@ -1,0 +1,224 @@
+//! What is told: in a dry run each change with the side that it comes from and why; conflicts, refusals and brakes always.
+
+use super::Sync;
+use super::sides::{shown, word};
+use crate::event::{Change, Event};
+use crate::mail::{Message, Uid};
+use crate::plan::merge::{Both, Fate, FlagMerge, Row, Side};
+
+impl Sync<'_> {
+    /// Says which folders are left alone, and which messages could not be told apart.
+    pub(super) fn tell_refused(&mut self) {
+        let mut refused: Vec<(String, String)> = Vec::new();
+        for work in &self.works {
+            if let Some((row, side)) = work.refused() {
+                refused.push((work.name(side), format!("left alone, for the {}: {}", word(side), row.sentence())));
+            }
+        }
+        for left in self.folders.left.iter().filter(|left| left.row == Row::Emptied) {
+            refused.push((left.name.to_string(), format!("left alone: {}", left.row.sentence())));
+        }
+        for (name, reason) in refused {
+            self.fail_folder(&name, &reason);
+        }
+        for at in 0..self.works.len() {
+            self.count(at);
+        }
+    }
+
+    fn count(&mut self, at: usize) {
+        let work = &self.works[at];
+        let there = if work.in_step {
+            u64::from(work.state.first.messages)
+        } else {
+            let pairs = work.base.as_ref().map_or(0, |base| base.pairs().len());
+            let gone = work.merge.dropped.len() + work.merge.deletions.first.len() + work.merge.deletions.second.len();
+            (pairs.saturating_sub(gone) + work.merge.joined.len()) as u64
+        };
+        let mut undecided = Vec::new();
+        for side in Side::BOTH {
+            for left in work.merge.left[side].iter().filter(|left| left.row == Row::Undecided) {
+                if let Some(message) = work.message(side, left.index) {
+                    undecided.push((work.name(side), message.uid()));
+                }
+            }
+        }
+        self.summary.already_there += there;
+        self.summary.failed += undecided.len() as u64;
+        for (folder, uid) in undecided {
+            let reason = Row::Undecided.sentence();
+            self.observer.observe(&Event::MessageFailed { folder: &folder, uid, message_id: None, reason });
+        }
+    }
+
+    /// Says on which side more would be deleted than is allowed.
+    pub(super) fn tell_brakes(&self) {
+        for side in Side::BOTH {
+            let verdict = &self.verdicts[side];
+            if !verdict.stops() {
+                continue;
+            }
+            let names: Vec<String> = verdict.folders.iter().map(|at| self.works[*at].name(side)).collect();
+            let names = if names.is_empty() { String::new() } else { format!(" (too many in {})", names.join(", ")) };
+            self.warn(&format!(
+                "nothing is deleted on the {}: it would be {}{names}, and the limit is {}; if that is meant, give \
+                 --max-delete {} or more",
+                word(side),
+                verdict.account,
+                self.options.policy.limits[side],
+                verdict.account.deleted
+            ));
+        }
+    }
+
+    /// A dry run: each change, and the numbers.
+    pub(super) fn foresee(&mut self) {
+        for side in Side::BOTH {
+            self.foresee_folders(side);
+        }
+        for at in 0..self.works.len() {
+            if self.works[at].rests() {
+                continue;
+            }
+            for side in Side::BOTH {
+                self.foresee_messages(at, side);
+            }
+            self.foresee_flags(at);
+        }
+        for moved in self.moves.clone() {
+            let (from, to) = (self.works[moved.from].name(moved.side), self.works[moved.to].name(moved.side));
+            let uid = self.works[moved.from].message(moved.side, moved.index).map(Message::uid);
+            self.way(moved.side).moved += 1;
+            self.tell("move", moved.side, &from, uid, &to, moved.row);
+            self.count_flags(&moved.flags);
+        }
+    }
+
+    fn foresee_folders(&mut self, side: Side) {
+        for rename in self.folders.renames[side].clone() {
+            self.way(side).folders_renamed += 1;
+            let (from, to) = (rename.from.to_string(), rename.to.to_string());
+            self.tell("rename_folder", side, &from, None, &to, rename.row);
+        }
+        for at in 0..self.works.len() {
+            let name = self.works[at].name(side);
+            if self.is_wanted(at, side) {
+                let new = self.folders.new[side].iter();
+                let row = new.clone().find(|new| new.name.to_string() == name).map(|new| new.row);
+                self.way(side).folders_created += 1;
+                self.tell("create_folder", side, &name, None, "", row.unwrap_or(Row::FolderDeletedAndChanged));
+            }
+            if self.works[at].fate(at, &self.moves) == Some(Fate::Deleted(side)) {
+                self.way(side).folders_deleted += 1;
+                self.tell("delete_folder", side, &name, None, "", Row::FolderDeleted);
+            }
+        }
+        for change in self.folders.subscriptions[side].clone() {
+            let action = if change.subscribed { "subscribe" } else { "unsubscribe" };
+            self.way(side).subscriptions += 1;
+            self.tell(action, side, &change.name.to_string(), None, "", Row::Subscription);
+        }
+    }
+
+    fn foresee_messages(&mut self, at: usize, side: Side) {
+        let work = &self.works[at];
+        let name = work.name(side);
+        let incoming: Vec<(Uid, u32, Row)> = work.merge.incoming[side]
+            .iter()
+            .filter_map(|incoming| {
+                let message = work.message(side.other(), incoming.from)?;
+                Some((message.uid(), message.size(), incoming.row))
+            })
+            .collect();
+        let deletions: Vec<(Uid, Row)> = work.merge.deletions[side]
+            .iter()
+            .filter_map(|deletion| Some((work.message(side, deletion.index)?.uid(), deletion.row)))
+            .collect();
+        for (uid, size, row) in incoming {
+            self.way(side).copied += 1;
+            self.way(side).bytes_copied += u64::from(size);
+            self.tell("copy", side, &name, Some(uid), "", row);
+        }
+        for (uid, row) in deletions {
+            self.way(side).deleted += 1;
+            self.tell("delete", side, &name, Some(uid), "", row);
+        }
+    }
+
+    fn foresee_flags(&mut self, at: usize) {
+        let work = &self.works[at];
+        let agreements = work.merge.agreements.iter().map(|found| (found.messages, found.flags, Row::FlagsChanged));
+        let joined = work.merge.joined.iter().map(|found| (found.messages, found.flags, Row::FlagsJoined));
+        let found: Vec<(Both<Option<Uid>>, FlagMerge, Row)> = agreements
+            .chain(joined)
+            .map(|(messages, flags, row)| {
+                let uids = Both::of(|side| work.message(side, messages[side]).map(Message::uid));
+                (uids, work.merge.flags.get(flags), row)
+            })
+            .collect();
+        for (uids, flags, row) in found {
+            for side in Side::BOTH {
+                let name = self.works[at].name(side);
+                let (add, remove) = (&flags.add[side], &flags.remove[side]);
+                let signed = |sign: &str, flags: &crate::mail::Flags| {
+                    flags.names().map(|name| format!("{sign}{name}")).collect::<Vec<_>>()
+                };
+                let detail = [signed("+", add), signed("-", remove)].concat().join(" ");
+                if !detail.is_empty() {
+                    self.tell("flags", side, &name, uids[side], &detail, row);
+                }
+            }
+            self.count_flags(&flags);
+        }
+    }
+
+    fn count_flags(&mut self, flags: &FlagMerge) {
+        for side in Side::BOTH {
+            if !flags.add[side].is_empty() || !flags.remove[side].is_empty() {
+                self.way(side).flags_updated += 1;
+            }
+        }
+    }
+
+    /// Before anything is done: what the two sides contradict each other about.
+    pub(super) fn tell_conflicts(&mut self) {
+        for side in Side::BOTH {
+            for rename in self.folders.renames[side].clone().iter().filter(|rename| rename.row.is_conflict()) {
+                let (from, to) = (rename.from.to_string(), rename.to.to_string());
+                self.tell("rename_folder", side, &from, None, &to, rename.row);
+            }
+        }
+        for at in 0..self.works.len() {
+            for side in Side::BOTH {
+                let work = &self.works[at];
+                if work.rests() {
+                    continue;
+                }
+                let name = work.name(side);
+                let copies = work.merge.incoming[side].iter().filter_map(|incoming| {
+                    Some(("copy", work.message(side.other(), incoming.from)?.uid(), incoming.row))
+                });
+                let deletions = work.merge.deletions[side]
+                    .iter()
+                    .filter_map(|deletion| Some(("delete", work.message(side, deletion.index)?.uid(), deletion.row)));
+                let found: Vec<_> = copies.chain(deletions).filter(|(.., row)| row.is_conflict()).collect();
+                for (action, uid, row) in found {
+                    self.tell(action, side, &name, Some(uid), "", row);
+                }
+            }
+        }
+        for moved in self.moves.clone().iter().filter(|moved| moved.row.is_conflict()) {
+            let (from, to) = (self.works[moved.from].name(moved.side), self.works[moved.to].name(moved.side));
+            let uid = self.works[moved.from].message(moved.side, moved.index).map(Message::uid);
+            self.tell("move", moved.side, &from, uid, &to, moved.row);
+        }
+    }
+
+    fn tell(&mut self, action: &'static str, side: Side, folder: &str, uid: Option<Uid>, detail: &str, row: Row) {
+        let conflict = row.is_conflict();
+        self.way(side).conflicts += u64::from(conflict);
+        let to = shown(side);
+        let reason = row.sentence();
+        self.observer.observe(&Event::Change(Change { action, to, folder, uid, detail, reason, conflict }));
+    }
+}

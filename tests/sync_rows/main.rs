@@ -1,0 +1,212 @@
+//! The case table of two-way sync on two real servers: what was done on each side since both agreed, and what both hold
+//! after a run. Each case is run both ways round, and after each a further run finds nothing to do.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
+#[path = "../lab/mod.rs"]
+mod lab;
+
+mod cases;
+mod situations;
+
+use cases::{CASES, Case};
+use lab::client::{Client, NewMessage, Snapshot};
+use lab::mailboxes::each;
+use lab::run::{Run, sync};
+use lab::servers::{Account, Dovecot, Personality};
+use std::collections::BTreeMap;
+
+/// Two accounts and the state of their sync.
+struct Ground {
+    /// The side on which edits of `here` are made, and the other.
+    sides: [Account; 2],
+    /// Whether `here` is the second of the run.
+    turned: bool,
+    state: tempfile::TempDir,
+}
+
+impl Ground {
+    fn new(name: &str, kind: Personality, turned: bool) -> Self {
+        let account = |side: &str| Dovecot::shared().account(&format!("{name}{side}"), kind);
+        Self { sides: [account("a"), account("b")], turned, state: tempfile::tempdir().unwrap() }
+    }
+
+    fn run(&self, options: &[&str]) -> Run {
+        let state = self.state.path().to_str().unwrap();
+        let [here, there] = &self.sides;
+        let (first, second) = if self.turned { (there, here) } else { (here, there) };
+        sync(first, second, &[&["--state", state], options].concat())
+    }
+
+    fn client(&self, side: usize) -> Client {
+        Client::login(&self.sides[side])
+    }
+
+    fn snapshots(&self) -> [Snapshot; 2] {
+        [0, 1].map(|side| self.client(side).snapshot())
+    }
+
+    /// Both sides hold the same, and a further run does nothing.
+    #[track_caller]
+    fn assert_at_rest(&self, case: &str) {
+        let [here, there] = self.snapshots();
+        assert_eq!(here.content(), there.content(), "{case}: the sides differ");
+        assert_eq!(here.subscribed, there.subscribed, "{case}: subscriptions differ");
+        let again = self.run(&[]);
+        assert!(again.code == Some(0), "{case}: {again:?}");
+        assert_idle(&again, case);
+    }
+
+    /// What a side holds: `FOLDER: SUBJECT+FLAGS ...` by folder.
+    fn shown(&self, side: usize) -> BTreeMap<String, Vec<String>> {
+        let snapshot = self.client(side).snapshot();
+        let letters = |message: &lab::client::StoredMessage| {
+            let mut text = String::new();
+            for (flag, letter) in [("\\Seen", 'S'), ("\\Flagged", 'F'), ("\\Deleted", 'D'), ("work", 'k')] {
+                text.extend(message.flags.contains(flag).then_some(letter));
+            }
+            text
+        };
+        let known: BTreeMap<[u8; 32], char> = ('a'..='z').map(|name| (sha(&letter(name).bytes), name)).collect();
+        let of = |message| format!("{}{}", known.get(&message_sha(message)).copied().unwrap_or('?'), letters(message));
+        let folders = snapshot.folders.iter().map(|(levels, messages)| {
+            let mut found: Vec<String> = messages.iter().map(of).collect();
+            found.sort();
+            (levels.join("/"), found)
+        });
+        folders.collect()
+    }
+}
+
+fn message_sha(message: &lab::client::StoredMessage) -> [u8; 32] {
+    message.sha256
+}
+
+fn sha(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
+}
+
+#[track_caller]
+fn assert_idle(run: &Run, case: &str) {
+    for field in
+        ["copied", "moved", "flags_updated", "deleted", "folders_created", "folders_renamed", "folders_deleted"]
+    {
+        assert_eq!(run.count(field), 0, "{case}: {field}: {}", run.stdout);
+    }
+}
+
+/// The message of a letter.
+fn letter(name: char) -> NewMessage {
+    let text = format!(
+        "Message-ID: <{name}@rows>\r\nSubject: {name}\r\nFrom: ann@example.org\r\n\r\n{}\r\n",
+        format!("body {name} ").repeat(20)
+    );
+    NewMessage { date: Some(format!("{:02}-Feb-2024 03:04:05 +0130", 1 + name as u32 % 28)), ..NewMessage::of(text) }
+}
+
+/// One edit: `WORD FOLDER LETTERS [FLAGS or FOLDER]`.
+fn edit(client: &mut Client, text: &str) {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let folder = |at: usize| words[at].split('/').collect::<Vec<_>>();
+    match words[0] {
+        "add" => {
+            client.append(&folder(1), words[2].chars().map(letter).collect::<Vec<_>>().into_iter());
+        }
+        "create" => client.create(&folder(1)),
+        "subscribe" => client.subscribe(&folder(1)),
+        "rename" => {
+            let (from, to) = (client.name(&folder(1)), client.name(&folder(2)));
+            client.command(&format!("RENAME {from} {to}"));
+        }
+        "drop" => {
+            let name = client.name(&folder(1));
+            client.command(&format!("DELETE {name}"));
+        }
+        what => {
+            let uids = uids(client, &folder(1), words[2]);
+            client.select(&folder(1));
+            match what {
+                "expunge" => client.expunge(&uids),
+                "move" => {
+                    let to = client.name(&folder(3));
+                    client.command(&format!("UID MOVE {uids} {to}"));
+                }
+                "flag" => client.store(&uids, "+FLAGS", words[3]),
+                "unflag" => client.store(&uids, "-FLAGS", words[3]),
+                other => panic!("no edit {other}"),
+            }
+            client.command("UNSELECT");
+        }
+    }
+}
+
+fn uids(client: &mut Client, folder: &[&str], letters: &str) -> String {
+    let snapshot = client.snapshot();
+    let wanted: Vec<[u8; 32]> = letters.chars().map(|name| sha(&letter(name).bytes)).collect();
+    let found = snapshot.folder(folder).iter().filter(|message| wanted.contains(&message.sha256));
+    let uids: Vec<String> = found.map(|message| message.uid.to_string()).collect();
+    assert!(!uids.is_empty(), "{letters} not in {folder:?}");
+    uids.join(",")
+}
+
+#[track_caller]
+fn check(case: &Case, kind: Personality, turned: bool) {
+    let name = format!("{} ({kind:?}, turned {turned})", case.name);
+    let ground = Ground::new("rows", kind, turned);
+    let edits = |side: usize, edits: &[&str]| {
+        let mut client = ground.client(side);
+        edits.iter().for_each(|text| edit(&mut client, text));
+    };
+    edits(0, case.before);
+    ground.run(&[]).ended(0);
+    ground.assert_at_rest(&format!("{name}, before"));
+    edits(0, case.here);
+    edits(1, case.there);
+    let run = ground.run(case.options);
+    assert!(run.code == Some(0), "{name}: {run:?}");
+    for (field, count) in case.counts {
+        assert_eq!(run.count(field), *count, "{name}: {field}: {}\n{}", run.stdout, run.stderr);
+    }
+    let expected: BTreeMap<String, Vec<String>> = (case.expected.iter())
+        .map(|(folder, messages)| ((*folder).to_owned(), messages.split_whitespace().map(str::to_owned).collect()))
+        .collect();
+    for side in [0, 1] {
+        let shown: BTreeMap<_, _> = (ground.shown(side).into_iter())
+            // Parents that are only levels on one kind of server are folders on another.
+            .filter(|(folder, messages)| !messages.is_empty() || expected.contains_key(folder))
+            .collect();
+        assert_eq!(shown, expected, "{name}: side {side}\n{}", run.stdout);
+    }
+    ground.assert_at_rest(&name);
+}
+
+fn check_all(turned: bool, kind: Personality) {
+    // Some at a time: each is a handful of logins.
+    for some in CASES.chunks(5) {
+        each(some, |case| check(case, kind, turned));
+    }
+}
+
+#[test]
+fn each_row_is_as_the_table_says() {
+    check_all(false, Personality::Plain);
+}
+
+#[test]
+fn each_row_is_so_the_other_way_round() {
+    check_all(true, Personality::Plain);
+}
+
+/// Rows on a server without UIDPLUS, CONDSTORE and MOVE.
+#[test]
+fn rows_hold_on_a_poor_server() {
+    for some in CASES
+        .iter()
+        .filter(|case| !case.name.starts_with("11") && !case.name.starts_with('8'))
+        .collect::<Vec<_>>()
+        .chunks(5)
+    {
+        each(some, |case| check(case, Personality::Poor, false));
+    }
+}
