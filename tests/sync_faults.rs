@@ -30,7 +30,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 /// Steps that are taken side by side: they mostly wait.
-const SIDE_BY_SIDE: usize = 16;
+const SIDE_BY_SIDE: usize = 32;
 /// How many runs it takes at most to do what a broken one has left.
 const RUNS: usize = 3;
 

@@ -105,7 +105,7 @@ fn of_status(status: &Status) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::samples::{copy_summary, verify_summary};
+    use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
     use mailferry::store::Error;
 
     #[test]
@@ -147,6 +147,18 @@ mod tests {
         let ended = |failure| of_doctor(&DoctorSummary { failure, ..DoctorSummary::default() });
         let (authentication, untrusted) = (Some(ErrorKind::Authentication), Some(ErrorKind::Untrusted));
         assert_eq!((ended(None), ended(authentication), ended(untrusted)), (0, 5, 6));
+    }
+
+    #[test]
+    fn a_sync_has_the_contracts_codes() {
+        let work = sync_summary();
+        assert_eq!((of_sync(&work, false), of_sync(&work, true)), (0, 4));
+        let idle = SyncSummary { to_first: Default::default(), to_second: Default::default(), ..work.clone() };
+        assert_eq!(of_sync(&idle, true), 0);
+        let table = [(Status::Braked, 9), (Status::Partial, 3), (Status::Interrupted, 130)];
+        for (status, code) in table {
+            assert_eq!(of_sync(&SyncSummary { status, ..work.clone() }, true), code);
+        }
     }
 
     #[test]

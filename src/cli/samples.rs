@@ -1,7 +1,7 @@
 //! Values that several tests of the command line share.
 
 use mailferry::store::Traffic;
-use mailferry::verbs::{CopySummary, Status, VerifySummary};
+use mailferry::verbs::{CopySummary, Status, SyncSummary, SyncWay, VerifySummary};
 
 /// A copy that went well.
 pub(crate) fn copy_summary() -> CopySummary {
@@ -40,5 +40,22 @@ pub(crate) fn verify_summary() -> VerifySummary {
         failed: 0,
         bytes_compared: 0,
         seconds: 0.75,
+    }
+}
+
+/// A sync that went well.
+pub(crate) fn sync_summary() -> SyncSummary {
+    SyncSummary {
+        status: Status::Complete,
+        folders: 18,
+        to_first: SyncWay { copied: 2, bytes_copied: 900, flags_updated: 1, ..SyncWay::default() },
+        to_second: SyncWay { copied: 3, bytes_copied: 100, moved: 4, deleted: 1, conflicts: 1, ..SyncWay::default() },
+        already_there: 3089,
+        failed: 0,
+        folders_failed: 0,
+        skipped: 0,
+        seconds: 0.4,
+        first_traffic: Traffic { sent: 1, received: 2, round_trips: 3 },
+        second_traffic: Traffic { sent: 4, received: 5, round_trips: 6 },
     }
 }

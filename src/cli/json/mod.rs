@@ -74,7 +74,7 @@ impl Formatter for Harmless {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::samples::{copy_summary, verify_summary};
+    use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
     use mailferry::event::{Difference, DifferenceKind, FolderPlanned};
     use mailferry::mail::{SpecialUse, Uid};
     use mailferry::store::Quota;
@@ -132,6 +132,21 @@ mod tests {
                 r#""source":{"sent":1,"received":2,"round_trips":3},"target":{"sent":4,"received":5,"round_trips":6}}"#
             )
         );
+    }
+
+    #[test]
+    fn the_summary_of_a_sync_counts_both_directions_and_each() {
+        let read: serde_json::Value =
+            serde_json::from_str(&text(&Line::Summary(Box::new(Summary::sync(&sync_summary(), false))))).unwrap();
+        let counts = |of: &serde_json::Value| {
+            ["copied", "moved", "flags_updated", "deleted", "conflicts", "bytes_copied", "folders_renamed"]
+                .map(|name| of[name].as_u64().unwrap())
+        };
+        assert_eq!((read["event"].as_str(), read["command"].as_str()), (Some("summary"), Some("sync")));
+        assert_eq!(counts(&read), [5, 4, 1, 1, 1, 1000, 0]);
+        assert_eq!(counts(&read["to_first"]), [2, 0, 1, 0, 0, 900, 0]);
+        assert_eq!(counts(&read["to_second"]), [3, 4, 0, 1, 1, 100, 0]);
+        assert_eq!((read["first"]["round_trips"].as_u64(), read["second"]["sent"].as_u64()), (Some(3), Some(4)));
     }
 
     #[test]

@@ -255,3 +255,25 @@ impl BaseFolder {
         self.stale
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_which_only_flags_were_asked_for_contradicts_nothing() {
+        let uid = Uid::new(7).unwrap();
+        let seen = Message::new(uid, 100, InternalDate::new(1_700_000_000, 0), 0, HeaderKey::WithId([3; 16]));
+        let other = Message::new(uid, 200, InternalDate::new(1_600_000_000, 0), 0, HeaderKey::WithId([4; 16]));
+        let prints = Prints::of(Both::new(Some(&seen), Some(&seen)));
+        let bare = Message::bare(uid, 0);
+        for side in Side::BOTH {
+            assert!(!prints.contradict(side, &bare) && !prints.differ_in_looks(side, &bare));
+            assert!(prints.contradict(side, &other));
+        }
+        // Nothing is learned of it either, and nothing forgotten.
+        assert_eq!(prints.learned(Both::new(Some(&bare), Some(&bare))), prints);
+        assert_eq!(Prints::of(Both::new(Some(&bare), None)), Prints::default());
+        assert_eq!(Prints::from_kept(prints.keys(), prints.looks()), prints);
+    }
+}
