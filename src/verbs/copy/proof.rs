@@ -9,7 +9,8 @@ use crate::event::Event;
 use crate::exec::Fate;
 use crate::mail::{Message, Uid, UidSet};
 use crate::plan::FolderTask;
-use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
+use crate::store::{Error, FolderScan, ScanDepth};
+use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
 use std::collections::HashMap;
 
@@ -27,22 +28,12 @@ impl Copy<'_> {
         let tasks: Vec<(usize, &FolderTask, &[Fate])> = sent.each().filter(|(.., fates)| has_copies(fates)).collect();
         let uids: Vec<Option<UidSet>> = tasks.iter().map(|(_, task, fates)| asked_for(task, fates)).collect();
         let scans = way.repeatable(|link| {
-            let requests: Vec<ScanRequest<'_>> = (tasks.iter().zip(&uids))
-                .map(|((_, task, _), uids)| ScanRequest {
-                    mailbox: &task.target,
-                    depth: ScanDepth::Sizes,
-                    uids: uids.clone(),
-                    search: None,
-                    for_writing: false,
-                })
-                .collect();
-            let mut scans: Vec<Option<FolderScan>> = Vec::new();
-            link.target.scan(&requests, &mut |_, scan| scans.push(scan.ok()))?;
-            Ok(scans)
+            let asked = tasks.iter().zip(&uids).map(|((_, task, _), uids)| (&task.target, uids.clone()));
+            scan_each(link.target.as_mut(), ScanDepth::Sizes, asked)
         })?;
         let mut unproven = HashMap::new();
         for ((pair, task, fates), scan) in tasks.into_iter().zip(scans) {
-            let scan = scan.filter(|scan| scan.uid_validity == task.target_uid_validity);
+            let scan = scan.ok().filter(|scan| scan.uid_validity == task.target_uid_validity);
             let doubtful = match scan {
                 Some(scan) => self.compare_word(pair, task, fates, Word::new(&scan, fates)),
                 None => task.messages.iter().map(Message::uid).collect(),

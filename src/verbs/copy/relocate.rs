@@ -9,8 +9,9 @@ use super::elsewhere::Job;
 use crate::event::Event;
 use crate::mail::{MailboxName, Message, Uid, UidSet};
 use crate::plan::elsewhere::Sameness;
-use crate::store::{Error, FlagChange, FlagEdit, FolderScan, Refusal, Relocated, Relocation, ScanDepth, ScanRequest};
+use crate::store::{Error, FlagChange, FlagEdit, Refusal, Relocated, Relocation, ScanDepth};
 use crate::verbs::opening::Names;
+use crate::verbs::scans::scan_each;
 use crate::verbs::way::{Way, is_broken};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -166,23 +167,14 @@ impl Copy<'_> {
             })
             .collect();
         let scans = way.repeatable(|link| {
-            let requests: Vec<ScanRequest<'_>> = (asked.iter())
-                .map(|(mailbox, from)| ScanRequest {
-                    mailbox,
-                    depth: ScanDepth::Identity,
-                    uids: from.and_then(Uid::new).map(UidSet::from_uid),
-                    search: None,
-                    for_writing: false,
-                })
-                .collect();
-            let mut scans: Vec<Option<FolderScan>> = Vec::new();
-            link.target.scan(&requests, &mut |_, scan| scans.push(scan.ok()))?;
-            Ok(scans)
+            let new = |from: Option<u32>| from.and_then(Uid::new).map(UidSet::from_uid);
+            let asked = asked.iter().map(|(mailbox, from)| (*mailbox, new(*from)));
+            scan_each(link.target.as_mut(), ScanDepth::Identity, asked)
         })?;
         let taken: HashSet<(usize, Uid)> =
             (0..jobs.len()).filter_map(|at| Some((jobs[at].pair, placed[at]?))).collect();
         for ((_, of_folder), scan) in folders.into_iter().zip(scans) {
-            let Some(scan) = scan else { continue };
+            let Ok(scan) = scan else { continue };
             let mut there: HashMap<Sameness, Vec<Uid>> = HashMap::new();
             for message in &scan.messages {
                 if let Some(same) = Sameness::of(message) {
