@@ -135,6 +135,7 @@ impl Copy<'_> {
             }
             if let Some(Some(needs)) = self.folders.get_mut(pair) {
                 needs.server_side += 1;
+                needs.server_side_bytes += u64::from(message.size());
             }
         }
         Ok(())

@@ -20,7 +20,7 @@ use super::{CopyOptions, CopySummary, FlagPolicy, Status};
 use crate::event::{Event, FolderPlanned, Observer, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
-use crate::mail::{Message, UidSet, UidValidity};
+use crate::mail::{UidSet, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::state::State;
 use crate::store::{Connector, Error};
@@ -195,7 +195,7 @@ impl Copy<'_> {
         let (mut messages, mut bytes) = (0, 0);
         for (index, (pair, needs)) in pairs.iter().zip(&self.folders).enumerate() {
             let Some(needs) = needs else { continue };
-            let to_send = self.bytes_to_send(index, needs);
+            let to_send = needs.bytes_to_send();
             messages += needs.missing.len() as u64;
             bytes += to_send;
             self.observer.observe(&Event::FolderPlanned(FolderPlanned {
@@ -215,26 +215,17 @@ impl Copy<'_> {
         self.observer.observe(&Event::Planned { folders: pairs.len() as u64, messages, bytes });
     }
 
-    /// The bytes of what a folder lacks, less what the target takes from other folders.
-    fn bytes_to_send(&self, pair: usize, needs: &Needs) -> u64 {
-        let size = |message: &Message| u64::from(message.size());
-        let all: u64 = needs.missing.iter().map(size).sum();
-        let jobs = self.elsewhere.jobs.iter().filter(|job| job.pair == pair).map(|job| size(&job.message));
-        let twins = self.elsewhere.twins.iter().filter(|twin| twin.pair == pair).map(|twin| size(&twin.message));
-        all - jobs.chain(twins).sum::<u64>()
-    }
-
     /// A dry run's numbers: what would be done.
     fn foresee(&mut self, names: &opening::Names<'_>) {
         let mut created = HashSet::new();
-        for (index, (pair, needs)) in names.pairs.iter().zip(&self.folders).enumerate() {
+        for (pair, needs) in names.pairs.iter().zip(&self.folders) {
             let Some(needs) = needs else { continue };
             if let TargetFolder::New { name, .. } = &pair.target {
                 created.insert(name);
             }
             self.summary.copied += needs.missing.len() as u64;
             self.summary.copied_server_side += needs.server_side;
-            self.summary.bytes_copied += self.bytes_to_send(index, needs);
+            self.summary.bytes_copied += needs.bytes_to_send();
             self.summary.flags_updated += needs.flags_to_change();
         }
         self.summary.folders_created = created.len() as u64;

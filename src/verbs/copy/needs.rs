@@ -30,6 +30,8 @@ pub(super) struct Needs {
     pub(super) there: Vec<There>,
     /// How many of the missing messages the target takes from another of its folders.
     pub(super) server_side: u64,
+    /// Their bytes.
+    pub(super) server_side_bytes: u64,
 }
 
 /// A message that both sides have.
@@ -129,7 +131,14 @@ impl Needs {
             on_target: compared.target.as_ref().map_or(0, |scan| scan.messages.len() as u64),
             there: if matches!(rules.deleting, Deleting::Source(_)) { there(compared) } else { Vec::new() },
             server_side: 0,
+            server_side_bytes: 0,
         }
+    }
+
+    /// The bytes of what is missing, less what the target takes from other folders.
+    pub(super) fn bytes_to_send(&self) -> u64 {
+        let all: u64 = self.missing.iter().map(|message| u64::from(message.size())).sum();
+        all - self.server_side_bytes
     }
 
     pub(super) fn flags_to_change(&self) -> u64 {

@@ -200,8 +200,9 @@ impl Copy<'_> {
 /// Whether a listed folder may be the one that a record is of.
 fn may_be(record: &FolderRecord, mailbox: &ListedMailbox) -> bool {
     let Some(status) = &mailbox.status else { return false };
-    if record.source_mailbox_id.is_some() && status.mailbox_id.is_some() {
-        return record.source_mailbox_id == status.mailbox_id;
+    // Only opening a folder tells which one it is: what Cyrus 3.6 says in STATUS is another one's memory.
+    if record.source_mailbox_id.is_some() {
+        return true;
     }
     let goes_on =
         record.checkpoint.as_ref().is_some_and(|(source, _)| status.uid_next.is_some_and(|now| now >= source.uid_next));
@@ -256,10 +257,13 @@ fn verify(
         let (record, newest) = (&gone[*of].record, &gone[*of].newest);
         let (Some(here), Some(there)) = (source.get(at), target.get(of)) else { return false };
         let ids = record.source_mailbox_id.as_ref().zip(here.mailbox_id.as_ref());
-        if let Some((was, is)) = ids {
-            return was == is;
+        // Another one proves nothing: Cyrus 3.6 tells wrong ones now and then.
+        if ids.is_some_and(|(was, is)| was == is) {
+            return true;
         }
-        if here.uid_validity != record.source_uid_validity || there.uid_validity != record.target_uid_validity {
+        // A server that tells MAILBOXIDs may give a renamed folder another UIDVALIDITY; its messages keep their UIDs.
+        let is_generation = here.uid_validity == record.source_uid_validity || record.source_mailbox_id.is_some();
+        if !is_generation || there.uid_validity != record.target_uid_validity {
             return false;
         }
         let both = newest.iter().filter_map(|pair| Some((key(here, pair.source)?, key(there, pair.target)?)));
