@@ -28,7 +28,11 @@ struct Ground {
 impl Ground {
     fn new(name: &str, kind: Personality, turned: bool) -> Self {
         let account = |side: &str| Dovecot::shared().account(&format!("{name}{side}"), kind);
-        Self { sides: [account("a"), account("b")], turned, state: tempfile::tempdir().unwrap() }
+        Self::of([account("a"), account("b")], turned)
+    }
+
+    fn of(sides: [Account; 2], turned: bool) -> Self {
+        Self { sides, turned, state: tempfile::tempdir().unwrap() }
     }
 
     fn run(&self, options: &[&str]) -> Run {

@@ -2,7 +2,7 @@
 
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::run::{Running, run, sync};
-use crate::lab::servers::{Account, Dovecot, Personality};
+use crate::lab::servers::{Account, Cyrus, Dovecot, Personality};
 use crate::{Ground, assert_idle};
 
 /// So many letters, none of which `letter` gives.
@@ -346,6 +346,30 @@ fn what_is_left_out_is_not_deleted() {
     let counts = [("deleted", 1), ("copied", 0), ("folders_renamed", 1)];
     ground.run(&[]).ended(0).counts(&counts);
     ground.assert_at_rest("all again");
+}
+
+/// Cyrus tells its MAILBOXIDs when a folder is opened, and wrong ones in STATUS.
+#[test]
+fn a_rename_on_cyrus_crosses() {
+    for turned in [false, true] {
+        let cyrus = Cyrus::shared();
+        let ground = Ground::of([cyrus.account(), Dovecot::shared().account("oncyrus", Personality::Plain)], turned);
+        let mut here = ground.client(0);
+        for folder in [&["Work"][..], &["Work", "Deep"]] {
+            here.create(folder);
+            here.subscribe(folder);
+            here.append(folder, many(&folder.concat(), 4));
+        }
+        ground.run(&[]).ended(0).counts(&[("copied", 8)]);
+        let (from, to) = (here.name(&["Work"]), here.name(&["Office"]));
+        here.command(&format!("RENAME {from} {to}"));
+        // New mail would hide that a folder with the same UIDs is the same.
+        here.append(&["Office"], many("more", 2));
+        let counts = [("folders_renamed", 1), ("copied", 2), ("moved", 0), ("deleted", 0)];
+        ground.run(&[]).ended(0).counts(&counts);
+        assert_eq!(ground.snapshots()[1].folder(&["Office"]).len(), 6);
+        ground.assert_at_rest("renamed on Cyrus");
+    }
 }
 
 /// Folders that are called otherwise on the other side: by role, and by `--map`.

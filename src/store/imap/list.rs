@@ -116,13 +116,19 @@ impl Session {
         if self.has("CONDSTORE") || self.has("QRESYNC") {
             items.push_str(" HIGHESTMODSEQ");
         }
-        if self.has("OBJECTID") {
+        if self.has("OBJECTID") && !self.is_cyrus() {
             items.push_str(" MAILBOXID");
         }
         if self.has("STATUS=SIZE") {
             items.push_str(" SIZE");
         }
         items
+    }
+
+    /// Cyrus 3.6 gives freed memory for MAILBOXID in STATUS, any bytes of which may make the whole reply unreadable; what it
+    /// says when a folder is opened is right. Its greeting and its ID name it.
+    fn is_cyrus(&self) -> bool {
+        self.server.to_ascii_lowercase().contains("cyrus")
     }
 
     /// STATUS of every folder that can be opened, all asked for at once. A folder that refuses stays without counters.

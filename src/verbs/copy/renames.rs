@@ -200,7 +200,7 @@ impl Copy<'_> {
 /// Whether a listed folder may be the one that a record is of.
 fn may_be(record: &FolderRecord, mailbox: &ListedMailbox) -> bool {
     let Some(status) = &mailbox.status else { return false };
-    // Only opening a folder tells which one it is: what Cyrus 3.6 says in STATUS is another one's memory.
+    // Opening a folder tells which one it is, on every server that has MAILBOXID.
     if record.source_mailbox_id.is_some() {
         return true;
     }
@@ -256,14 +256,10 @@ fn verify(
     let is_same = |(at, of): &(usize, usize)| {
         let (record, newest) = (&gone[*of].record, &gone[*of].newest);
         let (Some(here), Some(there)) = (source.get(at), target.get(of)) else { return false };
-        let ids = record.source_mailbox_id.as_ref().zip(here.mailbox_id.as_ref());
-        // Another one proves nothing: Cyrus 3.6 tells wrong ones now and then.
-        if ids.is_some_and(|(was, is)| was == is) {
-            return true;
+        if let Some((was, is)) = record.source_mailbox_id.as_ref().zip(here.mailbox_id.as_ref()) {
+            return was == is;
         }
-        // A server that tells MAILBOXIDs may give a renamed folder another UIDVALIDITY; its messages keep their UIDs.
-        let is_generation = here.uid_validity == record.source_uid_validity || record.source_mailbox_id.is_some();
-        if !is_generation || there.uid_validity != record.target_uid_validity {
+        if here.uid_validity != record.source_uid_validity || there.uid_validity != record.target_uid_validity {
             return false;
         }
         let both = newest.iter().filter_map(|pair| Some((key(here, pair.source)?, key(there, pair.target)?)));

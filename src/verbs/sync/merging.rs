@@ -7,7 +7,7 @@ use crate::event::Side as EventSide;
 use crate::exec::{Contents, Link, read_contents};
 use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
 use crate::plan::merge::{
-    Both, Extent, Fate, Folder, FolderMerge, FolderPair, Row, Side, View, fate, headers_wanted, hold_back,
+    Both, Extent, Fate, Folder, FolderIdentity, FolderMerge, FolderPair, Row, Side, View, fate, headers_wanted, hold_back,
     merge_folders, merge_messages, merge_moves,
 };
 use crate::plan::{MatchRules, Settled, settle};
@@ -40,20 +40,28 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Asks for the UIDs of folders that may be known ones under another name, where the server has no MAILBOXID.
+    /// Asks for the UIDs, and the MAILBOXID, of folders that may be known ones under another name, where the listing told no
+    /// MAILBOXID.
     fn find_uids(&mut self, link: &mut Link) -> Result<(), Error> {
         for side in Side::BOTH {
-            let has = |name: &str| self.listed.seen[side].iter().any(|seen| seen.name.key() == name);
+            let seen = &self.listed.seen[side];
+            let has = |name: &str| seen.iter().any(|seen| seen.name.key() == name);
+            let is_told = |id: &Option<Box<str>>| id.is_some() && seen.iter().any(|seen| seen.identity.mailbox_id == *id);
             let missing: Vec<usize> = (self.memory.known().iter().enumerate())
-                .filter(|(_, known)| known.identities[side].mailbox_id.is_none() && !has(&known.name.key()))
+                .filter(|(_, known)| !is_told(&known.identities[side].mailbox_id) && !has(&known.name.key()))
                 .map(|(at, _)| at)
                 .collect();
+            let has_id = |at: &usize| self.memory.known()[*at].identities[side].mailbox_id.is_some();
+            let is_identified = missing.iter().any(has_id);
             let generation = |at: &usize| self.memory.known()[*at].identities[side].mark.uid_validity;
             let gone: Vec<_> = missing.iter().filter_map(generation).collect();
             let is_known = |name: &str| self.memory.known().iter().any(|known| known.name.key() == name);
-            let may_be: Vec<usize> = (self.listed.seen[side].iter().enumerate())
-                .filter(|(_, seen)| seen.identity.mark.uid_validity.is_some_and(|validity| gone.contains(&validity)))
-                .filter(|(_, seen)| !is_known(&seen.name.key()))
+            let may_be_known = |identity: &FolderIdentity| {
+                identity.mark.uid_validity.is_some_and(|validity| gone.contains(&validity))
+                    || is_identified && identity.mailbox_id.is_none()
+            };
+            let may_be: Vec<usize> = (seen.iter().enumerate())
+                .filter(|(_, seen)| may_be_known(&seen.identity) && !is_known(&seen.name.key()))
                 .map(|(at, _)| at)
                 .collect();
             if may_be.is_empty() {
@@ -74,10 +82,13 @@ impl Sync<'_> {
                 .collect();
             let seen = &mut self.listed.seen[side];
             super::sides::store(link, side).scan(&requests, &mut |nth, scan| {
-                if let Ok(scan) = scan
-                    && scan.unlisted == 0
-                {
-                    seen[may_be[nth]].identity.uids = Some(scan.messages.iter().map(Message::uid).collect());
+                let Ok(scan) = scan else { return };
+                let identity = &mut seen[may_be[nth]].identity;
+                if scan.unlisted == 0 {
+                    identity.uids = Some(scan.messages.iter().map(Message::uid).collect());
+                }
+                if identity.mailbox_id.is_none() {
+                    identity.mailbox_id = scan.mailbox_id.map(Into::into);
                 }
             })?;
         }
