@@ -8,6 +8,7 @@
 //! plan       what is missing, which message is which: pure functions of two scans
 //! folders    names, roles, mapping: pure functions of two listings
 //! state      what is kept on this machine for a pair of mailboxes
+//! oauth      tokens by OAuth 2.0: got, kept and renewed
 //! store      one trait for a mailbox account, and its forms: IMAP, Maildir++, mbox
 //! imap       the protocol: commands, replies, sessions
 //! net        TCP, TLS, deadlines
@@ -27,6 +28,7 @@ pub mod identity;
 pub mod imap;
 pub mod mail;
 pub mod net;
+pub mod oauth;
 pub mod plan;
 pub mod state;
 pub mod store;

@@ -11,10 +11,12 @@ mod error;
 mod mechanism;
 mod options;
 mod pin;
+mod provider;
 
 pub use error::AddressError;
 pub use mechanism::{Mechanism, Proof};
 pub use pin::Fingerprint;
+pub use provider::Provider;
 
 use options::Options;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -205,6 +207,8 @@ pub struct ImapAddress {
     pub connections: Option<usize>,
     /// How long the server may be silent: 1 s to a day.
     pub timeout: Option<Duration>,
+    /// Whose service it is, where the host does not tell.
+    pub provider: Option<Provider>,
 }
 
 impl ImapAddress {
@@ -275,6 +279,7 @@ impl ImapAddress {
             compression: options.compression.unwrap_or_default(),
             connections: options.connections,
             timeout: options.timeout,
+            provider: options.provider,
         })
     }
 
@@ -297,6 +302,7 @@ impl ImapAddress {
             ("compress", (self.compression != Compression::Auto).then(|| self.compression.name().to_owned())),
             ("connections", self.connections.map(|n| n.to_string())),
             ("timeout", self.timeout.map(|timeout| timeout.as_secs().to_string())),
+            ("provider", self.provider.map(|provider| provider.to_string())),
         ];
         pairs.extend(options.into_iter().filter_map(|(key, value)| Some((key, value?))));
         pairs

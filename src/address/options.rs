@@ -1,12 +1,12 @@
 //! What follows `?` in an address: `key=value` pairs, each key known, each at most once.
 
-use super::{AddressError, Compression, Fingerprint, Mechanism, TlsMode, decode, number};
+use super::{AddressError, Compression, Fingerprint, Mechanism, Provider, TlsMode, decode, number};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The keys, as errors list them.
-pub(super) const KNOWN: &str =
-    "tls, auth, authzid, ca, pin, client-cert, client-key, prefix, separator, compress, connections, timeout";
+pub(super) const KNOWN: &str = "tls, auth, authzid, ca, pin, client-cert, client-key, prefix, separator, compress, connections, timeout, \
+     provider";
 
 /// What `auth=` takes, as its error lists it.
 pub(super) const MECHANISMS: &str = "PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-256-PLUS, \
@@ -33,6 +33,7 @@ pub(super) struct Options {
     pub(super) compression: Option<Compression>,
     pub(super) connections: Option<usize>,
     pub(super) timeout: Option<Duration>,
+    pub(super) provider: Option<Provider>,
 }
 
 impl Options {
@@ -83,6 +84,9 @@ impl Options {
             "timeout" => put(&mut self.timeout, "timeout", value, "seconds, from 1 to 86400", |digits| {
                 number(&digits).filter(|n| (1..=86400).contains(n)).map(Duration::from_secs)
             }),
+            "provider" => {
+                put(&mut self.provider, "provider", value, "google or microsoft", |name| Provider::named(&name))
+            }
             _ if SECRETS.contains(&key.to_ascii_lowercase().as_str()) => Err(AddressError::Password),
             _ if is_word(key) => Err(AddressError::UnknownKey { key: format!("`{key}`") }),
             _ => Err(AddressError::UnknownKey { key: "after `?`".to_owned() }),

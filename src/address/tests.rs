@@ -21,6 +21,7 @@ fn bare(user: &str, host: &str, port: u16, tls: TlsMode) -> ImapAddress {
         compression: Compression::Auto,
         connections: None,
         timeout: None,
+        provider: None,
     }
 }
 
@@ -55,7 +56,7 @@ fn every_key() {
     let text = format!(
         "imaps://admin@h?auth=pLaIn&authzid=bob%40x&ca=/etc/my%20ca.pem&pin=sha256:{}\
                 &client-cert=/c.pem&client-key=/k.pem&prefix=INBOX.&separator=.\
-                &compress=on&connections=64&timeout=86400",
+                &compress=on&connections=64&timeout=86400&provider=Google",
         "0f".repeat(32)
     );
     let expected = ImapAddress {
@@ -70,6 +71,7 @@ fn every_key() {
         compression: Compression::On,
         connections: Some(64),
         timeout: Some(Duration::from_hours(24)),
+        provider: Some(Provider::Google),
         ..bare("admin", "h", 993, TlsMode::Implicit)
     };
     assert_eq!(ImapAddress::parse(&text), Ok(expected));
@@ -134,6 +136,7 @@ fn what_is_refused_and_why() {
         ("imaps://ann@h?connections=65", bad("connections", "a number from 1 to 64")),
         ("imaps://ann@h?timeout=86401", bad("timeout", "seconds, from 1 to 86400")),
         ("imaps://ann@h?timeout=0", bad("timeout", "seconds, from 1 to 86400")),
+        ("imaps://ann@h?provider=yahoo", bad("provider", "google or microsoft")),
         ("imaps://ann@h?tls=none", AddressError::Contradiction { mode: "none" }),
         ("imaps://ann@h?tls=starttls", AddressError::Contradiction { mode: "starttls" }),
         ("imap://ann@h?tls=none&ca=x", AddressError::NeedsTls { key: "ca" }),
@@ -200,21 +203,25 @@ fn any_address() -> impl Strategy<Value = ImapAddress> {
         proptest::option::of(text),
         proptest::option::of(text),
         proptest::option::of("[^\\p{Cc}]{0,12}"),
+        proptest::option::of(proptest::sample::select(&Provider::ALL)),
     );
     let numbers = (
         proptest::option::of(proptest::char::range('!', '~')),
         proptest::option::of(1usize..=64),
         proptest::option::of(1u64..=86400),
     );
-    (place, names, numbers).prop_map(|((user, host, port, tls), (auth, authzid, ca, prefix), numbers)| ImapAddress {
-        auth,
-        authzid,
-        ca: ca.filter(|_| tls != TlsMode::None).map(PathBuf::from),
-        prefix,
-        separator: numbers.0,
-        connections: numbers.1,
-        timeout: numbers.2.map(Duration::from_secs),
-        ..bare(&user, &host, port, tls)
+    (place, names, numbers).prop_map(|((user, host, port, tls), (auth, authzid, ca, prefix, provider), numbers)| {
+        ImapAddress {
+            auth,
+            authzid,
+            ca: ca.filter(|_| tls != TlsMode::None).map(PathBuf::from),
+            prefix,
+            separator: numbers.0,
+            connections: numbers.1,
+            timeout: numbers.2.map(Duration::from_secs),
+            provider,
+            ..bare(&user, &host, port, tls)
+        }
     })
 }
 

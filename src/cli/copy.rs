@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use mailferry::event::Side;
 use mailferry::plan::DeletionLimit;
 use mailferry::verbs::{self, CopyOptions, Deleting, FlagPolicy};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Make TARGET hold everything that SOURCE holds; safe to run again
@@ -131,6 +132,11 @@ impl RunArgs {
 }
 
 impl CopyArgs {
+    /// What it may know of earlier logins, and whether it leaves something.
+    pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
+        (self.run.state.kept_in(), !self.run.dry_run)
+    }
+
     fn options(&self, allowed: [Option<usize>; 2]) -> Result<CopyOptions, Failure> {
         Ok(CopyOptions {
             filter: self.messages.filter()?,

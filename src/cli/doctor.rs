@@ -34,7 +34,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = value_parser!(u16).range(0..=3600), help_heading = "Run")]
     idle: u16,
     #[command(flatten)]
-    state: StateArgs,
+    pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) source_password: SourcePasswordArgs,
     #[command(flatten)]

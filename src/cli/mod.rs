@@ -4,6 +4,7 @@
 //! server's words only after they were made [`harmless`]. Only this part of the program reads the environment.
 
 mod args;
+mod browser;
 mod config;
 mod console;
 mod copy;
@@ -16,6 +17,7 @@ mod harmless;
 mod json;
 mod log;
 mod log_file;
+mod login;
 mod metrics;
 mod netrc;
 mod observers;
@@ -24,6 +26,7 @@ mod pace;
 mod pages;
 mod password;
 mod progress;
+mod recall;
 mod run;
 #[cfg(test)]
 mod samples;
@@ -33,6 +36,7 @@ mod state;
 mod sync;
 mod table;
 mod text;
+mod tokens;
 mod undo;
 mod units;
 mod values;
@@ -45,6 +49,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use config::names::Mailbox;
 use console::Console;
 use failure::Failure;
+use recall::Recollection;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use session::Session;
 use std::ffi::OsString;
@@ -58,6 +63,10 @@ struct Cli {
     /// ~/.config/mailferry/config.toml. Example: --config ./mail.toml
     #[arg(long, global = true, value_name = "FILE", help_heading = "Run")]
     config: Option<PathBuf>,
+    /// Log in this once although the server does not offer what was stronger the last time any more; the next run goes by
+    /// what this one used
+    #[arg(long, global = true, help_heading = "Passwords")]
+    allow_weaker_auth: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -71,6 +80,8 @@ enum Command {
     Folders(folders::FoldersArgs),
     Doctor(doctor::DoctorArgs),
     Run(run::RunArgs),
+    Login(login::LoginArgs),
+    Logout(login::LogoutArgs),
     Config(config::check::ConfigArgs),
     Man(pages::ManArgs),
     Completions(pages::CompletionsArgs),
@@ -86,11 +97,12 @@ Examples:
     mailferry verify imaps://ann@old.example.org imaps://ann@new.example.org
     mailferry sync imaps://ann@one.example.org imaps://ann@two.example.org
     mailferry doctor imaps://ann@old.example.org
+    mailferry login --client-id ID imaps://ann%40example.org@outlook.office365.com
 
 A mailbox is imaps://USER@HOST[:993] (TLS) or imap://USER@HOST[:143] (STARTTLS), with %40 for an @ in USER, or the name
 of an account in the config file (docs/usage.md).
 Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWORD, MAILFERRY_TARGET_PASSWORD),
-~/.netrc, or are asked for; `mailferry copy --help` tells more.
+~/.netrc, or are asked for; `mailferry copy --help` tells more. `mailferry login` is for OAuth 2.0.
 
 {}",
         exit::HELP
@@ -106,6 +118,7 @@ pub(crate) fn run() -> u8 {
         Err(error) => return refuse(&error, &arguments),
     };
     let chosen = cli.config.as_deref();
+    let allow_weaker = cli.allow_weaker_auth;
     let command = match cli.command {
         Command::Run(args) => match run::job(&args, chosen) {
             Ok(command) => command,
@@ -117,15 +130,16 @@ pub(crate) fn run() -> u8 {
         },
         command => command,
     };
-    execute(command, chosen)
+    execute(command, chosen, allow_weaker)
 }
 
-fn execute(mut command: Command, chosen: Option<&Path>) -> u8 {
+fn execute(mut command: Command, chosen: Option<&Path>, allow_weaker: bool) -> u8 {
     if let Command::Doctor(args) = &mut command
         && args.json
     {
         args.output.output = args::Format::Json;
     }
+    let typed = command.mailboxes().first().map(|mailbox| mailbox.text.clone());
     let named = command.use_accounts(chosen);
     let session = match Session::new(command.output().unwrap_or(&args::OutputArgs::default())) {
         Ok(session) => session,
@@ -134,6 +148,9 @@ fn execute(mut command: Command, chosen: Option<&Path>) -> u8 {
             return failure.code;
         }
     };
+    if let Some(recollection) = command.recollection() {
+        session.recollect(recollection, allow_weaker);
+    }
     let result = named.and_then(|()| match &command {
         Command::Copy(args) => copy::run(args, &session),
         Command::Sync(args) => sync::run(args, &session),
@@ -141,6 +158,8 @@ fn execute(mut command: Command, chosen: Option<&Path>) -> u8 {
         Command::Verify(args) => verify::run(args, &session),
         Command::Folders(args) => folders::run(args, &session),
         Command::Doctor(args) => doctor::run(args, &session),
+        Command::Login(args) => login::login(args, typed.as_deref(), &session),
+        Command::Logout(args) => login::logout(args, &session),
         Command::Config(args) => config::check::run(args, chosen, &session),
         Command::Man(args) => pages::man(args, &session),
         Command::Completions(args) => Ok(pages::completions(args, &session)),
@@ -163,9 +182,13 @@ fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Erro
     let arguments = std::iter::once("mailferry".to_owned()).chain(job.arguments_with(more));
     let parser = Cli::command().mut_subcommands(|command| command.args_override_self(true));
     let cli = Cli::from_arg_matches(&parser.try_get_matches_from(arguments)?)?;
-    match cli.config {
-        None => Ok(cli.command),
-        Some(_) => Err(Cli::command().error(ErrorKind::ArgumentConflict, "--config goes before the job's name")),
+    let misplaced = |option: &str| {
+        Err(Cli::command().error(ErrorKind::ArgumentConflict, format!("{option} goes before the job's name")))
+    };
+    match (cli.config, cli.allow_weaker_auth) {
+        (None, false) => Ok(cli.command),
+        (Some(_), _) => misplaced("--config"),
+        (None, true) => misplaced("--allow-weaker-auth"),
     }
 }
 
@@ -178,8 +201,25 @@ impl Command {
             Self::Verify(args) => &args.output,
             Self::Folders(args) => &args.output,
             Self::Doctor(args) => &args.output,
-            Self::Run(_) | Self::Config(_) | Self::Man(_) | Self::Completions(_) => return None,
+            Self::Run(_) | Self::Login(_) | Self::Logout(_) | Self::Config(_) | Self::Man(_) | Self::Completions(_) => {
+                return None;
+            }
         })
+    }
+
+    /// What it may know of earlier logins, and leave of its own; `None` where it does not log in.
+    fn recollection(&self) -> Option<Recollection> {
+        let (directory, writes) = match self {
+            Self::Copy(args) => args.recollects(),
+            Self::Sync(args) => args.recollects(),
+            Self::Undo(args) => (args.state.directory().ok(), true),
+            Self::Doctor(args) => (args.state.kept_in(), false),
+            Self::Verify(_) | Self::Folders(_) => (state::usual_directory(), false),
+            Self::Run(_) | Self::Login(_) | Self::Logout(_) | Self::Config(_) | Self::Man(_) | Self::Completions(_) => {
+                return None;
+            }
+        };
+        Some(Recollection { directory, writes })
     }
 
     /// The mailboxes that it is about.
@@ -205,6 +245,11 @@ impl Command {
                 let second = args.target.as_mut().map(|text| mailbox(text, &mut args.target_password.configured));
                 std::iter::once(first).chain(second).collect()
             }
+            Self::Login(args) => {
+                let configured = &mut args.configured;
+                args.mailbox.as_mut().map(|text| mailbox(text, configured)).into_iter().collect()
+            }
+            Self::Logout(args) => vec![mailbox(&mut args.mailbox, &mut args.configured)],
             Self::Run(_) | Self::Config(_) | Self::Man(_) | Self::Completions(_) => Vec::new(),
         }
     }

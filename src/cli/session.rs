@@ -4,6 +4,7 @@ use super::args::{Format, OutputArgs, PasswordOptions};
 use super::console::{Console, Paint};
 use super::exit;
 use super::failure::{AGAIN, Failure};
+use super::harmless;
 use super::json::{self, Line, Summary};
 use super::log::{self, Log};
 use super::log_file::LogFile;
@@ -12,6 +13,7 @@ use super::observers::{Observers, Shared};
 use super::output::Output;
 use super::password::{self, System, check_private};
 use super::progress::Progress;
+use super::recall::Recollection;
 use super::signals;
 use mailferry::address::{Address, ImapAddress};
 use mailferry::event::{Side, Stop};
@@ -47,6 +49,8 @@ pub(crate) struct Session {
     /// Where the run's numbers go, and its summary, once it has one.
     metrics: Option<PathBuf>,
     summary: Mutex<Option<serde_json::Value>>,
+    /// What is known of earlier logins, and whether a weaker one may follow.
+    recollection: OnceLock<(Recollection, bool)>,
 }
 
 impl Session {
@@ -75,12 +79,25 @@ impl Session {
             progress: OnceLock::new(),
             metrics: options.metrics.clone(),
             summary: Mutex::default(),
+            recollection: OnceLock::new(),
         })
     }
 
     /// The request to stop that signals make.
     pub(crate) fn stop(&self) -> &Stop {
         &self.stop
+    }
+
+    /// From now on accounts are logged in to no weaker than earlier runs have done, unless that is allowed.
+    pub(crate) fn recollect(&self, recollection: Recollection, allow_weaker: bool) {
+        // A run is one command, which says it once.
+        let _ = self.recollection.set((recollection, allow_weaker));
+    }
+
+    /// Says what the user has to do. It may have a server's words.
+    pub(crate) fn tell(&self, text: &str) {
+        // Longer than a field: an address to open counts to its last character.
+        self.console.line(&harmless::trace(text.as_bytes()));
     }
 
     /// Says something that the user should know.
@@ -224,7 +241,11 @@ impl Session {
         let (trace, stop) = (self.verbosity >= log::PROTOCOL, Arc::clone(&self.stop));
         let secret = secret.unwrap_or_else(Secret::none);
         let observer = Arc::<Observers>::clone(observers);
-        Ok(imap::Account::new(address, secret, side, access, observer, trace, stop)?)
+        let recall = match self.recollection.get() {
+            Some((recollection, allow_weaker)) => recollection.of(address, *allow_weaker, &self.console)?,
+            None => imap::Recall::default(),
+        };
+        Ok(imap::Account::new(address, secret, side, access, observer, trace, stop)?.with_recall(recall))
     }
 
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.

@@ -177,7 +177,7 @@ fn holder() -> String {
 }
 
 /// The directory of the XDG rules.
-fn usual_directory() -> Option<PathBuf> {
+pub(crate) fn usual_directory() -> Option<PathBuf> {
     let base = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     base.or_else(|| Some(std::env::home_dir()?.join(".local/state"))).map(|base| base.join("mailferry"))
 }

@@ -124,6 +124,13 @@ impl AnyWay {
     }
 }
 
+impl SyncArgs {
+    /// What it may know of earlier logins, and whether it leaves something.
+    pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
+        (self.run.state.directory().ok(), !self.run.dry_run)
+    }
+}
+
 impl RunArgs {
     /// Where this run keeps what it deletes, if it does. Runs that are too old go.
     fn undo_run(&self, first: &Address, second: &Address) -> Result<Option<PathBuf>, Failure> {

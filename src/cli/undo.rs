@@ -29,7 +29,7 @@ pub(crate) struct UndoArgs {
     #[arg(long, help_heading = "Run")]
     list: bool,
     #[command(flatten)]
-    state: TwoWayStateArgs,
+    pub(crate) state: TwoWayStateArgs,
     #[command(flatten)]
     first_password: SourcePasswordArgs,
     #[command(flatten)]

@@ -1,7 +1,9 @@
 //! What ends a connection to an IMAP server.
 
+use super::NoSecret;
 use super::response::Code;
 use super::wire::{ForbiddenByte, FrameError, Violation};
+use crate::address::Mechanism;
 use crate::net;
 
 /// Why a connection is of no further use, or was never made. Texts of a server are raw.
@@ -47,9 +49,20 @@ pub enum Error {
         /// What the user can do.
         hint: String,
     },
-    /// A token can't be read again.
-    #[error("could not get a newer token: {0}")]
-    Secret(String),
+    /// A token can't be had.
+    #[error("could not get an access token: {0}")]
+    Secret(#[from] NoSecret),
+    /// What was stronger the last time is not offered any more.
+    #[error(
+        "the server offered {before} the last time and has let it go: {now} would protect less, and somebody may stand in \
+         between; nothing was sent"
+    )]
+    Downgrade {
+        /// The mechanism of the last login.
+        before: Mechanism,
+        /// What would be used now.
+        now: &'static str,
+    },
     /// The login can't even be tried.
     #[error("{0}")]
     NoLogin(String),

@@ -20,11 +20,12 @@ mod redact;
 pub mod response;
 pub mod wire;
 
-pub use auth::{Credentials, Secret};
+pub use auth::{Credentials, NoSecret, NoSecretCause, Recall, Secret};
 pub use capability::Capabilities;
 pub use connection::{Connection, Handler, Received, Reply, Ticket, Trace, ignore};
 pub use error::Error;
 pub use login::{Introduction, LoggedIn, certificate, introduce, log_in};
+pub(crate) use redact::Redactor;
 pub use response::{
     Attributes, Code, Completion, Content, Fetch, FetchOpening, ListedItem, MailboxStatus, Namespace, Response,
     Unreadable,

@@ -15,14 +15,14 @@ const SHORTEST: usize = 4;
 
 /// Knows the secrets of one connection.
 #[derive(Default)]
-pub(super) struct Redactor {
+pub(crate) struct Redactor {
     plain: Vec<Zeroizing<String>>,
     encoded: Vec<Zeroizing<String>>,
 }
 
 impl Redactor {
     /// From now on this one is struck out too.
-    pub(super) fn add(&mut self, secret: &SecretString) {
+    pub(crate) fn add(&mut self, secret: &SecretString) {
         let secret = secret.expose_secret();
         if secret.is_empty() || self.plain.iter().any(|known| known.as_str() == secret) {
             return;
@@ -41,7 +41,7 @@ impl Redactor {
     }
 
     /// A text without the secrets.
-    pub(super) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(crate) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for secret in self.plain.iter().filter(|secret| text.contains(secret.as_str())).collect::<Vec<_>>() {
             text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));

@@ -14,6 +14,7 @@ mod directory;
 mod file;
 mod folders;
 mod lock;
+mod mechanisms;
 mod pairs;
 mod peek;
 mod records;
@@ -24,6 +25,7 @@ mod two_way;
 
 pub use directory::{PairName, StateDirectory};
 pub use lock::PairLock;
+pub use mechanisms::Mechanisms;
 pub use peek::StateCopy;
 pub use records::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, Mailboxes, PairRecord};
 pub use two_way::{TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWaySide};

@@ -4,6 +4,7 @@
 //! examples below `bin/` take the same files by path.
 //!
 //! - [`servers`]: Dovecot, Cyrus and Courier, started once per test binary, with an account of its own for every test.
+//! - [`agreeing`]: `mailferry login` with a user in front of it.
 //! - [`certificates`]: certificates that must not be trusted.
 //! - [`client`]: a blocking IMAP client that fills accounts and takes snapshots of them; [`wire`] and [`names`] are its
 //!   reader and its mailbox names.
@@ -16,7 +17,7 @@
 //! - [`memory`]: folders in memory behind a scripted server, as strict or as odd as a test wants it.
 //! - [`generator`]: some thousand realistic messages, the same for the same seed.
 //! - [`ntlm`]: who checks NTLM passwords for a mail server.
-//! - [`oauth`]: an OAuth server that knows which access tokens are good.
+//! - [`oauth`]: an OAuth server that knows which access tokens are good; [`grants`]: how it gives them.
 //! - [`run`]: runs of mailferry, with their events and summaries.
 //! - [`secrets`]: where secrets come from, and that none is shown.
 //! - [`mailboxes`]: small mailboxes on real servers, and what they must hold after a run.
@@ -25,10 +26,12 @@
 #![expect(dead_code, unreachable_pub, reason = "each test file and example uses its own part of the lab")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
+pub mod agreeing;
 pub mod certificates;
 pub mod client;
 pub mod fake;
 pub mod generator;
+pub mod grants;
 pub mod mailboxes;
 pub mod memory;
 pub mod names;

@@ -1,17 +1,18 @@
 //! `[account.NAME]`: an address in one piece or by its keys, and where the password comes from.
 
 use super::nearest::did_you_mean;
-use crate::cli::password::Configured;
+use crate::cli::password::{Configured, ConfiguredClient};
 use mailferry::address::{Address, TlsMode};
+use mailferry::oauth::Endpoint;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::path::Path;
 use toml::{Table, Value};
 
 /// Keys whose values are files, in which `~/` is the home directory.
-const FILES: [&str; 4] = ["ca", "client-cert", "client-key", "password-file"];
+const FILES: [&str; 5] = ["ca", "client-cert", "client-key", "password-file", "client-secret-file"];
 
 /// The keys that an address has after its `?`, but for `tls`.
-const OPTIONS: [&str; 11] = [
+const OPTIONS: [&str; 12] = [
     "auth",
     "authzid",
     "ca",
@@ -23,10 +24,18 @@ const OPTIONS: [&str; 11] = [
     "connections",
     "timeout",
     "compress",
+    "provider",
 ];
+
+/// The keys for `mailferry login`.
+const LOGIN: [&str; 6] =
+    ["client-id", "client-secret-file", "authorization-endpoint", "token-endpoint", "device-endpoint", "scopes"];
 
 /// The others.
 const OTHERS: [&str; 7] = ["address", "user", "host", "port", "tls", "password-command", "password-file"];
+
+/// What an account may have besides an address in one piece.
+const STANDS_BESIDE: [&str; 3] = ["address", "password-command", "password-file"];
 
 /// What stays as it is in a user name.
 const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -61,16 +70,19 @@ impl Reading {
 impl Account {
     pub(super) fn read(table: &Table, reading: &mut Reading) -> Self {
         for key in table.keys().filter(|key| !is_known(key)) {
-            if ["password", "passwd", "pass", "pw", "token", "secret"].contains(&key.as_str()) {
+            if key == "client-secret" {
+                reading.problem("a client's secret does not belong into this file: use client-secret-file");
+            } else if ["password", "passwd", "pass", "pw", "token", "secret"].contains(&key.as_str()) {
                 reading.problem("a password does not belong into this file: use password-command or password-file");
             } else {
-                let known = OTHERS.into_iter().chain(OPTIONS);
+                let known = OTHERS.into_iter().chain(OPTIONS).chain(LOGIN);
                 reading.problem(format!("unknown key {key}{}", did_you_mean(key, known)));
             }
         }
         let password = Configured {
             file: text(table, "password-file", reading),
             command: text(table, "password-command", reading),
+            client: client(table, reading),
         };
         if password.file.is_some() && password.command.is_some() {
             reading.problem("password-file and password-command are both there: keep one");
@@ -84,6 +96,9 @@ impl Account {
                 if password.file.is_some() || password.command.is_some() {
                     reading.problem("a directory takes no password: leave password-file and password-command out");
                 }
+                for key in LOGIN.into_iter().filter(|key| table.contains_key(*key)) {
+                    reading.problem(format!("a directory needs no login: leave {key} out"));
+                }
             }
             Err(error) => {
                 let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
@@ -95,7 +110,37 @@ impl Account {
 }
 
 fn is_known(key: &str) -> bool {
-    OTHERS.contains(&key) || OPTIONS.contains(&key)
+    OTHERS.contains(&key) || OPTIONS.contains(&key) || LOGIN.contains(&key)
+}
+
+/// What `mailferry login` needs to know.
+fn client(table: &Table, reading: &mut Reading) -> ConfiguredClient {
+    let scopes = match table.get("scopes") {
+        None => Vec::new(),
+        Some(Value::Array(values)) if values.iter().all(Value::is_str) => {
+            values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
+        Some(_) => {
+            reading.problem("scopes must be a list of texts");
+            Vec::new()
+        }
+    };
+    let mut endpoints = Vec::new();
+    for (name, key) in
+        [("authorization", "authorization-endpoint"), ("token", "token-endpoint"), ("device", "device-endpoint")]
+    {
+        let Some(url) = text(table, key, reading) else { continue };
+        match Endpoint::parse(&url) {
+            Ok(_) => endpoints.push((name, url)),
+            Err(reason) => reading.problem(format!("{key}: {reason}")),
+        }
+    }
+    ConfiguredClient {
+        id: text(table, "client-id", reading),
+        secret_file: text(table, "client-secret-file", reading),
+        scopes,
+        endpoints,
+    }
 }
 
 /// The address in one piece, or put together.
@@ -103,7 +148,7 @@ fn address(table: &Table, reading: &mut Reading) -> Option<String> {
     if let Some(address) = text(table, "address", reading) {
         if table
             .keys()
-            .any(|key| is_known(key) && !["address", "password-command", "password-file"].contains(&key.as_str()))
+            .any(|key| is_known(key) && !LOGIN.contains(&key.as_str()) && !STANDS_BESIDE.contains(&key.as_str()))
         {
             reading.problem("address stands for user, host and the other keys: give it alone, or give them");
         }

@@ -70,13 +70,12 @@ fn deeper(config: &Config) -> Vec<String> {
         }
     }
     for (name, account) in &config.accounts {
-        let file = account.password.file.as_ref().map(PathBuf::from);
-        match file.map(|file| (fs::metadata(&file), file)) {
-            Some((Err(error), file)) => problems.push(format!("account.{name}: {}: {error}", file.display())),
-            Some((Ok(_), file)) => {
-                problems.extend(check_private(&file).err().map(|error| format!("account.{name}: {error:#}")));
+        let files = account.password.file.iter().chain(&account.password.client.secret_file).map(PathBuf::from);
+        for file in files {
+            match fs::metadata(&file) {
+                Err(error) => problems.push(format!("account.{name}: {}: {error}", file.display())),
+                Ok(_) => problems.extend(check_private(&file).err().map(|error| format!("account.{name}: {error:#}"))),
             }
-            None => {}
         }
     }
     problems

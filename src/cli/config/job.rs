@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory as _};
 use toml::{Table, Value};
 
 /// Commands that are no verbs, and so no jobs.
-pub(crate) const NO_JOBS: [&str; 4] = ["run", "config", "man", "completions"];
+pub(crate) const NO_JOBS: [&str; 6] = ["run", "config", "login", "logout", "man", "completions"];
 
 /// A job: a command line, known to be well formed as far as names go.
 pub(crate) struct Job {

@@ -1,17 +1,18 @@
-//! Where a password or an access token comes from: file, command, environment, the config file's command or file, keyring
-//! (where it is built in), netrc, prompt, in that order.
+//! Where a password or an access token comes from: file, command, environment, the config file's command or file, what
+//! `mailferry login` keeps, keyring (where it is built in), netrc, prompt, in that order.
 //!
 //! The first way that is there decides: a file or a command that fails is an error, not a reason to try the next. No
 //! message holds a password, a command's text or what it printed. Secrets are wiped from memory when they are dropped.
 
 mod system;
 
-pub(crate) use system::{System, check_private};
+pub(crate) use system::{System, check_private, client_secret};
 
 use super::args::PasswordOptions;
 use super::failure::Failure;
 use mailferry::address::{ImapAddress, Proof};
 use mailferry::event::Side;
+use mailferry::oauth::Login;
 use mailferry::store::imap::Secret;
 use secrecy::SecretString;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub(crate) trait Surroundings {
     fn command(&self, command: &str) -> anyhow::Result<SecretString>;
     /// A variable of the environment, if it is set and not empty.
     fn variable(&self, name: &str) -> anyhow::Result<Option<SecretString>>;
+    /// What `mailferry login` keeps for this host and user.
+    fn login(&self, host: &str, user: &str) -> Result<Option<Login>, Failure>;
     /// What the system's keyring has for this host and user; `None` also where there is no keyring.
     fn keyring(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>>;
     /// What the netrc file has for this host and user.
@@ -34,20 +37,43 @@ pub(crate) trait Surroundings {
     fn prompt(&self, question: &str) -> Option<anyhow::Result<SecretString>>;
 }
 
-/// What the config file says of an account's password.
+/// What the config file says of an account's password or login.
 #[derive(Clone, Default)]
 pub(crate) struct Configured {
     /// `password-file`.
     pub(crate) file: Option<String>,
     /// `password-command`.
     pub(crate) command: Option<String>,
+    /// For `mailferry login`.
+    pub(crate) client: ConfiguredClient,
 }
 
-/// Where a secret was found, if it can be read again there.
-enum Origin {
-    Once,
-    File(String),
-    Command(String),
+/// What the config file says of how an account logs in by OAuth 2.0.
+#[derive(Clone, Default)]
+pub(crate) struct ConfiguredClient {
+    /// `client-id`.
+    pub(crate) id: Option<String>,
+    /// `client-secret-file`.
+    pub(crate) secret_file: Option<String>,
+    /// `scopes`.
+    pub(crate) scopes: Vec<String>,
+    /// `NAME-endpoint`, by name.
+    pub(crate) endpoints: Vec<(&'static str, String)>,
+}
+
+impl ConfiguredClient {
+    /// The endpoint of this name.
+    pub(crate) fn endpoint(&self, name: &str) -> Option<&String> {
+        self.endpoints.iter().find(|(known, _)| *known == name).map(|(_, url)| url)
+    }
+}
+
+/// What was found, and where, if it can be had again there.
+enum Found {
+    Once(SecretString),
+    File(SecretString, String),
+    Command(SecretString, String),
+    Login(Login),
 }
 
 /// Finds one side's password or token. One from a file or a command can be read again, should it expire.
@@ -63,12 +89,13 @@ pub(crate) fn secret(
     if address.auth.is_some_and(|mechanism| mechanism.proof() == Proof::Nothing) {
         return Ok(Secret::none());
     }
-    let Some((secret, origin)) = find(side, address, options, around)? else { return Ok(Secret::none()) };
+    let Some(found) = find(side, address, options, around)? else { return Ok(Secret::none()) };
     let again = |reason: anyhow::Error| format!("{reason:#}");
-    Ok(match origin {
-        Origin::File(file) => Secret::renewable(secret, move || system::file(&file).map_err(again)),
-        Origin::Command(command) => Secret::renewable(secret, move || system::command(&command).map_err(again)),
-        Origin::Once => Secret::fixed(secret),
+    Ok(match found {
+        Found::File(secret, file) => Secret::renewable(secret, move || system::file(&file).map_err(again)),
+        Found::Command(secret, command) => Secret::renewable(secret, move || system::command(&command).map_err(again)),
+        Found::Login(login) => Secret::granted(move |refused| login.access(refused)),
+        Found::Once(secret) => Secret::fixed(secret),
     })
 }
 
@@ -78,10 +105,10 @@ fn find(
     address: &ImapAddress,
     options: PasswordOptions<'_>,
     around: &dyn Surroundings,
-) -> Result<Option<(SecretString, Origin)>, Failure> {
+) -> Result<Option<Found>, Failure> {
     let name = side.name();
     let failed = |reason: anyhow::Error| Failure::usage(format!("no password for the {name}: {reason:#}"));
-    let once = |secret| Some((secret, Origin::Once));
+    let once = |secret| Some(Found::Once(secret));
     match options.file {
         Some("-") => return around.stdin().map(once).map_err(failed),
         Some(file) => return from_file(file, around).map_err(failed),
@@ -100,6 +127,11 @@ fn find(
     if let Some(file) = options.configured.and_then(|configured| configured.file.as_deref()) {
         return from_file(file, around).map_err(failed);
     }
+    if address.auth.is_none_or(|mechanism| mechanism.proof() == Proof::Token)
+        && let Some(login) = around.login(&address.host, &address.user)?
+    {
+        return Ok(Some(Found::Login(login)));
+    }
     if let Some(password) = around.keyring(&address.host, &address.user).map_err(failed)? {
         return Ok(once(password));
     }
@@ -117,16 +149,16 @@ fn find(
     }
     Err(Failure::usage(format!("no password for the {name}, {} on {}", address.user, address.host)).with_hint(format!(
         "give --{name}-password-file FILE (- is stdin) or --{name}-password-command CMD, set {variable}, \
-         write it to ~/.netrc, or run on a terminal to be asked"
+         write it to ~/.netrc, or run on a terminal to be asked; `mailferry login` is for OAuth 2.0"
     )))
 }
 
-fn from_file(file: &str, around: &dyn Surroundings) -> anyhow::Result<Option<(SecretString, Origin)>> {
-    Ok(Some((around.file(file)?, Origin::File(file.to_owned()))))
+fn from_file(file: &str, around: &dyn Surroundings) -> anyhow::Result<Option<Found>> {
+    Ok(Some(Found::File(around.file(file)?, file.to_owned())))
 }
 
-fn from_command(command: &str, around: &dyn Surroundings) -> anyhow::Result<Option<(SecretString, Origin)>> {
-    Ok(Some((around.command(command)?, Origin::Command(command.to_owned()))))
+fn from_command(command: &str, around: &dyn Surroundings) -> anyhow::Result<Option<Found>> {
+    Ok(Some(Found::Command(around.command(command)?, command.to_owned())))
 }
 
 /// Refuses two passwords, or a password and a list of folders, from one stdin.
@@ -195,6 +227,10 @@ mod tests {
             Ok(self.way("variable", name))
         }
 
+        fn login(&self, host: &str, user: &str) -> Result<Option<Login>, Failure> {
+            self.way("login", &format!("{user} {host}")).map_or(Ok(None), |_| Err(Failure::local("from login")))
+        }
+
         fn keyring(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>> {
             Ok(self.way("keyring", &format!("{user} {host}")))
         }
@@ -212,7 +248,10 @@ mod tests {
 
     fn ask(side: Side, options: PasswordOptions<'_>, around: &Fake) -> Result<SecretString, Failure> {
         let address = ImapAddress::parse("imaps://ann%40example.org@imap.example.org").unwrap();
-        find(side, &address, options, around).map(|found| found.unwrap().0)
+        find(side, &address, options, around).map(|found| match found.unwrap() {
+            Found::Once(secret) | Found::File(secret, _) | Found::Command(secret, _) => secret,
+            Found::Login(_) => panic!("a fake has no login"),
+        })
     }
 
     #[test]
@@ -238,7 +277,8 @@ mod tests {
         let command = PasswordOptions { file: None, command: Some("c"), configured: None };
         let none = PasswordOptions::default();
         let (c, f) = (Some("c".to_owned()), Some("f".to_owned()));
-        let (by_command, by_file) = (Configured { file: None, command: c }, Configured { file: f, command: None });
+        let by_command = Configured { command: c, ..Configured::default() };
+        let by_file = Configured { file: f, ..Configured::default() };
         let configured = |configured| PasswordOptions { configured: Some(configured), ..none };
         let table = [
             (file, ALL, "from file"),
@@ -258,11 +298,25 @@ mod tests {
     }
 
     #[test]
+    fn what_login_keeps_comes_before_the_keyring_and_serves_tokens_alone() {
+        let ask = |auth: &str| {
+            let address = ImapAddress::parse(&format!("imaps://ann@h{auth}")).unwrap();
+            let fake = Fake::with(&["login", "keyring"]);
+            find(Side::Source, &address, PasswordOptions::default(), &fake).err().map(|failure| failure.message)
+        };
+        for auth in ["", "?auth=XOAUTH2", "?auth=OAUTHBEARER"] {
+            assert_eq!(ask(auth).as_deref(), Some("from login"), "{auth}");
+        }
+        assert_eq!(ask("?auth=PLAIN"), None, "the keyring has a password");
+    }
+
+    #[test]
     fn each_side_has_its_own_names() {
         let fake = Fake::with(&["prompt"]);
         ask(Side::Target, PasswordOptions::default(), &fake).unwrap();
         let tried = [
             "variable MAILFERRY_TARGET_PASSWORD",
+            "login ann@example.org imap.example.org",
             "keyring ann@example.org imap.example.org",
             "netrc ann@example.org imap.example.org",
             "prompt Password of ann@example.org on imap.example.org (target): ",

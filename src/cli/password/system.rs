@@ -2,9 +2,11 @@
 
 use super::{Surroundings, netrc_path, variable_name};
 use crate::cli::console::Console;
-use crate::cli::{harmless, netrc};
+use crate::cli::failure::Failure;
+use crate::cli::{exit, harmless, netrc, tokens};
 use anyhow::{Context as _, anyhow, ensure};
 use mailferry::event::Side;
+use mailferry::oauth::Login;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use std::fs::File;
@@ -31,6 +33,14 @@ pub(super) fn file(path: &str) -> anyhow::Result<SecretString> {
     let mut file = File::open(path).with_context(failed)?;
     ensure_private(&file, Path::new(path))?;
     first_line(&mut file).with_context(failed)?.with_context(|| format!("{path} is empty"))
+}
+
+/// The secret of an OAuth client: the first line of a file, or of stdin (`-`).
+pub(crate) fn client_secret(path: &str) -> anyhow::Result<SecretString> {
+    if path == "-" {
+        return first_line(&mut io::stdin().lock()).context("could not read stdin")?.context("stdin is empty");
+    }
+    file(path)
 }
 
 /// The first line that a shell command prints.
@@ -89,6 +99,12 @@ impl Surroundings for System<'_> {
         };
         let text = value.into_string().map_err(|_| anyhow!("{name} is not UTF-8"))?;
         Ok(Some(text.into()))
+    }
+
+    fn login(&self, host: &str, user: &str) -> Result<Option<Login>, Failure> {
+        // A file that others can read is refused like any other secret's.
+        let refused = |error| Failure { code: exit::USAGE, kind: "usage", ..Failure::from(error) };
+        tokens::vault().map_or(Ok(None), |vault| Login::find(vault, user, host)).map_err(refused)
     }
 
     #[cfg(feature = "keyring")]

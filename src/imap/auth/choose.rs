@@ -4,10 +4,9 @@
 //! for whom it can't work. To act for somebody else, PLAIN comes first there: Dovecot's SCRAM compares with the other user's
 //! password then.
 
-use super::credentials;
+use super::credentials::Kind;
 use crate::address::{Mechanism, Proof};
 use crate::imap::{Capabilities, Error};
-use secrecy::SecretString;
 
 use Mechanism::{
     CramMd5, External, Login, Ntlm, OAuthBearer, Plain, ScramSha1, ScramSha1Plus, ScramSha256, ScramSha256Plus, XOAuth2,
@@ -35,6 +34,14 @@ impl Way {
         }
     }
 
+    /// What is remembered of it.
+    pub(super) fn mechanism(self) -> Mechanism {
+        match self {
+            Self::Sasl(mechanism) => mechanism,
+            Self::Command => Login,
+        }
+    }
+
     pub(super) fn binds_channel(self) -> bool {
         matches!(self, Self::Sasl(mechanism) if mechanism.binds_channel())
     }
@@ -51,18 +58,7 @@ impl Way {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Held {
     Nothing,
-    Password,
-    Token,
-}
-
-impl Held {
-    pub(super) fn of(secret: Option<&SecretString>, wanted: Option<Mechanism>) -> Self {
-        match secret {
-            None => Self::Nothing,
-            Some(secret) if credentials::is_token(secret, wanted) => Self::Token,
-            Some(_) => Self::Password,
-        }
-    }
+    Secret(Kind),
 }
 
 /// What the choice depends on.
@@ -75,6 +71,8 @@ pub(super) struct Situation<'a> {
     pub(super) has_authzid: bool,
     /// Whether the TLS connection has something to bind a login to.
     pub(super) can_bind: bool,
+    /// Whether the server has refused to bind the login to it.
+    pub(super) gave_up_binding: bool,
     pub(super) is_encrypted: bool,
     /// Whether user and password are ASCII.
     pub(super) is_ascii: bool,
@@ -145,27 +143,41 @@ fn forbidden() -> Error {
     Error::NoLogin(text.to_owned())
 }
 
+/// Whether the mechanism of the last login, which protects more than the way that is left now, was taken out of the list.
+pub(super) fn is_downgrade(situation: &Situation<'_>, last: Mechanism, way: Way) -> bool {
+    let now = way.mechanism();
+    let order = situation.preferences();
+    let rank = |wanted: Mechanism| order.iter().position(|mechanism| *mechanism == wanted);
+    let both_carry_the_token = [last, now].iter().all(|mechanism| TOKENS.contains(mechanism));
+    let both_show_the_password = [last, now].iter().all(|mechanism| [Plain, Login].contains(mechanism));
+    let is_gone = !is_listed(situation.offered, last) || last.binds_channel() && situation.gave_up_binding;
+    let is_weaker = rank(last).zip(rank(now)).is_some_and(|(last, now)| last < now);
+    is_gone && is_weaker && !both_carry_the_token && !both_show_the_password
+}
+
 impl Situation<'_> {
     fn best(&self) -> Result<Way, Error> {
-        if self.has_certificate && is_listed(self.offered, External) {
-            return Ok(Way::Sasl(External));
-        }
+        let fits = |mechanism: &Mechanism| !self.has_authzid || mechanism.takes_authzid();
+        let mut fitting = self.preferences().into_iter().filter(fits);
+        fitting.find_map(|mechanism| self.way_of(mechanism)).ok_or_else(|| self.nothing_fits())
+    }
+
+    /// What the credentials fit, the best first.
+    fn preferences(&self) -> Vec<Mechanism> {
         let passwords: &[Mechanism] = match (self.is_encrypted, self.has_authzid) {
             (true, false) => &ENCRYPTED,
             (true, true) => &FOR_OTHERS,
             (false, _) => &NOT_ENCRYPTED,
         };
-        let fitting: Vec<Mechanism> = match self.held {
+        let certificate: &[Mechanism] = if self.has_certificate { &[External] } else { &[] };
+        let secret: Vec<&Mechanism> = match self.held {
             Held::Nothing => Vec::new(),
-            Held::Password => passwords.to_vec(),
+            Held::Secret(Kind::Password) => passwords.iter().collect(),
             // Some servers take a token in the place of a password.
-            Held::Token => TOKENS.iter().chain(passwords).copied().collect(),
+            Held::Secret(Kind::Token) => TOKENS.iter().chain(passwords).collect(),
+            Held::Secret(Kind::Granted) => TOKENS.iter().collect(),
         };
-        let fits = |mechanism: &Mechanism| !self.has_authzid || mechanism.takes_authzid();
-        if let Some(way) = fitting.iter().filter(|m| fits(m)).find_map(|mechanism| self.way_of(*mechanism)) {
-            return Ok(way);
-        }
-        Err(self.nothing_fits())
+        certificate.iter().chain(secret).copied().collect()
     }
 
     /// How to log in by this mechanism, if the server offers it.
@@ -191,10 +203,14 @@ impl Situation<'_> {
         let offers = list(self.offered);
         let hint = match self.held {
             Held::Nothing => "give a password; the certificate alone does not do here",
+            Held::Secret(Kind::Granted) => {
+                "this server takes no access tokens: give a password, which comes before what `mailferry login` keeps, or \
+                 name a mechanism with auth="
+            }
             _ if self.has_authzid => "ask the server's administrator: authzid= needs PLAIN, SCRAM or OAUTHBEARER",
             _ if TOKENS.iter().any(|mechanism| is_listed(self.offered, *mechanism)) => {
-                "this server takes no passwords: give an access token in the password's place, with auth=XOAUTH2 or \
-                 auth=OAUTHBEARER"
+                "this server takes no passwords: get an access token by `mailferry login`, or give one in the password's place, \
+                 with auth=XOAUTH2 or auth=OAUTHBEARER"
             }
             _ if self.offered.has("LOGINDISABLED") && !self.is_encrypted => return forbidden(),
             _ => "mailferry has none of these; ask the server's administrator for PLAIN or SCRAM-SHA-256",
@@ -208,6 +224,9 @@ impl Situation<'_> {
 mod tests {
     use super::*;
 
+    const PASSWORD: Held = Held::Secret(Kind::Password);
+    const TOKEN: Held = Held::Secret(Kind::Token);
+
     fn offers(names: &str) -> Capabilities {
         Capabilities::new(names.split(' ').map(|name| match name {
             "LOGINDISABLED" => name.to_owned(),
@@ -219,10 +238,11 @@ mod tests {
         Situation {
             offered,
             wanted: None,
-            held: Held::Password,
+            held: PASSWORD,
             has_certificate: false,
             has_authzid: false,
             can_bind: true,
+            gave_up_binding: false,
             is_encrypted: true,
             is_ascii: true,
         }
@@ -256,7 +276,7 @@ mod tests {
         let table = [
             (Situation { can_bind: false, ..usual }, Way::Sasl(ScramSha256)),
             (Situation { is_encrypted: false, can_bind: false, ..usual }, Way::Sasl(ScramSha256)),
-            (Situation { held: Held::Token, ..usual }, Way::Sasl(OAuthBearer)),
+            (Situation { held: TOKEN, ..usual }, Way::Sasl(OAuthBearer)),
             (Situation { held: Held::Nothing, has_certificate: true, ..usual }, Way::Sasl(External)),
             (Situation { wanted: Some(Login), ..usual }, Way::Command),
             (Situation { wanted: Some(Login), is_ascii: false, ..usual }, Way::Sasl(Login)),
@@ -271,7 +291,7 @@ mod tests {
         let usual = situation(&few);
         assert_eq!(choose(&Situation { is_encrypted: false, ..usual }).unwrap(), Way::Sasl(CramMd5));
         assert_eq!(choose(&Situation { has_authzid: true, ..usual }).unwrap(), Way::Sasl(Plain));
-        assert_eq!(choose(&Situation { held: Held::Token, ..usual }).unwrap(), Way::Sasl(Plain));
+        assert_eq!(choose(&Situation { held: TOKEN, ..usual }).unwrap(), Way::Sasl(Plain));
     }
 
     #[test]
@@ -297,7 +317,7 @@ mod tests {
         let table = [
             (usual, "offers XOAUTH2", "access token"),
             (Situation { held: Held::Nothing, ..usual }, "offers XOAUTH2", "give a password"),
-            (Situation { wanted: Some(Plain), held: Held::Password, ..situation(&other) }, "offers CRAM-MD5", "auth="),
+            (Situation { wanted: Some(Plain), held: PASSWORD, ..situation(&other) }, "offers CRAM-MD5", "auth="),
             (Situation { wanted: Some(CramMd5), has_authzid: true, ..situation(&other) }, "authzid", "PLAIN"),
             (Situation { has_authzid: true, ..situation(&other) }, "offers CRAM-MD5", "administrator"),
             (Situation { wanted: Some(ScramSha1Plus), can_bind: false, ..usual }, "needs TLS", "imaps://"),
@@ -305,6 +325,52 @@ mod tests {
         for (situation, words, advice) in table {
             let Err(Error::NoMechanism { text, hint }) = choose(&situation) else { panic!("{words}") };
             assert!(text.contains(words) && hint.contains(advice), "{text}: {hint}");
+        }
+    }
+
+    #[test]
+    fn a_granted_token_is_never_sent_as_a_password() {
+        let (passwords, tokens) = (offers("PLAIN LOGIN SCRAM-SHA-256"), offers("PLAIN XOAUTH2"));
+        let granted = Held::Secret(Kind::Granted);
+        let Err(Error::NoMechanism { hint, .. }) = choose(&Situation { held: granted, ..situation(&passwords) }) else {
+            panic!("a password mechanism was chosen")
+        };
+        assert!(hint.contains("takes no access tokens"), "{hint}");
+        assert_eq!(choose(&Situation { held: granted, ..situation(&tokens) }).unwrap(), Way::Sasl(XOAuth2));
+    }
+
+    #[test]
+    fn a_downgrade_is_what_was_stronger_and_is_gone() {
+        let (plain, all) = (offers("PLAIN LOGIN CRAM-MD5"), offers(EVERYTHING));
+        let usual = situation(&plain);
+        let open = Situation { is_encrypted: false, can_bind: false, ..usual };
+        let table = [
+            (usual, ScramSha256, Way::Sasl(Plain), true),
+            (usual, ScramSha1Plus, Way::Sasl(Plain), true),
+            (open, CramMd5, Way::Sasl(Plain), false),
+            (Situation { offered: &offers("PLAIN"), ..open }, CramMd5, Way::Sasl(Plain), true),
+            // Where TLS protects, CRAM-MD5 protects no more than PLAIN.
+            (Situation { offered: &offers("PLAIN"), ..usual }, CramMd5, Way::Sasl(Plain), false),
+            (usual, Plain, Way::Command, false),
+            (usual, Plain, Way::Sasl(ScramSha256), false),
+            // It is offered still, and another reason stands against it.
+            (Situation { can_bind: false, ..situation(&all) }, ScramSha256Plus, Way::Sasl(ScramSha256), false),
+            (
+                Situation { can_bind: false, gave_up_binding: true, ..situation(&all) },
+                ScramSha256Plus,
+                Way::Sasl(ScramSha256),
+                true,
+            ),
+            // Other credentials are no downgrade.
+            (usual, OAuthBearer, Way::Sasl(Plain), false),
+            (Situation { held: TOKEN, ..usual }, OAuthBearer, Way::Sasl(Plain), true),
+            (Situation { held: TOKEN, offered: &offers("XOAUTH2"), ..usual }, OAuthBearer, Way::Sasl(XOAuth2), false),
+            (usual, External, Way::Sasl(Plain), false),
+            (Situation { has_certificate: true, ..usual }, External, Way::Sasl(Plain), true),
+            (Situation { has_authzid: true, ..usual }, ScramSha256, Way::Sasl(Plain), false),
+        ];
+        for (situation, last, way, expected) in table {
+            assert_eq!(is_downgrade(&situation, last, way), expected, "{last} then {way:?}");
         }
     }
 }

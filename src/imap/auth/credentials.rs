@@ -1,6 +1,7 @@
 //! Who logs in, and the secret that proves it. A password stays what it was; an access token lives for an hour, and a run may
 //! take longer, so where it came from can be asked again.
 
+use super::recall::Recall;
 use crate::address::{ImapAddress, Mechanism, Proof};
 use crate::imap::Error;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -23,6 +24,8 @@ pub struct Credentials {
     pub mechanism: Option<Mechanism>,
     /// Whether the connection shows a certificate of the user's.
     pub has_certificate: bool,
+    /// How the last run logged in.
+    pub recall: Recall,
     /// Whether the server has shown that it can't bind a login to the certificate, whatever it offers.
     cannot_bind: AtomicBool,
 }
@@ -36,6 +39,7 @@ impl Credentials {
             secret,
             mechanism: address.auth,
             has_certificate: address.client_cert.is_some(),
+            recall: Recall::default(),
             cannot_bind: AtomicBool::new(false),
         }
     }
@@ -50,14 +54,41 @@ impl Credentials {
     }
 }
 
-/// Reads a secret again; an error is in words, without the secret.
-type Source = Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
+/// Why there is no secret to log in with.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct NoSecret {
+    /// Whose fault it is.
+    pub cause: NoSecretCause,
+    /// What was tried and what came back, without the secret.
+    pub text: String,
+    /// What the user can do.
+    pub hint: Option<String>,
+}
+
+/// Whose fault it is that there is no secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSecretCause {
+    /// Whoever gives tokens gives none to this user any more.
+    Refused,
+    /// Whoever gives tokens can't be reached.
+    Unreachable,
+    /// Whoever answers is not to be trusted.
+    Untrusted,
+    /// Something on this machine.
+    Local,
+}
+
+/// Gets a secret again, another one than the one that was refused, if it can.
+type Source = Box<dyn Fn(Option<&SecretString>) -> Result<SecretString, NoSecret> + Send + Sync>;
 
 /// A password or token, and where a newer token comes from.
 #[derive(Default)]
 pub struct Secret {
     held: Mutex<Option<Held>>,
     source: Option<Source>,
+    /// Whether it is an OAuth 2.0 access token, whatever it looks like.
+    is_granted: bool,
 }
 
 struct Held {
@@ -68,15 +99,25 @@ struct Held {
 impl Secret {
     /// One that stays.
     pub fn fixed(secret: SecretString) -> Self {
-        Self { held: Mutex::new(Some(Held::now(secret))), source: None }
+        Self { held: Mutex::new(Some(Held::now(secret))), ..Self::default() }
     }
 
-    /// One that can be read again.
+    /// One that can be read again; an error is in words, without the secret.
     pub fn renewable(
         secret: SecretString,
         source: impl Fn() -> Result<SecretString, String> + Send + Sync + 'static,
     ) -> Self {
-        Self { held: Mutex::new(Some(Held::now(secret))), source: Some(Box::new(source)) }
+        let failed = |text| NoSecret { cause: NoSecretCause::Local, text, hint: None };
+        let source = move |_: Option<&SecretString>| source().map_err(failed);
+        Self { held: Mutex::new(Some(Held::now(secret))), source: Some(Box::new(source)), is_granted: false }
+    }
+
+    /// An access token that was granted by OAuth 2.0, which is got when it is needed, and again when it has expired or the
+    /// server has refused it.
+    pub fn granted(
+        source: impl Fn(Option<&SecretString>) -> Result<SecretString, NoSecret> + Send + Sync + 'static,
+    ) -> Self {
+        Self { held: Mutex::default(), source: Some(Box::new(source)), is_granted: true }
     }
 
     /// None: the mechanism needs none.
@@ -87,12 +128,14 @@ impl Secret {
     /// What to log in with. A token that is not fresh is read again first.
     pub(super) fn current(&self, wanted: Option<Mechanism>) -> Result<Option<SecretString>, Error> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(now) = &mut *held else { return Ok(None) };
-        let is_token = is_token(&now.secret, wanted);
-        if let Some(source) = self.source.as_ref().filter(|_| is_token && now.since.elapsed() > FRESH) {
-            *now = Held::now(source().map_err(Error::Secret)?);
+        let is_stale = match &*held {
+            None => self.is_granted,
+            Some(now) => now.since.elapsed() > FRESH && self.kind(&now.secret, wanted).is_token(),
+        };
+        if let Some(source) = self.source.as_ref().filter(|_| is_stale) {
+            *held = Some(Held::now(source(None)?));
         }
-        Ok(Some(now.secret.clone()))
+        Ok(held.as_ref().map(|now| now.secret.clone()))
     }
 
     /// What to try in place of a token that was refused: what another connection has read meanwhile, or what the source has
@@ -102,9 +145,36 @@ impl Secret {
         let is_other = |secret: &SecretString| secret.expose_secret() != refused.expose_secret();
         let (Some(now), Some(source)) = (&mut *held, &self.source) else { return Ok(None) };
         if !is_other(&now.secret) {
-            *now = Held::now(source().map_err(Error::Secret)?);
+            *now = Held::now(source(Some(refused))?);
         }
         Ok(Some(now.secret.clone()).filter(is_other))
+    }
+
+    /// What it is, as far as a mechanism asks.
+    pub(super) fn kind(&self, secret: &SecretString, wanted: Option<Mechanism>) -> Kind {
+        if self.is_granted {
+            Kind::Granted
+        } else if is_token(secret, wanted) {
+            Kind::Token
+        } else {
+            Kind::Password
+        }
+    }
+}
+
+/// What a secret is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Password,
+    /// What looks like an access token, or was said to be one.
+    Token,
+    /// An access token that `mailferry login` has got: it goes nowhere but into OAUTHBEARER and XOAUTH2.
+    Granted,
+}
+
+impl Kind {
+    fn is_token(self) -> bool {
+        self != Self::Password
     }
 }
 
@@ -116,7 +186,7 @@ impl Held {
 
 /// Whether a secret is an access token: by the mechanism if one is chosen, else by its look. No password is that long, and
 /// Google's tokens begin alike.
-pub(super) fn is_token(secret: &SecretString, wanted: Option<Mechanism>) -> bool {
+fn is_token(secret: &SecretString, wanted: Option<Mechanism>) -> bool {
     if let Some(mechanism) = wanted {
         return mechanism.proof() == Proof::Token;
     }
@@ -191,6 +261,19 @@ mod tests {
     #[test]
     fn a_source_that_fails_is_an_error() {
         let secret = Secret::renewable("first".into(), || Err("no luck".to_owned()));
-        assert!(matches!(secret.renewed(&"first".into()), Err(Error::Secret(text)) if text == "no luck"));
+        assert!(matches!(secret.renewed(&"first".into()), Err(Error::Secret(error)) if error.text == "no luck"));
+    }
+
+    #[test]
+    fn a_granted_token_is_got_when_it_is_needed_and_told_which_one_was_refused() {
+        let secret = Secret::granted(|refused| match refused.map(ExposeSecret::expose_secret) {
+            None => Ok("first".into()),
+            Some("first") => Ok("second".into()),
+            Some(other) => panic!("{other}"),
+        });
+        assert_eq!(text(secret.current(None).unwrap()).as_deref(), Some("first"));
+        assert_eq!(secret.kind(&"first".into(), None), Kind::Granted, "whatever it looks like");
+        assert_eq!(text(secret.renewed(&"first".into()).unwrap()).as_deref(), Some("second"));
+        assert_eq!(text(secret.current(None).unwrap()).as_deref(), Some("second"));
     }
 }

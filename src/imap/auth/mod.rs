@@ -5,10 +5,11 @@
 //! exchange     AUTHENTICATE: challenges and answers                   simple    PLAIN, LOGIN, EXTERNAL, ANONYMOUS, CRAM-MD5
 //! gssapi       Kerberos, if it was built in
 //! bearer       OAUTHBEARER, XOAUTH2           ntlm    NTLM            scram     SCRAM, with and without channel binding
+//! recall       how the last run logged in
 //! ```
 //!
 //! What stays true: a password is tried once, a mechanism that was refused is not replaced by a weaker one (but for the binding,
-//! where no proof was given yet), a server that must prove itself (SCRAM) is believed only when it has, and no trace and no error shows a secret or
+//! where no proof was given yet), nor one that protected more the last time and is gone now, a server that must prove itself (SCRAM) is believed only when it has, and no trace and no error shows a secret or
 //! a line of an exchange.
 
 mod bearer;
@@ -18,10 +19,12 @@ mod exchange;
 #[cfg(feature = "gssapi")]
 mod gssapi;
 mod ntlm;
+mod recall;
 mod scram;
 mod simple;
 
-pub use credentials::{Credentials, Secret};
+pub use credentials::{Credentials, NoSecret, NoSecretCause, Secret};
+pub use recall::Recall;
 
 use self::choose::{Held, Situation, Way};
 use self::exchange::{Failure, Outcome, Sasl};
@@ -55,6 +58,9 @@ pub(super) fn authenticate(
         connection.end_login();
         let outcome = result?;
         if outcome.reply.is_ok() {
+            if credentials.mechanism.is_none() {
+                credentials.recall.keep(way.mechanism());
+            }
             return Ok(());
         }
         if way.binds_channel() && credentials.mechanism.is_none() && binds_otherwise(&outcome) {
@@ -82,16 +88,26 @@ fn choose(
     secret: Option<&SecretString>,
 ) -> Result<Way, Error> {
     let wanted = credentials.mechanism;
-    choose::choose(&Situation {
+    let kind = |secret: &SecretString| Held::Secret(credentials.secret.kind(secret, wanted));
+    let situation = Situation {
         offered,
         wanted,
-        held: Held::of(secret, wanted),
+        held: secret.map_or(Held::Nothing, kind),
         has_certificate: credentials.has_certificate,
         has_authzid: credentials.authzid.is_some(),
         can_bind: (wanted.is_some() || !credentials.cannot_bind()) && connection.server_end_point().is_some(),
+        gave_up_binding: credentials.cannot_bind(),
         is_encrypted: connection.is_encrypted(),
         is_ascii: secret.is_none_or(|secret| secret.expose_secret().is_ascii()) && credentials.user.is_ascii(),
-    })
+    };
+    let way = choose::choose(&situation)?;
+    // What the user has named is what the user wants.
+    match credentials.recall.last().filter(|_| wanted.is_none()) {
+        Some(before) if choose::is_downgrade(&situation, before, way) => {
+            Err(Error::Downgrade { before, now: way.name() })
+        }
+        _ => Ok(way),
+    }
 }
 
 /// Whether the server can't bind a login in the way that we do. That the bindings differ (`channel-bindings-dont-match`) is

@@ -3,7 +3,7 @@
 use super::session::Session;
 use crate::address::ImapAddress;
 use crate::event::{Event, Observer, Side, Stop};
-use crate::imap::{self, Credentials, Secret, Trace};
+use crate::imap::{self, Credentials, NoSecret, NoSecretCause, Recall, Secret, Trace};
 use crate::net::{self, DialSettings, Dialer, FaultInjector};
 use crate::store::{Access, AccountName, Connector, Error, ErrorKind, Store};
 use std::sync::Arc;
@@ -70,6 +70,13 @@ impl Account {
         })
     }
 
+    /// Remembers how it logs in, and what the last run used.
+    #[must_use]
+    pub fn with_recall(mut self, recall: Recall) -> Self {
+        self.credentials.recall = recall;
+        self
+    }
+
     /// Lets connections break where the injector says: for tests of what a broken one leaves behind.
     #[must_use]
     pub fn with_faults(mut self, faults: Arc<dyn FaultInjector>) -> Self {
@@ -133,10 +140,28 @@ pub(super) fn from_imap(error: &imap::Error) -> Error {
         imap::Error::NoMechanism { text, hint } => {
             return Error::new(ErrorKind::Authentication, text).with_hint(hint);
         }
-        imap::Error::Secret(_) => ErrorKind::Local,
+        imap::Error::Secret(reason) => return without_secret(reason, error),
+        imap::Error::Downgrade { before, now } => {
+            let hint = format!(
+                "ask the server's operator; if {before} was given up on purpose, run again with --allow-weaker-auth, once, or \
+                 say auth={now} in the address"
+            );
+            return Error::new(ErrorKind::Untrusted, error.to_string()).with_hint(hint);
+        }
         imap::Error::NoLogin(_) => ErrorKind::Untrusted,
         imap::Error::Protocol(_) => ErrorKind::Protocol,
         imap::Error::Command(_) => ErrorKind::Local,
     };
     Error::new(kind, error.to_string())
+}
+
+/// What it means that there is nothing to log in with.
+fn without_secret(reason: &NoSecret, error: &imap::Error) -> Error {
+    let kind = match reason.cause {
+        NoSecretCause::Refused => ErrorKind::Authentication,
+        NoSecretCause::Unreachable => ErrorKind::Unreachable,
+        NoSecretCause::Untrusted => ErrorKind::Untrusted,
+        NoSecretCause::Local => ErrorKind::Local,
+    };
+    Error { hint: reason.hint.clone(), ..Error::new(kind, error.to_string()) }
 }

@@ -20,6 +20,6 @@ mod relocate;
 mod scan;
 mod session;
 
-pub use crate::imap::Secret;
+pub use crate::imap::{Recall, Secret};
 pub use account::Account;
 pub use checkup::Checkup;

@@ -1,0 +1,45 @@
+//! Providers whose OAuth 2.0 endpoints are known by heart.
+
+use std::fmt;
+
+/// Whose service it is (`provider=`), where the host does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// Gmail and Google Workspace.
+    Google,
+    /// Microsoft 365 and Outlook.com.
+    Microsoft,
+}
+
+impl Provider {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Google, Self::Microsoft];
+
+    /// As it is written in an address.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Microsoft => "microsoft",
+        }
+    }
+
+    /// The one of this name, in capitals or not.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|provider| provider.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Whose IMAP server a host is.
+    pub fn of_host(host: &str) -> Option<Self> {
+        match host.to_ascii_lowercase().as_str() {
+            "imap.gmail.com" | "imap.googlemail.com" => Some(Self::Google),
+            "outlook.office365.com" | "imap-mail.outlook.com" => Some(Self::Microsoft),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,257 @@
+//! `mailferry login MAILBOX` and `mailferry logout MAILBOX`: OAuth 2.0, with the user in front.
+
+use super::failure::Failure;
+use super::password::{ConfiguredClient, client_secret};
+use super::session::Session;
+use super::{browser, exit, harmless, tokens};
+use clap::{Args, ValueEnum};
+use mailferry::address::{Address, ImapAddress, Provider};
+use mailferry::event::Side;
+use mailferry::oauth::{self, Client, Endpoint, Flow, Guide, Profile, Vault};
+use std::time::Duration;
+
+/// Log in to a mailbox by OAuth 2.0, and keep the tokens
+///
+/// Gets an access token and a refresh token for the mailbox's user and keeps them, in a file that is yours alone or in the
+/// keyring. From then on copy, sync, verify, folders and doctor log in to this mailbox with them, and renew them as they expire.
+/// mailferry has no client id of its own: register one with the provider (docs/usage.md says how), or ask your administrator.
+#[derive(Args)]
+#[command(after_help = login_help())]
+pub(crate) struct LoginArgs {
+    /// The mailbox. Example: imaps://ann%40example.org@outlook.office365.com
+    #[arg(required_unless_present = "list")]
+    pub(crate) mailbox: Option<String>,
+    /// Show for which accounts tokens are kept, and where
+    #[arg(long, conflicts_with = "mailbox", help_heading = "Run")]
+    list: bool,
+    /// Whose endpoints and scopes are used, where the host does not tell
+    #[arg(long, value_enum, value_name = "NAME", help_heading = "OAuth")]
+    provider: Option<Known>,
+    /// The id under which mailferry is registered there
+    #[arg(long, value_name = "ID", help_heading = "OAuth")]
+    client_id: Option<String>,
+    /// The client's secret, if it has one, is the first line of this file, which must be yours alone (chmod 600); `-` is stdin
+    #[arg(long, value_name = "FILE", help_heading = "OAuth")]
+    client_secret_file: Option<String>,
+    /// Where users agree. Example: --authorization-endpoint https://login.example.org/oauth2/authorize
+    #[arg(long, value_name = "URL", help_heading = "OAuth")]
+    authorization_endpoint: Option<String>,
+    /// Where tokens are given. Example: --token-endpoint https://login.example.org/oauth2/token
+    #[arg(long, value_name = "URL", help_heading = "OAuth")]
+    token_endpoint: Option<String>,
+    /// Where codes for other devices are given. Example: --device-endpoint https://login.example.org/oauth2/device
+    #[arg(long, value_name = "URL", help_heading = "OAuth")]
+    device_endpoint: Option<String>,
+    /// What is asked for; repeatable. Example: --scope https://mail.google.com/
+    #[arg(long, value_name = "SCOPE", help_heading = "OAuth")]
+    scope: Vec<String>,
+    /// How you agree; without it, as the provider has it, else with a code if --device-endpoint is given
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "Run")]
+    flow: Option<How>,
+    /// Show the address and start no browser
+    #[arg(long, help_heading = "Run")]
+    no_browser: bool,
+    /// The port of this machine that the browser comes back to; without it, any that is free. Example: --port 8765
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true, help_heading = "Run")]
+    port: u16,
+    /// What the config file says, where the mailbox is an account of it.
+    #[arg(skip)]
+    pub(crate) configured: super::password::Configured,
+}
+
+/// Forget the tokens of a mailbox
+///
+/// They are removed from this machine. The provider's pages show which programs have access to an account, and take it back.
+#[derive(Args)]
+#[command(after_help = logout_help())]
+pub(crate) struct LogoutArgs {
+    /// The mailbox. Example: imaps://ann%40example.org@outlook.office365.com
+    pub(crate) mailbox: String,
+    /// What the config file says, where the mailbox is an account of it.
+    #[arg(skip)]
+    pub(crate) configured: super::password::Configured,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Known {
+    /// Gmail and Google Workspace
+    Google,
+    /// Microsoft 365 and Outlook.com
+    Microsoft,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum How {
+    /// With a code that you type into a page on any device
+    Device,
+    /// In a browser on this machine
+    Browser,
+}
+
+fn login_help() -> String {
+    format!(
+        "\
+Examples:
+  Microsoft 365, with a code that is typed in on any device:
+    mailferry login --client-id 11111111-2222-3333-4444-555555555555 imaps://ann%40example.org@outlook.office365.com
+  Gmail, in a browser:
+    mailferry login --client-id ID --client-secret-file secret imaps://ann%40gmail.com@imap.gmail.com
+  An account of the config file, which has its client-id:
+    mailferry login work
+  Any other server:
+    mailferry login --client-id ID --authorization-endpoint https://login.example.org/authorize \\
+        --token-endpoint https://login.example.org/token --scope mail imaps://ann@imap.example.org
+    mailferry login --list
+
+{}",
+        exit::HELP
+    )
+}
+
+fn logout_help() -> String {
+    format!(
+        "\
+Examples:
+    mailferry logout imaps://ann%40example.org@outlook.office365.com
+    mailferry logout work
+
+{}",
+        exit::HELP
+    )
+}
+
+/// Runs `login`. Gives the exit code.
+pub(crate) fn login(args: &LoginArgs, typed: Option<&str>, session: &Session) -> Result<u8, Failure> {
+    let vault = vault()?;
+    let Some(mailbox) = &args.mailbox else { return list(&vault, session) };
+    let address = read(mailbox)?;
+    let (client, flow) = args.client(&address)?;
+    let guide = Screen { session, opens_browser: !args.no_browser };
+    let tokens = match flow {
+        Flow::Device => oauth::by_device(&client, &guide)?,
+        Flow::Browser => oauth::by_browser(&client, args.port, &address.user, &guide)?,
+    };
+    if tokens.refresh.is_none() {
+        session.warn("the OAuth server gave no refresh token: when the access token expires, you have to log in again");
+    }
+    let account = oauth::Account {
+        user: address.user.clone(),
+        host: address.host.clone(),
+        address: typed.unwrap_or(mailbox).to_owned(),
+    };
+    let place = if vault.keep(&account, &client, tokens)? { "in the keyring" } else { "in a file of yours alone" };
+    say(session, &format!("logged in as {} on {}; the tokens are kept {place}", account.user, account.host));
+    Ok(exit::DONE)
+}
+
+/// Runs `logout`. Gives the exit code.
+pub(crate) fn logout(args: &LogoutArgs, session: &Session) -> Result<u8, Failure> {
+    let address = read(&args.mailbox)?;
+    let (user, host) = (&address.user, &address.host);
+    if !vault()?.forget(user, host)? {
+        return Err(Failure::usage(format!("no tokens are kept for {user} on {host}"))
+            .with_hint("`mailferry login --list` shows for whom some are"));
+    }
+    say(session, &format!("the tokens of {user} on {host} are forgotten"));
+    Ok(exit::DONE)
+}
+
+fn vault() -> Result<Vault, Failure> {
+    tokens::vault().ok_or_else(|| Failure::local("no home directory is known, so there is no place for tokens"))
+}
+
+fn list(vault: &Vault, session: &Session) -> Result<u8, Failure> {
+    for (account, is_in_keyring) in vault.list()? {
+        let place = if is_in_keyring { "keyring" } else { "file" };
+        say(session, &format!("{} on {} ({place})", account.user, account.host));
+    }
+    Ok(exit::DONE)
+}
+
+fn say(session: &Session, text: &str) {
+    let (output, _) = session.lines();
+    output.line(&harmless::text(text));
+}
+
+fn read(mailbox: &str) -> Result<ImapAddress, Failure> {
+    match Session::address(Side::Source, mailbox)? {
+        Address::Imap(address) => Ok(address),
+        Address::Maildir(_) | Address::Mbox(_) => Err(Failure::usage("a directory needs no login")),
+    }
+}
+
+impl LoginArgs {
+    /// Who asks, whom, and how.
+    fn client(&self, address: &ImapAddress) -> Result<(Client, Flow), Failure> {
+        let configured = &self.configured.client;
+        let Some(id) = self.client_id.as_ref().or(configured.id.as_ref()) else {
+            return Err(Failure::usage("no client id is known, and mailferry has none of its own").with_hint(
+                "register one with the provider (docs/usage.md says how) and give it by --client-id ID, or as client-id in the \
+                 config file",
+            ));
+        };
+        let secret = self.client_secret_file.as_ref().or(configured.secret_file.as_ref());
+        let secret = secret.map(|file| client_secret(file)).transpose();
+        let secret = secret.map_err(|reason| Failure::usage(format!("no client secret: {reason:#}")))?;
+        let provider = self.provider.map(Provider::from).or(address.provider).or(Provider::of_host(&address.host));
+        let mut client = Client::new(id.clone(), secret);
+        client.authorization = endpoint("authorization", self.authorization_endpoint.as_ref(), configured)?;
+        client.token = endpoint("token", self.token_endpoint.as_ref(), configured)?;
+        client.device = endpoint("device", self.device_endpoint.as_ref(), configured)?;
+        client.scopes = if self.scope.is_empty() { configured.scopes.clone() } else { self.scope.clone() };
+        let usual = match provider {
+            Some(provider) => Profile::of(provider).flow,
+            None if client.device.is_some() => Flow::Device,
+            None => Flow::Browser,
+        };
+        let flow = match self.flow {
+            Some(How::Device) => Flow::Device,
+            Some(How::Browser) => Flow::Browser,
+            None => usual,
+        };
+        Ok((client.at(provider), flow))
+    }
+}
+
+/// One endpoint, from the command line or the config file.
+fn endpoint(name: &str, given: Option<&String>, configured: &ConfiguredClient) -> Result<Option<Endpoint>, Failure> {
+    let text = given.or_else(|| configured.endpoint(name));
+    let refused = |reason| Failure::usage(format!("the {name} endpoint is not one to send a secret to: {reason}"));
+    text.map(|text| Endpoint::parse(text)).transpose().map_err(refused)
+}
+
+impl From<Known> for Provider {
+    fn from(known: Known) -> Self {
+        match known {
+            Known::Google => Self::Google,
+            Known::Microsoft => Self::Microsoft,
+        }
+    }
+}
+
+/// Shows on stderr what the user has to do.
+struct Screen<'a> {
+    session: &'a Session,
+    opens_browser: bool,
+}
+
+impl Guide for Screen<'_> {
+    fn show_code(&self, address: &str, code: &str, complete: Option<&str>, good_for: Duration) {
+        self.session.tell(&format!("open {address} in any browser and type in the code {code}"));
+        if let Some(complete) = complete {
+            self.session.tell(&format!("or open {complete}, which has it in it"));
+        }
+        self.session.tell(&format!("waiting, for {} minutes at most", good_for.as_secs().div_ceil(60)));
+    }
+
+    fn show_address(&self, address: &str) {
+        self.session.tell(&format!("open this address in a browser on this machine: {address}"));
+        if self.opens_browser && browser::open(address) {
+            self.session.tell("a browser is opening it");
+        }
+    }
+
+    fn remark(&self, text: &str) {
+        self.session.warn(text);
+    }
+}

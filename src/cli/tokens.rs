@@ -1,0 +1,53 @@
+//! Where `mailferry login` keeps its tokens on this machine.
+
+use super::state::usual_directory;
+use mailferry::oauth::{Keyring, Vault};
+use std::sync::Arc;
+
+/// The place, if a home directory is known.
+pub(crate) fn vault() -> Option<Vault> {
+    Some(Vault::new(usual_directory()?.join("tokens"), keyring()))
+}
+
+#[cfg(not(feature = "keyring"))]
+fn keyring() -> Option<Arc<dyn Keyring>> {
+    None
+}
+
+#[cfg(feature = "keyring")]
+fn keyring() -> Option<Arc<dyn Keyring>> {
+    Some(Arc::new(secret_service::SecretService))
+}
+
+#[cfg(feature = "keyring")]
+mod secret_service {
+    //! The Secret Service: entries of the service `mailferry-oauth`, by `USER@HOST`.
+
+    use keyring::Entry;
+    use keyring::Error::{NoStorageAccess, PlatformFailure};
+    use secrecy::zeroize::Zeroizing;
+
+    const SERVICE: &str = "mailferry-oauth";
+
+    pub(super) struct SecretService;
+
+    impl super::Keyring for SecretService {
+        fn put(&self, account: &str, text: &str) -> Result<bool, String> {
+            match Entry::new(SERVICE, account).and_then(|entry| entry.set_password(text)) {
+                Ok(()) => Ok(true),
+                // Locked, and to stay so; no desktop.
+                Err(NoStorageAccess(_) | PlatformFailure(_)) => Ok(false),
+                Err(error) => Err(error.to_string()),
+            }
+        }
+
+        fn get(&self, account: &str) -> Result<Zeroizing<String>, String> {
+            let entry = Entry::new(SERVICE, account).and_then(|entry| entry.get_password());
+            entry.map(Zeroizing::new).map_err(|error| error.to_string())
+        }
+
+        fn remove(&self, account: &str) -> Result<(), String> {
+            Entry::new(SERVICE, account).and_then(|entry| entry.delete_credential()).map_err(|error| error.to_string())
+        }
+    }
+}

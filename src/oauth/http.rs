@@ -1,0 +1,82 @@
+//! Requests to an OAuth server: by HTTP/1.1 over the system's TLS, with an end to every wait and every length. A redirect is
+//! never followed: the request holds secrets, and they were meant for the place that the user named.
+
+use oauth2::http::{StatusCode, header::LOCATION};
+use oauth2::{HttpRequest, HttpResponse};
+use std::time::Duration;
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+
+/// How long a server may take to be reached.
+const CONNECT: Duration = Duration::from_secs(20);
+/// How long one request may take altogether.
+const WHOLE: Duration = Duration::from_secs(60);
+/// The longest answer: tokens have some kilobytes.
+const MAX_ANSWER: u64 = 256 * 1024;
+
+/// Why a request came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HttpError {
+    #[error("could not reach {place}: {reason}")]
+    Unreachable { place: String, reason: String },
+    #[error("the certificate of {place} is not trusted: {reason}")]
+    Untrusted { place: String, reason: String },
+    #[error("{place} is at fault for the moment (HTTP status {status})")]
+    Unavailable { place: String, status: u16 },
+    #[error("{place} sends the request on to {to}, which mailferry does not follow: it holds secrets")]
+    Redirected { place: String, to: String },
+}
+
+impl HttpError {
+    /// Whether the same request may do better later.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. })
+    }
+}
+
+/// The client of one login or renewal.
+pub(super) struct Http(ureq::Agent);
+
+impl Http {
+    pub(super) fn new() -> Self {
+        let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier).build();
+        let config = ureq::Agent::config_builder()
+            .tls_config(tls)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // The environment is the binary's affair.
+            .proxy(None)
+            .user_agent(concat!("mailferry/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(WHOLE))
+            .build();
+        Self(config.into())
+    }
+
+    /// One request and its answer.
+    pub(super) fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let place = request.uri().host().unwrap_or_default().to_owned();
+        let failed = |error| failure(place.clone(), error);
+        let (head, mut body) = self.0.run(request).map_err(failed)?.into_parts();
+        if head.status.is_redirection() {
+            let to = head.headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+            // What stands behind `?` may be what was sent.
+            let to = to.as_deref().and_then(|to| to.split(['?', '#']).next()).unwrap_or("another place").to_owned();
+            return Err(HttpError::Redirected { place, to });
+        }
+        if head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(HttpError::Unavailable { place, status: head.status.as_u16() });
+        }
+        let body = body.with_config().limit(MAX_ANSWER).read_to_vec().map_err(failed)?;
+        Ok(HttpResponse::from_parts(head, body))
+    }
+}
+
+/// What a client's error means.
+fn failure(place: String, error: ureq::Error) -> HttpError {
+    let reason = error.to_string();
+    match error {
+        ureq::Error::Tls(_) | ureq::Error::NativeTls(_) => HttpError::Untrusted { place, reason },
+        _ => HttpError::Unreachable { place, reason },
+    }
+}

@@ -1,0 +1,170 @@
+//! The listener that a browser is sent back to: on 127.0.0.1 alone, for one code, with the `state` that was sent out. Any
+//! program of this machine may knock here; none gets more than a refusal, and none can end the wait.
+
+use super::Guide;
+use super::browser;
+use crate::store::{Error, ErrorKind};
+use oauth2::url::Url;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// How long the user may take.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How often it is looked whether somebody came.
+const GLANCE: Duration = Duration::from_millis(50);
+/// How long one visitor may take to say what they want.
+const VISIT: Duration = Duration::from_secs(2);
+/// The longest request line with its headers.
+const MAX_REQUEST: usize = 16 * 1024;
+
+/// The open port.
+pub(super) struct Loopback {
+    listener: TcpListener,
+    port: u16,
+}
+
+/// What a visitor brings.
+enum Visit {
+    Code(Zeroizing<String>),
+    /// A refusal, by its name in RFC 6749 section 4.1.2.1.
+    Refusal(String),
+    /// A code that nobody here has asked for.
+    Strange,
+    /// Anything else, such as a browser's wish for an icon.
+    Other,
+}
+
+impl Loopback {
+    pub(super) fn open(port: u16) -> Result<Self, Error> {
+        let failed = |error: io::Error| {
+            Error::new(ErrorKind::Local, format!("could not listen on 127.0.0.1:{port}: {error}"))
+                .with_hint("choose another with --port, or leave it out")
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
+        Ok(Self { listener, port })
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The code that comes with this `state`.
+    pub(super) fn wait(&self, state: &str, guide: &dyn Guide) -> Result<Zeroizing<String>, Error> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let Ok((stream, _)) = self.listener.accept() else {
+                std::thread::sleep(GLANCE);
+                continue;
+            };
+            // Who comes may be anybody: a connection that breaks is theirs.
+            match answer(stream, state).unwrap_or(Visit::Other) {
+                Visit::Code(code) => return Ok(code),
+                Visit::Refusal(code) => return Err(browser::refused(&code)),
+                Visit::Strange => guide.remark(
+                    "somebody has brought a code that was not asked for (another state); it was refused, and the wait goes on",
+                ),
+                Visit::Other => {}
+            }
+        }
+        let text = format!("nobody came back from the browser within {} minutes", PATIENCE.as_secs() / 60);
+        Err(Error::new(ErrorKind::Authentication, text).with_hint("run `mailferry login` again"))
+    }
+}
+
+/// Hears one visitor and says what came of it.
+fn answer(mut stream: TcpStream, state: &str) -> io::Result<Visit> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(VISIT))?;
+    stream.set_write_timeout(Some(VISIT))?;
+    let request = head(&mut stream)?;
+    let visit = read(&request, state);
+    let (status, text) = match &visit {
+        Visit::Code(_) => ("200 OK", "mailferry has what it needs. You can close this window."),
+        Visit::Refusal(_) => ("200 OK", "mailferry was refused; its own window says more. You can close this one."),
+        Visit::Strange => ("400 Bad Request", "mailferry has not asked for this."),
+        Visit::Other => ("404 Not Found", "There is nothing here."),
+    };
+    let page = format!("<!doctype html><meta charset=utf-8><title>mailferry</title><p>{text}</p>\n");
+    let head = "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nConnection: close";
+    stream
+        .write_all(format!("HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {}\r\n\r\n{page}", page.len()).as_bytes())?;
+    Ok(visit)
+}
+
+/// Everything up to the empty line.
+fn head(stream: &mut TcpStream) -> io::Result<Zeroizing<Vec<u8>>> {
+    let begun = Instant::now();
+    let mut request = Zeroizing::new(Vec::with_capacity(MAX_REQUEST));
+    let mut piece = Zeroizing::new([0; 1024]);
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        let length = stream.read(&mut piece[..])?;
+        if length == 0 || request.len() + length > MAX_REQUEST || begun.elapsed() > VISIT {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        request.extend_from_slice(&piece[..length]);
+    }
+    Ok(request)
+}
+
+/// What a request brings: `GET /?code=…&state=… HTTP/1.1`.
+fn read(request: &[u8], state: &str) -> Visit {
+    let line =
+        request.split(|byte| *byte == b'\r').next().and_then(|line| str::from_utf8(line).ok()).unwrap_or_default();
+    let target = line.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    let Some(url) = target.starts_with("/?").then(|| Url::parse(&format!("http://127.0.0.1{target}")).ok()).flatten()
+    else {
+        return Visit::Other;
+    };
+    let value = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    match (value("state"), value("code"), value("error")) {
+        (None, None, None) => Visit::Other,
+        (Some(theirs), _, _) if theirs != state => Visit::Strange,
+        (None, _, _) => Visit::Strange,
+        (_, Some(code), None) => Visit::Code(Zeroizing::new(code)),
+        (_, _, Some(error)) => Visit::Refusal(error),
+        (_, None, None) => Visit::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn brought(line: &str) -> String {
+        match read(format!("{line}\r\nHost: x\r\n\r\n").as_bytes(), "s t") {
+            Visit::Code(code) => format!("code {}", *code),
+            Visit::Refusal(code) => format!("refusal {code}"),
+            Visit::Strange => "strange".to_owned(),
+            Visit::Other => "other".to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_a_code_that_was_asked_for_counts() {
+        let table = [
+            ("GET /?code=a%2Fb&state=s+t HTTP/1.1", "code a/b"),
+            ("GET /?state=s%20t&code=x&scope=y HTTP/1.1", "code x"),
+            ("GET /?error=access_denied&state=s+t HTTP/1.1", "refusal access_denied"),
+            ("GET /?code=x&state=other HTTP/1.1", "strange"),
+            ("GET /?code=x HTTP/1.1", "strange"),
+            ("GET /?code=x&state= HTTP/1.1", "strange"),
+            // The first of two counts.
+            ("GET /?code=x&state=other&state=s+t HTTP/1.1", "strange"),
+            ("GET /?error=access_denied HTTP/1.1", "strange"),
+            ("GET /?state=s+t HTTP/1.1", "other"),
+            ("GET /favicon.ico HTTP/1.1", "other"),
+            ("GET / HTTP/1.1", "other"),
+            ("GET /x?code=x&state=s+t HTTP/1.1", "other"),
+            ("POST /?code=x&state=s+t HTTP/1.1", "other"),
+            ("\u{1}\u{2}", "other"),
+            ("", "other"),
+        ];
+        for (line, expected) in table {
+            assert_eq!(brought(line), expected, "{line}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! How accounts were logged in to the last time: a small file for each, without any secret, in `logins` below the directory
+//! of states. Its two lines are the account and the mechanism.
+
+use super::directory::{PairName, StateDirectory};
+use crate::address::Mechanism;
+use crate::store::{Error, ErrorKind};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// The longest file: an account's name and a mechanism's.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// The mechanisms of the last logins.
+#[derive(Clone, Debug)]
+pub struct Mechanisms(PathBuf);
+
+impl Mechanisms {
+    /// Those below this directory of states, which need not be there.
+    pub fn below(directory: &Path) -> Self {
+        Self(directory.join("logins"))
+    }
+
+    /// The mechanism of an account's last login, if one was remembered.
+    ///
+    /// # Errors
+    /// A file that is not to be believed.
+    pub fn last(&self, identity: &str) -> Result<Option<Mechanism>, Error> {
+        let path = self.path(identity);
+        let file = match File::open(&path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            file => file.map_err(|error| refused(&path, &error.to_string()))?,
+        };
+        let about = file.metadata().map_err(|error| refused(&path, &error.to_string()))?;
+        if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
+            return Err(refused(&path, "others may have written to it"));
+        }
+        let mut text = String::new();
+        file.take(MAX_FILE).read_to_string(&mut text).map_err(|error| refused(&path, &error.to_string()))?;
+        let mut lines = text.lines();
+        let is_this = lines.next() == Some(identity);
+        let mechanism = lines.next().filter(|_| is_this).and_then(Mechanism::named);
+        mechanism.map(Some).ok_or_else(|| refused(&path, "it is damaged, or of a newer mailferry"))
+    }
+
+    /// Remembers it for the next run, in place of what was there.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn keep(&self, identity: &str, mechanism: Mechanism) -> Result<(), Error> {
+        let path = self.path(identity);
+        let failed = |error: io::Error| refused(&path, &error.to_string());
+        StateDirectory::open(&self.0)?;
+        let mut file = tempfile::Builder::new().prefix(".").tempfile_in(&self.0).map_err(failed)?;
+        write!(file, "{identity}\n{mechanism}\n").map_err(failed)?;
+        file.persist(&path).map(drop).map_err(|error| failed(error.error))
+    }
+
+    fn path(&self, identity: &str) -> PathBuf {
+        self.0.join(PairName::new(identity, "").file_name("login"))
+    }
+}
+
+fn refused(path: &Path, reason: &str) -> Error {
+    let hint =
+        "look at the account's other programs; if all is well, remove the file: the next login is remembered anew";
+    Error::new(ErrorKind::Local, format!("could not use {}, which remembers the last login: {reason}", path.display()))
+        .with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn what_is_kept_is_there_for_this_account_alone_and_for_its_owner() {
+        let root = tempfile::tempdir().unwrap();
+        let mechanisms = Mechanisms::below(&root.path().join("state"));
+        assert_eq!(mechanisms.last("imap:ann@h").unwrap(), None);
+        mechanisms.keep("imap:ann@h", Mechanism::ScramSha1).unwrap();
+        mechanisms.keep("imap:ann@h", Mechanism::ScramSha256Plus).unwrap();
+        assert_eq!(mechanisms.last("imap:ann@h").unwrap(), Some(Mechanism::ScramSha256Plus));
+        assert_eq!(mechanisms.last("imap:ann@other").unwrap(), None);
+        assert_eq!(fs::metadata(mechanisms.path("imap:ann@h")).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&mechanisms.0).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_file_that_is_not_to_be_believed_is_an_error_and_never_no_memory() {
+        let root = tempfile::tempdir().unwrap();
+        let mechanisms = Mechanisms::below(root.path());
+        mechanisms.keep("imap:ann@h", Mechanism::ScramSha1).unwrap();
+        let path = mechanisms.path("imap:ann@h");
+        for text in ["", "imap:ann@h\n", "imap:ann@h\nROT-13\n", "imap:eve@h\nPLAIN\n", "imap:ann@h\n\u{0}\n"] {
+            fs::write(&path, text).unwrap();
+            assert!(mechanisms.last("imap:ann@h").is_err(), "{text:?}");
+        }
+        fs::write(&path, "imap:ann@h\nPLAIN\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(mechanisms.last("imap:ann@h").is_err());
+    }
+}
