@@ -4,6 +4,10 @@
 //! line. It takes what servers really send: bare LF, `\r\r\n`, blanks before the colon, a last line without an end,
 //! lines that are no fields. It borrows, so that a line of a megabyte costs nothing but its reading.
 
+/// As much of a subject as is kept, in characters, and as is looked at for it, in bytes.
+const MAX_SUBJECT: usize = 200;
+const MAX_SUBJECT_BYTES: usize = 4000;
+
 /// One field: its name as it was spelled, and its value with the folding still in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Field<'a> {
@@ -88,6 +92,20 @@ pub fn message_id(header: &[u8]) -> Option<String> {
         return None;
     }
     Some(std::str::from_utf8(bytes).map_or_else(|_| escaped(bytes), str::to_owned))
+}
+
+/// The text of a message's first Subject, for reports: decoded (RFC 2047), its blanks made single ones, cut where it is long.
+///
+/// It may be whatever the sender wrote, control characters among it. `None` where there is none or it is empty.
+pub fn subject(header: &[u8]) -> Option<String> {
+    let field = fields(header).find(|field| field.is("Subject"))?;
+    let value: Vec<u8> = unfolded(field.value).take(MAX_SUBJECT_BYTES).collect();
+    let line = [b"Subject: ", value.as_slice(), b"\r\n\r\n"].concat();
+    let message = mail_parser::MessageParser::new().header_text(mail_parser::HeaderName::Subject).parse_headers(&line);
+    let text = message.as_ref().and_then(mail_parser::Message::subject)?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text: String = words.join(" ").chars().take(MAX_SUBJECT).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 fn escaped(bytes: &[u8]) -> String {

@@ -7,8 +7,8 @@ use crate::event::Side as EventSide;
 use crate::exec::{Contents, Link, read_contents};
 use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
 use crate::plan::merge::{
-    Both, Extent, Fate, Folder, FolderIdentity, FolderMerge, FolderPair, Row, Side, View, fate, headers_wanted, hold_back,
-    merge_folders, merge_messages, merge_moves,
+    Both, Extent, Fate, Folder, FolderIdentity, FolderMerge, FolderPair, Row, Side, View, fate, headers_wanted,
+    hold_back, merge_folders, merge_messages, merge_moves,
 };
 use crate::plan::{MatchRules, Settled, settle};
 use crate::store::{Error, ScanDepth, ScanRequest};
@@ -36,7 +36,9 @@ impl Sync<'_> {
             work.merge = merge;
         }
         self.summary.folders = self.works.iter().filter(|work| work.raw.any(Option::is_some)).count() as u64;
+        self.tell_holdings(link)?;
         self.tell_refused();
+        self.tell_folders();
         Ok(())
     }
 
@@ -46,7 +48,8 @@ impl Sync<'_> {
         for side in Side::BOTH {
             let seen = &self.listed.seen[side];
             let has = |name: &str| seen.iter().any(|seen| seen.name.key() == name);
-            let is_told = |id: &Option<Box<str>>| id.is_some() && seen.iter().any(|seen| seen.identity.mailbox_id == *id);
+            let is_told =
+                |id: &Option<Box<str>>| id.is_some() && seen.iter().any(|seen| seen.identity.mailbox_id == *id);
             let missing: Vec<usize> = (self.memory.known().iter().enumerate())
                 .filter(|(_, known)| !is_told(&known.identities[side].mailbox_id) && !has(&known.name.key()))
                 .map(|(at, _)| at)
