@@ -170,6 +170,22 @@ mod tests {
     }
 
     #[test]
+    fn gives_the_subject_decoded_in_one_line() {
+        let long = format!("Subject: {}", "ü".repeat(9_000));
+        for (header, expected) in [
+            ("From: a\r\nSubject:  a\r\n\tb \r\n\r\nSubject: body", Some("a b")),
+            ("subject : =?utf-8?B?R3LDvMOfZQ==?= =?iso-8859-1?Q?_=FCber?=", Some("Grüße über")),
+            ("Subject: =?utf-8?Q?one=0D=0A=00two=1B[2J?=", Some("one \0two\u{1b}[2J")),
+            ("Subject: =?x-unknown?Q?a?= <b>\"&", Some("a <b>\"&")),
+            ("Subject: \r\nFrom: a", None),
+            ("From: a", None),
+            (&long, Some(&*"ü".repeat(200))),
+        ] {
+            assert_eq!(subject(header.as_bytes()).as_deref(), expected, "{header:.60}");
+        }
+    }
+
+    #[test]
     fn long_lines_and_many_fields_are_fine() {
         let long = format!("Subject: {}\r\nA: 1\r\n", "x\r\n ".repeat(300_000));
         assert_eq!(read(long.as_bytes()).len(), 2);
@@ -184,10 +200,17 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_subject_will_do(value in prop::collection::vec(prop::sample::select(b"=?utf-8BQ_ \r\n\t\x00\xff\xc3".to_vec()), 0..80)) {
+            let found = subject(&[b"Subject: ".as_slice(), &value].concat());
+            prop_assert!(found.is_none_or(|text| !text.contains(['\r', '\n']) && text.chars().count() <= MAX_SUBJECT));
+        }
+
+        #[test]
         fn any_bytes_will_do(header in prop::collection::vec(any_byte(), 0..60)) {
             let total: usize = fields(&header).map(|field| field.name.len() + field.value.len()).sum();
             prop_assert!(total <= header.len());
             message_id(&header);
+            subject(&header);
         }
     }
 }
