@@ -234,6 +234,8 @@ pub struct Difference<'a> {
     pub folder: &'a str,
     /// The UID on the source (on the target for what is extra); `None` for a whole folder.
     pub uid: Option<Uid>,
+    /// How many messages it is about: more than one for a whole folder.
+    pub messages: u64,
     /// What is different, in words.
     pub detail: &'a str,
 }

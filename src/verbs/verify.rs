@@ -186,8 +186,7 @@ impl Verify<'_> {
             return Ok(());
         }
         let detail = format!("the folder is only on the target, with {messages} messages");
-        self.differ(DifferenceKind::Extra, name, None, &detail);
-        self.summary.extra += messages - 1;
+        self.differ_by(DifferenceKind::Extra, name, None, messages, &detail);
         Ok(())
     }
 
@@ -213,6 +212,10 @@ impl Verify<'_> {
     }
 
     fn differ(&mut self, kind: DifferenceKind, folder: &str, uid: Option<Uid>, detail: &str) {
+        self.differ_by(kind, folder, uid, 1, detail);
+    }
+
+    fn differ_by(&mut self, kind: DifferenceKind, folder: &str, uid: Option<Uid>, messages: u64, detail: &str) {
         let count = match kind {
             DifferenceKind::Missing => &mut self.summary.missing,
             DifferenceKind::Extra => &mut self.summary.extra,
@@ -220,7 +223,7 @@ impl Verify<'_> {
             DifferenceKind::Flags => &mut self.summary.flags_differ,
             DifferenceKind::Date => &mut self.summary.dates_differ,
         };
-        *count += 1;
-        self.observer.observe(&Event::Difference(Difference { kind, folder, uid, detail }));
+        *count += messages;
+        self.observer.observe(&Event::Difference(Difference { kind, folder, uid, messages, detail }));
     }
 }

@@ -236,7 +236,7 @@ impl Collected {
             DifferenceKind::Flags => &mut counts.flags_differ,
             DifferenceKind::Date => &mut counts.dates_differ,
         };
-        *count += 1;
+        *count += found.messages;
         self.differences.add(|| Difference {
             kind: found.kind.name(),
             folder: found.folder.to_owned(),

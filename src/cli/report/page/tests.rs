@@ -89,7 +89,13 @@ fn tell(report: &Report, text: &str) {
     tell(Event::MessageCopied { to: Side::Target, folder: text, uid, bytes: 300 });
     tell(Event::MessageFailed { folder: text, uid, message_id: Some(text), reason: text });
     tell(Event::FolderFailed { folder: text, reason: text });
-    tell(Event::Difference(Difference { kind: DifferenceKind::Flags, folder: text, uid: Some(uid), detail: text }));
+    tell(Event::Difference(Difference {
+        kind: DifferenceKind::Flags,
+        folder: text,
+        uid: Some(uid),
+        messages: 1,
+        detail: text,
+    }));
     tell(Event::Warning { text });
     let date = InternalDate::new(1_700_000_000, 60);
     let message = NamedMessage { folder: text.to_owned(), uid, bytes: 10, date, subject: Some(text.to_owned()) };
