@@ -315,3 +315,61 @@ fn other(side: Side) -> Side {
         Side::Target => Side::Source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copied(collector: &Collector, to: Side, folder: &str, bytes: u64) {
+        let uid = Uid::new(1).unwrap();
+        collector.observe(&Event::MessageCopied { to, folder, uid, bytes });
+    }
+
+    /// What was done in each folder: its name on the first side, copied, of these by the side itself, deleted.
+    fn done(collector: &Collector) -> Vec<(String, u64, u64, u64)> {
+        let of = |folder: &Folder| {
+            let name = folder.from.clone().unwrap_or_default();
+            (name, folder.done.copied, folder.done.server_side, folder.done.deleted)
+        };
+        collector.collected().folders.iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_sync_counts_by_the_names_of_the_side_where_mail_comes_from() {
+        let collector = Collector::new(["first", "second"], false);
+        // Each name means another folder on the other side.
+        for (first, second) in [("A", "B"), ("B", "A")] {
+            let step = SyncStep::default();
+            let plan = SyncPlanned { first, second, already_there: 0, to_first: step, to_second: step };
+            collector.observe(&Event::SyncPlanned(plan));
+        }
+        copied(&collector, Side::Target, "A", 10);
+        copied(&collector, Side::Source, "A", 10);
+        copied(&collector, Side::Source, "A", 10);
+        // Moved on the second side, into its A.
+        copied(&collector, Side::Target, "A", 0);
+        let uid = Uid::new(1).unwrap();
+        collector.observe(&Event::MessageDeleted { side: Side::Target, folder: "B", uid });
+        assert_eq!(done(&collector), [("A".to_owned(), 1, 0, 1), ("B".to_owned(), 3, 1, 0)]);
+    }
+
+    #[test]
+    fn a_copy_counts_by_the_sources_names() {
+        let collector = Collector::new(["source", "target"], false);
+        for from in ["A", "B"] {
+            collector.observe(&Event::FolderPaired { from, to: "B", reason: "" });
+        }
+        copied(&collector, Side::Target, "B", 10);
+        copied(&collector, Side::Target, "B", 0);
+        assert_eq!(done(&collector), [("A".to_owned(), 0, 0, 0), ("B".to_owned(), 2, 1, 0)]);
+    }
+
+    #[test]
+    fn a_failure_of_an_unknown_folder_has_a_place() {
+        let collector = Collector::new(["source", "target"], false);
+        collector.observe(&Event::FolderFailed { folder: "unknown", reason: "gone" });
+        let collected = collector.collected();
+        assert_eq!(collected.folders[0].error.as_deref(), Some("gone"));
+        assert_eq!(collected.failures.listed[0].uid, None);
+    }
+}
