@@ -24,6 +24,7 @@ mod pace;
 mod pages;
 mod password;
 mod progress;
+mod report;
 mod run;
 #[cfg(test)]
 mod samples;
@@ -127,7 +128,7 @@ fn execute(mut command: Command, chosen: Option<&Path>) -> u8 {
         args.output.output = args::Format::Json;
     }
     let named = command.use_accounts(chosen);
-    let session = match Session::new(command.output().unwrap_or(&args::OutputArgs::default())) {
+    let session = match command.session() {
         Ok(session) => session,
         Err(failure) => {
             Console::new(When::Auto).failure(&failure);
@@ -170,6 +171,17 @@ fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Erro
 }
 
 impl Command {
+    /// Streams, and the report that was asked for.
+    fn session(&self) -> Result<Session, Failure> {
+        let report = match self {
+            Self::Copy(args) => args.report()?,
+            Self::Sync(args) => args.report()?,
+            Self::Verify(args) => args.report()?,
+            _ => None,
+        };
+        Session::new(self.output().unwrap_or(&args::OutputArgs::default()), report)
+    }
+
     fn output(&self) -> Option<&args::OutputArgs> {
         Some(match self {
             Self::Copy(args) => &args.output,

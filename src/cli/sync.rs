@@ -1,8 +1,9 @@
 //! `mailferry sync FIRST SECOND`
 
-use super::args::{JobArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs, TwoWayFolderArgs};
+use super::args::{JobArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs, TwoWayFolderArgs};
 use super::failure::Failure;
 use super::json::Summary;
+use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::state::{TwoWayStateArgs, identity};
 use super::text::{self, ChangeList};
@@ -45,6 +46,8 @@ pub(crate) struct SyncArgs {
     limit_rate: Option<u64>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// How the run goes.
@@ -171,12 +174,25 @@ Examples:
   Look first, then bring both into step; both ask for the passwords:
     mailferry sync --dry-run imaps://ann@one.example.org imaps://ann@two.example.org
     mailferry sync imaps://ann@one.example.org imaps://ann@two.example.org
+  What would change, and what came of it, as pages for a browser:
+    mailferry sync --dry-run --report plan.html FIRST SECOND
+    mailferry sync --report done.html FIRST SECOND
   Let changes go one way, and keep what only the other side has:
     mailferry sync --only first-to-second FIRST SECOND
 
 {}",
         exit::HELP
     )
+}
+
+impl SyncArgs {
+    /// Begins the report that was asked for.
+    ///
+    /// # Errors
+    /// That its file can't be written.
+    pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
+        self.report.begin(About { command: "sync", dry_run: self.run.dry_run, empties_source: false })
+    }
 }
 
 /// Runs it. Gives the exit code.

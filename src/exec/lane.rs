@@ -385,7 +385,7 @@ impl Shared<'_> {
         let folder = &self.tasks[task];
         self.ledger.set_copied(token, bytes);
         let uid = folder.messages[position].uid();
-        self.context.observer.observe(&Event::MessageCopied { folder: &folder.from, uid, bytes });
+        self.context.observer.observe(&Event::MessageCopied { to: Side::Target, folder: &folder.from, uid, bytes });
     }
 
     /// Notes where the target has put messages; each UID belongs to the delivery in its place.

@@ -4,7 +4,7 @@
 //! it was, with which flags and which INTERNALDATE. What it keeps true: a message is on the disk, and so is its line,
 //! before it is deleted; what is put back goes into the folder where it was, once, however often it is asked for.
 
-use crate::event::{Event, Observer, Stop};
+use crate::event::{Event, Observer, Side, Stop};
 use crate::folders::{FolderName, TargetFolder, place};
 use crate::identity::header_key;
 use crate::mail::{Flags, HeaderKey, InternalDate, MailboxName, Uid};
@@ -243,7 +243,8 @@ fn put_back(
             match &outcome.result {
                 Ok(_) => {
                     summary.restored += 1;
-                    observer.observe(&Event::MessageCopied { folder: &message.folder, uid, bytes: 0 });
+                    let folder = &message.folder;
+                    observer.observe(&Event::MessageCopied { to: Side::Target, folder, uid, bytes: 0 });
                 }
                 Err(refusal) => {
                     summary.failed += 1;

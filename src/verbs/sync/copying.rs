@@ -84,10 +84,13 @@ struct Turned<'a>(&'a dyn Observer);
 
 impl Observer for Turned<'_> {
     fn observe(&self, event: &Event<'_>) {
+        let other = |side: EventSide| if side == EventSide::Source { EventSide::Target } else { EventSide::Source };
         match event {
             Event::Retrying { side, wait, reason } => {
-                let side = if *side == EventSide::Source { EventSide::Target } else { EventSide::Source };
-                self.0.observe(&Event::Retrying { side, wait: *wait, reason });
+                self.0.observe(&Event::Retrying { side: other(*side), wait: *wait, reason });
+            }
+            Event::MessageCopied { to, folder, uid, bytes } => {
+                self.0.observe(&Event::MessageCopied { to: other(*to), folder, uid: *uid, bytes: *bytes });
             }
             event => self.0.observe(event),
         }

@@ -36,7 +36,9 @@ impl Sync<'_> {
             work.merge = merge;
         }
         self.summary.folders = self.works.iter().filter(|work| work.raw.any(Option::is_some)).count() as u64;
+        self.tell_holdings(link)?;
         self.tell_refused();
+        self.tell_folders();
         Ok(())
     }
 

@@ -16,6 +16,7 @@ mod listing;
 mod memory;
 mod merging;
 mod moving;
+mod planning;
 mod proof;
 mod scanning;
 mod sides;

@@ -28,13 +28,7 @@ impl Sync<'_> {
 
     fn count(&mut self, at: usize) {
         let work = &self.works[at];
-        let there = if work.in_step {
-            u64::from(work.state.first.messages)
-        } else {
-            let pairs = work.base.as_ref().map_or(0, |base| base.pairs().len());
-            let gone = work.merge.dropped.len() + work.merge.deletions.first.len() + work.merge.deletions.second.len();
-            (pairs.saturating_sub(gone) + work.merge.joined.len()) as u64
-        };
+        let there = work.already_there();
         let mut undecided = Vec::new();
         for side in Side::BOTH {
             for left in work.merge.left[side].iter().filter(|left| left.row == Row::Undecided) {
