@@ -104,9 +104,7 @@ impl<'a> Memory<'a> {
 }
 
 fn identity(side: &TwoWaySide, highest: Option<u32>) -> FolderIdentity {
-    let mut mark = mark(side);
-    // What a run wrote itself came after its mark.
-    mark.uid_next = mark.uid_next.map(|next| next.max(highest.unwrap_or(0).saturating_add(1)));
+    let mark = mark(side).with_written(highest);
     FolderIdentity { mailbox_id: side.mailbox_id.as_deref().map(Into::into), mark, uids: None }
 }
 

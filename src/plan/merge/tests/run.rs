@@ -385,7 +385,7 @@ impl Run<'_> {
                 mailbox_id: mailboxes[side]
                     .filter(|_| self.servers[side].abilities.mailbox_ids)
                     .map(|found| found.id.to_string().into()),
-                mark: marks[side],
+                mark: marks[side].with_written(kept.iter().map(|kept| kept.uids[side].get()).max()),
                 uids: Some(kept.iter().map(|kept| kept.uids[side]).collect::<UidSet>()),
             });
             let name = if agrees {
