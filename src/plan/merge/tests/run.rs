@@ -381,11 +381,13 @@ impl Run<'_> {
             }
             let refused = self.merges[number].refused.is_some();
             let base = if refused && let Some(old) = pair.base { last.bases[old].clone() } else { base };
+            // A server without UIDPLUS does not tell the UIDs of what was written.
+            let highest = |side: Side| kept.iter().map(|kept| kept.uids[side].get()).max();
             let identities = Both::of(|side| FolderIdentity {
                 mailbox_id: mailboxes[side]
                     .filter(|_| self.servers[side].abilities.mailbox_ids)
                     .map(|found| found.id.to_string().into()),
-                mark: marks[side].with_written(kept.iter().map(|kept| kept.uids[side].get()).max()),
+                mark: if self.orders.learns_late { marks[side] } else { marks[side].with_written(highest(side)) },
                 uids: Some(kept.iter().map(|kept| kept.uids[side]).collect::<UidSet>()),
             });
             let name = if agrees {
