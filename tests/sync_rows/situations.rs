@@ -196,6 +196,55 @@ fn what_was_deleted_can_be_put_back() {
     undo(&["nonsense"]).ended(2);
 }
 
+/// The undo store has a size: the oldest runs make way, and what does not fit even then is not deleted.
+#[test]
+fn what_the_undo_store_has_no_room_for_is_not_deleted() {
+    for side in [0, 1] {
+        let ground = ground("room");
+        let mut client = ground.client(side);
+        let text =
+            |n: usize| format!("Message-ID: <{n}@room>\r\nSubject: {n}\r\n\r\n{}", "0123456789abcde\r\n".repeat(600));
+        client.append(&["INBOX"], (0..9).map(|n| NewMessage::of(text(n))));
+        ground.run(&[]).ended(0);
+        let mut expunge = |uids: &str| {
+            client.select(&["INBOX"]);
+            client.expunge(uids);
+            client.command("UNSELECT");
+        };
+        let addresses = ground.sides.each_ref().map(Account::plain_address);
+        let kept = || {
+            let state = ["--state", ground.state.path().to_str().unwrap(), "--output", "json"];
+            let listed = run(&[&["undo", "--list", &addresses[0], &addresses[1]], &state[..]].concat()).ended(0);
+            let runs = listed.named("undo_run");
+            let mut counts: Vec<u64> = runs.iter().map(|run| run["messages"].as_u64().unwrap()).collect();
+            counts.sort_unstable();
+            counts
+        };
+        // Two messages of 10 KB fit.
+        let tight = ["--keep-size", "25k"];
+        for uid in ["1", "2"] {
+            expunge(uid);
+            let run = ground.run(&tight).ended(0).counts(&[("deleted", 1)]);
+            assert!(!run.says("--keep-size"), "{run:?}");
+        }
+        assert_eq!(kept(), [1, 1]);
+        expunge("3");
+        let run = ground.run(&tight).ended(0).counts(&[("deleted", 1)]);
+        assert!(run.says("deleted (1 messages) can't be put back any more"), "{run:?}");
+        assert_eq!(kept(), [1, 1]);
+        expunge("4:6");
+        let run = ground.run(&tight).ended(3).counts(&[("deleted", 2), ("copied", 0)]);
+        assert!(run.says("1 messages are not deleted on the"), "{run:?}");
+        assert_eq!((kept(), ground.snapshots()[1 - side].count()), (vec![2], 4));
+        // Nothing is copied back for it, and it goes when there is room.
+        ground.run(&["--keep-size", "9k"]).ended(3).counts(&[("deleted", 0), ("copied", 0)]);
+        assert_eq!(kept(), [2]);
+        ground.run(&[]).ended(0).counts(&[("deleted", 1), ("copied", 0)]);
+        assert_eq!(kept(), [1, 2]);
+        ground.assert_at_rest("with room");
+    }
+}
+
 /// One way only: what only the other side has, or has deleted, stays as it is.
 #[test]
 fn one_way_changes_nothing_on_the_other_side() {

@@ -151,7 +151,7 @@ impl<'a> Sync<'a> {
         let mut summary = SyncSummary::empty();
         let listed = Listed::read(link, rules, &mut memory, observer)?;
         summary.folders_failed = listed.failed;
-        let undo = options.undo.clone().map(UndoRun::new);
+        let undo = options.undo.clone().map(|path| UndoRun::new(path, options.undo_size));
         let (works, moves) = (Vec::new(), Vec::new());
         let (folders, verdicts) = (FoldersMerge::default(), Both::default());
         Ok(Self { options, observer, memory, listed, folders, works, moves, verdicts, summary, undo })
