@@ -8,11 +8,22 @@ pub(crate) struct Case {
     pub(crate) there: &'static [&'static str],
     pub(crate) options: &'static [&'static str],
     pub(crate) expected: &'static [(&'static str, &'static str)],
+    /// The same where `here` is the second of the run; nothing if that makes no difference.
+    pub(crate) expected_turned: &'static [(&'static str, &'static str)],
     /// Numbers of the summary.
     pub(crate) counts: &'static [(&'static str, u64)],
 }
 
-const NONE: Case = Case { name: "", before: &[], here: &[], there: &[], options: &[], expected: &[], counts: &[] };
+const NONE: Case = Case {
+    name: "",
+    before: &[],
+    here: &[],
+    there: &[],
+    options: &[],
+    expected: &[],
+    expected_turned: &[],
+    counts: &[],
+};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -51,6 +62,22 @@ pub(crate) const CASES: &[Case] = &[
         ..NONE
     },
     Case {
+        name: "so does that of the newest messages",
+        before: &["add INBOX abc"],
+        here: &["expunge INBOX bc"],
+        expected: &[("INBOX", "a")],
+        counts: &[("deleted", 2), ("copied", 0)],
+        ..NONE
+    },
+    Case {
+        name: "so does that of all messages, where they are few",
+        before: &["add INBOX abc"],
+        here: &["expunge INBOX abc"],
+        expected: &[("INBOX", "")],
+        counts: &[("deleted", 3), ("copied", 0)],
+        ..NONE
+    },
+    Case {
         name: "5: deleted here, flagged there: the deletion wins",
         before: &["add INBOX abc"],
         here: &["expunge INBOX a"],
@@ -67,6 +94,16 @@ pub(crate) const CASES: &[Case] = &[
         options: &["--prefer", "keep"],
         expected: &[("INBOX", "aF b c")],
         counts: &[("deleted", 0), ("copied", 1)],
+        ..NONE
+    },
+    Case {
+        name: "3: flags without a base, as the same mail came to both sides",
+        before: &["add INBOX a"],
+        here: &["add INBOX bc", "flag INBOX b \\Seen"],
+        there: &["add INBOX bc", "flag INBOX b work"],
+        expected: &[("INBOX", "a bSk c")],
+        counts: &[("copied", 0), ("flags_updated", 2)],
+        ..NONE
     },
     Case {
         name: "6: deleted on both sides",
@@ -103,6 +140,16 @@ pub(crate) const CASES: &[Case] = &[
         ..NONE
     },
     Case {
+        name: "9: moved to different folders: one place, the first's",
+        before: &["add INBOX ab", "create Here", "create There"],
+        here: &["move INBOX a Here"],
+        there: &["move INBOX a There"],
+        expected: &[("INBOX", "b"), ("Here", "a"), ("There", "")],
+        expected_turned: &[("INBOX", "b"), ("Here", ""), ("There", "a")],
+        counts: &[("conflicts", 1), ("copied", 0), ("deleted", 0), ("moved", 1)],
+        ..NONE
+    },
+    Case {
         name: "10: moved here, deleted there: it stays",
         before: &["add INBOX ab", "create Work"],
         here: &["move INBOX a Work"],
@@ -126,6 +173,16 @@ pub(crate) const CASES: &[Case] = &[
         here: &["rename Notes Work/Old", "move Work/Old a Trips"],
         expected: &[("INBOX", ""), ("Trips", "a"), ("Work", ""), ("Work/Old", "b c")],
         counts: &[("moved", 3), ("copied", 0), ("deleted", 0), ("folders_deleted", 1)],
+        ..NONE
+    },
+    Case {
+        name: "12: renamed differently on both sides: one name, the first's",
+        before: &["create Work", "add Work ab"],
+        here: &["rename Work Here"],
+        there: &["rename Work There"],
+        expected: &[("INBOX", ""), ("Here", "a b")],
+        expected_turned: &[("INBOX", ""), ("There", "a b")],
+        counts: &[("conflicts", 1), ("folders_renamed", 1), ("copied", 0), ("deleted", 0)],
         ..NONE
     },
     Case {

@@ -1,6 +1,7 @@
 //! What takes more than edits on both sides: lost states, restored servers, the brake, options, rings, two runs at once.
 
 use crate::lab::client::{Client, NewMessage};
+use crate::lab::mailboxes::each;
 use crate::lab::run::{Running, run, sync};
 use crate::lab::servers::{Account, Cyrus, Dovecot, Personality};
 use crate::{Ground, assert_idle};
@@ -18,11 +19,17 @@ fn ground(name: &str) -> Ground {
     Ground::new(name, Personality::Plain, false)
 }
 
+/// Two real servers, and one with a bare server on either side.
+fn grounds(name: &str, turned: bool) -> [Ground; 3] {
+    let bare = |is_here| Ground::with_bare(name, is_here, turned);
+    [Ground::new(name, Personality::Plain, turned), bare(true), bare(false)]
+}
+
 /// Row 20, and the swapped pair: the state is the same whichever side is named first.
 #[test]
 fn the_first_run_joins_and_so_does_one_after_the_state_was_lost() {
-    for turned in [false, true] {
-        let mut ground = Ground::new("join", Personality::Plain, turned);
+    let both = [false, true].map(|turned| grounds("join", turned).map(|ground| (turned, ground)));
+    each(both.into_iter().flatten(), |(turned, mut ground)| {
         let mut here = ground.client(0);
         here.append(&["INBOX"], many("both", 30));
         here.append(&["INBOX"], many("here", 10));
@@ -35,7 +42,7 @@ fn the_first_run_joins_and_so_does_one_after_the_state_was_lost() {
         // A deletion that happened meanwhile can't be told from a new message.
         here.select(&["INBOX"]);
         here.expunge("1:3");
-        here.command("UNSELECT");
+        here.try_command("UNSELECT");
         let lost = tempfile::tempdir().unwrap();
         let state = std::mem::replace(&mut ground.state, lost);
         ground.run(&[]).ended(0).counts(&[("copied", 3), ("deleted", 0)]);
@@ -49,7 +56,7 @@ fn the_first_run_joins_and_so_does_one_after_the_state_was_lost() {
         here.expunge("5");
         ground.run(&[]).ended(0).counts(&[("deleted", 1), ("copied", 0)]);
         ground.assert_at_rest("turned, deletion");
-    }
+    });
 }
 
 /// Row 19: what a restored server has lost is put back, and nothing is deleted for it.
@@ -81,8 +88,8 @@ fn a_server_that_was_restored_gets_back_what_it_lost() {
 /// Row 16.
 #[test]
 fn new_uids_are_no_new_mail() {
-    for side in [0, 1] {
-        let ground = ground("newuids");
+    let both = [0, 1].map(|side| grounds("newuids", false).map(|ground| (side, ground)));
+    each(both.into_iter().flatten(), |(side, ground)| {
         let mut client = ground.client(side);
         client.create(&["Work"]);
         client.append(&["Work"], many("mail", 25));
@@ -92,20 +99,20 @@ fn new_uids_are_no_new_mail() {
         client.append(&["Work"], many("mail", 25));
         ground.run(&[]).ended(0).counts(&[("copied", 0), ("deleted", 0)]);
         ground.assert_at_rest("new UIDs");
-    }
+    });
 }
 
 /// Rows 17 and 18: too much is not deleted, on no side, before the user says so.
 #[test]
 fn the_brake_stops_deletions_and_nothing_else() {
-    for side in [0, 1] {
-        let ground = ground("brake");
+    let both = [0, 1].map(|side| grounds("brake", false).map(|ground| (side, ground)));
+    each(both.into_iter().flatten(), |(side, ground)| {
         let mut client = ground.client(side);
         client.append(&["INBOX"], many("mail", 60));
         ground.run(&[]).ended(0);
         client.select(&["INBOX"]);
         client.expunge("1:30");
-        client.command("UNSELECT");
+        client.try_command("UNSELECT");
         client.append(&["INBOX"], many("new", 2));
         let run = ground.run(&[]).ended(9).counts(&[("copied", 2), ("deleted", 0)]);
         assert!(run.says("--max-delete 30"), "{run:?}");
@@ -119,7 +126,7 @@ fn the_brake_stops_deletions_and_nothing_else() {
         assert_eq!(ground.snapshots()[1 - side].count(), 32);
         ground.run(&["--max-delete", "100%"]).ended(0).counts(&[("deleted", 32)]);
         ground.assert_at_rest("emptied");
-    }
+    });
 }
 
 /// A dry run says what would be done and why, and does nothing.
@@ -163,19 +170,22 @@ fn a_dry_run_tells_each_change_and_writes_nothing() {
 /// What sync deletes is kept, and goes back with its flags and its date; the next run brings it to both sides.
 #[test]
 fn what_was_deleted_can_be_put_back() {
-    let ground = ground("undo");
+    each(grounds("undo", false), what_was_deleted_is_put_back);
+}
+
+fn what_was_deleted_is_put_back(ground: Ground) {
     let mut here = ground.client(0);
     here.append(&["INBOX"], many("mail", 9));
     here.create(&["Work"]);
     here.append(&["Work"], many("work", 3));
     here.select(&["INBOX"]);
     here.store("2", "+FLAGS", "\\Flagged work");
-    here.command("UNSELECT");
+    here.try_command("UNSELECT");
     ground.run(&[]).ended(0);
     let before = ground.snapshots()[1].content();
     here.select(&["INBOX"]);
     here.expunge("1:3");
-    here.command("UNSELECT");
+    here.try_command("UNSELECT");
     here.command("DELETE Work");
     ground.run(&[]).ended(0).counts(&[("deleted", 6), ("folders_deleted", 1)]);
     let undo = |words: &[&str]| {
@@ -209,7 +219,7 @@ fn what_the_undo_store_has_no_room_for_is_not_deleted() {
         let mut expunge = |uids: &str| {
             client.select(&["INBOX"]);
             client.expunge(uids);
-            client.command("UNSELECT");
+            client.try_command("UNSELECT");
         };
         let addresses = ground.sides.each_ref().map(Account::plain_address);
         let kept = || {
@@ -248,7 +258,10 @@ fn what_the_undo_store_has_no_room_for_is_not_deleted() {
 /// One way only: what only the other side has, or has deleted, stays as it is.
 #[test]
 fn one_way_changes_nothing_on_the_other_side() {
-    let ground = ground("oneway");
+    each(grounds("oneway", false), one_way_changes_one_side);
+}
+
+fn one_way_changes_one_side(ground: Ground) {
     ground.client(0).append(&["INBOX"], many("mail", 10));
     ground.run(&[]).ended(0);
     let edit = |side: usize, word: &str, uid: &str| {
@@ -379,7 +392,10 @@ fn two_runs_at_once_are_one_too_many() {
 /// What options leave out is not taken for deleted, not even where a folder is renamed out of sight.
 #[test]
 fn what_is_left_out_is_not_deleted() {
-    let ground = ground("leftout");
+    each(grounds("leftout", false), what_is_left_out_stays);
+}
+
+fn what_is_left_out_stays(ground: Ground) {
     let mut here = ground.client(0);
     for folder in ["Work", "Private"] {
         here.create(&[folder]);
@@ -389,7 +405,7 @@ fn what_is_left_out_is_not_deleted() {
     here.command("RENAME Work Hidden");
     here.select(&["Private"]);
     here.expunge("1");
-    here.command("UNSELECT");
+    here.try_command("UNSELECT");
     ground.run(&["--exclude", "Hidden", "--exclude", "Private"]).ended(0).counts(&[("deleted", 0), ("copied", 0)]);
     assert_eq!(ground.snapshots()[1].count(), 8);
     let counts = [("deleted", 1), ("copied", 0), ("folders_renamed", 1)];
