@@ -10,6 +10,8 @@ pub(crate) struct Case {
     pub(crate) expected: &'static [(&'static str, &'static str)],
     /// The same where `here` is the second of the run; nothing if that makes no difference.
     pub(crate) expected_turned: &'static [(&'static str, &'static str)],
+    /// What a conflict's event says was done here and there.
+    pub(crate) conflict: Option<[&'static str; 2]>,
     /// Numbers of the summary.
     pub(crate) counts: &'static [(&'static str, u64)],
 }
@@ -22,6 +24,7 @@ const NONE: Case = Case {
     options: &[],
     expected: &[],
     expected_turned: &[],
+    conflict: None,
     counts: &[],
 };
 
@@ -83,6 +86,7 @@ pub(crate) const CASES: &[Case] = &[
         here: &["expunge INBOX a"],
         there: &["flag INBOX a \\Flagged"],
         expected: &[("INBOX", "b c")],
+        conflict: Some(["deleted it", "changed its flags"]),
         counts: &[("deleted", 1), ("conflicts", 1)],
         ..NONE
     },
@@ -93,6 +97,7 @@ pub(crate) const CASES: &[Case] = &[
         there: &["flag INBOX a \\Flagged"],
         options: &["--prefer", "keep"],
         expected: &[("INBOX", "aF b c")],
+        conflict: Some(["deleted it", "changed its flags"]),
         counts: &[("deleted", 0), ("copied", 1)],
         ..NONE
     },
@@ -146,6 +151,7 @@ pub(crate) const CASES: &[Case] = &[
         there: &["move INBOX a There"],
         expected: &[("INBOX", "b"), ("Here", "a"), ("There", "")],
         expected_turned: &[("INBOX", "b"), ("Here", ""), ("There", "a")],
+        conflict: Some(["moved it to another folder"; 2]),
         counts: &[("conflicts", 1), ("copied", 0), ("deleted", 0), ("moved", 1)],
         ..NONE
     },
@@ -155,6 +161,7 @@ pub(crate) const CASES: &[Case] = &[
         here: &["move INBOX a Work"],
         there: &["expunge INBOX a"],
         expected: &[("INBOX", "b"), ("Work", "a")],
+        conflict: Some(["moved it to another folder", "deleted it"]),
         counts: &[("conflicts", 1)],
         ..NONE
     },
@@ -182,6 +189,7 @@ pub(crate) const CASES: &[Case] = &[
         there: &["rename Work There"],
         expected: &[("INBOX", ""), ("Here", "a b")],
         expected_turned: &[("INBOX", ""), ("There", "a b")],
+        conflict: Some(["gave it another name"; 2]),
         counts: &[("conflicts", 1), ("folders_renamed", 1), ("copied", 0), ("deleted", 0)],
         ..NONE
     },
@@ -199,6 +207,7 @@ pub(crate) const CASES: &[Case] = &[
         here: &["drop Work"],
         there: &["add Work d", "flag Work a \\Flagged"],
         expected: &[("INBOX", "x"), ("Work", "aF d")],
+        conflict: Some(["deleted the folder", "renamed it or has something new in it"]),
         counts: &[("deleted", 2), ("copied", 2), ("folders_created", 1)],
         ..NONE
     },

@@ -14,9 +14,11 @@ use lab::client::{Client, NewMessage, Snapshot};
 use lab::mailboxes::each;
 use lab::memory::{Fake, Manner};
 use lab::run::{Run, sync};
+use lab::schema::Schema;
 use lab::servers::{Account, Dovecot, Personality};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 /// Two accounts and the state of their sync.
 struct Ground {
@@ -54,7 +56,9 @@ impl Ground {
         let state = self.state.path().to_str().unwrap();
         let [here, there] = &self.sides;
         let (first, second) = if self.turned { (there, here) } else { (here, there) };
-        sync(first, second, &[&["--state", state], options].concat())
+        let run = sync(first, second, &[&["--state", state], options].concat());
+        assert_as_documented(&run);
+        run
     }
 
     fn client(&self, side: usize) -> Client {
@@ -94,6 +98,15 @@ impl Ground {
             (levels.join("/"), found)
         });
         folders.collect()
+    }
+}
+
+/// All that a run prints is as docs/json.schema.json says.
+#[track_caller]
+fn assert_as_documented(run: &Run) {
+    static SCHEMA: LazyLock<Schema> = LazyLock::new(Schema::of_output);
+    for line in run.events() {
+        assert_eq!(SCHEMA.fault(&line), None, "{line}");
     }
 }
 
@@ -195,6 +208,7 @@ fn check_on(case: &Case, ground: &Ground, name: &str) {
     for (field, count) in case.counts {
         assert_eq!(run.count(field), *count, "{name}: {field}: {}\n{}", run.stdout, run.stderr);
     }
+    assert_conflicts_are_told(case, ground.turned, &run, name);
     let is_other = ground.turned && !case.expected_turned.is_empty();
     let expected = if is_other { case.expected_turned } else { case.expected };
     let expected: BTreeMap<String, Vec<String>> = (expected.iter())
@@ -208,6 +222,21 @@ fn check_on(case: &Case, ground: &Ground, name: &str) {
         assert_eq!(shown, expected, "{name}: side {side}\n{}", run.stdout);
     }
     ground.assert_at_rest(name);
+}
+
+/// Each conflict has an event of its own, which says what both sides did and how it ends.
+#[track_caller]
+fn assert_conflicts_are_told(case: &Case, turned: bool, run: &Run, name: &str) {
+    let told: Vec<_> = run.named("change").into_iter().filter(|change| change["conflict"] == true).collect();
+    assert_eq!(told.len() as u64, run.count("conflicts"), "{name}: {}", run.stdout);
+    assert_eq!(!told.is_empty(), case.conflict.is_some(), "{name}: {}", run.stdout);
+    for change in told {
+        let [first, second] = [&change["first_did"], &change["second_did"]].map(|did| did.as_str().unwrap());
+        let did = if turned { [second, first] } else { [first, second] };
+        assert_eq!(did, case.conflict.unwrap(), "{name}: {change}");
+        assert!(change["settled"].as_str().is_some_and(|text| !text.is_empty()), "{name}: {change}");
+        assert!(change["uid"].is_u64() || change["action"].as_str().unwrap().contains("folder"), "{name}: {change}");
+    }
 }
 
 fn check_all(turned: bool, kind: Personality) {

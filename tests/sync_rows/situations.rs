@@ -1,10 +1,13 @@
 //! What takes more than edits on both sides: lost states, restored servers, the brake, options, rings, two runs at once.
 
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::each;
 use crate::lab::run::{Running, run, sync};
 use crate::lab::servers::{Account, Cyrus, Dovecot, Personality};
-use crate::{Ground, assert_idle};
+use crate::{Ground, assert_as_documented, assert_idle};
 
 /// So many letters, none of which `letter` gives.
 fn many(word: &str, count: usize) -> impl ExactSizeIterator<Item = NewMessage> {
@@ -191,7 +194,9 @@ fn what_was_deleted_is_put_back(ground: Ground) {
     let undo = |words: &[&str]| {
         let addresses = ground.sides.each_ref().map(Account::plain_address);
         let state = ["--state", ground.state.path().to_str().unwrap(), "--output", "json"];
-        run(&[&["undo"], words, &[&addresses[0], &addresses[1]], &state].concat())
+        let run = run(&[&["undo"], words, &[&addresses[0], &addresses[1]], &state].concat());
+        assert_as_documented(&run);
+        run
     };
     let listed = undo(&["--list"]).ended(0);
     let run = listed.named("undo_run");
@@ -392,6 +397,64 @@ fn two_runs_at_once_are_one_too_many() {
     running.end().ended(130);
     ground.run(&[]).ended(0);
     ground.assert_at_rest("after an interrupted run");
+}
+
+/// No decision depends on clocks: not on this machine's, which was ahead for a run, nor on the dates of mail.
+#[test]
+fn a_clock_that_jumped_changes_nothing() {
+    let ground = ground("clock");
+    let mut here = ground.client(0);
+    let dated =
+        |date: &str, n: usize| NewMessage { date: Some(date.to_owned()), ..many("dated", n + 1).last().unwrap() };
+    let dates = ["02-Jan-1990 00:00:01 +0000", "31-Dec-2037 23:59:59 -1200", "29-Feb-2024 23:30:00 +1400"];
+    here.append(&["INBOX"], dates.iter().enumerate().map(|(n, date)| dated(date, n)).collect::<Vec<_>>().into_iter());
+    here.append(&["INBOX"], many("mail", 6));
+    ground.run(&[]).ended(0).counts(&[("copied", 9)]);
+    let undo = |words: &[&str]| {
+        let addresses = ground.sides.each_ref().map(Account::plain_address);
+        let state = ["--state", ground.state.path().to_str().unwrap(), "--output", "json"];
+        run(&[&["undo"], words, &[&addresses[0], &addresses[1]], &state].concat()).ended(0)
+    };
+    let mut expunge = |uids: &str| {
+        here.select(&["INBOX"]);
+        here.expunge(uids);
+        here.command("UNSELECT");
+    };
+    expunge("4");
+    ground.run(&[]).ended(0).counts(&[("deleted", 1)]);
+    // As if all of that had been written in 2060, which the run's name says too.
+    let ahead = UNIX_EPOCH + Duration::from_secs(2_840_140_800);
+    let name = undo(&["--list"]).texts("undo_run", "run").remove(0);
+    let store = find(ground.state.path(), &name);
+    let future = store.with_file_name("20600101T000000Z-1");
+    std::fs::rename(&store, &future).unwrap();
+    set_times(ground.state.path(), ahead);
+    ground.assert_at_rest("clock was ahead");
+    expunge("5:6");
+    ground.run(&[]).ended(0).counts(&[("deleted", 2), ("copied", 0)]);
+    ground.assert_at_rest("clock is back");
+    assert_eq!(undo(&["--list"]).texts("undo_run", "run").len(), 2);
+    undo(&["20600101T000000Z-1"]).counts(&[("restored", 1)]);
+    ground.run(&[]).ended(0).counts(&[("copied", 1), ("deleted", 0)]);
+    // What is kept goes by its age, and by nothing else.
+    set_times(&future, SystemTime::now() - Duration::from_secs(31 * 86_400));
+    ground.assert_at_rest("later");
+    assert_eq!(undo(&["--list"]).texts("undo_run", "run").len(), 1);
+}
+
+/// The directory of this name below another one.
+fn find(root: &Path, name: &str) -> PathBuf {
+    let below = |path: &Path| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let stores = below(&root.join("undo"));
+    stores.iter().map(|store| store.join(name)).find(|path| path.is_dir()).unwrap()
+}
+
+/// Gives everything there this time.
+fn set_times(path: &Path, time: SystemTime) {
+    if path.is_dir() {
+        std::fs::read_dir(path).unwrap().for_each(|entry| set_times(&entry.unwrap().path(), time));
+    }
+    std::fs::File::open(path).unwrap().set_modified(time).unwrap();
 }
 
 /// What options leave out is not taken for deleted, not even where a folder is renamed out of sight.

@@ -6,6 +6,7 @@
 //! found again by the next run, since the marks that are kept are those of the scan.
 
 mod carry;
+mod conflicts;
 mod copying;
 mod deleting;
 mod explaining;

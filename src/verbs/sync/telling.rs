@@ -1,6 +1,7 @@
 //! What is told: in a dry run each change with the side that it comes from and why; conflicts, refusals and brakes always.
 
 use super::Sync;
+use super::conflicts::contradiction;
 use super::sides::{shown, word};
 use crate::event::{Change, Event};
 use crate::mail::{Message, Uid};
@@ -219,6 +220,8 @@ impl Sync<'_> {
         self.way(side).conflicts += u64::from(conflict);
         let to = shown(side);
         let reason = row.sentence();
-        self.observer.observe(&Event::Change(Change { action, to, folder, uid, detail, reason, conflict }));
+        let contradiction = contradiction(row, action, side);
+        let change = Change { action, to, folder, uid, detail, reason, conflict, contradiction };
+        self.observer.observe(&Event::Change(change));
     }
 }
