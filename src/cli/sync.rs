@@ -79,6 +79,9 @@ struct RunArgs {
     /// what does not fit even then is not deleted
     #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = values::size)]
     keep_size: u64,
+    /// Send messages again that a side refused for good in an earlier run (too large, a virus); else they are only named
+    #[arg(long)]
+    retry_refused: bool,
     #[command(flatten)]
     state: TwoWayStateArgs,
     /// Show each change with the side that it comes from and why, and do nothing
@@ -157,6 +160,7 @@ impl RunArgs {
             deletions: deletions.open(),
             limits: Both::new(self.max_delete, self.max_delete),
             keep_deleted: self.keep_deleted > 0,
+            retry_refused: self.retry_refused,
             ..Policy::default()
         }
     }

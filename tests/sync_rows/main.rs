@@ -27,8 +27,8 @@ struct Ground {
     /// Whether `here` is the second of the run.
     turned: bool,
     state: tempfile::TempDir,
-    /// One of the sides, where it is no real server.
-    _bare: Option<Fake>,
+    /// The sides that are no real servers.
+    bare: Vec<Fake>,
 }
 
 impl Ground {
@@ -38,18 +38,21 @@ impl Ground {
     }
 
     fn of(sides: [Account; 2], turned: bool) -> Self {
-        Self { sides, turned, state: tempfile::tempdir().unwrap(), _bare: None }
+        Self { sides, turned, state: tempfile::tempdir().unwrap(), bare: Vec::new() }
     }
 
     /// A real server and one that has nothing but RFC 3501, which is `here` or there.
     fn with_bare(name: &str, is_here: bool, turned: bool) -> Self {
-        let namespace = Some(r#"(("" "/")) NIL NIL"#.to_owned());
-        let bare = Fake::start(Manner { namespace, own_validities: true, ..Manner::default() }, &[]);
-        let (user, password) = ("ann".to_owned(), "secret".to_owned());
-        let poor = Account { port: bare.server.port, tls_port: 0, user, password, ca: PathBuf::new() };
+        let (bare, poor) = bare();
         let rich = Dovecot::shared().account(name, Personality::Plain);
         let sides = if is_here { [poor, rich] } else { [rich, poor] };
-        Self { _bare: Some(bare), ..Self::of(sides, turned) }
+        Self { bare: vec![bare], ..Self::of(sides, turned) }
+    }
+
+    /// Two that have nothing but RFC 3501.
+    fn of_bare(turned: bool) -> Self {
+        let [(here, first), (there, second)] = [(); 2].map(|()| bare());
+        Self { bare: vec![here, there], ..Self::of([first, second], turned) }
     }
 
     fn run(&self, options: &[&str]) -> Run {
@@ -99,6 +102,15 @@ impl Ground {
         });
         folders.collect()
     }
+}
+
+/// A server that has nothing but RFC 3501, and its account.
+fn bare() -> (Fake, Account) {
+    let namespace = Some(r#"(("" "/")) NIL NIL"#.to_owned());
+    let bare = Fake::start(Manner { namespace, own_validities: true, ..Manner::default() }, &[]);
+    let (user, password) = ("ann".to_owned(), "secret".to_owned());
+    let account = Account { port: bare.server.port, tls_port: 0, user, password, ca: PathBuf::new() };
+    (bare, account)
 }
 
 /// All that a run prints is as docs/json.schema.json says.

@@ -399,6 +399,62 @@ fn two_runs_at_once_are_one_too_many() {
     ground.assert_at_rest("after an interrupted run");
 }
 
+/// Row 32: what a side refuses for good is named by each run, and sent again only when somebody says so.
+#[test]
+fn what_was_refused_for_good_is_not_sent_again_by_itself() {
+    for turned in [false, true] {
+        let ground = Ground::of_bare(turned);
+        let [here, there] = &ground.bare[..] else { panic!("two servers") };
+        for text in ["Subject: one\r\n\r\none\r\n", "Subject: nul\r\n\r\n\0\r\n", "Subject: two\r\n\r\ntwo\r\n"] {
+            here.put("INBOX", text.as_bytes());
+        }
+        let sent = || there.lines_of("APPEND").len();
+        let told = |run: crate::lab::run::Run| {
+            assert!(run.says("NUL"), "{run:?}");
+            assert_eq!(run.named("message_failed").len(), 1, "{run:?}");
+            run.counts(&[("failed", 1), ("deleted", 0)])
+        };
+        told(ground.run(&[])).ended(3).counts(&[("copied", 2)]);
+        for _ in 0..3 {
+            let before = sent();
+            let run = told(ground.run(&[])).ended(3).counts(&[("copied", 0)]);
+            assert!(run.says("refused it before") && run.says("--retry-refused"), "{run:?}");
+            told(ground.run(&["--dry-run"])).ended(3).counts(&[("copied", 0)]);
+            assert_eq!(sent(), before, "it was sent again");
+        }
+        let before = sent();
+        told(ground.run(&["--retry-refused"])).ended(3).counts(&[("copied", 0)]);
+        assert!(sent() > before, "it was not sent again");
+        let before = sent();
+        told(ground.run(&[])).ended(3);
+        assert_eq!(sent(), before, "it was sent again");
+        // With the message, all that was known of it goes.
+        here.boxes().get_mut("INBOX").unwrap().messages.remove(1);
+        ground.run(&[]).ended(0).counts(&[("deleted", 0), ("failed", 0)]);
+        ground.assert_at_rest("without it");
+    }
+}
+
+/// Row 32: a full account is no refusal of the messages, so they go when there is room.
+#[test]
+fn what_had_no_room_is_sent_when_there_is() {
+    let account = |name: &str, kind| Dovecot::shared().account(name, kind);
+    for turned in [false, true] {
+        let sides = [account("roomy", Personality::Plain), account("tiny", Personality::Tiny)];
+        let ground = Ground::of(sides, turned);
+        let mut here = ground.client(0);
+        let text = |n: usize| format!("Message-ID: <{n}@full>\r\nSubject: {n}\r\n\r\n{}\r\n", "y".repeat(25_000));
+        here.append(&["INBOX"], (0..6).map(|n| NewMessage::of(text(n))));
+        let run = ground.run(&[]).ended(8);
+        assert!(!run.says("--retry-refused"), "{run:?}");
+        here.select(&["INBOX"]);
+        here.expunge("1:4");
+        ground.run(&["--max-delete", "100%"]).ended(0);
+        assert_eq!(ground.snapshots()[1].count(), 2);
+        ground.assert_at_rest("with room");
+    }
+}
+
 /// No decision depends on clocks: not on this machine's, which was ahead for a run, nor on the dates of mail.
 #[test]
 fn a_clock_that_jumped_changes_nothing() {

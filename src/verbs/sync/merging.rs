@@ -116,6 +116,7 @@ impl Sync<'_> {
             record: known.map(|(id, _)| *id),
             stored: known.map(|(_, folder)| folder.clone()),
             base: None,
+            refused_before: Vec::new(),
             drafts: seen.any(is_drafts),
             raw,
             state,
@@ -128,9 +129,13 @@ impl Sync<'_> {
             misnamed: false,
             pair,
         };
+        if let Some(base) = work.pair.base {
+            work.refused_before = self.memory.refused(base)?;
+        }
         let counts = seen.map(|folder| folder.and_then(|folder| folder.status.as_ref()?.messages));
         let is_explained = self.options.explain.as_ref().is_some_and(|(folder, _)| work.is_called(folder));
-        work.in_step = work.is_in_step(counts) && !is_explained;
+        // What is refused is named by each run.
+        work.in_step = work.is_in_step(counts) && !is_explained && work.refused_before.is_empty();
         if work.in_step {
             work.views = Both::of(|side| as_many(work.state[side].messages));
         } else if let Some(base) = work.pair.base {

@@ -30,7 +30,7 @@ use crate::exec::{Context, Link};
 use crate::folders::Rules;
 use crate::mail::{MailboxName, PermanentFlags};
 use crate::plan::merge::{BaseFolder, Both, FolderMerge, FolderPair, FoldersMerge, Mark, Move, Side, View};
-use crate::state::{FolderId, TwoWay, TwoWayFolder};
+use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
 use crate::store::{Connector, Error};
 use listing::Listed;
 use memory::Memory;
@@ -83,6 +83,8 @@ struct Work {
     record: Option<FolderId>,
     stored: Option<TwoWayFolder>,
     base: Option<BaseFolder>,
+    /// Its messages that the other side refused in an earlier run.
+    refused_before: Vec<TwoWayRefused>,
     /// What it is called on each side now; `None`: it is not there.
     raw: Both<Option<MailboxName>>,
     /// How each side's folder stood before anything was written.
