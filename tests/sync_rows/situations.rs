@@ -1,13 +1,12 @@
 //! What takes more than edits on both sides: lost states, restored servers, the brake, options, rings, two runs at once.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::each;
 use crate::lab::run::{Running, run, sync};
 use crate::lab::servers::{Account, Cyrus, Dovecot, Personality};
 use crate::{Ground, assert_as_documented, assert_idle};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// So many letters, none of which `letter` gives.
 fn many(word: &str, count: usize) -> impl ExactSizeIterator<Item = NewMessage> {
@@ -173,10 +172,10 @@ fn a_dry_run_tells_each_change_and_writes_nothing() {
 /// What sync deletes is kept, and goes back with its flags and its date; the next run brings it to both sides.
 #[test]
 fn what_was_deleted_can_be_put_back() {
-    each(grounds("undo", false), what_was_deleted_is_put_back);
+    each(grounds("undo", false), |ground| what_was_deleted_is_put_back(&ground));
 }
 
-fn what_was_deleted_is_put_back(ground: Ground) {
+fn what_was_deleted_is_put_back(ground: &Ground) {
     let mut here = ground.client(0);
     here.append(&["INBOX"], many("mail", 9));
     here.create(&["Work"]);
@@ -263,10 +262,10 @@ fn what_the_undo_store_has_no_room_for_is_not_deleted() {
 /// One way only: what only the other side has, or has deleted, stays as it is.
 #[test]
 fn one_way_changes_nothing_on_the_other_side() {
-    each(grounds("oneway", false), one_way_changes_one_side);
+    each(grounds("oneway", false), |ground| one_way_changes_one_side(&ground));
 }
 
-fn one_way_changes_one_side(ground: Ground) {
+fn one_way_changes_one_side(ground: &Ground) {
     ground.client(0).append(&["INBOX"], many("mail", 10));
     ground.run(&[]).ended(0);
     let edit = |side: usize, word: &str, uid: &str| {
@@ -516,10 +515,10 @@ fn set_times(path: &Path, time: SystemTime) {
 /// What options leave out is not taken for deleted, not even where a folder is renamed out of sight.
 #[test]
 fn what_is_left_out_is_not_deleted() {
-    each(grounds("leftout", false), what_is_left_out_stays);
+    each(grounds("leftout", false), |ground| what_is_left_out_stays(&ground));
 }
 
-fn what_is_left_out_stays(ground: Ground) {
+fn what_is_left_out_stays(ground: &Ground) {
     let mut here = ground.client(0);
     for folder in ["Work", "Private"] {
         here.create(&[folder]);
