@@ -17,11 +17,11 @@ use std::io::Write as _;
 use std::time::Duration;
 
 /// Bytes a second in each direction: a run that is killed gets no further than a few small folders.
-const RATE: &str = "150k";
+const RATE: &str = "200k";
 /// How long after its start a run is killed at the latest, where the time alone decides.
-const LATEST: u64 = 300;
+const LATEST: u64 = 200;
 /// How often both sides are looked at between kills.
-const LOOK_EVERY: u64 = 10;
+const LOOK_EVERY: u64 = 20;
 /// Messages of INBOX that both sides have at first.
 const COMMON: usize = 240;
 
@@ -74,8 +74,8 @@ impl Sync {
         let lanes = random.of(&["1", "2", "4"]);
         let run = self.start(&["--limit-rate", RATE, "-j", lanes]);
         let has_ended = match random.below(4) {
-            0 => run.has_ended_before("message_copied", 1 + random.below(6) as usize),
-            1 => run.has_ended_before("event", 1 + random.below(30) as usize),
+            0 => run.has_ended_before("message_copied", 1 + random.below(4) as usize),
+            1 => run.has_ended_before("event", 1 + random.below(12) as usize),
             _ => {
                 std::thread::sleep(Duration::from_millis(random.below(LATEST)));
                 false
@@ -150,7 +150,7 @@ fn expected(one: &Snapshot, two: &Snapshot) -> Expected {
 fn a_sync_that_is_killed_a_hundred_times_ends_whole() {
     let (kills, seed) = (random::number("MAILFERRY_KILLS", 100), random::number("MAILFERRY_SEED", 1));
     let mut random = Random::new(seed);
-    let sync = Sync::new(10 + kills / 2, &mut random);
+    let sync = Sync::new(10 + kills * 6 / 10, &mut random);
     let (mut hits, mut seen) = (0, vec![0]);
     for kill in 1..=kills {
         hits += u64::from(sync.kill(&mut random));
