@@ -175,6 +175,14 @@ pub(crate) const CASES: &[Case] = &[
         ..NONE
     },
     Case {
+        name: "11: renamed, and the folder below it stays where it was",
+        before: &["create Work", "add Work abc", "create Work/Deep", "add Work/Deep d"],
+        here: &["rename Work Jobs", "rename Jobs/Deep Work/Deep"],
+        expected: &[("INBOX", ""), ("Jobs", "a b c"), ("Work/Deep", "d")],
+        counts: &[("folders_renamed", 2), ("copied", 0), ("moved", 0), ("deleted", 0)],
+        ..NONE
+    },
+    Case {
         name: "11: renamed, and a message moved out of it, so that only its messages tell",
         before: &["create Notes", "add Notes abc", "create Trips", "create Work"],
         here: &["rename Notes Work/Old", "move Work/Old a Trips"],
