@@ -304,6 +304,10 @@ impl World {
                     gone.flat_map(|(_, mailbox)| mailbox.mails.values().map(|mail| mail.content)).collect();
                 self.deleted.extend(before.contents().iter().filter(|content| !there.contains(content)));
                 self.deleted.extend(gone);
+                // So does what was moved out of it since the last sync: the other side's is still in it.
+                let other = &self.servers[side.other()];
+                let paired: BTreeSet<_> = self.state.paired_with_missing(side.other(), known).collect();
+                self.deleted.extend(other.contents_of(&paired));
             }
             Event::LoseState => self.state = State::default(),
             Event::KeepState => self.kept_state = self.state.clone(),

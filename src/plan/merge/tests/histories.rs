@@ -1,7 +1,7 @@
 //! Histories that once did not end well, as short as they got, and both ways round. `convergence.rs` looks for more.
 
 use super::super::*;
-use super::convergence::Event::{Add, BackUp, Create, Deliver, Rename, Restore};
+use super::convergence::Event::{Add, BackUp, Create, Deliver, Move, Rename, Restore};
 use super::convergence::{Event, Trouble, run};
 use super::model::Abilities;
 
@@ -63,6 +63,26 @@ fn a_server_goes_back_to_before_a_folder_got_its_name() {
             sync(),
             Rename(side, 0, AXZ),
             Restore(side),
+        ]
+    });
+}
+
+/// Nothing shows that this server was restored, so the folder counts as deleted, with the message that had been moved out of
+/// it: what comes of that is in the undo store. What is new on the other side stays.
+#[test]
+fn a_server_goes_back_to_before_a_folder_was_made_and_a_message_moved_out_of_it() {
+    ends_well(POOR, |side| {
+        vec![
+            Add(side, 0),
+            sync(),
+            BackUp(side),
+            Create(side.other(), A),
+            Add(side.other(), 0),
+            Add(side.other(), 0),
+            sync(),
+            Move(side, 0, 1),
+            Restore(side),
+            Add(side.other(), 0),
         ]
     });
 }

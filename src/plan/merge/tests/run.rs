@@ -23,6 +23,22 @@ impl State {
     }
 }
 
+impl State {
+    /// The messages of `side` in known folders of which the other side, as it lists them, has none under the same name: by
+    /// the folder's UIDVALIDITY and UID.
+    pub(super) fn paired_with_missing<'a>(
+        &'a self,
+        side: Side,
+        there: &'a BTreeMap<FolderName, Mailbox>,
+    ) -> impl Iterator<Item = (u32, u32)> + 'a {
+        let known = self.known.iter().zip(&self.bases).filter(|(known, _)| !there.contains_key(&known.name));
+        known.flat_map(move |(known, base)| {
+            let validity = known.identities[side].mark.uid_validity.map_or(0, |validity| validity.0);
+            base.pairs().iter().map(move |pair| (validity, pair.uids()[side].get()))
+        })
+    }
+}
+
 /// What a sync is told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Orders {
