@@ -1,7 +1,7 @@
 //! Histories that once did not end well, as short as they got, and both ways round. `convergence.rs` looks for more.
 
 use super::super::*;
-use super::convergence::Event::{Add, BackUp, Create, Deliver, Move, Rename, Restore};
+use super::convergence::Event::{Add, BackUp, Create, Deliver, LoseState, Move, Rename, Restore};
 use super::convergence::{Event, Trouble, run};
 use super::model::Abilities;
 
@@ -83,6 +83,22 @@ fn a_server_goes_back_to_before_a_folder_was_made_and_a_message_moved_out_of_it(
             Move(side, 0, 1),
             Restore(side),
             Add(side.other(), 0),
+        ]
+    });
+}
+
+/// Nothing is known, so all of a folder was to be sent to one that is new there; another one with the same mail had got its
+/// name when it was to be made.
+#[test]
+fn a_folder_gets_the_name_of_one_that_is_about_to_be_made() {
+    ends_well(POOR, |side| {
+        vec![
+            Create(side, A),
+            Add(side, 0),
+            sync(),
+            Rename(side.other(), 0, B),
+            LoseState,
+            sync_while(vec![Rename(side.other(), 0, A)]),
         ]
     });
 }

@@ -223,6 +223,10 @@ impl Run<'_> {
             return;
         }
         self.servers[side].create(name.clone());
+        // Somebody has made it meanwhile, or another folder has got its name: the next run looks into it.
+        if !self.servers[side].mailboxes[name].mails.is_empty() {
+            return;
+        }
         let number = self.plan.pairs.iter().position(|pair| pair.names[side] == *name && pair.seen[side].is_none());
         if let Some(number) = number {
             self.marks[number][side] = Some(self.servers[side].mailboxes[name].mark());
