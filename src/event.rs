@@ -10,7 +10,7 @@ mod plan;
 
 pub use finding::{Check, Finding, Verdict};
 pub use holdings::{Duplicate, FolderHoldings, Holdings, NamedMessage, YearSum};
-pub use plan::{Change, FolderPlanned, SyncPlanned, SyncStep};
+pub use plan::{Change, Contradiction, FolderPlanned, SyncPlanned, SyncStep};
 
 use crate::mail::Uid;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -83,8 +83,11 @@ fn every_line_is_as_the_schema_says() {
         assert_eq!(schema.fault(&line), None, "{line}");
         seen.insert(kind(&line));
     }
-    // A folder that fails takes a broken server; its line is held to the schema where it is made.
-    let unseen: Vec<String> = schema.kinds().into_iter().filter(|kind| !seen.contains(kind)).collect();
+    // A folder that fails takes a broken server; its line is held to the schema where it is made. `tests/sync_rows` holds all
+    // that sync prints to it.
+    let of_sync = ["change", "explained", "undo_run", "summary sync", "summary undo"];
+    let is_unseen = |kind: &String| !seen.contains(kind) && !of_sync.contains(&kind.as_str());
+    let unseen: Vec<String> = schema.kinds().into_iter().filter(is_unseen).collect();
     assert_eq!(unseen, ["folder_failed"], "what the schema knows and no run printed");
 }
 

@@ -78,6 +78,13 @@ struct RunArgs {
     /// For how many days what is deleted is kept beside the state, where `mailferry undo` finds it; 0 keeps nothing
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     keep_deleted: u16,
+    /// How much of what is deleted is kept for these two mailboxes: beyond it the oldest runs can't be undone any more, and
+    /// what does not fit even then is not deleted
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = values::size)]
+    keep_size: u64,
+    /// Send messages again that a side refused for good in an earlier run (too large, a virus); else they are only named
+    #[arg(long)]
+    retry_refused: bool,
     #[command(flatten)]
     state: TwoWayStateArgs,
     /// Show each change with the side that it comes from and why, and do nothing
@@ -156,6 +163,7 @@ impl RunArgs {
             deletions: deletions.open(),
             limits: Both::new(self.max_delete, self.max_delete),
             keep_deleted: self.keep_deleted > 0,
+            retry_refused: self.retry_refused,
             ..Policy::default()
         }
     }
@@ -210,6 +218,7 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
         limit_rate: args.limit_rate,
         dry_run,
         undo: args.run.undo_run(&first, &second)?,
+        undo_size: Some(args.run.keep_size),
         explain: args.run.explain.clone(),
         identities: Both::new(identity(&first), identity(&second)),
     };

@@ -21,6 +21,19 @@ pub struct Change<'a> {
     pub reason: &'static str,
     /// Whether the two sides contradicted each other.
     pub conflict: bool,
+    /// What each side did, where they contradicted each other.
+    pub contradiction: Option<Contradiction>,
+}
+
+/// What two sides did that contradict each other, and how that ends. Clauses without their subject and without a full stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// What was done on the first side.
+    pub first: &'static str,
+    /// What was done on the second side.
+    pub second: &'static str,
+    /// How it was settled.
+    pub settled: &'static str,
 }
 
 /// What one folder needs.

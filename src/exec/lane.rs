@@ -308,6 +308,10 @@ impl<'a> Lane<'a> {
             _ => {
                 let reason = format!("the target refused it: {}", refusal.text);
                 self.shared.fail(task, position, sent.message_id.as_deref(), &reason);
+                let is_for_good = !matches!(refusal.meaning, RefusalMeaning::Transient | RefusalMeaning::NoFolder);
+                if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
+                    journal.refused(task, folder.messages[position].uid(), &refusal.text);
+                }
             }
         }
         self.on_the_way.remove(&token);

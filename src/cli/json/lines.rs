@@ -45,6 +45,9 @@ pub(crate) enum Line<'a> {
         detail: &'a str,
         reason: &'static str,
         conflict: bool,
+        first_did: Option<&'static str>,
+        second_did: Option<&'static str>,
+        settled: Option<&'static str>,
     },
     /// A line of an explanation.
     Explained { text: &'a str },
@@ -118,6 +121,9 @@ impl<'a> Line<'a> {
                 detail: change.detail,
                 reason: change.reason,
                 conflict: change.conflict,
+                first_did: change.contradiction.map(|both| both.first),
+                second_did: change.contradiction.map(|both| both.second),
+                settled: change.contradiction.map(|both| both.settled),
             },
             Event::Explained { text } => Self::Explained { text },
             Event::MessageDeleted { side, folder, uid } => {

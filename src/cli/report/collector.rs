@@ -207,6 +207,9 @@ impl Collected {
             uid: change.uid.map(Uid::get),
             detail: change.detail.to_owned(),
             reason: change.reason,
+            first_did: change.contradiction.map(|both| both.first),
+            second_did: change.contradiction.map(|both| both.second),
+            settled: change.contradiction.map(|both| both.settled),
         });
     }
 

@@ -132,6 +132,10 @@ pub(crate) struct Change {
     pub(crate) uid: Option<u32>,
     pub(crate) detail: String,
     pub(crate) reason: &'static str,
+    /// What each side did and how it was settled, where they contradicted each other.
+    pub(crate) first_did: Option<&'static str>,
+    pub(crate) second_did: Option<&'static str>,
+    pub(crate) settled: Option<&'static str>,
 }
 
 /// A difference that `verify` found.

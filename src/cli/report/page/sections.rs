@@ -4,7 +4,7 @@ use super::chart::Chart;
 use super::holdings;
 use super::table::{Cell, Table};
 use super::{Section, shown};
-use crate::cli::report::facts::{Capped, Change, Facts, Folder, Planned};
+use crate::cli::report::facts::{Change, Facts, Folder, Planned};
 use crate::cli::units;
 
 /// All parts in which there is something.
@@ -44,25 +44,29 @@ fn failures(facts: &Facts) -> Option<Section> {
 }
 
 fn conflicts(facts: &Facts) -> Option<Section> {
-    let table =
-        change_table("What the two sides contradicted each other about, and how it was settled", &facts.conflicts);
+    let columns = [("Folder", false), ("UID", true), ("First", false), ("Second", false), ("Settled", false)];
+    let mut table = Table::new("What the two sides contradicted each other about, and how it was settled", &columns);
+    let clause = |text: Option<&str>| text.map_or_else(Cell::unknown, Cell::text);
+    let row = |conflict: &Change| {
+        let settled = Cell::text(conflict.settled.unwrap_or(conflict.reason)).with_note(&conflict.detail);
+        let did = [conflict.first_did, conflict.second_did].map(clause);
+        [vec![Cell::text(&conflict.folder), uid(conflict.uid)], did.into(), vec![settled]].concat()
+    };
+    table.rows = facts.conflicts.listed.iter().map(row).collect();
+    let table = table.with_more(facts.conflicts.more, "conflict");
     counted("conflicts", "Conflicts", facts.conflicts.count(), table)
 }
 
 fn changes(facts: &Facts) -> Option<Section> {
-    let table = change_table("Each change that would be made", &facts.changes);
-    counted("changes", "Changes", facts.changes.count(), table)
-}
-
-fn change_table(caption: &str, changes: &Capped<Change>) -> Table {
     let columns = [("Change", false), ("On", false), ("Folder", false), ("UID", true), ("Why", false)];
-    let mut table = Table::new(caption, &columns);
+    let mut table = Table::new("Each change that would be made", &columns);
     let row = |change: &Change| {
         let action = Cell::text(&change.action.replace('_', " ")).with_note(&change.detail);
         vec![action, Cell::text(change.to), Cell::text(&change.folder), uid(change.uid), Cell::text(change.reason)]
     };
-    table.rows = changes.listed.iter().map(row).collect();
-    table.with_more(changes.more, "change")
+    table.rows = facts.changes.listed.iter().map(row).collect();
+    let table = table.with_more(facts.changes.more, "change");
+    counted("changes", "Changes", facts.changes.count(), table)
 }
 
 fn differences(facts: &Facts) -> Option<Section> {

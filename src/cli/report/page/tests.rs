@@ -6,8 +6,8 @@ use crate::cli::json::{Line, Summary};
 use crate::cli::report::{About, Destination, Report};
 use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
 use mailferry::event::{
-    Change, Difference, DifferenceKind, Duplicate, Event, FolderHoldings, FolderPlanned, Holdings, NamedMessage,
-    Observer as _, Side, SyncPlanned, SyncStep, YearSum,
+    Change, Contradiction, Difference, DifferenceKind, Duplicate, Event, FolderHoldings, FolderPlanned, Holdings,
+    NamedMessage, Observer as _, Side, SyncPlanned, SyncStep, YearSum,
 };
 use mailferry::mail::{InternalDate, Uid};
 use proptest::prelude::*;
@@ -84,6 +84,11 @@ fn tell(report: &Report, text: &str) {
             detail: text,
             reason,
             conflict,
+            contradiction: conflict.then_some(Contradiction {
+                first: "was deleted",
+                second: "was flagged",
+                settled: "the deletion wins",
+            }),
         }));
     }
     tell(Event::MessageCopied { to: Side::Target, folder: text, uid, bytes: 300 });
