@@ -27,6 +27,7 @@ mod pages;
 mod password;
 mod progress;
 mod recall;
+mod report;
 mod run;
 #[cfg(test)]
 mod samples;
@@ -141,7 +142,7 @@ fn execute(mut command: Command, chosen: Option<&Path>, allow_weaker: bool) -> u
     }
     let typed = command.mailboxes().first().map(|mailbox| mailbox.text.clone());
     let named = command.use_accounts(chosen);
-    let session = match Session::new(command.output().unwrap_or(&args::OutputArgs::default())) {
+    let session = match command.session() {
         Ok(session) => session,
         Err(failure) => {
             Console::new(When::Auto).failure(&failure);
@@ -193,6 +194,17 @@ fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Erro
 }
 
 impl Command {
+    /// Streams, and the report that was asked for.
+    fn session(&self) -> Result<Session, Failure> {
+        let report = match self {
+            Self::Copy(args) => args.report()?,
+            Self::Sync(args) => args.report()?,
+            Self::Verify(args) => args.report()?,
+            _ => None,
+        };
+        Session::new(self.output().unwrap_or(&args::OutputArgs::default()), report)
+    }
+
     fn output(&self) -> Option<&args::OutputArgs> {
         Some(match self {
             Self::Copy(args) => &args.output,

@@ -308,6 +308,10 @@ impl<'a> Lane<'a> {
             _ => {
                 let reason = format!("the target refused it: {}", refusal.text);
                 self.shared.fail(task, position, sent.message_id.as_deref(), &reason);
+                let is_for_good = !matches!(refusal.meaning, RefusalMeaning::Transient | RefusalMeaning::NoFolder);
+                if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
+                    journal.refused(task, folder.messages[position].uid(), &refusal.text);
+                }
             }
         }
         self.on_the_way.remove(&token);
@@ -385,7 +389,7 @@ impl Shared<'_> {
         let folder = &self.tasks[task];
         self.ledger.set_copied(token, bytes);
         let uid = folder.messages[position].uid();
-        self.context.observer.observe(&Event::MessageCopied { folder: &folder.from, uid, bytes });
+        self.context.observer.observe(&Event::MessageCopied { to: Side::Target, folder: &folder.from, uid, bytes });
     }
 
     /// Notes where the target has put messages; each UID belongs to the delivery in its place.

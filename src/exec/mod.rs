@@ -61,6 +61,9 @@ pub struct Context<'a> {
 pub trait Journal: Sync {
     /// Takes pairs of UIDs, source and target, of one task's messages that the target has confirmed.
     fn copied(&self, task: usize, pairs: &[(Uid, Uid)]);
+
+    /// Takes the source's UID of a message that the target will never take, and the target's words.
+    fn refused(&self, _task: usize, _uid: Uid, _reason: &str) {}
 }
 
 /// What came of a copy.

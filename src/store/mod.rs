@@ -63,6 +63,8 @@ pub enum ScanDepth {
     Attributes,
     /// The header fields that identify a message as well.
     Identity,
+    /// The same, and the subjects: for a few messages that are named to people.
+    Subjects,
     /// The header fields of what is new: for a folder of which the rest is known.
     Since(Baseline),
 }
@@ -126,6 +128,8 @@ pub struct FolderScan {
     pub messages: Vec<Message>,
     /// Their flags.
     pub flags: FlagTable,
+    /// Their subjects, where these were asked for and there are any.
+    pub subjects: Vec<(Uid, String)>,
     /// What is known of messages below the baseline that are not listed; `None`: all are listed.
     pub unchanged: Option<Unchanged>,
 }

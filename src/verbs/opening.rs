@@ -124,18 +124,19 @@ impl<'a> Names<'a> {
 }
 
 impl Names<'_> {
-    pub(super) fn comparison_pairs(&self) -> Vec<compare::Pair> {
-        self.pairs.iter().map(|pair| self.comparison_pair(pair)).collect()
+    /// The pairs as they are compared; with `all_headers`, headers are read also where nothing has to be matched.
+    pub(super) fn comparison_pairs(&self, all_headers: bool) -> Vec<compare::Pair> {
+        self.pairs.iter().map(|pair| self.comparison_pair(pair, all_headers)).collect()
     }
 
-    fn comparison_pair(&self, pair: &Pair) -> compare::Pair {
+    fn comparison_pair(&self, pair: &Pair, all_headers: bool) -> compare::Pair {
         let target = self.existing(pair);
         let is_empty =
             target.is_some_and(|folder| folder.status.as_ref().is_some_and(|status| status.messages == Some(0)));
         compare::Pair {
             source: self.source.mailboxes[pair.source].name.clone(),
             target: target.map(|folder| folder.name.clone()),
-            by_identity: target.is_some() && !is_empty,
+            by_identity: all_headers || target.is_some() && !is_empty,
             drafts: pair.role == Some(SpecialUse::Drafts),
             known: None,
         }

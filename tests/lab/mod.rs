@@ -5,6 +5,7 @@
 //!
 //! - [`servers`]: Dovecot, Cyrus and Courier, started once per test binary, with an account of its own for every test.
 //! - [`agreeing`]: `mailferry login` with a user in front of it.
+//! - [`browser`]: a real browser without a window, which opens pages from the disk.
 //! - [`certificates`]: certificates that must not be trusted.
 //! - [`client`]: a blocking IMAP client that fills accounts and takes snapshots of them; [`wire`] and [`names`] are its
 //!   reader and its mailbox names.
@@ -27,6 +28,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 pub mod agreeing;
+pub mod browser;
 pub mod certificates;
 pub mod client;
 pub mod fake;

@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_granted_token_is_got_when_it_is_needed_and_told_which_one_was_refused() {
-        let secret = Secret::granted(|refused| match refused.map(ExposeSecret::expose_secret) {
+        let secret = Secret::granted(|refused| match refused.map(secrecy::ExposeSecret::expose_secret) {
             None => Ok("first".into()),
             Some("first") => Ok("second".into()),
             Some(other) => panic!("{other}"),

@@ -15,9 +15,10 @@ mod removals;
 mod renames;
 
 use super::compare::Comparison;
+use super::holdings::Survey;
 use super::opening::{self, Opened};
 use super::{CopyOptions, CopySummary, FlagPolicy, Status};
-use crate::event::{Event, FolderPlanned, Observer, Stop};
+use crate::event::{Event, FolderPlanned, Observer, Side, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
 use crate::mail::{UidSet, UidValidity};
@@ -134,12 +135,16 @@ impl<'a> Copy<'a> {
 impl Copy<'_> {
     /// Compares all folders and tells what there is to do.
     fn plan(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
-        let mut compared_pairs = names.comparison_pairs();
+        let mut survey = Survey::new(Side::Source, self.observer);
+        let mut compared_pairs = names.comparison_pairs(survey.is_wanted());
         self.folders.resize_with(names.pairs.len(), || None);
         let mut open = Vec::new();
         for (index, pair) in names.pairs.iter().enumerate() {
             match self.memory.in_step(pair, names, self.options.deleting) {
-                Some(messages) => self.folders[index] = Some(Needs::in_step(messages)),
+                Some(messages) => {
+                    survey.add_unopened(&pair.from.to_string(), messages);
+                    self.folders[index] = Some(Needs::in_step(messages));
+                }
                 None => {
                     compared_pairs[index].known = self.memory.known(pair, names);
                     open.push(index);
@@ -164,6 +169,8 @@ impl Copy<'_> {
         comparison.run(link, open, &mut |index, result| match result {
             Ok(compared) => {
                 self.summary.skipped += compared.filtered_out;
+                let from = names.pairs[index].from.to_string();
+                survey.add(&from, &compared_pairs[index].source, &compared.source.messages);
                 let doubtful = compared.tell_doubtful(&names.pairs[index], self.observer);
                 self.summary.failed += doubtful;
                 if doubtful > 0 {
@@ -187,6 +194,7 @@ impl Copy<'_> {
         self.scan_unmatched(link, names)?;
         self.look_elsewhere(link, names)?;
         self.plan_deletions(names);
+        survey.tell(link.source.as_mut(), self.observer)?;
         self.tell_plan(names.pairs);
         Ok(())
     }

@@ -1,16 +1,20 @@
 //! What either side lacks is sent to it, both directions at the same time, by the lanes that `copy` uses.
 
 use super::memory::pair_record;
+use super::sides::number;
 use super::{Sync, Work};
 use crate::event::{Event, Observer, Side as EventSide};
 use crate::exec::{self, Context, Fate, Journal, Tally};
 use crate::mail::{FlagTable, Flags, Message, Uid};
 use crate::plan::FolderTask;
 use crate::plan::merge::{AgreedFlags, Both, PairState, Prints, Side};
-use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayPair};
+use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayPair, TwoWayRefused};
 use crate::store::Error;
 use crate::verbs::way::Way;
 use std::sync::Mutex;
+
+/// How many characters of a server's reason for a refusal are kept.
+const LONGEST_REASON: usize = 300;
 
 /// What was sent to each side: the folders, their tasks, and what became of the messages.
 #[derive(Default)]
@@ -52,7 +56,20 @@ impl Journal for Pairs<'_> {
             Some(TwoWayChange::Pair(*id, Box::new(sent_pair(task, message, *to, self.to, None))))
         };
         let changes: Vec<TwoWayChange> = pairs.iter().filter_map(change).collect();
-        if let Err(failure) = state.record(&changes, false)
+        self.record(state, &changes);
+    }
+
+    fn refused(&self, task: usize, uid: Uid, reason: &str) {
+        let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else { return };
+        let reason = reason.chars().take(LONGEST_REASON).collect();
+        let refused = TwoWayRefused { side: number(self.to.other()), uid, reason };
+        self.record(state, &[TwoWayChange::Refuse(*id, Box::new(refused))]);
+    }
+}
+
+impl Pairs<'_> {
+    fn record(&self, state: TwoWay<'_>, changes: &[TwoWayChange]) {
+        if let Err(failure) = state.record(changes, false)
             && let Ok(mut error) = self.error.lock()
         {
             error.get_or_insert(failure);
@@ -84,10 +101,13 @@ struct Turned<'a>(&'a dyn Observer);
 
 impl Observer for Turned<'_> {
     fn observe(&self, event: &Event<'_>) {
+        let other = |side: EventSide| if side == EventSide::Source { EventSide::Target } else { EventSide::Source };
         match event {
             Event::Retrying { side, wait, reason } => {
-                let side = if *side == EventSide::Source { EventSide::Target } else { EventSide::Source };
-                self.0.observe(&Event::Retrying { side, wait: *wait, reason });
+                self.0.observe(&Event::Retrying { side: other(*side), wait: *wait, reason });
+            }
+            Event::MessageCopied { to, folder, uid, bytes } => {
+                self.0.observe(&Event::MessageCopied { to: other(*to), folder, uid: *uid, bytes: *bytes });
             }
             event => self.0.observe(event),
         }
