@@ -142,7 +142,8 @@ impl Sync<'_> {
             let turned = Turned(way.context.observer);
             let is_both = !sent.0.first.tasks.is_empty() && !sent.0.second.tasks.is_empty();
             let all = way.context.lanes;
-            let lanes = if is_both && all > 1 { [all / 2, all - all / 2] } else { [all, all] };
+            let at_once = is_both && all.first > 1;
+            let lanes = if at_once { all.halves() } else { [all, all] };
             let straight = Context { lanes: lanes[1], journal: Some(&journals.second), ..*way.context };
             let back = Context {
                 source: way.context.target,
@@ -153,7 +154,7 @@ impl Sync<'_> {
                 ..*way.context
             };
             let link = way.take()?;
-            if is_both && all > 1 {
+            if at_once {
                 std::thread::scope(|scope| {
                     let other = scope.spawn(|| {
                         let link = back.connect_with_patience()?;
