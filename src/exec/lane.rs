@@ -421,7 +421,7 @@ impl Shared<'_> {
         }
         let Some(journal) = self.context.journal else { return };
         for (task, pairs) in by_task {
-            journal.copied(task, &pairs);
+            journal.copied(task, &self.tasks[task], &pairs);
         }
     }
 

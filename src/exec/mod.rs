@@ -63,7 +63,7 @@ pub struct Context<'a> {
 /// Is told which message of the source became which of the target, from many lanes at once.
 pub trait Journal: Sync {
     /// Takes pairs of UIDs, source and target, of one task's messages that the target has confirmed.
-    fn copied(&self, task: usize, pairs: &[(Uid, Uid)]);
+    fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]);
 
     /// Takes the source's UID of a message that the target will never take, and the target's words.
     fn refused(&self, _task: usize, _uid: Uid, _reason: &str) {}

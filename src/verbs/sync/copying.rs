@@ -40,20 +40,17 @@ impl Direction {
 struct Pairs<'a> {
     state: Option<TwoWay<'a>>,
     to: Side,
-    tasks: &'a [FolderTask],
     ids: Vec<Option<FolderId>>,
     /// Why something could not be recorded.
     error: Mutex<Option<Error>>,
 }
 
 impl Journal for Pairs<'_> {
-    fn copied(&self, task: usize, pairs: &[(Uid, Uid)]) {
-        let (Some(state), Some(Some(id)), Some(task)) = (self.state, self.ids.get(task), self.tasks.get(task)) else {
-            return;
-        };
+    fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]) {
+        let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else { return };
         let change = |(from, to): &(Uid, Uid)| {
-            let message = &task.messages[task.position(*from)?];
-            Some(TwoWayChange::Pair(*id, Box::new(sent_pair(task, message, *to, self.to, None))))
+            let message = &folder.messages[folder.position(*from)?];
+            Some(TwoWayChange::Pair(*id, Box::new(sent_pair(folder, message, *to, self.to, None))))
         };
         let changes: Vec<TwoWayChange> = pairs.iter().filter_map(change).collect();
         self.record(state, &changes);
@@ -136,7 +133,7 @@ impl Sync<'_> {
         let state = self.memory.two_way;
         let journals = Both::of(|to| {
             let direction = &sent.0[to];
-            Pairs { state, to, tasks: &direction.tasks, ids: ids(direction), error: Mutex::new(None) }
+            Pairs { state, to, ids: ids(direction), error: Mutex::new(None) }
         });
         let (to_first, to_second, link) = {
             let turned = Turned(way.context.observer);
