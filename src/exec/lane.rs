@@ -118,12 +118,13 @@ impl<'a> Lane<'a> {
         self.shared.growth.is_too_many(self.number)
     }
 
-    /// Whether what is asked for is so little that more can be asked for without taking work from other lanes.
+    /// Whether what is asked for is so little that more can be asked for without taking work from other lanes: each of them
+    /// finds as many pieces in the queue as this one has.
     fn asks_for_little(&self) -> bool {
         let messages = || self.asked.iter().map(|piece| piece.messages.len()).sum::<usize>();
         let bytes = || self.asked.iter().map(|piece| self.shared.tasks[piece.task].bytes(piece.messages.clone())).sum();
         self.asked.len() < SMALL_PIECES_AHEAD
-            && self.shared.queue.len() > self.shared.growth.allowed()
+            && self.shared.queue.len() > self.shared.growth.allowed() * self.asked.len()
             && messages() < SMALL_MESSAGES
             && SMALL_BYTES > bytes()
     }
