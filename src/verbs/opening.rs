@@ -2,7 +2,7 @@
 
 use super::compare;
 use crate::event::{Event, Observer, Side, Stop};
-use crate::exec::{Link, join, pause};
+use crate::exec::{Lanes, Link, join, pause};
 use crate::folders::{Pair, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{ListedMailbox, Listing, SpecialUse};
 use crate::store::{Connector, Error, ErrorKind, ScanDepth, ScanRequest, Store};
@@ -95,6 +95,14 @@ fn list(store: &mut dyn Store, side: Side, observer: &dyn Observer) -> Result<Li
     let listing = listing?;
     observer.observe(&Event::Listed { side, folders: listing.mailboxes.len() });
     Ok(listing)
+}
+
+/// How many lanes: as asked, else as both servers bear; never more connections than an address allows.
+pub(super) fn lanes(asked: Option<usize>, sides: [&dyn Connector; 2], link: &Link) -> Lanes {
+    let (one, other) = (link.source.connections(), link.target.connections());
+    let borne = Lanes { first: one.usual.min(other.usual), most: one.most.min(other.most) };
+    let allowed = sides.iter().filter_map(|side| side.max_connections()).min().unwrap_or(usize::MAX);
+    asked.map_or(borne, Lanes::fixed).up_to(allowed)
 }
 
 /// How many messages a folder holds, by its counters or else by counting them.

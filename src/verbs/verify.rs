@@ -40,7 +40,7 @@ pub fn verify(
         let name = folder.name.to_string();
         verify.count_unmatched(&mut link, &name, &target_listing.mailboxes[folder.target])?;
     }
-    let lanes = options.jobs.unwrap_or_else(|| link.source.usual_connections().min(link.target.usual_connections()));
+    let lanes = options.jobs.unwrap_or_else(|| link.source.connections().usual.min(link.target.connections().usual));
     let deep = std::mem::take(&mut verify.deep);
     for (folder, result) in compare_contents(source, target, link, lanes, deep, stop, observer) {
         verify.take_contents(&folder, result);

@@ -10,8 +10,8 @@ use crate::mail::{
 };
 use crate::store::disk::{Letter, Reading, Requests, gone, header_fields, made_anew, permanent, stopped};
 use crate::store::{
-    Access, AccountName, Body, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink, NewFolder,
-    Outcome, Quota, Refusal, Relocated, Relocation, Removal, ScanDepth, ScanRequest, Store, Traffic,
+    Access, AccountName, Body, Connections, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink,
+    NewFolder, Outcome, Quota, Refusal, Relocated, Relocation, Removal, ScanDepth, ScanRequest, Store, Traffic,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -231,8 +231,8 @@ impl Store for Session {
         "mbox"
     }
 
-    fn usual_connections(&self) -> usize {
-        1
+    fn connections(&self) -> Connections {
+        Connections { usual: 1, most: 1 }
     }
 
     fn list(&mut self) -> Result<Listing, Error> {

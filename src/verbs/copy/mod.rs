@@ -69,19 +69,12 @@ pub fn copy(
         copy.foresee(&names);
         copy.close(link);
     } else {
-        let lanes = lanes(options, source, target, &link);
+        let lanes = opening::lanes(options.jobs, [source, target], &link);
         let limit_rate = options.limit_rate;
-        let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None };
+        let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None, ahead: None };
         copy.carry_out(link, &names, &context);
     }
     Ok(copy.finish(started, stop))
-}
-
-/// How many lanes: as asked, else as both servers bear well; never more connections than an address allows.
-fn lanes(options: &CopyOptions, source: &dyn Connector, target: &dyn Connector, link: &Link) -> usize {
-    let usual = link.source.usual_connections().min(link.target.usual_connections());
-    let allowed = source.max_connections().unwrap_or(usize::MAX).min(target.max_connections().unwrap_or(usize::MAX));
-    options.jobs.unwrap_or(usual).min(allowed).max(1)
 }
 
 struct Copy<'a> {

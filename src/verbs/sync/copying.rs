@@ -40,20 +40,17 @@ impl Direction {
 struct Pairs<'a> {
     state: Option<TwoWay<'a>>,
     to: Side,
-    tasks: &'a [FolderTask],
     ids: Vec<Option<FolderId>>,
     /// Why something could not be recorded.
     error: Mutex<Option<Error>>,
 }
 
 impl Journal for Pairs<'_> {
-    fn copied(&self, task: usize, pairs: &[(Uid, Uid)]) {
-        let (Some(state), Some(Some(id)), Some(task)) = (self.state, self.ids.get(task), self.tasks.get(task)) else {
-            return;
-        };
+    fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]) {
+        let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else { return };
         let change = |(from, to): &(Uid, Uid)| {
-            let message = &task.messages[task.position(*from)?];
-            Some(TwoWayChange::Pair(*id, Box::new(sent_pair(task, message, *to, self.to, None))))
+            let message = &folder.messages[folder.position(*from)?];
+            Some(TwoWayChange::Pair(*id, Box::new(sent_pair(folder, message, *to, self.to, None))))
         };
         let changes: Vec<TwoWayChange> = pairs.iter().filter_map(change).collect();
         self.record(state, &changes);
@@ -136,13 +133,14 @@ impl Sync<'_> {
         let state = self.memory.two_way;
         let journals = Both::of(|to| {
             let direction = &sent.0[to];
-            Pairs { state, to, tasks: &direction.tasks, ids: ids(direction), error: Mutex::new(None) }
+            Pairs { state, to, ids: ids(direction), error: Mutex::new(None) }
         });
         let (to_first, to_second, link) = {
             let turned = Turned(way.context.observer);
             let is_both = !sent.0.first.tasks.is_empty() && !sent.0.second.tasks.is_empty();
             let all = way.context.lanes;
-            let lanes = if is_both && all > 1 { [all / 2, all - all / 2] } else { [all, all] };
+            let at_once = is_both && all.first > 1;
+            let lanes = if at_once { all.halves() } else { [all, all] };
             let straight = Context { lanes: lanes[1], journal: Some(&journals.second), ..*way.context };
             let back = Context {
                 source: way.context.target,
@@ -153,7 +151,7 @@ impl Sync<'_> {
                 ..*way.context
             };
             let link = way.take()?;
-            if is_both && all > 1 {
+            if at_once {
                 std::thread::scope(|scope| {
                     let other = scope.spawn(|| {
                         let link = back.connect_with_patience()?;

@@ -67,11 +67,10 @@ pub fn sync(
         sync.foresee();
         sync.close(link);
     } else {
-        let usual = link.source.usual_connections().min(link.target.usual_connections());
-        let allowed = [first, second].iter().filter_map(|side| side.max_connections()).min().unwrap_or(usize::MAX);
-        let lanes = options.jobs.unwrap_or(usual).min(allowed).max(1);
+        let lanes = opening::lanes(options.jobs, [first, second], &link);
         let limit_rate = options.limit_rate;
-        let context = Context { source: first, target: second, lanes, limit_rate, stop, observer, journal: None };
+        let context =
+            Context { source: first, target: second, lanes, limit_rate, stop, observer, journal: None, ahead: None };
         sync.carry_out(link, &context);
     }
     Ok(sync.finish(started, stop))

@@ -52,9 +52,11 @@ impl Line {
         let stream: Box<dyn Both> = match ca {
             None => Box::new(tcp),
             Some(ca) => {
-                let authority = native_tls::Certificate::from_pem(&std::fs::read(ca).unwrap()).unwrap();
-                let connector = native_tls::TlsConnector::builder().add_root_certificate(authority).build().unwrap();
-                Box::new(connector.connect("127.0.0.1", tcp).unwrap())
+                let mut connector = native_tls::TlsConnector::builder();
+                for authority in native_tls::Certificate::stack_from_pem(&std::fs::read(ca).unwrap()).unwrap() {
+                    connector.add_root_certificate(authority);
+                }
+                Box::new(connector.build().unwrap().connect("127.0.0.1", tcp).unwrap())
             }
         };
         let mut line = Self(BufReader::with_capacity(1 << 18, stream));
