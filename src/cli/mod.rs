@@ -3,6 +3,7 @@
 //! One file a command. stdout carries results only ([`output`]), stderr everything else ([`console`]); both show a
 //! server's words only after they were made [`harmless`]. Only this part of the program reads the environment.
 
+mod apply;
 mod args;
 mod config;
 mod console;
@@ -23,6 +24,7 @@ mod output;
 mod pace;
 mod pages;
 mod password;
+mod plan_file;
 mod progress;
 mod run;
 #[cfg(test)]
@@ -65,6 +67,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Copy(copy::CopyArgs),
+    Apply(apply::ApplyArgs),
     Sync(sync::SyncArgs),
     Undo(undo::UndoArgs),
     Verify(verify::VerifyArgs),
@@ -126,7 +129,8 @@ fn execute(mut command: Command, chosen: Option<&Path>) -> u8 {
     {
         args.output.output = args::Format::Json;
     }
-    let named = command.use_accounts(chosen);
+    let opened = if let Command::Apply(args) = &mut command { args.open() } else { Ok(()) };
+    let named = opened.and_then(|()| command.use_accounts(chosen));
     let session = match Session::new(command.output().unwrap_or(&args::OutputArgs::default())) {
         Ok(session) => session,
         Err(failure) => {
@@ -136,6 +140,7 @@ fn execute(mut command: Command, chosen: Option<&Path>) -> u8 {
     };
     let result = named.and_then(|()| match &command {
         Command::Copy(args) => copy::run(args, &session),
+        Command::Apply(args) => apply::run(args, &session),
         Command::Sync(args) => sync::run(args, &session),
         Command::Undo(args) => undo::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
@@ -173,6 +178,7 @@ impl Command {
     fn output(&self) -> Option<&args::OutputArgs> {
         Some(match self {
             Self::Copy(args) => &args.output,
+            Self::Apply(args) => &args.output,
             Self::Sync(args) => &args.output,
             Self::Undo(args) => &args.output,
             Self::Verify(args) => &args.output,
@@ -190,6 +196,7 @@ impl Command {
                 mailbox(&mut args.source, &mut args.source_password.configured),
                 mailbox(&mut args.target, &mut args.target_password.configured),
             ],
+            Self::Apply(args) => args.mailboxes(),
             Self::Sync(args) => vec![
                 mailbox(&mut args.first, &mut args.first_password.configured),
                 mailbox(&mut args.second, &mut args.second_password.configured),

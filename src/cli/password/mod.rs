@@ -37,6 +37,8 @@ pub(crate) trait Surroundings {
 /// What the config file says of an account's password.
 #[derive(Clone, Default)]
 pub(crate) struct Configured {
+    /// The account's name, where a mailbox was named by it.
+    pub(crate) account: Option<String>,
     /// `password-file`.
     pub(crate) file: Option<String>,
     /// `password-command`.
@@ -238,7 +240,8 @@ mod tests {
         let command = PasswordOptions { file: None, command: Some("c"), configured: None };
         let none = PasswordOptions::default();
         let (c, f) = (Some("c".to_owned()), Some("f".to_owned()));
-        let (by_command, by_file) = (Configured { file: None, command: c }, Configured { file: f, command: None });
+        let by_command = Configured { command: c, ..Configured::default() };
+        let by_file = Configured { file: f, ..Configured::default() };
         let configured = |configured| PasswordOptions { configured: Some(configured), ..none };
         let table = [
             (file, ALL, "from file"),

@@ -7,8 +7,8 @@ use crate::event::Side as EventSide;
 use crate::exec::{Contents, Link, read_contents};
 use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
 use crate::plan::merge::{
-    Both, Extent, Fate, Folder, FolderIdentity, FolderMerge, FolderPair, Row, Side, View, fate, headers_wanted, hold_back,
-    merge_folders, merge_messages, merge_moves,
+    Both, Extent, Fate, Folder, FolderIdentity, FolderMerge, FolderPair, Row, Side, View, fate, headers_wanted,
+    hold_back, merge_folders, merge_messages, merge_moves,
 };
 use crate::plan::{MatchRules, Settled, settle};
 use crate::store::{Error, ScanDepth, ScanRequest};
@@ -46,7 +46,8 @@ impl Sync<'_> {
         for side in Side::BOTH {
             let seen = &self.listed.seen[side];
             let has = |name: &str| seen.iter().any(|seen| seen.name.key() == name);
-            let is_told = |id: &Option<Box<str>>| id.is_some() && seen.iter().any(|seen| seen.identity.mailbox_id == *id);
+            let is_told =
+                |id: &Option<Box<str>>| id.is_some() && seen.iter().any(|seen| seen.identity.mailbox_id == *id);
             let missing: Vec<usize> = (self.memory.known().iter().enumerate())
                 .filter(|(_, known)| !is_told(&known.identities[side].mailbox_id) && !has(&known.name.key()))
                 .map(|(at, _)| at)
