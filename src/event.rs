@@ -100,15 +100,6 @@ pub enum Event<'a> {
         /// Its UID there.
         uid: Uid,
     },
-    /// A message that vanished from the source was moved on the target (`--keep-deleted`), or in a dry run would be.
-    MessageKept {
-        /// The folder where it was.
-        folder: &'a str,
-        /// Its UID there.
-        uid: Uid,
-        /// The folder of the day.
-        to: &'a str,
-    },
     /// The target has confirmed a message.
     MessageCopied {
         /// The source's folder.

@@ -2,7 +2,7 @@
 
 use super::args::{JobArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs, folder_rules};
 use super::config::names::Mailbox;
-use super::copy::{OneWay, today};
+use super::copy::OneWay;
 use super::failure::Failure;
 use super::json::Summary;
 use super::session::Session;
@@ -105,7 +105,6 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
         jobs: args.jobs.lanes([source.connections(), target.connections()]),
         limit_rate: args.limit_rate,
         dry_run: args.dry_run,
-        keep_deleted: head.keep_deleted.then(today),
         plan: PlanUse::Only(Arc::clone(planned)),
         ..head.options()
     };

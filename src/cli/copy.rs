@@ -10,7 +10,6 @@ use super::state::StateArgs;
 use super::text::{self, PlanTable};
 use super::{exit, password, plan_file, values};
 use clap::{Args, ValueEnum};
-use jiff::civil::Date;
 use mailferry::address::Address;
 use mailferry::event::Side;
 use mailferry::folders::Rules;
@@ -65,10 +64,6 @@ struct RunArgs {
     /// Empty SOURCE: delete there what is proven to be on TARGET. Example: --move --before 2020-01-01
     #[arg(long = "move")]
     move_: bool,
-    /// As --delete, but what SOURCE does not have any more is kept on TARGET: moved to a folder of the day there, such as
-    /// Vanished/2026-11-25/Work
-    #[arg(long, conflicts_with_all = ["move_", "since", "before", "min_size", "max_size", "search"])]
-    keep_deleted: bool,
     /// With --delete or --move: if more messages would be deleted than this number or share of a folder or of all,
     /// delete nothing and exit with 9; without it, --delete stops at more than 20 messages that are more than 20 %.
     /// Example: --max-delete 500, --max-delete 50%
@@ -126,8 +121,6 @@ Examples:
   A mirror, each night; what it would delete is listed first:
     mailferry copy --delete --dry-run SOURCE TARGET
     mailferry copy --delete SOURCE TARGET
-  A backup, each night, that keeps what is deleted on the server in a folder of the day:
-    mailferry copy --keep-deleted imaps://ann@imap.example.org maildir:/backup/ann
   A plan to look at, and to carry out later exactly as it is:
     mailferry copy --dry-run --save-plan move.plan SOURCE TARGET
     mailferry apply move.plan
@@ -139,13 +132,11 @@ Examples:
 
 impl RunArgs {
     fn deleting(&self) -> Result<Deleting, Failure> {
-        match (self.delete || self.keep_deleted, self.move_, self.max_delete) {
+        match (self.delete, self.move_, self.max_delete) {
             (true, _, limit) => Ok(Deleting::Mirror(limit.unwrap_or_default())),
             (_, true, limit) => Ok(Deleting::Source(limit)),
             (_, _, None) => Ok(Deleting::Nothing),
-            (_, _, Some(_)) => {
-                Err(Failure::usage("--max-delete limits --delete, --keep-deleted or --move, and none is given"))
-            }
+            (_, _, Some(_)) => Err(Failure::usage("--max-delete limits --delete or --move, and neither is given")),
         }
     }
 }
@@ -158,7 +149,6 @@ impl CopyArgs {
             jobs: self.jobs.lanes(allowed),
             limit_rate: self.limit_rate,
             deleting: self.run.deleting()?,
-            keep_deleted: self.run.keep_deleted.then(today),
             dry_run: self.run.dry_run,
             plan: if self.run.save_plan.is_some() { PlanUse::Keep } else { PlanUse::Nothing },
         })
@@ -188,11 +178,6 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
         tell_work: args.run.exit_code,
     };
     run.go(session, save, Summary::copy)
-}
-
-/// The day, where this machine is: the name of the folder that keeps what vanishes now.
-pub(crate) fn today() -> Date {
-    jiff::Zoned::now().date()
 }
 
 /// A copy whose command line is read, whichever command it was.

@@ -45,7 +45,6 @@ pub(crate) fn head(
         filter: options.filter.clone(),
         flags: options.flags,
         deleting: options.deleting,
-        keep_deleted: options.keep_deleted.is_some(),
         state,
         no_state,
     }

@@ -48,8 +48,6 @@ pub(crate) enum Line<'a> {
     Explained { text: &'a str },
     /// A message was deleted.
     MessageDeleted { side: &'static str, folder: &'a str, uid: u32 },
-    /// A message that vanished from the source was kept on the target.
-    MessageKept { folder: &'a str, uid: u32, to: &'a str },
     /// A message was copied (`-vv`).
     MessageCopied { folder: &'a str, uid: u32, bytes: u64 },
     /// A message failed.
@@ -123,7 +121,6 @@ impl<'a> Line<'a> {
             Event::MessageDeleted { side, folder, uid } => {
                 Self::MessageDeleted { side: side.name(), folder, uid: uid.get() }
             }
-            Event::MessageKept { folder, uid, to } => Self::MessageKept { folder, uid: uid.get(), to },
             Event::MessageCopied { folder, uid, bytes } => Self::MessageCopied { folder, uid: uid.get(), bytes },
             Event::MessageFailed { folder, uid, message_id, reason } => {
                 Self::MessageFailed { folder, uid: uid.get(), message_id, reason }
@@ -248,7 +245,6 @@ pub(crate) struct Copied {
     folders_failed: u64,
     folders_renamed: u64,
     folders_deleted: u64,
-    kept: u64,
     source: Amounts,
     target: Amounts,
 }
@@ -272,7 +268,6 @@ impl Copied {
             folders_failed: summary.folders_failed,
             folders_renamed: summary.folders_renamed,
             folders_deleted: summary.folders_deleted,
-            kept: summary.kept,
             source: summary.source_traffic.into(),
             target: summary.target_traffic.into(),
         }

@@ -18,20 +18,9 @@ struct Found {
     rows: Vec<Row>,
     /// What would be deleted: the side, the folder there, the messages, and whether the folder itself goes.
     deleted: Vec<(&'static str, String, UidSet, bool)>,
-    /// What would be kept: the folder, the folder of the day, the messages.
-    kept: Vec<(String, String, UidSet)>,
 }
 
 impl Found {
-    fn kept_in(&mut self, folder: &str, to: &str) -> &mut UidSet {
-        let at = self.kept.iter().position(|(name, ..)| name == folder);
-        let at = at.unwrap_or_else(|| {
-            self.kept.push((folder.to_owned(), to.to_owned(), UidSet::default()));
-            self.kept.len() - 1
-        });
-        &mut self.kept[at].2
-    }
-
     fn deleted_in(&mut self, side: &'static str, folder: &str) -> &mut (&'static str, String, UidSet, bool) {
         let at = self.deleted.iter().position(|(of, name, ..)| (*of, name.as_str()) == (side, folder));
         let at = at.unwrap_or_else(|| {
@@ -57,7 +46,6 @@ impl Observer for PlanTable {
         match event {
             Event::FolderPlanned(plan) => found.rows.push(Row::new(plan)),
             Event::MessageDeleted { side, folder, uid } => found.deleted_in(side.name(), folder).2.insert(*uid),
-            Event::MessageKept { folder, uid, to } => found.kept_in(folder, to).insert(*uid),
             Event::FolderDeleted { folder } => found.deleted_in("target", folder).3 = true,
             _ => {}
         }
@@ -113,14 +101,6 @@ impl PlanTable {
         if let Some(head) = lines.first_mut() {
             *head = paint.bold(head);
         }
-        for (folder, to, uids) in &found.kept {
-            let count = units::counted(uids.len(), "message");
-            lines.push(format!(
-                "to keep on the target: {}: {count} (UID {uids}) in {}",
-                harmless::text(folder),
-                harmless::text(to)
-            ));
-        }
         for (side, folder, uids, whole) in &found.deleted {
             let messages =
                 (!uids.is_empty()).then(|| format!("{} (UID {uids})", units::counted(uids.len(), "message")));
@@ -155,7 +135,6 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
         ("copied there", summary.copied_server_side, "by the target itself, from its other folders"),
         (flags, summary.flags_updated, ""),
         (if dry_run { "to delete" } else { "deleted" }, summary.deleted, ""),
-        (if dry_run { "to keep" } else { "kept" }, summary.kept, "in folders of the day on the target"),
         ("left out", summary.skipped, "by a filter, or shown by a folder that is a view of others"),
         ("failed", summary.failed, "messages; a second run tries them again"),
         ("failed folders", summary.folders_failed, ""),

@@ -8,7 +8,6 @@ mod deletion;
 mod elsewhere;
 mod emptying;
 mod holding;
-mod keeping;
 mod memory;
 mod needs;
 mod prepare;
@@ -285,10 +284,7 @@ impl Copy<'_> {
             self.tell_renamed(&rename);
         }
         for doomed in std::mem::take(&mut self.doomed) {
-            match self.options.keep_deleted.and_then(|day| keeping::name_of_day(day, &doomed.folder)) {
-                Some(to) => self.tell_kept(&doomed, &to.to_string(), &doomed.uids),
-                None => self.tell_deleted(&doomed),
-            }
+            self.tell_deleted(&doomed);
             if doomed.whole {
                 self.summary.folders_deleted += 1;
                 self.observer.observe(&Event::FolderDeleted { folder: &doomed.folder });
