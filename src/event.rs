@@ -5,7 +5,12 @@
 
 mod finding;
 
+mod holdings;
+mod plan;
+
 pub use finding::{Check, Finding, Verdict};
+pub use holdings::{Duplicate, FolderHoldings, Holdings, NamedMessage, YearSum};
+pub use plan::{Change, Contradiction, FolderPlanned, SyncPlanned, SyncStep};
 
 use crate::mail::Uid;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,6 +63,19 @@ pub enum Event<'a> {
     },
     /// What one folder needs, known before anything is written.
     FolderPlanned(FolderPlanned<'a>),
+    /// What two-way sync does in one folder, known before anything is written.
+    SyncPlanned(SyncPlanned<'a>),
+    /// Which two folders `verify` compares.
+    FolderPaired {
+        /// The source's folder.
+        from: &'a str,
+        /// The target's.
+        to: &'a str,
+        /// Why the names differ; empty where they do not.
+        reason: &'a str,
+    },
+    /// What a side's folders hold, for those who ask for it ([`Observer::wants_holdings`]).
+    Holdings(Holdings<'a>),
     /// The whole plan is known: what progress is measured against.
     Planned {
         /// Folders that take part.
@@ -102,7 +120,9 @@ pub enum Event<'a> {
     },
     /// The target has confirmed a message.
     MessageCopied {
-        /// The source's folder.
+        /// The side that has it now.
+        to: Side,
+        /// The folder where it comes from on the other side; where `bytes` is 0 in two-way sync, where it is on this one.
         folder: &'a str,
         /// The source's UID.
         uid: Uid,
@@ -177,53 +197,6 @@ pub enum Event<'a> {
     },
 }
 
-/// What two-way sync does on one side.
-#[derive(Debug)]
-pub struct Change<'a> {
-    /// What is done: `copy`, `move`, `flags`, `delete`, `create_folder`, `rename_folder`, `delete_folder`, `subscribe`
-    /// or `unsubscribe`.
-    pub action: &'static str,
-    /// The side on which it is done; the other is where it comes from.
-    pub to: Side,
-    /// The folder there.
-    pub folder: &'a str,
-    /// The message: its UID where it comes from for a copy, else its UID on the side on which it is done.
-    pub uid: Option<Uid>,
-    /// More about it: the flags, the other folder.
-    pub detail: &'a str,
-    /// Why, as a sentence.
-    pub reason: &'static str,
-    /// Whether the two sides contradicted each other.
-    pub conflict: bool,
-}
-
-/// What one folder needs.
-#[derive(Debug)]
-pub struct FolderPlanned<'a> {
-    /// The source's folder.
-    pub from: &'a str,
-    /// The target's folder.
-    pub to: &'a str,
-    /// Why it has this name there; empty where the names are the same.
-    pub reason: &'a str,
-    /// Whether it will be created.
-    pub create: bool,
-    /// Messages in the source's folder that were selected.
-    pub messages: u64,
-    /// Messages to copy.
-    pub copy: u64,
-    /// Of these, messages that the target takes from another of its folders.
-    pub server_side: u64,
-    /// The bytes of the others.
-    pub bytes: u64,
-    /// Messages that the target has already.
-    pub already_there: u64,
-    /// Messages whose flags will be changed on the target.
-    pub flags: u64,
-    /// Messages that will be deleted in it, by `--delete` on the target, by `--move` on the source.
-    pub delete: u64,
-}
-
 /// How a message or a folder differs between the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DifferenceKind {
@@ -261,6 +234,8 @@ pub struct Difference<'a> {
     pub folder: &'a str,
     /// The UID on the source (on the target for what is extra); `None` for a whole folder.
     pub uid: Option<Uid>,
+    /// How many messages it is about: more than one for a whole folder.
+    pub messages: u64,
     /// What is different, in words.
     pub detail: &'a str,
 }
@@ -269,6 +244,11 @@ pub struct Difference<'a> {
 pub trait Observer: Sync {
     /// Takes one event. Must be quick: lanes wait for it.
     fn observe(&self, event: &Event<'_>);
+
+    /// Whether it is worth the reading of headers, and of some subjects, to be told [`Event::Holdings`].
+    fn wants_holdings(&self) -> bool {
+        false
+    }
 }
 
 /// An observer that does nothing.

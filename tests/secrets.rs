@@ -125,6 +125,13 @@ fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+/// A page's or a JSON's text as it was before it was written there.
+fn unescaped(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let escapes = [("&#34;", "\""), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&"), ("\\\"", "\""), ("\\\\", "\\")];
+    escapes.iter().fold(text.into_owned(), |text, (escape, plain)| text.replace(escape, plain)).into_bytes()
+}
+
 /// S1, S3, S5: what was printed, and every file that the run has left.
 #[track_caller]
 fn assert_gone(run: &Run, home: &Path, secrets: &[String], what: &str) {
@@ -133,7 +140,7 @@ fn assert_gone(run: &Run, home: &Path, secrets: &[String], what: &str) {
             assert!(!is_in(text.as_bytes(), secret), "{what}: {secret} is on {name}: {text}");
         }
         for (name, bytes) in files(home) {
-            assert!(!is_in(&bytes, secret), "{what}: {secret} is in {name}");
+            assert!(!is_in(&bytes, secret) && !is_in(&unescaped(&bytes), secret), "{what}: {secret} is in {name}");
         }
     }
 }
@@ -156,8 +163,8 @@ fn no_run_shows_or_keeps_a_secret_of_any_kind() {
                 let address = |server: &Scripted| format!("imap://ann@127.0.0.1:{}?tls=none&timeout=5", server.port);
                 let (source, target) = (address(&source), address(&target));
                 for arguments in [
-                    &["copy", &source, &target, "-vvv", "--state", "state"][..],
-                    &["copy", &source, &target, "-vvv", "--output", "json"],
+                    &["copy", &source, &target, "-vvv", "--state", "state", "--report", "report.html"][..],
+                    &["copy", &source, &target, "-vvv", "--output", "json", "--report", "report.json"],
                     &["folders", &source],
                 ] {
                     let run = from.run(arguments, home.path());
@@ -186,6 +193,8 @@ fn a_secret_is_found_in_each_form_at_each_place() {
     fs::create_dir(home.path().join("below")).unwrap();
     for shown in [secret.clone(), STANDARD.encode(&secret), STANDARD.encode(format!("ab{secret}c"))] {
         assert!(is_in(format!("x{shown}y").as_bytes(), &secret), "{shown}");
+        let escaped = shown.replace('\\', "\\\\").replace('"', "&#34;").replace('>', "&#62;");
+        assert!(is_in(&unescaped(escaped.as_bytes()), &secret), "{escaped}");
         fs::write(home.path().join("below/file"), &shown).unwrap();
         assert!(files(home.path()).iter().any(|(_, bytes)| is_in(bytes, &secret)));
     }

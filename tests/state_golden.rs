@@ -8,7 +8,7 @@
 use mailferry::mail::{Flags, MailboxName, Uid, UidSet, UidValidity};
 use mailferry::state::{
     Checkpoint, FolderId, FolderInStep, FolderStart, Mailboxes, PairLock, PairName, PairRecord, State, StateDirectory,
-    TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWaySide,
+    TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide,
 };
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -85,6 +85,7 @@ fn fill(state: &State) {
     let two_way = TwoWay::new(state, false);
     let id = two_way.create(&two_way_folder()).unwrap();
     two_way.record(&[TwoWayChange::Pair(id, Box::new(two_way_pair()))], true).unwrap();
+    two_way.record(&[TwoWayChange::Refuse(id, Box::new(two_way_refused()))], true).unwrap();
 }
 
 fn two_way_folder() -> TwoWayFolder {
@@ -111,6 +112,10 @@ fn two_way_pair() -> TwoWayPair {
         looks: [0, 9],
         deleted_on: Some(1),
     }
+}
+
+fn two_way_refused() -> TwoWayRefused {
+    TwoWayRefused { side: 1, uid: Uid::new(u32::MAX).unwrap(), reason: "it is too large".to_owned() }
 }
 
 fn kept() -> UidSet {
@@ -140,6 +145,8 @@ fn check(state: &State, format: u32) {
     assert_eq!(folders.len(), usize::from(format >= 3));
     for (id, folder) in folders {
         assert_eq!((folder, two_way.pairs(id).unwrap()), (two_way_folder(), vec![two_way_pair()]));
+        let refused = if format >= 4 { vec![two_way_refused()] } else { Vec::new() };
+        assert_eq!(two_way.refused(id).unwrap(), refused);
     }
     assert_eq!(open.source_mailbox_id, (format >= 2).then(|| "F6352ae03".to_owned()));
 }

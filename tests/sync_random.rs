@@ -224,10 +224,10 @@ fn whatever_is_done_on_both_sides_they_become_equal_and_stay_so() {
     });
 }
 
-/// Runs that are killed at random times, with edits between them.
+/// Runs that are killed at random times, with edits between them; `tests/sync_kills.rs` kills one sync a hundred times.
 #[test]
 fn a_sync_that_is_killed_again_and_again_ends_whole() {
-    let kills = random::number("MAILFERRY_KILLS", 40);
+    let kills = random::number("MAILFERRY_KILLS", 16);
     let seed = random::number("MAILFERRY_SEED", 1);
     let mut ground = Ground::new([Personality::Plain, Personality::Plain], 77 + seed);
     let mut hits = 0;

@@ -5,7 +5,9 @@
 use super::failure::Failure;
 use super::folder_list;
 use super::password::Configured;
+use super::report::{About, Destination, Report};
 use super::values;
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 use jiff::civil::Date;
 use mailferry::address::Address;
@@ -288,6 +290,26 @@ pub(crate) struct OutputArgs {
     /// Colours; `auto` means on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(crate) color: When,
+}
+
+/// What is written about a run when it ends.
+#[derive(Args, Default)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct ReportArgs {
+    /// When the run ends, however it ends, write to this file what was done or would be done: a page that a browser opens from
+    /// the disk without a network, or the same facts as JSON. Example: --report plan.html
+    #[arg(long, value_name = "FILE.html|FILE.json", value_parser = PathBufValueParser::new().try_map(Destination::new))]
+    report: Option<Destination>,
+}
+
+impl ReportArgs {
+    /// Begins the report that was asked for.
+    ///
+    /// # Errors
+    /// That its file can't be written.
+    pub(crate) fn begin(&self, about: About) -> Result<Option<Report>, Failure> {
+        self.report.as_ref().map(|destination| Report::begin(destination, about)).transpose()
+    }
 }
 
 /// The form of results.

@@ -1,10 +1,12 @@
 //! `mailferry copy SOURCE TARGET`
 
 use super::args::{
-    FolderArgs, JobArgs, MessageArgs, OutputArgs, PasswordOptions, SourcePasswordArgs, TargetPasswordArgs, folder_rules,
+    FolderArgs, JobArgs, MessageArgs, OutputArgs, PasswordOptions, ReportArgs, SourcePasswordArgs, TargetPasswordArgs,
+    folder_rules,
 };
 use super::failure::Failure;
 use super::json::Summary;
+use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::state::StateArgs;
 use super::text::{self, PlanTable};
@@ -48,6 +50,8 @@ pub(crate) struct CopyArgs {
     limit_rate: Option<u64>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// How the run goes.
@@ -113,6 +117,9 @@ Examples:
   In a script, with passwords from files and results for a program:
     mailferry copy --source-password-file old.pw --target-password-file new.pw \\
         --output json imaps://ann@old.example.org imaps://ann@new.example.org
+  The plan as a page for a browser, and what came of the run as data:
+    mailferry copy --dry-run --report plan.html SOURCE TARGET
+    mailferry copy --report done.json SOURCE TARGET
   A backup into a directory, which is made if it is not there, and the way back:
     mailferry copy imaps://ann@imap.example.org maildir:/backup/ann
     mailferry copy maildir:/backup/ann imaps://ann@imap.example.org
@@ -152,6 +159,17 @@ impl CopyArgs {
             dry_run: self.run.dry_run,
             plan: if self.run.save_plan.is_some() { PlanUse::Keep } else { PlanUse::Nothing },
         })
+    }
+}
+
+impl CopyArgs {
+    /// Begins the report that was asked for.
+    ///
+    /// # Errors
+    /// That its file can't be written.
+    pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
+        let RunArgs { dry_run, move_, .. } = self.run;
+        self.report.begin(About { command: "copy", dry_run, empties_source: move_ })
     }
 }
 

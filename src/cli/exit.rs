@@ -43,6 +43,21 @@ Exit codes:
     9  more would be deleted than --max-delete allows, so nothing was
   130  interrupted; run the same command again to go on";
 
+/// What a code means for a command, in the words of [`HELP`], of which some are about one command or option.
+pub(crate) fn meaning(code: u8, command: &str) -> String {
+    let line = |line: &'static str| {
+        let (number, meaning) = line.trim_start().split_once("  ")?;
+        (number.parse() == Ok(code)).then_some(meaning)
+    };
+    let Some(all) = HELP.lines().find_map(line) else { return "nobody read the results any more".to_owned() };
+    let part = |part: &'static str| match part.split_once(": ") {
+        Some(("verify", meaning)) => (command == "verify").then_some(meaning),
+        Some((_, meaning)) => (command != "verify").then_some(meaning),
+        None => Some(part),
+    };
+    all.split("; ").filter_map(part).collect::<Vec<_>>().join("; ")
+}
+
 /// What an error that ended the run means.
 pub(crate) fn of_error(kind: ErrorKind) -> u8 {
     match kind {
@@ -107,6 +122,19 @@ mod tests {
     use super::*;
     use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
     use mailferry::store::Error;
+
+    #[test]
+    fn every_code_has_a_meaning() {
+        let codes =
+            [DONE, STOPPED, USAGE, PARTIAL, DIFFERENT, AUTHENTICATION, UNREACHABLE, LOCKED, FULL, BRAKED, INTERRUPTED];
+        let meaning_of = |code| meaning(code, "copy");
+        let meanings: std::collections::HashSet<_> = codes.into_iter().chain([BROKEN_PIPE]).map(meaning_of).collect();
+        assert_eq!(meanings.len(), codes.len() + 1);
+        assert_eq!(meaning_of(INTERRUPTED), "interrupted; run the same command again to go on");
+        let both = |code| [meaning(code, "sync"), meaning(code, "verify")];
+        assert_eq!(both(DONE), ["done", "done; both sides hold the same"]);
+        assert_eq!(both(DIFFERENT), ["there is work to do", "they differ"]);
+    }
 
     #[test]
     fn errors_have_the_contracts_codes() {

@@ -47,10 +47,10 @@ impl Log {
             Event::MessageDeleted { side, folder, uid } if from(MESSAGES) => {
                 format!("{}: deleted {} UID {uid}", side.name(), harmless::text(folder))
             }
-            Event::MessageCopied { folder, uid, bytes: 0 } if from(MESSAGES) => {
+            Event::MessageCopied { folder, uid, bytes: 0, .. } if from(MESSAGES) => {
                 format!("copied {} UID {uid} from another folder of the target", harmless::text(folder))
             }
-            Event::MessageCopied { folder, uid, bytes } if from(MESSAGES) => {
+            Event::MessageCopied { folder, uid, bytes, .. } if from(MESSAGES) => {
                 format!("copied {} UID {uid}, {}", harmless::text(folder), units::bytes(*bytes))
             }
             Event::Retrying { side, wait, reason } if !self.quiet => {
@@ -121,7 +121,11 @@ mod tests {
             (Event::Connected { side: Side::Source, server: "Dovecot" }, 1, "source: connected to Dovecot"),
             (Event::Listed { side: Side::Target, folders: 1 }, 1, "target: 1 folder"),
             (Event::FolderCreated { folder: "a\nb" }, 1, "created a\\u{a}b"),
-            (Event::MessageCopied { folder: "INBOX", uid, bytes: 2048 }, 2, "copied INBOX UID 7, 2.0 KiB"),
+            (
+                Event::MessageCopied { to: Side::Target, folder: "INBOX", uid, bytes: 2048 },
+                2,
+                "copied INBOX UID 7, 2.0 KiB",
+            ),
             (trace, 3, "target 2 > A1 NOOP\\u{7}"),
         ];
         for (event, least, text) in table {

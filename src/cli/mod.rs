@@ -26,6 +26,7 @@ mod pages;
 mod password;
 mod plan_file;
 mod progress;
+mod report;
 mod run;
 #[cfg(test)]
 mod samples;
@@ -131,7 +132,7 @@ fn execute(mut command: Command, chosen: Option<&Path>) -> u8 {
     }
     let opened = if let Command::Apply(args) = &mut command { args.open() } else { Ok(()) };
     let named = opened.and_then(|()| command.use_accounts(chosen));
-    let session = match Session::new(command.output().unwrap_or(&args::OutputArgs::default())) {
+    let session = match command.session() {
         Ok(session) => session,
         Err(failure) => {
             Console::new(When::Auto).failure(&failure);
@@ -175,6 +176,17 @@ fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Erro
 }
 
 impl Command {
+    /// Streams, and the report that was asked for.
+    fn session(&self) -> Result<Session, Failure> {
+        let report = match self {
+            Self::Copy(args) => args.report()?,
+            Self::Sync(args) => args.report()?,
+            Self::Verify(args) => args.report()?,
+            _ => None,
+        };
+        Session::new(self.output().unwrap_or(&args::OutputArgs::default()), report)
+    }
+
     fn output(&self) -> Option<&args::OutputArgs> {
         Some(match self {
             Self::Copy(args) => &args.output,

@@ -15,4 +15,8 @@ impl Observer for Observers {
             observer.observe(event);
         }
     }
+
+    fn wants_holdings(&self) -> bool {
+        self.0.iter().any(|observer| observer.wants_holdings())
+    }
 }

@@ -12,6 +12,7 @@ use super::observers::{Observers, Shared};
 use super::output::Output;
 use super::password::{self, System, check_private};
 use super::progress::Progress;
+use super::report::Report;
 use super::signals;
 use mailferry::address::{Address, ImapAddress};
 use mailferry::event::{Side, Stop};
@@ -46,6 +47,7 @@ pub(crate) struct Session {
     progress: OnceLock<Arc<Progress>>,
     /// Where the run's numbers go, and its summary, once it has one.
     metrics: Option<PathBuf>,
+    report: Option<Report>,
     summary: Mutex<Option<serde_json::Value>>,
 }
 
@@ -54,7 +56,7 @@ impl Session {
     ///
     /// # Errors
     /// A log that can't be opened.
-    pub(crate) fn new(options: &OutputArgs) -> Result<Self, Failure> {
+    pub(crate) fn new(options: &OutputArgs, report: Option<Report>) -> Result<Self, Failure> {
         let stop = Arc::new(Stop::new());
         let open = |path: &PathBuf| {
             LogFile::open(path)
@@ -74,6 +76,7 @@ impl Session {
             stop,
             progress: OnceLock::new(),
             metrics: options.metrics.clone(),
+            report,
             summary: Mutex::default(),
         })
     }
@@ -171,6 +174,7 @@ impl Session {
             let progress = self.progress.get_or_init(|| Arc::new(Progress::new(Arc::clone(&self.console))));
             observers.push(Arc::<Progress>::clone(progress));
         }
+        observers.extend(self.report.as_ref().map(|report| report.collector() as Shared));
         Arc::new(Observers(observers))
     }
 
@@ -193,6 +197,9 @@ impl Session {
         observers: &Arc<Observers>,
     ) -> Result<Box<dyn Connector>, Failure> {
         let observer = Arc::<Observers>::clone(observers);
+        if let Some(report) = &self.report {
+            report.note_address(side, address);
+        }
         let (access, if_absent) = match purpose {
             Purpose::Read => (Access::ReadOnly, IfAbsent::Fail),
             Purpose::Rehearse => (Access::ReadOnly, IfAbsent::Imagine),
@@ -284,9 +291,23 @@ impl Session {
                 failure.code
             }
         };
+        let code = self.write_report(code);
         self.write_metrics(code);
         self.console.note(&format!("ends with exit code {code}"));
         code
+    }
+
+    /// Gives the exit code: a run that went well and can't say so has not done all that was asked.
+    fn write_report(&self, code: u8) -> u8 {
+        let Some(report) = &self.report else { return code };
+        let summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match report.write(summary.as_ref(), code) {
+            Ok(()) => code,
+            Err(failure) => {
+                self.console.failure(&failure);
+                if code == exit::DONE { failure.code } else { code }
+            }
+        }
     }
 
     fn write_metrics(&self, code: u8) {
@@ -300,6 +321,9 @@ impl Session {
     /// Shows an error on stderr, and to scripts as an event too. A stop that was asked for because nobody reads any
     /// more is none.
     fn fail(&self, failure: &Failure) {
+        if let Some(report) = &self.report {
+            report.note_failure(failure);
+        }
         self.end_progress();
         if self.output.check().is_ok() || failure.code != exit::INTERRUPTED {
             self.console.failure(failure);

@@ -1,8 +1,9 @@
 //! `mailferry sync FIRST SECOND`
 
-use super::args::{JobArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs, TwoWayFolderArgs};
+use super::args::{JobArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs, TwoWayFolderArgs};
 use super::failure::Failure;
 use super::json::Summary;
+use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::state::{TwoWayStateArgs, identity};
 use super::text::{self, ChangeList};
@@ -45,6 +46,8 @@ pub(crate) struct SyncArgs {
     limit_rate: Option<u64>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// How the run goes.
@@ -78,6 +81,13 @@ struct RunArgs {
     /// For how many days what is deleted is kept beside the state, where `mailferry undo` finds it; 0 keeps nothing
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     keep_deleted: u16,
+    /// How much of what is deleted is kept for these two mailboxes: beyond it the oldest runs can't be undone any more, and
+    /// what does not fit even then is not deleted
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = values::size)]
+    keep_size: u64,
+    /// Send messages again that a side refused for good in an earlier run (too large, a virus); else they are only named
+    #[arg(long)]
+    retry_refused: bool,
     #[command(flatten)]
     state: TwoWayStateArgs,
     /// Show each change with the side that it comes from and why, and do nothing
@@ -156,6 +166,7 @@ impl RunArgs {
             deletions: deletions.open(),
             limits: Both::new(self.max_delete, self.max_delete),
             keep_deleted: self.keep_deleted > 0,
+            retry_refused: self.retry_refused,
             ..Policy::default()
         }
     }
@@ -174,6 +185,9 @@ Examples:
   Look first, then bring both into step; both ask for the passwords:
     mailferry sync --dry-run imaps://ann@one.example.org imaps://ann@two.example.org
     mailferry sync imaps://ann@one.example.org imaps://ann@two.example.org
+  What would change, and what came of it, as pages for a browser:
+    mailferry sync --dry-run --report plan.html FIRST SECOND
+    mailferry sync --report done.html FIRST SECOND
   Let changes go one way, and keep what only the other side has:
     mailferry sync --only first-to-second FIRST SECOND
 
@@ -184,6 +198,16 @@ Examples:
 
 fn no_plan(_path: &str) -> Result<String, &'static str> {
     Err("only a copy's plan can be saved; `sync --dry-run` shows what a sync would do")
+}
+
+impl SyncArgs {
+    /// Begins the report that was asked for.
+    ///
+    /// # Errors
+    /// That its file can't be written.
+    pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
+        self.report.begin(About { command: "sync", dry_run: self.run.dry_run, empties_source: false })
+    }
 }
 
 /// Runs it. Gives the exit code.
@@ -201,6 +225,7 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
         limit_rate: args.limit_rate,
         dry_run,
         undo: args.run.undo_run(&first, &second)?,
+        undo_size: Some(args.run.keep_size),
         explain: args.run.explain.clone(),
         identities: Both::new(identity(&first), identity(&second)),
     };

@@ -1,8 +1,9 @@
 //! `mailferry verify SOURCE TARGET`
 
-use super::args::{FolderArgs, JobArgs, MessageArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs};
+use super::args::{FolderArgs, JobArgs, MessageArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs};
 use super::failure::Failure;
 use super::json::Summary;
+use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::text::Differences;
 use super::{exit, password};
@@ -37,6 +38,8 @@ pub(crate) struct VerifyArgs {
     jobs: JobArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 fn after_help() -> String {
@@ -45,12 +48,24 @@ fn after_help() -> String {
 Examples:
   After a copy:
     mailferry verify imaps://ann@old.example.org imaps://ann@new.example.org
+  With a page for a browser that says what differs, and what both sides hold:
+    mailferry verify --report proof.html SOURCE TARGET
   Byte for byte, one folder, for a program:
     mailferry verify --deep --folder INBOX --output json SOURCE TARGET
 
 {}",
         exit::HELP
     )
+}
+
+impl VerifyArgs {
+    /// Begins the report that was asked for.
+    ///
+    /// # Errors
+    /// That its file can't be written.
+    pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
+        self.report.begin(About { command: "verify", dry_run: false, empties_source: false })
+    }
 }
 
 /// Runs it. Gives the exit code.

@@ -28,6 +28,7 @@ const BREAKS: u32 = 10;
 
 pub(super) struct Lane<'a> {
     shared: &'a Shared<'a>,
+    number: usize,
     link: Link,
     /// Pieces asked of the source, the one being answered first.
     asked: VecDeque<Piece>,
@@ -39,8 +40,9 @@ pub(super) struct Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    pub(super) fn new(shared: &'a Shared<'a>, link: Link) -> Self {
-        Self { shared, link, asked: VecDeque::new(), on_the_way: HashMap::new(), target_failed: false, breaks: 0 }
+    pub(super) fn new(shared: &'a Shared<'a>, number: usize, link: Link) -> Self {
+        let (asked, on_the_way) = (VecDeque::new(), HashMap::new());
+        Self { shared, number, link, asked, on_the_way, target_failed: false, breaks: 0 }
     }
 
     /// Works until the queue is empty and everything is acknowledged. Gives its connections for what comes after.
@@ -63,6 +65,7 @@ impl<'a> Lane<'a> {
                 return Err(Error { message: text, ..error });
             }
             self.shared.note_break(&error);
+            self.shared.growth.step_back();
             self.link = self.shared.context.reconnect(side, self.breaks, &error)?;
             self.target_failed = false;
         }
@@ -73,7 +76,7 @@ impl<'a> Lane<'a> {
             self.ask_ahead()?;
             if self.asked.is_empty() {
                 self.take_outcomes(true)?;
-                if self.shared.queue.is_empty() || self.shared.is_to_stop() {
+                if self.shared.queue.is_empty() || self.shared.is_to_stop() || self.is_too_many() {
                     return Ok(());
                 }
                 continue;
@@ -92,7 +95,10 @@ impl<'a> Lane<'a> {
     fn ask_ahead(&mut self) -> Result<(), Error> {
         // Refilled when half empty, so that what is asked goes out together.
         let may_be_more = self.asked.len() <= SMALL_PIECES_AHEAD / 2;
-        while (self.asked.len() < PIECES_AHEAD || may_be_more && self.asks_for_little()) && !self.shared.is_to_stop() {
+        while (self.asked.len() < PIECES_AHEAD || may_be_more && self.asks_for_little())
+            && !self.shared.is_to_stop()
+            && !self.is_too_many()
+        {
             // Nothing goes out behind what was refused before: a BAD to it would put that in doubt too.
             if self.asked.back().is_some_and(|piece| piece.treatment.batch > 0) {
                 break;
@@ -107,12 +113,18 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Whether what is asked for is so little that more can be asked for without taking work from other lanes.
+    /// Whether others do all that the servers bear.
+    fn is_too_many(&self) -> bool {
+        self.shared.growth.is_too_many(self.number)
+    }
+
+    /// Whether what is asked for is so little that more can be asked for without taking work from other lanes: each of them
+    /// finds as many pieces in the queue as this one has.
     fn asks_for_little(&self) -> bool {
         let messages = || self.asked.iter().map(|piece| piece.messages.len()).sum::<usize>();
         let bytes = || self.asked.iter().map(|piece| self.shared.tasks[piece.task].bytes(piece.messages.clone())).sum();
         self.asked.len() < SMALL_PIECES_AHEAD
-            && self.shared.queue.len() > self.shared.context.lanes
+            && self.shared.queue.len() > self.shared.growth.allowed() * self.asked.len()
             && messages() < SMALL_MESSAGES
             && SMALL_BYTES > bytes()
     }
@@ -308,6 +320,10 @@ impl<'a> Lane<'a> {
             _ => {
                 let reason = format!("the target refused it: {}", refusal.text);
                 self.shared.fail(task, position, sent.message_id.as_deref(), &reason);
+                let is_for_good = !matches!(refusal.meaning, RefusalMeaning::Transient | RefusalMeaning::NoFolder);
+                if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
+                    journal.refused(task, folder.messages[position].uid(), &refusal.text);
+                }
             }
         }
         self.on_the_way.remove(&token);
@@ -385,7 +401,7 @@ impl Shared<'_> {
         let folder = &self.tasks[task];
         self.ledger.set_copied(token, bytes);
         let uid = folder.messages[position].uid();
-        self.context.observer.observe(&Event::MessageCopied { folder: &folder.from, uid, bytes });
+        self.context.observer.observe(&Event::MessageCopied { to: Side::Target, folder: &folder.from, uid, bytes });
     }
 
     /// Notes where the target has put messages; each UID belongs to the delivery in its place.
@@ -406,7 +422,7 @@ impl Shared<'_> {
         }
         let Some(journal) = self.context.journal else { return };
         for (task, pairs) in by_task {
-            journal.copied(task, &pairs);
+            journal.copied(task, &self.tasks[task], &pairs);
         }
     }
 

@@ -4,6 +4,7 @@
 //! for another; bytes in flight are bounded; whatever fails is named.
 
 mod contents;
+mod growth;
 mod lane;
 mod ledger;
 mod lost_replies;
@@ -13,6 +14,7 @@ mod throttle;
 mod transfer;
 
 pub use contents::{Contents, read_contents};
+pub use growth::Lanes;
 pub use ledger::Fate;
 pub(crate) use pause::wait as pause;
 
@@ -20,6 +22,7 @@ use crate::event::{Event, Observer, Side, Stop};
 use crate::mail::Uid;
 use crate::plan::FolderTask;
 use crate::store::{Connector, Error, ErrorKind, Store, Traffic};
+use growth::Growth;
 use lane::Lane;
 use ledger::Ledger;
 use queue::Queue;
@@ -45,8 +48,8 @@ pub struct Context<'a> {
     pub source: &'a dyn Connector,
     /// Makes connections to the side that is written.
     pub target: &'a dyn Connector,
-    /// How many lanes at most.
-    pub lanes: usize,
+    /// How many lanes.
+    pub lanes: Lanes,
     /// Bytes a second to deliver, all lanes together.
     pub limit_rate: Option<u64>,
     /// The user's request to end.
@@ -60,7 +63,10 @@ pub struct Context<'a> {
 /// Is told which message of the source became which of the target, from many lanes at once.
 pub trait Journal: Sync {
     /// Takes pairs of UIDs, source and target, of one task's messages that the target has confirmed.
-    fn copied(&self, task: usize, pairs: &[(Uid, Uid)]);
+    fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]);
+
+    /// Takes the source's UID of a message that the target will never take, and the target's words.
+    fn refused(&self, _task: usize, _uid: Uid, _reason: &str) {}
 }
 
 /// What came of a copy.
@@ -92,6 +98,7 @@ struct Shared<'a> {
     tasks: &'a [FolderTask],
     queue: Queue,
     ledger: Ledger,
+    growth: Growth,
     throttle: Option<Throttle>,
     /// The number of the next batch that is made of a refused one.
     batches: AtomicU32,
@@ -115,6 +122,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
         tasks,
         queue: Queue::new(crate::plan::pieces(tasks)),
         ledger: Ledger::new(tasks),
+        growth: Growth::new(context.lanes),
         throttle: context.limit_rate.map(Throttle::new),
         batches: AtomicU32::new(1),
         warned: Mutex::default(),
@@ -163,7 +171,8 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
 
 /// Runs the pool until the queue is empty. Gives the error that ended it with work left over.
 fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
-    let lanes = shared.context.lanes.clamp(1, shared.queue.len().max(1));
+    let lanes = shared.context.lanes.most.clamp(1, shared.queue.len().max(1));
+    shared.growth.begin();
     // A pool of its own with a thread for each lane: a lane blocks on its connections, and no lane waits for another.
     let pool = match rayon::ThreadPoolBuilder::new().num_threads(lanes).build() {
         Ok(pool) => pool,
@@ -176,7 +185,12 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
             let link = first.take();
             let errors = &errors;
             scope.spawn(move |_| {
-                if let Err(error) = run_lane(shared, number, link)
+                if !shared.growth.enter(number) {
+                    return;
+                }
+                let done = run_lane(shared, number, link);
+                shared.growth.leave(number, shared.queue.is_empty() || shared.is_to_stop());
+                if let Err(error) = done
                     && let Ok(mut errors) = errors.lock()
                 {
                     errors.push(error);
@@ -198,13 +212,18 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
         None => match shared.context.connect() {
             Ok(link) => link,
             Err((side, error)) => {
-                let text = format!("{}: one connection fewer: {error}", side.name());
-                shared.context.observer.observe(&Event::Warning { text: &text });
+                // One that was tried beyond the first is no loss, and nothing to tell.
+                if number < shared.context.lanes.first {
+                    let text = format!("{}: one connection fewer: {error}", side.name());
+                    shared.context.observer.observe(&Event::Warning { text: &text });
+                }
+                shared.growth.refused();
                 return Ok(());
             }
         },
     };
-    let link = Lane::new(shared, link).run()?;
+    shared.growth.connected();
+    let link = Lane::new(shared, number, link).run()?;
     shared.keep(link);
     Ok(())
 }

@@ -44,6 +44,10 @@ impl MessageSink for Transfer<'_> {
             return Ok(());
         }
         let mut source_failed = false;
+        let size = match &body {
+            Body::Whole(bytes) => bytes.len() as u64,
+            Body::Stream { size, .. } => *size,
+        };
         let delivered = match body {
             Body::Whole(bytes) => self.deliver(piece, &task.messages[position], token, Body::Whole(bytes)),
             Body::Stream { size, from } => {
@@ -52,6 +56,7 @@ impl MessageSink for Transfer<'_> {
             }
         };
         self.target_failed |= delivered.is_err() && !source_failed;
+        self.shared.growth.delivered(size);
         delivered
     }
 }

@@ -4,6 +4,10 @@
 //! line. It takes what servers really send: bare LF, `\r\r\n`, blanks before the colon, a last line without an end,
 //! lines that are no fields. It borrows, so that a line of a megabyte costs nothing but its reading.
 
+/// As much of a subject as is kept, in characters, and as is looked at for it, in bytes.
+const MAX_SUBJECT: usize = 200;
+const MAX_SUBJECT_BYTES: usize = 4000;
+
 /// One field: its name as it was spelled, and its value with the folding still in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Field<'a> {
@@ -90,6 +94,20 @@ pub fn message_id(header: &[u8]) -> Option<String> {
     Some(std::str::from_utf8(bytes).map_or_else(|_| escaped(bytes), str::to_owned))
 }
 
+/// The text of a message's first Subject, for reports: decoded (RFC 2047), its blanks made single ones, cut where it is long.
+///
+/// It may be whatever the sender wrote, control characters among it. `None` where there is none or it is empty.
+pub fn subject(header: &[u8]) -> Option<String> {
+    let field = fields(header).find(|field| field.is("Subject"))?;
+    let value: Vec<u8> = unfolded(field.value).take(MAX_SUBJECT_BYTES).collect();
+    let line = [b"Subject: ", value.as_slice(), b"\r\n\r\n"].concat();
+    let message = mail_parser::MessageParser::new().header_text(mail_parser::HeaderName::Subject).parse_headers(&line);
+    let text = message.as_ref().and_then(mail_parser::Message::subject)?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text: String = words.join(" ").chars().take(MAX_SUBJECT).collect();
+    (!text.is_empty()).then_some(text)
+}
+
 fn escaped(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -152,6 +170,22 @@ mod tests {
     }
 
     #[test]
+    fn gives_the_subject_decoded_in_one_line() {
+        let long = format!("Subject: {}", "ü".repeat(9_000));
+        for (header, expected) in [
+            ("From: a\r\nSubject:  a\r\n\tb \r\n\r\nSubject: body", Some("a b")),
+            ("subject : =?utf-8?B?R3LDvMOfZQ==?= =?iso-8859-1?Q?_=FCber?=", Some("Grüße über")),
+            ("Subject: =?utf-8?Q?one=0D=0A=00two=1B[2J?=", Some("one \0two\u{1b}[2J")),
+            ("Subject: =?x-unknown?Q?a?= <b>\"&", Some("a <b>\"&")),
+            ("Subject: \r\nFrom: a", None),
+            ("From: a", None),
+            (&long, Some(&*"ü".repeat(200))),
+        ] {
+            assert_eq!(subject(header.as_bytes()).as_deref(), expected, "{header:.60}");
+        }
+    }
+
+    #[test]
     fn long_lines_and_many_fields_are_fine() {
         let long = format!("Subject: {}\r\nA: 1\r\n", "x\r\n ".repeat(300_000));
         assert_eq!(read(long.as_bytes()).len(), 2);
@@ -166,10 +200,17 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_subject_will_do(value in prop::collection::vec(prop::sample::select(b"=?utf-8BQ_ \r\n\t\x00\xff\xc3".to_vec()), 0..80)) {
+            let found = subject(&[b"Subject: ".as_slice(), &value].concat());
+            prop_assert!(found.is_none_or(|text| !text.contains(['\r', '\n']) && text.chars().count() <= MAX_SUBJECT));
+        }
+
+        #[test]
         fn any_bytes_will_do(header in prop::collection::vec(any_byte(), 0..60)) {
             let total: usize = fields(&header).map(|field| field.name.len() + field.value.len()).sum();
             prop_assert!(total <= header.len());
             message_id(&header);
+            subject(&header);
         }
     }
 }

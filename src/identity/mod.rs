@@ -12,5 +12,5 @@ mod key;
 
 pub use content::{ContentHasher, ContentKeys};
 pub use date::message_date;
-pub use header::message_id;
+pub use header::{message_id, subject};
 pub use key::{FIELDS, header_key};

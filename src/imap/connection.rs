@@ -4,6 +4,7 @@
 //! only where it makes no difference), so untagged data belongs to the oldest command that is not answered yet. A
 //! tagged reply that no command waits for ends the connection: it was forged, or the two sides are out of step.
 
+use super::courtesy::Courtesy;
 use super::redact::Redactor;
 use super::response::{Code, Completion, Condition, FetchOpening, Namespace, Response};
 use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags, Unanswered};
@@ -86,6 +87,7 @@ pub struct Connection {
     server_id: Vec<(String, Option<String>)>,
     bye: Option<(String, Option<Code>)>,
     last_used: Instant,
+    courtesy: Courtesy,
     trace: Option<Trace>,
     /// Knows the secrets that were sent.
     redactor: Redactor,
@@ -137,6 +139,7 @@ impl Connection {
             server_id: Vec::new(),
             bye: None,
             last_used: Instant::now(),
+            courtesy: Courtesy::default(),
             trace,
             redactor: Redactor::default(),
             login: None,
@@ -291,6 +294,7 @@ impl Connection {
 
     /// Says goodbye and closes. The server's answer is not waited for: nothing depends on it.
     pub fn log_out(&mut self) {
+        self.courtesy = Courtesy::default();
         let said = self.send_unattended(&Command::new("LOGOUT"));
         // A connection that is lost is closed as well.
         match said.and_then(|()| Ok(self.stream.flush()?)) {
@@ -318,6 +322,7 @@ impl Connection {
     /// # Errors
     /// A command that can't be written.
     pub fn begin_with(&mut self, command: &Command, mode: LiteralMode) -> Result<(Ticket, Vec<Step>), Error> {
+        self.stream.rest(self.courtesy.take());
         let tag = self.tags.next_tag();
         let steps = command.steps(&tag, mode)?;
         if let Some(trace) = &self.trace {
@@ -444,6 +449,7 @@ impl Connection {
         match response {
             Response::Tagged { tag, completion, code, text } => {
                 let reply = Reply { completion, code, text: text.into_owned() };
+                self.courtesy.heard(&reply);
                 if let Some(Code::Capability(names)) = &reply.code {
                     self.capabilities = Some(Capabilities::new(names.iter().cloned()));
                 }

@@ -14,6 +14,7 @@
 mod auth;
 mod capability;
 mod connection;
+mod courtesy;
 mod error;
 mod login;
 mod redact;

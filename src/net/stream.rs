@@ -2,11 +2,12 @@
 
 use super::deflate::Deflate;
 use super::error::words;
-use super::socket::{Ended, Socket};
+use super::socket::{Ended, SLICE, Socket};
 use super::{Error, Fingerprint, Phase, tls};
 use native_tls::TlsStream;
 use std::io::{self, Read as _, Write as _};
 use std::mem;
+use std::time::{Duration, Instant};
 
 /// Written bytes are gathered up to this many: the most that one TLS record holds (RFC 8446 section 5.1).
 const GATHER: usize = 16 * 1024;
@@ -121,6 +122,22 @@ impl Stream {
     /// Whether the server is on this machine.
     pub fn is_loopback(&self) -> bool {
         self.channel.socket().is_loopback()
+    }
+
+    /// Waits before more is sent, unless the user asks to stop. What was written goes out first.
+    pub fn rest(&mut self, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
+        // A connection that is lost says so when it is used next.
+        self.flush().ok();
+        let end = Instant::now() + time;
+        while let left = end.saturating_duration_since(Instant::now())
+            && !left.is_zero()
+            && !self.channel.socket().limits().is_stopping()
+        {
+            std::thread::sleep(left.min(SLICE));
+        }
     }
 
     /// Says what the coming waits are for. It begins as [`Phase::Greeting`].

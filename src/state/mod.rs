@@ -26,7 +26,7 @@ pub use directory::{PairName, StateDirectory};
 pub use lock::PairLock;
 pub use peek::StateCopy;
 pub use records::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, Mailboxes, PairRecord};
-pub use two_way::{TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWaySide};
+pub use two_way::{TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide};
 
 use crate::store::{Error, ErrorKind};
 use file::StateFile;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION: u32 = 0x4d46_7374;
 
 /// Leads from each version to the next; the first from an empty file. What is released is never changed, only added to.
-const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// The version that the last migration leads to (SQLite's `user_version`).
 #[expect(clippy::cast_possible_truncation, reason = "the number of migrations is small")]
@@ -97,6 +97,16 @@ CREATE TABLE sync_pairs (
     second_look INTEGER NOT NULL,
     deleted_on INTEGER CHECK (deleted_on IN (1, 2)),
     PRIMARY KEY (folder, first, second)
+) STRICT, WITHOUT ROWID;
+";
+
+const VERSION_4: &str = "
+CREATE TABLE sync_refused (
+    folder INTEGER NOT NULL REFERENCES sync_folders (id),
+    side INTEGER NOT NULL CHECK (side IN (1, 2)),
+    uid INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (folder, side, uid)
 ) STRICT, WITHOUT ROWID;
 ";
 

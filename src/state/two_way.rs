@@ -41,6 +41,14 @@ const ADD: &str = "
         first_look, second_look, deleted_on)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
+const REFUSED: &str = "SELECT side, uid, reason FROM sync_refused WHERE folder = ?1 ORDER BY side, uid";
+
+const FORGET: [&str; 3] = [
+    "DELETE FROM sync_pairs WHERE folder = ?1",
+    "DELETE FROM sync_refused WHERE folder = ?1",
+    "DELETE FROM sync_folders WHERE id = ?1",
+];
+
 /// One side of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TwoWaySide {
@@ -88,6 +96,17 @@ pub struct TwoWayPair {
     pub deleted_on: Option<usize>,
 }
 
+/// A message that the other side refused for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwoWayRefused {
+    /// The side that has it.
+    pub side: usize,
+    /// Its UID there.
+    pub uid: Uid,
+    /// Why, in the other side's own words.
+    pub reason: String,
+}
+
 /// What is to be recorded.
 #[derive(Clone, Debug)]
 pub enum TwoWayChange {
@@ -99,6 +118,10 @@ pub enum TwoWayChange {
     Pair(FolderId, Box<TwoWayPair>),
     /// The pair of these UIDs is over.
     Unpair(FolderId, [Uid; 2]),
+    /// The other side refused a message.
+    Refuse(FolderId, Box<TwoWayRefused>),
+    /// This side's message is gone, is another one now, or is tried again.
+    Unrefuse(FolderId, usize, Uid),
 }
 
 /// The part of a state that two-way sync keeps, with the sides in the order of the run.
@@ -162,6 +185,26 @@ impl<'a> TwoWay<'a> {
         })
     }
 
+    /// The messages of a folder that the other side refused for good.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails.
+    pub fn refused(&self, folder: FolderId) -> Result<Vec<TwoWayRefused>, Error> {
+        self.state.read(|connection| {
+            let mut statement = connection.prepare_cached(REFUSED)?;
+            let mut rows = statement.query([folder.0])?;
+            let mut refused = Vec::new();
+            while let Some(row) = rows.next()? {
+                let side = match row.get::<_, u32>(0)? {
+                    side @ 1..=2 => self.place(side as usize - 1),
+                    other => return Err(Fault::Damaged(format!("a message of side {other} was refused"))),
+                };
+                refused.push(TwoWayRefused { side, uid: uid(row.get(1)?)?, reason: row.get(2)? });
+            }
+            Ok(refused)
+        })
+    }
+
     /// The highest UID of each side in a folder's pairs, of messages that are meant to be there.
     ///
     /// # Errors
@@ -204,7 +247,7 @@ impl<'a> TwoWay<'a> {
         match change {
             TwoWayChange::Folder(id, folder) => self.save(transaction, Some(*id), folder)?,
             TwoWayChange::Forget(id) => {
-                for sql in ["DELETE FROM sync_pairs WHERE folder = ?1", "DELETE FROM sync_folders WHERE id = ?1"] {
+                for sql in FORGET {
                     transaction.prepare_cached(sql)?.execute([id.0])?;
                 }
             }
@@ -233,6 +276,18 @@ impl<'a> TwoWay<'a> {
                 transaction
                     .prepare_cached("DELETE FROM sync_pairs WHERE folder = ?1 AND first = ?2 AND second = ?3")?
                     .execute((id.0, first.get(), second.get()))?;
+            }
+            TwoWayChange::Refuse(id, refused) => {
+                transaction
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO sync_refused (folder, side, uid, reason) VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .execute((id.0, self.place(refused.side) as u32 + 1, refused.uid.get(), &refused.reason))?;
+            }
+            TwoWayChange::Unrefuse(id, side, uid) => {
+                transaction
+                    .prepare_cached("DELETE FROM sync_refused WHERE folder = ?1 AND side = ?2 AND uid = ?3")?
+                    .execute((id.0, self.place(*side) as u32 + 1, uid.get()))?;
             }
         }
         Ok(())

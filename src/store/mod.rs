@@ -63,6 +63,8 @@ pub enum ScanDepth {
     Attributes,
     /// The header fields that identify a message as well.
     Identity,
+    /// The same, and the subjects: for a few messages that are named to people.
+    Subjects,
     /// The header fields of what is new: for a folder of which the rest is known.
     Since(Baseline),
 }
@@ -126,6 +128,8 @@ pub struct FolderScan {
     pub messages: Vec<Message>,
     /// Their flags.
     pub flags: FlagTable,
+    /// Their subjects, where these were asked for and there are any.
+    pub subjects: Vec<(Uid, String)>,
     /// What is known of messages below the baseline that are not listed; `None`: all are listed.
     pub unchanged: Option<Unchanged>,
 }
@@ -335,6 +339,15 @@ pub struct Quota {
     pub limit: u64,
 }
 
+/// How many connections to an account there may be at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// So many are no trouble to any such server.
+    pub usual: usize,
+    /// So many some of them bear: it can be tried.
+    pub most: usize,
+}
+
 /// What went over a connection so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -362,8 +375,8 @@ pub trait Store: Send {
     /// What the server calls itself.
     fn server(&self) -> &str;
 
-    /// How many connections such a server bears well at a time.
-    fn usual_connections(&self) -> usize;
+    /// How many connections such a server bears at a time.
+    fn connections(&self) -> Connections;
 
     /// All mailboxes with their roles, subscriptions and, where that is cheap, counters.
     fn list(&mut self) -> Result<Listing, Error>;

@@ -5,6 +5,7 @@ mod copy;
 mod deep;
 mod doctor;
 mod folders;
+mod holdings;
 mod known;
 mod opening;
 mod options;

@@ -2,7 +2,7 @@
 
 use super::compare;
 use crate::event::{Event, Observer, Side, Stop};
-use crate::exec::{Link, join, pause};
+use crate::exec::{Lanes, Link, join, pause};
 use crate::folders::{Pair, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{ListedMailbox, Listing, SpecialUse};
 use crate::store::{Connector, Error, ErrorKind, ScanDepth, ScanRequest, Store};
@@ -97,6 +97,14 @@ fn list(store: &mut dyn Store, side: Side, observer: &dyn Observer) -> Result<Li
     Ok(listing)
 }
 
+/// How many lanes: as asked, else as both servers bear; never more connections than an address allows.
+pub(super) fn lanes(asked: Option<usize>, sides: [&dyn Connector; 2], link: &Link) -> Lanes {
+    let (one, other) = (link.source.connections(), link.target.connections());
+    let borne = Lanes { first: one.usual.min(other.usual), most: one.most.min(other.most) };
+    let allowed = sides.iter().filter_map(|side| side.max_connections()).min().unwrap_or(usize::MAX);
+    asked.map_or(borne, Lanes::fixed).up_to(allowed)
+}
+
 /// How many messages a folder holds, by its counters or else by counting them.
 pub(super) fn count_messages(store: &mut dyn Store, folder: &ListedMailbox) -> Result<u64, Error> {
     if let Some(messages) = folder.status.as_ref().and_then(|status| status.messages) {
@@ -124,18 +132,19 @@ impl<'a> Names<'a> {
 }
 
 impl Names<'_> {
-    pub(super) fn comparison_pairs(&self) -> Vec<compare::Pair> {
-        self.pairs.iter().map(|pair| self.comparison_pair(pair)).collect()
+    /// The pairs as they are compared; with `all_headers`, headers are read also where nothing has to be matched.
+    pub(super) fn comparison_pairs(&self, all_headers: bool) -> Vec<compare::Pair> {
+        self.pairs.iter().map(|pair| self.comparison_pair(pair, all_headers)).collect()
     }
 
-    fn comparison_pair(&self, pair: &Pair) -> compare::Pair {
+    fn comparison_pair(&self, pair: &Pair, all_headers: bool) -> compare::Pair {
         let target = self.existing(pair);
         let is_empty =
             target.is_some_and(|folder| folder.status.as_ref().is_some_and(|status| status.messages == Some(0)));
         compare::Pair {
             source: self.source.mailboxes[pair.source].name.clone(),
             target: target.map(|folder| folder.name.clone()),
-            by_identity: target.is_some() && !is_empty,
+            by_identity: all_headers || target.is_some() && !is_empty,
             drafts: pair.role == Some(SpecialUse::Drafts),
             known: None,
         }

@@ -91,6 +91,9 @@ pub struct SyncOptions {
     pub dry_run: bool,
     /// The directory in which this run keeps what it deletes; `None`: it does not.
     pub undo: Option<PathBuf>,
+    /// How many bytes it may take together with the runs beside it: the oldest of them make way, and what does not fit
+    /// then is not deleted. `None`: as many as there are.
+    pub undo_size: Option<u64>,
     /// A folder and a UID: what is done with that message is explained.
     pub explain: Option<(String, Uid)>,
     /// The two mailboxes' identities, by which what is kept is put back.

@@ -1,10 +1,11 @@
 //! `verify`: compares two mailboxes and writes nothing. It uses nothing but what the servers hold now.
 
-use super::compare::{Compared, Comparison};
+use super::compare::{self, Compared, Comparison};
 use super::deep::{DeepFolder, compare_contents};
+use super::holdings::Survey;
 use super::opening::{self, Opened};
 use super::{Status, VerifyOptions, VerifySummary};
-use crate::event::{Difference, DifferenceKind, Event, Observer, Stop};
+use crate::event::{Difference, DifferenceKind, Event, Observer, Side, Stop};
 use crate::exec::Link;
 use crate::folders::{Pair, Rules, TargetFolder};
 use crate::mail::{ListedMailbox, Message, Uid};
@@ -39,7 +40,7 @@ pub fn verify(
         let name = folder.name.to_string();
         verify.count_unmatched(&mut link, &name, &target_listing.mailboxes[folder.target])?;
     }
-    let lanes = options.jobs.unwrap_or_else(|| link.source.usual_connections().min(link.target.usual_connections()));
+    let lanes = options.jobs.unwrap_or_else(|| link.source.connections().usual.min(link.target.connections().usual));
     let deep = std::mem::take(&mut verify.deep);
     for (folder, result) in compare_contents(source, target, link, lanes, deep, stop, observer) {
         verify.take_contents(&folder, result);
@@ -54,6 +55,14 @@ pub fn verify(
     Ok(summary)
 }
 
+/// Sums up what both sides of a pair hold.
+fn survey([source, target]: &mut [Survey; 2], pair: &Pair, names: &compare::Pair, compared: &Compared) {
+    source.add(&pair.from.to_string(), &names.source, &compared.source.messages);
+    if let (Some(name), Some(scan)) = (&names.target, &compared.target) {
+        target.add(&pair.to.to_string(), name, &scan.messages);
+    }
+}
+
 struct Verify<'a> {
     options: &'a VerifyOptions,
     observer: &'a dyn Observer,
@@ -65,7 +74,12 @@ struct Verify<'a> {
 
 impl Verify<'_> {
     fn compare(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
-        let compared_pairs = names.comparison_pairs();
+        let mut surveys = [Side::Source, Side::Target].map(|side| Survey::new(side, self.observer));
+        let compared_pairs = names.comparison_pairs(surveys[0].is_wanted());
+        for pair in names.pairs {
+            let (from, to) = (&pair.from.to_string(), &pair.to.to_string());
+            self.observer.observe(&Event::FolderPaired { from, to, reason: &pair.reasons.join("; ") });
+        }
         let comparison = Comparison {
             pairs: &compared_pairs,
             filter: &self.options.filter,
@@ -81,6 +95,7 @@ impl Verify<'_> {
         let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
         comparison.run(link, (0..compared_pairs.len()).collect(), &mut |index, result| match result {
             Ok(compared) => {
+                survey(&mut surveys, &names.pairs[index], &compared_pairs[index], &compared);
                 if let Some(uids) = self.take_compared(index, &compared, names)
                     && let TargetFolder::Existing(target) = names.pairs[index].target
                 {
@@ -98,7 +113,9 @@ impl Verify<'_> {
                 self.differ(DifferenceKind::Extra, &self.pairs[index].to.to_string(), Some(uid), "only on the target");
             }
         }
-        Ok(())
+        let [source, target] = surveys;
+        source.tell(link.source.as_mut(), self.observer)?;
+        target.tell(link.target.as_mut(), self.observer)
     }
 
     /// Tells what differs in one pair of folders. Gives the UIDs that are on the target only.
@@ -169,8 +186,7 @@ impl Verify<'_> {
             return Ok(());
         }
         let detail = format!("the folder is only on the target, with {messages} messages");
-        self.differ(DifferenceKind::Extra, name, None, &detail);
-        self.summary.extra += messages - 1;
+        self.differ_by(DifferenceKind::Extra, name, None, messages, &detail);
         Ok(())
     }
 
@@ -196,6 +212,10 @@ impl Verify<'_> {
     }
 
     fn differ(&mut self, kind: DifferenceKind, folder: &str, uid: Option<Uid>, detail: &str) {
+        self.differ_by(kind, folder, uid, 1, detail);
+    }
+
+    fn differ_by(&mut self, kind: DifferenceKind, folder: &str, uid: Option<Uid>, messages: u64, detail: &str) {
         let count = match kind {
             DifferenceKind::Missing => &mut self.summary.missing,
             DifferenceKind::Extra => &mut self.summary.extra,
@@ -203,7 +223,7 @@ impl Verify<'_> {
             DifferenceKind::Flags => &mut self.summary.flags_differ,
             DifferenceKind::Date => &mut self.summary.dates_differ,
         };
-        *count += 1;
-        self.observer.observe(&Event::Difference(Difference { kind, folder, uid, detail }));
+        *count += messages;
+        self.observer.observe(&Event::Difference(Difference { kind, folder, uid, messages, detail }));
     }
 }

@@ -7,6 +7,7 @@ use super::scripted::{Command, Reply, Scripted};
 use super::wire::{Value, parse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A message as it was appended.
@@ -19,14 +20,24 @@ pub struct Held {
 }
 
 /// A mailbox by its raw name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Folder {
     pub messages: Vec<Held>,
     pub subscribed: bool,
     /// Attributes in LIST and XLIST, such as `\Sent`.
     pub attributes: String,
+    uid_validity: u32,
     uid_next: u32,
 }
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self { messages: Vec::new(), subscribed: false, attributes: String::new(), uid_validity: 7, uid_next: 0 }
+    }
+}
+
+/// The last UIDVALIDITY that a folder alone got, of any server.
+static LAST_VALIDITY: AtomicU32 = AtomicU32::new(1000);
 
 /// When the server says what it can do after login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +70,8 @@ pub struct Manner {
     /// The mailbox that is INBOX, as LIST spells it.
     pub inbox: String,
     pub xlist: bool,
+    /// Whether each folder that is made gets a UIDVALIDITY of its own, as it should be; else all have 7.
+    pub own_validities: bool,
 }
 
 impl Default for Manner {
@@ -76,6 +89,7 @@ impl Default for Manner {
             password: "secret".to_owned(),
             inbox: "INBOX".to_owned(),
             xlist: false,
+            own_validities: false,
         }
     }
 }
@@ -247,17 +261,19 @@ fn serve(
         "CREATE" if boxes.contains_key(&text(0)) => Reply::status("NO it exists"),
         "CREATE" if !manner.utf8 && !text(0).is_ascii() => Reply::status("NO not modified UTF-7"),
         "CREATE" => {
-            boxes.insert(text(0), Folder::default());
+            let mut made = Folder::default();
+            if manner.own_validities {
+                made.uid_validity = 1 + LAST_VALIDITY.fetch_add(1, Ordering::Relaxed);
+            }
+            boxes.insert(text(0), made);
             Reply::ok()
         }
         "RENAME" if boxes.contains_key(&text(1)) => Reply::status("NO it exists"),
-        "RENAME" => match boxes.remove(&text(0)) {
-            Some(held) => {
-                boxes.insert(text(1), held);
-                Reply::ok()
-            }
-            None => Reply::status("NO no such mailbox"),
-        },
+        "RENAME" if boxes.contains_key(&text(0)) => {
+            rename(boxes, &text(0), &text(1), manner.separator);
+            Reply::ok()
+        }
+        "RENAME" => Reply::status("NO no such mailbox"),
         "DELETE" => match boxes.remove(&text(0)) {
             Some(_) => Reply::ok(),
             None => Reply::status("NO no such mailbox"),
@@ -340,6 +356,19 @@ fn serve(
     }
 }
 
+/// With all that is below it (RFC 3501 section 6.3.5). What it was subscribed to is a name, and stays with that name's folder.
+fn rename(boxes: &mut BTreeMap<String, Folder>, from: &str, to: &str, separator: Option<char>) {
+    let below = |name: &str| {
+        let rest = name.strip_prefix(from)?;
+        (rest.is_empty() || separator.is_some_and(|separator| rest.starts_with(separator))).then(|| rest.to_owned())
+    };
+    let moved: Vec<(String, String)> = boxes.keys().filter_map(|name| Some((name.clone(), below(name)?))).collect();
+    for (name, rest) in moved {
+        let held = boxes.remove(&name).unwrap();
+        boxes.insert(format!("{to}{rest}"), held);
+    }
+}
+
 fn list(verb: &str, words: &[Value], manner: &Manner, boxes: &BTreeMap<String, Folder>) -> Reply {
     if words.len() != 2 {
         return bad("no LIST-EXTENDED here");
@@ -365,7 +394,7 @@ fn status(name: &str, held: &Folder, items: &Value) -> Reply {
             "MESSAGES" => held.messages.len() as u32,
             "UNSEEN" => held.unseen() as u32,
             "UIDNEXT" => held.uid_next + 1,
-            "UIDVALIDITY" => 7,
+            "UIDVALIDITY" => held.uid_validity,
             _ => return bad("unknown item"),
         };
         told.push(format!("{} {number}", item.text()));
@@ -380,7 +409,7 @@ fn open(held: &Folder, name: &str) -> Reply {
         .line("* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] all are kept")
         .line(&format!("* {} EXISTS", held.messages.len()))
         .line("* 0 RECENT")
-        .line("* OK [UIDVALIDITY 7] the same for all")
+        .line(&format!("* OK [UIDVALIDITY {}] valid", held.uid_validity))
 }
 
 fn flags(items: &[Value]) -> BTreeSet<String> {

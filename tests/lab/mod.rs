@@ -4,6 +4,7 @@
 //! examples below `bin/` take the same files by path.
 //!
 //! - [`servers`]: Dovecot, Cyrus and Courier, started once per test binary, with an account of its own for every test.
+//! - [`browser`]: a real browser without a window, which opens pages from the disk.
 //! - [`certificates`]: certificates that must not be trusted.
 //! - [`client`]: a blocking IMAP client that fills accounts and takes snapshots of them; [`wire`] and [`names`] are its
 //!   reader and its mailbox names.
@@ -25,6 +26,7 @@
 #![expect(dead_code, unreachable_pub, reason = "each test file and example uses its own part of the lab")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
+pub mod browser;
 pub mod certificates;
 pub mod client;
 pub mod fake;

@@ -1,4 +1,4 @@
-//! Holds JSON against docs/json.schema.json: the part of JSON Schema (draft 2020-12) that is used there, and stricter in one
+//! Holds JSON against docs/json.schema.json and docs/report.schema.json: the part of JSON Schema (draft 2020-12) that is used there, and stricter in one
 //! thing: what the schema does not name is an error, so that nothing is printed that is not documented.
 
 use serde_json::{Map, Value};
@@ -12,6 +12,11 @@ impl Schema {
     /// The one of `--output json`.
     pub fn of_output() -> Self {
         Self { root: serde_json::from_str(include_str!("../../docs/json.schema.json")).unwrap() }
+    }
+
+    /// The one of `--report FILE.json`.
+    pub fn of_report() -> Self {
+        Self { root: serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap() }
     }
 
     /// What is wrong with a value; `None`: nothing.
@@ -35,6 +40,15 @@ impl Schema {
         self.root["oneOf"].as_array().unwrap().iter().flat_map(of).collect()
     }
 
+    /// Every name of a field of a report, at whatever depth.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        collect_names(&self.root, &mut names);
+        names.sort();
+        names.dedup();
+        names
+    }
+
     fn check(&self, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
         for (keyword, wanted) in schema.as_object().unwrap() {
             match keyword.as_str() {
@@ -54,6 +68,11 @@ impl Schema {
                     return Err(format!("{at} is {value}, less than {wanted}"));
                 }
                 "properties" => self.check_members(wanted.as_object().unwrap(), value, at)?,
+                "items" => {
+                    for (place, item) in value.as_array().into_iter().flatten().enumerate() {
+                        self.check(wanted, item, &format!("{at}/{place}"))?;
+                    }
+                }
                 "required" => check_required(wanted.as_array().unwrap(), value, at)?,
                 "const" | "enum" | "type" | "minimum" | "title" | "description" | "$schema" | "$defs" => {}
                 unknown => return Err(format!("the schema uses {unknown}, which this test does not know")),
@@ -91,9 +110,26 @@ fn is_of_type(value: &Value, name: &str) -> bool {
         "object" => value.is_object(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
         "integer" => value.is_u64() || value.is_i64(),
         "number" => value.is_number(),
         "null" => value.is_null(),
         other => panic!("the schema has the type {other}, which this test does not know"),
+    }
+}
+
+fn collect_names(schema: &Value, names: &mut Vec<String>) {
+    for (keyword, value) in schema.as_object().into_iter().flatten() {
+        let members = value.as_object().into_iter().flatten();
+        match keyword.as_str() {
+            "properties" => members.for_each(|(name, member)| {
+                names.push(name.clone());
+                collect_names(member, names);
+            }),
+            "$defs" => members.for_each(|(_, one)| collect_names(one, names)),
+            "items" => collect_names(value, names),
+            "anyOf" => value.as_array().into_iter().flatten().for_each(|one| collect_names(one, names)),
+            _ => {}
+        }
     }
 }

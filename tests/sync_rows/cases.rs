@@ -8,11 +8,25 @@ pub(crate) struct Case {
     pub(crate) there: &'static [&'static str],
     pub(crate) options: &'static [&'static str],
     pub(crate) expected: &'static [(&'static str, &'static str)],
+    /// The same where `here` is the second of the run; nothing if that makes no difference.
+    pub(crate) expected_turned: &'static [(&'static str, &'static str)],
+    /// What a conflict's event says was done here and there.
+    pub(crate) conflict: Option<[&'static str; 2]>,
     /// Numbers of the summary.
     pub(crate) counts: &'static [(&'static str, u64)],
 }
 
-const NONE: Case = Case { name: "", before: &[], here: &[], there: &[], options: &[], expected: &[], counts: &[] };
+const NONE: Case = Case {
+    name: "",
+    before: &[],
+    here: &[],
+    there: &[],
+    options: &[],
+    expected: &[],
+    expected_turned: &[],
+    conflict: None,
+    counts: &[],
+};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -51,11 +65,28 @@ pub(crate) const CASES: &[Case] = &[
         ..NONE
     },
     Case {
+        name: "so does that of the newest messages",
+        before: &["add INBOX abc"],
+        here: &["expunge INBOX bc"],
+        expected: &[("INBOX", "a")],
+        counts: &[("deleted", 2), ("copied", 0)],
+        ..NONE
+    },
+    Case {
+        name: "so does that of all messages, where they are few",
+        before: &["add INBOX abc"],
+        here: &["expunge INBOX abc"],
+        expected: &[("INBOX", "")],
+        counts: &[("deleted", 3), ("copied", 0)],
+        ..NONE
+    },
+    Case {
         name: "5: deleted here, flagged there: the deletion wins",
         before: &["add INBOX abc"],
         here: &["expunge INBOX a"],
         there: &["flag INBOX a \\Flagged"],
         expected: &[("INBOX", "b c")],
+        conflict: Some(["deleted it", "changed its flags"]),
         counts: &[("deleted", 1), ("conflicts", 1)],
         ..NONE
     },
@@ -66,7 +97,18 @@ pub(crate) const CASES: &[Case] = &[
         there: &["flag INBOX a \\Flagged"],
         options: &["--prefer", "keep"],
         expected: &[("INBOX", "aF b c")],
+        conflict: Some(["deleted it", "changed its flags"]),
         counts: &[("deleted", 0), ("copied", 1)],
+        ..NONE
+    },
+    Case {
+        name: "3: flags without a base, as the same mail came to both sides",
+        before: &["add INBOX a"],
+        here: &["add INBOX bc", "flag INBOX b \\Seen"],
+        there: &["add INBOX bc", "flag INBOX b work"],
+        expected: &[("INBOX", "a bSk c")],
+        counts: &[("copied", 0), ("flags_updated", 2)],
+        ..NONE
     },
     Case {
         name: "6: deleted on both sides",
@@ -103,11 +145,23 @@ pub(crate) const CASES: &[Case] = &[
         ..NONE
     },
     Case {
+        name: "9: moved to different folders: one place, the first's",
+        before: &["add INBOX ab", "create Here", "create There"],
+        here: &["move INBOX a Here"],
+        there: &["move INBOX a There"],
+        expected: &[("INBOX", "b"), ("Here", "a"), ("There", "")],
+        expected_turned: &[("INBOX", "b"), ("Here", ""), ("There", "a")],
+        conflict: Some(["moved it to another folder"; 2]),
+        counts: &[("conflicts", 1), ("copied", 0), ("deleted", 0), ("moved", 1)],
+        ..NONE
+    },
+    Case {
         name: "10: moved here, deleted there: it stays",
         before: &["add INBOX ab", "create Work"],
         here: &["move INBOX a Work"],
         there: &["expunge INBOX a"],
         expected: &[("INBOX", "b"), ("Work", "a")],
+        conflict: Some(["moved it to another folder", "deleted it"]),
         counts: &[("conflicts", 1)],
         ..NONE
     },
@@ -121,11 +175,30 @@ pub(crate) const CASES: &[Case] = &[
         ..NONE
     },
     Case {
+        name: "11: renamed, and the folder below it stays where it was",
+        before: &["create Work", "add Work abc", "create Work/Deep", "add Work/Deep d"],
+        here: &["rename Work Jobs", "rename Jobs/Deep Work/Deep"],
+        expected: &[("INBOX", ""), ("Jobs", "a b c"), ("Work/Deep", "d")],
+        counts: &[("folders_renamed", 2), ("copied", 0), ("moved", 0), ("deleted", 0)],
+        ..NONE
+    },
+    Case {
         name: "11: renamed, and a message moved out of it, so that only its messages tell",
         before: &["create Notes", "add Notes abc", "create Trips", "create Work"],
         here: &["rename Notes Work/Old", "move Work/Old a Trips"],
         expected: &[("INBOX", ""), ("Trips", "a"), ("Work", ""), ("Work/Old", "b c")],
         counts: &[("moved", 3), ("copied", 0), ("deleted", 0), ("folders_deleted", 1)],
+        ..NONE
+    },
+    Case {
+        name: "12: renamed differently on both sides: one name, the first's",
+        before: &["create Work", "add Work ab"],
+        here: &["rename Work Here"],
+        there: &["rename Work There"],
+        expected: &[("INBOX", ""), ("Here", "a b")],
+        expected_turned: &[("INBOX", ""), ("There", "a b")],
+        conflict: Some(["gave it another name"; 2]),
+        counts: &[("conflicts", 1), ("folders_renamed", 1), ("copied", 0), ("deleted", 0)],
         ..NONE
     },
     Case {
@@ -142,6 +215,7 @@ pub(crate) const CASES: &[Case] = &[
         here: &["drop Work"],
         there: &["add Work d", "flag Work a \\Flagged"],
         expected: &[("INBOX", "x"), ("Work", "aF d")],
+        conflict: Some(["deleted the folder", "renamed it or has something new in it"]),
         counts: &[("deleted", 2), ("copied", 2), ("folders_created", 1)],
         ..NONE
     },

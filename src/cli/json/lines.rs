@@ -1,7 +1,7 @@
 //! The lines' fields, in the order in which they are printed.
 
 use crate::cli::failure::{Failure, kind_name};
-use mailferry::event::{Event, Side};
+use mailferry::event::{Event, Side, SyncStep};
 use mailferry::store::{Quota, Traffic};
 use mailferry::verbs::{
     CopySummary, DoctorSummary, FolderListing, FolderRow, Status, SyncSummary, SyncWay, UndoSummary, VerifySummary,
@@ -26,6 +26,8 @@ pub(crate) enum Line<'a> {
         server_side: u64,
         delete: u64,
     },
+    /// What `sync` does in one folder.
+    SyncPlanned { first: &'a str, second: &'a str, already_there: u64, to_first: Step, to_second: Step },
     /// The whole plan.
     Planned { folders: u64, messages: u64, bytes: u64 },
     /// A folder was created on the target.
@@ -43,6 +45,9 @@ pub(crate) enum Line<'a> {
         detail: &'a str,
         reason: &'static str,
         conflict: bool,
+        first_did: Option<&'static str>,
+        second_did: Option<&'static str>,
+        settled: Option<&'static str>,
     },
     /// A line of an explanation.
     Explained { text: &'a str },
@@ -116,12 +121,15 @@ impl<'a> Line<'a> {
                 detail: change.detail,
                 reason: change.reason,
                 conflict: change.conflict,
+                first_did: change.contradiction.map(|both| both.first),
+                second_did: change.contradiction.map(|both| both.second),
+                settled: change.contradiction.map(|both| both.settled),
             },
             Event::Explained { text } => Self::Explained { text },
             Event::MessageDeleted { side, folder, uid } => {
                 Self::MessageDeleted { side: side.name(), folder, uid: uid.get() }
             }
-            Event::MessageCopied { folder, uid, bytes } => Self::MessageCopied { folder, uid: uid.get(), bytes },
+            Event::MessageCopied { folder, uid, bytes, .. } => Self::MessageCopied { folder, uid: uid.get(), bytes },
             Event::MessageFailed { folder, uid, message_id, reason } => {
                 Self::MessageFailed { folder, uid: uid.get(), message_id, reason }
             }
@@ -143,7 +151,16 @@ impl<'a> Line<'a> {
                 advice: found.advice.as_deref(),
             },
             Event::Warning { text } => Self::Warning { text },
+            Event::SyncPlanned(ref plan) => Self::SyncPlanned {
+                first: plan.first,
+                second: plan.second,
+                already_there: plan.already_there,
+                to_first: plan.to_first.into(),
+                to_second: plan.to_second.into(),
+            },
             Event::Connected { .. }
+            | Event::FolderPaired { .. }
+            | Event::Holdings(_)
             | Event::Listed { .. }
             | Event::ToCompare { .. }
             | Event::Compared { .. }
@@ -392,6 +409,24 @@ impl From<SyncWay> for Way {
             failed: way.failed,
             bytes_copied: way.bytes_copied,
         }
+    }
+}
+
+/// What `sync` does in a folder of a side.
+#[derive(Serialize)]
+pub(crate) struct Step {
+    create: bool,
+    copy: u64,
+    bytes: u64,
+    moved: u64,
+    flags: u64,
+    delete: u64,
+}
+
+impl From<SyncStep> for Step {
+    fn from(step: SyncStep) -> Self {
+        let SyncStep { create, copy, bytes, moved, flags, delete } = step;
+        Self { create, copy, bytes, moved, flags, delete }
     }
 }
 

@@ -110,7 +110,7 @@ mod tests {
             event(&Event::FolderPlanned(planned)),
             r#"{"event":"folder_planned","from":"Sent","to":"Sent Items","reason":"role","create":false,"messages":9,"copy":2,"bytes":300,"already_there":7,"flags":1,"server_side":1,"delete":4}"#
         );
-        let difference = Difference { kind: DifferenceKind::Flags, folder: "a", uid: None, detail: "d" };
+        let difference = Difference { kind: DifferenceKind::Flags, folder: "a", uid: None, messages: 1, detail: "d" };
         assert_eq!(
             event(&Event::Difference(difference)),
             r#"{"event":"difference","kind":"flags_differ","folder":"a","uid":null,"detail":"d"}"#

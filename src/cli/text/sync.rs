@@ -4,7 +4,7 @@ use crate::cli::console::Paint;
 use crate::cli::harmless;
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
-use mailferry::event::{Change, Event, Observer, Side};
+use mailferry::event::{Change, Contradiction, Event, Observer, Side};
 use mailferry::verbs::{Status, SyncSummary, SyncWay};
 use std::sync::{Mutex, PoisonError};
 
@@ -37,10 +37,16 @@ fn line(change: &Change<'_>) -> String {
     };
     let uid = change.uid.map(|uid| format!(" UID {uid}")).unwrap_or_default();
     let detail = if change.detail.is_empty() { String::new() } else { format!(" {}", harmless::text(change.detail)) };
-    let conflict = if change.conflict { " (conflict)" } else { "" };
+    let why = match change.contradiction {
+        None => format!(": {}", change.reason),
+        Some(both) => {
+            let Contradiction { first, second, settled } = both;
+            format!(" (conflict): the first {first}, the second {second}; {settled}")
+        }
+    };
     let action = change.action.replace('_', " ");
     let folder = harmless::text(change.folder);
-    format!("{from} → {to}: {action} {folder}{uid}{detail}{conflict}: {}", change.reason)
+    format!("{from} → {to}: {action} {folder}{uid}{detail}{why}")
 }
 
 /// A row of the summary: its name and its number on a side.
@@ -106,8 +112,13 @@ mod tests {
             uid: Uid::new(7),
             detail: "b",
             reason: "Why not.",
-            conflict: true,
+            conflict: false,
+            contradiction: None,
         };
-        assert_eq!(line(&change), "second → first: rename folder a\\u{1b} UID 7 b (conflict): Why not.");
+        assert_eq!(line(&change), "second → first: rename folder a\\u{1b} UID 7 b: Why not.");
+        let contradiction = Some(Contradiction { first: "did this", second: "did that", settled: "so be it" });
+        let change = Change { conflict: true, contradiction, to: Side::Target, ..change };
+        let told = "(conflict): the first did this, the second did that; so be it";
+        assert_eq!(line(&change), format!("first → second: rename folder a\\u{{1b}} UID 7 b {told}"));
     }
 }

@@ -143,10 +143,11 @@ mod tests {
                 kind: DifferenceKind::Missing,
                 folder: "Work",
                 uid,
+                messages: 1,
                 detail: "<a@b>\n",
             }));
         }
-        let whole = Difference { kind: DifferenceKind::Extra, folder: "Old", uid: None, detail: "" };
+        let whole = Difference { kind: DifferenceKind::Extra, folder: "Old", uid: None, messages: 1, detail: "" };
         found.observe(&Event::Difference(whole));
         let summary = VerifySummary { missing: 25, extra: 1, bytes_compared: 2048, ..verify_summary() };
         let lines = found.lines(&summary, plain());

@@ -15,6 +15,15 @@ pub struct Mark {
     pub mod_seq: Option<u64>,
 }
 
+impl Mark {
+    /// The same, after a run has itself written messages up to this UID.
+    #[must_use]
+    pub fn with_written(mut self, highest: Option<u32>) -> Self {
+        self.uid_next = self.uid_next.map(|next| next.max(highest.unwrap_or(0).saturating_add(1)));
+        self
+    }
+}
+
 /// What a pair's two messages are known by: enough to see that a UID stands for another message now, and to find a
 /// message again that was moved. A side's is unknown until a scan has shown the message: what a server makes of a message
 /// that is sent to it can't be known before.

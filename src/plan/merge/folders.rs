@@ -180,14 +180,33 @@ fn not_mail(seen: &[SeenFolder], side: Side) -> impl Iterator<Item = LeftFolder>
     folders.map(move |folder| LeftFolder { side, name: folder.name.clone(), row: Row::NotAFolder })
 }
 
-/// Whether a folder that is still the same has a lower UIDNEXT than it had.
+/// Whether a folder that is still the same has a lower UIDNEXT than it had: under its name, or as a folder that is new to
+/// this side and has the UIDVALIDITY that one alone had which is missing now, as it was renamed after the backup was made.
 fn has_gone_back(known: &[KnownFolder], seen: &[SeenFolder], places: &[Whereabouts], side: Side) -> bool {
+    let taken: HashSet<_> = places.iter().filter_map(|place| place.folder()).collect();
+    let is_alone = |mark: &Mark| {
+        known.iter().filter(|other| other.identities[side].mark.uid_validity == mark.uid_validity).count() == 1
+    };
     known.iter().zip(places).any(|(known, place)| {
-        let Whereabouts::At(number) = place else { return false };
-        let (then, now) = (&known.identities[side].mark, seen.get(*number).map(|seen| &seen.identity.mark));
-        let same = now.is_some_and(|now| now.uid_validity == then.uid_validity);
-        same && now.and_then(|now| now.uid_next).zip(then.uid_next).is_some_and(|(now, then)| now < then)
+        let then = &known.identities[side];
+        match place {
+            Whereabouts::At(number) => seen.get(*number).is_some_and(|now| now.identity.is_earlier_than(then)),
+            Whereabouts::Replaced(_) => false,
+            Whereabouts::Gone => (0..).zip(seen).any(|(number, now)| {
+                !taken.contains(&number) && now.identity.is_earlier_than(then) && is_alone(&then.mark)
+            }),
+        }
     })
+}
+
+impl FolderIdentity {
+    /// Whether it may be what the other was, with a lower UIDNEXT.
+    fn is_earlier_than(&self, other: &Self) -> bool {
+        let contradicts =
+            self.mailbox_id.is_some() && other.mailbox_id.is_some() && self.mailbox_id != other.mailbox_id;
+        let same = self.mark.uid_validity.is_some() && self.mark.uid_validity == other.mark.uid_validity;
+        same && !contradicts && self.mark.uid_next.zip(other.mark.uid_next).is_some_and(|(now, then)| now < then)
+    }
 }
 
 struct Merger<'a> {
@@ -225,7 +244,7 @@ impl Merger<'_> {
         }
     }
 
-    /// The name that `side` has to give a folder because the other side has.
+    /// The name that a folder of `side` is to have in the end because the other side's has.
     fn wish(&self, folder: usize, side: Side) -> Option<Wish> {
         let renamed = Both::of(|side| self.renamed(folder, side));
         let Whereabouts::At(number) = self.place(folder, side) else { return None };
@@ -233,6 +252,10 @@ impl Merger<'_> {
             (None, Some(name)) => (name, Row::Renamed),
             (Some(here), Some(there)) if here.key() != there.key() && side != self.policy.prefer.winner() => {
                 (there, Row::RenamedApart)
+            }
+            // A folder that was renamed may have it below itself here, and no longer there.
+            (None, None) if matches!(self.place(folder, side.other()), Whereabouts::At(_)) => {
+                (&self.known.get(folder)?.name, Row::Renamed)
             }
             _ => return None,
         };

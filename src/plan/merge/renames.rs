@@ -5,6 +5,9 @@ use super::Row;
 use crate::folders::FolderName;
 use std::collections::HashSet;
 
+/// More renames for each wish than any honest order takes: names nest a few levels deep.
+const ROUNDS: usize = 8;
+
 /// A folder gets another name, and all below it with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rename {
@@ -41,22 +44,32 @@ impl Names {
 
     /// Fulfils what wishes can be fulfilled, outermost names first. Returns the folders that keep another name than they
     /// should have, because a folder that stays has that name.
+    ///
+    /// A folder that is to keep its name has a wish too: a rename takes it along, and it has to come back then.
     pub(super) fn fulfil(&mut self, mut wishes: Vec<Wish>) -> Vec<usize> {
         wishes.sort_by(|a, b| (a.to.levels().len(), &a.to).cmp(&(b.to.levels().len(), &b.to)));
         let mut moved_aside = HashSet::new();
+        // Each folder goes aside once, and to its place once and again for each outer one that takes it along.
+        let most = self.renames.len() + wishes.len() * ROUNDS;
         loop {
-            wishes.retain(|wish| self.current.get(wish.folder).is_some_and(|name| name.key() != wish.to.key()));
-            if let Some(next) = wishes.iter().position(|wish| self.can_be(wish.folder, &wish.to)) {
-                let wish = wishes.remove(next);
-                self.rename(wish.folder, wish.to, wish.row);
-            } else if let Some((folder, row)) = self.in_the_way(&wishes, &moved_aside) {
+            let open: Vec<_> = wishes.iter().filter(|wish| !self.is_fulfilled(wish)).cloned().collect();
+            let next = open.iter().find(|wish| self.can_be(wish.folder, &wish.to));
+            if self.renames.len() >= most {
+                return open.iter().map(|wish| wish.folder).collect();
+            } else if let Some(wish) = next {
+                self.rename(wish.folder, wish.to.clone(), wish.row);
+            } else if let Some((folder, row)) = self.in_the_way(&open, &moved_aside) {
                 moved_aside.insert(folder);
                 let aside = self.aside(folder);
                 self.rename(folder, aside, row);
             } else {
-                return wishes.iter().map(|wish| wish.folder).collect();
+                return open.iter().map(|wish| wish.folder).collect();
             }
         }
+    }
+
+    fn is_fulfilled(&self, wish: &Wish) -> bool {
+        self.current.get(wish.folder).is_none_or(|name| name.key() == wish.to.key())
     }
 
     fn is_free(&self, name: &FolderName) -> bool {

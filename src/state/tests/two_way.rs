@@ -59,6 +59,25 @@ fn what_is_recorded_reads_back_in_either_order() {
 }
 
 #[test]
+fn refusals_are_of_a_side_in_either_order_and_go_with_their_folder() {
+    let place = Place::new();
+    let state = place.open();
+    let (straight, turned) = (TwoWay::new(&state, false), TwoWay::new(&state, true));
+    let id = straight.create(&folder(true)).unwrap();
+    let refused = |side, number, reason: &str| TwoWayRefused { side, uid: uid(number), reason: reason.to_owned() };
+    let refuse = |refused| TwoWayChange::Refuse(id, Box::new(refused));
+    let changes =
+        [refuse(refused(0, 7, "large")), refuse(refused(1, 7, "a virus")), refuse(refused(0, 7, "too large"))];
+    straight.record(&changes, true).unwrap();
+    assert_eq!(straight.refused(id).unwrap(), [refused(0, 7, "too large"), refused(1, 7, "a virus")]);
+    assert_eq!(turned.refused(id).unwrap(), [refused(1, 7, "too large"), refused(0, 7, "a virus")]);
+    turned.record(&[TwoWayChange::Unrefuse(id, 0, uid(7))], false).unwrap();
+    assert_eq!(straight.refused(id).unwrap(), [refused(0, 7, "too large")]);
+    straight.record(&[TwoWayChange::Forget(id)], false).unwrap();
+    assert_eq!(straight.refused(id).unwrap(), []);
+}
+
+#[test]
 fn copy_and_sync_do_not_disturb_each_other() {
     let place = Place::new();
     let state = place.open();

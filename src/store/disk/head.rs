@@ -85,6 +85,11 @@ impl HeaderFields {
         self.place = Place::LineStart;
     }
 
+    /// The message's subject.
+    pub(in crate::store) fn subject(&self) -> Option<String> {
+        identity::subject(&self.kept)
+    }
+
     /// What the fields say of the message's identity.
     pub(in crate::store) fn key(&self) -> HeaderKey {
         if self.kept.len() > MAX_KEPT { HeaderKey::Empty } else { identity::header_key(&self.kept) }
@@ -95,14 +100,14 @@ fn is_wanted(name: &[u8]) -> bool {
     identity::FIELDS.split(' ').any(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
-/// The key of a message that is read from its beginning.
-pub(in crate::store) fn header_key(mut from: impl Read) -> io::Result<HeaderKey> {
+/// The fields of a message that is read from its beginning.
+pub(in crate::store) fn header_fields(mut from: impl Read) -> io::Result<HeaderFields> {
     let mut fields = HeaderFields::default();
     let mut chunk = [0; 8 << 10];
     loop {
         let count = from.read(&mut chunk)?;
         if count == 0 || fields.take(&chunk[..count]) {
-            return Ok(fields.key());
+            return Ok(fields);
         }
     }
 }
@@ -128,7 +133,7 @@ mod tests {
     #[test]
     fn a_header_too_long_to_keep_gives_no_key() {
         let text = format!("Subject: {}\r\n\r\n", "x".repeat(MAX_KEPT));
-        assert_eq!(header_key(text.as_bytes()).unwrap(), HeaderKey::Empty);
+        assert_eq!(header_fields(text.as_bytes()).unwrap().key(), HeaderKey::Empty);
     }
 
     fn any_line() -> impl Strategy<Value = String> {
@@ -141,7 +146,7 @@ mod tests {
         #[test]
         fn the_key_is_that_of_the_whole_header(lines in prop::collection::vec(any_line(), 0..8)) {
             let text = lines.concat();
-            prop_assert_eq!(header_key(text.as_bytes()).unwrap(), identity::header_key(text.as_bytes()), "{:?}", text);
+            prop_assert_eq!(header_fields(text.as_bytes()).unwrap().key(), identity::header_key(text.as_bytes()), "{:?}", text);
         }
     }
 }

@@ -16,7 +16,7 @@ mod said;
 mod uids;
 
 pub(super) use dir::{Dir, Kind, Stat, set_modified};
-pub(super) use head::{HeaderFields, header_key};
+pub(super) use head::{HeaderFields, header_fields};
 pub(super) use lines::{CHUNK, Measure, WireReader};
 pub(super) use lock::TreeLock;
 pub use place::IfAbsent;

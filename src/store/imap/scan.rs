@@ -294,7 +294,12 @@ impl UnderWay {
         let key = match (&fetch.header, Items::least(self.depth, uid)) {
             // Nobody asked for it.
             (_, Items::Size | Items::Attributes) => HeaderKey::Unknown,
-            (Some(Content::Bytes(bytes)), _) => identity::header_key(bytes),
+            (Some(Content::Bytes(bytes)), _) => {
+                if self.depth == ScanDepth::Subjects {
+                    self.scan.subjects.extend(identity::subject(bytes).map(|subject| (uid, subject)));
+                }
+                identity::header_key(bytes)
+            }
             // Header fields too long to keep: only the content can tell which message this is.
             (Some(Content::Streamed { .. }), _) => HeaderKey::Empty,
             _ => HeaderKey::Unknown,

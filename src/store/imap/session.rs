@@ -5,8 +5,8 @@ use super::{append::Appends, fetch::Requests};
 use crate::imap::{COMMANDS_AHEAD, Capabilities, Command, Connection, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
 use crate::store::{
-    Access, AccountName, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota,
-    Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
+    Access, AccountName, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
+    Outcome, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
 };
 use std::time::Duration;
 
@@ -172,6 +172,25 @@ pub(super) fn open_command(mailbox: &MailboxName, for_writing: bool) -> Command 
     Command::new(if for_writing { "SELECT" } else { "EXAMINE" }).mailbox(mailbox)
 }
 
+/// How many connections a server of this name bears. What was measured and what users tell of it; Dovecot allows ten to a user
+/// of one address, Gmail fifteen to an account.
+fn connections(server: &str) -> Connections {
+    let name = server.to_ascii_lowercase();
+    let is = |known: &[&str]| known.iter().any(|known| name.contains(known));
+    let (usual, most) = if is(&["dovecot", "cyrus", "gimap", "courier"]) {
+        (4, 8)
+    } else if is(&["coremail"]) {
+        (1, 1)
+    } else if is(&["exchange", "zimbra"]) {
+        (2, 3)
+    } else if is(&["yahoo", "yandex", "zoho", "proton", "gmx", "web.de"]) {
+        (2, 2)
+    } else {
+        (2, 4)
+    };
+    Connections { usual, most }
+}
+
 /// What the server calls itself in its ID.
 fn server_name(fields: &[(String, Option<String>)]) -> Option<String> {
     let value = |key: &str| fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(key))?.1.clone();
@@ -187,10 +206,8 @@ impl Store for Session {
         &self.server
     }
 
-    fn usual_connections(&self) -> usize {
-        let name = self.server.to_ascii_lowercase();
-        let bears_more = ["dovecot", "cyrus", "gimap", "courier"].iter().any(|known| name.contains(known));
-        if bears_more { 4 } else { 2 }
+    fn connections(&self) -> Connections {
+        connections(&self.server)
     }
 
     fn list(&mut self) -> Result<Listing, Error> {

@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::mail::{
     FlagTable, Flags, HeaderKey, InternalDate, MailboxName, Message, PermanentFlags, SystemFlag, Uid, UidSet,
 };
-use crate::store::disk::{Measure, header_key, permanent, refused};
+use crate::store::disk::{Measure, header_fields, permanent, refused};
 use crate::store::{FolderScan, KnownDepth, Refusal, ScanDepth, ScanRequest};
 use std::collections::HashMap;
 use std::io::{self, Seek as _};
@@ -89,6 +89,14 @@ impl LetterTable {
     }
 }
 
+/// What a file tells of its message.
+struct Looks {
+    size: u64,
+    date: Option<InternalDate>,
+    key: HeaderKey,
+    subject: Option<String>,
+}
+
 struct Reader<'a> {
     folder: &'a Folder,
     keywords: &'a Keywords,
@@ -112,9 +120,10 @@ impl Reader<'_> {
                 continue;
             }
             match self.read(&found) {
-                Ok((size, date, key)) => {
+                Ok(Looks { size, date, key, subject }) => {
                     let flags = flags();
                     scan.messages.push(Message::new(found.uid, size, date, flags, key));
+                    scan.subjects.extend(subject.map(|subject| (found.uid, subject)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => renamed.insert(found.uid),
                 Err(error) => return Err(refused("read", self.folder.dir.path(), &error)),
@@ -123,24 +132,25 @@ impl Reader<'_> {
         Ok(renamed)
     }
 
-    /// Size, date and key of a message. What can't be opened has no key, and is named when it is to be copied.
-    fn read(&self, found: &Found<'_>) -> io::Result<(u64, Option<InternalDate>, HeaderKey)> {
+    /// What is asked of a message. What can't be opened has no key, and is named when it is to be copied.
+    fn read(&self, found: &Found<'_>) -> io::Result<Looks> {
         let place = self.folder.place(found.in_new)?;
         let stat = place.stat(found.name)?;
         let date = InternalDate::new(stat.modified, 0);
         let told = filename::wire_size(filename::base(found.name), stat.size);
         if let (Some(size), false) = (told, self.wants_header(found.uid)) {
-            return Ok((size, date, HeaderKey::Unknown));
+            return Ok(Looks { size, date, key: HeaderKey::Unknown, subject: None });
         }
         let mut file = match place.file(found.name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
-            Err(_) => return Ok((stat.size, date, HeaderKey::Empty)),
+            Err(_) => return Ok(Looks { size: stat.size, date, key: HeaderKey::Empty, subject: None }),
             Ok(file) => file,
         };
-        let key = if self.wants_header(found.uid) {
-            header_key(&mut file).unwrap_or(HeaderKey::Empty)
-        } else {
-            HeaderKey::Unknown
+        let (key, subject) = match self.wants_header(found.uid).then(|| header_fields(&mut file)) {
+            Some(Ok(fields)) if self.depth == ScanDepth::Subjects => (fields.key(), fields.subject()),
+            Some(Ok(fields)) => (fields.key(), None),
+            Some(Err(_)) => (HeaderKey::Empty, None),
+            None => (HeaderKey::Unknown, None),
         };
         let size = match told {
             Some(size) => size,
@@ -149,13 +159,13 @@ impl Reader<'_> {
                 Measure::of(&mut file).map_or(stat.size, Measure::on_the_wire)
             }
         };
-        Ok((size, date, key))
+        Ok(Looks { size, date, key, subject })
     }
 
     fn wants_header(&self, uid: Uid) -> bool {
         match self.depth {
             ScanDepth::Sizes | ScanDepth::Attributes => false,
-            ScanDepth::Identity => true,
+            ScanDepth::Identity | ScanDepth::Subjects => true,
             ScanDepth::Since(baseline) => uid >= baseline.uid_next || baseline.probe.contains(&Some(uid)),
         }
     }
@@ -164,7 +174,7 @@ impl Reader<'_> {
     fn is_bare(&self, uid: Uid) -> bool {
         match self.depth {
             ScanDepth::Since(baseline) => baseline.known != KnownDepth::Attributes && !self.wants_header(uid),
-            ScanDepth::Sizes | ScanDepth::Attributes | ScanDepth::Identity => false,
+            ScanDepth::Sizes | ScanDepth::Attributes | ScanDepth::Identity | ScanDepth::Subjects => false,
         }
     }
 }

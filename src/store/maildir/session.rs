@@ -8,8 +8,8 @@ use super::tree::Tree;
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, UidSet, UidValidity};
 use crate::store::disk::{Requests, stopped};
 use crate::store::{
-    Access, AccountName, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota,
-    Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
+    Access, AccountName, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
+    Outcome, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
 };
 use std::io;
 use std::sync::Arc;
@@ -97,8 +97,8 @@ impl Store for Session {
         "Maildir"
     }
 
-    fn usual_connections(&self) -> usize {
-        CONNECTIONS
+    fn connections(&self) -> Connections {
+        Connections { usual: CONNECTIONS, most: CONNECTIONS }
     }
 
     fn list(&mut self) -> Result<Listing, Error> {

@@ -8,10 +8,10 @@ use crate::mail::{
     FolderStatus, HeaderKey, InternalDate, ListedMailbox, Listing, MailboxName, Message, NameStyle, PermanentFlags,
     SystemFlag, Uid, UidSet, UidValidity,
 };
-use crate::store::disk::{Letter, Reading, Requests, gone, made_anew, permanent, stopped};
+use crate::store::disk::{Letter, Reading, Requests, gone, header_fields, made_anew, permanent, stopped};
 use crate::store::{
-    Access, AccountName, Body, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink, NewFolder,
-    Outcome, Quota, Refusal, Relocated, Relocation, Removal, ScanDepth, ScanRequest, Store, Traffic,
+    Access, AccountName, Body, Connections, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink,
+    NewFolder, Outcome, Quota, Refusal, Relocated, Relocation, Removal, ScanDepth, ScanRequest, Store, Traffic,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -102,9 +102,13 @@ impl Session {
         for entry in &index.entries {
             let Some(uid) = Uid::new(entry.uid).filter(|uid| is_wanted(*uid)) else { continue };
             // They are in the index, so what is known need not be left out.
-            let has_key = matches!(request.depth, ScanDepth::Identity | ScanDepth::Since(_));
+            let has_key = !matches!(request.depth, ScanDepth::Sizes | ScanDepth::Attributes);
             let key = if has_key { entry.key } else { HeaderKey::Unknown };
             scan.messages.push(Message::new(uid, entry.size, InternalDate::new(entry.date, 0), entry.flags, key));
+            if request.depth == ScanDepth::Subjects {
+                let subject = header_fields(index.view(entry)).ok().and_then(|fields| fields.subject());
+                scan.subjects.extend(subject.map(|subject| (uid, subject)));
+            }
         }
         Ok(scan)
     }
@@ -227,8 +231,8 @@ impl Store for Session {
         "mbox"
     }
 
-    fn usual_connections(&self) -> usize {
-        1
+    fn connections(&self) -> Connections {
+        Connections { usual: 1, most: 1 }
     }
 
     fn list(&mut self) -> Result<Listing, Error> {

@@ -9,6 +9,7 @@ use crate::event::{Event, Observer};
 use crate::exec::Journal;
 use crate::folders::Pair;
 use crate::mail::{Flags, FolderStatus, MailboxName, Uid, UidSet};
+use crate::plan::FolderTask;
 use crate::state::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, State};
 use crate::store::{Error, Store};
 use crate::verbs::known::{Known, Records};
@@ -50,8 +51,8 @@ struct Begun {
     unsettled: bool,
     /// How many messages the run has taken away from the target's folder.
     removed: u32,
-    /// The flags of the messages to copy, by UID on the source.
-    flags: HashMap<Uid, Flags>,
+    /// How many messages were to be copied.
+    missing: usize,
 }
 
 impl<'a> Memory<'a> {
@@ -311,7 +312,6 @@ type Side<'n> = (&'n MailboxName, Option<&'n FolderStatus>);
 impl Begun {
     fn new(id: FolderId, needs: &Needs) -> Option<Self> {
         let target = needs.target.as_ref()?;
-        let flags = |message: &crate::mail::Message| (message.uid(), needs.flags.get(message.flags()));
         Some(Self {
             id,
             source: needs.source.clone(),
@@ -320,7 +320,7 @@ impl Begun {
             removed: 0,
             unsettled: !needs.news.left_alone.is_empty() || needs.news.unfinished,
             touched: !needs.missing.is_empty() || !needs.flag_changes.is_empty(),
-            flags: needs.missing.iter().map(flags).collect(),
+            missing: needs.missing.len(),
         })
     }
 
@@ -329,7 +329,7 @@ impl Begun {
     fn in_step(&self, copied: u32, now: Option<&FolderStatus>) -> Option<FolderInStep> {
         let source = self.source.checkpoint()?;
         let before = self.target.checkpoint()?;
-        if self.unsettled || copied as usize != self.flags.len() {
+        if self.unsettled || copied as usize != self.missing {
             return None;
         }
         if !self.touched {
@@ -361,13 +361,12 @@ impl SideState {
 }
 
 impl Journal for Memory<'_> {
-    fn copied(&self, task: usize, pairs: &[(Uid, Uid)]) {
+    fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]) {
         let Some((state, index)) = self.state.zip(self.tasks.get(task)) else { return };
         let Some(begun) = self.begun.get(index) else { return };
-        let record = |(source, target): &(Uid, Uid)| PairRecord {
-            source: *source,
-            target: *target,
-            flags: begun.flags.get(source).cloned().unwrap_or_default(),
+        let record = |(source, target): &(Uid, Uid)| {
+            let flags = folder.position(*source).map(|at| folder.flags.get(folder.messages[at].flags()));
+            PairRecord { source: *source, target: *target, flags: flags.unwrap_or_default() }
         };
         if self.heed(state.add_pairs(begun.id, &pairs.iter().map(record).collect::<Vec<_>>())).is_some() {
             self.count(*index, pairs.len());

@@ -18,9 +18,10 @@ mod renames;
 mod saving;
 
 use super::compare::Comparison;
+use super::holdings::Survey;
 use super::opening::{self, Opened};
 use super::{CopyOptions, CopySummary, FlagPolicy, PlanUse, Status};
-use crate::event::{Event, FolderPlanned, Observer, Stop};
+use crate::event::{Event, FolderPlanned, Observer, Side, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
 use crate::mail::{UidSet, UidValidity};
@@ -103,19 +104,12 @@ fn run(
         copy.foresee(&names);
         copy.close(link);
     } else {
-        let lanes = lanes(options, source, target, &link);
+        let lanes = opening::lanes(options.jobs, [source, target], &link);
         let limit_rate = options.limit_rate;
         let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None };
         copy.carry_out(link, &names, &context);
     }
     Ok((copy.finish(started, stop), planned))
-}
-
-/// How many lanes: as asked, else as both servers bear well; never more connections than an address allows.
-fn lanes(options: &CopyOptions, source: &dyn Connector, target: &dyn Connector, link: &Link) -> usize {
-    let usual = link.source.usual_connections().min(link.target.usual_connections());
-    let allowed = source.max_connections().unwrap_or(usize::MAX).min(target.max_connections().unwrap_or(usize::MAX));
-    options.jobs.unwrap_or(usual).min(allowed).max(1)
 }
 
 struct Copy<'a> {
@@ -175,13 +169,17 @@ impl<'a> Copy<'a> {
 impl Copy<'_> {
     /// Compares all folders and tells what there is to do.
     fn plan(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
-        let mut compared_pairs = names.comparison_pairs();
+        let mut survey = Survey::new(Side::Source, self.observer);
+        let mut compared_pairs = names.comparison_pairs(survey.is_wanted());
         self.folders.resize_with(names.pairs.len(), || None);
         let mut open = Vec::new();
         for (index, pair) in names.pairs.iter().enumerate() {
             let in_step = self.memory.in_step(pair, names, self.options.deleting);
             match in_step.filter(|_| !self.is_held(pair, names)) {
-                Some(messages) => self.folders[index] = Some(Needs::in_step(messages)),
+                Some(messages) => {
+                    survey.add_unopened(&pair.from.to_string(), messages);
+                    self.folders[index] = Some(Needs::in_step(messages));
+                }
                 None => {
                     compared_pairs[index].known = self.memory.known(pair, names);
                     open.push(index);
@@ -207,6 +205,8 @@ impl Copy<'_> {
         comparison.run(link, open, &mut |index, result| match result {
             Ok(compared) => {
                 self.summary.skipped += compared.filtered_out;
+                let from = names.pairs[index].from.to_string();
+                survey.add(&from, &compared_pairs[index].source, &compared.source.messages);
                 let doubtful = compared.tell_doubtful(&names.pairs[index], self.observer);
                 self.summary.failed += doubtful;
                 if doubtful > 0 {
@@ -237,6 +237,7 @@ impl Copy<'_> {
         self.hold_moves();
         self.plan_deletions(names);
         self.refuse_unnumbered(names);
+        survey.tell(link.source.as_mut(), self.observer)?;
         self.tell_plan(names.pairs);
         self.tell_unplanned();
         Ok(())

@@ -9,14 +9,15 @@ use crate::event::Event;
 use crate::exec::Fate;
 use crate::mail::{Message, Uid, UidSet};
 use crate::plan::FolderTask;
-use crate::store::{Error, FolderScan, ScanDepth};
+use crate::store::{Error, ScanDepth};
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
 use std::collections::HashMap;
 
 /// What the target says of one folder's new messages.
 struct Word {
-    sizes: HashMap<Uid, u32>,
+    /// By ascending UID.
+    messages: Vec<Message>,
     /// How many of each size are in no pair yet: for messages whose UIDs were not told.
     loose: HashMap<u32, u32>,
 }
@@ -35,7 +36,7 @@ impl Copy<'_> {
         for ((pair, task, fates), scan) in tasks.into_iter().zip(scans) {
             let scan = scan.ok().filter(|scan| scan.uid_validity == task.target_uid_validity);
             let doubtful = match scan {
-                Some(scan) => self.compare_word(pair, task, fates, Word::new(&scan, fates)),
+                Some(scan) => self.compare_word(pair, task, fates, Word::new(scan.messages, fates)),
                 None => task.messages.iter().map(Message::uid).collect(),
             };
             unproven.insert(pair, doubtful);
@@ -49,7 +50,7 @@ impl Copy<'_> {
         let mut lost = UidSet::default();
         for (message, fate) in task.messages.iter().zip(fates) {
             let Fate::Copied { uid, bytes } = *fate else { continue };
-            match (uid, uid.and_then(|uid| word.sizes.get(&uid).copied())) {
+            match (uid, uid.and_then(|uid| word.size(uid))) {
                 (_, Some(size)) if size == bytes || bytes == u32::MAX => continue,
                 (_, Some(size)) => rewritten.push((message.uid(), bytes, size)),
                 (Some(_), None) => lost.insert(message.uid()),
@@ -80,7 +81,7 @@ impl Copy<'_> {
 }
 
 impl Word {
-    fn new(scan: &FolderScan, fates: &[Fate]) -> Self {
+    fn new(messages: Vec<Message>, fates: &[Fate]) -> Self {
         let placed: UidSet = fates
             .iter()
             .filter_map(|fate| match fate {
@@ -88,15 +89,16 @@ impl Word {
                 Fate::Failed | Fate::Vanished | Fate::Open => None,
             })
             .collect();
-        let mut word = Self { sizes: HashMap::new(), loose: HashMap::new() };
-        for message in &scan.messages {
-            if placed.contains(message.uid()) {
-                word.sizes.insert(message.uid(), message.size());
-            } else {
-                *word.loose.entry(message.size()).or_default() += 1;
-            }
+        let mut loose: HashMap<u32, u32> = HashMap::new();
+        for message in messages.iter().filter(|message| !placed.contains(message.uid())) {
+            *loose.entry(message.size()).or_default() += 1;
         }
-        word
+        Self { messages, loose }
+    }
+
+    fn size(&self, uid: Uid) -> Option<u32> {
+        let at = self.messages.binary_search_by_key(&uid, Message::uid).ok()?;
+        Some(self.messages[at].size())
     }
 
     /// Whether there is a message of this size that stands for no other one.

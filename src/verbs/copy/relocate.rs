@@ -6,7 +6,7 @@
 
 use super::Copy;
 use super::elsewhere::Job;
-use crate::event::Event;
+use crate::event::{Event, Side};
 use crate::mail::{MailboxName, Message, Uid, UidSet};
 use crate::plan::elsewhere::Sameness;
 use crate::store::{Error, FlagChange, FlagEdit, Refusal, Relocated, Relocation, ScanDepth};
@@ -250,7 +250,7 @@ impl Copy<'_> {
         }
         let folder = names.pairs[pair].from.to_string();
         for uid in uids.iter() {
-            self.observer.observe(&Event::MessageCopied { folder: &folder, uid, bytes: 0 });
+            self.observer.observe(&Event::MessageCopied { to: Side::Target, folder: &folder, uid, bytes: 0 });
         }
         super::emptying::note_copied(&mut self.relocated, pair, uids.iter());
     }

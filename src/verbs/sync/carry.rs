@@ -3,12 +3,12 @@
 
 use super::copying::Sent;
 use super::memory::{changed, pair_record};
-use super::sides::number;
+use super::sides::{number, side};
 use super::{Sync, Work};
 use crate::exec::{Context, Link};
 use crate::mail::Message;
-use crate::plan::merge::{Both, PairState, Prints, Side};
-use crate::state::{TwoWayChange, TwoWayFolder, TwoWaySide};
+use crate::plan::merge::{Both, PairState, Prints, Row, Side};
+use crate::state::{TwoWayChange, TwoWayFolder, TwoWayRefused, TwoWaySide};
 use crate::store::{Error, ErrorKind};
 use crate::verbs::Status;
 use crate::verbs::way::Way;
@@ -71,6 +71,7 @@ impl Sync<'_> {
                 }
             }
             self.works[at].record_base(&mut changes);
+            self.works[at].record_refused(&mut changes);
         }
         self.memory.write(&changes, true)
     }
@@ -164,6 +165,18 @@ impl Work {
                     let pair = pair_record(uids, &flags.agreed, prints, PairState::Settled);
                     changes.push(TwoWayChange::Pair(id, Box::new(pair)));
                 }
+            }
+        }
+    }
+
+    /// Forgets refusals of messages that are not left alone for them: gone, told apart no more, or tried again now.
+    fn record_refused(&self, changes: &mut Vec<TwoWayChange>) {
+        let Some(id) = self.record else { return };
+        for TwoWayRefused { side: at, uid, .. } in &self.refused_before {
+            let of = side(*at);
+            let left = self.merge.left[of].iter().filter(|left| left.row == Row::Refused);
+            if !left.filter_map(|left| self.message(of, left.index)).any(|message| message.uid() == *uid) {
+                changes.push(TwoWayChange::Unrefuse(id, *at, *uid));
             }
         }
     }

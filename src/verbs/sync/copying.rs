@@ -1,16 +1,20 @@
 //! What either side lacks is sent to it, both directions at the same time, by the lanes that `copy` uses.
 
 use super::memory::pair_record;
+use super::sides::number;
 use super::{Sync, Work};
 use crate::event::{Event, Observer, Side as EventSide};
 use crate::exec::{self, Context, Fate, Journal, Tally};
 use crate::mail::{FlagTable, Flags, Message, Uid};
 use crate::plan::FolderTask;
 use crate::plan::merge::{AgreedFlags, Both, PairState, Prints, Side};
-use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayPair};
+use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayPair, TwoWayRefused};
 use crate::store::Error;
 use crate::verbs::way::Way;
 use std::sync::Mutex;
+
+/// How many characters of a server's reason for a refusal are kept.
+const LONGEST_REASON: usize = 300;
 
 /// What was sent to each side: the folders, their tasks, and what became of the messages.
 #[derive(Default)]
@@ -36,23 +40,33 @@ impl Direction {
 struct Pairs<'a> {
     state: Option<TwoWay<'a>>,
     to: Side,
-    tasks: &'a [FolderTask],
     ids: Vec<Option<FolderId>>,
     /// Why something could not be recorded.
     error: Mutex<Option<Error>>,
 }
 
 impl Journal for Pairs<'_> {
-    fn copied(&self, task: usize, pairs: &[(Uid, Uid)]) {
-        let (Some(state), Some(Some(id)), Some(task)) = (self.state, self.ids.get(task), self.tasks.get(task)) else {
-            return;
-        };
+    fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]) {
+        let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else { return };
         let change = |(from, to): &(Uid, Uid)| {
-            let message = &task.messages[task.position(*from)?];
-            Some(TwoWayChange::Pair(*id, Box::new(sent_pair(task, message, *to, self.to, None))))
+            let message = &folder.messages[folder.position(*from)?];
+            Some(TwoWayChange::Pair(*id, Box::new(sent_pair(folder, message, *to, self.to, None))))
         };
         let changes: Vec<TwoWayChange> = pairs.iter().filter_map(change).collect();
-        if let Err(failure) = state.record(&changes, false)
+        self.record(state, &changes);
+    }
+
+    fn refused(&self, task: usize, uid: Uid, reason: &str) {
+        let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else { return };
+        let reason = reason.chars().take(LONGEST_REASON).collect();
+        let refused = TwoWayRefused { side: number(self.to.other()), uid, reason };
+        self.record(state, &[TwoWayChange::Refuse(*id, Box::new(refused))]);
+    }
+}
+
+impl Pairs<'_> {
+    fn record(&self, state: TwoWay<'_>, changes: &[TwoWayChange]) {
+        if let Err(failure) = state.record(changes, false)
             && let Ok(mut error) = self.error.lock()
         {
             error.get_or_insert(failure);
@@ -84,10 +98,13 @@ struct Turned<'a>(&'a dyn Observer);
 
 impl Observer for Turned<'_> {
     fn observe(&self, event: &Event<'_>) {
+        let other = |side: EventSide| if side == EventSide::Source { EventSide::Target } else { EventSide::Source };
         match event {
             Event::Retrying { side, wait, reason } => {
-                let side = if *side == EventSide::Source { EventSide::Target } else { EventSide::Source };
-                self.0.observe(&Event::Retrying { side, wait: *wait, reason });
+                self.0.observe(&Event::Retrying { side: other(*side), wait: *wait, reason });
+            }
+            Event::MessageCopied { to, folder, uid, bytes } => {
+                self.0.observe(&Event::MessageCopied { to: other(*to), folder, uid: *uid, bytes: *bytes });
             }
             event => self.0.observe(event),
         }
@@ -116,13 +133,14 @@ impl Sync<'_> {
         let state = self.memory.two_way;
         let journals = Both::of(|to| {
             let direction = &sent.0[to];
-            Pairs { state, to, tasks: &direction.tasks, ids: ids(direction), error: Mutex::new(None) }
+            Pairs { state, to, ids: ids(direction), error: Mutex::new(None) }
         });
         let (to_first, to_second, link) = {
             let turned = Turned(way.context.observer);
             let is_both = !sent.0.first.tasks.is_empty() && !sent.0.second.tasks.is_empty();
             let all = way.context.lanes;
-            let lanes = if is_both && all > 1 { [all / 2, all - all / 2] } else { [all, all] };
+            let at_once = is_both && all.first > 1;
+            let lanes = if at_once { all.halves() } else { [all, all] };
             let straight = Context { lanes: lanes[1], journal: Some(&journals.second), ..*way.context };
             let back = Context {
                 source: way.context.target,
@@ -133,7 +151,7 @@ impl Sync<'_> {
                 ..*way.context
             };
             let link = way.take()?;
-            if is_both && all > 1 {
+            if at_once {
                 std::thread::scope(|scope| {
                     let other = scope.spawn(|| {
                         let link = back.connect_with_patience()?;

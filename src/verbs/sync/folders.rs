@@ -181,6 +181,14 @@ impl Sync<'_> {
                 self.fail_folder(&name, &format!("the {} created it but does not open it", word(side)));
                 continue;
             };
+            // What is there may be what was to be sent.
+            if scan.exists > 0 {
+                self.works[at].unread = true;
+                let text =
+                    format!("the {} has got it meanwhile, with mail in it: the next run looks into it", word(side));
+                self.fail_folder(&name, &text);
+                continue;
+            }
             note_created(&mut self.listed.listings[side], &raw);
             let uid_next = scan.uid_next.or(Some(1));
             let mark = Mark { uid_validity: scan.uid_validity, uid_next, mod_seq: scan.highest_mod_seq };

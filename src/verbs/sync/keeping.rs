@@ -1,4 +1,4 @@
-//! What is deleted is kept in the undo store first. What can't be kept is not deleted.
+//! What is deleted is kept in the undo store first. What can't be kept, or has no room there, is not deleted.
 
 use super::deleting::Doomed;
 use super::sides::{store, word};
@@ -6,7 +6,7 @@ use super::{Sync, Work};
 use crate::mail::{Message, Uid, UidSet};
 use crate::plan::merge::Side;
 use crate::store::{Body, Error, ErrorKind, Fetched, MessageSink};
-use crate::verbs::undo::{KeptMessage, UndoRun};
+use crate::verbs::undo::{DroppedRun, KeptMessage, UndoRun};
 use crate::verbs::way::Way;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -18,9 +18,47 @@ impl Sync<'_> {
     /// Keeps messages in the undo store. What did not come is taken off what is to go.
     pub(super) fn keep_first(&mut self, way: &mut Way<'_>, side: Side, doomed: &mut [Doomed]) -> Result<(), Error> {
         let Some(mut run) = self.undo.take() else { return Ok(()) };
-        let result = doomed.iter_mut().try_for_each(|one| self.keep_folder(way, side, one, &mut run));
+        let result = doomed.iter_mut().try_for_each(|one| {
+            self.find_room(side, one, &mut run)?;
+            self.keep_folder(way, side, one, &mut run)
+        });
         self.undo = Some(run);
         result
+    }
+
+    /// Takes off what is to go the messages for which the undo store has no room, whichever older run makes way.
+    fn find_room(&mut self, side: Side, doomed: &mut Doomed, run: &mut UndoRun) -> Result<(), Error> {
+        let mut dropped = Vec::new();
+        let mut fitting = Vec::new();
+        let mut too_much = 0;
+        for (pair, uid) in &doomed.messages {
+            let size = self.works[doomed.work].size(side, *uid);
+            if run.has_room(size, &mut dropped)? {
+                fitting.push((*pair, *uid));
+            } else {
+                too_much += size;
+            }
+        }
+        for DroppedRun { name, messages } in dropped {
+            self.warn(&format!(
+                "what the run {name} deleted ({messages} messages) can't be put back any more: the undo store is full and \
+                 newer deletions take its place; --keep-size lets more be kept"
+            ));
+        }
+        let left = doomed.messages.len() - fitting.len();
+        if left > 0 {
+            doomed.removal.uids = fitting.iter().map(|(_, uid)| *uid).collect();
+            doomed.messages = fitting;
+            self.works[doomed.work].open = true;
+            let name = self.works[doomed.work].name(side);
+            let reason = format!(
+                "{left} messages are not deleted on the {}, as the undo store has no room for their {too_much} bytes; let \
+                 more be kept by --keep-size, or nothing by --keep-deleted 0",
+                word(side)
+            );
+            self.fail_folder(&name, &reason);
+        }
+        Ok(())
     }
 
     fn keep_folder(
@@ -64,9 +102,18 @@ impl Sync<'_> {
 }
 
 impl Work {
+    fn shown(&self, side: Side, uid: Uid) -> Option<&Message> {
+        let messages = self.views[side].messages();
+        messages.get(messages.binary_search_by_key(&uid, Message::uid).ok()?)
+    }
+
+    fn size(&self, side: Side, uid: Uid) -> u64 {
+        self.shown(side, uid).map_or(0, |message| u64::from(message.size()))
+    }
+
     fn kept(&self, side: Side, uid: Uid, mailbox: &str, folder: &str, file: &str) -> KeptMessage {
         let view = &self.views[side];
-        let message = view.messages().binary_search_by_key(&uid, Message::uid).ok().map(|at| &view.messages()[at]);
+        let message = self.shown(side, uid);
         let flags = message.map(|message| view.flags(message)).unwrap_or_default();
         KeptMessage {
             mailbox: mailbox.to_owned(),

@@ -1,12 +1,12 @@
 //! What earlier runs have agreed on, read from the state and written to it.
 
-use super::sides::{both, number, pair};
+use super::sides::{both, number, pair, side};
 use crate::folders::FolderName;
 use crate::mail::{MailboxName, Uid, UidSet};
 use crate::plan::merge::{
     AgreedFlags, BaseFolder, BasePair, Both, FolderIdentity, KnownFolder, Mark, PairState, Prints, Side,
 };
-use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWaySide};
+use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide};
 use crate::store::Error;
 
 /// The records of a state. Without a state nothing is known.
@@ -85,16 +85,23 @@ impl<'a> Memory<'a> {
         if folder.unfinished {
             base = base.unfinished();
         }
+        for refused in state.refused(*id)? {
+            base.refuse(side(refused.side), refused.uid);
+        }
         for record in state.pairs(*id)? {
-            let state = match record.deleted_on {
-                Some(0) => PairState::DeletedOn(Side::First),
-                Some(_) => PairState::DeletedOn(Side::Second),
-                None => PairState::Settled,
-            };
+            let state = record.deleted_on.map_or(PairState::Settled, |on| PairState::DeletedOn(side(on)));
             let flags = AgreedFlags { flags: record.flags, lacks: both(record.lacks) };
             base.add(both(record.uids), &flags, Prints::from_kept(both(record.keys), both(record.looks)), state);
         }
         Ok(Some(base))
+    }
+
+    /// The messages of a folder that the other side refused for good.
+    pub(super) fn refused(&self, known: usize) -> Result<Vec<TwoWayRefused>, Error> {
+        match (self.two_way, self.records.get(known)) {
+            (Some(state), Some((id, _))) => state.refused(*id),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Records changes, if there is a state.
@@ -104,9 +111,7 @@ impl<'a> Memory<'a> {
 }
 
 fn identity(side: &TwoWaySide, highest: Option<u32>) -> FolderIdentity {
-    let mut mark = mark(side);
-    // What a run wrote itself came after its mark.
-    mark.uid_next = mark.uid_next.map(|next| next.max(highest.unwrap_or(0).saturating_add(1)));
+    let mark = mark(side).with_written(highest);
     FolderIdentity { mailbox_id: side.mailbox_id.as_deref().map(Into::into), mark, uids: None }
 }
 

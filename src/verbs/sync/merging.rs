@@ -7,8 +7,8 @@ use crate::event::Side as EventSide;
 use crate::exec::{Contents, Link, read_contents};
 use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
 use crate::plan::merge::{
-    Both, Extent, Fate, Folder, FolderIdentity, FolderMerge, FolderPair, Row, Side, View, fate, headers_wanted,
-    hold_back, merge_folders, merge_messages, merge_moves,
+    Both, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Row, SeenFolder, Side, View, fate,
+    headers_wanted, hold_back, merge_folders, merge_messages, merge_moves,
 };
 use crate::plan::{MatchRules, Settled, settle};
 use crate::store::{Error, ScanDepth, ScanRequest};
@@ -36,7 +36,9 @@ impl Sync<'_> {
             work.merge = merge;
         }
         self.summary.folders = self.works.iter().filter(|work| work.raw.any(Option::is_some)).count() as u64;
+        self.tell_holdings(link)?;
         self.tell_refused();
+        self.tell_folders();
         Ok(())
     }
 
@@ -45,7 +47,9 @@ impl Sync<'_> {
     fn find_uids(&mut self, link: &mut Link) -> Result<(), Error> {
         for side in Side::BOTH {
             let seen = &self.listed.seen[side];
-            let has = |name: &str| seen.iter().any(|seen| seen.name.key() == name);
+            // A level that only holds other folders may bear the name of one that was renamed.
+            let is_mail = |seen: &SeenFolder| seen.kind != FolderKind::NoMail;
+            let has = |name: &str| seen.iter().any(|seen| is_mail(seen) && seen.name.key() == name);
             let is_told =
                 |id: &Option<Box<str>>| id.is_some() && seen.iter().any(|seen| seen.identity.mailbox_id == *id);
             let missing: Vec<usize> = (self.memory.known().iter().enumerate())
@@ -62,7 +66,7 @@ impl Sync<'_> {
                     || is_identified && identity.mailbox_id.is_none()
             };
             let may_be: Vec<usize> = (seen.iter().enumerate())
-                .filter(|(_, seen)| may_be_known(&seen.identity) && !is_known(&seen.name.key()))
+                .filter(|(_, seen)| is_mail(seen) && may_be_known(&seen.identity) && !is_known(&seen.name.key()))
                 .map(|(at, _)| at)
                 .collect();
             if may_be.is_empty() {
@@ -116,6 +120,7 @@ impl Sync<'_> {
             record: known.map(|(id, _)| *id),
             stored: known.map(|(_, folder)| folder.clone()),
             base: None,
+            refused_before: Vec::new(),
             drafts: seen.any(is_drafts),
             raw,
             state,
@@ -128,9 +133,13 @@ impl Sync<'_> {
             misnamed: false,
             pair,
         };
+        if let Some(base) = work.pair.base {
+            work.refused_before = self.memory.refused(base)?;
+        }
         let counts = seen.map(|folder| folder.and_then(|folder| folder.status.as_ref()?.messages));
         let is_explained = self.options.explain.as_ref().is_some_and(|(folder, _)| work.is_called(folder));
-        work.in_step = work.is_in_step(counts) && !is_explained;
+        // What is refused is named by each run.
+        work.in_step = work.is_in_step(counts) && !is_explained && work.refused_before.is_empty();
         if work.in_step {
             work.views = Both::of(|side| as_many(work.state[side].messages));
         } else if let Some(base) = work.pair.base {

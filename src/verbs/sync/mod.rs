@@ -6,6 +6,7 @@
 //! found again by the next run, since the marks that are kept are those of the scan.
 
 mod carry;
+mod conflicts;
 mod copying;
 mod deleting;
 mod explaining;
@@ -16,6 +17,7 @@ mod listing;
 mod memory;
 mod merging;
 mod moving;
+mod planning;
 mod proof;
 mod scanning;
 mod sides;
@@ -29,7 +31,7 @@ use crate::exec::{Context, Link};
 use crate::folders::Rules;
 use crate::mail::{MailboxName, PermanentFlags};
 use crate::plan::merge::{BaseFolder, Both, FolderMerge, FolderPair, FoldersMerge, Mark, Move, Side, View};
-use crate::state::{FolderId, TwoWay, TwoWayFolder};
+use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
 use crate::store::{Connector, Error};
 use listing::Listed;
 use memory::Memory;
@@ -65,9 +67,7 @@ pub fn sync(
         sync.foresee();
         sync.close(link);
     } else {
-        let usual = link.source.usual_connections().min(link.target.usual_connections());
-        let allowed = [first, second].iter().filter_map(|side| side.max_connections()).min().unwrap_or(usize::MAX);
-        let lanes = options.jobs.unwrap_or(usual).min(allowed).max(1);
+        let lanes = opening::lanes(options.jobs, [first, second], &link);
         let limit_rate = options.limit_rate;
         let context = Context { source: first, target: second, lanes, limit_rate, stop, observer, journal: None };
         sync.carry_out(link, &context);
@@ -82,6 +82,8 @@ struct Work {
     record: Option<FolderId>,
     stored: Option<TwoWayFolder>,
     base: Option<BaseFolder>,
+    /// Its messages that the other side refused in an earlier run.
+    refused_before: Vec<TwoWayRefused>,
     /// What it is called on each side now; `None`: it is not there.
     raw: Both<Option<MailboxName>>,
     /// How each side's folder stood before anything was written.
@@ -151,7 +153,7 @@ impl<'a> Sync<'a> {
         let mut summary = SyncSummary::empty();
         let listed = Listed::read(link, rules, &mut memory, observer)?;
         summary.folders_failed = listed.failed;
-        let undo = options.undo.clone().map(UndoRun::new);
+        let undo = options.undo.clone().map(|path| UndoRun::new(path, options.undo_size));
         let (works, moves) = (Vec::new(), Vec::new());
         let (folders, verdicts) = (FoldersMerge::default(), Both::default());
         Ok(Self { options, observer, memory, listed, folders, works, moves, verdicts, summary, undo })

@@ -6,7 +6,7 @@
 
 use super::Sync;
 use super::memory::pair_record;
-use super::sides::{pair, store, word};
+use super::sides::{pair, shown, store, word};
 use crate::event::Event;
 use crate::mail::{Flags, Message, Uid, UidSet};
 use crate::plan::elsewhere::Sameness;
@@ -257,7 +257,7 @@ impl Sync<'_> {
             let next = &mut self.works[moved.to].sent_from[side];
             *next = (*next).max(uid.get().saturating_add(1));
             self.way(side).moved += 1;
-            self.observer.observe(&Event::MessageCopied { folder: &to_name, uid, bytes: 0 });
+            self.observer.observe(&Event::MessageCopied { to: shown(side), folder: &to_name, uid, bytes: 0 });
         }
         self.memory.write(&changes, false)
     }

@@ -103,8 +103,7 @@ impl Work {
     fn take_scan(&mut self, side: Side, scan: FolderScan, dry_run: bool) {
         // A folder that is opened for reading only says of every flag that it keeps none.
         let permanent = if dry_run { PermanentFlags::everything() } else { scan.permanent_flags.clone() };
-        let after_last = || scan.messages.last().map(|message| message.uid().get().saturating_add(1)).or(Some(1));
-        let uid_next = scan.uid_next.or_else(after_last);
+        let uid_next = scan.uid_next.or_else(|| Some(self.least_uid_next(side, &scan)));
         let mark = Mark { uid_validity: scan.uid_validity, uid_next, mod_seq: scan.highest_mod_seq };
         let had = self.stored.as_ref().and_then(|stored| stored.sides[super::sides::number(side)].messages);
         let is_capped = CAPS.contains(&scan.exists) && had.is_some_and(|had| had > scan.exists);
@@ -113,6 +112,16 @@ impl Work {
         self.state[side] = SideState { mark, messages: scan.exists, mailbox_id, permanent: permanent.clone() };
         let view = View::new(scan.messages, scan.flags, UidSet::default(), mark, exists).keeping(permanent);
         self.views[side] = if is_capped { view.capped() } else { view };
+    }
+
+    /// What UIDNEXT is at least, of a server that did not say when the folder was opened: as STATUS said, or as it was before,
+    /// as deleting the newest messages does not lower it.
+    fn least_uid_next(&self, side: Side, scan: &FolderScan) -> u32 {
+        let stored = self.stored.as_ref().map(|stored| &stored.sides[super::sides::number(side)]);
+        let before =
+            stored.filter(|stored| stored.uid_validity == scan.uid_validity).and_then(|stored| stored.uid_next);
+        let told = self.state[side].mark.uid_next.or(before).unwrap_or(1);
+        scan.messages.last().map_or(told, |message| told.max(message.uid().get().saturating_add(1)))
     }
 
     /// Puts what was read of messages into a side's view. One that is gone meanwhile is not shown any more.
@@ -218,6 +227,7 @@ fn fill_in(base: &BaseFolder, side: Side, scan: &FolderScan) -> Option<FolderSca
         messages: filled,
         flags,
         unchanged: None,
+        subjects: Vec::new(),
         uid_validity: scan.uid_validity,
         uid_next: scan.uid_next,
         exists: scan.exists,

@@ -52,6 +52,11 @@ pub(super) fn number(side: Side) -> usize {
     }
 }
 
+/// Which side has this number in the state.
+pub(super) fn side(number: usize) -> Side {
+    if number == 0 { Side::First } else { Side::Second }
+}
+
 /// From the state's order.
 pub(super) fn both<T>([first, second]: [T; 2]) -> Both<T> {
     Both::new(first, second)

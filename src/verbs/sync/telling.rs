@@ -1,10 +1,12 @@
 //! What is told: in a dry run each change with the side that it comes from and why; conflicts, refusals and brakes always.
 
-use super::Sync;
-use super::sides::{shown, word};
+use super::conflicts::contradiction;
+use super::sides::{number, shown, word};
+use super::{Sync, Work};
 use crate::event::{Change, Event};
 use crate::mail::{Message, Uid};
-use crate::plan::merge::{Both, Fate, FlagMerge, Row, Side};
+use crate::plan::merge::{Both, Fate, FlagMerge, Left, Row, Side};
+use crate::state::TwoWayRefused;
 
 impl Sync<'_> {
     /// Says which folders are left alone, and which messages could not be told apart.
@@ -28,26 +30,19 @@ impl Sync<'_> {
 
     fn count(&mut self, at: usize) {
         let work = &self.works[at];
-        let there = if work.in_step {
-            u64::from(work.state.first.messages)
-        } else {
-            let pairs = work.base.as_ref().map_or(0, |base| base.pairs().len());
-            let gone = work.merge.dropped.len() + work.merge.deletions.first.len() + work.merge.deletions.second.len();
-            (pairs.saturating_sub(gone) + work.merge.joined.len()) as u64
-        };
-        let mut undecided = Vec::new();
+        let there = work.already_there();
+        let mut failed = Vec::new();
         for side in Side::BOTH {
-            for left in work.merge.left[side].iter().filter(|left| left.row == Row::Undecided) {
-                if let Some(message) = work.message(side, left.index) {
-                    undecided.push((work.name(side), message.uid()));
+            for left in &work.merge.left[side] {
+                if let Some((message, reason)) = work.message(side, left.index).zip(work.why_failed(side, left)) {
+                    failed.push((work.name(side), message.uid(), reason));
                 }
             }
         }
         self.summary.already_there += there;
-        self.summary.failed += undecided.len() as u64;
-        for (folder, uid) in undecided {
-            let reason = Row::Undecided.sentence();
-            self.observer.observe(&Event::MessageFailed { folder: &folder, uid, message_id: None, reason });
+        self.summary.failed += failed.len() as u64;
+        for (folder, uid, reason) in failed {
+            self.observer.observe(&Event::MessageFailed { folder: &folder, uid, message_id: None, reason: &reason });
         }
     }
 
@@ -219,6 +214,25 @@ impl Sync<'_> {
         self.way(side).conflicts += u64::from(conflict);
         let to = shown(side);
         let reason = row.sentence();
-        self.observer.observe(&Event::Change(Change { action, to, folder, uid, detail, reason, conflict }));
+        let contradiction = contradiction(row, action, side);
+        let change = Change { action, to, folder, uid, detail, reason, conflict, contradiction };
+        self.observer.observe(&Event::Change(change));
+    }
+}
+
+impl Work {
+    /// Why a message that is left alone counts as failed; `None`: it does not.
+    fn why_failed(&self, side: Side, left: &Left) -> Option<String> {
+        match left.row {
+            Row::Undecided => Some(left.row.sentence().to_owned()),
+            Row::Refused => {
+                let uid = self.message(side, left.index)?.uid();
+                let of_it = |refused: &&TwoWayRefused| refused.uid == uid && refused.side == number(side);
+                let reason = self.refused_before.iter().find(of_it).map_or("", |refused| &refused.reason);
+                let other = word(side.other());
+                Some(format!("the {other} refused it before: {reason}; --retry-refused sends it again"))
+            }
+            _ => None,
+        }
     }
 }

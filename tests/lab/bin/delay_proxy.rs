@@ -22,7 +22,7 @@ struct Arguments {
     /// The round trip: `40ms`.
     #[arg(long, value_parser = milliseconds)]
     rtt: Duration,
-    /// The bandwidth in each direction of each connection: `100mbit`.
+    /// The bandwidth in each direction, which all connections share: `100mbit`.
     #[arg(long, value_parser = megabits)]
     rate: Option<u64>,
 }

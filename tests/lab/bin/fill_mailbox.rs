@@ -1,5 +1,6 @@
 //! Fills an account on loopback: `fill-mailbox --port P --user U [--count 3000] [--seed 1]` with realistic mail in many
-//! folders, `--folder NAME` with small messages in that one, `--flag UIDS` marks messages of it instead.
+//! folders, `--folder NAME` with small messages in that one, `--flag UIDS` marks messages of it instead, `--folders N` makes N
+//! folders with a small message each.
 //!
 //! The password is `secret`. Says what it did in one line.
 
@@ -32,13 +33,25 @@ struct Arguments {
     /// Nothing is added, but these messages of the folder get `\\Flagged`.
     #[arg(long, requires = "folder")]
     flag: Option<String>,
+    /// So many folders get a small message each.
+    #[arg(long, conflicts_with_all = ["folder", "count"])]
+    folders: Option<usize>,
 }
 
 fn main() {
-    let Arguments { port, user, count, seed, folder, flag } = Arguments::parse();
+    let Arguments { port, user, count, seed, folder, flag, folders } = Arguments::parse();
     let account = Account { port, tls_port: 0, user, password: "secret".to_owned(), ca: "".into() };
     let mut client = Client::login(&account);
     let start = Instant::now();
+    if let Some(folders) = folders {
+        for number in 0..folders {
+            let name = format!("Folder {number:04}");
+            client.create(&[&name]);
+            client.append(&[&name], std::iter::once(small(seed, number)));
+        }
+        println!("{folders} folders with a message each, {:.1} s", start.elapsed().as_secs_f64());
+        return;
+    }
     let (folders, bytes) = match (folder, flag) {
         (None, _) => {
             let mailbox = lab::generator::mailbox(seed, count);

@@ -4,9 +4,9 @@ use super::commands::{Commands, Editor};
 use super::{At, Counters, Cut, Direction, How};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Chunks under way in one direction: what a fast and long line holds (16 MB), after which the sender has to wait.
@@ -56,6 +56,8 @@ pub(super) struct Link {
     pub(super) ends: Arc<Ends>,
     pub(super) delay: Duration,
     pub(super) rate: Option<u64>,
+    /// When the line, which all connections share, will have sent what it has taken.
+    pub(super) free: Arc<Mutex<Instant>>,
     pub(super) cuts: Vec<Cut>,
     pub(super) commands: Arc<Commands>,
     pub(super) counters: Arc<Counters>,
@@ -76,7 +78,6 @@ impl Link {
         let mut editor = Editor::new(self.direction, &self.commands, &self.counters);
         let mut blades: Vec<Blade> =
             self.cuts.iter().filter(|cut| cut.direction == self.direction).map(Blade::new).collect();
-        let mut line_free = Instant::now();
         let mut buffer = vec![0; 1 << 16];
         loop {
             let length = from.read(&mut buffer).unwrap_or(0);
@@ -92,7 +93,7 @@ impl Link {
             }
             let mut bytes = editor.feed(&buffer[..length]);
             let cut = blades.iter_mut().find_map(|blade| blade.cut(&mut bytes));
-            let due = self.due(bytes.len(), &mut line_free);
+            let due = self.due(bytes.len());
             if sender.send(Piece::Bytes(due, bytes)).is_err() {
                 return;
             }
@@ -103,16 +104,17 @@ impl Link {
         }
     }
 
-    /// When so many bytes arrive, given when the line is free; waits where the line's buffer is full.
-    fn due(&self, length: usize, line_free: &mut Instant) -> Instant {
+    /// When so many bytes arrive; waits where the line's buffer is full.
+    fn due(&self, length: usize) -> Instant {
         let now = Instant::now();
-        if let Some(rate) = self.rate {
-            *line_free = (*line_free).max(now) + Duration::from_secs_f64(length as f64 / rate as f64);
-            std::thread::sleep(line_free.saturating_duration_since(now).saturating_sub(BUFFERED));
-            *line_free + self.delay
-        } else {
-            now + self.delay
-        }
+        let Some(rate) = self.rate else { return now + self.delay };
+        let sent = {
+            let mut free = self.free.lock().unwrap();
+            *free = (*free).max(now) + Duration::from_secs_f64(length as f64 / rate as f64);
+            *free
+        };
+        std::thread::sleep(sent.saturating_duration_since(now).saturating_sub(BUFFERED));
+        sent + self.delay
     }
 }
 

@@ -13,7 +13,7 @@ use link::{Ends, Link};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct Cut {
 pub struct Plan {
     /// What each byte waits in each direction: half of a round trip.
     pub delay: Duration,
-    /// Bytes a second in each direction of each connection.
+    /// Bytes a second in each direction, which all connections share.
     pub rate: Option<u64>,
     pub cuts: Vec<Cut>,
     pub answers: Vec<Answer>,
@@ -158,6 +158,7 @@ impl Proxy {
         }
         let connections: Arc<Mutex<Vec<Arc<Counters>>>> = Arc::default();
         let shared = Arc::clone(&connections);
+        let free = [Instant::now(); 2].map(|now| Arc::new(Mutex::new(now)));
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let Ok(client) = client else { continue };
@@ -170,7 +171,7 @@ impl Proxy {
                     all.len()
                 };
                 let misbehaves = plan.only_first.is_none_or(|first| number <= first);
-                carry(client, server, &plan, misbehaves, &counters);
+                carry(client, server, &plan, &free, misbehaves, &counters);
             }
         });
         Self { port, connections }
@@ -190,19 +191,27 @@ impl Proxy {
 }
 
 /// Starts the threads of one connection.
-fn carry(client: TcpStream, server: TcpStream, plan: &Plan, misbehaves: bool, counters: &Arc<Counters>) {
+fn carry(
+    client: TcpStream,
+    server: TcpStream,
+    plan: &Plan,
+    free: &[Arc<Mutex<Instant>>; 2],
+    misbehaves: bool,
+    counters: &Arc<Counters>,
+) {
     for stream in [&client, &server] {
         stream.set_nodelay(true).unwrap();
     }
     let answers = if misbehaves { plan.answers.clone() } else { Vec::new() };
     let commands = Arc::new(Commands::new(answers));
     let ends = Arc::new(Ends { client, server });
-    for direction in [Direction::Up, Direction::Down] {
+    for (direction, free) in [Direction::Up, Direction::Down].into_iter().zip(free) {
         Link {
             direction,
             ends: Arc::clone(&ends),
             delay: plan.delay,
             rate: plan.rate,
+            free: Arc::clone(free),
             cuts: if misbehaves { plan.cuts.clone() } else { Vec::new() },
             commands: Arc::clone(&commands),
             counters: Arc::clone(counters),

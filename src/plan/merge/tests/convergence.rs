@@ -8,12 +8,12 @@ use crate::folders::FolderName;
 use crate::mail::Flags;
 use crate::plan::DeletionLimit;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that happens; numbers choose among what is there.
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Add(Side, u8),
     /// The same mail comes to a folder of both sides.
     Deliver(u8),
@@ -40,15 +40,15 @@ enum Event {
 }
 
 /// What makes a sync harder.
-#[derive(Clone, Debug)]
-struct Trouble {
-    filter: bool,
-    cap: Option<Side>,
-    prefer: u8,
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trouble {
+    pub(super) filter: bool,
+    pub(super) cap: Option<Side>,
+    pub(super) prefer: u8,
     /// Happens between scan and execution.
-    meanwhile: Vec<Event>,
-    dies_after: Option<usize>,
-    forgets_last: bool,
+    pub(super) meanwhile: Vec<Event>,
+    pub(super) dies_after: Option<usize>,
+    pub(super) forgets_last: bool,
 }
 
 const FOLDERS: [&str; 7] = ["INBOX", "A", "B", "C", "A/x", "B/y", "A/x/z"];
@@ -90,10 +90,7 @@ fn accident() -> impl Strategy<Value = Event> {
 }
 
 fn quiet_sync() -> impl Strategy<Value = Event> {
-    any::<u8>().prop_map(|prefer| {
-        let (filter, cap, meanwhile, dies_after, forgets_last) = Default::default();
-        Event::Sync(Trouble { filter, cap, prefer, meanwhile, dies_after, forgets_last })
-    })
+    any::<u8>().prop_map(|prefer| Event::Sync(Trouble { prefer, ..Trouble::default() }))
 }
 
 fn troubled_sync() -> impl Strategy<Value = Event> {
@@ -307,6 +304,10 @@ impl World {
                     gone.flat_map(|(_, mailbox)| mailbox.mails.values().map(|mail| mail.content)).collect();
                 self.deleted.extend(before.contents().iter().filter(|content| !there.contains(content)));
                 self.deleted.extend(gone);
+                // So does what was moved out of it since the last sync: the other side's is still in it.
+                let other = &self.servers[side.other()];
+                let paired: BTreeSet<_> = self.state.paired_with_missing(side.other(), known).collect();
+                self.deleted.extend(other.contents_of(&paired));
             }
             Event::LoseState => self.state = State::default(),
             Event::KeepState => self.kept_state = self.state.clone(),
@@ -415,7 +416,13 @@ fn abilities() -> impl Strategy<Value = Both<Abilities>> {
     (one(), one()).prop_map(|(first, second)| Both::new(first, second))
 }
 
-fn run(abilities: Both<Abilities>, learns_late: bool, events: &[Event], prefer: u8) -> Result<(), TestCaseError> {
+/// Lets it all happen to two empty mailboxes, syncs until nothing is left to do, and looks at what is there then.
+pub(super) fn run(
+    abilities: Both<Abilities>,
+    learns_late: bool,
+    events: &[Event],
+    prefer: u8,
+) -> Result<(), TestCaseError> {
     let mut world = World::new(abilities, learns_late);
     for event in events {
         world.happen(event);
@@ -424,9 +431,19 @@ fn run(abilities: Both<Abilities>, learns_late: bool, events: &[Event], prefer: 
     outcome.map_err(|error| TestCaseError::fail(format!("{error} after {events:?}")))
 }
 
-// The same histories each time, so that a failure is found again. Another seed or more cases look further.
+/// Other histories each time, some seconds' worth of them. `PROPTEST_CASES` says how many. One that fails is printed as short
+/// as it gets, to become a test in `histories.rs`; its seed is kept in `convergence.failed` and tried first from then on.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    let is_asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if is_asked { config.cases } else { 2500 };
+    let failure_persistence: Option<Box<dyn FailurePersistence>> =
+        Some(Box::new(FileFailurePersistence::WithSource("failed")));
+    ProptestConfig { cases, failure_persistence, max_shrink_iters: 200_000, ..config }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, rng_seed: RngSeed::Fixed(5), ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn edits_on_both_sides_come_to_rest(

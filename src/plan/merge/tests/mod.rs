@@ -2,6 +2,7 @@
 
 mod convergence;
 mod folder_rows;
+mod histories;
 mod model;
 mod rows;
 mod run;

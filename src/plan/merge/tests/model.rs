@@ -192,6 +192,15 @@ impl Server {
         self.mailboxes.values().flat_map(|mailbox| mailbox.mails.values().map(|mail| mail.content)).collect()
     }
 
+    /// The contents of these messages, by UIDVALIDITY and UID.
+    pub(super) fn contents_of(&self, messages: &BTreeSet<(u32, u32)>) -> BTreeSet<Content> {
+        let of = |mailbox: &Mailbox| {
+            let is_one = |uid: &u32| messages.contains(&(mailbox.uid_validity, *uid));
+            mailbox.mails.iter().filter(|(uid, _)| is_one(uid)).map(|(_, mail)| mail.content).collect::<Vec<_>>()
+        };
+        self.mailboxes.values().flat_map(of).collect()
+    }
+
     /// Everything that both sides should have alike: of each folder its subscription, its messages and their flags.
     pub(super) fn picture(&self, keywords: bool) -> BTreeMap<FolderName, (bool, Vec<(Content, String)>)> {
         let mails = |mailbox: &Mailbox| {

@@ -23,6 +23,22 @@ impl State {
     }
 }
 
+impl State {
+    /// The messages of `side` in known folders of which the other side, as it lists them, has none under the same name: by
+    /// the folder's UIDVALIDITY and UID.
+    pub(super) fn paired_with_missing<'a>(
+        &'a self,
+        side: Side,
+        there: &'a BTreeMap<FolderName, Mailbox>,
+    ) -> impl Iterator<Item = (u32, u32)> + 'a {
+        let known = self.known.iter().zip(&self.bases).filter(|(known, _)| !there.contains_key(&known.name));
+        known.flat_map(move |(known, base)| {
+            let validity = known.identities[side].mark.uid_validity.map_or(0, |validity| validity.0);
+            base.pairs().iter().map(move |pair| (validity, pair.uids()[side].get()))
+        })
+    }
+}
+
 /// What a sync is told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Orders {
@@ -207,6 +223,10 @@ impl Run<'_> {
             return;
         }
         self.servers[side].create(name.clone());
+        // Somebody has made it meanwhile, or another folder has got its name: the next run looks into it.
+        if !self.servers[side].mailboxes[name].mails.is_empty() {
+            return;
+        }
         let number = self.plan.pairs.iter().position(|pair| pair.names[side] == *name && pair.seen[side].is_none());
         if let Some(number) = number {
             self.marks[number][side] = Some(self.servers[side].mailboxes[name].mark());
@@ -381,11 +401,13 @@ impl Run<'_> {
             }
             let refused = self.merges[number].refused.is_some();
             let base = if refused && let Some(old) = pair.base { last.bases[old].clone() } else { base };
+            // A server without UIDPLUS does not tell the UIDs of what was written.
+            let highest = |side: Side| kept.iter().map(|kept| kept.uids[side].get()).max();
             let identities = Both::of(|side| FolderIdentity {
                 mailbox_id: mailboxes[side]
                     .filter(|_| self.servers[side].abilities.mailbox_ids)
                     .map(|found| found.id.to_string().into()),
-                mark: marks[side],
+                mark: if self.orders.learns_late { marks[side] } else { marks[side].with_written(highest(side)) },
                 uids: Some(kept.iter().map(|kept| kept.uids[side]).collect::<UidSet>()),
             });
             let name = if agrees {

@@ -2,13 +2,18 @@
 //!
 //! One directory for each run: the messages byte for byte in `cur`, and `index`, a JSON object a line that says of each where
 //! it was, with which flags and which INTERNALDATE. What it keeps true: a message is on the disk, and so is its line,
-//! before it is deleted; what is put back goes into the folder where it was, once, however often it is asked for.
+//! before it is deleted; what has no [`room`] is not deleted; what is put back goes into the folder where it was, once, however often it is asked for.
 
-use crate::event::{Event, Observer, Stop};
+mod room;
+
+pub(super) use room::DroppedRun;
+
+use crate::event::{Event, Observer, Side, Stop};
 use crate::folders::{FolderName, TargetFolder, place};
 use crate::identity::header_key;
 use crate::mail::{Flags, HeaderKey, InternalDate, MailboxName, Uid};
 use crate::store::{Body, Connector, Delivery, Error, ErrorKind, FolderScan, NewFolder, ScanDepth, ScanRequest, Store};
+use room::Room;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -36,13 +41,20 @@ pub struct KeptMessage {
 /// The directory of one run, made when the first message is kept.
 #[derive(Debug)]
 pub(super) struct UndoRun {
-    path: PathBuf,
     count: u32,
+    room: Room,
+    path: PathBuf,
 }
 
 impl UndoRun {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, count: 0 }
+    /// `most` is how many bytes it may take together with the runs beside it.
+    pub(super) fn new(path: PathBuf, most: Option<u64>) -> Self {
+        Self { count: 0, room: Room::of(&path, most), path }
+    }
+
+    /// Whether a message of so many bytes has room; the oldest runs make way for it, and stand in `dropped` then.
+    pub(super) fn has_room(&mut self, bytes: u64, dropped: &mut Vec<DroppedRun>) -> Result<bool, Error> {
+        self.room.take(bytes, dropped).map_err(|error| self.failed(&error))
     }
 
     /// A file for the next message, and its name in the index.
@@ -243,7 +255,8 @@ fn put_back(
             match &outcome.result {
                 Ok(_) => {
                     summary.restored += 1;
-                    observer.observe(&Event::MessageCopied { folder: &message.folder, uid, bytes: 0 });
+                    let folder = &message.folder;
+                    observer.observe(&Event::MessageCopied { to: Side::Target, folder, uid, bytes: 0 });
                 }
                 Err(refusal) => {
                     summary.failed += 1;

@@ -1,0 +1,378 @@
+//! Takes events and keeps of them what a report says. Its room grows with folders, never with messages.
+
+use super::facts::{
+    Capped, Change, Difference, Failure, Folder, FolderChange, Held, Holdings, Named, Planned, SideFacts, Throughput,
+    Year,
+};
+use super::throughput::Meter;
+use mailferry::event::{self, DifferenceKind, Event, FolderPlanned, Observer, Side, SyncPlanned, SyncStep};
+use mailferry::mail::{InternalDate, Uid};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// What was told so far.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    started: Instant,
+    pub(crate) sides: Vec<SideFacts>,
+    pub(crate) folders: Vec<Folder>,
+    /// The place of each folder, by its name on either side.
+    places: [HashMap<String, usize>; 2],
+    pub(crate) folder_changes: Capped<FolderChange>,
+    pub(crate) failures: Capped<Failure>,
+    pub(crate) conflicts: Capped<Change>,
+    pub(crate) changes: Capped<Change>,
+    pub(crate) differences: Capped<Difference>,
+    pub(crate) warnings: Capped<String>,
+    pub(crate) reconnections: u64,
+    pub(crate) holdings: Vec<Holdings>,
+    meter: Meter,
+}
+
+/// An observer of a whole run.
+pub(crate) struct Collector {
+    collected: Mutex<Collected>,
+    /// Whether deletions are planned on the source (`--move`).
+    empties_source: bool,
+}
+
+impl Collector {
+    /// Nothing was told yet. `names` are what the command calls its sides.
+    pub(crate) fn new(names: [&'static str; 2], empties_source: bool) -> Self {
+        let collected = Collected {
+            started: Instant::now(),
+            sides: names.map(|name| SideFacts { name, address: None, server: None }).to_vec(),
+            folders: Vec::new(),
+            places: Default::default(),
+            folder_changes: Capped::default(),
+            failures: Capped::default(),
+            conflicts: Capped::default(),
+            changes: Capped::default(),
+            differences: Capped::default(),
+            warnings: Capped::default(),
+            reconnections: 0,
+            holdings: Vec::new(),
+            meter: Meter::default(),
+        };
+        Self { collected: Mutex::new(collected), empties_source }
+    }
+
+    /// What was told until now.
+    pub(crate) fn collected(&self) -> MutexGuard<'_, Collected> {
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Collector {
+    fn observe(&self, event: &Event<'_>) {
+        // A trace has thousands of lines, and nothing for a report.
+        if matches!(event, Event::Trace { .. }) {
+            return;
+        }
+        let mut collected = self.collected();
+        match event {
+            Event::FolderPlanned(plan) => collected.plan(plan, self.empties_source),
+            event => collected.take(event),
+        }
+    }
+
+    fn wants_holdings(&self) -> bool {
+        true
+    }
+}
+
+impl Collected {
+    /// What went through by when.
+    pub(crate) fn throughput(&self) -> Throughput {
+        self.meter.throughput()
+    }
+
+    /// What a side is called.
+    pub(crate) fn name(&self, side: Side) -> &'static str {
+        self.sides[at(side)].name
+    }
+
+    fn take(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Connected { side, server } => self.sides[at(*side)].server = Some((*server).to_owned()),
+            Event::SyncPlanned(plan) => self.plan_sync(plan),
+            Event::FolderPaired { from, to, reason } => {
+                self.folder(Some(from), Some(to)).reason = (*reason).to_owned();
+            }
+            Event::FolderCreated { folder } => self.change_folder("create", folder, None),
+            Event::FolderRenamed { from, to } => self.change_folder("rename", from, Some(to)),
+            Event::FolderDeleted { folder } => self.change_folder("delete", folder, None),
+            Event::Change(change) => self.change(change),
+            Event::MessageCopied { to, folder, bytes, .. } => self.copied(*to, folder, *bytes),
+            Event::MessageDeleted { side, folder, .. } => self.named(*side, folder).done.deleted += 1,
+            Event::MessageFailed { folder, uid, message_id, reason } => {
+                self.fail(folder, Some(*uid), *message_id, reason);
+            }
+            Event::FolderFailed { folder, reason } => self.fail(folder, None, None, reason),
+            Event::Compared { messages, bytes, .. } => self.meter.note(self.started.elapsed(), *messages, *bytes),
+            Event::Difference(found) => self.differ(found),
+            Event::Holdings(holdings) => self.hold(holdings),
+            Event::Warning { text } => self.warnings.add(|| (*text).to_owned()),
+            Event::Retrying { .. } => self.reconnections += 1,
+            _ => {}
+        }
+    }
+
+    /// The folder with these names; it is added if it is new.
+    fn folder(&mut self, from: Option<&str>, to: Option<&str>) -> &mut Folder {
+        let place = from.map_or_else(|| to.and_then(|to| self.places[1].get(to)), |from| self.places[0].get(from));
+        let place = place.copied().unwrap_or_else(|| {
+            let place = self.folders.len();
+            self.folders.push(Folder::default());
+            place
+        });
+        for (side, name) in [from, to].into_iter().enumerate() {
+            if let Some(name) = name {
+                // Where two folders go to one, the first has what is told of that.
+                self.places[side].entry(name.to_owned()).or_insert(place);
+            }
+        }
+        let folder = &mut self.folders[place];
+        folder.from = from.map(str::to_owned).or(folder.from.take());
+        folder.to = to.map(str::to_owned).or(folder.to.take());
+        folder
+    }
+
+    /// The folder with this name on a side.
+    fn named(&mut self, side: Side, name: &str) -> &mut Folder {
+        match (self.places[at(side)].get(name).copied(), side) {
+            (Some(place), _) => &mut self.folders[place],
+            (None, Side::Source) => self.folder(Some(name), None),
+            (None, Side::Target) => self.folder(None, Some(name)),
+        }
+    }
+
+    fn plan(&mut self, plan: &FolderPlanned<'_>, empties_source: bool) {
+        let (source, target) = (self.name(Side::Source), self.name(Side::Target));
+        let folder = self.folder(Some(plan.from), Some(plan.to));
+        plan.reason.clone_into(&mut folder.reason);
+        (folder.messages, folder.already_there) = (Some(plan.messages), Some(plan.already_there));
+        let on_target = Planned {
+            on: target,
+            create: plan.create,
+            copy: plan.copy,
+            server_side: plan.server_side,
+            bytes: plan.bytes,
+            flags: plan.flags,
+            delete: if empties_source { 0 } else { plan.delete },
+            ..Planned::default()
+        };
+        folder.planned = vec![on_target];
+        if empties_source {
+            folder.planned.push(Planned { on: source, delete: plan.delete, ..Planned::default() });
+        }
+    }
+
+    fn plan_sync(&mut self, plan: &SyncPlanned<'_>) {
+        let planned = |on, step: SyncStep| {
+            let SyncStep { create, copy, bytes, moved, flags, delete } = step;
+            Planned { on, create, copy, bytes, moved, flags, delete, server_side: 0 }
+        };
+        let planned =
+            vec![planned(self.name(Side::Source), plan.to_first), planned(self.name(Side::Target), plan.to_second)];
+        let folder = self.folder(Some(plan.first), Some(plan.second));
+        folder.already_there = Some(plan.already_there);
+        folder.planned = planned;
+    }
+
+    fn copied(&mut self, to: Side, name: &str, bytes: u64) {
+        self.meter.note(self.started.elapsed(), 1, bytes);
+        // What a side moved itself is told by its name there in two-way sync, by the source's in a copy.
+        let is_known = |side: Side| self.places[at(side)].contains_key(name);
+        let side = if bytes == 0 && is_known(to) && self.sides[0].name == "first" { to } else { other(to) };
+        let done = &mut self.named(side, name).done;
+        done.copied += 1;
+        done.bytes += bytes;
+        done.server_side += u64::from(bytes == 0);
+    }
+
+    fn change_folder(&mut self, action: &'static str, folder: &str, to: Option<&str>) {
+        let to = to.map(str::to_owned);
+        self.folder_changes.add(|| FolderChange { action, folder: folder.to_owned(), to });
+    }
+
+    fn change(&mut self, change: &event::Change<'_>) {
+        let to = self.name(change.to);
+        let list = if change.conflict { &mut self.conflicts } else { &mut self.changes };
+        list.add(|| Change {
+            action: change.action,
+            to,
+            folder: change.folder.to_owned(),
+            uid: change.uid.map(Uid::get),
+            detail: change.detail.to_owned(),
+            reason: change.reason,
+            first_did: change.contradiction.map(|both| both.first),
+            second_did: change.contradiction.map(|both| both.second),
+            settled: change.contradiction.map(|both| both.settled),
+        });
+    }
+
+    fn fail(&mut self, folder: &str, uid: Option<Uid>, message_id: Option<&str>, reason: &str) {
+        let side = if self.places[0].contains_key(folder) { Side::Source } else { Side::Target };
+        let known = self.places[at(side)].contains_key(folder);
+        let entry = if known { self.named(side, folder) } else { self.named(Side::Source, folder) };
+        match uid {
+            Some(_) => entry.failed += 1,
+            None => entry.error = Some(reason.to_owned()),
+        }
+        self.failures.add(|| Failure {
+            folder: folder.to_owned(),
+            uid: uid.map(Uid::get),
+            message_id: message_id.map(str::to_owned),
+            reason: reason.to_owned(),
+        });
+    }
+
+    fn differ(&mut self, found: &event::Difference<'_>) {
+        let side = if found.kind == DifferenceKind::Extra { Side::Target } else { Side::Source };
+        let counts = &mut self.named(side, found.folder).differences;
+        let count = match found.kind {
+            DifferenceKind::Missing => &mut counts.missing,
+            DifferenceKind::Extra => &mut counts.extra,
+            DifferenceKind::Changed => &mut counts.changed,
+            DifferenceKind::Flags => &mut counts.flags_differ,
+            DifferenceKind::Date => &mut counts.dates_differ,
+        };
+        *count += found.messages;
+        self.differences.add(|| Difference {
+            kind: found.kind.name(),
+            folder: found.folder.to_owned(),
+            uid: found.uid.map(Uid::get),
+            detail: found.detail.to_owned(),
+        });
+    }
+
+    fn hold(&mut self, told: &event::Holdings<'_>) {
+        let side = self.name(told.side);
+        let mut years: BTreeMap<Option<i16>, Year> = BTreeMap::new();
+        for one in told.folders.iter().flat_map(|folder| &folder.years) {
+            let sum = years.entry(one.year).or_insert(Year { year: one.year, messages: 0, bytes: 0 });
+            sum.messages += one.messages;
+            sum.bytes += one.bytes;
+        }
+        let duplicates = told.duplicates.iter().map(|found| named(&found.message, found.count)).collect();
+        // A plan that is made anew is told anew.
+        self.holdings.retain(|before| before.side != side);
+        self.holdings.push(Holdings {
+            side,
+            folders: told.folders.iter().map(held).collect(),
+            years: years.into_values().collect(),
+            largest: told.largest.iter().map(|message| named(message, 1)).collect(),
+            duplicates: Capped { listed: duplicates, more: told.more_duplicates },
+        });
+        if told.side == Side::Source && self.sides[0].name == "source" {
+            for folder in told.folders {
+                self.named(Side::Source, &folder.folder).messages = Some(folder.messages);
+            }
+        }
+    }
+}
+
+fn held(folder: &event::FolderHoldings) -> Held {
+    let year = |sum: &event::YearSum| Year { year: sum.year, messages: sum.messages, bytes: sum.bytes };
+    Held {
+        folder: folder.folder.clone(),
+        messages: folder.messages,
+        bytes: folder.bytes,
+        unread: folder.unread,
+        unkeyed: folder.unkeyed,
+        surplus: folder.surplus,
+        years: folder.years.iter().map(year).collect(),
+    }
+}
+
+fn named(message: &event::NamedMessage, count: u64) -> Named {
+    Named {
+        folder: message.folder.clone(),
+        uid: message.uid.get(),
+        bytes: message.bytes,
+        date: message.date.and_then(rfc3339),
+        subject: message.subject.clone(),
+        count,
+    }
+}
+
+/// The instant in its own zone.
+fn rfc3339(date: InternalDate) -> Option<String> {
+    let offset = jiff::tz::Offset::from_seconds(i32::from(date.offset_minutes()) * 60).ok()?;
+    let instant = jiff::Timestamp::from_second(date.seconds()).ok()?;
+    Some(instant.display_with_offset(offset).to_string())
+}
+
+fn at(side: Side) -> usize {
+    match side {
+        Side::Source => 0,
+        Side::Target => 1,
+    }
+}
+
+fn other(side: Side) -> Side {
+    match side {
+        Side::Source => Side::Target,
+        Side::Target => Side::Source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copied(collector: &Collector, to: Side, folder: &str, bytes: u64) {
+        let uid = Uid::new(1).unwrap();
+        collector.observe(&Event::MessageCopied { to, folder, uid, bytes });
+    }
+
+    /// What was done in each folder: its name on the first side, copied, of these by the side itself, deleted.
+    fn done(collector: &Collector) -> Vec<(String, u64, u64, u64)> {
+        let of = |folder: &Folder| {
+            let name = folder.from.clone().unwrap_or_default();
+            (name, folder.done.copied, folder.done.server_side, folder.done.deleted)
+        };
+        collector.collected().folders.iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_sync_counts_by_the_names_of_the_side_where_mail_comes_from() {
+        let collector = Collector::new(["first", "second"], false);
+        // Each name means another folder on the other side.
+        for (first, second) in [("A", "B"), ("B", "A")] {
+            let step = SyncStep::default();
+            let plan = SyncPlanned { first, second, already_there: 0, to_first: step, to_second: step };
+            collector.observe(&Event::SyncPlanned(plan));
+        }
+        copied(&collector, Side::Target, "A", 10);
+        copied(&collector, Side::Source, "A", 10);
+        copied(&collector, Side::Source, "A", 10);
+        // Moved on the second side, into its A.
+        copied(&collector, Side::Target, "A", 0);
+        let uid = Uid::new(1).unwrap();
+        collector.observe(&Event::MessageDeleted { side: Side::Target, folder: "B", uid });
+        assert_eq!(done(&collector), [("A".to_owned(), 1, 0, 1), ("B".to_owned(), 3, 1, 0)]);
+    }
+
+    #[test]
+    fn a_copy_counts_by_the_sources_names() {
+        let collector = Collector::new(["source", "target"], false);
+        for from in ["A", "B"] {
+            collector.observe(&Event::FolderPaired { from, to: "B", reason: "" });
+        }
+        copied(&collector, Side::Target, "B", 10);
+        copied(&collector, Side::Target, "B", 0);
+        assert_eq!(done(&collector), [("A".to_owned(), 0, 0, 0), ("B".to_owned(), 2, 1, 0)]);
+    }
+
+    #[test]
+    fn a_failure_of_an_unknown_folder_has_a_place() {
+        let collector = Collector::new(["source", "target"], false);
+        collector.observe(&Event::FolderFailed { folder: "unknown", reason: "gone" });
+        let collected = collector.collected();
+        assert_eq!(collected.folders[0].error.as_deref(), Some("gone"));
+        assert_eq!(collected.failures.listed[0].uid, None);
+    }
+}

@@ -1,0 +1,252 @@
+//! What a report says: the fields of `--report FILE.json` in their order, and what the page is made of. docs/json.md describes
+//! them; names are part of the contract.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// How many things of a kind are listed; the rest is counted.
+pub(crate) const LISTED: usize = 1000;
+
+/// A report.
+#[derive(Debug, Serialize)]
+pub(crate) struct Facts {
+    /// The form of the report; another number means that something has changed its meaning.
+    pub(crate) report: u32,
+    pub(crate) version: &'static str,
+    pub(crate) command: &'static str,
+    pub(crate) dry_run: bool,
+    /// RFC 3339.
+    pub(crate) started: String,
+    pub(crate) seconds: f64,
+    pub(crate) status: String,
+    pub(crate) exit_code: u8,
+    pub(crate) exit_reason: String,
+    pub(crate) error: Option<Failed>,
+    pub(crate) sides: Vec<SideFacts>,
+    /// The summary as `--output json` prints it; `None`: the run did not come so far.
+    pub(crate) summary: Option<Value>,
+    pub(crate) folders: Vec<Folder>,
+    pub(crate) folder_changes: Capped<FolderChange>,
+    pub(crate) failures: Capped<Failure>,
+    pub(crate) conflicts: Capped<Change>,
+    pub(crate) changes: Capped<Change>,
+    pub(crate) differences: Capped<Difference>,
+    pub(crate) warnings: Capped<String>,
+    pub(crate) reconnections: u64,
+    pub(crate) holdings: Vec<Holdings>,
+    pub(crate) throughput: Throughput,
+}
+
+/// What ended the run early.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failed {
+    pub(crate) kind: &'static str,
+    pub(crate) reason: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// One of the two mailboxes.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SideFacts {
+    pub(crate) name: &'static str,
+    pub(crate) address: Option<String>,
+    /// What the server calls itself.
+    pub(crate) server: Option<String>,
+}
+
+/// A folder of both sides.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Folder {
+    /// Its name on the source, or the first.
+    pub(crate) from: Option<String>,
+    /// Its name on the target, or the second.
+    pub(crate) to: Option<String>,
+    pub(crate) reason: String,
+    pub(crate) messages: Option<u64>,
+    pub(crate) already_there: Option<u64>,
+    pub(crate) planned: Vec<Planned>,
+    pub(crate) done: Done,
+    pub(crate) differences: Differences,
+    pub(crate) failed: u64,
+    pub(crate) error: Option<String>,
+}
+
+/// What is to be done in a folder of one side.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Planned {
+    pub(crate) on: &'static str,
+    pub(crate) create: bool,
+    pub(crate) copy: u64,
+    pub(crate) server_side: u64,
+    pub(crate) bytes: u64,
+    pub(crate) moved: u64,
+    pub(crate) flags: u64,
+    pub(crate) delete: u64,
+}
+
+/// What was done with a folder's messages.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Done {
+    pub(crate) copied: u64,
+    /// Of these, messages that a side copied or moved itself.
+    pub(crate) server_side: u64,
+    pub(crate) bytes: u64,
+    pub(crate) deleted: u64,
+}
+
+/// How many differences of each kind `verify` found in a folder.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Differences {
+    pub(crate) missing: u64,
+    pub(crate) extra: u64,
+    pub(crate) changed: u64,
+    pub(crate) flags_differ: u64,
+    pub(crate) dates_differ: u64,
+}
+
+/// A folder that was created, renamed or deleted, or would be.
+#[derive(Debug, Serialize)]
+pub(crate) struct FolderChange {
+    pub(crate) action: &'static str,
+    pub(crate) folder: String,
+    /// Its new name.
+    pub(crate) to: Option<String>,
+}
+
+/// A message or a folder that failed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failure {
+    pub(crate) folder: String,
+    /// `None`: the whole folder.
+    pub(crate) uid: Option<u32>,
+    pub(crate) message_id: Option<String>,
+    pub(crate) reason: String,
+}
+
+/// What `sync` does because of the other side.
+#[derive(Debug, Serialize)]
+pub(crate) struct Change {
+    pub(crate) action: &'static str,
+    pub(crate) to: &'static str,
+    pub(crate) folder: String,
+    pub(crate) uid: Option<u32>,
+    pub(crate) detail: String,
+    pub(crate) reason: &'static str,
+    /// What each side did and how it was settled, where they contradicted each other.
+    pub(crate) first_did: Option<&'static str>,
+    pub(crate) second_did: Option<&'static str>,
+    pub(crate) settled: Option<&'static str>,
+}
+
+/// A difference that `verify` found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Difference {
+    pub(crate) kind: &'static str,
+    pub(crate) folder: String,
+    pub(crate) uid: Option<u32>,
+    pub(crate) detail: String,
+}
+
+/// What a side's folders hold.
+#[derive(Debug, Serialize)]
+pub(crate) struct Holdings {
+    pub(crate) side: &'static str,
+    pub(crate) folders: Vec<Held>,
+    pub(crate) years: Vec<Year>,
+    pub(crate) largest: Vec<Named>,
+    pub(crate) duplicates: Capped<Named>,
+}
+
+/// What a folder holds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Held {
+    pub(crate) folder: String,
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    /// Messages of which neither date nor size was read.
+    pub(crate) unread: u64,
+    /// Messages whose header was not read, so that duplicates among them are not known.
+    pub(crate) unkeyed: u64,
+    /// Messages beyond the first of their kind.
+    pub(crate) surplus: u64,
+    pub(crate) years: Vec<Year>,
+}
+
+/// Messages of a year; `None`: without a date that can be read.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Year {
+    pub(crate) year: Option<i16>,
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A message.
+#[derive(Debug, Serialize)]
+pub(crate) struct Named {
+    pub(crate) folder: String,
+    pub(crate) uid: u32,
+    pub(crate) bytes: u64,
+    /// RFC 3339.
+    pub(crate) date: Option<String>,
+    pub(crate) subject: Option<String>,
+    /// How many of the same there are in the folder.
+    pub(crate) count: u64,
+}
+
+/// What went through by when.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Throughput {
+    /// How long a step is.
+    pub(crate) seconds: f64,
+    /// From the beginning of the run.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// What went through in a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Step {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A list that does not grow beyond [`LISTED`].
+#[derive(Debug, Serialize)]
+pub(crate) struct Capped<T> {
+    pub(crate) listed: Vec<T>,
+    /// How many more there are.
+    pub(crate) more: u64,
+}
+
+impl<T> Default for Capped<T> {
+    fn default() -> Self {
+        Self { listed: Vec::new(), more: 0 }
+    }
+}
+
+impl<T> Capped<T> {
+    /// Adds one, or counts it.
+    pub(crate) fn add(&mut self, thing: impl FnOnce() -> T) {
+        if self.listed.len() < LISTED {
+            self.listed.push(thing());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.listed.len() as u64 + self.more
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_counts_what_it_does_not_keep() {
+        let mut list = Capped::default();
+        (0..LISTED + 5).for_each(|n| list.add(|| n));
+        assert_eq!((list.listed.len(), list.more, list.count()), (LISTED, 5, LISTED as u64 + 5));
+    }
+}

@@ -1,0 +1,180 @@
+//! The top of the page: what came of the run in one line, between which mailboxes, and its main numbers.
+
+use super::shown;
+use crate::cli::report::facts::Facts;
+use crate::cli::units;
+use serde_json::Value;
+
+/// The top of the page.
+pub(super) struct Headline {
+    pub(super) command: &'static str,
+    pub(super) dry_run: bool,
+    pub(super) title: String,
+    /// How it ended, in a word, and the class of its colour.
+    pub(super) status: String,
+    pub(super) mood: &'static str,
+    pub(super) sides: Vec<Side>,
+    pub(super) arrow: &'static str,
+    pub(super) started: String,
+    /// The same for people.
+    pub(super) began: String,
+    pub(super) took: String,
+    pub(super) exit_code: u8,
+    pub(super) exit_reason: String,
+    /// What ended it early, and what to do.
+    pub(super) error: Option<(String, Option<String>)>,
+}
+
+/// A mailbox.
+pub(super) struct Side {
+    pub(super) name: &'static str,
+    pub(super) address: String,
+    pub(super) server: String,
+}
+
+impl Headline {
+    pub(super) fn new(facts: &Facts) -> Self {
+        let side = |side: &crate::cli::report::facts::SideFacts| Side {
+            name: side.name,
+            address: side.address.as_deref().map(without_options).unwrap_or_else(|| "not known".to_owned()),
+            server: side.server.as_deref().map(shown).unwrap_or_default(),
+        };
+        let error = facts.error.as_ref().map(|error| (shown(&error.reason), error.hint.as_deref().map(shown)));
+        Self {
+            command: facts.command,
+            dry_run: facts.dry_run,
+            title: title(facts),
+            status: status(facts),
+            mood: mood(facts),
+            sides: facts.sides.iter().map(side).collect(),
+            arrow: match facts.command {
+                "sync" => "↔",
+                "verify" => "≟",
+                _ => "→",
+            },
+            started: facts.started.clone(),
+            began: facts.started.replace('T', " ").replace('Z', " UTC"),
+            took: units::seconds(facts.seconds),
+            exit_code: facts.exit_code,
+            exit_reason: facts.exit_reason.clone(),
+            error,
+        }
+    }
+}
+
+/// The address without its options: files on this machine are no reader's business.
+fn without_options(address: &str) -> String {
+    shown(address.split_once('?').filter(|_| address.starts_with("imap")).map_or(address, |(address, _)| address))
+}
+
+fn number(facts: &Facts, key: &str) -> u64 {
+    facts.summary.as_ref().and_then(|summary| summary[key].as_u64()).unwrap_or(0)
+}
+
+fn title(facts: &Facts) -> String {
+    let copied = units::counted(number(facts, "copied"), "message");
+    let idle = ["copied", "flags_updated", "deleted", "moved", "folders_created", "folders_renamed", "folders_deleted"]
+        .iter()
+        .all(|key| number(facts, key) == 0);
+    match (facts.status.as_str(), facts.command) {
+        ("stopped", _) => "The run ended early".to_owned(),
+        ("interrupted", _) => "The run was interrupted".to_owned(),
+        ("braked", _) => "Nothing was deleted: it would have been too much".to_owned(),
+        (_, "verify") => verdict(facts),
+        ("complete", "sync") if idle => "Both mailboxes were in step".to_owned(),
+        ("complete", _) if idle => "Everything was there already".to_owned(),
+        (_, "sync") if facts.dry_run => "What would bring both mailboxes into step".to_owned(),
+        ("complete", "sync") => "Both mailboxes are in step".to_owned(),
+        _ if facts.dry_run => format!("{copied} to copy"),
+        _ => format!("{copied} copied"),
+    }
+}
+
+fn verdict(facts: &Facts) -> String {
+    match facts.summary.as_ref().and_then(|summary| summary["equal"].as_bool()) {
+        Some(true) => "Both sides hold the same".to_owned(),
+        _ if facts.differences.count() > 0 => "The two sides differ".to_owned(),
+        _ => "Not everything could be compared".to_owned(),
+    }
+}
+
+fn status(facts: &Facts) -> String {
+    match (facts.status.as_str(), facts.exit_code) {
+        ("complete", 4) if facts.command == "verify" => "different",
+        ("complete", _) if facts.dry_run => "planned",
+        ("partial", _) => "finished with failures",
+        ("braked", _) => "braked",
+        (other, _) => other,
+    }
+    .to_owned()
+}
+
+fn mood(facts: &Facts) -> &'static str {
+    match (facts.status.as_str(), facts.exit_code) {
+        ("complete", 0 | 4) if facts.command != "verify" => "good",
+        ("complete", 0) => "good",
+        ("stopped", _) => "bad",
+        _ => "doubtful",
+    }
+}
+
+/// A number of the summary.
+pub(super) struct Figure {
+    pub(super) value: String,
+    pub(super) label: &'static str,
+    pub(super) is_bad: bool,
+}
+
+/// How a number is written and when.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Always.
+    Count,
+    /// A size, always.
+    Bytes,
+    /// Where it is not zero.
+    Some,
+    /// The same, and it is bad news.
+    Bad,
+}
+
+/// The numbers, in their order: the summary's key, what it is called, and in a dry run.
+const FIGURES: [(&str, &str, &str, Kind); 22] = [
+    ("copied", "messages copied", "messages to copy", Kind::Count),
+    ("bytes_copied", "sent", "to send", Kind::Bytes),
+    ("copied_server_side", "copied by the target itself", "copied by the target itself", Kind::Some),
+    ("compared", "messages compared", "", Kind::Count),
+    ("bytes_compared", "read and compared", "", Kind::Bytes),
+    ("missing", "only on the source", "", Kind::Bad),
+    ("extra", "only on the target", "", Kind::Bad),
+    ("changed", "with other content", "", Kind::Bad),
+    ("flags_differ", "with other flags", "", Kind::Bad),
+    ("dates_differ", "with other dates", "", Kind::Bad),
+    ("already_there", "already there", "already there", Kind::Count),
+    ("moved", "moved", "to move", Kind::Some),
+    ("flags_updated", "flags changed", "flags to change", Kind::Some),
+    ("deleted", "deleted", "to delete", Kind::Some),
+    ("conflicts", "conflicts settled", "conflicts to settle", Kind::Some),
+    ("failed", "failed", "can't be told apart", Kind::Bad),
+    ("folders_failed", "folders failed", "folders failed", Kind::Bad),
+    ("skipped", "left out", "left out", Kind::Some),
+    ("folders", "folders", "folders", Kind::Count),
+    ("folders_created", "folders created", "folders to create", Kind::Some),
+    ("folders_renamed", "folders renamed", "folders to rename", Kind::Some),
+    ("folders_deleted", "folders deleted", "folders to delete", Kind::Some),
+];
+
+/// The numbers that are worth showing.
+pub(super) fn figures(facts: &Facts) -> Vec<Figure> {
+    let Some(Value::Object(summary)) = &facts.summary else { return Vec::new() };
+    let figure = |(key, done, planned, kind): (&str, &'static str, &'static str, Kind)| {
+        let value = summary.get(key)?.as_u64()?;
+        let is_shown = value > 0 || matches!(kind, Kind::Count);
+        is_shown.then(|| Figure {
+            value: if kind == Kind::Bytes { units::bytes(value) } else { units::count(value) },
+            label: if facts.dry_run { planned } else { done },
+            is_bad: kind == Kind::Bad,
+        })
+    };
+    FIGURES.into_iter().filter_map(figure).collect()
+}

@@ -1,0 +1,311 @@
+//! The parts of the page, the most pressing first.
+
+use super::chart::Chart;
+use super::holdings;
+use super::table::{Cell, Table};
+use super::{Section, shown};
+use crate::cli::report::facts::{Change, Facts, Folder, Planned};
+use crate::cli::units;
+
+/// All parts in which there is something.
+pub(super) fn all(facts: &Facts) -> Vec<Section> {
+    let mut sections = vec![failures(facts), conflicts(facts), differences(facts), folders(facts)];
+    sections.extend([folder_changes(facts), changes(facts), throughput(facts)]);
+    sections.extend(facts.holdings.iter().flat_map(|held| holdings::sections(held, facts)).map(Some));
+    sections.push(warnings(facts));
+    sections.into_iter().flatten().collect()
+}
+
+fn counted(id: &'static str, title: &str, count: u64, table: Table) -> Option<Section> {
+    (count > 0).then(|| Section {
+        id,
+        title: title.to_owned(),
+        count: Some(units::count(count)),
+        tables: vec![table],
+        ..Section::default()
+    })
+}
+
+fn uid(uid: Option<u32>) -> Cell {
+    uid.map_or_else(Cell::unknown, |uid| Cell { is_dim: false, text: uid.to_string(), ..Cell::count(u64::from(uid)) })
+}
+
+fn failures(facts: &Facts) -> Option<Section> {
+    let columns = [("Folder", false), ("UID", true), ("Message-ID", false), ("Reason", false)];
+    let mut table = Table::new("What failed, and why", &columns);
+    table.rows = (facts.failures.listed.iter())
+        .map(|failure| {
+            let id = failure.message_id.as_deref().map_or_else(Cell::unknown, Cell::text);
+            vec![Cell::text(&failure.folder), uid(failure.uid), id, Cell::text(&failure.reason)]
+        })
+        .collect();
+    let table = table.with_more(facts.failures.more, "failure");
+    counted("failures", "Failures", facts.failures.count(), table)
+}
+
+fn conflicts(facts: &Facts) -> Option<Section> {
+    let columns = [("Folder", false), ("UID", true), ("First", false), ("Second", false), ("Settled", false)];
+    let mut table = Table::new("What the two sides contradicted each other about, and how it was settled", &columns);
+    let clause = |text: Option<&str>| text.map_or_else(Cell::unknown, Cell::text);
+    let row = |conflict: &Change| {
+        let settled = Cell::text(conflict.settled.unwrap_or(conflict.reason)).with_note(&conflict.detail);
+        let did = [conflict.first_did, conflict.second_did].map(clause);
+        [vec![Cell::text(&conflict.folder), uid(conflict.uid)], did.into(), vec![settled]].concat()
+    };
+    table.rows = facts.conflicts.listed.iter().map(row).collect();
+    let table = table.with_more(facts.conflicts.more, "conflict");
+    counted("conflicts", "Conflicts", facts.conflicts.count(), table)
+}
+
+fn changes(facts: &Facts) -> Option<Section> {
+    let columns = [("Change", false), ("On", false), ("Folder", false), ("UID", true), ("Why", false)];
+    let mut table = Table::new("Each change that would be made", &columns);
+    let row = |change: &Change| {
+        let action = Cell::text(&change.action.replace('_', " ")).with_note(&change.detail);
+        vec![action, Cell::text(change.to), Cell::text(&change.folder), uid(change.uid), Cell::text(change.reason)]
+    };
+    table.rows = facts.changes.listed.iter().map(row).collect();
+    let table = table.with_more(facts.changes.more, "change");
+    counted("changes", "Changes", facts.changes.count(), table)
+}
+
+fn differences(facts: &Facts) -> Option<Section> {
+    let columns = [("Difference", false), ("Folder", false), ("UID", true), ("What differs", false)];
+    let mut table = Table::new("Where the two sides differ", &columns);
+    table.rows = (facts.differences.listed.iter())
+        .map(|found| {
+            let kind = Cell::text(&found.kind.replace('_', " "));
+            vec![kind, Cell::text(&found.folder), uid(found.uid), Cell::text(&found.detail)]
+        })
+        .collect();
+    let table = table.with_more(facts.differences.more, "difference");
+    counted("differences", "Differences", facts.differences.count(), table)
+}
+
+fn folder_changes(facts: &Facts) -> Option<Section> {
+    let mut table = Table::new("Folders that were renamed or deleted", &[("Change", false), ("Folder", false)]);
+    if facts.dry_run {
+        table.caption = "Folders that would be renamed or deleted".to_owned();
+    }
+    // What is made is marked where each folder is listed.
+    table.rows = (facts.folder_changes.listed.iter())
+        .filter(|change| change.action != "create")
+        .map(|change| {
+            let to = change.to.as_deref().map(|to| format!("becomes {to}")).unwrap_or_default();
+            vec![Cell::text(change.action), Cell::text(&change.folder).with_note(&to)]
+        })
+        .collect();
+    let table = table.with_more(facts.folder_changes.more, "folder");
+    counted("folder-changes", "Folders renamed and deleted", table.rows.len() as u64 + facts.folder_changes.more, table)
+}
+
+fn folders(facts: &Facts) -> Option<Section> {
+    let table = match facts.command {
+        "sync" => sync_folders(facts),
+        "verify" => verify_folders(facts),
+        _ => copy_folders(facts),
+    };
+    let renamed =
+        facts.folders.iter().filter(|folder| folder.from.is_some() && folder.from != folder.to && folder.to.is_some());
+    let note = match renamed.count() as u64 {
+        0 => "Every folder has the same name on both sides.".to_owned(),
+        n => format!(
+            "{} another name on the other side.",
+            if n == 1 { "1 folder has".to_owned() } else { format!("{} folders have", units::count(n)) }
+        ),
+    };
+    let section = counted("folders", "Folder by folder", facts.folders.len() as u64, table)?;
+    Some(Section { notes: vec![note], ..section })
+}
+
+/// A folder's name and where it goes.
+fn names(folder: &Folder) -> [Cell; 2] {
+    let name = |name: &Option<String>| name.as_deref().map_or_else(Cell::unknown, Cell::text);
+    let is_made = folder.planned.iter().any(|planned| planned.create);
+    let tag = if is_made { "new" } else { "" };
+    let from = match &folder.error {
+        Some(error) => Cell { note: shown(error), is_bad: true, ..name(&folder.from) },
+        None => name(&folder.from),
+    };
+    [from, Cell { tag, ..name(&folder.to).with_note(&folder.reason) }]
+}
+
+fn known(n: Option<u64>) -> Cell {
+    n.map_or_else(Cell::unknown, Cell::count)
+}
+
+fn sum(folder: &Folder, of: impl Fn(&Planned) -> u64) -> u64 {
+    folder.planned.iter().map(of).sum()
+}
+
+fn copy_folders(facts: &Facts) -> Table {
+    let columns = [
+        ("From", false),
+        ("To", false),
+        ("Messages", true),
+        ("Already there", true),
+        ("To copy", true),
+        ("By the target", true),
+        ("To send", true),
+        ("Flags", true),
+        ("To delete", true),
+        ("Copied", true),
+        ("Sent", true),
+        ("Deleted", true),
+        ("Failed", true),
+    ];
+    let mut table = Table::new("What each folder needs, and what was done", &columns);
+    if facts.dry_run {
+        table.caption = "What each folder needs".to_owned();
+    }
+    table.rows = (facts.folders.iter())
+        .map(|folder| {
+            let [from, to] = names(folder);
+            let done = |n: u64| if facts.dry_run { 0 } else { n };
+            vec![
+                from,
+                to,
+                known(folder.messages),
+                known(folder.already_there),
+                Cell::count(sum(folder, |planned| planned.copy)),
+                Cell::count(sum(folder, |planned| planned.server_side)),
+                Cell::bytes(sum(folder, |planned| planned.bytes)),
+                Cell::count(sum(folder, |planned| planned.flags)),
+                Cell::count(sum(folder, |planned| planned.delete)),
+                Cell::count(done(folder.done.copied)),
+                Cell::bytes(done(folder.done.bytes)),
+                Cell::count(done(folder.done.deleted)),
+                Cell::bad(folder.failed),
+            ]
+        })
+        .collect();
+    let is_done = |folder: &Folder| folder.done.copied == sum(folder, |planned| planned.copy);
+    let table = match (facts.dry_run, facts.folders.iter().all(is_done)) {
+        (true, _) => table.without_idle_columns(&["Messages", "To copy"]),
+        // Where all went as planned, the plan says nothing more.
+        (false, true) => {
+            table.without(&["To copy", "To send", "To delete"]).without_idle_columns(&["Messages", "Copied"])
+        }
+        (false, false) => table.without_idle_columns(&["Messages", "Copied"]),
+    };
+    with_one_name(table, facts)
+}
+
+/// The folders' names once, where all are the same on both sides.
+fn with_one_name(mut table: Table, facts: &Facts) -> Table {
+    if facts
+        .folders
+        .iter()
+        .any(|folder| folder.from != folder.to || folder.error.is_some() || !folder.reason.is_empty())
+    {
+        return table;
+    }
+    table.columns.remove(0);
+    table.columns[0].title = "Folder";
+    table.rows.iter_mut().for_each(|row| drop(row.remove(0)));
+    table
+}
+
+fn sync_folders(facts: &Facts) -> Table {
+    let columns = [
+        ("First", false),
+        ("Second", false),
+        ("On both", true),
+        ("To first", true),
+        ("To second", true),
+        ("Bytes", true),
+        ("Moved", true),
+        ("Flags", true),
+        ("To delete", true),
+        ("Copied", true),
+        ("Deleted", true),
+        ("Failed", true),
+    ];
+    let mut table = Table::new("What each folder needs, and what was done", &columns);
+    if facts.dry_run {
+        table.caption = "What each folder needs".to_owned();
+    }
+    table.rows = (facts.folders.iter())
+        .map(|folder| {
+            let [from, to] = names(folder);
+            let copies = |on: &str| sum(folder, |planned| if planned.on == on { planned.copy } else { 0 });
+            let done = |n: u64| if facts.dry_run { 0 } else { n };
+            vec![
+                from,
+                to,
+                known(folder.already_there),
+                Cell::count(copies("first")),
+                Cell::count(copies("second")),
+                Cell::bytes(sum(folder, |planned| planned.bytes)),
+                Cell::count(sum(folder, |planned| planned.moved)),
+                Cell::count(sum(folder, |planned| planned.flags)),
+                Cell::count(sum(folder, |planned| planned.delete)),
+                Cell::count(done(folder.done.copied)),
+                Cell::count(done(folder.done.deleted)),
+                Cell::bad(folder.failed),
+            ]
+        })
+        .collect();
+    with_one_name(table.without_idle_columns(&["On both", "To first", "To second"]), facts)
+}
+
+fn verify_folders(facts: &Facts) -> Table {
+    let columns = [
+        ("Source", false),
+        ("Target", false),
+        ("Messages", true),
+        ("Only on source", true),
+        ("Only on target", true),
+        ("Other content", true),
+        ("Other flags", true),
+        ("Other dates", true),
+        ("Failed", true),
+    ];
+    let mut table = Table::new("What was compared, and what differs", &columns);
+    table.rows = (facts.folders.iter())
+        .map(|folder| {
+            let [from, to] = names(folder);
+            let found = &folder.differences;
+            vec![
+                from,
+                to,
+                known(folder.messages),
+                Cell::bad(found.missing),
+                Cell::bad(found.extra),
+                Cell::bad(found.changed),
+                Cell::bad(found.flags_differ),
+                Cell::bad(found.dates_differ),
+                Cell::bad(folder.failed),
+            ]
+        })
+        .collect();
+    with_one_name(table.without_idle_columns(&["Messages"]), facts)
+}
+
+fn throughput(facts: &Facts) -> Option<Section> {
+    let found = &facts.throughput;
+    let curve = |title: &str, values: Vec<u64>, unit| Chart::curve(title, found.seconds, &values, unit);
+    let bytes: Vec<u64> = found.steps.iter().map(|step| step.bytes).collect();
+    let messages: Vec<u64> = found.steps.iter().map(|step| step.messages).collect();
+    if facts.dry_run || messages.iter().all(|n| *n == 0) {
+        return None;
+    }
+    let mut charts = vec![curve("Messages a second", messages, units::count as fn(u64) -> String)];
+    if bytes.iter().any(|n| *n > 0) {
+        let chart = curve("Bytes a second", bytes, units::bytes);
+        charts.insert(0, Chart { is_second: true, ..chart });
+    }
+    let mut notes = vec!["From the beginning of the run, its planning included.".to_owned()];
+    if facts.reconnections > 0 {
+        notes.push(format!("A connection was made anew {}.", units::counted(facts.reconnections, "time")));
+    }
+    let title = "Throughput over time".to_owned();
+    Some(Section { id: "throughput", title, notes, charts, ..Section::default() })
+}
+
+fn warnings(facts: &Facts) -> Option<Section> {
+    let mut table = Table::new("What to know besides", &[("Warning", false)]);
+    table.rows = facts.warnings.listed.iter().map(|text| vec![Cell::text(text)]).collect();
+    let table = table.with_more(facts.warnings.more, "warning");
+    counted("warnings", "Warnings", facts.warnings.count(), table)
+}

@@ -1,0 +1,199 @@
+//! The page as text: what a server wrote never becomes markup, and the policy allows just what is in the page.
+
+use super::*;
+use crate::cli::failure::Failure;
+use crate::cli::json::{Line, Summary};
+use crate::cli::report::{About, Destination, Report};
+use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
+use mailferry::event::{
+    Change, Contradiction, Difference, DifferenceKind, Duplicate, Event, FolderHoldings, FolderPlanned, Holdings,
+    NamedMessage, Observer as _, Side, SyncPlanned, SyncStep, YearSum,
+};
+use mailferry::mail::{InternalDate, Uid};
+use proptest::prelude::*;
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+/// What others can write into a page, if they are let.
+const HOSTILE: [&str; 8] = [
+    "<script>owned()</script>",
+    "\"><img src=x onerror=owned()>",
+    "' onmouseover='owned()",
+    "</title></style></script><b>",
+    "<!-- ]]> -->",
+    "&lt;b&gt; &#60;",
+    "a\u{202e}txt.exe\u{2066}",
+    "one\r\ntwo\u{0}\u{1b}[2J",
+];
+
+/// A report in whose every text stands this.
+fn facts(command: &'static str, text: &str) -> Facts {
+    let directory = tempfile::tempdir().unwrap();
+    let destination = Destination::new(directory.path().join("x.html")).unwrap();
+    let report = Report::begin(&destination, About { command, dry_run: false, empties_source: false }).unwrap();
+    let address = mailferry::address::Address::Maildir(PathBuf::from(format!("/{text}")));
+    report.note_address(Side::Source, &address);
+    tell(&report, text);
+    report.note_failure(&Failure::local(text).with_hint(text));
+    let summary = match command {
+        "sync" => Summary::sync(&sync_summary(), false),
+        "verify" => Summary::verify(&verify_summary()),
+        _ => Summary::copy(&copy_summary(), false),
+    };
+    let summary = serde_json::to_value(Line::Summary(Box::new(summary))).unwrap();
+    report.facts(Some(&summary), 3)
+}
+
+/// Every event that has a text.
+fn tell(report: &Report, text: &str) {
+    let collector = report.collector();
+    let uid = Uid::new(7).unwrap();
+    let tell = |event: Event<'_>| collector.observe(&event);
+    tell(Event::Connected { side: Side::Target, server: text });
+    let counts = (9, 2, 1, 300);
+    tell(Event::FolderPlanned(FolderPlanned {
+        from: text,
+        to: text,
+        reason: text,
+        create: true,
+        messages: counts.0,
+        copy: counts.1,
+        server_side: counts.2,
+        bytes: counts.3,
+        already_there: 7,
+        flags: 1,
+        delete: 1,
+    }));
+    let step = SyncStep { copy: 3, ..SyncStep::default() };
+    tell(Event::SyncPlanned(SyncPlanned {
+        first: text,
+        second: text,
+        already_there: 1,
+        to_first: step,
+        to_second: step,
+    }));
+    tell(Event::FolderPaired { from: text, to: text, reason: text });
+    tell(Event::FolderRenamed { from: text, to: text });
+    for conflict in [true, false] {
+        let (action, reason) = ("copy", "a reason");
+        tell(Event::Change(Change {
+            action,
+            to: Side::Target,
+            folder: text,
+            uid: Some(uid),
+            detail: text,
+            reason,
+            conflict,
+            contradiction: conflict.then_some(Contradiction {
+                first: "was deleted",
+                second: "was flagged",
+                settled: "the deletion wins",
+            }),
+        }));
+    }
+    tell(Event::MessageCopied { to: Side::Target, folder: text, uid, bytes: 300 });
+    tell(Event::MessageFailed { folder: text, uid, message_id: Some(text), reason: text });
+    tell(Event::FolderFailed { folder: text, reason: text });
+    tell(Event::Difference(Difference {
+        kind: DifferenceKind::Flags,
+        folder: text,
+        uid: Some(uid),
+        messages: 1,
+        detail: text,
+    }));
+    tell(Event::Warning { text });
+    let date = InternalDate::new(1_700_000_000, 60);
+    let message = NamedMessage { folder: text.to_owned(), uid, bytes: 10, date, subject: Some(text.to_owned()) };
+    let years = vec![YearSum { year: Some(2023), messages: 2, bytes: 20 }];
+    let folder =
+        FolderHoldings { folder: text.to_owned(), messages: 3, bytes: 20, unread: 1, surplus: 1, years, unkeyed: 1 };
+    tell(Event::Holdings(Holdings {
+        side: Side::Source,
+        folders: &[folder],
+        largest: std::slice::from_ref(&message),
+        duplicates: &[Duplicate { message: message.clone(), count: 2 }],
+        more_duplicates: 0,
+    }));
+}
+
+/// Everything in angle brackets, without the texts of attributes that we know to hold a server's words.
+fn tags(page: &str) -> Vec<&str> {
+    page.split('<').skip(1).map(|rest| rest.split([' ', '>']).next().unwrap()).collect()
+}
+
+fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
+    page.split_once(from).and_then(|(_, rest)| rest.split_once(to)).unwrap().0
+}
+
+#[test]
+fn what_a_server_wrote_is_never_markup() {
+    for command in ["copy", "sync", "verify"] {
+        let plain = render(&facts(command, "plain")).unwrap();
+        for text in HOSTILE {
+            let page = render(&facts(command, text)).unwrap();
+            assert_eq!(tags(&page), tags(&plain), "{command}: {text}");
+            assert!(
+                !page.contains(text) || !text.contains(['<', '"', '\'', '&', '\u{202e}', '\u{1b}']),
+                "{command}: {text}"
+            );
+        }
+        assert!(
+            tags(&plain).iter().filter(|tag| **tag == "section").count() > 8,
+            "{command} tells all that it was told"
+        );
+    }
+}
+
+#[test]
+fn hostile_texts_can_be_read_as_they_are() {
+    let page = render(&facts("copy", HOSTILE[0])).unwrap();
+    assert!(page.contains("<bdi>&#60;script&#62;owned()&#60;/script&#62;</bdi>"), "{page}");
+    let page = render(&facts("copy", HOSTILE[6])).unwrap();
+    assert!(page.contains("a\\u{202e}txt.exe\\u{2066}"), "{page}");
+}
+
+#[test]
+fn the_policy_allows_the_style_and_the_script_and_nothing_else() {
+    let page = render(&facts("copy", "plain")).unwrap();
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
+    let policy = between(&page, "Content-Security-Policy\" content=\"", "\"").replace("&#39;", "'");
+    let style = hash(between(&page, "<style>", "</style>"));
+    let script = hash(between(&page, "<script>", "</script>"));
+    assert_eq!(
+        policy,
+        format!("default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'")
+    );
+    for outside in ["http:", "https:", "src=", "@import", "url(", " style=", "javascript:"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn links_have_their_places_and_no_id_is_there_twice() {
+    for command in ["copy", "sync", "verify"] {
+        let page = render(&facts(command, "plain")).unwrap();
+        let ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let all: HashSet<&str> = ids.iter().copied().collect();
+        assert_eq!(all.len(), ids.len(), "{ids:?}");
+        for link in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(all.contains(link), "{link}");
+        }
+    }
+}
+
+#[test]
+fn an_address_is_shown_without_files_of_this_machine() {
+    let mut facts = facts("copy", "plain");
+    facts.sides[0].address = Some("imaps://ann@imap.example.org?ca=/home/ann/ca.pem".to_owned());
+    let page = render(&facts).unwrap();
+    assert!(page.contains("imaps://ann@imap.example.org<") && !page.contains("ca.pem"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_text_changes_the_page(text in "[\\PC<>&\"'/=\\r\\n\\x00-\\x1f]{1,40}") {
+        let tags_of = |text: &str| tags(&render(&facts("copy", text)).unwrap()).len();
+        prop_assert_eq!(tags_of(&text), tags_of("plain"));
+    }
+}

@@ -1,0 +1,73 @@
+//! What mailboxes hold: sums by folder and year, the largest messages, messages that are there more than once.
+
+use super::Side;
+use crate::mail::{InternalDate, Uid};
+
+/// What the folders of one side hold that take part, as they were when the plan was made.
+#[derive(Debug)]
+pub struct Holdings<'a> {
+    /// Which side.
+    pub side: Side,
+    /// Each folder.
+    pub folders: &'a [FolderHoldings],
+    /// The largest messages, the largest first: some dozens at most.
+    pub largest: &'a [NamedMessage],
+    /// Messages that one folder has more than once, those that take most space first: a hundred at most.
+    pub duplicates: &'a [Duplicate],
+    /// How many more such messages there are than those named.
+    pub more_duplicates: u64,
+}
+
+/// What one folder holds.
+#[derive(Clone, Debug, Default)]
+pub struct FolderHoldings {
+    /// Its name.
+    pub folder: String,
+    /// Its messages that take part.
+    pub messages: u64,
+    /// Of these, messages of which neither date nor size was read, as they are known from an earlier run.
+    pub unread: u64,
+    /// Of these, messages whose header was not read, so that duplicates among them are not known.
+    pub unkeyed: u64,
+    /// The bytes of those that were read.
+    pub bytes: u64,
+    /// Those that were read, by the year of INTERNALDATE in its own zone, ascending.
+    pub years: Vec<YearSum>,
+    /// Messages beyond the first of their kind: the same identifying header, date and size.
+    pub surplus: u64,
+}
+
+/// Messages of one year.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct YearSum {
+    /// The year; `None` where the date can't be read.
+    pub year: Option<i16>,
+    /// How many.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A message that is named to people.
+#[derive(Clone, Debug)]
+pub struct NamedMessage {
+    /// Its folder.
+    pub folder: String,
+    /// Its UID there.
+    pub uid: Uid,
+    /// Its size.
+    pub bytes: u64,
+    /// When it arrived.
+    pub date: Option<InternalDate>,
+    /// Its subject, decoded; `None` where there is none or it could not be read.
+    pub subject: Option<String>,
+}
+
+/// Messages of one folder that are the same.
+#[derive(Clone, Debug)]
+pub struct Duplicate {
+    /// The first of them.
+    pub message: NamedMessage,
+    /// How many there are, itself included.
+    pub count: u64,
+}

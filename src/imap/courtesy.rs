@@ -1,0 +1,93 @@
+//! How long to wait before the next command: servers that ask for less haste say so in replies.
+//!
+//! Gmail ends a reply that succeeded with `[THROTTLED]`; Microsoft 365 names a time in a refusal. Who goes on as before is
+//! slowed down to next to nothing, or shut out for hours.
+
+use super::connection::Reply;
+use super::response::Code;
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(16);
+/// A server may ask for more than this; then it refuses again, and says how long.
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
+
+/// What one server has asked for so far.
+#[derive(Debug, Default)]
+pub(super) struct Courtesy {
+    /// Between commands: doubled with each reply that says throttled, less with each that does not.
+    pause: Duration,
+    /// Once, as the server named it.
+    asked: Duration,
+}
+
+impl Courtesy {
+    /// Takes note of a tagged reply.
+    pub(super) fn heard(&mut self, reply: &Reply) {
+        if let Some(time) = suggested(&reply.text) {
+            self.asked = time.min(LONGEST_ASKED);
+        }
+        if reply.code == Some(Code::Throttled) || reply.text.trim_end().ends_with("[THROTTLED]") {
+            self.pause = (self.pause * 2).clamp(FIRST, LONGEST);
+        } else {
+            let less = self.pause * 3 / 4;
+            self.pause = if less < FIRST { Duration::ZERO } else { less };
+        }
+    }
+
+    /// How long to wait before a command that is sent now.
+    pub(super) fn take(&mut self) -> Duration {
+        self.pause.max(std::mem::take(&mut self.asked))
+    }
+}
+
+/// `Suggested Backoff Time: 299961 milliseconds`, as Exchange and Microsoft 365 write it.
+fn suggested(text: &str) -> Option<Duration> {
+    let (_, rest) = text.split_once("Suggested Backoff Time: ")?;
+    let (number, unit) = rest.split_once(' ')?;
+    unit.starts_with("milliseconds").then_some(())?;
+    Some(Duration::from_millis(number.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::Completion;
+
+    fn reply(completion: Completion, code: Option<Code>, text: &str) -> Reply {
+        Reply { completion, code, text: text.to_owned() }
+    }
+
+    #[test]
+    fn pauses_grow_while_the_server_throttles_and_end_when_it_stops() {
+        let mut courtesy = Courtesy::default();
+        let throttled = reply(Completion::Ok, None, "Success [THROTTLED]");
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            courtesy.heard(&throttled);
+            pauses.push(courtesy.take().as_millis());
+        }
+        assert_eq!(pauses[..4], [50, 100, 200, 400]);
+        assert_eq!(pauses[11], 16_000);
+        for _ in 0..25 {
+            courtesy.heard(&reply(Completion::Ok, None, "Success"));
+        }
+        assert_eq!(courtesy.take(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_time_that_the_server_names_is_waited_for_once() {
+        let mut courtesy = Courtesy::default();
+        for (text, seconds) in [
+            ("Request is throttled. Suggested Backoff Time: 29000 milliseconds", 29),
+            ("Request is throttled. Suggested Backoff Time: 9999999 milliseconds", 300),
+            ("Suggested Backoff Time: soon", 0),
+        ] {
+            courtesy.heard(&reply(Completion::Bad, None, text));
+            assert_eq!(courtesy.take(), Duration::from_secs(seconds), "{text}");
+            assert_eq!(courtesy.take(), Duration::ZERO);
+        }
+        courtesy.heard(&reply(Completion::No, Some(Code::Throttled), "slow down"));
+        assert_eq!(courtesy.take(), FIRST);
+    }
+}

@@ -1,0 +1,279 @@
+//! What mailboxes hold, for reports: summed while the scans are at hand, so that nothing is kept of a message but of the few
+//! that are named.
+//!
+//! Only where an observer asks for it; else every function here does nothing.
+
+use super::scans::scan_each;
+use crate::event::{Duplicate, Event, FolderHoldings, Holdings, NamedMessage, Observer, Side, YearSum};
+use crate::mail::{HeaderKey, InternalDate, MailboxName, Message, Uid, UidSet};
+use crate::store::{Error, ScanDepth, Store};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// How many of the largest messages are named.
+const LARGEST: usize = 25;
+/// How many groups of duplicates are named.
+const DUPLICATES: usize = 100;
+
+/// Sums up what one side's folders hold.
+pub(super) struct Survey {
+    side: Side,
+    is_wanted: bool,
+    folders: Vec<FolderHoldings>,
+    seen: HashSet<MailboxName>,
+    largest: Most<Named>,
+    duplicates: Most<(Named, u64)>,
+}
+
+/// A message that may be named, by the number of its folder.
+#[derive(Clone)]
+struct Named {
+    mailbox: MailboxName,
+    folder: usize,
+    message: Message,
+}
+
+impl Survey {
+    /// Of a side, if the observer wants it.
+    pub(super) fn new(side: Side, observer: &dyn Observer) -> Self {
+        let (largest, duplicates) = (Most::new(LARGEST), Most::new(DUPLICATES));
+        let is_wanted = observer.wants_holdings();
+        Self { side, is_wanted, folders: Vec::new(), seen: HashSet::new(), largest, duplicates }
+    }
+
+    /// Whether headers are to be read where the plan alone does not need them.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
+    /// A folder's messages, as they were read. A folder that is met twice counts once.
+    pub(super) fn add(&mut self, name: &str, mailbox: &MailboxName, messages: &[Message]) {
+        if !self.is_wanted || !self.seen.insert(mailbox.clone()) {
+            return;
+        }
+        let number = self.folders.len();
+        let mut years: BTreeMap<Option<i16>, YearSum> = BTreeMap::new();
+        let mut folder = FolderHoldings { folder: name.to_owned(), ..FolderHoldings::default() };
+        for message in messages {
+            folder.messages += 1;
+            folder.unkeyed += u64::from(message.key() == HeaderKey::Unknown);
+            if message.is_bare() {
+                folder.unread += 1;
+                continue;
+            }
+            let bytes = u64::from(message.size());
+            let year = message.date().and_then(InternalDate::day).map(jiff::civil::Date::year);
+            let sum = years.entry(year).or_insert(YearSum { year, ..YearSum::default() });
+            sum.messages += 1;
+            sum.bytes += bytes;
+            folder.bytes += bytes;
+            self.largest.add(bytes, || Named { mailbox: mailbox.clone(), folder: number, message: *message });
+        }
+        folder.years = years.into_values().collect();
+        each_kind(messages, &mut |first, count| {
+            folder.surplus += count - 1;
+            let wasted = u64::from(first.size()) * (count - 1);
+            let named = || (Named { mailbox: mailbox.clone(), folder: number, message: *first }, count);
+            self.duplicates.add(wasted, named);
+        });
+        self.folders.push(folder);
+    }
+
+    /// A folder that was not opened, as it is known to be as it was.
+    pub(super) fn add_unopened(&mut self, name: &str, messages: u64) {
+        if self.is_wanted {
+            let folder = name.to_owned();
+            let unread = FolderHoldings { folder, messages, unread: messages, unkeyed: messages, ..Default::default() };
+            self.folders.push(unread);
+        }
+    }
+
+    /// Tells it, with the subjects of the messages that are named.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub(super) fn tell(self, store: &mut dyn Store, observer: &dyn Observer) -> Result<(), Error> {
+        if !self.is_wanted {
+            return Ok(());
+        }
+        let (largest, _) = self.largest.take();
+        let (duplicates, more_duplicates) = self.duplicates.take();
+        let named = largest.iter().chain(duplicates.iter().map(|(named, _)| named));
+        let subjects = read_subjects(store, named)?;
+        let folders = &self.folders;
+        let name = |named: &Named| {
+            let uid = named.message.uid();
+            NamedMessage {
+                folder: folders[named.folder].folder.clone(),
+                uid,
+                bytes: u64::from(named.message.size()),
+                date: named.message.date(),
+                subject: subjects.get(&(named.mailbox.clone(), uid)).cloned(),
+            }
+        };
+        let largest: Vec<NamedMessage> = largest.iter().map(name).collect();
+        let duplicate = |(named, count): &(Named, u64)| Duplicate { message: name(named), count: *count };
+        let duplicates: Vec<Duplicate> = duplicates.iter().map(duplicate).collect();
+        let (largest, duplicates) = (&largest, &duplicates);
+        observer.observe(&Event::Holdings(Holdings { side: self.side, folders, largest, duplicates, more_duplicates }));
+        Ok(())
+    }
+}
+
+/// The subjects of some messages, in one flight. What a server refuses to tell stays without one.
+fn read_subjects<'a>(
+    store: &mut dyn Store,
+    named: impl Iterator<Item = &'a Named>,
+) -> Result<HashMap<(MailboxName, Uid), String>, Error> {
+    let mut asked: HashMap<&MailboxName, UidSet> = HashMap::new();
+    for one in named {
+        asked.entry(&one.mailbox).or_default().insert(one.message.uid());
+    }
+    let asked: Vec<(&MailboxName, UidSet)> = asked.into_iter().collect();
+    let requests = asked.iter().map(|(mailbox, uids)| (*mailbox, Some(uids.clone())));
+    let scans = scan_each(store, ScanDepth::Subjects, requests)?;
+    let mut subjects = HashMap::new();
+    for ((mailbox, _), scan) in asked.iter().zip(scans) {
+        let found = scan.map(|scan| scan.subjects).unwrap_or_default();
+        subjects.extend(found.into_iter().map(|(uid, subject)| (((*mailbox).clone(), uid), subject)));
+    }
+    Ok(subjects)
+}
+
+/// Calls `tell` with the first message of each kind that is there more than once, and with how many there are. Of one kind
+/// are messages with the same identifying header, date and size.
+fn each_kind(messages: &[Message], tell: &mut dyn FnMut(&Message, u64)) {
+    let kind = |message: &Message| {
+        let (with_id, key) = match message.key() {
+            HeaderKey::WithId(key) => (true, key),
+            HeaderKey::WithoutId(key) => (false, key),
+            HeaderKey::Unknown | HeaderKey::Empty => return None,
+        };
+        Some((key, with_id, message.size(), message.date().map(InternalDate::seconds)))
+    };
+    // Four bytes for each message of one folder, while it is looked at.
+    let mut order: Vec<u32> =
+        (0u32..).zip(messages).filter(|(_, message)| kind(message).is_some()).map(|(at, _)| at).collect();
+    order.sort_unstable_by_key(|at| (kind(&messages[*at as usize]), *at));
+    for alike in order.chunk_by(|a, b| kind(&messages[*a as usize]) == kind(&messages[*b as usize])) {
+        if let [first, _, ..] = alike {
+            tell(&messages[*first as usize], alike.len() as u64);
+        }
+    }
+}
+
+/// The things of the most weight among many, in little room.
+struct Most<T> {
+    limit: usize,
+    kept: Vec<(u64, T)>,
+    /// What weighs less than this is not kept any more.
+    least: u64,
+    seen: u64,
+}
+
+impl<T> Most<T> {
+    fn new(limit: usize) -> Self {
+        Self { limit, kept: Vec::new(), least: 0, seen: 0 }
+    }
+
+    fn add(&mut self, weight: u64, thing: impl FnOnce() -> T) {
+        self.seen += 1;
+        if self.kept.len() >= self.limit && weight <= self.least {
+            return;
+        }
+        self.kept.push((weight, thing()));
+        if self.kept.len() >= self.limit * 2 {
+            self.shrink();
+        }
+    }
+
+    fn shrink(&mut self) {
+        self.kept.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+        self.kept.truncate(self.limit);
+        if self.kept.len() == self.limit {
+            self.least = self.kept.last().map_or(0, |(weight, _)| *weight);
+        }
+    }
+
+    /// What is kept, the heaviest first, and how many things there were besides.
+    fn take(mut self) -> (Vec<T>, u64) {
+        self.shrink();
+        let more = self.seen - self.kept.len() as u64;
+        (self.kept.into_iter().map(|(_, thing)| thing).collect(), more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn message(uid: u32, size: u64, key: u8, day: i64) -> Message {
+        let date = InternalDate::new(day * 86_400, 0);
+        Message::new(Uid::new(uid).unwrap(), size, date, 0, HeaderKey::WithId([key; 16]))
+    }
+
+    struct Asks;
+
+    impl Observer for Asks {
+        fn observe(&self, _: &Event<'_>) {}
+
+        fn wants_holdings(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_folder_is_summed_by_year_and_counted_once() {
+        let mut survey = Survey::new(Side::Source, &Asks);
+        let undated = Message::new(Uid::new(9).unwrap(), 1, None, 0, HeaderKey::Unknown);
+        let bare = Message::bare(Uid::new(10).unwrap(), 0);
+        let messages = [message(1, 10, 1, 0), message(2, 20, 2, 364), message(3, 40, 3, 365), undated, bare];
+        survey.add("A", &"A".into(), &messages);
+        survey.add("A", &"A".into(), &messages);
+        survey.add_unopened("B", 7);
+        let year = |year, messages, bytes| YearSum { year, messages, bytes };
+        assert_eq!(survey.folders[0].years, [year(None, 1, 1), year(Some(1970), 2, 30), year(Some(1971), 1, 40)]);
+        let sums = |folder: &FolderHoldings| (folder.messages, folder.unread, folder.unkeyed, folder.bytes);
+        assert_eq!(survey.folders.iter().map(sums).collect::<Vec<_>>(), [(5, 1, 2, 71), (7, 7, 7, 0)]);
+    }
+
+    #[test]
+    fn nobody_asks_and_nothing_is_kept() {
+        let mut survey = Survey::new(Side::Source, &crate::event::Silent);
+        survey.add("A", &"A".into(), &[message(1, 10, 1, 0)]);
+        survey.add_unopened("B", 7);
+        assert!(survey.folders.is_empty() && survey.largest.kept.is_empty());
+    }
+
+    #[test]
+    fn what_is_there_more_than_once_is_found() {
+        let empty = Message::new(Uid::new(20).unwrap(), 10, None, 0, HeaderKey::Empty);
+        let messages = [
+            message(1, 10, 1, 0),
+            message(2, 10, 2, 0),
+            message(3, 10, 1, 0),
+            message(4, 11, 1, 0),
+            message(5, 10, 1, 1),
+            message(6, 10, 1, 0),
+            empty,
+            empty,
+        ];
+        let mut found = Vec::new();
+        each_kind(&messages, &mut |first, count| found.push((first.uid().get(), count)));
+        assert_eq!(found, [(1, 3)]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_heaviest_are_kept(weights in prop::collection::vec(0u64..50, 0..60)) {
+            let mut most = Most::new(7);
+            weights.iter().for_each(|weight| most.add(*weight, || *weight));
+            let mut sorted = weights.clone();
+            sorted.sort_unstable_by_key(|weight| std::cmp::Reverse(*weight));
+            sorted.truncate(7);
+            let (kept, more) = most.take();
+            prop_assert_eq!(more, (weights.len() - kept.len()) as u64);
+            prop_assert_eq!(kept, sorted);
+        }
+    }
+}

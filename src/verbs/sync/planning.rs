@@ -1,0 +1,77 @@
+//! What is planned for each folder, and what both mailboxes hold: told once, before anything is done.
+
+use super::sides::{shown, store};
+use super::{Sync, Work};
+use crate::event::{Event, SyncPlanned, SyncStep};
+use crate::exec::Link;
+use crate::mail::Message;
+use crate::plan::merge::{Both, Side};
+use crate::store::Error;
+use crate::verbs::holdings::Survey;
+
+impl Sync<'_> {
+    pub(super) fn tell_folders(&self) {
+        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| work.raw.any(Option::is_some)) {
+            let steps = Both::of(|side| self.step(at, side));
+            self.observer.observe(&Event::SyncPlanned(SyncPlanned {
+                first: &work.name(Side::First),
+                second: &work.name(Side::Second),
+                already_there: work.already_there(),
+                to_first: steps.first,
+                to_second: steps.second,
+            }));
+        }
+    }
+
+    /// What is done in a folder of one side.
+    fn step(&self, at: usize, side: Side) -> SyncStep {
+        let work = &self.works[at];
+        if work.rests() {
+            return SyncStep::default();
+        }
+        let incoming = work.merge.incoming[side].iter();
+        let sizes = incoming.filter_map(|incoming| work.message(side.other(), incoming.from)).map(Message::size);
+        let flags = work.merge.agreements.iter().map(|found| found.flags);
+        let changes = flags.chain(work.merge.joined.iter().map(|found| found.flags)).filter(|flags| {
+            let merge = work.merge.flags.get(*flags);
+            !merge.add[side].is_empty() || !merge.remove[side].is_empty()
+        });
+        let moved = self.moves.iter().filter(|moved| moved.side == side && moved.to == at);
+        SyncStep {
+            create: self.is_wanted(at, side),
+            copy: work.merge.incoming[side].len() as u64,
+            bytes: sizes.map(u64::from).sum(),
+            moved: moved.count() as u64,
+            flags: changes.count() as u64,
+            delete: work.merge.deletions[side].len() as u64,
+        }
+    }
+
+    pub(super) fn tell_holdings(&self, link: &mut Link) -> Result<(), Error> {
+        for side in Side::BOTH {
+            let mut survey = Survey::new(shown(side), self.observer);
+            for work in self.works.iter().filter(|work| !work.unread) {
+                let Some(mailbox) = &work.raw[side] else { continue };
+                if work.in_step {
+                    survey.add_unopened(&work.name(side), u64::from(work.state[side].messages));
+                } else {
+                    survey.add(&work.name(side), mailbox, work.views[side].messages());
+                }
+            }
+            survey.tell(store(link, side), self.observer)?;
+        }
+        Ok(())
+    }
+}
+
+impl Work {
+    /// How many messages both sides have.
+    pub(super) fn already_there(&self) -> u64 {
+        if self.in_step {
+            return u64::from(self.state.first.messages);
+        }
+        let pairs = self.base.as_ref().map_or(0, |base| base.pairs().len());
+        let gone = self.merge.dropped.len() + self.merge.deletions.first.len() + self.merge.deletions.second.len();
+        (pairs.saturating_sub(gone) + self.merge.joined.len()) as u64
+    }
+}

@@ -1,0 +1,89 @@
+//! How fast a copy goes about it: more lanes while they help and the servers bear them, and no faster than the user allows.
+
+mod lab;
+
+use lab::client::{Client, NewMessage};
+use lab::mailboxes::each;
+use lab::proxy::{Plan, Proxy};
+use lab::run::{Run, copy};
+use lab::servers::{Account, Dovecot, Personality};
+use std::time::Duration;
+
+/// Letters like no others.
+fn letters(folder: usize, count: usize, bytes: usize) -> impl ExactSizeIterator<Item = NewMessage> {
+    (0..count).map(move |n| {
+        let text = format!("Message-ID: <{n}.{folder}@pace>\r\nSubject: {n}\r\n\r\n{}\r\n", "x".repeat(bytes));
+        NewMessage::of(text)
+    })
+}
+
+/// A source with so many messages in each of some folders, and an empty target of this kind.
+fn accounts(name: &str, kind: Personality, folders: usize, count: usize, bytes: usize) -> [Account; 2] {
+    let dovecot = Dovecot::shared();
+    let source = dovecot.account(name, Personality::Plain);
+    let mut client = Client::login(&source);
+    for folder in 0..folders {
+        let levels = [format!("Folder {folder}")];
+        client.create(&levels);
+        client.append(&levels, letters(folder, count, bytes));
+    }
+    [source, dovecot.account(name, kind)]
+}
+
+/// Copies over a line to the target. Gives the run and how many connections it made there.
+fn over(line: Plan, [source, target]: &[Account; 2], options: &[&str]) -> (Run, usize) {
+    let proxy = Proxy::start(target.port, line);
+    let run = copy(source, &target.by_port(proxy.port).plain_address(), options).ended(0);
+    (run, proxy.traffic().len())
+}
+
+#[test]
+fn lanes_are_added_where_each_waits_for_a_far_server() {
+    // Each message waits for the server's word, so twice the lanes are twice as fast.
+    let accounts = accounts("far", Personality::NoLiteral, 40, 24, 100);
+    let (run, connections) = over(Plan::round_trip(Duration::from_millis(40)), &accounts, &[]);
+    let run = run.counts(&[("copied", 960), ("failed", 0)]);
+    assert!((6..=8).contains(&connections), "{connections} connections");
+    assert!(!run.stderr.contains("one connection fewer"), "{}", run.stderr);
+}
+
+#[test]
+fn lanes_are_not_added_where_the_line_is_full() {
+    let accounts = accounts("fullline", Personality::Plain, 12, 40, 20_000);
+    let line = Plan { rate: Some(2_000_000), ..Plan::round_trip(Duration::from_millis(4)) };
+    let (run, connections) = over(line, &accounts, &[]);
+    run.counts(&[("copied", 480), ("failed", 0)]);
+    // One more is tried, now and then two.
+    assert!((4..=6).contains(&connections), "{connections} connections");
+}
+
+#[test]
+fn as_many_lanes_as_asked_for_and_no_others() {
+    each(["1", "3"], |jobs| {
+        let accounts = accounts(&format!("asked{jobs}"), Personality::NoLiteral, 6, 30, 100);
+        let (_, connections) = over(Plan::round_trip(Duration::from_millis(20)), &accounts, &["-j", jobs]);
+        assert_eq!(connections.to_string(), jobs);
+    });
+}
+
+#[test]
+fn a_limited_rate_is_never_exceeded() {
+    let accounts = accounts("limited", Personality::Plain, 4, 50, 10_000);
+    let (run, _) = over(Plan::default(), &accounts, &["--limit-rate", "1M"]);
+    let bytes = run.count("bytes_copied") as f64;
+    let seconds = run.summary()["seconds"].as_f64().unwrap();
+    assert!(bytes > 2e6 && seconds >= 0.95 * bytes / f64::from(1 << 20), "{bytes} bytes in {seconds} s");
+}
+
+#[test]
+fn a_server_that_throttles_is_given_time() {
+    use lab::proxy::Answer;
+    let [source, target] = accounts("throttled", Personality::Plain, 1, 10, 100);
+    let answers = Plan::default().answer(Answer::after("UID FETCH", 1, "{tag} OK Success [THROTTLED]"));
+    let proxy = Proxy::start(source.port, answers);
+    let options = ["-j1", "-vvv"];
+    let run = copy(&source.by_port(proxy.port).plain_address(), &target, &options).ended(0);
+    let run = run.counts(&[("copied", 10), ("failed", 0)]);
+    assert!(run.stderr.contains("[THROTTLED]"), "{}", run.stderr);
+    assert!(run.summary()["seconds"].as_f64().unwrap() >= 0.05, "no pause was made");
+}

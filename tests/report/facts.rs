@@ -1,0 +1,292 @@
+//! The JSON of a report: as its schema says, the same facts as the run's events, and there however the run ended.
+
+use super::lab::client::Client;
+use super::lab::generator;
+use super::lab::mailboxes::{empty, filled, messages};
+use super::lab::memory::{Fake, Manner};
+use super::lab::proxy::{Plan, Proxy};
+use super::lab::run::{End, Run, Running, copy, run, sync, verify};
+use super::lab::schema::Schema;
+use super::lab::servers::Personality;
+use super::{Reports, read, with_subject};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Fails unless the report is as its schema says and has the numbers of the run's own lines.
+#[track_caller]
+fn agrees((run, report): &(Run, Value)) {
+    assert_eq!(Schema::of_report().fault(report), None, "{report:#}");
+    if report["summary"].is_null() {
+        return;
+    }
+    let mut summary = report["summary"].clone();
+    summary["event"] = json!("summary");
+    assert_eq!(summary, run.summary());
+    assert_eq!(report["status"], summary["status"]);
+    for event in run.named("folder_planned") {
+        let folder = folder(report, event["from"].as_str().unwrap());
+        assert_eq!(
+            [&folder["to"], &folder["reason"], &folder["messages"]],
+            [&event["to"], &event["reason"], &event["messages"]]
+        );
+        assert_eq!(sum(folder, "copy"), event["copy"].as_u64().unwrap());
+        assert_eq!(sum(folder, "delete"), event["delete"].as_u64().unwrap());
+    }
+    for kind in ["missing", "extra", "changed", "flags_differ", "dates_differ"] {
+        let of = |folder: &Value| folder["differences"][kind].as_u64().unwrap();
+        let all: u64 = report["folders"].as_array().unwrap().iter().map(of).sum();
+        assert_eq!(all, summary[kind].as_u64().unwrap_or(0), "{kind}: {report:#}");
+    }
+    for (list, event) in [("failures", "message_failed"), ("differences", "difference"), ("warnings", "warning")] {
+        let listed = report[list]["listed"].as_array().unwrap().len();
+        let folders = if list == "failures" { run.named("folder_failed").len() } else { 0 };
+        assert_eq!(listed, run.named(event).len() + folders, "{list}: {report:#}");
+    }
+}
+
+#[track_caller]
+fn folder<'a>(report: &'a Value, from: &str) -> &'a Value {
+    let folders = report["folders"].as_array().unwrap();
+    folders.iter().find(|folder| folder["from"] == from).unwrap_or_else(|| panic!("{from}: {folders:#?}"))
+}
+
+fn sum(folder: &Value, field: &str) -> u64 {
+    folder["planned"].as_array().unwrap().iter().filter_map(|planned| planned[field].as_u64()).sum()
+}
+
+fn texts(list: &Value, field: &str) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|one| one[field].as_str().unwrap_or("null").to_owned()).collect()
+}
+
+#[test]
+fn a_copy_has_its_folders_years_largest_and_duplicates() {
+    let reports = Reports::new();
+    let source =
+        filled("reportcopy", (0..9).map(|n| with_subject(n, &format!("letter {n}"), &"x".repeat(n * 100))).collect());
+    let mut client = Client::login(&source);
+    let large = || with_subject(20, "=?utf-8?B?R3LDvMOfZSDimIM=?=", &"y\r\n".repeat(40_000));
+    client.create(&["Old"]);
+    client.append(&["Old"], vec![large(), large(), with_subject(21, "small", "z")].into_iter());
+    let target = empty("reportcopydst", Personality::Plain);
+    let state = tempfile::tempdir().unwrap();
+    let go = |more: &[&str]| {
+        copy(&source, &target, &[more, &["--state", state.path().to_str().unwrap(), "--map", "Old=New"]].concat())
+    };
+
+    let dry = reports.of(|options| go(&[options, &["--dry-run"]].concat()).ended(0));
+    agrees(&dry);
+    assert_eq!((&dry.1["dry_run"], &folder(&dry.1, "Old")["done"]["copied"]), (&json!(true), &json!(0)));
+    let done = reports.of(|options| go(options).ended(0));
+    agrees(&done);
+    let report = &done.1;
+    let old = folder(report, "Old");
+    assert_eq!([&old["to"], &old["reason"]], ["New", "mapped by --map"]);
+    assert_eq!([&old["done"]["copied"], &old["planned"][0]["on"]], [&json!(3), &json!("target")]);
+    assert_eq!(report["sides"][1]["server"], "Dovecot", "{report:#}");
+
+    let held = &report["holdings"][0];
+    assert_eq!(held["largest"][0]["subject"], "Grüße ☃");
+    assert_eq!(texts(&held["largest"], "folder")[..3], ["Old", "Old", "INBOX"]);
+    let duplicate = &held["duplicates"]["listed"][0];
+    assert_eq!([&duplicate["folder"], &duplicate["count"]], [&json!("Old"), &json!(2)]);
+    let years: Vec<(i64, u64)> = (held["years"].as_array().unwrap().iter())
+        .map(|sum| (sum["year"].as_i64().unwrap(), sum["messages"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(
+        years,
+        [(2015, 1), (2016, 1), (2017, 3), (2018, 2), (2019, 1), (2020, 1), (2021, 1), (2022, 1), (2023, 1)]
+    );
+    let steps = report["throughput"]["steps"].as_array().unwrap();
+    let through: u64 = steps.iter().map(|step| step["messages"].as_u64().unwrap()).sum();
+    assert_eq!(through, 12);
+
+    // What is known from that run is not read again, and that is said.
+    let again = reports.of(|options| go(options).ended(0));
+    agrees(&again);
+    let held = again.1["holdings"][0]["folders"].as_array().unwrap();
+    assert!(held.iter().all(|folder| folder["unread"] == folder["messages"]), "{held:#?}");
+}
+
+#[test]
+fn a_mirror_and_a_move_say_where_is_deleted() {
+    let reports = Reports::new();
+    let (source, target) = (filled("reportmirror", messages(3)), filled("reportmirrordst", messages(6)));
+    let mirror = reports
+        .of(|options| copy(&source, &target, &[options, &["--delete", "--max-delete", "100%"]].concat()).ended(0));
+    agrees(&mirror);
+    let inbox = folder(&mirror.1, "INBOX");
+    assert_eq!((sum(inbox, "delete"), &inbox["done"]["deleted"]), (3, &json!(3)), "{inbox:#}");
+    let moved = reports.of(|options| copy(&source, &target, &[options, &["--move"]].concat()).ended(0));
+    agrees(&moved);
+    let inbox = folder(&moved.1, "INBOX");
+    assert_eq!([&inbox["planned"][1]["on"], &inbox["planned"][1]["delete"]], [&json!("source"), &json!(3)]);
+    assert_eq!(inbox["done"]["deleted"], 3);
+}
+
+#[test]
+fn a_sync_has_both_directions_and_how_conflicts_were_settled() {
+    let reports = Reports::new();
+    let (first, second) = (filled("reportone", messages(5)), filled("reporttwo", messages(3)));
+    let state = tempfile::tempdir().unwrap();
+    let go = |more: &[&str]| sync(&first, &second, &[more, &["--state", state.path().to_str().unwrap()]].concat());
+    let dry = reports.of(|options| go(&[options, &["--dry-run"]].concat()).ended(0));
+    agrees(&dry);
+    assert_eq!(dry.1["changes"]["listed"].as_array().unwrap().len(), dry.0.named("change").len());
+    let joined = reports.of(|options| go(options).ended(0));
+    agrees(&joined);
+    let inbox = folder(&joined.1, "INBOX");
+    assert_eq!([&inbox["already_there"], &inbox["planned"][1]["copy"], &inbox["done"]["copied"]], [3, 2, 2]);
+    assert_eq!(texts(&joined.1["holdings"], "side"), ["first", "second"]);
+
+    let mut client = Client::login(&first);
+    client.select(&["INBOX"]);
+    client.store("1", "+FLAGS", "\\Deleted");
+    client.expunge("1");
+    let mut client = Client::login(&second);
+    client.select(&["INBOX"]);
+    client.store("1", "+FLAGS", "\\Flagged");
+    client.append(&["INBOX"], vec![with_subject(1, "new on the second", "x")].into_iter());
+    let settled = reports.of(|options| go(options).ended(0));
+    agrees(&settled);
+    let conflict = &settled.1["conflicts"]["listed"][0];
+    assert_eq!([&conflict["action"], &conflict["to"]], ["delete", "second"], "{:#}", settled.1);
+    let told = settled.0.named("change");
+    assert_eq!(conflict["reason"], told[0]["reason"]);
+    let inbox = folder(&settled.1, "INBOX");
+    assert_eq!([&inbox["planned"][0]["copy"], &inbox["planned"][1]["delete"], &inbox["done"]["deleted"]], [1, 1, 1]);
+}
+
+#[test]
+fn a_comparison_has_its_differences_by_folder() {
+    let reports = Reports::new();
+    let (source, target) = (filled("reportverify", messages(4)), filled("reportverifydst", messages(3)));
+    let mut client = Client::login(&target);
+    client.select(&["INBOX"]);
+    client.store("1", "+FLAGS", "\\Flagged");
+    client.create(&["Extra"]);
+    client.append(&["Extra"], messages(2).into_iter());
+    let found = reports.of(|options| verify(&source, &target, options).ended(4));
+    agrees(&found);
+    let report = &found.1;
+    assert_eq!([&report["exit_reason"], &report["holdings"][1]["side"]], ["they differ", "target"]);
+    let differences = &folder(report, "INBOX")["differences"];
+    assert_eq!([&differences["missing"], &differences["flags_differ"]], [1, 1]);
+    let extra = report["folders"].as_array().unwrap().iter().find(|folder| folder["to"] == "Extra").unwrap();
+    assert_eq!((&extra["from"], &extra["differences"]["extra"]), (&Value::Null, &json!(2)));
+}
+
+#[test]
+fn a_failure_has_its_reason() {
+    let reports = Reports::new();
+    let strict = Fake::start(Manner::default(), &[]);
+    let holds_nul = Fake::start(Manner::default(), &[]);
+    holds_nul.put("INBOX", b"Message-ID: <nul@report.example>\r\nSubject: nul\r\n\r\n\0\r\n");
+    holds_nul.put("INBOX", b"Message-ID: <good@report.example>\r\nSubject: good\r\n\r\ngood\r\n");
+    let ends = || (End::plain(holds_nul.server.port, ""), End::plain(strict.server.port, ""));
+    let partial = reports.of(|options| copy(ends().0, ends().1, options).ended(3));
+    agrees(&partial);
+    let (run, report) = &partial;
+    assert_eq!(report["status"], "partial");
+    let (failure, event) = (&report["failures"]["listed"][0], &run.named("message_failed")[0]);
+    for member in ["folder", "uid", "message_id", "reason"] {
+        assert_eq!(failure[member], event[member]);
+    }
+    let inbox = folder(report, "INBOX");
+    assert_eq!([&inbox["failed"], &inbox["done"]["copied"]], [1, 1]);
+}
+
+#[test]
+fn it_is_written_however_the_run_ends() {
+    let reports = Reports::new();
+    let (source, target) = (filled("reportends", messages(3)), filled("reportendsdst", messages(40)));
+    let braked = reports.of(|options| copy(&source, &target, &[options, &["--delete"]].concat()).ended(9));
+    agrees(&braked);
+    assert_eq!(braked.1["status"], "braked");
+    let refused = reports.of(|options| copy(End::new(source.address(), "wrong"), &target, options).ended(5));
+    agrees(&refused);
+    assert_eq!([&refused.1["status"], &refused.1["error"]["kind"]], ["stopped", "authentication"]);
+    assert!(refused.1["summary"].is_null() && refused.1["exit_reason"] == "the server refused the login");
+    let nowhere = reports.of(|options| verify("imap://ann@127.0.0.1:1?tls=none", &target, options).ended(6));
+    agrees(&nowhere);
+    assert_eq!(nowhere.1["sides"][0]["address"], "imap://ann@127.0.0.1:1?tls=none");
+}
+
+#[test]
+fn an_interrupted_run_leaves_its_report() {
+    let reports = Reports::new();
+    let path = reports.path("report.json");
+    let (source, target) = (empty("reportstop", Personality::Plain), empty("reportstopdst", Personality::Plain));
+    Client::login(&source).fill(&generator::mailbox(5, 400));
+    let proxy = Proxy::start(target.port, Plan::round_trip(Duration::from_millis(20)));
+    let (from, to) = (source.plain_address(), target.by_port(proxy.port).plain_address());
+    let options = ["--output", "json", "-vv", "-j2", "--limit-rate", "1M", "--report", path.to_str().unwrap()];
+    let running = Running::start(&[&["copy", &from, &to][..], &options].concat());
+    running.wait_for_line_with("message_copied");
+    running.interrupt();
+    let run = running.end().ended(130);
+    let report = read(&path);
+    agrees(&(run, report.clone()));
+    assert_eq!((&report["status"], &report["exit_code"]), (&json!("interrupted"), &json!(130)));
+    let folders = report["folders"].as_array().unwrap();
+    let copied: u64 = folders.iter().map(|folder| folder["done"]["copied"].as_u64().unwrap()).sum();
+    assert_eq!(Some(copied), report["summary"]["copied"].as_u64());
+    let planned: u64 = folders.iter().map(|folder| sum(folder, "copy")).sum();
+    assert!(copied > 0 && copied < planned, "{copied} of {planned}");
+}
+
+#[test]
+fn what_cannot_be_written_is_said_before_the_run() {
+    let reports = Reports::new();
+    let name = reports.path("report.txt");
+    // Nobody answers at these addresses: a run that began would end with 6.
+    let nowhere = ["imap://ann@127.0.0.1:1?tls=none", "imap://bob@127.0.0.1:1?tls=none"];
+    let with = |verb: &str, path: &str| run(&[&[verb][..], &nowhere, &["--report", path]].concat());
+    for verb in ["copy", "sync", "verify"] {
+        let refused = with(verb, name.to_str().unwrap()).ended(2);
+        assert!(refused.stderr.contains("FILE.html") && refused.stderr.contains("FILE.json"), "{}", refused.stderr);
+        let absent = with(verb, "/nonexistent/report.html").ended(1);
+        assert!(absent.stderr.contains("could not write the report /nonexistent/report.html"), "{}", absent.stderr);
+    }
+    assert_eq!(std::fs::read_dir(reports.0.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_report_that_can_not_be_written_in_the_end_is_an_error() {
+    let (source, target) = (filled("reportlost", messages(2)), empty("reportlostdst", Personality::Plain));
+    let reports = Reports::new();
+    let directory = reports.path("gone");
+    std::fs::create_dir(&directory).unwrap();
+    // The password is asked for when the report has begun.
+    let command = format!("rmdir {}; echo secret", directory.display());
+    let report = directory.join("report.html");
+    let options = ["--source-password-command", &command, "--report", report.to_str().unwrap()];
+    let (from, to) = (source.plain_address(), target.plain_address());
+    let lost = run(&[&["copy", &from, &to][..], &options].concat()).ended(1);
+    assert!(lost.stderr.contains("could not write the report"), "{}", lost.stderr);
+    assert_eq!(Client::login(&target).snapshot().count(), 2, "the copy itself was made");
+}
+
+#[test]
+fn everything_in_the_schema_is_described_for_people() {
+    let (schema, text) = (Schema::of_report(), include_str!("../../docs/json.md"));
+    let text = text.split_once("## A report").unwrap().1.split_once("## Examples").unwrap().0;
+    for name in schema.names() {
+        assert!(text.contains(&format!("`{name}`")) || text.contains(&format!("\"{name}\"")), "docs/json.md: {name}");
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_is_not_so() {
+    let reports = Reports::new();
+    let nowhere = ["imap://ann@127.0.0.1:1?tls=none", "imap://bob@127.0.0.1:1?tls=none"];
+    let (_, good) = reports.of(|options| copy(nowhere[0], nowhere[1], options).ended(6));
+    let schema = Schema::of_report();
+    assert_eq!(schema.fault(&good), None);
+    for (pointer, value) in
+        [("/status", json!("well")), ("/sides/0/name", json!("left")), ("/warnings/more", json!(-1))]
+    {
+        let mut bad = good.clone();
+        *bad.pointer_mut(pointer).unwrap() = value;
+        assert!(schema.fault(&bad).is_some(), "{pointer}");
+    }
+}
