@@ -3,6 +3,7 @@
 //! What it keeps true: a message is sent again only after it is known that the target does not have it; no lane waits
 //! for another; bytes in flight are bounded; whatever fails is named.
 
+mod ahead;
 mod contents;
 mod growth;
 mod lane;
@@ -13,6 +14,7 @@ mod queue;
 mod throttle;
 mod transfer;
 
+pub use ahead::{Ahead, connecting_ahead};
 pub use contents::{Contents, read_contents};
 pub use growth::Lanes;
 pub use ledger::Fate;
@@ -58,6 +60,8 @@ pub struct Context<'a> {
     pub observer: &'a dyn Observer,
     /// Who remembers what was copied.
     pub journal: Option<&'a dyn Journal>,
+    /// Connections that were made ahead of the lanes.
+    pub ahead: Option<&'a Ahead>,
 }
 
 /// Is told which message of the source became which of the target, from many lanes at once.
@@ -209,7 +213,7 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
         Some(link) => link,
         // The first lane must have a connection; the others are a gain and no need.
         None if number == 0 => shared.context.connect_with_patience()?,
-        None => match shared.context.connect() {
+        None => match shared.context.ahead.and_then(Ahead::take).unwrap_or_else(|| shared.context.connect()) {
             Ok(link) => link,
             Err((side, error)) => {
                 // One that was tried beyond the first is no loss, and nothing to tell.

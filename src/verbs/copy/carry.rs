@@ -4,7 +4,7 @@
 use super::elsewhere::{Job, Place, Twin};
 use super::relocate::without;
 use super::{Copy, Status};
-use crate::exec::{self, Context, Fate, Link};
+use crate::exec::{self, Context, Fate, Lanes, Link};
 use crate::mail::{Message, SpecialUse, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, ErrorKind};
@@ -37,15 +37,31 @@ impl Sent {
 
 impl Copy<'_> {
     pub(super) fn carry_out(&mut self, link: Link, names: &Names<'_>, context: &Context<'_>) {
-        let mut way = Way::new(context, link);
-        if let Err(error) = self.steps(&mut way, names)
-            && error.kind != ErrorKind::Interrupted
-        {
-            self.summary.status = Status::Stopped(error);
+        let ((), unused) = exec::connecting_ahead(context, self.lanes_for_certain(context.lanes) - 1, |context| {
+            let mut way = Way::new(context, link);
+            if let Err(error) = self.steps(&mut way, names)
+                && error.kind != ErrorKind::Interrupted
+            {
+                self.summary.status = Status::Stopped(error);
+            }
+            way.end();
+            self.summary.source_traffic += way.source_traffic;
+            self.summary.target_traffic += way.target_traffic;
+        });
+        unused.into_iter().for_each(|link| self.close(link));
+    }
+
+    /// How many lanes there is work for, whatever becomes of it.
+    fn lanes_for_certain(&self, lanes: Lanes) -> usize {
+        let (mut pieces, mut messages, mut bytes) = (0, 0, 0);
+        for needs in self.folders.iter().flatten() {
+            let to_send = (needs.missing.len() as u64).saturating_sub(needs.server_side);
+            pieces += usize::from(to_send > 0);
+            messages += to_send;
+            bytes += needs.bytes_to_send();
         }
-        way.end();
-        self.summary.source_traffic += way.source_traffic;
-        self.summary.target_traffic += way.target_traffic;
+        // For less than this the one connection that there is takes no longer than others take to be made.
+        if messages < 50 && bytes < 256 << 10 { 1 } else { lanes.first.min(pieces).max(1) }
     }
 
     fn steps(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<(), Error> {

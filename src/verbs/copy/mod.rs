@@ -106,7 +106,7 @@ fn run(
     } else {
         let lanes = opening::lanes(options.jobs, [source, target], &link);
         let limit_rate = options.limit_rate;
-        let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None };
+        let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None, ahead: None };
         copy.carry_out(link, &names, &context);
     }
     Ok((copy.finish(started, stop), planned))

@@ -69,7 +69,8 @@ pub fn sync(
     } else {
         let lanes = opening::lanes(options.jobs, [first, second], &link);
         let limit_rate = options.limit_rate;
-        let context = Context { source: first, target: second, lanes, limit_rate, stop, observer, journal: None };
+        let context =
+            Context { source: first, target: second, lanes, limit_rate, stop, observer, journal: None, ahead: None };
         sync.carry_out(link, &context);
     }
     Ok(sync.finish(started, stop))
