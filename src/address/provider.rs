@@ -23,9 +23,13 @@ impl Provider {
         }
     }
 
-    /// The one of this name, in capitals or not.
+    /// The one of this name, in capitals or not; also by what people call their service.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|provider| provider.name().eq_ignore_ascii_case(name))
+        match name.to_ascii_lowercase().as_str() {
+            "google" | "gmail" => Some(Self::Google),
+            "microsoft" | "m365" | "office365" | "outlook" => Some(Self::Microsoft),
+            _ => None,
+        }
     }
 
     /// Whose IMAP server a host is.

@@ -55,7 +55,15 @@ impl FolderArgs {
     /// # Errors
     /// A pattern or a mapping that can't be read, or a list of folders.
     pub(crate) fn rules(&self) -> Result<Rules, Failure> {
-        let options = FolderOptions {
+        folder_rules(&self.options()?)
+    }
+
+    /// What the rules are made of. A list of folders is read now, once.
+    ///
+    /// # Errors
+    /// A list that can't be read.
+    pub(crate) fn options(&self) -> Result<FolderOptions, Failure> {
+        Ok(FolderOptions {
             include: self.folder.clone(),
             include_names: self.folders_from.as_deref().map_or(Ok(Vec::new()), folder_list::read)?,
             exclude: self.exclude.clone(),
@@ -63,9 +71,16 @@ impl FolderArgs {
             map_regex: self.map_regex.clone(),
             into: self.into.clone(),
             no_roles: self.no_roles,
-        };
-        Rules::new(&options).map_err(|error| Failure::usage(error.to_string()))
+        })
     }
+}
+
+/// The rules for names.
+///
+/// # Errors
+/// A pattern or a mapping that can't be read.
+pub(crate) fn folder_rules(options: &FolderOptions) -> Result<Rules, Failure> {
+    Rules::new(options).map_err(|error| Failure::usage(error.to_string()))
 }
 
 impl TwoWayFolderArgs {

@@ -1,18 +1,23 @@
 //! `mailferry copy SOURCE TARGET`
 
-use super::args::{FolderArgs, JobArgs, MessageArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs};
+use super::args::{
+    FolderArgs, JobArgs, MessageArgs, OutputArgs, PasswordOptions, ReportArgs, SourcePasswordArgs, TargetPasswordArgs,
+    folder_rules,
+};
 use super::failure::Failure;
 use super::json::Summary;
 use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::state::StateArgs;
 use super::text::{self, PlanTable};
-use super::{exit, password, values};
+use super::{exit, password, plan_file, values};
 use clap::{Args, ValueEnum};
+use mailferry::address::Address;
 use mailferry::event::Side;
+use mailferry::folders::Rules;
 use mailferry::plan::DeletionLimit;
-use mailferry::verbs::{self, CopyOptions, Deleting, FlagPolicy};
-use std::path::PathBuf;
+use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, FlagPolicy, PlanHead, PlanUse, Status};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Make TARGET hold everything that SOURCE holds; safe to run again
@@ -76,6 +81,9 @@ struct RunArgs {
     /// With --dry-run: exit with 4 if there is work to do
     #[arg(long, requires = "dry_run")]
     exit_code: bool,
+    /// With --dry-run: keep the plan in this file; `mailferry apply FILE` carries it out and nothing else
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    save_plan: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -120,6 +128,9 @@ Examples:
   A mirror, each night; what it would delete is listed first:
     mailferry copy --delete --dry-run SOURCE TARGET
     mailferry copy --delete SOURCE TARGET
+  A plan to look at, and to carry out later exactly as it is:
+    mailferry copy --dry-run --save-plan move.plan SOURCE TARGET
+    mailferry apply move.plan
 
 {}",
         exit::HELP
@@ -151,6 +162,7 @@ impl CopyArgs {
             limit_rate: self.limit_rate,
             deleting: self.run.deleting()?,
             dry_run: self.run.dry_run,
+            plan: if self.run.save_plan.is_some() { PlanUse::Keep } else { PlanUse::Nothing },
         })
     }
 }
@@ -168,42 +180,87 @@ impl CopyArgs {
 
 /// Runs it. Gives the exit code.
 pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
-    let [source, target] = Session::addresses(&args.source, &args.target)?;
-    let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
-    password::check_stdin([source_password, target_password], args.folders.reads_stdin())?;
-    let rules = args.folders.rules()?;
-    args.messages.check_search(&[&source])?;
+    let addresses = Session::addresses(&args.source, &args.target)?;
+    let [source, target] = &addresses;
+    let passwords = [args.source_password.options(), args.target_password.options()];
+    password::check_stdin(passwords, args.folders.reads_stdin())?;
+    let folders = args.folders.options()?;
+    let rules = folder_rules(&folders)?;
+    args.messages.check_search(&[source])?;
     let options = args.options([source.connections(), target.connections()])?;
-    let source_password = session.password(Side::Source, &source, source_password)?;
-    let target_password = session.password(Side::Target, &target, target_password)?;
-
-    // A dry run writes nothing anywhere, and takes nobody's place: it looks at a copy.
-    let state_args = &args.run.state;
-    let peeked = if options.dry_run { state_args.look(&source, &target, session) } else { None };
-    let kept = if options.dry_run { None } else { state_args.open(&source, &target, session)? };
-
-    let plan = Arc::new(PlanTable::default());
-    session.watch_signals()?;
-    let observers = session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(&plan) as _));
-    let source_purpose = match options.deleting {
-        Deleting::Source(_) if !options.dry_run => Purpose::Empty,
-        _ => Purpose::Read,
+    let save = args.run.save_plan.as_deref().map(|path| {
+        let texts = [&args.source, &args.target];
+        (path, plan_file::head(&addresses, texts, passwords, folders, &options, &args.run.state))
+    });
+    let run = OneWay {
+        addresses: &addresses,
+        passwords,
+        rules: &rules,
+        options: &options,
+        state: &args.run.state,
+        tell_work: args.run.exit_code,
     };
-    let target_purpose = if options.dry_run { Purpose::Rehearse } else { Purpose::Write };
-    let source = session.account(Side::Source, &source, source_password, source_purpose, &observers)?;
-    let target = session.account(Side::Target, &target, target_password, target_purpose, &observers)?;
-    let state = kept.as_ref().map(|kept| &kept.state).or(peeked.as_ref().map(|peeked| &peeked.state));
-    let summary =
-        verbs::copy(source.as_ref(), target.as_ref(), &rules, &options, state, session.stop(), observers.as_ref())?;
+    run.go(session, save, Summary::copy)
+}
 
-    session.results(
-        &summary.status,
-        || Summary::copy(&summary, options.dry_run),
-        |paint| {
-            let mut lines = plan.lines(paint);
-            lines.extend(text::copy_summary(&summary, options.dry_run, paint));
-            lines
-        },
-    );
-    Ok(exit::of_copy(&summary, args.run.exit_code))
+/// A copy whose command line is read, whichever command it was.
+pub(crate) struct OneWay<'a> {
+    pub(crate) addresses: &'a [Address; 2],
+    pub(crate) passwords: [PasswordOptions<'a>; 2],
+    pub(crate) rules: &'a Rules,
+    pub(crate) options: &'a CopyOptions,
+    pub(crate) state: &'a StateArgs,
+    /// Whether the exit code says that there is work to do.
+    pub(crate) tell_work: bool,
+}
+
+impl OneWay<'_> {
+    /// Runs it, keeps its plan where that is wanted, and shows what came of it. Gives the exit code.
+    pub(crate) fn go(
+        &self,
+        session: &Session,
+        save: Option<(&Path, PlanHead)>,
+        summarise: fn(&CopySummary, bool) -> Summary,
+    ) -> Result<u8, Failure> {
+        let ([source, target], options) = (self.addresses, self.options);
+        let source_password = session.password(Side::Source, source, self.passwords[0])?;
+        let target_password = session.password(Side::Target, target, self.passwords[1])?;
+
+        // A dry run writes nothing anywhere, and takes nobody's place: it looks at a copy.
+        let peeked = if options.dry_run { self.state.look(source, target, session) } else { None };
+        let kept = if options.dry_run { None } else { self.state.open(source, target, session)? };
+
+        let table = Arc::new(PlanTable::default());
+        session.watch_signals()?;
+        let observers = session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(&table) as _));
+        let source_purpose = match options.deleting {
+            Deleting::Source(_) if !options.dry_run => Purpose::Empty,
+            _ => Purpose::Read,
+        };
+        let target_purpose = if options.dry_run { Purpose::Rehearse } else { Purpose::Write };
+        let source = session.account(Side::Source, source, source_password, source_purpose, &observers)?;
+        let target = session.account(Side::Target, target, target_password, target_purpose, &observers)?;
+        let (source, target, stop) = (source.as_ref(), target.as_ref(), session.stop());
+        let state = kept.as_ref().map(|kept| &kept.state).or(peeked.as_ref().map(|peeked| &peeked.state));
+        let (summary, saved) = match save {
+            None => (verbs::copy(source, target, self.rules, options, state, stop, observers.as_ref())?, None),
+            Some((path, head)) => {
+                let planned = verbs::plan_copy(source, target, self.rules, options, state, stop, observers.as_ref())?;
+                let is_whole = !matches!(planned.0.status, Status::Interrupted | Status::Stopped(_));
+                let saved = if is_whole { Some(plan_file::save(path, &head, &planned.1)?) } else { None };
+                (planned.0, saved)
+            }
+        };
+        session.results(
+            &summary.status,
+            || summarise(&summary, options.dry_run),
+            |paint| {
+                let mut lines = table.lines(paint);
+                lines.extend(text::copy_summary(&summary, options.dry_run, paint));
+                lines.extend(saved);
+                lines
+            },
+        );
+        Ok(exit::of_copy(&summary, self.tell_work))
+    }
 }

@@ -3,6 +3,7 @@
 //! One file a command. stdout carries results only ([`output`]), stderr everything else ([`console`]); both show a
 //! server's words only after they were made [`harmless`]. Only this part of the program reads the environment.
 
+mod apply;
 mod args;
 mod browser;
 mod config;
@@ -25,6 +26,7 @@ mod output;
 mod pace;
 mod pages;
 mod password;
+mod plan_file;
 mod progress;
 mod recall;
 mod report;
@@ -75,6 +77,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Copy(copy::CopyArgs),
+    Apply(apply::ApplyArgs),
     Sync(sync::SyncArgs),
     Undo(undo::UndoArgs),
     Verify(verify::VerifyArgs),
@@ -141,7 +144,8 @@ fn execute(mut command: Command, chosen: Option<&Path>, allow_weaker: bool) -> u
         args.output.output = args::Format::Json;
     }
     let typed = command.mailboxes().first().map(|mailbox| mailbox.text.clone());
-    let named = command.use_accounts(chosen);
+    let opened = if let Command::Apply(args) = &mut command { args.open() } else { Ok(()) };
+    let named = opened.and_then(|()| command.use_accounts(chosen));
     let session = match command.session() {
         Ok(session) => session,
         Err(failure) => {
@@ -154,6 +158,7 @@ fn execute(mut command: Command, chosen: Option<&Path>, allow_weaker: bool) -> u
     }
     let result = named.and_then(|()| match &command {
         Command::Copy(args) => copy::run(args, &session),
+        Command::Apply(args) => apply::run(args, &session),
         Command::Sync(args) => sync::run(args, &session),
         Command::Undo(args) => undo::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
@@ -208,6 +213,7 @@ impl Command {
     fn output(&self) -> Option<&args::OutputArgs> {
         Some(match self {
             Self::Copy(args) => &args.output,
+            Self::Apply(args) => &args.output,
             Self::Sync(args) => &args.output,
             Self::Undo(args) => &args.output,
             Self::Verify(args) => &args.output,
@@ -223,6 +229,7 @@ impl Command {
     fn recollection(&self) -> Option<Recollection> {
         let (directory, writes) = match self {
             Self::Copy(args) => args.recollects(),
+            Self::Apply(args) => args.recollects(),
             Self::Sync(args) => args.recollects(),
             Self::Undo(args) => (args.state.directory().ok(), true),
             Self::Doctor(args) => (args.state.kept_in(), false),
@@ -242,6 +249,7 @@ impl Command {
                 mailbox(&mut args.source, &mut args.source_password.configured),
                 mailbox(&mut args.target, &mut args.target_password.configured),
             ],
+            Self::Apply(args) => args.mailboxes(),
             Self::Sync(args) => vec![
                 mailbox(&mut args.first, &mut args.first_password.configured),
                 mailbox(&mut args.second, &mut args.second_password.configured),

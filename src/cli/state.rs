@@ -73,6 +73,20 @@ impl StateArgs {
         })
     }
 
+    /// The same with what a saved plan was made with, where nothing is chosen here.
+    pub(crate) fn or_saved(&self, state: Option<&str>, no_state: bool) -> Self {
+        match (&self.state, self.no_state) {
+            (None, false) => Self { state: state.map(PathBuf::from), no_state },
+            (state, no_state) => Self { state: state.clone(), no_state },
+        }
+    }
+
+    /// What was chosen, for a plan: a directory by its whole path, and whether there is to be none.
+    pub(crate) fn chosen(&self) -> (Option<String>, bool) {
+        let whole = |path: &PathBuf| maildir::Account::canonical(path).to_string_lossy().into_owned();
+        (self.state.as_ref().map(whole), self.no_state)
+    }
+
     /// Where it is kept, if it is.
     pub(crate) fn kept_in(&self) -> Option<PathBuf> {
         self.directory().filter(|_| !self.no_state)

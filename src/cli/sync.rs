@@ -54,6 +54,9 @@ pub(crate) struct SyncArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 struct RunArgs {
+    /// Only `copy` has plans that can be saved: of two mailboxes in use, the base of the merge would be another one by then
+    #[arg(long, hide = true, value_name = "FILE", value_parser = no_plan)]
+    save_plan: Option<String>,
     /// Who wins where the two sides contradict each other; without it a deletion wins over changed flags, and FIRST's place
     /// and name over SECOND's. `keep` brings back what was deleted on one side and changed on the other
     #[arg(long, value_enum, value_name = "WHO")]
@@ -198,6 +201,10 @@ Examples:
 {}",
         exit::HELP
     )
+}
+
+fn no_plan(_path: &str) -> Result<String, &'static str> {
+    Err("only a copy's plan can be saved; `sync --dry-run` shows what a sync would do")
 }
 
 impl SyncArgs {

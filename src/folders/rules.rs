@@ -6,7 +6,7 @@ use super::select::Pattern;
 use super::substitution::Substitution;
 
 /// The folder options, as typed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `--folder GLOB`: only these folders.
     pub include: Vec<String>,

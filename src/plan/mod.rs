@@ -4,6 +4,7 @@ mod brake;
 pub mod elsewhere;
 mod matching;
 pub mod merge;
+pub mod planned;
 mod work;
 
 pub use brake::{DeletionLimit, Deletions, LimitError, Verdict};

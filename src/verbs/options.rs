@@ -3,8 +3,10 @@
 use crate::mail::Uid;
 use crate::plan::DeletionLimit;
 use crate::plan::merge::{Both, Policy};
+use crate::plan::planned::Planned;
 use jiff::civil::Date;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Which messages take part. Everything, unless limited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +47,18 @@ pub enum Deleting {
     Source(Option<DeletionLimit>),
 }
 
+/// What a copy has to do with a saved plan.
+#[derive(Clone, Debug, Default)]
+pub enum PlanUse {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A dry run's plan is wanted, to be carried out later.
+    Keep,
+    /// This plan is carried out and nothing else; where it no longer holds, the folder is left alone and named.
+    Only(Arc<Planned>),
+}
+
 /// How `copy` works.
 #[derive(Clone, Debug, Default)]
 pub struct CopyOptions {
@@ -60,6 +74,8 @@ pub struct CopyOptions {
     pub deleting: Deleting,
     /// Only plan: nothing is written anywhere.
     pub dry_run: bool,
+    /// What it has to do with a saved plan.
+    pub plan: PlanUse,
 }
 
 /// How `sync` works.

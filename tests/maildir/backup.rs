@@ -126,6 +126,45 @@ fn a_restore_fills_up_what_is_there_and_a_loss_in_the_tree_is_noticed() {
 }
 
 #[test]
+fn a_mirror_in_a_tree_loses_what_the_source_lost_and_nothing_else() {
+    for (round, with_state) in [true, false].into_iter().enumerate() {
+        let source = account(&format!("mirrored{round}"));
+        let mut client = Client::login(&source);
+        let mut all = mailboxes::messages(42);
+        client.create(&["Old"]);
+        client.append(&["Old"], all.split_off(40).into_iter());
+        client.append(&["INBOX"], all.into_iter());
+        let ground = Ground::new();
+        let (tree, state) = (ground.address(), ground.state());
+        let memory = if with_state { vec!["--state", &state] } else { vec!["--no-state"] };
+        let mirror = |more: &[&str]| copy(&source, &tree, &[&memory[..], &["--delete"], more].concat());
+        mirror(&[]).ended(0).counts(&[("copied", 42), ("deleted", 0)]);
+
+        client.select(&["INBOX"]);
+        client.expunge("3,5");
+        client.command("DELETE Old");
+        let before = files(&ground.tree());
+        let gone = [("copied", 0), ("deleted", 4), ("folders_deleted", 1)];
+        mirror(&["--dry-run"]).ended(0).counts(&gone);
+        assert_eq!(files(&ground.tree()), before, "a dry run wrote to the tree");
+        mirror(&[]).ended(0).counts(&gone);
+        mirror(&[]).ended(0).counts(&[("copied", 0), ("deleted", 0), ("already_there", 38)]);
+        let left = messages(&ground.tree());
+        assert_eq!(left.len(), 38);
+        assert!(left.iter().all(|path| before.contains_key(path)), "a message that stays was written anew");
+
+        // What looks like an accident of the source stops at the brake.
+        client.expunge("6:40");
+        mirror(&[]).ended(9).counts(&[("deleted", 0)]);
+        assert_eq!(messages(&ground.tree()), left);
+        mirror(&["--max-delete", "35"]).ended(0).counts(&[("deleted", 35)]);
+        let pointed = account(&format!("mirrorat{round}"));
+        Dovecot::shared().take_over(&pointed, &ground.tree());
+        assert_eq!(snapshot(&pointed).content(), snapshot(&source).content());
+    }
+}
+
+#[test]
 fn what_can_not_be_is_said_with_its_path_and_the_next_step() {
     let ground = Ground::new();
     let tree = ground.address();

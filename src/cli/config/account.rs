@@ -80,6 +80,7 @@ impl Account {
             }
         }
         let password = Configured {
+            account: None,
             file: text(table, "password-file", reading),
             command: text(table, "password-command", reading),
             client: client(table, reading),

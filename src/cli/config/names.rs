@@ -29,8 +29,8 @@ impl Command {
         let Some(config) = Config::load(chosen)? else { return Ok(()) };
         for mailbox in mailboxes.iter_mut().filter(|mailbox| is_name(mailbox.text)) {
             let account = config.account(mailbox.text)?;
+            *mailbox.password = Configured { account: Some(mailbox.text.clone()), ..account.password.clone() };
             mailbox.text.clone_from(&account.address);
-            *mailbox.password = account.password.clone();
         }
         Ok(())
     }

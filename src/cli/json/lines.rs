@@ -193,26 +193,9 @@ impl<'a> Line<'a> {
 #[serde(tag = "command", rename_all = "snake_case")]
 pub(crate) enum Summary {
     /// Of `copy`.
-    Copy {
-        dry_run: bool,
-        status: &'static str,
-        folders: u64,
-        folders_created: u64,
-        copied: u64,
-        copied_server_side: u64,
-        already_there: u64,
-        flags_updated: u64,
-        deleted: u64,
-        failed: u64,
-        skipped: u64,
-        bytes_copied: u64,
-        seconds: f64,
-        folders_failed: u64,
-        folders_renamed: u64,
-        folders_deleted: u64,
-        source: Amounts,
-        target: Amounts,
-    },
+    Copy(Copied),
+    /// Of `apply`: a copy by a saved plan.
+    Apply(Copied),
     /// Of `sync`.
     Sync {
         dry_run: bool,
@@ -260,10 +243,32 @@ pub(crate) enum Summary {
     },
 }
 
-impl Summary {
-    /// Of `copy`.
-    pub(crate) fn copy(summary: &CopySummary, dry_run: bool) -> Self {
-        Self::Copy {
+/// What `copy` did.
+#[derive(Serialize)]
+pub(crate) struct Copied {
+    dry_run: bool,
+    status: &'static str,
+    folders: u64,
+    folders_created: u64,
+    copied: u64,
+    copied_server_side: u64,
+    already_there: u64,
+    flags_updated: u64,
+    deleted: u64,
+    failed: u64,
+    skipped: u64,
+    bytes_copied: u64,
+    seconds: f64,
+    folders_failed: u64,
+    folders_renamed: u64,
+    folders_deleted: u64,
+    source: Amounts,
+    target: Amounts,
+}
+
+impl Copied {
+    fn new(summary: &CopySummary, dry_run: bool) -> Self {
+        Self {
             dry_run,
             status: status(&summary.status),
             folders: summary.folders,
@@ -283,6 +288,18 @@ impl Summary {
             source: summary.source_traffic.into(),
             target: summary.target_traffic.into(),
         }
+    }
+}
+
+impl Summary {
+    /// Of `copy`.
+    pub(crate) fn copy(summary: &CopySummary, dry_run: bool) -> Self {
+        Self::Copy(Copied::new(summary, dry_run))
+    }
+
+    /// Of `apply`.
+    pub(crate) fn apply(summary: &CopySummary, dry_run: bool) -> Self {
+        Self::Apply(Copied::new(summary, dry_run))
     }
 
     /// Of `sync`.

@@ -40,6 +40,8 @@ pub(crate) trait Surroundings {
 /// What the config file says of an account's password or login.
 #[derive(Clone, Default)]
 pub(crate) struct Configured {
+    /// The account's name, where a mailbox was named by it.
+    pub(crate) account: Option<String>,
     /// `password-file`.
     pub(crate) file: Option<String>,
     /// `password-command`.

@@ -318,7 +318,7 @@ impl Begun {
             target_name: target.name.clone(),
             target: target.side.clone(),
             removed: 0,
-            unsettled: !needs.news.left_alone.is_empty(),
+            unsettled: !needs.news.left_alone.is_empty() || needs.news.unfinished,
             touched: !needs.missing.is_empty() || !needs.flag_changes.is_empty(),
             missing: needs.missing.len(),
         })

@@ -3,9 +3,11 @@
 //! Never writes to the source, sends only what the target lacks, and is safe to run again at any time.
 
 mod carry;
+mod changes;
 mod deletion;
 mod elsewhere;
 mod emptying;
+mod holding;
 mod memory;
 mod needs;
 mod prepare;
@@ -13,16 +15,18 @@ mod proof;
 mod relocate;
 mod removals;
 mod renames;
+mod saving;
 
 use super::compare::Comparison;
 use super::holdings::Survey;
 use super::opening::{self, Opened};
-use super::{CopyOptions, CopySummary, FlagPolicy, Status};
+use super::{CopyOptions, CopySummary, FlagPolicy, PlanUse, Status};
 use crate::event::{Event, FolderPlanned, Observer, Side, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
 use crate::mail::{UidSet, UidValidity};
 use crate::plan::elsewhere::Shelf;
+use crate::plan::planned::Planned;
 use crate::state::State;
 use crate::store::{Connector, Error};
 use elsewhere::Elsewhere;
@@ -51,6 +55,35 @@ pub fn copy(
     stop: &Stop,
     observer: &dyn Observer,
 ) -> Result<CopySummary, Error> {
+    run(source, target, rules, options, state, stop, observer).map(|(summary, _)| summary)
+}
+
+/// Plans a copy and gives the plan, which [`copy`] carries out by [`PlanUse::Only`]. Nothing is written anywhere.
+///
+/// # Errors
+/// As [`copy`].
+pub fn plan_copy(
+    source: &dyn Connector,
+    target: &dyn Connector,
+    rules: &Rules,
+    options: &CopyOptions,
+    state: Option<&State>,
+    stop: &Stop,
+    observer: &dyn Observer,
+) -> Result<(CopySummary, Planned), Error> {
+    let options = CopyOptions { dry_run: true, plan: PlanUse::Keep, ..options.clone() };
+    run(source, target, rules, &options, state, stop, observer)
+}
+
+fn run(
+    source: &dyn Connector,
+    target: &dyn Connector,
+    rules: &Rules,
+    options: &CopyOptions,
+    state: Option<&State>,
+    stop: &Stop,
+    observer: &dyn Observer,
+) -> Result<(CopySummary, Planned), Error> {
     let started = Instant::now();
     let connect = || opening::connect(source, target);
     let (mut copy, opened) = opening::patiently(connect, stop, observer, |link| {
@@ -58,6 +91,7 @@ pub fn copy(
         let memory = Memory::open(state, options, observer);
         let mut copy = Copy::new(options, memory, observer);
         copy.summary.folders_failed = opened.folders_failed();
+        copy.limit_to_plan(&mut opened);
         copy.find_renames(&mut opened)?;
         let (link, names) = opened.link_and_names();
         copy.plan(link, &names)?;
@@ -65,6 +99,7 @@ pub fn copy(
     })?;
     let Opened { link, pairing, source_listing, target_listing } = opened;
     let names = opening::Names::new(&pairing, &source_listing, &target_listing);
+    let planned = if matches!(options.plan, PlanUse::Keep) { copy.planned(&names) } else { Planned::default() };
     if options.dry_run {
         copy.foresee(&names);
         copy.close(link);
@@ -74,7 +109,7 @@ pub fn copy(
         let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None, ahead: None };
         copy.carry_out(link, &names, &context);
     }
-    Ok(copy.finish(started, stop))
+    Ok((copy.finish(started, stop), planned))
 }
 
 struct Copy<'a> {
@@ -102,6 +137,10 @@ struct Copy<'a> {
     has_failed: HashSet<usize>,
     /// Messages that the target took from other folders of its own, by pair and UID on the source.
     relocated: HashMap<usize, UidSet>,
+    /// The pairs that are left alone, as a saved plan does not hold for them.
+    refused: HashSet<usize>,
+    /// Folders in which there is more to do than a saved plan has.
+    unplanned: u64,
 }
 
 impl<'a> Copy<'a> {
@@ -121,6 +160,8 @@ impl<'a> Copy<'a> {
             braked: false,
             has_failed: HashSet::new(),
             relocated: HashMap::new(),
+            refused: HashSet::new(),
+            unplanned: 0,
         }
     }
 }
@@ -133,7 +174,8 @@ impl Copy<'_> {
         self.folders.resize_with(names.pairs.len(), || None);
         let mut open = Vec::new();
         for (index, pair) in names.pairs.iter().enumerate() {
-            match self.memory.in_step(pair, names, self.options.deleting) {
+            let in_step = self.memory.in_step(pair, names, self.options.deleting);
+            match in_step.filter(|_| !self.is_held(pair, names)) {
                 Some(messages) => {
                     survey.add_unopened(&pair.from.to_string(), messages);
                     self.folders[index] = Some(Needs::in_step(messages));
@@ -150,6 +192,7 @@ impl Copy<'_> {
             deleting: self.options.deleting,
             remembers: self.memory.is_kept(),
             read_only: self.options.dry_run,
+            names_flags: !matches!(self.options.plan, PlanUse::Nothing),
         };
         let comparison = Comparison {
             pairs: &compared_pairs,
@@ -179,16 +222,24 @@ impl Copy<'_> {
                 self.note_compared(index, &compared);
                 let mut needs = Needs::new(&compared, compared_pairs[index].target.clone(), rules);
                 needs.spare(&self.memory.kept(&names.pairs[index], names));
+                if let Err(reason) = self.hold(index, names, &compared, &mut needs) {
+                    self.refuse(index, &names.pairs[index], &reason);
+                    return;
+                }
                 self.summary.already_there += needs.already_there;
                 self.folders[index] = Some(needs);
             }
             Err(reason) => self.fail_folder(index, &names.pairs[index], &reason),
         })?;
+        self.hold_renames(names);
         self.scan_unmatched(link, names)?;
         self.look_elsewhere(link, names)?;
+        self.hold_moves();
         self.plan_deletions(names);
+        self.refuse_unnumbered(names);
         survey.tell(link.source.as_mut(), self.observer)?;
         self.tell_plan(names.pairs);
+        self.tell_unplanned();
         Ok(())
     }
 

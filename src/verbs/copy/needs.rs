@@ -1,6 +1,7 @@
 //! What one folder needs, as its comparison shows.
 
 use crate::mail::{FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity};
+use crate::plan::planned::{Flagged, by_flags};
 use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::{Compared, only};
 use crate::verbs::{Deleting, FlagPolicy};
@@ -28,6 +29,10 @@ pub(super) struct Needs {
     pub(super) on_target: u64,
     /// Messages that both sides have, where they are to leave the source.
     pub(super) there: Vec<There>,
+    /// What may be deleted, by flags, where a plan names it.
+    pub(super) doomed_flags: Vec<Flagged>,
+    /// Whether both sides were looked into, and `source` says something.
+    pub(super) is_seen: bool,
     /// How many of the missing messages the target takes from another of its folders.
     pub(super) server_side: u64,
     /// Their bytes.
@@ -79,6 +84,8 @@ pub(super) struct News {
     pub(super) flags: Vec<(Uid, Uid, Flags)>,
     /// Messages of the target whose flags could not be changed, as somebody else was changing them.
     pub(super) left_alone: UidSet,
+    /// Whether something is left undone on purpose, so that the folder is not in step afterwards.
+    pub(super) unfinished: bool,
     /// Whether all that was known is void.
     pub(super) all_void: bool,
     /// Messages of the target that must never be deleted, as the source is in doubt.
@@ -109,6 +116,8 @@ pub(super) struct NeedRules {
     pub(super) remembers: bool,
     /// Whether the target was opened for reading only, so that it says of every flag that it keeps none.
     pub(super) read_only: bool,
+    /// Whether a plan names what is deleted, with its flags.
+    pub(super) names_flags: bool,
 }
 
 impl Needs {
@@ -130,6 +139,8 @@ impl Needs {
             extra: compared.is_certain().then(|| compared.extra()),
             on_target: compared.target.as_ref().map_or(0, |scan| scan.messages.len() as u64),
             there: if matches!(rules.deleting, Deleting::Source(_)) { there(compared) } else { Vec::new() },
+            doomed_flags: if rules.names_flags { doomed_flags(compared, rules.deleting) } else { Vec::new() },
+            is_seen: true,
             server_side: 0,
             server_side_bytes: 0,
         }
@@ -163,6 +174,7 @@ impl News {
                 .map(|pair| (source_uid(pair.source), target_uid(pair.target), flags_of(pair.source)))
                 .collect(),
             left_alone: UidSet::default(),
+            unfinished: false,
             all_void: compared.doubt.is_some(),
             keep: if compared.doubt.is_some() { compared.extra() } else { UidSet::default() },
         }
@@ -180,6 +192,20 @@ fn there(compared: &Compared) -> Vec<There> {
     };
     let known = compared.recognised.pairs.iter().map(|pair| there(pair.source, pair.target, true));
     known.chain(compared.matching.pairs.iter().map(|(source, at)| there(*source, *at, false))).collect()
+}
+
+/// What may be deleted with its flags: what only the target has, or all that takes part on the source.
+fn doomed_flags(compared: &Compared, deleting: Deleting) -> Vec<Flagged> {
+    let flagged = |scan: &FolderScan, messages: &mut dyn Iterator<Item = &Message>| {
+        by_flags(messages.map(|message| (message.uid(), scan.flags.get(message.flags()))))
+    };
+    match (deleting, &compared.target) {
+        (Deleting::Source(_), _) => flagged(&compared.source, &mut compared.source.messages.iter()),
+        (Deleting::Mirror(_), Some(target)) => {
+            flagged(target, &mut compared.matching.extra.iter().map(|at| &target.messages[*at as usize]))
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What is to be changed on the target. Of a pair that an earlier run knows, the source's changes since then are carried

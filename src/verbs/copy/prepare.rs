@@ -14,8 +14,10 @@ impl Copy<'_> {
     pub(super) fn create_folders(&mut self, link: &mut Link, pairs: &[Pair]) -> Result<(), Error> {
         let mut wanted: Vec<NewFolder> = Vec::new();
         let mut place: HashMap<&MailboxName, usize> = HashMap::new();
-        for pair in pairs {
-            if let TargetFolder::New { name, fallbacks } = &pair.target {
+        for (index, pair) in pairs.iter().enumerate() {
+            if let TargetFolder::New { name, fallbacks } = &pair.target
+                && !self.refused.contains(&index)
+            {
                 let at = *place.entry(name).or_insert_with(|| {
                     wanted.push(NewFolder { name: name.clone(), fallbacks: fallbacks.clone(), role: None });
                     wanted.len() - 1
@@ -32,7 +34,7 @@ impl Copy<'_> {
         let mut told = HashSet::new();
         for (index, pair) in pairs.iter().enumerate() {
             let TargetFolder::New { name, .. } = &pair.target else { continue };
-            let at = place[name];
+            let Some(at) = place.get(name).copied().filter(|_| !self.refused.contains(&index)) else { continue };
             match (&states[at], &created[at]) {
                 (Some(state), _) => {
                     if told.insert(at) {

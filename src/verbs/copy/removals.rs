@@ -9,6 +9,7 @@ use super::needs::Needs;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::mail::{MailboxName, UidSet, UidValidity};
+use crate::plan::planned::Flagged;
 use crate::plan::{DeletionLimit, Deletions};
 use crate::store::{Error, ScanDepth};
 use crate::verbs::Deleting;
@@ -24,6 +25,8 @@ pub(super) struct Doomed {
     pub(super) mailbox: MailboxName,
     pub(super) uid_validity: Option<UidValidity>,
     pub(super) uids: UidSet,
+    /// Messages with their flags, these among them, where a plan names them.
+    pub(super) flags: Vec<Flagged>,
     /// How many messages the folder holds.
     pub(super) of: u64,
     /// The pairs that the folder belongs to: none where nothing is paired with it.
@@ -54,6 +57,7 @@ impl Copy<'_> {
                 mailbox: names.target.mailboxes[folder.target].name.clone(),
                 uid_validity: scan.uid_validity,
                 of: uids.len(),
+                flags: self.flags_of(&scan),
                 uids,
                 pairs: Vec::new(),
                 whole: !folder.has_role && !folder.name.is_inbox(),
@@ -77,10 +81,12 @@ impl Copy<'_> {
             Deleting::Nothing => {}
             Deleting::Mirror(limit) => {
                 self.doom_extras(names);
+                self.hold_deletions(names);
                 self.brake(limit);
             }
             Deleting::Source(limit) => {
                 self.doom_sources(names);
+                self.hold_deletions(names);
                 if let Some(limit) = limit {
                     self.brake(limit);
                 }
@@ -106,6 +112,7 @@ impl Copy<'_> {
                 mailbox: folder.name.clone(),
                 uid_validity: needs.target.as_ref().and_then(|target| target.side.uid_validity),
                 uids: extra.clone(),
+                flags: needs.doomed_flags.clone(),
                 of: needs.on_target,
                 pairs: Vec::new(),
                 whole: false,
@@ -139,6 +146,7 @@ impl Copy<'_> {
                 mailbox: names.source.mailboxes[pair.source].name.clone(),
                 uid_validity: needs.source.uid_validity,
                 uids: there.chain(missing).collect(),
+                flags: needs.doomed_flags.clone(),
                 of: u64::from(needs.source.messages),
                 pairs: vec![index],
                 whole: false,

@@ -23,12 +23,12 @@ const PROBES: usize = 3;
 #[derive(Clone, Debug)]
 pub(super) struct Rename {
     /// The pair whose source folder has the new name.
-    pair: usize,
+    pub(super) pair: usize,
     record: FolderId,
     source: MailboxName,
     target_index: usize,
-    from: MailboxName,
-    to: MailboxName,
+    pub(super) from: MailboxName,
+    pub(super) to: MailboxName,
     /// The decoded names on the target, for people.
     from_shown: String,
     to_shown: String,
@@ -92,6 +92,7 @@ impl Copy<'_> {
         let times = |of: fn(&(usize, usize)) -> usize, at: usize| same.iter().filter(|pair| of(pair) == at).count();
         let unique = same.iter().filter(|(at, of)| times(|pair| pair.0, *at) == 1 && times(|pair| pair.1, *of) == 1);
         let mut renames: Vec<Rename> = unique.map(|(at, of)| Rename::new(&new[*at], &gone[*of], opened)).collect();
+        renames.retain(|rename| self.may_rename(&rename.source, &rename.from, &rename.to));
         keep_whole_trees(&mut renames, &opened.target_listing);
         for rename in &renames {
             let pair = &mut opened.pairing.pairs[rename.pair];

@@ -1,0 +1,131 @@
+//! `mailferry apply FILE`
+
+use super::args::{JobArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs, folder_rules};
+use super::config::names::Mailbox;
+use super::copy::OneWay;
+use super::failure::Failure;
+use super::json::Summary;
+use super::session::Session;
+use super::state::{StateArgs, identity};
+use super::{exit, password, plan_file, values};
+use clap::Args;
+use mailferry::address::Address;
+use mailferry::plan::planned::Planned;
+use mailferry::verbs::{CopyOptions, PlanHead, PlanMailbox, PlanUse};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Carry out a plan that `copy --dry-run --save-plan` has saved, and nothing else
+///
+/// Both mailboxes and the options are in the plan; passwords are found as for a copy. A folder in which anything has changed
+/// since on either side (UIDVALIDITY, new or gone messages, flags) is left alone and named with what has changed; the rest
+/// goes on, and the exit code is 3. What is new is left alone. A plan that was cut short goes on where it stopped.
+#[derive(Args)]
+#[command(after_help = after_help())]
+pub(crate) struct ApplyArgs {
+    /// The plan
+    plan: PathBuf,
+    /// Say whether the plan still holds and what would be done, and do nothing
+    #[arg(long, help_heading = "Run")]
+    dry_run: bool,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    source_password: SourcePasswordArgs,
+    #[command(flatten)]
+    target_password: TargetPasswordArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
+    /// Deliver at most so many bytes a second, all connections together. Example: --limit-rate 1M
+    #[arg(long, value_name = "BYTES", value_parser = values::rate, help_heading = "Speed")]
+    limit_rate: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[arg(skip)]
+    opened: Option<Box<Opened>>,
+}
+
+/// A plan that was read, and its mailboxes as one would type them.
+struct Opened {
+    head: PlanHead,
+    planned: Arc<Planned>,
+    source: String,
+    target: String,
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+    mailferry copy --dry-run --save-plan move.plan imaps://ann@old.example.org imaps://ann@new.example.org
+    mailferry apply --dry-run move.plan
+    mailferry apply move.plan
+
+{}",
+        exit::HELP
+    )
+}
+
+impl ApplyArgs {
+    /// Reads the plan, for it names the mailboxes.
+    ///
+    /// # Errors
+    /// Why it can't be carried out.
+    pub(crate) fn open(&mut self) -> Result<(), Failure> {
+        let (head, planned) = plan_file::load(&self.plan)?;
+        let typed = |mailbox: &PlanMailbox| mailbox.account.clone().unwrap_or_else(|| mailbox.address.clone());
+        let (source, target) = (typed(&head.source), typed(&head.target));
+        self.opened = Some(Box::new(Opened { head, planned: Arc::new(planned), source, target }));
+        Ok(())
+    }
+
+    /// Where earlier logins are remembered, and whether this run leaves something there.
+    pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
+        (self.state.kept_in(), !self.dry_run)
+    }
+
+    /// The two mailboxes that it is about.
+    pub(crate) fn mailboxes(&mut self) -> Vec<Mailbox<'_>> {
+        let Some(Opened { source, target, .. }) = self.opened.as_deref_mut() else { return Vec::new() };
+        vec![
+            Mailbox { text: source, password: &mut self.source_password.configured },
+            Mailbox { text: target, password: &mut self.target_password.configured },
+        ]
+    }
+}
+
+/// Runs it. Gives the exit code.
+pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
+    let Some(Opened { head, planned, source, target }) = args.opened.as_deref() else {
+        return Err(Failure::local("the plan was not read"));
+    };
+    let addresses = Session::addresses(source, target)?;
+    let [source, target] = &addresses;
+    check_same(source, &head.source)?;
+    check_same(target, &head.target)?;
+    let passwords = [args.source_password.options(), args.target_password.options()];
+    password::check_stdin(passwords, false)?;
+    let rules = folder_rules(&head.folders)?;
+    let options = CopyOptions {
+        jobs: args.jobs.lanes([source.connections(), target.connections()]),
+        limit_rate: args.limit_rate,
+        dry_run: args.dry_run,
+        plan: PlanUse::Only(Arc::clone(planned)),
+        ..head.options()
+    };
+    let state = args.state.or_saved(head.state.as_deref(), head.no_state);
+    let run =
+        OneWay { addresses: &addresses, passwords, rules: &rules, options: &options, state: &state, tell_work: false };
+    run.go(session, None, Summary::apply)
+}
+
+/// An account's name may mean another mailbox by now.
+fn check_same(address: &Address, saved: &PlanMailbox) -> Result<(), Failure> {
+    let now = identity(address);
+    if now == saved.identity {
+        return Ok(());
+    }
+    let name = saved.account.as_deref().unwrap_or(&saved.address);
+    let text = format!("the plan was made for {}, and {name} is {now} now", saved.identity);
+    Err(Failure::usage(text).with_hint("make a new plan"))
+}

@@ -1,0 +1,97 @@
+//! Plans as files: where `copy --save-plan` keeps one, and where `apply` finds it.
+//!
+//! A plan decides what is copied and deleted, so nobody else may write to it; and it tells what mail there is, so nobody else
+//! reads it.
+
+use super::args::PasswordOptions;
+use super::failure::Failure;
+use super::harmless;
+use super::state::{StateArgs, identity};
+use mailferry::address::Address;
+use mailferry::folders;
+use mailferry::plan::planned::Planned;
+use mailferry::verbs::{CopyOptions, PlanError, PlanHead, PlanMailbox, read_plan, write_plan};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use tempfile::NamedTempFile;
+
+/// What a plan is made of. `texts` are the addresses as they were typed, or those of accounts.
+pub(crate) fn head(
+    addresses: &[Address; 2],
+    texts: [&String; 2],
+    passwords: [PasswordOptions<'_>; 2],
+    folders: folders::Options,
+    options: &CopyOptions,
+    state: &StateArgs,
+) -> PlanHead {
+    let mailbox = |at: usize| PlanMailbox {
+        address: match &addresses[at] {
+            Address::Imap(_) => texts[at].clone(),
+            // By its whole path, wherever the plan is carried out.
+            directory => identity(directory),
+        },
+        account: passwords[at].configured.and_then(|configured| configured.account.clone()),
+        identity: identity(&addresses[at]),
+    };
+    let (state, no_state) = state.chosen();
+    PlanHead {
+        made: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        by: env!("CARGO_PKG_VERSION").to_owned(),
+        source: mailbox(0),
+        target: mailbox(1),
+        folders,
+        filter: options.filter.clone(),
+        flags: options.flags,
+        deleting: options.deleting,
+        state,
+        no_state,
+    }
+}
+
+/// Keeps a plan, whole or not at all. Gives what is to be said of it.
+///
+/// # Errors
+/// The file can't be written.
+pub(crate) fn save(path: &Path, head: &PlanHead, planned: &Planned) -> Result<String, Failure> {
+    write(path, head, planned)
+        .map_err(|error| Failure::local(format!("could not save the plan in {}: {error}", path.display())))?;
+    let path = harmless::text(&path.display().to_string());
+    Ok(format!("the plan is in {path}; `mailferry apply {path}` carries it out and nothing else"))
+}
+
+fn write(path: &Path, head: &PlanHead, planned: &Planned) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // For the user alone, and seen under its name when it is whole.
+    let file = NamedTempFile::new_in(directory)?;
+    let mut to = BufWriter::new(file);
+    write_plan(head, planned, &mut to)?;
+    to.flush()?;
+    let file = to.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Reads a plan.
+///
+/// # Errors
+/// It is not there, none, damaged, of a newer version, or others may write to it.
+pub(crate) fn load(path: &Path) -> Result<(PlanHead, Planned), Failure> {
+    let shown = harmless::text(&path.display().to_string());
+    let failed = |error: PlanError| {
+        let failure = Failure::usage(format!("{shown}: {error}"));
+        match error {
+            PlanError::Newer(_) => failure.with_hint("carry it out by the mailferry that made it, or make a new plan"),
+            _ => failure.with_hint("make a plan with `mailferry copy --dry-run --save-plan FILE SOURCE TARGET`"),
+        }
+    };
+    let file = File::open(path).map_err(|error| failed(error.into()))?;
+    let about = file.metadata().map_err(|error| failed(error.into()))?;
+    if about.is_file() && about.permissions().mode() & 0o022 != 0 {
+        let failure = Failure::usage(format!("{shown}: others may write to this file, and it decides what is deleted"));
+        return Err(failure.with_hint(format!("look whether it is still your plan, then run `chmod 600 {shown}`")));
+    }
+    read_plan(&mut BufReader::new(file)).map_err(failed)
+}

@@ -1,0 +1,267 @@
+//! What of a folder is no longer as a saved plan has it.
+//!
+//! What the plan itself explains is no change: messages that it copies and that are there already, flags that are set, messages
+//! that it deletes or moves and that are gone. So a plan whose first run was cut short goes on where it stopped.
+
+use super::needs::{Needs, SideState};
+use crate::event::Side;
+use crate::mail::{Flags, MailboxName, Message, Uid, UidSet};
+use crate::plan::planned::{Counters, Planned, PlannedFolder, contains, contains_as, writable};
+use crate::store::{FlagEdit, FolderScan};
+use crate::verbs::compare::Compared;
+use std::collections::HashSet;
+
+/// What has changed, as fragments for people; nothing where the plan holds.
+pub(super) fn of_folder(
+    planned: &Planned,
+    folder: &PlannedFolder,
+    name: &MailboxName,
+    is_shared: bool,
+    compared: &Compared,
+    needs: &Needs,
+) -> Vec<String> {
+    let mut changes = Changes { planned, folder, compared, needs, found: Vec::new() };
+    if *name != folder.target && Some(name) != folder.renamed_from.as_ref() {
+        changes.found.push(format!("it would go to {name} now, not to {}", folder.target));
+        return changes.found;
+    }
+    changes.of_source();
+    changes.of_messages();
+    changes.of_target(is_shared);
+    changes.of_flags();
+    changes.of_deletions();
+    changes.found
+}
+
+/// Whether the plan has this change of flags for a message of the target. The target may keep fewer flags than were planned.
+pub(super) fn is_planned_edit(folder: &PlannedFolder, edit: FlagEdit, flags: &Flags, uid: Uid) -> bool {
+    let covers = |planned: &&crate::plan::planned::PlannedFlags| {
+        planned.edit == edit && planned.uids.contains(uid) && writable(flags).minus(&planned.flags).is_empty()
+    };
+    folder.flag_changes.iter().find(covers).is_some()
+}
+
+struct Changes<'a> {
+    planned: &'a Planned,
+    folder: &'a PlannedFolder,
+    compared: &'a Compared,
+    needs: &'a Needs,
+    found: Vec<String>,
+}
+
+impl Changes<'_> {
+    fn of_source(&mut self) {
+        let Some(was) = self.folder.source_counters else { return };
+        let is = &self.needs.source;
+        if self.is_another("source", was, is) {
+            return;
+        }
+        if was.uid_next != is.uid_next {
+            let since = was.uid_next.map_or(0, |next| after(&self.compared.source, next));
+            self.found.push(format!(
+                "the source has {}, {}",
+                new(since),
+                moved_on("UIDNEXT", was.uid_next, is.uid_next)
+            ));
+            return;
+        }
+        let leaving = self.planned.leaving(Side::Source, &self.folder.source);
+        let already = absent(&leaving, &self.compared.source);
+        self.count("source", u64::from(was.messages), u64::from(is.messages) + already);
+    }
+
+    /// Whether it is another folder of the same name by now, which says all.
+    fn is_another(&mut self, side: &str, was: Counters, is: &SideState) -> bool {
+        let is_another = was.uid_validity.is_some() && was.uid_validity != is.uid_validity;
+        if is_another {
+            let (was, is) = (was.uid_validity.map(|validity| validity.0), is.uid_validity.map(|validity| validity.0));
+            self.found.push(format!("on the {side}, {}", moved_on("UIDVALIDITY", was, is)));
+        }
+        is_another
+    }
+
+    fn count(&mut self, side: &str, was: u64, is: u64) {
+        if was > is {
+            self.found.push(format!("{} gone from the {side}", messages(was - is, "is", "are")));
+        } else if is > was {
+            self.found.push(format!("the {side} shows {} more, with UIDs that it had given out before", is - was));
+        }
+    }
+
+    /// The messages to copy: each is still to be copied, with the same flags, or is there already.
+    fn of_messages(&mut self) {
+        let (mut more, mut reflagged) = (0, 0);
+        for message in &self.needs.missing {
+            let flags = writable(&self.needs.flags.get(message.flags()));
+            if !self.folder.copies(message.uid()) {
+                more += 1;
+            } else if !contains_as(&self.folder.messages, message.uid(), &flags) {
+                reflagged += 1;
+            }
+        }
+        let gone = self.gone(false);
+        // New ones were told with the counters.
+        if more > 0 && self.found.is_empty() {
+            self.found.push(format!("{} new on the source or gone from the target", messages(more, "is", "are")));
+        }
+        if reflagged > 0 {
+            self.found.push(format!("{} other flags on the source", messages(reflagged, "has", "have")));
+        }
+        if gone > 0 && self.found.is_empty() {
+            self.found.push(format!("{} to be copied and gone from the source", messages(gone, "was", "were")));
+        }
+    }
+
+    /// How many of the messages to copy are gone from the source: by the plan itself, after they were copied, or not.
+    fn gone(&self, by_plan: bool) -> u64 {
+        let leaving = self.planned.leaving(Side::Source, &self.folder.source);
+        let uids = self.folder.messages.iter().flat_map(|group| group.uids.iter());
+        let of_kind = uids.filter(|uid| leaving.contains(*uid) == by_plan);
+        of_kind.filter(|uid| find(&self.compared.source, *uid).is_none()).count() as u64
+    }
+
+    fn of_target(&mut self, is_shared: bool) {
+        // One that was to be created is expected empty.
+        let none = Counters { uid_validity: None, uid_next: None, messages: 0 };
+        let was = self.folder.target_counters.or_else(|| self.folder.create.then_some(none));
+        let (was, is) = match (was, &self.needs.target) {
+            (Some(was), Some(target)) => (was, &target.side),
+            (None, Some(_)) => return,
+            (_, None) if self.folder.create => return,
+            (_, None) => {
+                self.found.push("the target does not have it any more".to_owned());
+                return;
+            }
+        };
+        if self.is_another("target", was, is) {
+            return;
+        }
+        if is_shared {
+            if was.uid_next != is.uid_next {
+                self.found
+                    .push(format!("the target has new messages, {}", moved_on("UIDNEXT", was.uid_next, is.uid_next)));
+            }
+            return;
+        }
+        let Some(target) = &self.compared.target else { return };
+        let next = was.uid_next.unwrap_or(1);
+        // What has left the source by the plan had arrived before, and has no counterpart any more.
+        let since = after(target, next).saturating_sub(self.arrived(target, next) + self.gone(true));
+        if since > 0 {
+            self.found.push(format!(
+                "the target has {}, {}",
+                new(since),
+                moved_on("UIDNEXT", was.uid_next, is.uid_next)
+            ));
+        }
+        let before = target.messages.iter().filter(|message| message.uid().get() < next).count() as u64;
+        let leaving = self.planned.leaving(Side::Target, &self.folder.target);
+        self.count("target", u64::from(was.messages), before + absent(&leaving, target));
+    }
+
+    /// How many of the target's messages from this UID on are what the plan was to bring there.
+    fn arrived(&self, target: &FolderScan, next: u32) -> u64 {
+        let known = self.compared.recognised.pairs.iter().map(|pair| (pair.source, pair.target));
+        let pairs = self.compared.matching.pairs.iter().copied().chain(known);
+        let is_planned = |(source, at): &(u32, u32)| {
+            target.messages[*at as usize].uid().get() >= next
+                && self.folder.copies(self.compared.source.messages[*source as usize].uid())
+        };
+        pairs.filter(is_planned).count() as u64
+    }
+
+    /// The flags to change: each is still to be changed, or is as it is to be.
+    fn of_flags(&mut self) {
+        let mut changed: HashSet<Uid> = HashSet::new();
+        for ((edit, flags), uids) in &self.needs.flag_changes {
+            changed.extend(uids.iter().filter(|uid| !is_planned_edit(self.folder, *edit, flags, *uid)));
+        }
+        for planned in &self.folder.flag_changes {
+            let is_open = |uid: &Uid| {
+                let now = self.needs.flag_changes.iter();
+                now.filter(|((edit, _), _)| *edit == planned.edit).any(|(_, uids)| uids.contains(*uid))
+            };
+            let is_undone = |uid: &Uid| !is_open(uid) && !self.is_done(planned.edit, &planned.flags, *uid);
+            changed.extend(planned.uids.iter().filter(is_undone));
+        }
+        if !changed.is_empty() {
+            let count = changed.len() as u64;
+            self.found.push(format!(
+                "the flags of {count} {} changed",
+                if count == 1 { "message have" } else { "messages have" }
+            ));
+        }
+    }
+
+    /// Whether a message of the target has flags as they were to become, as far as the folder keeps them.
+    fn is_done(&self, edit: FlagEdit, flags: &Flags, uid: Uid) -> bool {
+        let (Some(target), Some(state)) = (&self.compared.target, &self.needs.target) else { return false };
+        // Gone ones were told with the counters.
+        let Some(message) = find(target, uid) else { return true };
+        let now = target.flags.get(message.flags());
+        match edit {
+            FlagEdit::Add => state.permanent_flags.split(flags).0.minus(&now).is_empty(),
+            FlagEdit::Remove => now.minus(flags) == now,
+        }
+    }
+
+    /// The messages to delete: each is still to be deleted and has the same flags, or is gone.
+    fn of_deletions(&mut self) {
+        let source =
+            self.planned.deletion(Side::Source, &self.folder.source).map(|of| (of, Some(&self.compared.source)));
+        let target = self.planned.deletion(Side::Target, &self.folder.target);
+        let target = target.map(|of| (of, self.compared.target.as_ref()));
+        let Some((deletion, Some(scan))) = source.or(target) else { return };
+        let (mut reflagged, mut wanted) = (0, 0);
+        for group in &deletion.messages {
+            for uid in group.uids.iter().filter(|uid| find(scan, *uid).is_some()) {
+                if !contains(&self.needs.doomed_flags, uid) {
+                    wanted += 1;
+                } else if !contains_as(&self.needs.doomed_flags, uid, &group.flags) {
+                    reflagged += 1;
+                }
+            }
+        }
+        if reflagged > 0 {
+            self.found.push(format!(
+                "{} to be deleted and {} other flags",
+                messages(reflagged, "is", "are"),
+                if reflagged == 1 { "has" } else { "have" }
+            ));
+        }
+        if wanted > 0 {
+            self.found.push(format!("{} to be deleted, which the source has now", messages(wanted, "was", "were")));
+        }
+    }
+}
+
+fn find(scan: &FolderScan, uid: Uid) -> Option<&Message> {
+    scan.messages.binary_search_by_key(&uid, Message::uid).ok().map(|at| &scan.messages[at])
+}
+
+/// How many of these a folder does not have.
+fn absent(uids: &UidSet, scan: &FolderScan) -> u64 {
+    uids.iter().filter(|uid| find(scan, *uid).is_none()).count() as u64
+}
+
+/// How many messages have this UID or a higher one.
+fn after(scan: &FolderScan, next: u32) -> u64 {
+    scan.messages.iter().filter(|message| message.uid().get() >= next).count() as u64
+}
+
+fn new(count: u64) -> String {
+    match count {
+        0 => "had new messages".to_owned(),
+        1 => "1 new message".to_owned(),
+        count => format!("{count} new messages"),
+    }
+}
+
+fn messages(count: u64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 message {one}") } else { format!("{count} messages {many}") }
+}
+
+fn moved_on(counter: &str, was: Option<u32>, is: Option<u32>) -> String {
+    let shown = |number: Option<u32>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+    format!("its {counter} was {} and is {}", shown(was), shown(is))
+}

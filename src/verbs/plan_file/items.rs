@@ -1,0 +1,237 @@
+//! The lines after the head: each says one thing of the folder that stands before it, or of a deletion.
+
+use crate::mail::{Flags, MailboxName, Uid, UidSet, UidValidity};
+use crate::plan::planned::{Counters, Flagged, Planned, PlannedDeletion, PlannedFlags, PlannedFolder, Take};
+use crate::store::FlagEdit;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
+use serde::{Deserialize, Serialize};
+use std::io;
+
+/// How long a line's set of UIDs gets.
+const SET_BYTES: usize = 8_000;
+
+/// What of a folder's raw name is not written as it is: bytes that are no printable ASCII, and the mark itself.
+const RAW: &AsciiSet = &CONTROLS.add(b'%');
+
+/// One line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "item", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Item {
+    /// A folder of the source. What follows, up to the next folder, is to be done in it.
+    Folder {
+        from: String,
+        to: String,
+        source: Place,
+        target: Place,
+        create: bool,
+        renamed_from: Option<String>,
+        subscribe: bool,
+    },
+    /// Messages to copy, by their UIDs on the source.
+    Copy { flags: Vec<String>, uids: String },
+    /// One of them that the target takes from another of its folders.
+    Take { uid: u32, from: String, uid_validity: Option<u32>, held: u32, leave: bool },
+    /// Flags to change, by UIDs on the target.
+    Flags { edit: Edit, flags: Vec<String>, uids: String },
+    /// A folder in which something is deleted, on the target by `--delete`, on the source by `--move`.
+    Deletion { folder: String, mailbox: String, uid_validity: Option<u32>, whole: bool },
+    /// Messages to delete in the folder that stands before.
+    Delete { flags: Vec<String>, uids: String },
+    /// The end.
+    End { lines: u64, sha256: String },
+}
+
+/// A folder of one side, by its raw name, and how it looked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Place {
+    name: String,
+    /// Whether it was opened: only then the other fields say something.
+    seen: bool,
+    uid_validity: Option<u32>,
+    uid_next: Option<u32>,
+    messages: u32,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Edit {
+    Add,
+    Remove,
+}
+
+/// Gives each line of a plan.
+pub(super) fn each(planned: &Planned, give: &mut dyn FnMut(&Item) -> io::Result<()>) -> io::Result<()> {
+    for folder in &planned.folders {
+        give(&Item::of_folder(folder))?;
+        for group in &folder.messages {
+            for uids in sets(&group.uids) {
+                give(&Item::Copy { flags: names(&group.flags), uids })?;
+            }
+        }
+        for take in &folder.takes {
+            give(&Item::of_take(take))?;
+        }
+        for change in &folder.flag_changes {
+            let edit = if change.edit == FlagEdit::Add { Edit::Add } else { Edit::Remove };
+            for uids in sets(&change.uids) {
+                give(&Item::Flags { edit, flags: names(&change.flags), uids })?;
+            }
+        }
+    }
+    for deletion in &planned.deletions {
+        give(&Item::of_deletion(deletion))?;
+        for group in &deletion.messages {
+            for uids in sets(&group.uids) {
+                give(&Item::Delete { flags: names(&group.flags), uids })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Item {
+    fn of_folder(folder: &PlannedFolder) -> Self {
+        Self::Folder {
+            from: folder.from.clone(),
+            to: folder.to.clone(),
+            source: Place::new(&folder.source, folder.source_counters),
+            target: Place::new(&folder.target, folder.target_counters),
+            create: folder.create,
+            renamed_from: folder.renamed_from.as_ref().map(raw),
+            subscribe: folder.subscribe,
+        }
+    }
+
+    fn of_take(take: &Take) -> Self {
+        Self::Take {
+            uid: take.uid.get(),
+            from: raw(&take.from),
+            uid_validity: take.uid_validity.map(|validity| validity.0),
+            held: take.held.get(),
+            leave: take.leave,
+        }
+    }
+
+    fn of_deletion(deletion: &PlannedDeletion) -> Self {
+        Self::Deletion {
+            folder: deletion.folder.clone(),
+            mailbox: raw(&deletion.mailbox),
+            uid_validity: deletion.uid_validity.map(|validity| validity.0),
+            whole: deletion.whole,
+        }
+    }
+}
+
+impl Place {
+    fn new(name: &MailboxName, counters: Option<Counters>) -> Self {
+        let of = counters.unwrap_or(Counters { uid_validity: None, uid_next: None, messages: 0 });
+        Self {
+            name: raw(name),
+            seen: counters.is_some(),
+            uid_validity: of.uid_validity.map(|validity| validity.0),
+            uid_next: of.uid_next,
+            messages: of.messages,
+        }
+    }
+
+    fn counters(&self) -> Option<Counters> {
+        let uid_validity = self.uid_validity.map(UidValidity);
+        self.seen.then_some(Counters { uid_validity, uid_next: self.uid_next, messages: self.messages })
+    }
+}
+
+/// A plan whose lines are read one after the other.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) planned: Planned,
+}
+
+impl Reading {
+    /// Takes the next line.
+    pub(super) fn take(&mut self, item: Item) -> Result<(), &'static str> {
+        match item {
+            Item::Folder { from, to, source, target, create, renamed_from, subscribe } => {
+                self.planned.folders.push(PlannedFolder {
+                    from,
+                    to,
+                    source_counters: source.counters(),
+                    source: name(&source.name),
+                    target_counters: target.counters(),
+                    target: name(&target.name),
+                    create,
+                    renamed_from: renamed_from.as_deref().map(name),
+                    subscribe,
+                    messages: Vec::new(),
+                    takes: Vec::new(),
+                    flag_changes: Vec::new(),
+                });
+            }
+            Item::Copy { flags, uids } => add(&mut self.folder()?.messages, &flags, &uids)?,
+            Item::Take { uid, from, uid_validity, held, leave } => {
+                let (uid, held) = Uid::new(uid).zip(Uid::new(held)).ok_or("a UID is zero")?;
+                let uid_validity = uid_validity.map(UidValidity);
+                self.folder()?.takes.push(Take { uid, from: name(&from), uid_validity, held, leave });
+            }
+            Item::Flags { edit, flags, uids } => {
+                let edit = if matches!(edit, Edit::Add) { FlagEdit::Add } else { FlagEdit::Remove };
+                let change = PlannedFlags { edit, flags: read_flags(&flags), uids: set(&uids)? };
+                self.folder()?.flag_changes.push(change);
+            }
+            Item::Deletion { folder, mailbox, uid_validity, whole } => self.planned.deletions.push(PlannedDeletion {
+                folder,
+                mailbox: name(&mailbox),
+                uid_validity: uid_validity.map(UidValidity),
+                whole,
+                messages: Vec::new(),
+            }),
+            Item::Delete { flags, uids } => {
+                let deletion = self.planned.deletions.last_mut().ok_or("no folder stands before it")?;
+                add(&mut deletion.messages, &flags, &uids)?;
+            }
+            Item::End { .. } => return Err("an end in the middle"),
+        }
+        Ok(())
+    }
+
+    fn folder(&mut self) -> Result<&mut PlannedFolder, &'static str> {
+        self.planned.folders.last_mut().ok_or("no folder stands before it")
+    }
+}
+
+/// Adds messages to those with the same flags: a long set stands in several lines.
+fn add(groups: &mut Vec<Flagged>, flags: &[String], uids: &str) -> Result<(), &'static str> {
+    let (flags, uids) = (read_flags(flags), set(uids)?);
+    match groups.last_mut().filter(|group| group.flags == flags) {
+        Some(group) => group.uids.add(&uids),
+        None => groups.push(Flagged { flags, uids }),
+    }
+    Ok(())
+}
+
+/// Sets of UIDs of some length each. The highest UID of all is written as a number, not as `*`.
+fn sets(uids: &UidSet) -> Vec<String> {
+    let mut sets = uids.sequence_sets(SET_BYTES);
+    sets.iter_mut().for_each(|set| *set = set.replace('*', &u32::MAX.to_string()));
+    sets
+}
+
+fn set(text: &str) -> Result<UidSet, &'static str> {
+    UidSet::parse(text).ok_or("no set of UIDs")
+}
+
+fn names(flags: &Flags) -> Vec<String> {
+    flags.names().map(str::to_owned).collect()
+}
+
+fn read_flags(names: &[String]) -> Flags {
+    Flags::from_names(names.iter().map(String::as_str))
+}
+
+fn raw(name: &MailboxName) -> String {
+    percent_encode(name.as_bytes(), RAW).to_string()
+}
+
+fn name(text: &str) -> MailboxName {
+    MailboxName::new(percent_decode_str(text).collect::<Vec<u8>>())
+}
