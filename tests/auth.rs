@@ -13,8 +13,10 @@ use lab::scripted::{Scripted, Step, expect, send};
 use lab::secrets::{assert_hidden, one_by_one, private_file};
 #[cfg(feature = "gssapi")]
 use lab::servers::Kerberos;
-use lab::servers::{Account, AnyMechanism, Cyrus, Personality};
+use lab::servers::{Account, AnyMechanism, Cyrus, Dovecot, Personality};
 use lab::tls_front;
+use mailferry::address::{Address, Mechanism};
+use mailferry::state::Mechanisms;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 #[cfg(feature = "gssapi")]
@@ -447,4 +449,32 @@ fn without_kerberos_built_in_it_says_so() {
     let greeting = send("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=GSSAPI] ready");
     let run = against(vec![greeting], "&auth=GSSAPI", "hunter2").ended(5);
     assert!(run.says("--features gssapi"), "{run:?}");
+}
+
+/// T13: a mechanism that was stronger the last time and is not offered any more.
+#[test]
+fn a_weaker_login_than_the_last_one_is_refused_unless_it_is_allowed() {
+    let state = tempfile::tempdir().unwrap();
+    let directory = state.path().to_str().unwrap();
+    let last = |account: &Account| {
+        let Ok(Address::Imap(address)) = Address::parse(&account.plain_address()) else { panic!("no IMAP address") };
+        (Mechanisms::below(state.path()), address.identity())
+    };
+    let strong = AnyMechanism::shared().account("stronger");
+    let [weak, target] = ["weaker", "weakertarget"].map(|name| Dovecot::shared().account(name, Personality::Plain));
+    copy(&strong, &target, &["--state", directory]).ended(0);
+    let (mechanisms, identity) = last(&strong);
+    assert_eq!(mechanisms.last(&identity).unwrap(), Some(Mechanism::ScramSha256));
+
+    let (mechanisms, identity) = last(&weak);
+    mechanisms.keep(&identity, Mechanism::ScramSha256).unwrap();
+    let remembered = || mechanisms.last(&identity).unwrap();
+    let refused = copy(&weak, &target, &["--state", directory]).ended(6);
+    assert!(refused.stderr.contains("--allow-weaker-auth") && refused.stderr.contains("SCRAM-SHA-256"), "{refused:?}");
+    copy(&weak, &target, &["--state", directory, "--dry-run", "--allow-weaker-auth"]).ended(0);
+    copy(&weak, &target, &["--no-state"]).ended(0);
+    assert_eq!(remembered(), Some(Mechanism::ScramSha256), "neither leaves anything");
+    copy(&weak, &target, &["--state", directory, "--allow-weaker-auth"]).ended(0);
+    assert_eq!(remembered(), Some(Mechanism::Plain));
+    copy(&weak, &target, &["--state", directory]).ended(0);
 }

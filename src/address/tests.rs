@@ -119,7 +119,7 @@ fn what_is_refused_and_why() {
         ("imaps://ann@h?client-cert=", bad("client-cert", "the path of a PEM file")),
         ("imaps://ann@h?client-key=x", AddressError::KeyWithoutCertificate),
         ("imaps://ann@h?pin=sha256:00", bad("pin", "sha256: and the 64 hexadecimal digits of a SHA-256")),
-        ("imaps://ann@h?supplier=gmail", unknown("after `?`")),
+        ("imaps://ann@h?supplier=gmail", unknown("`supplier`")),
         ("imaps://ann@h?TLS=none", unknown("`TLS`")),
         ("imaps://ann@h?hunter", unknown("after `?`")),
         ("imaps://ann@h?s3cret=x", unknown("after `?`")),
