@@ -270,7 +270,7 @@ fn a_refused_refresh_token_ends_the_run_and_says_to_log_in_again() {
     by_device(&home, &address, &client, &[]).ended(0);
     client.change(|manner| {
         manner.instead =
-            Some((400, None, r#"{"error":"invalid_grant","error_description":"no {refresh_token} here"}"#.to_owned()))
+            Some((400, None, r#"{"error":"invalid_grant","error_description":"no {refresh_token} here"}"#.to_owned()));
     });
     let target = at(&empty("dst", Personality::Plain));
     for arguments in [&["folders", "-vvv", &address][..], &["copy", "-vvv", &address, &target], &["doctor", &address]] {

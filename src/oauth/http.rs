@@ -56,7 +56,7 @@ impl Http {
     /// One request and its answer.
     pub(super) fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let place = request.uri().host().unwrap_or_default().to_owned();
-        let failed = |error| failure(place.clone(), error);
+        let failed = |error: ureq::Error| failure(place.clone(), &error);
         let (head, mut body) = self.0.run(request).map_err(failed)?.into_parts();
         if head.status.is_redirection() {
             let to = head.headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
@@ -73,7 +73,7 @@ impl Http {
 }
 
 /// What a client's error means.
-fn failure(place: String, error: ureq::Error) -> HttpError {
+fn failure(place: String, error: &ureq::Error) -> HttpError {
     let reason = error.to_string();
     match error {
         ureq::Error::Tls(_) | ureq::Error::NativeTls(_) => HttpError::Untrusted { place, reason },
