@@ -191,6 +191,7 @@ fn a_dry_run_foresees_what_the_run_does_and_leaves_the_state_alone() {
     client.append(&["INBOX"], letters("new", 1));
     let files = || {
         let files = std::fs::read_dir(ground.pair.state.path()).unwrap().map(|entry| entry.unwrap().path());
+        let files = files.filter(|path| path.is_file());
         let mut files: Vec<_> = files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
         files.sort();
         files

@@ -79,7 +79,9 @@ fn a_limited_rate_is_never_exceeded() {
 fn a_server_that_throttles_is_given_time() {
     use lab::proxy::Answer;
     let [source, target] = accounts("throttled", Personality::Plain, 1, 10, 100);
-    let answers = Plan::default().answer(Answer::after("UID FETCH", 1, "{tag} OK Success [THROTTLED]"));
+    // The scan's, however many there are: the last word before the messages are asked for is this one.
+    let throttled = |nth| Answer::after("UID FETCH", nth, "{tag} OK Success [THROTTLED]");
+    let answers = Plan::default().answer(throttled(1)).answer(throttled(2));
     let proxy = Proxy::start(source.port, answers);
     let options = ["-j1", "-vvv"];
     let run = copy(&source.by_port(proxy.port).plain_address(), &target, &options).ended(0);

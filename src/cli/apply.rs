@@ -81,7 +81,8 @@ impl ApplyArgs {
 
     /// Where earlier logins are remembered, and whether this run leaves something there.
     pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
-        (self.state.kept_in(), !self.dry_run)
+        let Some(Opened { head, .. }) = self.opened.as_deref() else { return (None, false) };
+        (self.state.or_saved(head.state.as_deref(), head.no_state).kept_in(), !self.dry_run)
     }
 
     /// The two mailboxes that it is about.
