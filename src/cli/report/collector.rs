@@ -2,7 +2,7 @@
 
 use super::facts::{
     Capped, Change, Difference, Failure, Folder, FolderChange, Held, Holdings, Named, Planned, SideFacts, Throughput,
-    Year,
+    Told, Year,
 };
 use super::throughput::Meter;
 use mailferry::event::{self, DifferenceKind, Event, FolderPlanned, Observer, Side, SyncPlanned, SyncStep};
@@ -16,17 +16,9 @@ use std::time::Instant;
 pub(crate) struct Collected {
     started: Instant,
     pub(crate) sides: Vec<SideFacts>,
-    pub(crate) folders: Vec<Folder>,
+    pub(crate) told: Told,
     /// The place of each folder, by its name on either side.
     places: [HashMap<String, usize>; 2],
-    pub(crate) folder_changes: Capped<FolderChange>,
-    pub(crate) failures: Capped<Failure>,
-    pub(crate) conflicts: Capped<Change>,
-    pub(crate) changes: Capped<Change>,
-    pub(crate) differences: Capped<Difference>,
-    pub(crate) warnings: Capped<String>,
-    pub(crate) reconnections: u64,
-    pub(crate) holdings: Vec<Holdings>,
     meter: Meter,
 }
 
@@ -43,16 +35,8 @@ impl Collector {
         let collected = Collected {
             started: Instant::now(),
             sides: names.map(|name| SideFacts { name, address: None, server: None }).to_vec(),
-            folders: Vec::new(),
+            told: Told::default(),
             places: Default::default(),
-            folder_changes: Capped::default(),
-            failures: Capped::default(),
-            conflicts: Capped::default(),
-            changes: Capped::default(),
-            differences: Capped::default(),
-            warnings: Capped::default(),
-            reconnections: 0,
-            holdings: Vec::new(),
             meter: Meter::default(),
         };
         Self { collected: Mutex::new(collected), empties_source }
@@ -113,8 +97,8 @@ impl Collected {
             Event::Compared { messages, bytes, .. } => self.meter.note(self.started.elapsed(), *messages, *bytes),
             Event::Difference(found) => self.differ(found),
             Event::Holdings(holdings) => self.hold(holdings),
-            Event::Warning { text } => self.warnings.add(|| (*text).to_owned()),
-            Event::Retrying { .. } => self.reconnections += 1,
+            Event::Warning { text } => self.told.warnings.add(|| (*text).to_owned()),
+            Event::Retrying { .. } => self.told.reconnections += 1,
             _ => {}
         }
     }
@@ -123,8 +107,8 @@ impl Collected {
     fn folder(&mut self, from: Option<&str>, to: Option<&str>) -> &mut Folder {
         let place = from.map_or_else(|| to.and_then(|to| self.places[1].get(to)), |from| self.places[0].get(from));
         let place = place.copied().unwrap_or_else(|| {
-            let place = self.folders.len();
-            self.folders.push(Folder::default());
+            let place = self.told.folders.len();
+            self.told.folders.push(Folder::default());
             place
         });
         for (side, name) in [from, to].into_iter().enumerate() {
@@ -133,7 +117,7 @@ impl Collected {
                 self.places[side].entry(name.to_owned()).or_insert(place);
             }
         }
-        let folder = &mut self.folders[place];
+        let folder = &mut self.told.folders[place];
         folder.from = from.map(str::to_owned).or(folder.from.take());
         folder.to = to.map(str::to_owned).or(folder.to.take());
         folder
@@ -142,7 +126,7 @@ impl Collected {
     /// The folder with this name on a side.
     fn named(&mut self, side: Side, name: &str) -> &mut Folder {
         match (self.places[at(side)].get(name).copied(), side) {
-            (Some(place), _) => &mut self.folders[place],
+            (Some(place), _) => &mut self.told.folders[place],
             (None, Side::Source) => self.folder(Some(name), None),
             (None, Side::Target) => self.folder(None, Some(name)),
         }
@@ -194,12 +178,12 @@ impl Collected {
 
     fn change_folder(&mut self, action: &'static str, folder: &str, to: Option<&str>) {
         let to = to.map(str::to_owned);
-        self.folder_changes.add(|| FolderChange { action, folder: folder.to_owned(), to });
+        self.told.folder_changes.add(|| FolderChange { action, folder: folder.to_owned(), to });
     }
 
     fn change(&mut self, change: &event::Change<'_>) {
         let to = self.name(change.to);
-        let list = if change.conflict { &mut self.conflicts } else { &mut self.changes };
+        let list = if change.conflict { &mut self.told.conflicts } else { &mut self.told.changes };
         list.add(|| Change {
             action: change.action,
             to,
@@ -221,7 +205,7 @@ impl Collected {
             Some(_) => entry.failed += 1,
             None => entry.error = Some(reason.to_owned()),
         }
-        self.failures.add(|| Failure {
+        self.told.failures.add(|| Failure {
             folder: folder.to_owned(),
             uid: uid.map(Uid::get),
             message_id: message_id.map(str::to_owned),
@@ -240,7 +224,7 @@ impl Collected {
             DifferenceKind::Date => &mut counts.dates_differ,
         };
         *count += found.messages;
-        self.differences.add(|| Difference {
+        self.told.differences.add(|| Difference {
             kind: found.kind.name(),
             folder: found.folder.to_owned(),
             uid: found.uid.map(Uid::get),
@@ -258,8 +242,8 @@ impl Collected {
         }
         let duplicates = told.duplicates.iter().map(|found| named(&found.message, found.count)).collect();
         // A plan that is made anew is told anew.
-        self.holdings.retain(|before| before.side != side);
-        self.holdings.push(Holdings {
+        self.told.holdings.retain(|before| before.side != side);
+        self.told.holdings.push(Holdings {
             side,
             folders: told.folders.iter().map(held).collect(),
             years: years.into_values().collect(),
@@ -334,7 +318,7 @@ mod tests {
             let name = folder.from.clone().unwrap_or_default();
             (name, folder.done.copied, folder.done.server_side, folder.done.deleted)
         };
-        collector.collected().folders.iter().map(of).collect()
+        collector.collected().told.folders.iter().map(of).collect()
     }
 
     #[test]
@@ -372,7 +356,7 @@ mod tests {
         let collector = Collector::new(["source", "target"], false);
         collector.observe(&Event::FolderFailed { folder: "unknown", reason: "gone" });
         let collected = collector.collected();
-        assert_eq!(collected.folders[0].error.as_deref(), Some("gone"));
-        assert_eq!(collected.failures.listed[0].uid, None);
+        assert_eq!(collected.told.folders[0].error.as_deref(), Some("gone"));
+        assert_eq!(collected.told.failures.listed[0].uid, None);
     }
 }

@@ -25,6 +25,14 @@ pub(crate) struct Facts {
     pub(crate) sides: Vec<SideFacts>,
     /// The summary as `--output json` prints it; `None`: the run did not come so far.
     pub(crate) summary: Option<Value>,
+    #[serde(flatten)]
+    pub(crate) told: Told,
+    pub(crate) throughput: Throughput,
+}
+
+/// What the run has told of its work.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Told {
     pub(crate) folders: Vec<Folder>,
     pub(crate) folder_changes: Capped<FolderChange>,
     pub(crate) failures: Capped<Failure>,
@@ -34,7 +42,6 @@ pub(crate) struct Facts {
     pub(crate) warnings: Capped<String>,
     pub(crate) reconnections: u64,
     pub(crate) holdings: Vec<Holdings>,
-    pub(crate) throughput: Throughput,
 }
 
 /// What ended the run early.

@@ -155,15 +155,7 @@ impl Report {
             error,
             sides: take.sides.clone(),
             summary: summary.map(without_event),
-            folders: std::mem::take(&mut take.folders),
-            folder_changes: std::mem::take(&mut take.folder_changes),
-            failures: std::mem::take(&mut take.failures),
-            conflicts: std::mem::take(&mut take.conflicts),
-            changes: std::mem::take(&mut take.changes),
-            differences: std::mem::take(&mut take.differences),
-            warnings: std::mem::take(&mut take.warnings),
-            reconnections: take.reconnections,
-            holdings: std::mem::take(&mut take.holdings),
+            told: std::mem::take(&mut take.told),
             throughput: take.throughput(),
         }
     }

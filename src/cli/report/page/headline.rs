@@ -93,7 +93,7 @@ fn title(facts: &Facts) -> String {
 fn verdict(facts: &Facts) -> String {
     match facts.summary.as_ref().and_then(|summary| summary["equal"].as_bool()) {
         Some(true) => "Both sides hold the same".to_owned(),
-        _ if facts.differences.count() > 0 => "The two sides differ".to_owned(),
+        _ if facts.told.differences.count() > 0 => "The two sides differ".to_owned(),
         _ => "Not everything could be compared".to_owned(),
     }
 }

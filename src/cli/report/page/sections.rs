@@ -11,7 +11,7 @@ use crate::cli::units;
 pub(super) fn all(facts: &Facts) -> Vec<Section> {
     let mut sections = vec![failures(facts), conflicts(facts), differences(facts), folders(facts)];
     sections.extend([folder_changes(facts), changes(facts), throughput(facts)]);
-    sections.extend(facts.holdings.iter().flat_map(|held| holdings::sections(held, facts)).map(Some));
+    sections.extend(facts.told.holdings.iter().flat_map(|held| holdings::sections(held, facts)).map(Some));
     sections.push(warnings(facts));
     sections.into_iter().flatten().collect()
 }
@@ -33,14 +33,14 @@ fn uid(uid: Option<u32>) -> Cell {
 fn failures(facts: &Facts) -> Option<Section> {
     let columns = [("Folder", false), ("UID", true), ("Message-ID", false), ("Reason", false)];
     let mut table = Table::new("What failed, and why", &columns);
-    table.rows = (facts.failures.listed.iter())
+    table.rows = (facts.told.failures.listed.iter())
         .map(|failure| {
             let id = failure.message_id.as_deref().map_or_else(Cell::unknown, Cell::text);
             vec![Cell::text(&failure.folder), uid(failure.uid), id, Cell::text(&failure.reason)]
         })
         .collect();
-    let table = table.with_more(facts.failures.more, "failure");
-    counted("failures", "Failures", facts.failures.count(), table)
+    let table = table.with_more(facts.told.failures.more, "failure");
+    counted("failures", "Failures", facts.told.failures.count(), table)
 }
 
 fn conflicts(facts: &Facts) -> Option<Section> {
@@ -52,9 +52,9 @@ fn conflicts(facts: &Facts) -> Option<Section> {
         let did = [conflict.first_did, conflict.second_did].map(clause);
         [vec![Cell::text(&conflict.folder), uid(conflict.uid)], did.into(), vec![settled]].concat()
     };
-    table.rows = facts.conflicts.listed.iter().map(row).collect();
-    let table = table.with_more(facts.conflicts.more, "conflict");
-    counted("conflicts", "Conflicts", facts.conflicts.count(), table)
+    table.rows = facts.told.conflicts.listed.iter().map(row).collect();
+    let table = table.with_more(facts.told.conflicts.more, "conflict");
+    counted("conflicts", "Conflicts", facts.told.conflicts.count(), table)
 }
 
 fn changes(facts: &Facts) -> Option<Section> {
@@ -64,22 +64,22 @@ fn changes(facts: &Facts) -> Option<Section> {
         let action = Cell::text(&change.action.replace('_', " ")).with_note(&change.detail);
         vec![action, Cell::text(change.to), Cell::text(&change.folder), uid(change.uid), Cell::text(change.reason)]
     };
-    table.rows = facts.changes.listed.iter().map(row).collect();
-    let table = table.with_more(facts.changes.more, "change");
-    counted("changes", "Changes", facts.changes.count(), table)
+    table.rows = facts.told.changes.listed.iter().map(row).collect();
+    let table = table.with_more(facts.told.changes.more, "change");
+    counted("changes", "Changes", facts.told.changes.count(), table)
 }
 
 fn differences(facts: &Facts) -> Option<Section> {
     let columns = [("Difference", false), ("Folder", false), ("UID", true), ("What differs", false)];
     let mut table = Table::new("Where the two sides differ", &columns);
-    table.rows = (facts.differences.listed.iter())
+    table.rows = (facts.told.differences.listed.iter())
         .map(|found| {
             let kind = Cell::text(&found.kind.replace('_', " "));
             vec![kind, Cell::text(&found.folder), uid(found.uid), Cell::text(&found.detail)]
         })
         .collect();
-    let table = table.with_more(facts.differences.more, "difference");
-    counted("differences", "Differences", facts.differences.count(), table)
+    let table = table.with_more(facts.told.differences.more, "difference");
+    counted("differences", "Differences", facts.told.differences.count(), table)
 }
 
 fn folder_changes(facts: &Facts) -> Option<Section> {
@@ -88,15 +88,20 @@ fn folder_changes(facts: &Facts) -> Option<Section> {
         table.caption = "Folders that would be renamed or deleted".to_owned();
     }
     // What is made is marked where each folder is listed.
-    table.rows = (facts.folder_changes.listed.iter())
+    table.rows = (facts.told.folder_changes.listed.iter())
         .filter(|change| change.action != "create")
         .map(|change| {
             let to = change.to.as_deref().map(|to| format!("becomes {to}")).unwrap_or_default();
             vec![Cell::text(change.action), Cell::text(&change.folder).with_note(&to)]
         })
         .collect();
-    let table = table.with_more(facts.folder_changes.more, "folder");
-    counted("folder-changes", "Folders renamed and deleted", table.rows.len() as u64 + facts.folder_changes.more, table)
+    let table = table.with_more(facts.told.folder_changes.more, "folder");
+    counted(
+        "folder-changes",
+        "Folders renamed and deleted",
+        table.rows.len() as u64 + facts.told.folder_changes.more,
+        table,
+    )
 }
 
 fn folders(facts: &Facts) -> Option<Section> {
@@ -105,8 +110,11 @@ fn folders(facts: &Facts) -> Option<Section> {
         "verify" => verify_folders(facts),
         _ => copy_folders(facts),
     };
-    let renamed =
-        facts.folders.iter().filter(|folder| folder.from.is_some() && folder.from != folder.to && folder.to.is_some());
+    let renamed = facts
+        .told
+        .folders
+        .iter()
+        .filter(|folder| folder.from.is_some() && folder.from != folder.to && folder.to.is_some());
     let note = match renamed.count() as u64 {
         0 => "Every folder has the same name on both sides.".to_owned(),
         n => format!(
@@ -114,7 +122,7 @@ fn folders(facts: &Facts) -> Option<Section> {
             if n == 1 { "1 folder has".to_owned() } else { format!("{} folders have", units::count(n)) }
         ),
     };
-    let section = counted("folders", "Folder by folder", facts.folders.len() as u64, table)?;
+    let section = counted("folders", "Folder by folder", facts.told.folders.len() as u64, table)?;
     Some(Section { notes: vec![note], ..section })
 }
 
@@ -138,6 +146,12 @@ fn sum(folder: &Folder, of: impl Fn(&Planned) -> u64) -> u64 {
     folder.planned.iter().map(of).sum()
 }
 
+/// A table of what folders need and, unless that was a rehearsal, of what was done in them.
+fn work_table(facts: &Facts, columns: &[(&'static str, bool)]) -> Table {
+    let caption = if facts.dry_run { "What each folder needs" } else { "What each folder needs, and what was done" };
+    Table::new(caption, columns)
+}
+
 fn copy_folders(facts: &Facts) -> Table {
     let columns = [
         ("From", false),
@@ -154,11 +168,8 @@ fn copy_folders(facts: &Facts) -> Table {
         ("Deleted", true),
         ("Failed", true),
     ];
-    let mut table = Table::new("What each folder needs, and what was done", &columns);
-    if facts.dry_run {
-        table.caption = "What each folder needs".to_owned();
-    }
-    table.rows = (facts.folders.iter())
+    let mut table = work_table(facts, &columns);
+    table.rows = (facts.told.folders.iter())
         .map(|folder| {
             let [from, to] = names(folder);
             let done = |n: u64| if facts.dry_run { 0 } else { n };
@@ -180,7 +191,7 @@ fn copy_folders(facts: &Facts) -> Table {
         })
         .collect();
     let is_done = |folder: &Folder| folder.done.copied == sum(folder, |planned| planned.copy);
-    let table = match (facts.dry_run, facts.folders.iter().all(is_done)) {
+    let table = match (facts.dry_run, facts.told.folders.iter().all(is_done)) {
         (true, _) => table.without_idle_columns(&["Messages", "To copy"]),
         // Where all went as planned, the plan says nothing more.
         (false, true) => {
@@ -194,6 +205,7 @@ fn copy_folders(facts: &Facts) -> Table {
 /// The folders' names once, where all are the same on both sides.
 fn with_one_name(mut table: Table, facts: &Facts) -> Table {
     if facts
+        .told
         .folders
         .iter()
         .any(|folder| folder.from != folder.to || folder.error.is_some() || !folder.reason.is_empty())
@@ -221,11 +233,8 @@ fn sync_folders(facts: &Facts) -> Table {
         ("Deleted", true),
         ("Failed", true),
     ];
-    let mut table = Table::new("What each folder needs, and what was done", &columns);
-    if facts.dry_run {
-        table.caption = "What each folder needs".to_owned();
-    }
-    table.rows = (facts.folders.iter())
+    let mut table = work_table(facts, &columns);
+    table.rows = (facts.told.folders.iter())
         .map(|folder| {
             let [from, to] = names(folder);
             let copies = |on: &str| sum(folder, |planned| if planned.on == on { planned.copy } else { 0 });
@@ -262,7 +271,7 @@ fn verify_folders(facts: &Facts) -> Table {
         ("Failed", true),
     ];
     let mut table = Table::new("What was compared, and what differs", &columns);
-    table.rows = (facts.folders.iter())
+    table.rows = (facts.told.folders.iter())
         .map(|folder| {
             let [from, to] = names(folder);
             let found = &folder.differences;
@@ -296,8 +305,8 @@ fn throughput(facts: &Facts) -> Option<Section> {
         charts.insert(0, Chart { is_second: true, ..chart });
     }
     let mut notes = vec!["From the beginning of the run, its planning included.".to_owned()];
-    if facts.reconnections > 0 {
-        notes.push(format!("A connection was made anew {}.", units::counted(facts.reconnections, "time")));
+    if facts.told.reconnections > 0 {
+        notes.push(format!("A connection was made anew {}.", units::counted(facts.told.reconnections, "time")));
     }
     let title = "Throughput over time".to_owned();
     Some(Section { id: "throughput", title, notes, charts, ..Section::default() })
@@ -305,7 +314,7 @@ fn throughput(facts: &Facts) -> Option<Section> {
 
 fn warnings(facts: &Facts) -> Option<Section> {
     let mut table = Table::new("What to know besides", &[("Warning", false)]);
-    table.rows = facts.warnings.listed.iter().map(|text| vec![Cell::text(text)]).collect();
-    let table = table.with_more(facts.warnings.more, "warning");
-    counted("warnings", "Warnings", facts.warnings.count(), table)
+    table.rows = facts.told.warnings.listed.iter().map(|text| vec![Cell::text(text)]).collect();
+    let table = table.with_more(facts.told.warnings.more, "warning");
+    counted("warnings", "Warnings", facts.told.warnings.count(), table)
 }
