@@ -1,13 +1,13 @@
 //! `mailferry apply FILE`
 
-use super::args::{JobArgs, OutputArgs, SourcePasswordArgs, TargetPasswordArgs, folder_rules};
+use super::args::{OutputArgs, SourcePasswordArgs, SpeedArgs, TargetPasswordArgs, folder_rules};
 use super::config::names::Mailbox;
 use super::copy::OneWay;
 use super::failure::Failure;
 use super::json::Summary;
 use super::session::Session;
 use super::state::{StateArgs, identity};
-use super::{exit, password, plan_file, values};
+use super::{exit, password, plan_file};
 use clap::Args;
 use mailferry::address::Address;
 use mailferry::plan::planned::Planned;
@@ -35,10 +35,7 @@ pub(crate) struct ApplyArgs {
     #[command(flatten)]
     target_password: TargetPasswordArgs,
     #[command(flatten)]
-    jobs: JobArgs,
-    /// Deliver at most so many bytes a second, all connections together. Example: --limit-rate 1M
-    #[arg(long, value_name = "BYTES", value_parser = values::rate, help_heading = "Speed")]
-    limit_rate: Option<u64>,
+    speed: SpeedArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[arg(skip)]
@@ -108,8 +105,8 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
     password::check_stdin(passwords, false)?;
     let rules = folder_rules(&head.folders)?;
     let options = CopyOptions {
-        jobs: args.jobs.lanes([source.connections(), target.connections()]),
-        limit_rate: args.limit_rate,
+        jobs: args.speed.jobs.lanes([source.connections(), target.connections()]),
+        limit_rate: args.speed.limit_rate,
         dry_run: args.dry_run,
         plan: PlanUse::Only(Arc::clone(planned)),
         ..head.options()

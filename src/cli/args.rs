@@ -266,6 +266,17 @@ impl JobArgs {
     }
 }
 
+/// How fast a copy goes.
+#[derive(Args)]
+#[command(next_help_heading = "Speed")]
+pub(crate) struct SpeedArgs {
+    #[command(flatten)]
+    pub(crate) jobs: JobArgs,
+    /// Deliver at most so many bytes a second, all connections together. Example: --limit-rate 1M
+    #[arg(long, value_name = "BYTES", value_parser = values::rate)]
+    pub(crate) limit_rate: Option<u64>,
+}
+
 /// What is shown, and how.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Output")]

@@ -1,8 +1,8 @@
 //! `mailferry copy SOURCE TARGET`
 
 use super::args::{
-    FolderArgs, JobArgs, MessageArgs, OutputArgs, PasswordOptions, ReportArgs, SourcePasswordArgs, TargetPasswordArgs,
-    folder_rules,
+    FolderArgs, MessageArgs, OutputArgs, PasswordOptions, ReportArgs, SourcePasswordArgs, SpeedArgs,
+    TargetPasswordArgs, folder_rules,
 };
 use super::failure::Failure;
 use super::json::Summary;
@@ -10,7 +10,7 @@ use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::state::StateArgs;
 use super::text::{self, PlanTable};
-use super::{exit, password, plan_file, values};
+use super::{exit, password, plan_file};
 use clap::{Args, ValueEnum};
 use mailferry::address::Address;
 use mailferry::event::Side;
@@ -44,10 +44,7 @@ pub(crate) struct CopyArgs {
     #[command(flatten)]
     pub(crate) target_password: TargetPasswordArgs,
     #[command(flatten)]
-    jobs: JobArgs,
-    /// Deliver at most so many bytes a second, all connections together. Example: --limit-rate 1M
-    #[arg(long, value_name = "BYTES", value_parser = values::rate, help_heading = "Speed")]
-    limit_rate: Option<u64>,
+    speed: SpeedArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
@@ -158,8 +155,8 @@ impl CopyArgs {
         Ok(CopyOptions {
             filter: self.messages.filter()?,
             flags: self.run.flags.into(),
-            jobs: self.jobs.lanes(allowed),
-            limit_rate: self.limit_rate,
+            jobs: self.speed.jobs.lanes(allowed),
+            limit_rate: self.speed.limit_rate,
             deleting: self.run.deleting()?,
             dry_run: self.run.dry_run,
             plan: if self.run.save_plan.is_some() { PlanUse::Keep } else { PlanUse::Nothing },
@@ -242,15 +239,9 @@ impl OneWay<'_> {
         let target = session.account(Side::Target, target, target_password, target_purpose, &observers)?;
         let (source, target, stop) = (source.as_ref(), target.as_ref(), session.stop());
         let state = kept.as_ref().map(|kept| &kept.state).or(peeked.as_ref().map(|peeked| &peeked.state));
-        let (summary, saved) = match save {
-            None => (verbs::copy(source, target, self.rules, options, state, stop, observers.as_ref())?, None),
-            Some((path, head)) => {
-                let planned = verbs::plan_copy(source, target, self.rules, options, state, stop, observers.as_ref())?;
-                let is_whole = !matches!(planned.0.status, Status::Interrupted | Status::Stopped(_));
-                let saved = if is_whole { Some(plan_file::save(path, &head, &planned.1)?) } else { None };
-                (planned.0, saved)
-            }
-        };
+        let (summary, planned) = verbs::copy(source, target, self.rules, options, state, stop, observers.as_ref())?;
+        let is_whole = !matches!(summary.status, Status::Interrupted | Status::Stopped(_));
+        let saved = save.filter(|_| is_whole).map(|(path, head)| plan_file::save(path, &head, &planned)).transpose()?;
         session.results(
             &summary.status,
             || summarise(&summary, options.dry_run),

@@ -17,7 +17,7 @@ mod undo;
 mod verify;
 mod way;
 
-pub use copy::{copy, plan_copy};
+pub use copy::copy;
 pub use doctor::{DoctorOptions, DoctorSummary, Patient, doctor};
 pub use folders::folders;
 pub use options::{CopyOptions, Deleting, FlagPolicy, MessageFilter, PlanUse, SyncOptions, VerifyOptions};

@@ -71,6 +71,7 @@ impl Ground {
             &stop,
             self.log.as_ref(),
         )
+        .map(|(summary, _)| summary)
     }
 
     fn account(

@@ -41,41 +41,13 @@ use std::time::Instant;
 /// Copies what the target lacks.
 ///
 /// Messages and folders that fail are named in events and counted; the rest goes on. `state` is what earlier runs have
-/// left and what the next one can build upon; without it everything is compared.
+/// left and what the next one can build upon; without it everything is compared. Beside the summary it gives the plan, where
+/// [`PlanUse::Keep`] asks for it; else that is empty.
 ///
 /// # Errors
 /// What kept the run from beginning: no connection, a refused login, folders that collide. What ends it later is in the
 /// summary's status, beside what was done until then.
 pub fn copy(
-    source: &dyn Connector,
-    target: &dyn Connector,
-    rules: &Rules,
-    options: &CopyOptions,
-    state: Option<&State>,
-    stop: &Stop,
-    observer: &dyn Observer,
-) -> Result<CopySummary, Error> {
-    run(source, target, rules, options, state, stop, observer).map(|(summary, _)| summary)
-}
-
-/// Plans a copy and gives the plan, which [`copy`] carries out by [`PlanUse::Only`]. Nothing is written anywhere.
-///
-/// # Errors
-/// As [`copy`].
-pub fn plan_copy(
-    source: &dyn Connector,
-    target: &dyn Connector,
-    rules: &Rules,
-    options: &CopyOptions,
-    state: Option<&State>,
-    stop: &Stop,
-    observer: &dyn Observer,
-) -> Result<(CopySummary, Planned), Error> {
-    let options = CopyOptions { dry_run: true, plan: PlanUse::Keep, ..options.clone() };
-    run(source, target, rules, &options, state, stop, observer)
-}
-
-fn run(
     source: &dyn Connector,
     target: &dyn Connector,
     rules: &Rules,

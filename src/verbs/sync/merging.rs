@@ -46,29 +46,8 @@ impl Sync<'_> {
     /// MAILBOXID.
     fn find_uids(&mut self, link: &mut Link) -> Result<(), Error> {
         for side in Side::BOTH {
-            let seen = &self.listed.seen[side];
-            // A level that only holds other folders may bear the name of one that was renamed.
-            let is_mail = |seen: &SeenFolder| seen.kind != FolderKind::NoMail;
-            let has = |name: &str| seen.iter().any(|seen| is_mail(seen) && seen.name.key() == name);
-            let is_told =
-                |id: &Option<Box<str>>| id.is_some() && seen.iter().any(|seen| seen.identity.mailbox_id == *id);
-            let missing: Vec<usize> = (self.memory.known().iter().enumerate())
-                .filter(|(_, known)| !is_told(&known.identities[side].mailbox_id) && !has(&known.name.key()))
-                .map(|(at, _)| at)
-                .collect();
-            let has_id = |at: &usize| self.memory.known()[*at].identities[side].mailbox_id.is_some();
-            let is_identified = missing.iter().any(has_id);
-            let generation = |at: &usize| self.memory.known()[*at].identities[side].mark.uid_validity;
-            let gone: Vec<_> = missing.iter().filter_map(generation).collect();
-            let is_known = |name: &str| self.memory.known().iter().any(|known| known.name.key() == name);
-            let may_be_known = |identity: &FolderIdentity| {
-                identity.mark.uid_validity.is_some_and(|validity| gone.contains(&validity))
-                    || is_identified && identity.mailbox_id.is_none()
-            };
-            let may_be: Vec<usize> = (seen.iter().enumerate())
-                .filter(|(_, seen)| is_mail(seen) && may_be_known(&seen.identity) && !is_known(&seen.name.key()))
-                .map(|(at, _)| at)
-                .collect();
+            let missing = self.missing(side);
+            let may_be = self.may_be_known(side, &missing);
             if may_be.is_empty() {
                 continue;
             }
@@ -98,6 +77,34 @@ impl Sync<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// The known folders, by their number, that a side shows neither under their names nor by their MAILBOXIDs.
+    fn missing(&self, side: Side) -> Vec<usize> {
+        let seen = &self.listed.seen[side];
+        let has = |name: &str| seen.iter().any(|seen| is_mail(seen) && seen.name.key() == name);
+        let is_told = |id: &Option<Box<str>>| id.is_some() && seen.iter().any(|seen| seen.identity.mailbox_id == *id);
+        (self.memory.known().iter().enumerate())
+            .filter(|(_, known)| !is_told(&known.identities[side].mailbox_id) && !has(&known.name.key()))
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    /// The folders that a side shows under names that are not known, and that may be one of the missing.
+    fn may_be_known(&self, side: Side, missing: &[usize]) -> Vec<usize> {
+        let known = self.memory.known();
+        let identities = || missing.iter().map(|at| &known[*at].identities[side]);
+        let is_identified = identities().any(|identity| identity.mailbox_id.is_some());
+        let gone: Vec<_> = identities().filter_map(|identity| identity.mark.uid_validity).collect();
+        let may_be = |identity: &FolderIdentity| {
+            identity.mark.uid_validity.is_some_and(|validity| gone.contains(&validity))
+                || is_identified && identity.mailbox_id.is_none()
+        };
+        let is_known = |name: &str| known.iter().any(|known| known.name.key() == name);
+        (self.listed.seen[side].iter().enumerate())
+            .filter(|(_, seen)| is_mail(seen) && may_be(&seen.identity) && !is_known(&seen.name.key()))
+            .map(|(at, _)| at)
+            .collect()
     }
 
     fn work(&self, pair: FolderPair) -> Result<Work, Error> {
@@ -259,4 +266,9 @@ fn as_many(messages: u32) -> View {
     let view = View::new(Vec::new(), Default::default(), hidden, Default::default(), messages);
     debug_assert!(view.extent() == Extent::Complete);
     view
+}
+
+/// Whether it holds mail: a level that only holds other folders may bear the name of one that was renamed.
+fn is_mail(seen: &SeenFolder) -> bool {
+    seen.kind != FolderKind::NoMail
 }
