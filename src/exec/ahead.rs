@@ -41,10 +41,9 @@ pub fn connecting_ahead<T>(
     let done = std::thread::scope(|scope| {
         for _ in 0..count {
             scope.spawn(|| {
-                let pending = Pending(&ahead);
+                let _pending = Pending(&ahead);
                 let made = context.connect();
                 ahead.state().made.push(made);
-                drop(pending);
             });
         }
         work(&Context { ahead: Some(&ahead), ..*context })

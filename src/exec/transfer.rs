@@ -44,10 +44,7 @@ impl MessageSink for Transfer<'_> {
             return Ok(());
         }
         let mut source_failed = false;
-        let size = match &body {
-            Body::Whole(bytes) => bytes.len() as u64,
-            Body::Stream { size, .. } => *size,
-        };
+        let size = body.size();
         let delivered = match body {
             Body::Whole(bytes) => self.deliver(piece, &task.messages[position], token, Body::Whole(bytes)),
             Body::Stream { size, from } => {
@@ -72,10 +69,7 @@ impl<'a> Transfer<'a> {
 
     fn deliver(&mut self, piece: &Piece, message: &Message, token: u32, body: Body<'_>) -> Result<(), Error> {
         let task = &self.shared.tasks[piece.task];
-        let bytes = match &body {
-            Body::Whole(bytes) => bytes.len() as u64,
-            Body::Stream { size, .. } => *size,
-        };
+        let bytes = body.size();
         let treatment = piece.treatment;
         let flags = self.flags(piece, message);
         let date = message.date().filter(|date| date.is_kept_everywhere() && !treatment.without_date);

@@ -166,6 +166,16 @@ pub enum Body<'a> {
     },
 }
 
+impl Body<'_> {
+    /// How many bytes it has.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => bytes.len() as u64,
+            Self::Stream { size, .. } => *size,
+        }
+    }
+}
+
 /// Takes messages as they arrive.
 pub trait MessageSink {
     /// Takes one message. `uid` is one of those that were asked for. What is not read of a stream is skipped.

@@ -78,10 +78,7 @@ impl Session {
         }
         self.ensure_alive().map_err(|error| self.fail(&error))?;
         self.connection.set_phase(Phase::Sending);
-        let size = match &delivery.body {
-            Body::Whole(bytes) => bytes.len() as u64,
-            Body::Stream { size, .. } => *size,
-        };
+        let size = delivery.body.size();
         if let Some(limit) = self.capabilities.append_limit().filter(|limit| size > *limit) {
             let text = format!("it has {size} bytes, and the server takes no message of more than {limit}");
             let result = Err(Refusal { meaning: RefusalMeaning::Permanent, text });

@@ -1,4 +1,4 @@
-//! A slow network in front of a server: `delay-proxy LISTEN TARGET --rtt 40ms [--rate 100mbit]`.
+//! A slow network in front of a server: `delay-proxy LISTEN TARGET [--rtt 40ms] [--rate 100mbit]`.
 //!
 //! LISTEN is a port on 127.0.0.1, TARGET is `HOST:PORT` or a port on 127.0.0.1. Runs until it is ended.
 
@@ -20,7 +20,7 @@ struct Arguments {
     /// `HOST:PORT`, or a port on 127.0.0.1.
     target: String,
     /// The round trip: `40ms`.
-    #[arg(long, value_parser = milliseconds)]
+    #[arg(long, value_parser = milliseconds, default_value = "0ms")]
     rtt: Duration,
     /// The bandwidth in each direction, which all connections share: `100mbit`.
     #[arg(long, value_parser = megabits)]
