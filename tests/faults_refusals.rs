@@ -287,7 +287,8 @@ fn a_full_target_ends_all_lanes_at_once() {
     }
     for personality in [Personality::Plain, Personality::NoMulti, Personality::NoLiteral, Personality::Poor] {
         let target = empty("dst", personality);
-        let full = (5..=2_000).fold(Plan::default(), |plan, nth| {
+        // From each connection's second command on: whichever lane takes a folder sends at least two.
+        let full = (2..=2_000).fold(Plan::default(), |plan, nth| {
             plan.answer(Answer::instead("APPEND", nth, "NO [OVERQUOTA] Quota exceeded"))
         });
         let proxy = Proxy::start(target.port, full);
@@ -303,6 +304,21 @@ fn a_full_target_ends_all_lanes_at_once() {
         assert!(appends.iter().all(|count| *count <= 5 + 128 + 32), "{personality:?}: {appends:?}");
         assert_eq!(run.count("copied"), Client::login(&target).snapshot().count() as u64, "{personality:?}");
     }
+}
+
+/// The server's word on a batch comes while the batch is being sent.
+#[test]
+fn a_batch_that_is_refused_before_its_end_is_not_waited_for() {
+    let source = filled("src", (0..700).map(|number| message(number, "a body")).collect());
+    let target = empty("dst", Personality::Plain);
+    // Slow enough for the word on the first batch and on the second to come together, in the middle of the second.
+    let far = Plan::round_trip(std::time::Duration::from_millis(60));
+    let full =
+        (2..=50).fold(far, |plan, nth| plan.answer(Answer::instead("APPEND", nth, "NO [OVERQUOTA] Quota exceeded")));
+    let proxy = Proxy::start(target.port, full);
+    let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1", "--limit-rate", "60k"]).ended(8);
+    assert!(run.says("Quota exceeded"), "{run:?}");
+    assert_eq!((run.count("copied"), Client::login(&target).snapshot().count()), (250, 250));
 }
 
 #[test]

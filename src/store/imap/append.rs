@@ -48,11 +48,14 @@ struct Batch {
     bytes: u64,
     /// Whether its messages were sent without asking the server.
     unasked: bool,
+    /// What the server has said of it before it was sent whole.
+    early: Option<Reply>,
 }
 
 impl Batch {
     fn takes(&self, mailbox: &MailboxName, number: u32, size: u64) -> bool {
         (&self.mailbox, self.number) == (mailbox, number)
+            && self.early.is_none()
             && self.tokens.len() < BATCH_MESSAGES
             && self.bytes + size <= BATCH_BYTES
     }
@@ -110,7 +113,8 @@ impl Session {
                 }
             }
             let (mailbox, number) = (mailbox.clone(), delivery.batch);
-            self.appends.open = Some(Batch { ticket, mailbox, number, tokens: Vec::new(), bytes: 0, unasked: true });
+            self.appends.open =
+                Some(Batch { ticket, mailbox, number, tokens: Vec::new(), bytes: 0, unasked: true, early: None });
         }
         let Some(batch) = &mut self.appends.open else { return Ok(()) };
         // From here on the message is in doubt until the reply.
@@ -138,7 +142,7 @@ impl Session {
         let mode = if unasked { self.capabilities.literal_mode() } else { LiteralMode::Synchronizing };
         let (ticket, steps) = self.connection.begin_with(&command.stream(size, delivery.binary), mode)?;
         let (mailbox, number, tokens) = (mailbox.clone(), delivery.batch, vec![delivery.token]);
-        self.appends.open = Some(Batch { ticket, mailbox, number, tokens, bytes: size, unasked });
+        self.appends.open = Some(Batch { ticket, mailbox, number, tokens, bytes: size, unasked, early: None });
         let mut body = Some(delivery.body);
         for step in steps {
             match step {
@@ -202,13 +206,15 @@ impl Session {
 
     /// Ends the open command, so that the server can answer it.
     fn end_batch(&mut self) -> Result<(), ImapError> {
-        if let Some(batch) = self.appends.open.take() {
-            let ticket = batch.ticket;
-            // In doubt even if this fails.
-            self.appends.waiting.push_back((ticket, batch));
-            self.connection.write(b"\r\n")?;
+        let Some(mut batch) = self.appends.open.take() else { return Ok(()) };
+        // The server expects the rest of what it has answered already.
+        if let Some(reply) = batch.early.take() {
+            self.tell(batch, &reply);
+        } else {
+            // In doubt even if the write fails.
+            self.appends.waiting.push_back((batch.ticket, batch));
         }
-        Ok(())
+        self.connection.write(b"\r\n")
     }
 
     /// Waits for replies if too many are due, until half of them have come: the rest keeps the server busy.
@@ -261,6 +267,18 @@ impl Session {
         let at = self.appends.waiting.iter().position(|(waiting, _)| *waiting == ticket);
         if let Some((_, batch)) = at.and_then(|at| self.appends.waiting.remove(at)) {
             self.tell(batch, reply);
+        } else if let Some(batch) = self.appends.open.take_if(|open| open.ticket == ticket) {
+            self.answer_early(batch, reply);
+        }
+    }
+
+    /// A server may refuse a batch that it has not got whole. After a BAD the connection is at its end; else the batch is
+    /// ended before anything else is sent.
+    fn answer_early(&mut self, batch: Batch, reply: &Reply) {
+        if reply.completion == Completion::Bad {
+            self.tell(batch, reply);
+        } else {
+            self.appends.open = Some(Batch { early: Some(reply.clone()), ..batch });
         }
     }
 
