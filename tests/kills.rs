@@ -185,3 +185,59 @@ fn what_a_killed_run_has_not_sent_yet_never_arrives() {
     };
     each([(true, 1), (false, 2), (true, 3), (false, 4)], tries);
 }
+
+/// A server that has taken in all that a run sent, and stores it only after the run was killed and the next one has looked.
+fn begin_again_before_what_was_sent_is_stored(command: &str, options: &[&str], again: &[&str]) {
+    const ALL: u64 = 100;
+    let dovecot = Dovecot::shared();
+    let (source, target) =
+        (dovecot.account("latefrom", Personality::Plain), dovecot.account("lateto", Personality::Plain));
+    let mut client = Client::login(&source);
+    let body = "a line of a body, as there are many\r\n".repeat(60);
+    client.create(&["Late"]);
+    client.append(&["Late"], (0..ALL as usize).map(|number| message(number, &body)));
+    client.append(
+        &["INBOX"],
+        [message(1, "this one is in two folders\r\n"), message(1000, "and this one is not\r\n")].into_iter(),
+    );
+    // Another folder's message is there already and has nothing to do with it.
+    Client::login(&target).append(&["INBOX"], [message(2000, "mine\r\n")].into_iter());
+    let slow = Proxy::start(target.port, Plan::default().late("APPEND", Duration::from_millis(1800)).only_first(1));
+    let (from, to) = (at(&source), at(&target.by_port(slow.port)));
+    let start = |more: &[&str]| {
+        Running::start(&[&[command, &from, &to, "--output", "json", "-j", "1"], options, more].concat())
+    };
+    let killed = start(&[]);
+    let has_sent = || slow.traffic().iter().any(|traffic| traffic.commands.iter().any(|line| line.contains("APPEND")));
+    while !has_sent() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(killed.kill(), "it ended before its mail was stored");
+    let second = start(again).end().ended(0);
+    let arrived = "the second copies were taken back";
+    assert!(second.stderr.contains(arrived) || second.count("copied") < ALL, "nothing was late: {second:?}");
+    let there = Client::login(&target).snapshot().content();
+    let doubled: Vec<_> = there.iter().map(|(folder, messages)| (folder, messages.len())).collect();
+    assert_eq!(there.values().map(Vec::len).sum::<usize>() as u64, ALL + 3, "{doubled:?}\n{}", second.stderr);
+    start(&[]).end().ended(0).counts(&[("copied", 0), ("failed", 0)]);
+    assert_eq!(Client::login(&target).snapshot().content(), there);
+    if command == "sync" {
+        assert_equal(&source, &target);
+    }
+}
+
+#[test]
+fn what_a_killed_run_had_sent_and_is_stored_only_now_is_not_doubled() {
+    let (state, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (state, other) = (state.path().to_str().unwrap(), other.path().to_str().unwrap());
+    each(
+        [
+            ("copy", vec!["--state", state], vec![]),
+            // Without the state the run does not know that another one died before it: it must still be at work.
+            ("copy", vec!["--no-state"], vec!["--limit-rate", "80k"]),
+            ("sync", vec!["--state", other], vec![]),
+        ],
+        |(command, options, again)| begin_again_before_what_was_sent_is_stored(command, &options, &again),
+    );
+}

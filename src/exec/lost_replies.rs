@@ -4,16 +4,12 @@
 //! message, not sending could lose it. So the target is looked at, and the same matching that plans a run decides.
 
 use super::ledger::Stage;
-use super::{Contents, Link, ROUNDS, Shared, read_contents};
+use super::{Contents, GRACE, Link, ROUNDS, Shared, read_contents};
 use crate::event::Side;
 use crate::mail::{Message, Uid, UidSet, UidValidity};
 use crate::plan::{MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
-
-/// How long a server is given to finish what it received before its connection broke.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// Looks for every message whose fate is unknown, and puts those that are to be sent again into the queue. Gives whether
 /// there is more to do; in the last round what is still open is named as failed instead.

@@ -31,8 +31,11 @@ use queue::Queue;
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 use throttle::Throttle;
 
+/// How long a server is given to finish what it received before its connection broke.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 /// How often messages whose fate is uncertain are looked for on the target and, if they are not there, sent again.
 const ROUNDS: usize = 5;
 

@@ -96,6 +96,22 @@ impl UidSet {
         other.ranges().for_each(|(low, high)| self.insert_range(low..=high));
     }
 
+    /// The UIDs from `first` up to and without `end` that are not in it.
+    pub fn missing_between(&self, first: u32, end: u32) -> Self {
+        let mut missing = Self::default();
+        let mut next = first;
+        for (low, high) in self.ranges().filter(|(_, high)| *high >= first) {
+            if low.min(end) > next {
+                missing.insert_range(next..=low.min(end) - 1);
+            }
+            next = next.max(high.saturating_add(1));
+        }
+        if end > next {
+            missing.insert_range(next..=end - 1);
+        }
+        missing
+    }
+
     /// The ranges, ascending.
     pub fn ranges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.ranges.iter().map(|range| (*range.start(), *range.end()))
@@ -186,6 +202,16 @@ mod tests {
     fn displays_ranges() {
         assert_eq!(set([5, 1, 2, 3, 9, 8]).to_string(), "1:3,5,8:9");
         assert_eq!(UidSet::from_uid(Uid::new(7).unwrap()).to_string(), "7:*");
+    }
+
+    #[test]
+    fn tells_what_is_missing() {
+        let some = set([3, 4, 7, 9]);
+        assert_eq!(some.missing_between(1, 12).to_string(), "1:2,5:6,8,10:11");
+        assert_eq!(some.missing_between(4, 9).to_string(), "5:6,8");
+        assert_eq!(some.missing_between(3, 5), UidSet::default());
+        assert_eq!(some.missing_between(9, 3), UidSet::default());
+        assert_eq!(UidSet::from_uid(Uid::new(5).unwrap()).missing_between(2, u32::MAX).to_string(), "2:4");
     }
 
     #[test]

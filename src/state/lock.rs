@@ -16,7 +16,8 @@ const MAX_NOTE: u64 = 200;
 #[derive(Debug)]
 pub struct PairLock {
     path: PathBuf,
-    _file: File,
+    file: File,
+    follows_a_death: bool,
 }
 
 impl PairLock {
@@ -36,17 +37,30 @@ impl PairLock {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
             Err(TryLockError::WouldBlock) => return Err(taken(&mut file)),
         }
-        // What a dead holder left is replaced.
+        // A holder takes its note away when it ends in order. What a dead one left is replaced.
+        let follows_a_death = file.metadata().map_err(failed)?.len() > 0;
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(holder.as_bytes()))
             .map_err(failed)?;
-        Ok(Self { path, _file: file })
+        Ok(Self { path, file, follows_a_death })
+    }
+
+    /// Whether the one that held it last was killed, or died otherwise, before it was done.
+    pub(super) fn follows_a_death(&self) -> bool {
+        self.follows_a_death
     }
 
     /// Whether it is the lock of this pair in this directory.
     pub(super) fn holds(&self, directory: &StateDirectory, pair: &PairName) -> bool {
         self.path == directory.file(pair, "lock")
+    }
+}
+
+impl Drop for PairLock {
+    fn drop(&mut self) {
+        // A note that stays costs the next run a moment of waiting.
+        self.file.set_len(0).ok();
     }
 }
 
@@ -75,6 +89,22 @@ mod tests {
         assert!(error.message.contains("process 42"), "{error}");
         PairLock::take(&directory, &PairName::new("b", "a"), "process 43").unwrap();
         drop(lock);
-        PairLock::take(&directory, &pair, "process 44").unwrap();
+        let lock = PairLock::take(&directory, &pair, "process 44").unwrap();
+        assert!(!lock.follows_a_death());
+    }
+
+    #[test]
+    fn a_lock_tells_whether_its_last_holder_died() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = StateDirectory::open(&root.path().join("state")).unwrap();
+        let pair = PairName::new("a", "b");
+        let lock = PairLock::take(&directory, &pair, "process 42").unwrap();
+        assert!(!lock.follows_a_death());
+        // What a process that is killed leaves behind.
+        std::fs::copy(directory.file(&pair, "lock"), root.path().join("note")).unwrap();
+        drop(lock);
+        std::fs::copy(root.path().join("note"), directory.file(&pair, "lock")).unwrap();
+        assert!(PairLock::take(&directory, &pair, "process 43").unwrap().follows_a_death());
+        assert!(!PairLock::take(&directory, &pair, "process 44").unwrap().follows_a_death());
     }
 }

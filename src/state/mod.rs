@@ -40,6 +40,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct State {
     connection: Mutex<Connection>,
     file: StateFile,
+    follows_a_death: bool,
 }
 
 /// What a power cut may take of a transaction that has returned. A killed process never takes any.
@@ -73,7 +74,12 @@ impl State {
         }
         let mut connection = file.connect()?;
         schema::prepare(&mut connection, &file, mailboxes)?;
-        Ok(Self { connection: Mutex::new(connection), file })
+        Ok(Self { connection: Mutex::new(connection), file, follows_a_death: lock.follows_a_death() })
+    }
+
+    /// Whether the last run of this pair was killed, or died otherwise: what it had sent to a server may be stored only now.
+    pub fn follows_a_death(&self) -> bool {
+        self.follows_a_death
     }
 
     /// Makes all changes of `work`, or none of them.

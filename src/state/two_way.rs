@@ -137,6 +137,11 @@ impl<'a> TwoWay<'a> {
         Self { state, exchanged }
     }
 
+    /// Whether the last run of this pair died ([`State::follows_a_death`]).
+    pub fn follows_a_death(&self) -> bool {
+        self.state.follows_a_death()
+    }
+
     /// All folders.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod doctor;
 mod folders;
 mod holdings;
 mod known;
+mod latecomers;
 mod opening;
 mod options;
 mod plan_file;

@@ -213,10 +213,20 @@ impl<'a> Memory<'a> {
 
     /// The target took messages of this pair from other folders of its own: UIDs of source and target, and flags.
     pub(super) fn relocated(&self, pair: usize, pairs: &[(Uid, Uid, Flags)]) {
-        let Some((state, begun)) = self.writable().zip(self.begun.get(&pair)) else { return };
-        if self.heed(state.add_pairs(begun.id, &pairs.iter().map(pair_record).collect::<Vec<_>>())).is_some() {
+        if self.pair(pair, pairs) {
             self.count(pair, pairs.len());
         }
+    }
+
+    /// Records these pairs of a folder: UIDs of source and target, and flags. Gives whether they are recorded.
+    pub(super) fn pair(&self, pair: usize, pairs: &[(Uid, Uid, Flags)]) -> bool {
+        let Some((state, begun)) = self.writable().zip(self.begun.get(&pair)) else { return false };
+        self.heed(state.add_pairs(begun.id, &pairs.iter().map(pair_record).collect::<Vec<_>>())).is_some()
+    }
+
+    /// Whether the last run with this state died: what it had sent may be arriving still.
+    pub(super) fn follows_a_death(&self) -> bool {
+        self.state.is_some_and(State::follows_a_death)
     }
 
     /// Messages were taken away from a folder of the target.

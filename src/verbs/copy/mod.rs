@@ -19,6 +19,7 @@ mod saving;
 
 use super::compare::Comparison;
 use super::holdings::Survey;
+use super::latecomers;
 use super::opening::{self, Opened};
 use super::{CopyOptions, CopySummary, FlagPolicy, PlanUse, Status};
 use crate::event::{Event, FolderPlanned, Observer, Side, Stop};
@@ -57,6 +58,7 @@ pub fn copy(
     observer: &dyn Observer,
 ) -> Result<(CopySummary, Planned), Error> {
     let started = Instant::now();
+    latecomers::await_those_of_a_dead_run(state.is_some_and(State::follows_a_death), stop)?;
     let connect = || opening::connect(source, target);
     let (mut copy, opened) = opening::patiently(connect, stop, observer, |link| {
         let mut opened = Opened::new(link, rules, observer)?;

@@ -7,12 +7,13 @@ use super::Copy;
 use super::carry::Sent;
 use crate::event::Event;
 use crate::exec::Fate;
-use crate::mail::{Message, Uid, UidSet};
+use crate::mail::{Flags, MailboxName, Message, Uid, UidSet};
 use crate::plan::FolderTask;
-use crate::store::{Error, ScanDepth};
+use crate::store::{Error, FolderScan, Removal, ScanDepth};
+use crate::verbs::latecomers::{self, Arrival, Twice};
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What the target says of one folder's new messages.
 struct Word {
@@ -22,26 +23,88 @@ struct Word {
     loose: HashMap<u32, u32>,
 }
 
+/// What was sent to one folder, with the target's word on it.
+struct Proof<'a> {
+    pair: usize,
+    task: &'a FolderTask,
+    fates: &'a [Fate],
+    scan: FolderScan,
+}
+
 impl Copy<'_> {
     /// Asks the target what it holds of what was sent. Gives the messages of which it is not proven that it holds them
     /// unchanged, by pair and UID on the source.
     pub(super) fn prove(&mut self, way: &mut Way<'_>, sent: &Sent) -> Result<HashMap<usize, UidSet>, Error> {
         let tasks: Vec<(usize, &FolderTask, &[Fate])> = sent.each().filter(|(.., fates)| has_copies(fates)).collect();
         let uids: Vec<Option<UidSet>> = tasks.iter().map(|(_, task, fates)| asked_for(task, fates)).collect();
+        latecomers::await_those_of_a_dead_run(!tasks.is_empty() && self.memory.follows_a_death(), way.context.stop)?;
         let scans = way.repeatable(|link| {
             let asked = tasks.iter().zip(&uids).map(|((_, task, _), uids)| (&task.target, uids.clone()));
             scan_each(link.target.as_mut(), ScanDepth::Sizes, asked)
         })?;
-        let mut unproven = HashMap::new();
+        let mut unproven: HashMap<usize, UidSet> = HashMap::new();
+        let mut proofs = Vec::new();
         for ((pair, task, fates), scan) in tasks.into_iter().zip(scans) {
-            let scan = scan.ok().filter(|scan| scan.uid_validity == task.target_uid_validity);
-            let doubtful = match scan {
-                Some(scan) => self.compare_word(pair, task, fates, Word::new(scan.messages, fates)),
-                None => task.messages.iter().map(Message::uid).collect(),
-            };
-            unproven.insert(pair, doubtful);
+            match scan.ok().filter(|scan| scan.uid_validity == task.target_uid_validity) {
+                Some(scan) => proofs.push(Proof { pair, task, fates, scan }),
+                None => unproven.entry(pair).or_default().add(&task.messages.iter().map(Message::uid).collect()),
+            }
+        }
+        for (pair, uids) in self.take_back(way, &proofs)? {
+            unproven.entry(pair).or_default().add(&uids);
+        }
+        for Proof { pair, task, fates, scan } in proofs {
+            let doubtful = self.compare_word(pair, task, fates, Word::new(scan.messages, fates));
+            unproven.entry(pair).or_default().add(&doubtful);
         }
         Ok(unproven)
+    }
+
+    /// Takes back the copies of messages that an earlier run had sent and that arrived only now. Gives them by pair and UID
+    /// on the source.
+    fn take_back(&mut self, way: &mut Way<'_>, proofs: &[Proof<'_>]) -> Result<HashMap<usize, UidSet>, Error> {
+        let mailbox = |pair: &usize| Some(&self.folders.get(*pair)?.as_ref()?.target.as_ref()?.name);
+        // What the target put there by itself looks like what somebody else did.
+        let relocated_to: HashSet<&MailboxName> = self.relocated.keys().filter_map(mailbox).collect();
+        let looked_at: Vec<&Proof<'_>> =
+            proofs.iter().filter(|proof| !relocated_to.contains(&proof.task.target)).collect();
+        let arrivals: Vec<Arrival<'_>> =
+            looked_at.iter().map(|proof| Arrival { task: proof.task, fates: proof.fates, scan: &proof.scan }).collect();
+        let all = way.repeatable(|link| latecomers::find(link.target.as_mut(), &arrivals))?;
+        let mut taken_back: HashMap<usize, UidSet> = HashMap::new();
+        for (at, proof) in looked_at.iter().enumerate() {
+            let twice: Vec<&Twice> = all.iter().filter(|twice| twice.arrival == at).collect();
+            if !twice.is_empty() {
+                let sources = self.take_back_some(way, proof, &twice)?;
+                taken_back.entry(proof.pair).or_default().add(&sources);
+            }
+        }
+        Ok(taken_back)
+    }
+
+    fn take_back_some(&mut self, way: &mut Way<'_>, proof: &Proof<'_>, twice: &[&Twice]) -> Result<UidSet, Error> {
+        let pairs: Vec<(Uid, Uid, Flags)> =
+            twice.iter().map(|twice| (twice.source, twice.theirs.uid(), twice.flags.clone())).collect();
+        // First the record, then the removal: a run that dies between the two leaves a message that is there twice, never
+        // one that is recorded and not there.
+        let sources: UidSet = twice.iter().map(|twice| twice.source).collect();
+        self.memory.unpair(proof.pair, &sources);
+        self.memory.pair(proof.pair, &pairs);
+        let removal = Removal {
+            mailbox: proof.task.target.clone(),
+            uid_validity: proof.task.target_uid_validity,
+            uids: twice.iter().map(|twice| twice.ours).collect(),
+        };
+        let done = way.link()?.target.remove(&[removal])?;
+        let count = twice.len() as u64;
+        self.observer.observe(&Event::Warning { text: &latecomers::told(&proof.task.to, count, done.first()) });
+        if done.first().is_some_and(Result::is_ok) {
+            self.summary.copied -= count;
+            self.summary.already_there += count;
+            let size = |twice: &&Twice| u64::from(twice.theirs.size());
+            self.summary.bytes_copied = self.summary.bytes_copied.saturating_sub(twice.iter().map(size).sum());
+        }
+        Ok(sources)
     }
 
     fn compare_word(&mut self, pair: usize, task: &FolderTask, fates: &[Fate], mut word: Word) -> UidSet {

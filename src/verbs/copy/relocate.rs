@@ -14,10 +14,6 @@ use crate::verbs::opening::Names;
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::{Way, is_broken};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
-
-/// How long a server is given to finish what it was doing when its connection broke.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// A message that was to leave a folder of the target and may still be there.
 #[derive(Clone, Debug)]
@@ -102,7 +98,7 @@ impl Copy<'_> {
             Ok(results) => Ok(self.take_results(jobs, &members, &results, placed)),
             Err(error) if is_broken(&error) => {
                 way.end();
-                std::thread::sleep(GRACE);
+                std::thread::sleep(crate::exec::GRACE);
                 Ok((0..jobs.len()).collect())
             }
             Err(error) => Err(error),

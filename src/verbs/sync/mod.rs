@@ -23,6 +23,7 @@ mod scanning;
 mod sides;
 mod telling;
 
+use super::latecomers;
 use super::opening::{self, patiently};
 use super::undo::UndoRun;
 use super::{Status, SyncOptions, SyncSummary, SyncWay};
@@ -55,6 +56,7 @@ pub fn sync(
     observer: &dyn Observer,
 ) -> Result<SyncSummary, Error> {
     let started = Instant::now();
+    latecomers::await_those_of_a_dead_run(state.is_some_and(|state| state.follows_a_death()), stop)?;
     let connect = || opening::connect(first, second);
     let (mut sync, link) = patiently(connect, stop, observer, |mut link| {
         let mut sync = Sync::begin(&mut link, rules, options, state, observer)?;

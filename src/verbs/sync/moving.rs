@@ -15,10 +15,6 @@ use crate::state::TwoWayChange;
 use crate::store::{Error, FlagChange, FlagEdit, Relocated, Relocation, Removal, ScanDepth, ScanRequest};
 use crate::verbs::way::{Way, is_broken};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
-
-/// How long a server is given to finish what it was doing when its connection broke.
-const GRACE: Duration = Duration::from_secs(1);
 
 impl Sync<'_> {
     /// Carries out all moves.
@@ -61,7 +57,7 @@ impl Sync<'_> {
             Ok(results) => results,
             Err(error) if is_broken(&error) => {
                 way.end();
-                std::thread::sleep(GRACE);
+                std::thread::sleep(crate::exec::GRACE);
                 let somewhere = |request: &Relocation| Relocated {
                     somewhere: request.uids.clone(),
                     left_behind: request.uids.clone(),

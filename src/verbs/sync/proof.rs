@@ -11,7 +11,8 @@ use crate::plan::FolderTask;
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::Side;
 use crate::state::TwoWayChange;
-use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
+use crate::store::{Error, FolderScan, Removal, ScanDepth, ScanRequest};
+use crate::verbs::latecomers::{self, Arrival, Twice};
 use crate::verbs::way::Way;
 use std::collections::HashMap;
 
@@ -31,6 +32,7 @@ impl Sync<'_> {
         }
         let asked: Vec<(ScanDepth, Option<UidSet>)> =
             tasks.iter().map(|(_, task, fates)| asked_for(task, fates)).collect();
+        latecomers::await_those_of_a_dead_run(self.memory.follows_a_death(), way.context.stop)?;
         let scans = way.repeatable(|link| {
             let requests: Vec<ScanRequest<'_>> = (tasks.iter().zip(&asked))
                 .map(|((_, task, _), (depth, uids))| ScanRequest {
@@ -46,13 +48,66 @@ impl Sync<'_> {
             Ok(scans)
         })?;
         let mut changes = Vec::new();
+        let mut proofs = Vec::new();
         for ((at, task, fates), scan) in tasks.into_iter().zip(scans) {
             match scan.filter(|scan| scan.uid_validity == task.target_uid_validity) {
-                Some(scan) => self.compare_word(side, at, task, fates, &scan, &mut changes),
+                Some(scan) => {
+                    self.compare_word(side, at, task, fates, &scan, &mut changes);
+                    proofs.push((at, task, fates, scan));
+                }
                 None => self.works[at].open = true,
             }
         }
-        self.memory.write(&changes, false)
+        self.memory.write(&changes, false)?;
+        let arrivals: Vec<Arrival<'_>> =
+            proofs.iter().map(|(_, task, fates, scan)| Arrival { task, fates, scan }).collect();
+        let all = way.repeatable(|link| latecomers::find(store(link, side), &arrivals))?;
+        for (nth, (at, task, ..)) in proofs.iter().enumerate() {
+            let twice: Vec<&Twice> = all.iter().filter(|twice| twice.arrival == nth).collect();
+            if !twice.is_empty() {
+                self.take_back(way, side, *at, task, &twice)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back the copies of messages that an earlier run had sent and that arrived only now.
+    fn take_back(
+        &mut self,
+        way: &mut Way<'_>,
+        side: Side,
+        at: usize,
+        task: &FolderTask,
+        twice: &[&Twice],
+    ) -> Result<(), Error> {
+        let mut changes = Vec::new();
+        let source = |twice: &Twice| task.position(twice.source).map(|position| task.messages[position]);
+        for (twice, message, id) in
+            twice.iter().filter_map(|twice| Some((twice, source(twice)?, self.works[at].record?)))
+        {
+            let mut uids = [message.uid(); 2];
+            uids[number(side)] = twice.ours;
+            changes.push(TwoWayChange::Unpair(id, uids));
+            let pair = sent_pair(task, &message, twice.theirs.uid(), side, Some((&twice.theirs, &twice.flags)));
+            changes.push(TwoWayChange::Pair(id, Box::new(pair)));
+        }
+        // First the record, and on the disk: a recorded message that is not there any more would read as a deletion.
+        self.memory.write(&changes, true)?;
+        self.works[at].open = true;
+        let removal = Removal {
+            mailbox: task.target.clone(),
+            uid_validity: task.target_uid_validity,
+            uids: twice.iter().map(|twice| twice.ours).collect(),
+        };
+        let done = store(way.link()?, side).remove(&[removal])?;
+        self.warn(&latecomers::told(&task.to, twice.len() as u64, done.first()));
+        if done.first().is_some_and(Result::is_ok) {
+            let way = self.way(side);
+            way.copied -= twice.len() as u64;
+            let size = |twice: &&Twice| u64::from(twice.theirs.size());
+            way.bytes_copied = way.bytes_copied.saturating_sub(twice.iter().map(size).sum());
+        }
+        Ok(())
     }
 
     fn compare_word(

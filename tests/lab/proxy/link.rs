@@ -59,6 +59,8 @@ pub(super) struct Link {
     /// When the line, which all connections share, will have sent what it has taken.
     pub(super) free: Arc<Mutex<Instant>>,
     pub(super) cuts: Vec<Cut>,
+    /// From which text on everything is so much later.
+    pub(super) late: Option<(String, Duration)>,
     pub(super) commands: Arc<Commands>,
     pub(super) counters: Arc<Counters>,
 }
@@ -72,10 +74,11 @@ impl Link {
         std::thread::spawn(move || write(direction, &ends, &counters, &receiver));
     }
 
-    fn read(self, sender: &SyncSender<Piece>) {
-        let (from, _) = self.ends.sides(self.direction);
-        let mut from = from;
-        let mut editor = Editor::new(self.direction, &self.commands, &self.counters);
+    fn read(mut self, sender: &SyncSender<Piece>) {
+        let ends = Arc::clone(&self.ends);
+        let (mut from, _) = ends.sides(self.direction);
+        let (commands, counters) = (Arc::clone(&self.commands), Arc::clone(&self.counters));
+        let mut editor = Editor::new(self.direction, &commands, &counters);
         let mut blades: Vec<Blade> =
             self.cuts.iter().filter(|cut| cut.direction == self.direction).map(Blade::new).collect();
         let mut buffer = vec![0; 1 << 16];
@@ -90,6 +93,9 @@ impl Link {
             }
             if self.direction == Direction::Up {
                 self.counters.client_speaks();
+            }
+            if self.late.as_ref().is_some_and(|(text, _)| find(&buffer[..length], text.as_bytes()).is_some()) {
+                self.delay += self.late.take().map_or(Duration::ZERO, |(_, by)| by);
             }
             let mut bytes = editor.feed(&buffer[..length]);
             let cut = blades.iter_mut().find_map(|blade| blade.cut(&mut bytes));

@@ -62,7 +62,10 @@ pub struct Plan {
     pub rate: Option<u64>,
     pub cuts: Vec<Cut>,
     pub answers: Vec<Answer>,
-    /// Cuts and answers are for so many connections, the first ones; `None`: for all.
+    /// From the first chunk on that holds this text, what the client sends arrives so much later, even if the client is
+    /// gone by then: a server that has taken something in and is slow to see to it.
+    pub late: Option<(String, Duration)>,
+    /// Cuts, answers and lateness are for so many connections, the first ones; `None`: for all.
     pub only_first: Option<usize>,
 }
 
@@ -84,7 +87,12 @@ impl Plan {
         self
     }
 
-    /// Lets cuts and answers be for the first connections only.
+    /// Lets what the client sends arrive late from this text on.
+    pub fn late(self, from: &str, by: Duration) -> Self {
+        Self { late: Some((from.to_owned(), by)), ..self }
+    }
+
+    /// Lets cuts, answers and lateness be for the first connections only.
     pub fn only_first(self, connections: usize) -> Self {
         Self { only_first: Some(connections), ..self }
     }
@@ -213,6 +221,7 @@ fn carry(
             rate: plan.rate,
             free: Arc::clone(free),
             cuts: if misbehaves { plan.cuts.clone() } else { Vec::new() },
+            late: plan.late.clone().filter(|_| misbehaves && direction == Direction::Up),
             commands: Arc::clone(&commands),
             counters: Arc::clone(counters),
         }

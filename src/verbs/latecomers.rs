@@ -1,0 +1,151 @@
+//! Messages that were on their way when a run looked, and arrived only while it sent them itself.
+//!
+//! A process that is killed, or a connection that breaks, leaves what the server had taken in and not yet stored: no client
+//! can see it, and it is stored a moment later. A run that is begun in that moment misses it in its scan and sends it again.
+//! So the proof of what was sent looks for messages that nobody here has put there, and takes back its own copy of each
+//! that is equal in every byte and in its date. Where nobody else has delivered anything, which the UIDs tell, that costs
+//! nothing.
+
+use super::scans::scan_each;
+use crate::event::Stop;
+use crate::exec::{self, Fate, read_contents};
+use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::plan::FolderTask;
+use crate::store::{Error, FolderScan, Refusal, ScanDepth, Store};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Gives a server the time to store what a run that died had sent to it: before this run looks, so that it sees it, and again
+/// before the proof.
+///
+/// # Errors
+/// The user's request to stop.
+pub(super) fn await_those_of_a_dead_run(died: bool, stop: &Stop) -> Result<(), Error> {
+    if died { exec::pause(exec::GRACE, stop) } else { Ok(()) }
+}
+
+/// What was sent to one folder, and how the folder's own side shows it now.
+pub(super) struct Arrival<'a> {
+    pub(super) task: &'a FolderTask,
+    pub(super) fates: &'a [Fate],
+    /// The proof's scan: the new messages with their sizes, and UIDNEXT.
+    pub(super) scan: &'a FolderScan,
+}
+
+/// A message that is there twice: as the copy that was sent now, and as the one that arrived meanwhile.
+#[derive(Debug)]
+pub(super) struct Twice {
+    /// Which of the arrivals.
+    pub(super) arrival: usize,
+    /// The message where it comes from.
+    pub(super) source: Uid,
+    /// The copy that was sent now.
+    pub(super) ours: Uid,
+    /// The one that arrived meanwhile.
+    pub(super) theirs: Message,
+    /// Its flags.
+    pub(super) flags: Flags,
+}
+
+/// A folder in which somebody else has put something.
+struct Folder<'a> {
+    mailbox: &'a MailboxName,
+    uid_validity: Option<UidValidity>,
+    /// By the UID that the copy has: its arrival, the message it is a copy of, and its size.
+    ours: BTreeMap<Uid, (usize, Uid, u32)>,
+    others: UidSet,
+}
+
+/// Looks for messages that are there twice.
+///
+/// # Errors
+/// What ends the connection.
+pub(super) fn find(store: &mut dyn Store, arrivals: &[Arrival<'_>]) -> Result<Vec<Twice>, Error> {
+    let folders = folders(arrivals);
+    let asked = folders.iter().map(|folder| (folder.mailbox, Some(folder.others.clone())));
+    let others = scan_each(store, ScanDepth::Identity, asked)?;
+    let mut found = Vec::new();
+    for (folder, others) in folders.iter().zip(others) {
+        if let Some(others) = others.ok().filter(|others| others.uid_validity == folder.uid_validity) {
+            folder.find_twice(store, &others, &mut found)?;
+        }
+    }
+    Ok(found)
+}
+
+/// What is said of messages that were there twice, after their copies were to be taken back.
+pub(super) fn told(folder: &str, count: u64, done: Option<&Result<(), Refusal>>) -> String {
+    let arrived =
+        format!("{folder}: {count} of the messages of an earlier run arrived only while they were sent again");
+    match done {
+        Some(Ok(())) => format!("{arrived}; the second copies were taken back"),
+        Some(Err(refusal)) => format!("{arrived}, and the second copies can't be removed: {}", refusal.text),
+        None => format!("{arrived}, and the second copies are still there"),
+    }
+}
+
+fn folders<'a>(arrivals: &[Arrival<'a>]) -> Vec<Folder<'a>> {
+    let mut by_mailbox: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
+    for (at, arrival) in arrivals.iter().enumerate() {
+        by_mailbox.entry(arrival.task.target.as_bytes()).or_default().push(at);
+    }
+    by_mailbox.values().filter_map(|of| Folder::new(arrivals, of)).collect()
+}
+
+impl<'a> Folder<'a> {
+    /// The folder that these arrivals are in; `None` where all that is new is known to be ours, or that can't be told.
+    fn new(arrivals: &[Arrival<'a>], of: &[usize]) -> Option<Self> {
+        let mut ours = BTreeMap::new();
+        let (mut first, mut end) = (u32::MAX, 0);
+        for (at, arrival) in of.iter().map(|at| (*at, &arrivals[*at])) {
+            first = first.min(arrival.task.target_uid_next?);
+            end = end.max(arrival.scan.uid_next?);
+            for (message, fate) in arrival.task.messages.iter().zip(arrival.fates) {
+                let Fate::Copied { uid, .. } = fate else { continue };
+                let uid = (*uid)?;
+                let size = arrival.scan.messages.binary_search_by_key(&uid, Message::uid);
+                let size = size.map_or(0, |at| arrival.scan.messages[at].size());
+                ours.insert(uid, (at, message.uid(), size));
+            }
+        }
+        let others = ours.keys().copied().collect::<UidSet>().missing_between(first, end);
+        let task = arrivals[*of.first()?].task;
+        let folder = Self { mailbox: &task.target, uid_validity: task.target_uid_validity, ours, others };
+        (!folder.others.is_empty()).then_some(folder)
+    }
+
+    fn find_twice(&self, store: &mut dyn Store, others: &FolderScan, found: &mut Vec<Twice>) -> Result<(), Error> {
+        let sizes: HashSet<u32> = others.messages.iter().map(Message::size).collect();
+        let like: UidSet =
+            self.ours.iter().filter(|(.., (.., size))| sizes.contains(size)).map(|(uid, _)| *uid).collect();
+        if like.is_empty() {
+            return Ok(());
+        }
+        let ours = scan_each(store, ScanDepth::Identity, [(self.mailbox, Some(like))])?.pop();
+        let Some(ours) = ours.and_then(Result::ok).filter(|ours| ours.uid_validity == self.uid_validity) else {
+            return Ok(());
+        };
+        let alike = |one: &Message| (one.key(), one.size(), one.date());
+        let (here, there): (HashSet<_>, HashSet<_>) =
+            (ours.messages.iter().map(alike).collect(), others.messages.iter().map(alike).collect());
+        let all = ours.messages.iter().chain(&others.messages);
+        let to_read = all.filter(|message| here.contains(&alike(message)) && there.contains(&alike(message)));
+        let uids: UidSet = to_read.map(Message::uid).collect();
+        let contents = read_contents(store, self.mailbox, self.uid_validity, &uids, &mut |_| {})?;
+        let content = |message: &Message| Some((contents.get(&message.uid())?.raw, message.date()));
+        let mut copies: HashMap<([u8; 32], Option<InternalDate>), Vec<Uid>> = HashMap::new();
+        for message in ours.messages.iter().rev() {
+            if let Some(content) = content(message) {
+                copies.entry(content).or_default().push(message.uid());
+            }
+        }
+        for theirs in &others.messages {
+            let equal = content(theirs).and_then(|content| copies.get_mut(&content)?.pop());
+            let Some((ours, (arrival, source, _))) = equal.and_then(|uid| self.ours.get_key_value(&uid)) else {
+                continue;
+            };
+            let flags = others.flags.get(theirs.flags());
+            found.push(Twice { arrival: *arrival, source: *source, ours: *ours, theirs: *theirs, flags });
+        }
+        Ok(())
+    }
+}
