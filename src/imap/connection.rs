@@ -81,6 +81,8 @@ pub struct Connection {
     unanswered: Unanswered,
     tags: Tags,
     waiting: VecDeque<Waiting>,
+    /// The bytes of these commands.
+    bytes_waiting: usize,
     last_ticket: u64,
     capabilities: Option<Capabilities>,
     namespace: Option<Namespace>,
@@ -109,6 +111,8 @@ struct Waiting {
     tag: String,
     /// Whether somebody waits for the reply; else it is dropped.
     attended: bool,
+    /// How long the command is, without a message that it may carry.
+    bytes: usize,
 }
 
 impl ByteSource for Stream {
@@ -133,6 +137,7 @@ impl Connection {
             unanswered: Unanswered::default(),
             tags: Tags::new(),
             waiting: VecDeque::new(),
+            bytes_waiting: 0,
             last_ticket: 0,
             capabilities: None,
             namespace: None,
@@ -258,6 +263,16 @@ impl Connection {
         self.waiting.iter().filter(|waiting| waiting.attended).count()
     }
 
+    /// Whether the server takes in one more command while nobody reads its replies.
+    pub fn has_room(&self) -> bool {
+        self.bytes_waiting < super::BYTES_AHEAD && self.waiting.len() < super::COMMANDS_AHEAD
+    }
+
+    /// Whether so many commands are answered that others are to follow: they go out together.
+    pub fn is_half_answered(&self) -> bool {
+        self.bytes_waiting <= super::BYTES_AHEAD / 2 && self.waiting.len() <= super::COMMANDS_AHEAD / 2
+    }
+
     /// Sends a command without waiting for its reply. Where [`Connection::needs_quiet`] says so, no other command may be
     /// under way.
     ///
@@ -330,7 +345,10 @@ impl Connection {
         }
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
-        self.waiting.push_back(Waiting { ticket, tag, attended: true });
+        let length = |step: &Step| if let Step::Write(bytes) = step { bytes.len() } else { 0 };
+        let bytes = steps.iter().map(length).sum();
+        self.waiting.push_back(Waiting { ticket, tag, attended: true, bytes });
+        self.bytes_waiting += bytes;
         Ok((ticket, steps))
     }
 
@@ -457,6 +475,7 @@ impl Connection {
                 let Some(answered) = at.and_then(|at| self.waiting.remove(at)) else {
                     return Err(Error::Protocol("it answered a command that was never sent".to_owned()));
                 };
+                self.bytes_waiting -= answered.bytes;
                 Ok(if answered.attended { Received::Reply(answered.ticket, reply) } else { Received::Untagged })
             }
             Response::Continue { text } => {
@@ -554,8 +573,8 @@ impl Connection {
         let mut sent: VecDeque<Ticket> = VecDeque::new();
         let mut unsent = commands.iter();
         loop {
-            let is_half_answered = sent.len() <= super::COMMANDS_AHEAD / 2;
-            while is_half_answered && sent.len() < super::COMMANDS_AHEAD {
+            let is_half_answered = self.is_half_answered();
+            while sent.is_empty() || is_half_answered && self.has_room() {
                 let Some(command) = unsent.next() else { break };
                 // A literal that must be asked for needs a quiet line.
                 if self.needs_quiet(command) && !sent.is_empty() {

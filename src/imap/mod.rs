@@ -33,6 +33,8 @@ pub use response::{
 };
 pub use wire::{Command, Incoming, LiteralMode, Step};
 
-/// How many commands are sent ahead of their replies, where they are short: together they fit into what a server takes
-/// in while nobody reads what it says, so that neither side ever waits for the other to read.
-pub const COMMANDS_AHEAD: usize = 48;
+/// How many bytes of commands are sent ahead of their replies: they fit into what any system takes in for a server while
+/// nobody reads what that says, so that neither side ever waits for the other to read.
+const BYTES_AHEAD: usize = 16 << 10;
+/// How many commands: none of them costs a server much, and each is remembered here until it has its reply.
+const COMMANDS_AHEAD: usize = 256;

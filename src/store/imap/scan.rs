@@ -5,9 +5,9 @@
 
 use super::asking::{Asking, ChangeTelling, Items, askings, changes_since};
 use super::refusal::{Asked, refusal};
-use super::session::{FOLDERS_AHEAD, Open, Session, open_command};
+use super::session::{Open, Session, open_command};
 use crate::identity;
-use crate::imap::{COMMANDS_AHEAD, Code, Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
+use crate::imap::{Code, Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
 use crate::mail::{Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
 use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest, Unchanged};
 use std::collections::VecDeque;
@@ -30,11 +30,11 @@ impl Session {
         let mut under_way: VecDeque<UnderWay> = VecDeque::new();
         let mut unsent = requests.iter().zip(found).enumerate().peekable();
         loop {
-            let is_half_done = under_way.len() <= FOLDERS_AHEAD / 2;
+            let is_half_answered = self.connection.is_half_answered();
             // A folder's commands all go before the next folder's.
-            while is_half_done
-                && under_way.len() < FOLDERS_AHEAD
-                && under_way.back().is_none_or(|scan| scan.unsent.is_empty() && self.may_send())
+            while under_way
+                .back()
+                .is_none_or(|scan| is_half_answered && scan.unsent.is_empty() && self.connection.has_room())
             {
                 let alone = unsent.peek().is_some_and(|(_, (request, _))| self.opens_alone(request.mailbox));
                 if alone && !under_way.is_empty() {
@@ -125,14 +125,9 @@ impl Session {
         }
     }
 
-    /// Whether the server takes in one more command while nobody reads its replies.
-    fn may_send(&self) -> bool {
-        self.connection.commands_waiting() < COMMANDS_AHEAD
-    }
-
     /// Asks for a folder's messages, with some sets of them under way at a time.
     fn send_fetches(&mut self, scan: &mut UnderWay) -> Result<(), Error> {
-        while scan.fetches.is_empty() || self.may_send() {
+        while scan.fetches.is_empty() || self.connection.has_room() {
             let Some(asking) = scan.unsent.pop_front() else { break };
             scan.fetches.push_back(self.connection.send(&asking.command())?);
         }

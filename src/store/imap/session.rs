@@ -2,7 +2,7 @@
 
 use super::account::from_imap;
 use super::{append::Appends, fetch::Requests};
-use crate::imap::{COMMANDS_AHEAD, Capabilities, Command, Connection, LoggedIn, Ticket, ignore};
+use crate::imap::{Capabilities, Command, Connection, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
 use crate::store::{
     Access, AccountName, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
@@ -314,6 +314,3 @@ pub(super) const SET_BYTES: usize = 1_000;
 pub(super) fn status_of(mailbox: &mut ListedMailbox) -> &mut FolderStatus {
     mailbox.status.get_or_insert_default()
 }
-
-/// How many folders are asked for at a time: each is two or three commands.
-pub(super) const FOLDERS_AHEAD: usize = COMMANDS_AHEAD / 3;

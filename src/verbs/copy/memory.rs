@@ -33,6 +33,8 @@ pub(super) struct Memory<'a> {
     read_only: bool,
     /// The folders that were begun, by the index of their pair.
     begun: HashMap<usize, Begun>,
+    /// How the target's folders looked after everything was sent, those in which nothing was done since.
+    proven: HashMap<MailboxName, FolderStatus>,
     /// The pair's index of each task.
     tasks: Vec<usize>,
     copied: Mutex<HashMap<usize, u32>>,
@@ -64,6 +66,7 @@ impl<'a> Memory<'a> {
             whole: options.filter == MessageFilter::default(),
             read_only: options.dry_run,
             begun: HashMap::new(),
+            proven: HashMap::new(),
             tasks: Vec::new(),
             copied: Mutex::default(),
             has_failed: AtomicBool::new(false),
@@ -231,6 +234,7 @@ impl<'a> Memory<'a> {
 
     /// Messages were taken away from a folder of the target.
     pub(super) fn removed(&mut self, target: &MailboxName, messages: u64) {
+        self.proven.remove(target);
         for begun in self.begun.values_mut().filter(|begun| begun.target_name == *target) {
             begun.touched = true;
             begun.removed += u32::try_from(messages).unwrap_or(u32::MAX);
@@ -285,12 +289,17 @@ impl<'a> Memory<'a> {
         self.writable().is_some() && self.whole && !self.begun.is_empty()
     }
 
-    /// Notes the folders that are in step, now that everything has gone through. Where something was changed on the target,
-    /// it is looked at once more.
+    /// How a folder of the target looked after everything was sent to it.
+    pub(super) fn proven(&mut self, target: &MailboxName, status: FolderStatus) {
+        self.proven.insert(target.clone(), status);
+    }
+
+    /// Notes the folders that are in step, now that everything has gone through. Where something was changed on the target
+    /// that it was not asked for since, it is looked at once more.
     pub(super) fn settle(&self, target: &mut dyn Store) {
         let Some(state) = self.writable() else { return };
-        let mut now = HashMap::new();
-        if self.begun.values().any(|begun| begun.touched) {
+        let mut now = self.proven.clone();
+        if self.begun.values().any(|begun| begun.touched && !now.contains_key(&begun.target_name)) {
             for mailbox in self.heed(target.list()).map(|listing| listing.mailboxes).unwrap_or_default() {
                 now.insert(mailbox.name, mailbox.status.unwrap_or_default());
             }

@@ -7,7 +7,7 @@ use super::Copy;
 use super::carry::Sent;
 use crate::event::Event;
 use crate::exec::Fate;
-use crate::mail::{Flags, MailboxName, Message, Uid, UidSet};
+use crate::mail::{Flags, FolderStatus, MailboxName, Message, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use crate::verbs::latecomers::{self, Arrival, Twice};
@@ -54,6 +54,9 @@ impl Copy<'_> {
             unproven.entry(pair).or_default().add(&uids);
         }
         for Proof { pair, task, fates, scan } in proofs {
+            if scan.uid_next.is_some() && scan.highest_mod_seq.is_some() {
+                self.memory.proven(&task.target, status_of(&scan));
+            }
             let doubtful = self.compare_word(pair, task, fates, Word::new(scan.messages, fates));
             unproven.entry(pair).or_default().add(&doubtful);
         }
@@ -173,6 +176,17 @@ impl Word {
             }
             _ => false,
         }
+    }
+}
+
+/// A folder's counters, as opening it told them.
+fn status_of(scan: &FolderScan) -> FolderStatus {
+    FolderStatus {
+        messages: Some(scan.exists),
+        uid_next: scan.uid_next,
+        uid_validity: scan.uid_validity,
+        highest_mod_seq: scan.highest_mod_seq,
+        ..FolderStatus::default()
     }
 }
 
