@@ -272,6 +272,19 @@ pub struct NewFolder {
     pub fallbacks: Vec<MailboxName>,
     /// What it is for: told where the server takes that (CREATE-SPECIAL-USE, RFC 6154). Never a view.
     pub role: Option<SpecialUse>,
+    /// Whether the user is to be subscribed to it, where [`Store::prepare`] is what creates it.
+    pub subscribe: bool,
+}
+
+/// A folder that was created, or was there already.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The name that it has now.
+    pub name: MailboxName,
+    /// How it was when it was opened, without its messages; `None`: it is still to be opened.
+    pub opened: Option<FolderScan>,
+    /// Whether the user is subscribed to it now.
+    pub is_subscribed: bool,
 }
 
 /// What is done with flags.
@@ -411,6 +424,12 @@ pub trait Store: Send {
     /// Creates folders, all asked for at once. One that exists already counts as created. Gives for each the name that
     /// it has now.
     fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error>;
+
+    /// The same, with each folder subscribed to and opened where that costs no wait of its own.
+    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
+        let prepared = |name| Prepared { name, opened: None, is_subscribed: false };
+        Ok(self.create(folders)?.into_iter().map(|created| created.map(prepared)).collect())
+    }
 
     /// Subscribes to folders, all asked for at once.
     fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;

@@ -31,6 +31,8 @@ pub(super) struct Pair {
 
 /// What is compared and how.
 pub(super) struct Comparison<'a> {
+    /// What is done on the target before its folders are scanned, while the source's are.
+    pub(super) first_on_target: &'a (dyn Fn(&mut dyn Store) -> Result<(), Error> + Sync),
     pub(super) pairs: &'a [Pair],
     pub(super) filter: &'a MessageFilter,
     /// Whether the filter limits the target's messages too: for `verify`, where what is left out is no difference.
@@ -78,7 +80,7 @@ impl Comparison<'_> {
             let mut again = Vec::new();
             let as_whole = &mut whole;
             let asked_whole = as_whole.clone();
-            self.pass(link, &open, &asked_whole, &mut |index, scans| match scans
+            self.pass(link, &open, &asked_whole, attempt == 1, &mut |index, scans| match scans
                 .and_then(|scans| complete(scans, attempt == ATTEMPTS))
             {
                 Ok((source, target)) => {
@@ -144,6 +146,7 @@ impl Comparison<'_> {
         link: &mut Link,
         open: &[usize],
         whole: &HashSet<usize>,
+        is_first: bool,
         each: &mut dyn FnMut(usize, Scans),
     ) -> Result<(), Error> {
         let depth = |index: &usize, side| self.depth(&self.pairs[*index], side, whole.contains(index));
@@ -158,6 +161,9 @@ impl Comparison<'_> {
         std::thread::scope(|scope| {
             let (sender, scans) = sync_channel(2);
             let target_thread = scope.spawn(move || {
+                if is_first {
+                    (self.first_on_target)(target.as_mut())?;
+                }
                 target.scan(&target_requests, &mut |_, scan| {
                     // Nobody listens any more once the source has failed: that error is the one that is told.
                     let _ = sender.send(scan);

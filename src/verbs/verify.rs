@@ -81,6 +81,7 @@ impl Verify<'_> {
             self.observer.observe(&Event::FolderPaired { from, to, reason: &pair.reasons.join("; ") });
         }
         let comparison = Comparison {
+            first_on_target: &|_| Ok(()),
             pairs: &compared_pairs,
             filter: &self.options.filter,
             filter_target: true,

@@ -47,7 +47,10 @@ impl Bench {
     }
 
     pub(in crate::store) fn create(&mut self, name: &str) -> Result<MailboxName, Refusal> {
-        self.store.create(&[NewFolder { name: name.into(), fallbacks: Vec::new(), role: None }]).unwrap().remove(0)
+        self.store
+            .create(&[NewFolder { name: name.into(), fallbacks: Vec::new(), role: None, subscribe: false }])
+            .unwrap()
+            .remove(0)
     }
 
     /// Delivers one message and waits for its acknowledgement: the UID.

@@ -6,6 +6,12 @@ use crate::imap::{Code, Command, Error, Reply, Response};
 use crate::mail::{MailboxName, SpecialUse, UidSet};
 use crate::store::{FlagChange, FlagEdit, NewFolder, Quota, Refusal};
 
+/// CREATE, with what the folder is for (RFC 6154 section 3).
+pub(super) fn create_command(name: &MailboxName, role: Option<SpecialUse>) -> Command {
+    let create = Command::new("CREATE").mailbox(name);
+    role.iter().fold(create, |create, role| create.text(&format!("(USE ({}))", role.attribute())))
+}
+
 /// A folder's name and its role.
 type Wanted<'a> = (&'a MailboxName, Option<SpecialUse>);
 
@@ -52,12 +58,7 @@ impl Session {
 
     fn try_to_create(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         let names: Vec<&MailboxName> = wanted.iter().map(|(name, _)| *name).collect();
-        let create = |(name, role): &Wanted<'_>| {
-            let create = Command::new("CREATE").mailbox(name);
-            // RFC 6154 section 3.
-            role.iter().fold(create, |create, role| create.text(&format!("(USE ({}))", role.attribute())))
-        };
-        let commands: Vec<Command> = wanted.iter().map(create).collect();
+        let commands: Vec<Command> = wanted.iter().map(|(name, role)| create_command(name, *role)).collect();
         let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
         let refused: Vec<usize> = (0..names.len()).filter(|at| !replies[*at].is_ok()).collect();
         let doubtful: Vec<&MailboxName> = refused.iter().map(|at| names[*at]).collect();

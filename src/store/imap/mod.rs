@@ -5,6 +5,7 @@
 //! session   one connection's state     scan     what folders hold: asking says what is asked of them
 //! refusal   what a NO means            fetch    whole messages, asked for ahead
 //! manage    CREATE, SUBSCRIBE, STORE   append   whole messages, delivered ahead
+//! prepare   new folders in one flight  opening  what SELECT and EXAMINE tell
 //! relocate  COPY, MOVE, UID EXPUNGE    checkup  what doctor asks beyond that
 //! ```
 
@@ -15,6 +16,8 @@ mod checkup;
 mod fetch;
 mod list;
 mod manage;
+mod opening;
+mod prepare;
 mod refusal;
 mod relocate;
 mod scan;

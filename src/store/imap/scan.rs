@@ -4,11 +4,12 @@
 //! read is counted as unlisted, never taken for absent.
 
 use super::asking::{Asking, ChangeTelling, Items, askings, changes_since};
+use super::opening::Opening;
 use super::refusal::{Asked, refusal};
 use super::session::{Open, Session, open_command};
 use crate::identity;
-use crate::imap::{Code, Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
-use crate::mail::{Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
+use crate::imap::{Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
+use crate::mail::{Flags, HeaderKey, InternalDate, Message, Uid, UidSet};
 use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest, Unchanged};
 use std::collections::VecDeque;
 
@@ -137,11 +138,13 @@ impl Session {
     /// Takes the replies to one folder's commands.
     fn end_scan(&mut self, mut scan: UnderWay) -> Result<Result<FolderScan, Refusal>, Error> {
         if let Some(opening) = scan.opening {
+            let mut told = Opening::default();
             let reply = self.connection.wait(opening, &mut |_: Option<Ticket>, response: &Response<'_>| {
-                scan.take_opening(response);
+                told.take(response);
                 Ok(())
             })?;
-            scan.opened(&reply);
+            told.end(&reply);
+            scan.opened(told, &reply);
             scan.make_room();
         }
         while !scan.fetches.is_empty() {
@@ -185,7 +188,6 @@ struct UnderWay {
     found: Option<UidSet>,
     /// Messages whose attributes came in a form that can't be read.
     unreadable: u64,
-    permanent: Option<PermanentFlags>,
     scan: FolderScan,
 }
 
@@ -204,48 +206,16 @@ impl UnderWay {
             gone: UidSet::default(),
             found: None,
             unreadable: 0,
-            permanent: None,
             scan: FolderScan::default(),
         }
     }
 
-    fn take_opening(&mut self, response: &Response<'_>) {
-        match response {
-            Response::Exists(count) => {
-                self.expected = u64::from(*count);
-                self.scan.exists = *count;
-            }
-            Response::Status { code: Some(code), .. } => self.take_code(code),
-            _ => {}
-        }
-    }
-
-    fn take_code(&mut self, code: &Code) {
-        match code {
-            Code::UidValidity(value) if *value > 0 => self.scan.uid_validity = Some(UidValidity(*value)),
-            Code::UidNext(value) if *value > 0 => self.scan.uid_next = Some(*value),
-            Code::HighestModSeq(value) if *value > 0 => self.scan.highest_mod_seq = Some(*value),
-            Code::MailboxId(id) => self.scan.mailbox_id = Some(id.clone()),
-            Code::PermanentFlags(names) => {
-                self.permanent = Some(PermanentFlags {
-                    flags: Flags::from_names(names.iter().map(String::as_str)),
-                    any_keyword: names.iter().any(|name| name == "\\*"),
-                });
-            }
-            _ => {}
-        }
-    }
-
-    fn opened(&mut self, reply: &Reply) {
+    fn opened(&mut self, opening: Opening, reply: &Reply) {
         if !reply.is_ok() {
             self.refusal = Some(refusal(reply, Asked::Read));
         }
-        if let Some(code) = &reply.code {
-            self.take_code(code);
-        }
-        if let Some(permanent) = self.permanent.take() {
-            self.scan.permanent_flags = permanent;
-        }
+        self.scan = opening.into_scan();
+        self.expected = u64::from(self.scan.exists);
     }
 
     /// Room for as many messages as the folder has, so that what is kept of them is not copied while it grows.

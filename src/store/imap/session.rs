@@ -6,7 +6,7 @@ use crate::imap::{Capabilities, Command, Connection, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
 use crate::store::{
     Access, AccountName, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
-    Outcome, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
+    Outcome, Prepared, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
 };
 use std::time::Duration;
 
@@ -238,6 +238,11 @@ impl Store for Session {
     fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         self.access.check()?;
         self.create_all(folders).map_err(|error| self.name(&error))
+    }
+
+    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
+        self.access.check()?;
+        self.prepare_all(folders).map_err(|error| self.name(&error))
     }
 
     fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {

@@ -25,11 +25,11 @@ use super::{CopyOptions, CopySummary, FlagPolicy, PlanUse, Status};
 use crate::event::{Event, FolderPlanned, Observer, Side, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
-use crate::mail::{UidSet, UidValidity};
+use crate::mail::{MailboxName, UidSet, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
-use crate::store::{Connector, Error};
+use crate::store::{Connector, Error, Prepared, Refusal, Store};
 use elsewhere::Elsewhere;
 use memory::Memory;
 use needs::{NeedRules, Needs};
@@ -37,6 +37,7 @@ use relocate::Leftover;
 use removals::Doomed;
 use renames::Rename;
 use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// Copies what the target lacks.
@@ -101,6 +102,10 @@ struct Copy<'a> {
     elsewhere: Elsewhere,
     /// Messages that were to leave a folder of the target and may still be there.
     leftovers: Vec<Leftover>,
+    /// What became of the target's new folders, where they were made ahead.
+    prepared: Option<Vec<Result<Prepared, Refusal>>>,
+    /// New folders that were subscribed to as they were made.
+    subscribed: HashSet<MailboxName>,
     /// Folders to rename on the target.
     renames: Vec<Rename>,
     /// What is deleted at the end.
@@ -129,6 +134,8 @@ impl<'a> Copy<'a> {
             unmatched_generations: HashMap::new(),
             elsewhere: Elsewhere::default(),
             leftovers: Vec::new(),
+            prepared: None,
+            subscribed: HashSet::new(),
             renames: Vec::new(),
             doomed: Vec::new(),
             braked: false,
@@ -168,7 +175,17 @@ impl Copy<'_> {
             read_only: self.options.dry_run,
             names_flags: !matches!(self.options.plan, PlanUse::Nothing),
         };
+        let new_folders = if self.prepares_ahead() { self.folders_to_make(names.pairs) } else { Vec::new() };
+        let prepared = Mutex::new(None);
+        let prepare = |target: &mut dyn Store| -> Result<(), Error> {
+            if !new_folders.is_empty() {
+                let done = target.prepare(&new_folders)?;
+                *prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+            }
+            Ok(())
+        };
         let comparison = Comparison {
+            first_on_target: &prepare,
             pairs: &compared_pairs,
             filter: &self.options.filter,
             filter_target: false,
@@ -205,6 +222,7 @@ impl Copy<'_> {
             }
             Err(reason) => self.fail_folder(index, &names.pairs[index], &reason),
         })?;
+        self.prepared = prepared.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.hold_renames(names);
         self.scan_unmatched(link, names)?;
         self.look_elsewhere(link, names)?;

@@ -6,36 +6,56 @@ use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
 use crate::mail::{MailboxName, UidSet};
-use crate::store::{Error, FlagChange, NewFolder, Refusal, ScanDepth, ScanRequest};
+use crate::store::{Error, FlagChange, NewFolder, Prepared, Refusal, ScanDepth, ScanRequest};
+use crate::verbs::PlanUse;
 use std::collections::{HashMap, HashSet};
 
 impl Copy<'_> {
-    /// Creates what the target lacks and opens it once, to learn what it can keep.
-    pub(super) fn create_folders(&mut self, link: &mut Link, pairs: &[Pair]) -> Result<(), Error> {
+    /// What the target lacks, each once, in the order of the pairs.
+    pub(super) fn folders_to_make(&self, pairs: &[Pair]) -> Vec<NewFolder> {
         let mut wanted: Vec<NewFolder> = Vec::new();
         let mut place: HashMap<&MailboxName, usize> = HashMap::new();
         for (index, pair) in pairs.iter().enumerate() {
-            if let TargetFolder::New { name, fallbacks } = &pair.target
-                && !self.refused.contains(&index)
-            {
-                let at = *place.entry(name).or_insert_with(|| {
-                    wanted.push(NewFolder { name: name.clone(), fallbacks: fallbacks.clone(), role: None });
-                    wanted.len() - 1
-                });
-                // Of several that become one, one may have a role.
-                wanted[at].role = wanted[at].role.or(pair.new_role);
+            let TargetFolder::New { name, fallbacks } = &pair.target else { continue };
+            if self.refused.contains(&index) {
+                continue;
             }
+            let at = *place.entry(name).or_insert_with(|| {
+                let (name, fallbacks) = (name.clone(), fallbacks.clone());
+                wanted.push(NewFolder { name, fallbacks, role: None, subscribe: false });
+                wanted.len() - 1
+            });
+            // Of several that become one, one may have a role, and one may be subscribed to.
+            wanted[at].role = wanted[at].role.or(pair.new_role);
+            wanted[at].subscribe |= pair.subscribe;
         }
+        wanted
+    }
+
+    /// Whether the target's new folders can be made before the source has been read: nothing that is found there changes
+    /// which they are.
+    pub(super) fn prepares_ahead(&self) -> bool {
+        !self.options.dry_run && matches!(self.options.plan, PlanUse::Nothing) && self.renames.is_empty()
+    }
+
+    /// Creates what the target lacks, unless that was done ahead, and opens it once, to learn what it can keep.
+    pub(super) fn create_folders(&mut self, link: &mut Link, pairs: &[Pair]) -> Result<(), Error> {
+        let wanted = self.folders_to_make(pairs);
         if wanted.is_empty() {
             return Ok(());
         }
-        let created = link.target.create(&wanted)?;
-        let states = self.open_new(link, &created)?;
+        let prepared = match self.prepared.take() {
+            Some(prepared) => prepared,
+            None => link.target.prepare(&wanted)?,
+        };
+        let states = self.open_new(link, &prepared)?;
+        let place: HashMap<&MailboxName, usize> =
+            wanted.iter().enumerate().map(|(at, folder)| (&folder.name, at)).collect();
         let mut told = HashSet::new();
         for (index, pair) in pairs.iter().enumerate() {
             let TargetFolder::New { name, .. } = &pair.target else { continue };
             let Some(at) = place.get(name).copied().filter(|_| !self.refused.contains(&index)) else { continue };
-            match (&states[at], &created[at]) {
+            match (&states[at], &prepared[at]) {
                 (Some(state), _) => {
                     if told.insert(at) {
                         self.summary.folders_created += 1;
@@ -52,6 +72,8 @@ impl Copy<'_> {
                 (None, Ok(_)) => self.fail_folder(index, pair, "the target created it but does not open it"),
             }
         }
+        let subscribed = prepared.into_iter().flatten().filter(|folder| folder.is_subscribed);
+        self.subscribed = subscribed.map(|folder| folder.name).collect();
         Ok(())
     }
 
@@ -63,16 +85,20 @@ impl Copy<'_> {
         }
     }
 
-    /// Opens created folders. `None` where there is none or it can't be opened.
+    /// How created folders are; those that were not opened in passing are opened now. `None` where there is none or it can't
+    /// be opened.
     fn open_new(
         &self,
         link: &mut Link,
-        created: &[Result<MailboxName, Refusal>],
+        prepared: &[Result<Prepared, Refusal>],
     ) -> Result<Vec<Option<TargetState>>, Error> {
-        let mut states = vec![None; created.len()];
-        let opened: Vec<_> =
-            created.iter().enumerate().filter_map(|(at, name)| Some((at, name.as_ref().ok()?))).collect();
-        let requests: Vec<_> = opened
+        let state = |folder: &Prepared| Some(TargetState::new(folder.name.clone(), folder.opened.as_ref()?));
+        let mut states: Vec<_> = prepared.iter().map(|folder| folder.as_ref().ok().and_then(state)).collect();
+        let unopened: Vec<(usize, &MailboxName)> = (prepared.iter().enumerate())
+            .filter_map(|(at, folder)| Some((at, folder.as_ref().ok().filter(|folder| folder.opened.is_none())?)))
+            .map(|(at, folder)| (at, &folder.name))
+            .collect();
+        let requests: Vec<_> = unopened
             .iter()
             .map(|(_, mailbox)| ScanRequest {
                 mailbox,
@@ -83,7 +109,7 @@ impl Copy<'_> {
             })
             .collect();
         link.target.scan(&requests, &mut |nth, scan| {
-            let (at, name) = opened[nth];
+            let (at, name) = unopened[nth];
             states[at] = scan.ok().map(|scan| TargetState::new(name.clone(), &scan));
         })?;
         Ok(states)
@@ -97,6 +123,7 @@ impl Copy<'_> {
             .zip(&self.folders)
             .filter(|(pair, _)| pair.subscribe && !names.is_subscribed_on_target(pair))
             .filter_map(|(pair, needs)| Some((pair.to.to_string(), needs.as_ref()?.target.as_ref()?.name.clone())))
+            .filter(|(_, name)| !self.subscribed.contains(name))
             .collect();
         let mailboxes: Vec<_> = wanted.iter().map(|(_, name)| name.clone()).collect();
         for (result, (folder, _)) in link.target.subscribe(&mailboxes)?.into_iter().zip(&wanted) {

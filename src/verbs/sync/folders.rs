@@ -99,13 +99,13 @@ impl Sync<'_> {
                 let name = self.works[at].pair.names[side].clone();
                 match place(&self.listed.listings[side], &self.listed.local(side, &name)) {
                     Ok(TargetFolder::New { name, fallbacks }) => {
-                        requests.push(NewFolder { name, fallbacks, role: self.role(at, side) });
+                        requests.push(NewFolder { name, fallbacks, role: self.role(at, side), subscribe: false });
                         of_request.push(at);
                     }
                     // One that holds no mail has the name, such as a parent that is only a level.
                     Ok(TargetFolder::Existing(index)) => {
                         let name = self.listed.listings[side].mailboxes[index].name.clone();
-                        requests.push(NewFolder { name, fallbacks: Vec::new(), role: None });
+                        requests.push(NewFolder { name, fallbacks: Vec::new(), role: None, subscribe: false });
                         of_request.push(at);
                     }
                     Err(reason) => {

@@ -1,0 +1,55 @@
+//! What a server tells of a folder as it is opened (RFC 3501 sections 6.3.1 and 7.2.6).
+
+use crate::imap::{Code, Reply, Response};
+use crate::mail::{Flags, PermanentFlags, UidValidity};
+use crate::store::FolderScan;
+
+/// A folder's counters and what it can keep, gathered from the answer to SELECT or EXAMINE.
+#[derive(Default)]
+pub(super) struct Opening {
+    scan: FolderScan,
+    /// What was told, which counts once the folder is open.
+    permanent: Option<PermanentFlags>,
+}
+
+impl Opening {
+    /// Takes what came before the reply.
+    pub(super) fn take(&mut self, response: &Response<'_>) {
+        match response {
+            Response::Exists(count) => self.scan.exists = *count,
+            Response::Status { code: Some(code), .. } => self.take_code(code),
+            _ => {}
+        }
+    }
+
+    /// Takes the reply.
+    pub(super) fn end(&mut self, reply: &Reply) {
+        if let Some(code) = &reply.code {
+            self.take_code(code);
+        }
+        if let Some(permanent) = self.permanent.take() {
+            self.scan.permanent_flags = permanent;
+        }
+    }
+
+    /// The folder as it was opened, without its messages.
+    pub(super) fn into_scan(self) -> FolderScan {
+        self.scan
+    }
+
+    fn take_code(&mut self, code: &Code) {
+        match code {
+            Code::UidValidity(value) if *value > 0 => self.scan.uid_validity = Some(UidValidity(*value)),
+            Code::UidNext(value) if *value > 0 => self.scan.uid_next = Some(*value),
+            Code::HighestModSeq(value) if *value > 0 => self.scan.highest_mod_seq = Some(*value),
+            Code::MailboxId(id) => self.scan.mailbox_id = Some(id.clone()),
+            Code::PermanentFlags(names) => {
+                self.permanent = Some(PermanentFlags {
+                    flags: Flags::from_names(names.iter().map(String::as_str)),
+                    any_keyword: names.iter().any(|name| name == "\\*"),
+                });
+            }
+            _ => {}
+        }
+    }
+}
