@@ -7,6 +7,7 @@
 mod lab;
 
 mod cases;
+mod folders;
 mod situations;
 
 use cases::{CASES, Case};

@@ -1,0 +1,106 @@
+//! Folders that are not what a listing says of them.
+
+use crate::lab::client::Client;
+use crate::lab::mailboxes::each;
+use crate::lab::proxy::{Answer, Plan, Proxy};
+use crate::lab::run::{copy, verify};
+use crate::lab::servers::{Account, Dovecot, Personality};
+use crate::{Ground, assert_idle, edit};
+use std::collections::BTreeMap;
+
+const BEFORE: [&str; 4] = ["create Work", "create Work/Old", "add Work ab", "add Work/Old c"];
+
+fn edits(account: &Account, edits: &[&str]) {
+    let mut client = Client::login(account);
+    edits.iter().for_each(|text| edit(&mut client, text));
+}
+
+/// Deletes Work, below which there is another folder. Dovecot goes on listing it, in all forms of LIST, as if it could be opened.
+fn drop_parent(account: &Account) {
+    let mut client = Client::login(account);
+    client.snapshot();
+    edit(&mut client, "drop Work");
+    let listed = client.command(r#"LIST "" Work"#);
+    let says = |name: &str| listed.iter().flat_map(|reply| reply[2].items()).any(|attribute| attribute.is(name));
+    assert!(!listed.is_empty() && !says("\\Noselect") && !says("\\NonExistent"), "{listed:?}");
+    assert!(client.try_command(r#"EXAMINE "Work""#).1.starts_with("NO Mailbox doesn't exist"));
+}
+
+fn folders(shown: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+    let folder = |(name, messages): &(&str, &[&str])| {
+        ((*name).to_owned(), messages.iter().map(|message| (*message).to_owned()).collect())
+    };
+    shown.iter().map(folder).collect()
+}
+
+/// Rows 13 and 14, where the server still lists the folder that was deleted.
+#[test]
+fn a_folder_that_is_listed_and_not_there_was_deleted() {
+    let ways =
+        [Personality::Plain, Personality::NoQresync, Personality::Poor].map(|kind| [(kind, false), (kind, true)]);
+    each(ways.into_iter().flatten(), |(kind, turned)| {
+        let name = format!("{kind:?}, turned {turned}");
+        let ground = Ground::new("phantom", kind, turned);
+        edits(&ground.sides[0], &BEFORE);
+        ground.run(&[]).ended(0);
+        drop_parent(&ground.sides[0]);
+        ground.run(&[]).ended(0).counts(&[("deleted", 2), ("folders_deleted", 1), ("copied", 0)]);
+        let expected = folders(&[("INBOX", &[]), ("Work/Old", &["c"])]);
+        assert_eq!([ground.shown(0), ground.shown(1)], [expected.clone(), expected], "{name}");
+        ground.assert_at_rest(&name);
+
+        edits(&ground.sides[1], &["create Work", "add Work ab"]);
+        ground.run(&[]).ended(0).counts(&[("folders_created", 1), ("copied", 2)]);
+        ground.assert_at_rest(&format!("{name}, made anew"));
+        drop_parent(&ground.sides[0]);
+        edits(&ground.sides[1], &["add Work d"]);
+        ground.run(&[]).ended(0).counts(&[("folders_created", 1), ("folders_deleted", 0), ("copied", 1)]);
+        let expected = folders(&[("INBOX", &[]), ("Work", &["d"]), ("Work/Old", &["c"])]);
+        assert_eq!([ground.shown(0), ground.shown(1)], [expected.clone(), expected], "{name}");
+        ground.assert_at_rest(&format!("{name}, with new mail"));
+    });
+}
+
+/// Neither does it keep a copy or a comparison from being whole, on whichever side it is.
+#[test]
+fn a_folder_that_is_listed_and_not_there_does_not_fail_a_copy() {
+    let accounts = ["source", "target"].map(|name| Dovecot::shared().account(name, Personality::Plain));
+    let [source, target] = &accounts;
+    edits(source, &BEFORE);
+    drop_parent(source);
+    copy(source, target, &[]).ended(0).counts(&[("copied", 1), ("failed", 0)]);
+    verify(source, target, &[]).ended(0);
+    verify(target, source, &[]).ended(0);
+    edits(target, &["create Work", "add Work a"]);
+    drop_parent(target);
+    edits(source, &["create Work", "add Work ab"]);
+    copy(source, target, &[]).ended(0).counts(&[("copied", 2), ("folders_created", 1)]);
+    verify(source, target, &[]).ended(0);
+}
+
+/// Only what the server says twice counts: a folder that it opens after all is there, and one that it can't open now may be.
+#[test]
+fn a_folder_that_is_denied_once_is_not_taken_for_deleted() {
+    let denied = Answer::instead(r#"STATUS "Work""#, 1, "NO [NONEXISTENT] there is none");
+    let busy = Answer::instead(r#"EXAMINE "Work""#, 1, "NO [UNAVAILABLE] come again");
+    // A folder that does not open is asked for three times.
+    let gone = (1..=3).map(|nth| Answer::instead(r#"SELECT "Work""#, nth, "NO Mailbox doesn't exist: Work"));
+    let closed = gone.fold(Plan::default().answer(denied.clone()).answer(busy), Plan::answer);
+    let plans = [(Plan::default().answer(denied), 0), (closed, 3)];
+    each(plans.into_iter().flat_map(|(plan, code)| [(plan.clone(), code, false), (plan, code, true)]), |case| {
+        let (plan, code, turned) = case;
+        let mut ground = Ground::new("denied", Personality::Poor, turned);
+        edits(&ground.sides[0], &["create Work", "add Work ab", "add INBOX c"]);
+        ground.run(&[]).ended(0);
+        let before = ground.snapshots();
+        let own = ground.sides[0].clone();
+        let proxy = Proxy::start(own.port, plan);
+        ground.sides[0] = own.by_port(proxy.port);
+        let run = ground.run(&[]).ended(code);
+        assert!(proxy.traffic()[0].commands.iter().any(|line| line.contains("EXAMINE")), "it was not denied");
+        ground.sides[0] = own;
+        assert_idle(&run, "denied");
+        assert_eq!(ground.snapshots(), before);
+        ground.assert_at_rest("not denied");
+    });
+}
