@@ -2,11 +2,13 @@
 
 use crate::lab::client::Client;
 use crate::lab::mailboxes::each;
+use crate::lab::memory::Fake;
 use crate::lab::proxy::{Answer, Plan, Proxy};
-use crate::lab::run::{copy, verify};
+use crate::lab::run::{End, Run, copy, sync, verify};
 use crate::lab::servers::{Account, Dovecot, Personality};
-use crate::{Ground, assert_idle, edit};
+use crate::{Ground, assert_idle, bare_manner, edit};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 const BEFORE: [&str; 4] = ["create Work", "create Work/Old", "add Work ab", "add Work/Old c"];
 
@@ -103,4 +105,29 @@ fn a_folder_that_is_denied_once_is_not_taken_for_deleted() {
         assert_eq!(ground.snapshots(), before);
         ground.assert_at_rest("not denied");
     });
+}
+
+/// What a run does beside what it asks of the servers grows with the folders, as in a copy, and not with their square: ten
+/// times what a copy takes leaves room for a busy machine, and was a fraction of it.
+#[test]
+fn many_folders_cost_little_more_than_in_a_copy() {
+    let name = |n: usize| if n.is_multiple_of(10) { format!("f{}", n / 10) } else { format!("f{}/{n}", n / 10) };
+    let names: Vec<String> = (0..2000).map(name).collect();
+    let folders: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let [first, second] = [&folders[..], &[]].map(|folders| Fake::start(bare_manner(), folders));
+    first.boxes().values_mut().for_each(|folder| folder.subscribed = true);
+    let [first, second] = [first, second].map(|fake| End::plain(fake.server.port, ""));
+    let state = tempfile::tempdir().unwrap();
+    let timed = |run: &dyn Fn() -> Run| {
+        let started = Instant::now();
+        let run = run().ended(0);
+        (run, started.elapsed())
+    };
+    let options = ["--state", state.path().to_str().unwrap()];
+    let run_sync = || sync(first.clone(), second.clone(), &options);
+    let (new, first_run) = timed(&run_sync);
+    new.counts(&[("folders_created", 2000), ("folders_failed", 0)]);
+    let (_, idle) = timed(&run_sync);
+    let (_, copied) = timed(&|| copy(first.clone(), second.clone(), &options));
+    assert!(first_run.max(idle) < copied * 10, "sync {first_run:?}, again {idle:?}, copy {copied:?}");
 }

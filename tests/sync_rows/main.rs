@@ -107,11 +107,15 @@ impl Ground {
 
 /// A server that has nothing but RFC 3501, and its account.
 fn bare() -> (Fake, Account) {
-    let namespace = Some(r#"(("" "/")) NIL NIL"#.to_owned());
-    let bare = Fake::start(Manner { namespace, own_validities: true, ..Manner::default() }, &[]);
+    let bare = Fake::start(bare_manner(), &[]);
     let (user, password) = ("ann".to_owned(), "secret".to_owned());
     let account = Account { port: bare.server.port, tls_port: 0, user, password, ca: PathBuf::new() };
     (bare, account)
+}
+
+fn bare_manner() -> Manner {
+    let namespace = Some(r#"(("" "/")) NIL NIL"#.to_owned());
+    Manner { namespace, own_validities: true, ..Manner::default() }
 }
 
 /// All that a run prints is as docs/json.schema.json says.
