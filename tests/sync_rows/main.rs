@@ -8,6 +8,7 @@ mod lab;
 
 mod cases;
 mod folders;
+mod meanwhile;
 mod situations;
 
 use cases::{CASES, Case};
