@@ -187,7 +187,6 @@ pub(crate) const CASES: &[Case] = &[
         expected_turned: &[("INBOX", "b"), ("Here", "a"), ("There", "")],
         conflict: Some(["moved it to another folder"; 2]),
         counts: &[("conflicts", 1), ("copied", 0), ("deleted", 0), ("moved", 1)],
-        ..NONE
     },
     Case {
         name: "10: moved here, deleted there: it stays",
@@ -245,7 +244,6 @@ pub(crate) const CASES: &[Case] = &[
         expected_turned: &[("INBOX", ""), ("Here", "a b")],
         conflict: Some(["gave it another name"; 2]),
         counts: &[("conflicts", 1), ("folders_renamed", 1), ("copied", 0), ("deleted", 0)],
-        ..NONE
     },
     Case {
         name: "14: deleted here, made anew there: the new one is on both",

@@ -135,5 +135,4 @@ fn many_folders_cost_little_more_than_in_a_copy() {
     let (_, copied) = run("copy");
     let text = format!("sync {first_run}, again {idle}, copy {copied} hundredths of a second");
     assert!(first_run.max(idle) < copied.max(20) * 5, "{text}");
-    eprintln!("{text}");
 }

@@ -354,7 +354,6 @@ fn nothing_to_do_costs_a_few_round_trips() {
         let run = ground.run(&[]).ended(0);
         assert_idle(&run, "still");
         let trips = ["first.round_trips", "second.round_trips"].map(|field| run.count(field));
-        eprintln!("{folders} folders, 40 ms: {trips:?} round trips, {} s", run.summary()["seconds"]);
         assert!(trips.iter().all(|trips| *trips <= 6), "{trips:?} round trips for {folders} folders");
         // Something in one folder: that one is looked into.
         client.append(&["folder 9"], many("more", 1));
