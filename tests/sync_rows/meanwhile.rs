@@ -2,10 +2,11 @@
 
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::each;
+use crate::lab::memory::Manner;
 use crate::lab::proxy::{Answer, Meanwhile, Plan, Proxy};
 use crate::lab::run::Run;
 use crate::lab::servers::{Account, Personality};
-use crate::{Ground, assert_idle, edit};
+use crate::{Ground, assert_idle, bare_manner, edit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -139,6 +140,39 @@ fn a_deletion_that_is_refused_waits() {
         }
         ground.run(&[]).ended(0).counts(&[("copied", 0), ("deleted", 1)]);
         ground.assert_at_rest("permitted");
+    });
+}
+
+/// Row 4: a server that keeps no keywords. They stay where they are, and that they are missing on the other side is no change:
+/// neither of that side's flags nor of keywords that are taken away later.
+#[test]
+fn keywords_that_a_side_does_not_keep_stay_on_the_other() {
+    let ways = [(false, false), (false, true), (true, false), (true, true)];
+    each(ways, |(is_here, turned)| {
+        let ground = Ground::with("keywords", Manner { keywords: false, ..bare_manner() }, is_here, turned);
+        let rich = usize::from(is_here);
+        let both = |expected: [&[&str]; 2], case: &str| {
+            let shown = [rich, 1 - rich].map(|side| ground.shown(side).remove("INBOX").unwrap());
+            assert_eq!(
+                shown,
+                expected.map(|side| side.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()),
+                "{case}"
+            );
+        };
+        edits(&ground.sides[rich], &["add INBOX ab", "flag INBOX a work", "flag INBOX a \\Seen"]);
+        ground.run(&[]).ended(0);
+        both([&["aSk", "b"], &["aS", "b"]], "first run");
+        assert_idle(&ground.run(&[]).ended(0), "first run");
+        edits(&ground.sides[1 - rich], &["flag INBOX a \\Flagged"]);
+        edits(&ground.sides[rich], &["flag INBOX b work"]);
+        ground.run(&[]).ended(0);
+        both([&["aSFk", "bk"], &["aSF", "b"]], "flags on the other side");
+        assert_idle(&ground.run(&[]).ended(0), "flags on the other side");
+        edits(&ground.sides[rich], &["unflag INBOX a work"]);
+        edits(&ground.sides[1 - rich], &["unflag INBOX a \\Seen"]);
+        ground.run(&[]).ended(0);
+        both([&["aF", "bk"], &["aF", "b"]], "taken away");
+        assert_idle(&ground.run(&[]).ended(0), "taken away");
     });
 }
 
