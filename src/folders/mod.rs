@@ -40,4 +40,4 @@ pub use pair::pair;
 pub use pairing::{Collision, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
 pub use roster::{Folder, Roster, Unreadable};
 pub use rules::{Options, RuleError, Rules};
-pub use two_way::{Exchange, place};
+pub use two_way::{Exchange, place, place_all};

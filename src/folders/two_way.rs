@@ -88,7 +88,18 @@ impl Rules {
 /// Why there can be none of this name.
 pub fn place(listing: &Listing, name: &FolderName) -> Result<TargetFolder, String> {
     let roster = Roster::read(listing);
-    let resolved = TargetSide::new(listing, &roster).resolve(name, false)?;
+    place_on(&TargetSide::new(listing, &roster), name)
+}
+
+/// The same for many names, of which none is there for the others yet.
+pub fn place_all(listing: &Listing, names: &[FolderName]) -> Vec<Result<TargetFolder, String>> {
+    let roster = Roster::read(listing);
+    let side = TargetSide::new(listing, &roster);
+    names.iter().map(|name| place_on(&side, name)).collect()
+}
+
+fn place_on(side: &TargetSide<'_>, name: &FolderName) -> Result<TargetFolder, String> {
+    let resolved = side.resolve(name, false)?;
     if resolved.to.key() == name.key() { Ok(resolved.target) } else { Err(resolved.reasons.join("; ")) }
 }
 

@@ -72,6 +72,8 @@ pub struct Manner {
     pub xlist: bool,
     /// Whether each folder that is made gets a UIDVALIDITY of its own, as it should be; else all have 7.
     pub own_validities: bool,
+    /// Whether it keeps keywords; else it takes them and forgets them, and says so when a folder is opened.
+    pub keywords: bool,
 }
 
 impl Default for Manner {
@@ -90,6 +92,7 @@ impl Default for Manner {
             inbox: "INBOX".to_owned(),
             xlist: false,
             own_validities: false,
+            keywords: true,
         }
     }
 }
@@ -150,6 +153,10 @@ impl Folder {
     pub fn add(&mut self, flags: BTreeSet<String>, date: String, bytes: Vec<u8>) {
         self.uid_next += 1;
         self.messages.push(Held { uid: self.uid_next, flags, date, bytes });
+    }
+
+    fn forget_keywords(&mut self) {
+        self.messages.iter_mut().for_each(|message| message.flags.retain(|flag| flag.starts_with('\\')));
     }
 
     fn unseen(&self) -> usize {
@@ -233,7 +240,14 @@ impl Talk {
                 Some(namespace) => Reply::ok().line(&format!("* NAMESPACE {namespace}")),
                 None => bad("unknown command"),
             },
-            name => serve(name, &words, &manner, connection, &mut boxes.lock().unwrap()),
+            name => {
+                let mut boxes = boxes.lock().unwrap();
+                let reply = serve(name, &words, &manner, connection, &mut boxes);
+                if !manner.keywords {
+                    boxes.values_mut().for_each(Folder::forget_keywords);
+                }
+                reply
+            }
         }
     }
 }
@@ -296,7 +310,7 @@ fn serve(
         "SELECT" | "EXAMINE" => match boxes.get(&mailbox(0)).filter(|held| !held.attributes.contains("\\Noselect")) {
             Some(held) => {
                 connection.selected = Some((mailbox(0), name == "SELECT"));
-                open(held, name)
+                open(held, name, manner.keywords)
             }
             None => {
                 connection.selected = None;
@@ -402,11 +416,12 @@ fn status(name: &str, held: &Folder, items: &Value) -> Reply {
     Reply::ok().line(&format!("* STATUS {} ({})", quoted(name), told.join(" ")))
 }
 
-fn open(held: &Folder, name: &str) -> Reply {
+fn open(held: &Folder, name: &str, keywords: bool) -> Reply {
+    let any = if keywords { " \\*" } else { "" };
     let access = if name == "SELECT" { "READ-WRITE" } else { "READ-ONLY" };
     Reply::status(&format!("OK [{access}] open"))
         .line("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)")
-        .line("* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] all are kept")
+        .line(&format!("* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft{any})] these are kept"))
         .line(&format!("* {} EXISTS", held.messages.len()))
         .line("* 0 RECENT")
         .line(&format!("* OK [UIDVALIDITY {}] valid", held.uid_validity))

@@ -102,6 +102,28 @@ pub(crate) const CASES: &[Case] = &[
         ..NONE
     },
     Case {
+        name: "5: with --prefer first that side decides",
+        before: &["add INBOX abc"],
+        here: &["expunge INBOX a"],
+        there: &["flag INBOX a \\Flagged"],
+        options: &["--prefer", "first"],
+        expected: &[("INBOX", "b c")],
+        expected_turned: &[("INBOX", "aF b c")],
+        conflict: Some(["deleted it", "changed its flags"]),
+        ..NONE
+    },
+    Case {
+        name: "5: with --prefer second that side decides",
+        before: &["add INBOX abc"],
+        here: &["expunge INBOX a"],
+        there: &["flag INBOX a \\Flagged"],
+        options: &["--prefer", "second"],
+        expected: &[("INBOX", "aF b c")],
+        expected_turned: &[("INBOX", "b c")],
+        conflict: Some(["deleted it", "changed its flags"]),
+        ..NONE
+    },
+    Case {
         name: "3: flags without a base, as the same mail came to both sides",
         before: &["add INBOX a"],
         here: &["add INBOX bc", "flag INBOX b \\Seen"],
@@ -156,6 +178,17 @@ pub(crate) const CASES: &[Case] = &[
         ..NONE
     },
     Case {
+        name: "9: moved to different folders with --prefer second: the second's",
+        before: &["add INBOX ab", "create Here", "create There"],
+        here: &["move INBOX a Here"],
+        there: &["move INBOX a There"],
+        options: &["--prefer", "second"],
+        expected: &[("INBOX", "b"), ("Here", ""), ("There", "a")],
+        expected_turned: &[("INBOX", "b"), ("Here", "a"), ("There", "")],
+        conflict: Some(["moved it to another folder"; 2]),
+        counts: &[("conflicts", 1), ("copied", 0), ("deleted", 0), ("moved", 1)],
+    },
+    Case {
         name: "10: moved here, deleted there: it stays",
         before: &["add INBOX ab", "create Work"],
         here: &["move INBOX a Work"],
@@ -199,6 +232,26 @@ pub(crate) const CASES: &[Case] = &[
         expected_turned: &[("INBOX", ""), ("There", "a b")],
         conflict: Some(["gave it another name"; 2]),
         counts: &[("conflicts", 1), ("folders_renamed", 1), ("copied", 0), ("deleted", 0)],
+        ..NONE
+    },
+    Case {
+        name: "12: renamed differently with --prefer second: the second's name",
+        before: &["create Work", "add Work ab"],
+        here: &["rename Work Here"],
+        there: &["rename Work There"],
+        options: &["--prefer", "second"],
+        expected: &[("INBOX", ""), ("There", "a b")],
+        expected_turned: &[("INBOX", ""), ("Here", "a b")],
+        conflict: Some(["gave it another name"; 2]),
+        counts: &[("conflicts", 1), ("folders_renamed", 1), ("copied", 0), ("deleted", 0)],
+    },
+    Case {
+        name: "14: deleted here, made anew there: the new one is on both",
+        before: &["create Work", "add Work ab", "add INBOX x"],
+        here: &["drop Work"],
+        there: &["drop Work", "create Work", "add Work c"],
+        expected: &[("INBOX", "x"), ("Work", "c")],
+        counts: &[("deleted", 0), ("folders_created", 1)],
         ..NONE
     },
     Case {

@@ -7,6 +7,8 @@
 mod lab;
 
 mod cases;
+mod folders;
+mod meanwhile;
 mod situations;
 
 use cases::{CASES, Case};
@@ -43,7 +45,12 @@ impl Ground {
 
     /// A real server and one that has nothing but RFC 3501, which is `here` or there.
     fn with_bare(name: &str, is_here: bool, turned: bool) -> Self {
-        let (bare, poor) = bare();
+        Self::with(name, bare_manner(), is_here, turned)
+    }
+
+    /// A real server and one of this manner.
+    fn with(name: &str, manner: Manner, is_here: bool, turned: bool) -> Self {
+        let (bare, poor) = bare_of(manner);
         let rich = Dovecot::shared().account(name, Personality::Plain);
         let sides = if is_here { [poor, rich] } else { [rich, poor] };
         Self { bare: vec![bare], ..Self::of(sides, turned) }
@@ -106,11 +113,19 @@ impl Ground {
 
 /// A server that has nothing but RFC 3501, and its account.
 fn bare() -> (Fake, Account) {
-    let namespace = Some(r#"(("" "/")) NIL NIL"#.to_owned());
-    let bare = Fake::start(Manner { namespace, own_validities: true, ..Manner::default() }, &[]);
+    bare_of(bare_manner())
+}
+
+fn bare_of(manner: Manner) -> (Fake, Account) {
+    let bare = Fake::start(manner, &[]);
     let (user, password) = ("ann".to_owned(), "secret".to_owned());
     let account = Account { port: bare.server.port, tls_port: 0, user, password, ca: PathBuf::new() };
     (bare, account)
+}
+
+fn bare_manner() -> Manner {
+    let namespace = Some(r#"(("" "/")) NIL NIL"#.to_owned());
+    Manner { namespace, own_validities: true, ..Manner::default() }
 }
 
 /// All that a run prints is as docs/json.schema.json says.

@@ -364,15 +364,25 @@ impl Merger<'_> {
         let rest = Both::of(|side| self.unpaired(side));
         let second: HashMap<String, usize> =
             rest.second.iter().filter_map(|number| Some((self.name(Side::Second, *number)?.key(), *number))).collect();
+        let mut missing = Both::of(|side| self.missing(side));
         let mut met = HashSet::new();
         for number in &rest.first {
             let there = self.name(Side::First, *number).and_then(|name| second.get(&name.key()).copied());
             met.extend(there);
-            self.take_up(Both::new(Some(*number), there));
+            self.take_up(Both::new(Some(*number), there), &mut missing);
         }
         for number in rest.second.iter().filter(|number| !met.contains(*number)) {
-            self.take_up(Both::new(None, Some(*number)));
+            self.take_up(Both::new(None, Some(*number)), &mut missing);
         }
+    }
+
+    /// The pairs whose folder is missing on this side, by the name that it has on the other.
+    fn missing(&self, side: Side) -> HashMap<String, usize> {
+        let mut missing = HashMap::new();
+        for (at, pair) in self.merge.pairs.iter().enumerate().filter(|(_, pair)| pair.missing_on() == Some(side)) {
+            missing.entry(pair.names[side.other()].key()).or_insert(at);
+        }
+        missing
     }
 
     /// The folders of a side that are in no pair and were not left alone.
@@ -388,16 +398,15 @@ impl Merger<'_> {
     }
 
     /// A folder without a base. If its name is that of a folder that was deleted on its side, the two become one.
-    fn take_up(&mut self, seen: Both<Option<usize>>) {
+    fn take_up(&mut self, seen: Both<Option<usize>>, missing: &mut Both<HashMap<String, usize>>) {
         let Some(side) = Side::BOTH.into_iter().find(|side| seen[*side].is_some()) else { return };
         let Some((number, other)) = seen[side].map(|number| (number, side.other())) else { return };
         let Some(name) = self.name(side, number) else { return };
         if seen[other].is_some() {
             return self.push(None, seen, None);
         }
-        let namesake =
-            |pair: &&mut FolderPair| pair.missing_on() == Some(side) && pair.names[other].key() == name.key();
-        if let Some(pair) = self.merge.pairs.iter_mut().find(namesake) {
+        let namesake = missing[side].remove(&name.key());
+        if let Some(pair) = namesake.and_then(|at| self.merge.pairs.get_mut(at)) {
             (pair.base, pair.seen[side], pair.comes_back) = (None, Some(number), None);
         } else if self.policy.new_mail[other] {
             self.merge.new[other].push(NewFolder { name, row: Row::NewFolder });

@@ -34,7 +34,12 @@ impl Whereabouts {
 
 /// Where each known folder is on `side`. No folder is two known ones. `seen` holds folders of mail only.
 pub(super) fn locate(known: &[KnownFolder], seen: &[SeenFolder], side: Side) -> Vec<Whereabouts> {
-    let mut search = Search { known, seen, side, found: vec![Whereabouts::Gone; known.len()], taken: HashSet::new() };
+    let mut by_name = HashMap::new();
+    for (folder, known) in known.iter().enumerate() {
+        by_name.entry(&known.name).or_insert(folder);
+    }
+    let found = vec![Whereabouts::Gone; known.len()];
+    let mut search = Search { known, by_name, seen, side, found, taken: HashSet::new() };
     search.by_name(|search, folder, here| search.is_inbox(folder) || search.is_held(folder, here));
     search.by_identity(|identity| identity.mailbox_id.clone());
     search.by_name(|search, folder, here| !search.contradicts(folder, here) && search.same_generation(folder, here));
@@ -46,6 +51,8 @@ pub(super) fn locate(known: &[KnownFolder], seen: &[SeenFolder], side: Side) -> 
 
 struct Search<'a> {
     known: &'a [KnownFolder],
+    /// The known folders by their names.
+    by_name: HashMap<&'a FolderName, usize>,
     seen: &'a [SeenFolder],
     side: Side,
     found: Vec<Whereabouts>,
@@ -93,8 +100,7 @@ impl Search<'_> {
     fn expected_name(&self, folder: usize) -> Option<FolderName> {
         let name = &self.known.get(folder)?.name;
         let moved = name.ancestors().find_map(|ancestor| {
-            let parent = self.known.iter().position(|known| known.name == ancestor)?;
-            let Whereabouts::At(here) = *self.found.get(parent)? else { return None };
+            let Whereabouts::At(here) = *self.found.get(*self.by_name.get(&ancestor)?)? else { return None };
             Some(self.seen.get(here)?.name.join(name.below(&ancestor)?))
         });
         Some(moved.unwrap_or_else(|| name.clone()))

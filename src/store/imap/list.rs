@@ -1,6 +1,7 @@
 //! Which mailboxes there are: one LIST with all that the server can add to it, else LIST, XLIST, LSUB and STATUS.
 
-use super::session::{Namespaces, Session, status_of};
+use super::refusal::denies_existence;
+use super::session::{Namespaces, Open, Session, open_command, status_of};
 use crate::imap::wire::Listed;
 use crate::imap::{Command, Error, ListedItem, MailboxStatus, Namespace, Response};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
@@ -26,9 +27,7 @@ impl Session {
             // Some servers offer the extended LIST and answer it with nothing, or with NO.
             found = self.list_plain()?;
         }
-        if !self.has("LIST-STATUS") {
-            self.ask_statuses(&mut found.mailboxes)?;
-        }
+        self.ask_statuses(&mut found.mailboxes)?;
         self.take_introduction();
         if self.has("X-GM-EXT-1") && self.has("MOVE") {
             let trash = found.mailboxes.iter().find(|mailbox| mailbox.special_use == Some(SpecialUse::Trash));
@@ -131,26 +130,47 @@ impl Session {
         self.server.to_ascii_lowercase().contains("cyrus")
     }
 
-    /// STATUS of every folder that can be opened, all asked for at once. A folder that refuses stays without counters.
+    /// STATUS of every folder that can be opened and has no counters yet, all asked for at once. A folder that refuses stays
+    /// without counters.
     fn ask_statuses(&mut self, mailboxes: &mut [ListedMailbox]) -> Result<(), Error> {
         let items = format!("({})", self.status_items());
         // No command can name a folder with a NUL in its name.
-        let can_be_asked = |mailbox: &ListedMailbox| mailbox.selectable && !mailbox.name.as_bytes().contains(&0);
-        let selectable: Vec<usize> = (0..mailboxes.len()).filter(|at| can_be_asked(&mailboxes[*at])).collect();
+        let can_be_asked = |mailbox: &ListedMailbox| {
+            mailbox.selectable && mailbox.status.is_none() && !mailbox.name.as_bytes().contains(&0)
+        };
+        let asked: Vec<usize> = (0..mailboxes.len()).filter(|at| can_be_asked(&mailboxes[*at])).collect();
         let command = |at: &usize| Command::new("STATUS").mailbox(&mailboxes[*at].name).text(&items);
-        let commands: Vec<Command> = selectable.iter().map(command).collect();
+        let commands: Vec<Command> = asked.iter().map(command).collect();
         let mut counters: HashMap<usize, FolderStatus> = HashMap::new();
-        self.connection.run_all(&commands, |nth, response| {
+        let replies = self.connection.run_all(&commands, |nth, response| {
             // Which folder it is about is known by its place: some servers write the name in another form.
             if let Response::MailboxStatus(status) = response {
-                counters.insert(selectable[nth], status.counters.clone());
+                counters.insert(asked[nth], status.counters.clone());
             }
             Ok(())
         })?;
         for (at, status) in counters {
             *status_of(&mut mailboxes[at]) = status;
         }
-        Ok(())
+        let denied = asked.into_iter().zip(&replies).filter(|(_, reply)| denies_existence(reply));
+        self.drop_phantoms(mailboxes, &denied.map(|(at, _)| at).collect::<Vec<_>>())
+    }
+
+    /// A server may list a folder that is not there, as Dovecot does with the parent of others when it was deleted, and not say
+    /// `\NonExistent`. It holds no mail if the server says so a second time, when it is to be opened; whatever else it says
+    /// then, the folder stays one that could not be read.
+    fn drop_phantoms(&mut self, mailboxes: &mut [ListedMailbox], denied: &[usize]) -> Result<(), Error> {
+        if denied.is_empty() {
+            return Ok(());
+        }
+        let commands: Vec<Command> = denied.iter().map(|at| open_command(&mailboxes[*at].name, false)).collect();
+        let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
+        for (at, reply) in denied.iter().zip(&replies) {
+            mailboxes[*at].selectable = !denies_existence(reply);
+        }
+        let opened = denied.iter().zip(&replies).next_back().filter(|(_, reply)| reply.is_ok());
+        self.open = opened.map(|(at, _)| Open { mailbox: mailboxes[*at].name.clone(), for_writing: false });
+        self.leave_folder()
     }
 
     /// How names are written: as the address says, else NAMESPACE, else what the listing shows.

@@ -39,6 +39,18 @@ const FULL: &[&str] = &["over quota", "quota exceeded", "overquota", "exceeded y
 /// Words that mean that a message holds NUL.
 const NUL: &[&str] = &["nul character", "nul byte", "nul octet"];
 
+/// How Dovecot says that there is no such folder where it gives no code. Others say as much of a folder that may not be opened.
+const NO_FOLDER: &str = "mailbox doesn't exist";
+
+/// Whether a refusal says that the folder it was asked about is not there (RFC 5530), and nothing less.
+pub(super) fn denies_existence(reply: &Reply) -> bool {
+    reply.completion == Completion::No
+        && match &reply.code {
+            Some(code) => *code == Code::NonExistent,
+            None => reply.text.to_ascii_lowercase().starts_with(NO_FOLDER),
+        }
+}
+
 /// A reply that is not OK, as the store's callers understand it.
 pub(super) fn refusal(reply: &Reply, asked: Asked) -> Refusal {
     let text = words(reply);
@@ -183,6 +195,23 @@ mod tests {
             (Completion::No, None, "Maximum size of appendable message has been exceeded", Append, Permanent),
         ] {
             assert_eq!(meaning_of(completion, code, text, asked), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_missing_only_where_nothing_else_can_be_meant() {
+        for (completion, code, text, expected) in [
+            (Completion::No, None, "Mailbox doesn't exist: Work (0.001 + 0.000 secs).", true),
+            (Completion::No, Some(Code::NonExistent), "Unknown Mailbox: [Gmail]", true),
+            (Completion::No, Some(Code::Unavailable), "Mailbox doesn't exist: Work", false),
+            (Completion::No, Some(Code::NoPerm), "Permission denied", false),
+            (Completion::No, None, "Mailbox does not exist, or must be subscribed to.", false),
+            (Completion::No, None, "Internal error occurred: mailbox doesn't exist", false),
+            (Completion::Ok, None, "Mailbox doesn't exist", false),
+            (Completion::Bad, None, "Mailbox doesn't exist", false),
+        ] {
+            let reply = Reply { completion, code, text: text.to_owned() };
+            assert_eq!(denies_existence(&reply), expected, "{reply:?}");
         }
     }
 

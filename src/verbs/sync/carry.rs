@@ -51,8 +51,7 @@ impl Sync<'_> {
     fn begin_folders(&mut self) -> Result<(), Error> {
         let moving: Vec<usize> = self.moves.iter().flat_map(|moved| [moved.from, moved.to]).collect();
         let mut changes = Vec::new();
-        for at in 0..self.works.len() {
-            let subscribed = self.is_subscribed(at);
+        for (at, subscribed) in self.subscribed().into_iter().enumerate() {
             let work = &self.works[at];
             if work.rests() || !work.is_on_both() && work.record.is_none() {
                 continue;
@@ -79,8 +78,7 @@ impl Sync<'_> {
     /// Records how folders stood, where all was done in them.
     fn end_folders(&mut self) -> Result<(), Error> {
         let mut changes = Vec::new();
-        for at in 0..self.works.len() {
-            let subscribed = self.is_subscribed(at);
+        for (at, subscribed) in self.subscribed().into_iter().enumerate() {
             let work = &self.works[at];
             let Some(id) = work.record else { continue };
             if work.raw.all(Option::is_none) && work.pair.seen.all(Option::is_none) {

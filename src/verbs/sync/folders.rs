@@ -2,15 +2,16 @@
 //! were deleted on one side are deleted on the other as the last of all, the innermost first and only when they are empty.
 
 use super::sides::{on_both, store, word};
-use super::{SideState, Sync};
+use super::{SideState, Sync, Work};
 use crate::event::Event;
 use crate::exec::Link;
-use crate::folders::{FolderName, TargetFolder, place};
+use crate::folders::{FolderName, TargetFolder, place, place_all};
 use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
 use crate::plan::merge::{Both, Fate, Mark, Rename, Side};
 use crate::state::TwoWayChange;
 use crate::store::{Error, NewFolder, Refusal, ScanDepth, ScanRequest};
 use crate::verbs::way::Way;
+use std::collections::HashMap;
 
 impl Sync<'_> {
     pub(super) fn rename_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
@@ -92,12 +93,15 @@ impl Sync<'_> {
     /// Makes the folders that a side lacks, and opens them once to learn how they stand.
     pub(super) fn create_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         for side in Side::BOTH {
-            let wanted: Vec<usize> = (0..self.works.len()).filter(|at| self.is_wanted(*at, side)).collect();
+            let mut wanted: Vec<usize> = (0..self.works.len()).filter(|at| self.is_wanted(*at, side)).collect();
+            // Parents first.
+            wanted.sort_by_key(|at| &self.works[*at].pair.names[side]);
+            let names = wanted.iter().map(|at| self.listed.local(side, &self.works[*at].pair.names[side]));
+            let places = place_all(&self.listed.listings[side], &names.collect::<Vec<_>>());
             let mut requests = Vec::new();
             let mut of_request = Vec::new();
-            for at in wanted {
-                let name = self.works[at].pair.names[side].clone();
-                match place(&self.listed.listings[side], &self.listed.local(side, &name)) {
+            for (at, place) in wanted.into_iter().zip(places) {
+                match place {
                     Ok(TargetFolder::New { name, fallbacks }) => {
                         requests.push(NewFolder { name, fallbacks, role: self.role(at, side), subscribe: false });
                         of_request.push(at);
@@ -110,7 +114,8 @@ impl Sync<'_> {
                     }
                     Err(reason) => {
                         self.works[at].unread = true;
-                        self.fail_folder(&name.to_string(), &format!("the {} can't have it: {reason}", word(side)));
+                        let name = self.works[at].name(side);
+                        self.fail_folder(&name, &format!("the {} can't have it: {reason}", word(side)));
                     }
                 }
             }
@@ -129,8 +134,7 @@ impl Sync<'_> {
         if work.unread || work.merge.refused.is_some() || work.pair.seen[side].is_some() {
             return false;
         }
-        let is_new = self.folders.new[side].iter().any(|new| new.name.key() == work.pair.names[side].key());
-        is_new && work.pair.seen[side.other()].is_some() && work.pair.deleted_on().is_none()
+        work.new[side].is_some() && work.pair.seen[side.other()].is_some() && work.pair.deleted_on().is_none()
             || work.fate(at, &self.moves) == Some(Fate::ComesBack(side))
     }
 
@@ -206,12 +210,11 @@ impl Sync<'_> {
     pub(super) fn subscribe(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         let mut wanted: Both<(Vec<MailboxName>, Vec<MailboxName>)> = Both::default();
         for side in Side::BOTH {
+            let there =
+                self.works.iter().filter_map(|work| Some((work.pair.names[side].key(), work.raw[side].as_ref()?)));
+            let raw_names: HashMap<String, &MailboxName> = there.collect();
             for change in &self.folders.subscriptions[side] {
-                let of_work = self
-                    .works
-                    .iter()
-                    .find(|work| work.raw[side].is_some() && work.pair.names[side].key() == change.name.key());
-                let raw = of_work.and_then(|work| work.raw[side].clone()).or_else(|| {
+                let raw = raw_names.get(&change.name.key()).copied().cloned().or_else(|| {
                     // A name that no folder has any more.
                     match place(&self.listed.listings[side], &self.listed.local(side, &change.name)) {
                         Ok(TargetFolder::New { name, .. }) if !change.subscribed => Some(name),
@@ -246,16 +249,20 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Whether the user is subscribed to a folder now, by what was seen and changed.
-    pub(super) fn is_subscribed(&self, at: usize) -> bool {
-        let work = &self.works[at];
-        let on = |side: Side| {
+    /// Whether the user is subscribed to each folder now, by what was seen and changed.
+    pub(super) fn subscribed(&self) -> Vec<bool> {
+        let changes = Both::of(|side| {
             let changes = self.folders.subscriptions[side].iter();
-            let change = changes.rev().find(|change| change.name.key() == work.pair.names[side].key());
-            let seen = work.pair.seen[side].and_then(|at| self.listed.seen[side].get(at));
-            change.map_or_else(|| seen.is_some_and(|seen| seen.subscribed), |change| change.subscribed)
+            changes.map(|change| (change.name.key(), change.subscribed)).collect::<HashMap<_, _>>()
+        });
+        let is_subscribed = |work: &Work| {
+            Side::BOTH.into_iter().all(|side| {
+                let seen = work.pair.seen[side].and_then(|at| self.listed.seen[side].get(at));
+                let change = changes[side].get(&work.pair.names[side].key()).copied();
+                change.unwrap_or_else(|| seen.is_some_and(|seen| seen.subscribed))
+            })
         };
-        on(Side::First) && on(Side::Second)
+        self.works.iter().map(is_subscribed).collect()
     }
 
     /// Deletes the folders that were deleted on the other side, if they are empty now.

@@ -55,12 +55,12 @@ impl Listed {
         for side in Side::BOTH {
             listed.read_side(side, &rosters[side], rules, memory, &mut left_out[side], observer);
         }
+        let there = listed.seen.as_ref().map(|seen| seen.iter().map(|seen| seen.name.key()).collect::<HashSet<_>>());
         memory.leave_out(|known| {
+            let may_be_out = |side: Side| left_out[side].iter().any(|other| may_be(other, &known.identities[side]));
+            let is_there = |side: Side| there[side].contains(&known.name.key());
             rules.keeps_out(&known.name).is_some()
-                || Side::BOTH.into_iter().any(|side| {
-                    let is_there = listed.seen[side].iter().any(|seen| seen.name.key() == known.name.key());
-                    !is_there && left_out[side].iter().any(|other| may_be(other, &known.identities[side]))
-                })
+                || Side::BOTH.into_iter().any(|side| may_be_out(side) && !is_there(side))
         });
         // The counterpart of a folder that was renamed out of what takes part stays out too.
         let out: HashSet<String> = memory.left_out().map(FolderName::key).collect();

@@ -8,6 +8,7 @@ use crate::plan::merge::{
 };
 use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide};
 use crate::store::Error;
+use std::collections::HashMap;
 
 /// The records of a state. Without a state nothing is known.
 pub(super) struct Memory<'a> {
@@ -15,12 +16,15 @@ pub(super) struct Memory<'a> {
     /// Each record, and the folder that it stands for. In the same order.
     records: Vec<(FolderId, TwoWayFolder)>,
     known: Vec<KnownFolder>,
+    /// The place of each among them, by its name on a side.
+    by_raw: Both<HashMap<MailboxName, usize>>,
     left_out: Vec<FolderName>,
 }
 
 impl<'a> Memory<'a> {
     pub(super) fn open(two_way: Option<TwoWay<'a>>) -> Result<Self, Error> {
-        let mut memory = Self { two_way, records: Vec::new(), known: Vec::new(), left_out: Vec::new() };
+        let (records, known, left_out) = (Vec::new(), Vec::new(), Vec::new());
+        let mut memory = Self { two_way, records, known, by_raw: Both::default(), left_out };
         let Some(state) = two_way else { return Ok(memory) };
         for (id, folder) in state.folders()? {
             let Some(name) = FolderName::parse(&folder.sides[0].path) else { continue };
@@ -29,7 +33,17 @@ impl<'a> Memory<'a> {
             memory.known.push(KnownFolder { name, identities, subscribed: folder.subscribed });
             memory.records.push((id, folder));
         }
+        memory.index();
         Ok(memory)
+    }
+
+    fn index(&mut self) {
+        for side in Side::BOTH {
+            self.by_raw[side].clear();
+            for (at, (_, folder)) in self.records.iter().enumerate() {
+                self.by_raw[side].entry(folder.sides[number(side)].name.clone()).or_insert(at);
+            }
+        }
     }
 
     pub(super) fn known(&self) -> &[KnownFolder] {
@@ -42,21 +56,17 @@ impl<'a> Memory<'a> {
 
     /// The name under which a folder of a side is known.
     pub(super) fn name_of(&self, side: Side, raw: &MailboxName) -> Option<FolderName> {
-        let at = self.records.iter().position(|(_, folder)| folder.sides[number(side)].name == *raw)?;
-        self.known.get(at).map(|known| known.name.clone())
+        let at = self.by_raw[side].get(raw)?;
+        self.known.get(*at).map(|known| known.name.clone())
     }
 
     /// Leaves alone what is known of these folders.
     pub(super) fn leave_out(&mut self, is_out: impl Fn(&KnownFolder) -> bool) {
-        let mut at = 0;
-        while let Some(known) = self.known.get(at) {
-            if is_out(known) {
-                self.left_out.push(self.known.remove(at).name);
-                self.records.remove(at);
-            } else {
-                at += 1;
-            }
-        }
+        let all = std::mem::take(&mut self.known).into_iter().zip(std::mem::take(&mut self.records));
+        let (out, kept): (Vec<_>, Vec<_>) = all.partition(|(known, _)| is_out(known));
+        self.left_out.extend(out.into_iter().map(|(known, _)| known.name));
+        (self.known, self.records) = kept.into_iter().unzip();
+        self.index();
     }
 
     /// The folders that are left alone.

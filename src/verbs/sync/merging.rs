@@ -12,6 +12,7 @@ use crate::plan::merge::{
 };
 use crate::plan::{MatchRules, Settled, settle};
 use crate::store::{Error, ScanDepth, ScanRequest};
+use std::collections::{HashMap, HashSet};
 
 impl Sync<'_> {
     /// Decides all that is to be done.
@@ -21,6 +22,7 @@ impl Sync<'_> {
         self.folders = merge_folders(self.memory.known(), seen, &self.options.policy);
         let pairs = self.folders.pairs.clone();
         self.works = pairs.into_iter().map(|pair| self.work(pair)).collect::<Result<_, _>>()?;
+        self.note_new();
         self.scan(link)?;
         for at in 0..self.works.len() {
             if !self.works[at].in_step && !self.works[at].unread {
@@ -40,6 +42,17 @@ impl Sync<'_> {
         self.tell_refused();
         self.tell_folders();
         Ok(())
+    }
+
+    /// Which folders a side is to get, as the merge says.
+    fn note_new(&mut self) {
+        for side in Side::BOTH {
+            let new: HashMap<String, Row> =
+                self.folders.new[side].iter().map(|new| (new.name.key(), new.row)).collect();
+            for work in &mut self.works {
+                work.new[side] = new.get(&work.pair.names[side].key()).copied();
+            }
+        }
     }
 
     /// Asks for the UIDs, and the MAILBOXID, of folders that may be known ones under another name, where the listing told no
@@ -82,16 +95,21 @@ impl Sync<'_> {
     /// The known folders, by their number, that a side shows neither under their names nor by their MAILBOXIDs.
     fn missing(&self, side: Side) -> Vec<usize> {
         let seen = &self.listed.seen[side];
-        let has = |name: &str| seen.iter().any(|seen| is_mail(seen) && seen.name.key() == name);
-        let is_told = |id: &Option<Box<str>>| id.is_some() && seen.iter().any(|seen| seen.identity.mailbox_id == *id);
+        let names: HashSet<String> = seen.iter().filter(|seen| is_mail(seen)).map(|seen| seen.name.key()).collect();
+        let ids: HashSet<&str> = seen.iter().filter_map(|seen| seen.identity.mailbox_id.as_deref()).collect();
+        let is_told = |id: Option<&str>| id.is_some_and(|id| ids.contains(id));
         (self.memory.known().iter().enumerate())
-            .filter(|(_, known)| !is_told(&known.identities[side].mailbox_id) && !has(&known.name.key()))
+            .filter(|(_, known)| !is_told(known.identities[side].mailbox_id.as_deref()))
+            .filter(|(_, known)| !names.contains(&known.name.key()))
             .map(|(at, _)| at)
             .collect()
     }
 
     /// The folders that a side shows under names that are not known, and that may be one of the missing.
     fn may_be_known(&self, side: Side, missing: &[usize]) -> Vec<usize> {
+        if missing.is_empty() {
+            return Vec::new();
+        }
         let known = self.memory.known();
         let identities = || missing.iter().map(|at| &known[*at].identities[side]);
         let is_identified = identities().any(|identity| identity.mailbox_id.is_some());
@@ -100,9 +118,9 @@ impl Sync<'_> {
             identity.mark.uid_validity.is_some_and(|validity| gone.contains(&validity))
                 || is_identified && identity.mailbox_id.is_none()
         };
-        let is_known = |name: &str| known.iter().any(|known| known.name.key() == name);
+        let names: HashSet<String> = known.iter().map(|known| known.name.key()).collect();
         (self.listed.seen[side].iter().enumerate())
-            .filter(|(_, seen)| is_mail(seen) && may_be(&seen.identity) && !is_known(&seen.name.key()))
+            .filter(|(_, seen)| is_mail(seen) && may_be(&seen.identity) && !names.contains(&seen.name.key()))
             .map(|(at, _)| at)
             .collect()
     }
@@ -134,6 +152,7 @@ impl Sync<'_> {
             views: Both::new(View::absent(), View::absent()),
             merge: FolderMerge::default(),
             sent_from: Both::default(),
+            new: Both::default(),
             in_step: false,
             unread: false,
             open: false,

@@ -31,7 +31,7 @@ use crate::event::{Event, Observer, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::Rules;
 use crate::mail::{MailboxName, PermanentFlags};
-use crate::plan::merge::{BaseFolder, Both, FolderMerge, FolderPair, FoldersMerge, Mark, Move, Side, View};
+use crate::plan::merge::{BaseFolder, Both, FolderMerge, FolderPair, FoldersMerge, Mark, Move, Row, Side, View};
 use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
 use crate::store::{Connector, Error};
 use listing::Listed;
@@ -96,6 +96,8 @@ struct Work {
     drafts: bool,
     /// What is sent to each side gets this UID or a higher one, as far as is known beyond its mark.
     sent_from: Both<u32>,
+    /// Why it is to be made on a side that lacks it, whatever becomes of its messages.
+    new: Both<Option<Row>>,
     /// It is as it was when both were in step, and was not opened.
     in_step: bool,
     /// It could not be read, so nothing is done in it.

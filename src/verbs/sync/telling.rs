@@ -98,10 +98,9 @@ impl Sync<'_> {
         for at in 0..self.works.len() {
             let name = self.works[at].name(side);
             if self.is_wanted(at, side) {
-                let new = self.folders.new[side].iter();
-                let row = new.clone().find(|new| new.name.to_string() == name).map(|new| new.row);
+                let row = self.works[at].new[side].unwrap_or(Row::FolderDeletedAndChanged);
                 self.way(side).folders_created += 1;
-                self.tell("create_folder", side, &name, None, "", row.unwrap_or(Row::FolderDeletedAndChanged));
+                self.tell("create_folder", side, &name, None, "", row);
             }
             if self.works[at].fate(at, &self.moves) == Some(Fate::Deleted(side)) {
                 self.way(side).folders_deleted += 1;

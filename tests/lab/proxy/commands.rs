@@ -8,7 +8,7 @@ use crate::lab::wire::literal_at_end;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// A command that gets an answer of ours.
 #[derive(Clone, Debug)]
@@ -36,9 +36,41 @@ impl Answer {
     }
 }
 
+/// Something that is done once, when the first such command of any connection is on its way to the server.
+#[derive(Clone)]
+pub struct Meanwhile {
+    command: String,
+    act: Arc<dyn Fn() + Send + Sync>,
+    is_done: Arc<AtomicBool>,
+}
+
+impl Meanwhile {
+    /// Does this before a command reaches the server whose line begins so.
+    pub fn before(command: &str, act: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { command: command.to_owned(), act: Arc::new(act), is_done: Arc::default() }
+    }
+
+    fn look_at(&self, command: &str) {
+        if begins_so(command, &self.command) && !self.is_done.swap(true, Ordering::Relaxed) {
+            (self.act)();
+        }
+    }
+}
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "before {}", self.command)
+    }
+}
+
+fn begins_so(command: &str, start: &str) -> bool {
+    command.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+}
+
 /// What both directions of a connection know about its commands.
 pub(super) struct Commands {
     answers: Vec<(Answer, AtomicUsize)>,
+    meanwhile: Vec<Meanwhile>,
     /// By tag, what is said in place of the tagged reply.
     replies: Mutex<HashMap<String, String>>,
     /// How often the server said `+`.
@@ -46,18 +78,20 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    pub(super) fn new(answers: Vec<Answer>) -> Self {
+    pub(super) fn new(answers: Vec<Answer>, meanwhile: Vec<Meanwhile>) -> Self {
         let answers = answers.into_iter().map(|answer| (answer, AtomicUsize::new(0))).collect();
-        Self { answers, replies: Mutex::default(), continuations: AtomicU64::new(0) }
+        Self { answers, meanwhile, replies: Mutex::default(), continuations: AtomicU64::new(0) }
+    }
+
+    /// Whether lines are held until they are whole.
+    fn holds_lines(&self) -> bool {
+        !self.answers.is_empty() || !self.meanwhile.is_empty()
     }
 
     /// The answer for a command line, if one is due.
     fn answer(&self, command: &str) -> Option<&Answer> {
-        let matches = |answer: &Answer| {
-            command.get(..answer.command.len()).is_some_and(|start| start.eq_ignore_ascii_case(&answer.command))
-        };
         let due = |(answer, seen): &(Answer, AtomicUsize)| {
-            matches(answer) && seen.fetch_add(1, Ordering::Relaxed) + 1 == answer.nth
+            begins_so(command, &answer.command) && seen.fetch_add(1, Ordering::Relaxed) + 1 == answer.nth
         };
         // All are asked, since each counts for itself.
         self.answers.iter().filter(|pair| due(pair)).map(|(answer, _)| answer).next_back()
@@ -96,14 +130,14 @@ impl Editor {
         }
     }
 
-    /// Takes bytes as they come and returns what is passed on. Without answers that is everything, at once.
+    /// Takes bytes as they come and returns what is passed on. Where nothing is to be done that is everything, at once.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut edited = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = self.step(rest, &mut edited);
         }
-        if self.commands.answers.is_empty() { bytes.to_vec() } else { edited }
+        if self.commands.holds_lines() { edited } else { bytes.to_vec() }
     }
 
     /// Takes a part of the bytes; returns the rest.
@@ -170,6 +204,7 @@ impl Editor {
             return true;
         };
         self.counters.commands.lock().unwrap().push(text.to_owned());
+        self.commands.meanwhile.iter().for_each(|meanwhile| meanwhile.look_at(command));
         let Some(answer) = self.commands.answer(command) else {
             out.extend_from_slice(line);
             return true;

@@ -6,7 +6,7 @@
 mod commands;
 mod link;
 
-pub use commands::Answer;
+pub use commands::{Answer, Meanwhile};
 
 use commands::Commands;
 use link::{Ends, Link};
@@ -65,8 +65,12 @@ pub struct Plan {
     /// From the first chunk on that holds this text, what the client sends arrives so much later, even if the client is
     /// gone by then: a server that has taken something in and is slow to see to it.
     pub late: Option<(String, Duration)>,
-    /// Cuts, answers and lateness are for so many connections, the first ones; `None`: for all.
+    /// What somebody else does while a client is at work.
+    pub meanwhile: Vec<Meanwhile>,
+    /// All of these are for so many connections, the first ones; `None`: for all.
     pub only_first: Option<usize>,
+    /// And only for connections that begin while this is set.
+    pub only_while: Option<Arc<AtomicBool>>,
 }
 
 impl Plan {
@@ -92,9 +96,20 @@ impl Plan {
         Self { late: Some((from.to_owned(), by)), ..self }
     }
 
-    /// Lets cuts, answers and lateness be for the first connections only.
+    /// Adds what somebody else does meanwhile.
+    pub fn meanwhile(mut self, meanwhile: Meanwhile) -> Self {
+        self.meanwhile.push(meanwhile);
+        self
+    }
+
+    /// Lets all of these be for the first connections only.
     pub fn only_first(self, connections: usize) -> Self {
         Self { only_first: Some(connections), ..self }
+    }
+
+    /// Lets them be for connections that begin while this is set.
+    pub fn only_while(self, is_on: &Arc<AtomicBool>) -> Self {
+        Self { only_while: Some(Arc::clone(is_on)), ..self }
     }
 }
 
@@ -178,7 +193,8 @@ impl Proxy {
                     all.push(Arc::clone(&counters));
                     all.len()
                 };
-                let misbehaves = plan.only_first.is_none_or(|first| number <= first);
+                let misbehaves = plan.only_first.is_none_or(|first| number <= first)
+                    && plan.only_while.as_ref().is_none_or(|is_on| is_on.load(Ordering::Relaxed));
                 carry(client, server, &plan, &free, misbehaves, &counters);
             }
         });
@@ -210,8 +226,9 @@ fn carry(
     for stream in [&client, &server] {
         stream.set_nodelay(true).unwrap();
     }
-    let answers = if misbehaves { plan.answers.clone() } else { Vec::new() };
-    let commands = Arc::new(Commands::new(answers));
+    let (answers, meanwhile) =
+        if misbehaves { (plan.answers.clone(), plan.meanwhile.clone()) } else { Default::default() };
+    let commands = Arc::new(Commands::new(answers, meanwhile));
     let ends = Arc::new(Ends { client, server });
     for (direction, free) in [Direction::Up, Direction::Down].into_iter().zip(free) {
         Link {

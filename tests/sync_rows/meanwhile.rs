@@ -1,0 +1,230 @@
+//! What others do while a run is at work, and what a server refuses then.
+
+use crate::lab::client::{Client, NewMessage};
+use crate::lab::mailboxes::each;
+use crate::lab::memory::Manner;
+use crate::lab::proxy::{Answer, Meanwhile, Plan, Proxy};
+use crate::lab::run::Run;
+use crate::lab::servers::{Account, Personality};
+use crate::{Ground, assert_idle, bare_manner, edit};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(crate) fn edits(account: &Account, edits: &[&str]) {
+    let mut client = Client::login(account);
+    edits.iter().for_each(|text| edit(&mut client, text));
+}
+
+/// A side that is reached through a proxy which keeps to its plan only while it is switched on. The state knows a side by its
+/// port, so all runs go through it.
+pub(crate) struct Proxied {
+    proxy: Proxy,
+    is_on: Arc<AtomicBool>,
+}
+
+impl Proxied {
+    pub(crate) fn new(ground: &mut Ground, side: usize, plan: Plan) -> Self {
+        let is_on = Arc::default();
+        let proxy = Proxy::start(ground.sides[side].port, plan.only_while(&is_on));
+        ground.sides[side] = ground.sides[side].by_port(proxy.port);
+        Self { proxy, is_on }
+    }
+
+    /// A run that meets it, and this command among what it sends there.
+    pub(crate) fn run(&self, ground: &Ground, command: &str) -> Run {
+        let before = self.proxy.traffic().len();
+        self.is_on.store(true, Ordering::Relaxed);
+        let run = ground.run(&[]);
+        self.is_on.store(false, Ordering::Relaxed);
+        let commands: Vec<String> = self.proxy.traffic().drain(before..).flat_map(|traffic| traffic.commands).collect();
+        assert!(commands.iter().any(|line| line.contains(command)), "there was no {command}: {commands:#?}");
+        run
+    }
+}
+
+/// What somebody does there when the first such command of a run is on its way.
+fn done_there_before(ground: &mut Ground, command: &str, done: &'static [&'static str]) -> Proxied {
+    let own = ground.sides[1].clone();
+    Proxied::new(ground, 1, Plan::default().meanwhile(Meanwhile::before(command, move || edits(&own, done))))
+}
+
+/// Two real servers, and a real one with a bare one there, each both ways round.
+fn grounds(name: &str) -> Vec<Ground> {
+    let of = |turned| [Ground::new(name, Personality::Plain, turned), Ground::with_bare(name, false, turned)];
+    [false, true].into_iter().flat_map(of).collect()
+}
+
+/// A folder is to be made, and somebody else has made one of its name since both sides were read: with mail in it, it is left
+/// to the next run, which joins the two and doubles nothing.
+#[test]
+fn a_folder_that_somebody_makes_meanwhile_is_looked_into_by_the_next_run() {
+    let made: [&[&str]; 2] = [&["create Work", "add Work bd"], &["rename Other Work"]];
+    for done in made {
+        each(grounds("made"), |mut ground| {
+            let proxied = done_there_before(&mut ground, r#"CREATE "Work""#, done);
+            edits(&ground.sides[0], &["add INBOX a", "create Other", "add Other b"]);
+            ground.run(&[]).ended(0);
+            edits(&ground.sides[0], &["create Work", "add Work bc", "add INBOX e"]);
+            let run = proxied.run(&ground, "CREATE").ended(3);
+            assert!(run.says("has got it meanwhile, with mail in it"), "{run:?}");
+            run.counts(&[("to_second.copied", if ground.turned { 0 } else { 1 }), ("copied", 1), ("deleted", 0)]);
+            // The message of Other is in Work now, and leaves Other here.
+            let is_renamed = done.len() == 1;
+            ground.run(&[]).ended(0).counts(&[("deleted", u64::from(is_renamed))]);
+            ground.assert_at_rest("made meanwhile");
+            let expected: &[&str] = if is_renamed { &["b", "c"] } else { &["b", "c", "d"] };
+            assert_eq!(ground.shown(0)["Work"], expected, "{done:?}");
+        });
+    }
+}
+
+/// One that is still empty is as good as one of the run's own.
+#[test]
+fn an_empty_folder_that_somebody_makes_meanwhile_is_filled() {
+    each(grounds("empty"), |mut ground| {
+        let proxied = done_there_before(&mut ground, r#"CREATE "Work""#, &["create Work"]);
+        edits(&ground.sides[0], &["add INBOX a", "create Work", "add Work bc"]);
+        proxied.run(&ground, "CREATE").ended(0).counts(&[("copied", 3)]);
+        ground.assert_at_rest("empty meanwhile");
+        assert_eq!(ground.shown(1)["Work"], ["b", "c"]);
+    });
+}
+
+/// A folder is to be deleted, and gets mail since both sides were read: it stays, and comes back with that mail alone.
+#[test]
+fn a_folder_that_gets_mail_meanwhile_is_not_deleted() {
+    each(grounds("mail"), |mut ground| {
+        let proxied = done_there_before(&mut ground, "UID STORE", &["add Work d"]);
+        edits(&ground.sides[0], &["add INBOX a", "create Work", "add Work bc"]);
+        ground.run(&[]).ended(0);
+        edits(&ground.sides[0], &["drop Work"]);
+        let run = proxied.run(&ground, "UID STORE").ended(0);
+        run.counts(&[("deleted", 2), ("folders_deleted", 0)]);
+        ground.run(&[]).ended(0).counts(&[("copied", 1), ("deleted", 0)]);
+        ground.assert_at_rest("mail meanwhile");
+        assert_eq!(ground.shown(0)["Work"], ["d"]);
+    });
+}
+
+/// Row 27: a message is to cross, and is expunged where it comes from; another one comes there. The first is gone for both,
+/// the other crosses with the next run.
+#[test]
+fn a_message_that_goes_meanwhile_is_no_failure() {
+    each(grounds("goes"), |mut ground| {
+        let proxied = done_there_before(&mut ground, "UID FETCH 2", &["expunge INBOX c", "add INBOX d"]);
+        edits(&ground.sides[0], &["add INBOX a"]);
+        ground.run(&[]).ended(0);
+        edits(&ground.sides[1], &["add INBOX bc"]);
+        let run = proxied.run(&ground, "UID FETCH 2");
+        assert!([Some(0), Some(3)].contains(&run.code), "{run:?}");
+        ground.run(&[]).ended(0).counts(&[("deleted", 0)]);
+        ground.assert_at_rest("gone meanwhile");
+        assert_eq!(ground.shown(0)["INBOX"], ["a", "b", "d"]);
+    });
+}
+
+/// Row 34: a side does not let a message go that was deleted on the other. It waits there, and is not copied back.
+#[test]
+fn a_deletion_that_is_refused_waits() {
+    let refused = (1..=3).map(|nth| Answer::instead("UID STORE", nth, "NO [NOPERM] you may not"));
+    let plan = refused.fold(Plan::default(), Plan::answer);
+    each(grounds("refused"), |mut ground| {
+        let proxied = Proxied::new(&mut ground, 1, plan.clone());
+        edits(&ground.sides[0], &["add INBOX abc"]);
+        ground.run(&[]).ended(0);
+        edits(&ground.sides[0], &["expunge INBOX a"]);
+        for _ in 0..2 {
+            let run = proxied.run(&ground, "UID STORE").ended(3).counts(&[("copied", 0), ("deleted", 0)]);
+            assert!(run.says("you may not"), "{run:?}");
+            assert_eq!([ground.shown(0), ground.shown(1)].map(|shown| shown["INBOX"].len()), [2, 3]);
+        }
+        ground.run(&[]).ended(0).counts(&[("copied", 0), ("deleted", 1)]);
+        ground.assert_at_rest("permitted");
+    });
+}
+
+/// Row 4: a server that keeps no keywords. They stay where they are, and that they are missing on the other side is no change:
+/// neither of that side's flags nor of keywords that are taken away later.
+#[test]
+fn keywords_that_a_side_does_not_keep_stay_on_the_other() {
+    let ways = [(false, false), (false, true), (true, false), (true, true)];
+    each(ways, |(is_here, turned)| {
+        let ground = Ground::with("keywords", Manner { keywords: false, ..bare_manner() }, is_here, turned);
+        let rich = usize::from(is_here);
+        let both = |expected: [&[&str]; 2], case: &str| {
+            let shown = [rich, 1 - rich].map(|side| ground.shown(side).remove("INBOX").unwrap());
+            assert_eq!(
+                shown,
+                expected.map(|side| side.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()),
+                "{case}"
+            );
+        };
+        edits(&ground.sides[rich], &["add INBOX ab", "flag INBOX a work", "flag INBOX a \\Seen"]);
+        ground.run(&[]).ended(0);
+        both([&["aSk", "b"], &["aS", "b"]], "first run");
+        assert_idle(&ground.run(&[]).ended(0), "first run");
+        edits(&ground.sides[1 - rich], &["flag INBOX a \\Flagged"]);
+        edits(&ground.sides[rich], &["flag INBOX b work"]);
+        ground.run(&[]).ended(0);
+        both([&["aSFk", "bk"], &["aSF", "b"]], "flags on the other side");
+        assert_idle(&ground.run(&[]).ended(0), "flags on the other side");
+        edits(&ground.sides[rich], &["unflag INBOX a work"]);
+        edits(&ground.sides[1 - rich], &["unflag INBOX a \\Seen"]);
+        ground.run(&[]).ended(0);
+        both([&["aF", "bk"], &["aF", "b"]], "taken away");
+        assert_idle(&ground.run(&[]).ended(0), "taken away");
+    });
+}
+
+/// Row 21: the state is put back from before much was done on both sides, and they were in step since. What was deleted
+/// does not come back, what is there stays, and what is deleted from then on goes.
+#[test]
+fn a_state_from_an_old_backup_deletes_nothing_and_brings_nothing_back() {
+    each(grounds("oldstate"), |mut ground| {
+        edits(&ground.sides[0], &["add INBOX abcd", "create Work", "add Work ef"]);
+        ground.run(&[]).ended(0);
+        let old = tempfile::tempdir().unwrap();
+        let copy_files = |from: &std::path::Path, to: &std::path::Path| {
+            let status = std::process::Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status();
+            assert!(status.unwrap().success());
+        };
+        copy_files(ground.state.path(), old.path());
+        edits(&ground.sides[0], &["expunge INBOX a", "add INBOX g", "move INBOX b Work", "flag INBOX c \\Flagged"]);
+        edits(&ground.sides[1], &["add Work h", "expunge Work e", "create New", "add New i"]);
+        ground.run(&[]).ended(0);
+        let before = ground.snapshots();
+        ground.state = old;
+        let run = ground.run(&[]).ended(0);
+        assert_idle(&run, "old state");
+        assert_eq!(ground.snapshots(), before);
+        edits(&ground.sides[1], &["expunge INBOX d", "add INBOX j"]);
+        ground.run(&[]).ended(0).counts(&[("deleted", 1), ("copied", 1)]);
+        ground.assert_at_rest("after the old state");
+    });
+}
+
+/// Row 25: messages that nothing but their contents tells apart cross, are the same the next time, and go.
+#[test]
+fn messages_without_a_message_id_are_known_again() {
+    each(grounds("nameless"), |ground| {
+        let texts = [
+            "no header at all\r\n",
+            "Subject: one\r\n\r\nbody\r\n",
+            "Subject: one\r\n\r\nother\r\n",
+            "\r\nonly a body\r\n",
+        ];
+        let mut here = Client::login(&ground.sides[0]);
+        here.append(&["INBOX"], texts.map(NewMessage::of).into_iter());
+        ground.run(&[]).ended(0).counts(&[("copied", 4)]);
+        ground.assert_at_rest("nameless");
+        here.select(&["INBOX"]);
+        here.expunge("2");
+        here.try_command("UNSELECT");
+        ground.run(&[]).ended(0).counts(&[("copied", 0), ("deleted", 1)]);
+        ground.assert_at_rest("one less");
+        // The state is lost: they are told by their contents.
+        let lost = Ground { state: tempfile::tempdir().unwrap(), ..ground };
+        lost.run(&[]).ended(0).counts(&[("copied", 0), ("deleted", 0)]);
+        lost.assert_at_rest("state lost");
+    });
+}
