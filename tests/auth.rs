@@ -221,6 +221,9 @@ fn a_token_file_is_read_again_too_and_a_source_without_a_newer_one_ends_the_run(
     assert_eq!(attempts(&run(&[&stale, &good]).ended(0)), 2);
     assert_eq!(attempts(&run(&[&stale, &stale]).ended(5)), 1, "the same token is not tried again");
     assert_eq!(lab.issuer.asked(&stale), 2);
+    // Nor one after the other: whose mailbox is closed to IMAP would be asked for without end.
+    let others = [lab.issuer.issue(&account.user, 0), lab.issuer.issue(&account.user, 0)];
+    assert_eq!(attempts(&run(&[&others[0], &others[1], &good]).ended(5)), 2, "a new one is tried once");
     // The same from a file.
     let (_directory, path) = private_file("token", &stale);
     let path = path.to_str().unwrap();

@@ -3,7 +3,7 @@
 
 use super::oauth::{Answer, Request, Tokens};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,7 +25,8 @@ pub struct Manner {
     pub lives: u64,
     /// The secret that the client must show.
     pub secret: Option<String>,
-    /// Said to `/token` in place of anything else: a status, where to go, and a body, in which `{…}` is a field of the request.
+    /// Said to `/token` in place of anything else: a status, where to go, and a body, in which `{…}` is a field of the request,
+    /// and `{base64 …}` that field in base64.
     pub instead: Option<(u16, Option<String>, String)>,
     /// Whether it remembers another challenge than it was told.
     pub mistakes_challenge: bool,
@@ -38,6 +39,7 @@ struct Client {
     codes: HashMap<String, (String, String)>,
     device_code: Option<String>,
     refresh: Option<String>,
+    access: Option<String>,
     secrets: Vec<String>,
     requests: Vec<(Instant, String, HashMap<String, String>)>,
 }
@@ -77,6 +79,11 @@ impl Registration {
         self.client().refresh.clone().unwrap()
     }
 
+    /// The last access token.
+    pub fn access_token(&self) -> String {
+        self.client().access.clone().unwrap()
+    }
+
     /// Every secret that went to and fro: codes, verifiers, tokens of both kinds, the client's own.
     pub fn secrets(&self) -> Vec<String> {
         let client = self.client();
@@ -109,6 +116,7 @@ impl Clients {
             codes: HashMap::new(),
             device_code: None,
             refresh: None,
+            access: None,
             secrets: Vec::new(),
             requests: Vec::new(),
         }));
@@ -169,7 +177,10 @@ impl Client {
     fn token(&mut self, fields: &HashMap<String, String>, tokens: &Tokens) -> Answer {
         self.secrets.extend(["code_verifier", "refresh_token"].iter().filter_map(|name| fields.get(*name).cloned()));
         if let Some((status, location, body)) = self.manner.instead.clone() {
-            let body = fields.iter().fold(body, |body, (name, value)| body.replace(&format!("{{{name}}}"), value));
+            let body = fields.iter().fold(body, |body, (name, value)| {
+                let encoded = STANDARD.encode(value);
+                body.replace(&format!("{{{name}}}"), value).replace(&format!("{{base64 {name}}}"), &encoded)
+            });
             return Answer { status, location, body };
         }
         if fields.get("client_secret") != self.manner.secret.as_ref() {
@@ -211,6 +222,7 @@ impl Client {
         let name = self.make("access");
         // It does not look like a token: short, and of no known kind.
         let access = tokens.issue(&name, &self.manner.user, self.manner.uses);
+        self.access = Some(access.clone());
         let lives = self.manner.lives;
         Answer::json(
             200,
