@@ -4,16 +4,18 @@ mod lab;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lab::agreeing::Home;
 use lab::client::Client;
 use lab::mailboxes::{assert_equal, at, each, empty, filled, message, messages};
 use lab::proxy::{At, Direction, How, Plan, Proxy};
 use lab::run::{End, Run, copy, folders, mailferry};
 use lab::scram::Listener;
 use lab::scripted::{Scripted, Step, expect, send};
-use lab::secrets::{assert_hidden, one_by_one, private_file};
+use lab::secrets::{assert_hidden, is_in, one_by_one, private_file};
 #[cfg(feature = "gssapi")]
 use lab::servers::Kerberos;
-use lab::servers::{Account, AnyMechanism, Cyrus, Dovecot, Personality};
+use lab::servers::{Account, AnyMechanism, Cyrus, Personality};
+use lab::stripper::Stripper;
 use lab::tls_front;
 use mailferry::address::{Address, Mechanism};
 use mailferry::state::Mechanisms;
@@ -454,30 +456,62 @@ fn without_kerberos_built_in_it_says_so() {
     assert!(run.says("--features gssapi"), "{run:?}");
 }
 
-/// T13: a mechanism that was stronger the last time and is not offered any more.
+/// T13: somebody in between takes the mechanism of the last login out of what the server offers.
 #[test]
 fn a_weaker_login_than_the_last_one_is_refused_unless_it_is_allowed() {
-    let state = tempfile::tempdir().unwrap();
-    let directory = state.path().to_str().unwrap();
-    let last = |account: &Account| {
-        let Ok(Address::Imap(address)) = Address::parse(&account.plain_address()) else { panic!("no IMAP address") };
-        (Mechanisms::below(state.path()), address.identity())
-    };
-    let strong = AnyMechanism::shared().account("stronger");
-    let [weak, target] = ["weaker", "weakertarget"].map(|name| Dovecot::shared().account(name, Personality::Plain));
-    copy(&strong, &target, &["--state", directory]).ended(0);
-    let (mechanisms, identity) = last(&strong);
-    assert_eq!(mechanisms.last(&identity).unwrap(), Some(Mechanism::ScramSha256));
+    let source = AnyMechanism::shared().account("stronger");
+    Client::login(&source).append(&["INBOX"], messages(3).into_iter());
+    let between = Stripper::start(source.port);
+    let target = at(&empty("weakertarget", Personality::Plain));
+    let home = Home::new();
+    let state = home.path().join("mailferry");
+    let address = format!("{}&timeout=20", source.by_port(between.port).plain_address());
+    let by_name = format!("{address}&auth=PLAIN");
+    let Ok(Address::Imap(parsed)) = Address::parse(&address) else { panic!("no IMAP address") };
+    let remembered = || Mechanisms::below(&state).last(&parsed.identity()).unwrap();
+    let run = |arguments: &[&str]| Run::of(home.command(arguments).env("MAILFERRY_SOURCE_PASSWORD", "secret"));
+    let copies = ["copy", &address, &target, "--state", state.to_str().unwrap()];
+    let copy = |more: &[&str]| run(&[&copies[..], more].concat());
 
-    let (mechanisms, identity) = last(&weak);
-    mechanisms.keep(&identity, Mechanism::ScramSha256).unwrap();
-    let remembered = || mechanisms.last(&identity).unwrap();
-    let refused = copy(&weak, &target, &["--state", directory]).ended(6);
-    assert!(refused.stderr.contains("--allow-weaker-auth") && refused.stderr.contains("SCRAM-SHA-256"), "{refused:?}");
-    copy(&weak, &target, &["--state", directory, "--dry-run", "--allow-weaker-auth"]).ended(0);
-    copy(&weak, &target, &["--no-state"]).ended(0);
-    assert_eq!(remembered(), Some(Mechanism::ScramSha256), "neither leaves anything");
-    copy(&weak, &target, &["--state", directory, "--allow-weaker-auth"]).ended(0);
+    copy(&[]).ended(0);
+    assert_eq!(remembered(), Some(Mechanism::ScramSha256));
+    between.strip(true);
+    between.take();
+    for refused in [
+        copy(&[]),
+        copy(&["--dry-run"]),
+        run(&["verify", &address, &target]),
+        run(&["folders", &address]),
+        run(&["doctor", &address]),
+        run(&["sync", &address, &target]),
+    ] {
+        let refused = refused.ended(6);
+        for words in ["SCRAM-SHA-256", "PLAIN", "--allow-weaker-auth", "auth="] {
+            assert!(refused.says(words), "{words}: {refused:?}");
+        }
+    }
+    let sent = between.take();
+    let text = sent.escape_ascii().to_string();
+    assert!(!text.is_empty() && !is_in(&sent, "secret"), "{text}");
+    assert!(!text.contains("AUTHENTICATE") && !text.contains(" LOGIN "), "{text}");
+
+    // What is allowed once is forgotten, where the run leaves nothing; and so is what the user has named.
+    copy(&["--dry-run", "--allow-weaker-auth"]).ended(0);
+    run(&["copy", &address, &target, "--no-state"]).ended(0);
+    for more in [&["--allow-weaker-auth"][..], &[]] {
+        let address = if more.is_empty() { &by_name } else { &address };
+        run(&[&["folders", address], more].concat()).ended(0);
+        run(&[&["verify", address, &target], more].concat()).ended(0);
+    }
+    run(&["copy", &by_name, &target, "--state", state.to_str().unwrap()]).ended(0);
+    assert!(is_in(&between.take(), "secret"), "what is read along has a login in it");
+    assert_eq!(remembered(), Some(Mechanism::ScramSha256));
+    run(&["folders", &address]).ended(6);
+
+    copy(&["--allow-weaker-auth"]).ended(0);
     assert_eq!(remembered(), Some(Mechanism::Plain));
-    copy(&weak, &target, &["--state", directory]).ended(0);
+    copy(&[]).ended(0);
+    between.strip(false);
+    copy(&[]).ended(0);
+    assert_eq!(remembered(), Some(Mechanism::ScramSha256), "the stronger one is taken where it is there again");
 }
