@@ -351,7 +351,7 @@ fn a_server_that_repeats_a_kept_token_is_not_repeated() {
         for manner in MANNERS {
             let desk = Desk::new("ann", "imap://ann@127.0.0.1:1?tls=none".to_owned());
             desk.by_device().ended(0);
-            let source = server(manner, way, desk.client.access_token());
+            let source = server(manner, way, desk.client.access_tokens()[0].clone());
             let target = server(Manner::Gossips, " AUTH=PLAIN", "secret".to_owned());
             let [source, target] =
                 [source.port, target.port].map(|port| format!("imap://ann@127.0.0.1:{port}?tls=none&timeout=5"));

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How the server treats one client.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Manner {
     /// How often an access token opens the mailbox, and how long it is said to live.
     pub uses: usize,
     pub lives: u64,
+    /// How long it does live, if it ends by time at all.
+    pub ends_after: Option<Duration>,
     /// The secret that the client must show.
     pub secret: Option<String>,
     /// Said to `/token` in place of anything else: a status, where to go, and a body, in which `{…}` is a field of the request,
@@ -39,7 +41,7 @@ struct Client {
     codes: HashMap<String, (String, String)>,
     device_code: Option<String>,
     refresh: Option<String>,
-    access: Option<String>,
+    access: Vec<String>,
     secrets: Vec<String>,
     requests: Vec<(Instant, String, HashMap<String, String>)>,
 }
@@ -79,9 +81,9 @@ impl Registration {
         self.client().refresh.clone().unwrap()
     }
 
-    /// The last access token.
-    pub fn access_token(&self) -> String {
-        self.client().access.clone().unwrap()
+    /// The access tokens so far, the newest one last.
+    pub fn access_tokens(&self) -> Vec<String> {
+        self.client().access.clone()
     }
 
     /// Every secret that went to and fro: codes, verifiers, tokens of both kinds, the client's own.
@@ -107,6 +109,7 @@ impl Clients {
             interval: 1,
             uses: 1_000,
             lives: 3600,
+            ends_after: None,
             secret: None,
             instead: None,
             mistakes_challenge: false,
@@ -116,7 +119,7 @@ impl Clients {
             codes: HashMap::new(),
             device_code: None,
             refresh: None,
-            access: None,
+            access: Vec::new(),
             secrets: Vec::new(),
             requests: Vec::new(),
         }));
@@ -221,8 +224,8 @@ impl Client {
         self.refresh = Some(refresh.clone());
         let name = self.make("access");
         // It does not look like a token: short, and of no known kind.
-        let access = tokens.issue(&name, &self.manner.user, self.manner.uses);
-        self.access = Some(access.clone());
+        let access = tokens.issue(&name, &self.manner.user, self.manner.uses, self.manner.ends_after);
+        self.access.push(access.clone());
         let lives = self.manner.lives;
         Answer::json(
             200,
