@@ -6,11 +6,15 @@
 
 mod lab;
 
+use lab::client::{Client, NewMessage};
 use lab::fake::{Fake, Shared, is_for_bodies, literal};
-use lab::mailboxes::{each, message};
+use lab::mailboxes::{at, by, each, empty, filled, message};
 use lab::memory::{self, Manner};
+use lab::proxy::{Answer, Plan, Proxy};
 use lab::run::{End, Run, copy, folders, mailferry, verify};
 use lab::scripted::{Command, Reply, Scripted, Step, expect, send};
+use lab::servers::Personality;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 fn bytes(count: usize) -> Vec<Vec<u8>> {
@@ -109,7 +113,7 @@ fn a_set_of_four_thousand_million_numbers_costs_nothing() {
 fn messages_of_any_shape_cross_as_they_are() {
     let many_fields: Vec<u8> =
         (0..10_000).flat_map(|n| format!("X-{n}: y\r\n").into_bytes()).chain(*b"\r\nz").collect();
-    let long_field = [b"Subject: ".as_slice(), &vec![b'x'; 20 << 20], b"\r\n\r\nz"].concat();
+    let long_field = [b"Subject: ".as_slice(), &vec![b'x'; 100 << 20], b"\r\n\r\nz"].concat();
     let odd: Vec<Vec<u8>> = vec![
         b"\r\nan empty line first\r\n".to_vec(),
         Vec::new(),
@@ -183,6 +187,77 @@ fn messages_and_numbers_that_nobody_asked_for_do_no_harm() {
         assert_eq!(run.count("copied"), 20);
         assert!(content(&got) == bytes(20), "something that was not asked for: {run:?}");
     }
+}
+
+/// P9: in another order, and one in the place of another that was asked for.
+#[test]
+fn messages_that_come_in_another_order_are_themselves_and_one_in_anothers_place_is_not_taken() {
+    let serve = |mangle: fn(&mut Vec<(usize, u32, Vec<u8>)>)| {
+        Fake::of(bytes(20)).serve(move |command, folder| {
+            let set = command.arguments.split(' ').next().unwrap_or_default();
+            is_for_bodies(&command.arguments).then(|| {
+                let mut named: Vec<_> =
+                    folder.named(set).into_iter().map(|(number, uid, bytes)| (number, uid, bytes.to_vec())).collect();
+                mangle(&mut named);
+                named.into_iter().fold(Reply::ok(), |reply, (number, uid, bytes)| {
+                    reply.raw(&literal(&format!("* {number} FETCH (UID {uid} BODY[]"), &bytes, ")"))
+                })
+            })
+        })
+    };
+    let (source, _) = serve(|named| named.reverse());
+    let (target, got) = Fake::of([]).serve(|_, _| None);
+    copy(end(&source), end(&target), &["-j", "1"]).ended(0).counts(&[("copied", 20)]);
+    let mut arrived = content(&got);
+    let mut expected = bytes(20);
+    (arrived.sort(), expected.sort());
+    assert!(arrived == expected);
+
+    let (source, _) = serve(|named| {
+        for (_, uid, bytes) in named.iter_mut().filter(|(_, uid, _)| *uid == 4) {
+            (*uid, *bytes) = (77, b"Subject: forged\r\n\r\nx".to_vec());
+        }
+    });
+    let (target, got) = Fake::of([]).serve(|_, _| None);
+    let run = copy(end(&source), end(&target), &["-j", "1"]);
+    assert_eq!(run.count("copied"), 19, "{run:?}");
+    assert!(run.count("failed") + run.count("skipped") == 1, "it is accounted for: {run:?}");
+    assert!(content(&got).iter().all(|message| bytes(20).contains(message)));
+}
+
+/// P10: numbers that can't be are no reason to delete what the source still has.
+#[test]
+fn numbers_that_can_not_be_delete_nothing_on_the_other_side() {
+    let sayings = [
+        "* 4294967295 EXPUNGE\r\n* 0 EXPUNGE\r\n",
+        "* 2 EXISTS\r\n",
+        "* 0 EXISTS\r\n",
+        "* OK [UIDNEXT 1] back\r\n",
+        "* OK [UIDVALIDITY 8] anew\r\n",
+        "* VANISHED 1:*\r\n* VANISHED (EARLIER) 1:4294967295\r\n",
+        "* 1 EXPUNGE\r\n* 1 EXPUNGE\r\n* 1 EXPUNGE\r\n",
+    ];
+    let commands = ["EXAMINE", "UID FETCH", "LIST"];
+    each(sayings.into_iter().flat_map(|said| commands.map(|name| (said, name))), |(said, name)| {
+        let mut runs = 0;
+        let (source, _) = Fake::of(bytes(20)).serve(move |command, folder| {
+            runs += usize::from(command.name == "LOGIN");
+            // The first run is an honest one, whose state the next ones go by.
+            (runs > 1 && command.name == name).then(|| {
+                let mut answer = folder.answer(command);
+                answer = Reply::before(said.as_bytes(), answer);
+                if name == "EXAMINE" { answer.line(said.trim_end()) } else { answer }
+            })
+        });
+        let (target, got) = Fake::of([]).serve(|_, _| None);
+        let directory = tempfile::tempdir().unwrap();
+        let options = ["--delete", "-j", "1", "--state", directory.path().to_str().unwrap()];
+        copy(end(&source), end(&target), &options).ended(0).counts(&[("copied", 20)]);
+        for _ in 0..2 {
+            let run = copy(end(&source), end(&target), &options);
+            assert!(content(&got) == bytes(20), "{said:?} before {name}: {run:?}");
+        }
+    });
 }
 
 /// P11: a folder that can't be told from another is no reason to delete.
@@ -302,6 +377,103 @@ fn hostile_folder_names_are_names_and_nothing_else() {
             assert!(!separator.is_some_and(leads_out), "{name:?}");
         }
     }
+}
+
+/// N1: nor do they lead out of a directory, whatever is kept in it.
+#[test]
+fn hostile_folder_names_stay_below_the_directory_that_they_are_copied_to() {
+    let listed: String = HOSTILE.iter().map(|name| format!("* LIST () \"/\" \"{name}\"\r\n")).collect();
+    let listed = format!("{listed}* LIST () \"/\" {}\r\n* LIST () \".\" a.b/../../c\r\n", "x".repeat(300));
+    for kind in ["maildir", "mbox"] {
+        let listed = listed.clone();
+        let (source, _) = Fake::of(bytes(2)).serve(move |command, folder| {
+            (command.name == "LIST").then(|| Reply::before(b"", folder.answer(command)).raw(listed.as_bytes()))
+        });
+        let root = tempfile::tempdir().unwrap();
+        let below = root.path().join("a/b/mail");
+        std::fs::create_dir_all(below.parent().unwrap()).unwrap();
+        let run = copy(end(&source), &format!("{kind}:{}", below.display()), &["-vv"]);
+        assert!(matches!(run.code, Some(0 | 3)), "{run:?}");
+        assert_harmless(&run);
+        let made = walk(root.path());
+        assert!(made.len() > HOSTILE.len(), "{kind}: {made:?}");
+        for path in made {
+            let name = path.file_name().unwrap().to_str().unwrap_or_else(|| panic!("{path:?}")).to_owned();
+            assert!(!name.chars().any(char::is_control), "{path:?}");
+            assert!(path.starts_with(&below) || below.starts_with(&path), "{kind}: {path:?} is outside");
+        }
+        // All that was listed is there or named.
+        let there = folders(&format!("{kind}:{}", below.display()), &[]).ended(0).named("folder").len();
+        assert!(there + run.named("folder_failed").len() > HOSTILE.len(), "{kind}: {there} {run:?}");
+    }
+}
+
+/// Everything below a directory, links not followed.
+fn walk(directory: &Path) -> Vec<PathBuf> {
+    let entries: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap()).collect();
+    let inner =
+        |entry: &std::fs::DirEntry| if entry.file_type().unwrap().is_dir() { walk(&entry.path()) } else { vec![] };
+    entries.iter().flat_map(|entry| [vec![entry.path()], inner(entry)].concat()).collect()
+}
+
+/// N3: neither do flags and keywords.
+#[test]
+fn hostile_keywords_are_keywords_or_left_out() {
+    let hostile = [
+        "\"x y\"",
+        "{17}\r\nx\r\nA1 DELETE INBOX",
+        "\\Recent",
+        "\\*",
+        "a\u{1b}[31m",
+        "nul\0l",
+        "(in side)",
+        "x]y",
+        "{5}",
+        "{5+}",
+        "\\Seen\\Deleted",
+        "$Good",
+    ];
+    each(hostile, |keyword| {
+        let (source, _) = Fake::of(bytes(3)).serve(move |command, folder| {
+            let is_scan = command.name == "UID FETCH" && !is_for_bodies(&command.arguments);
+            is_scan.then(|| {
+                let lines: String = folder.named("1:*").iter().map(|(number, uid, bytes)| {
+                    let date = "01-Feb-2024 03:04:05 +0000";
+                    format!("* {number} FETCH (UID {uid} FLAGS (\\Seen {keyword}) INTERNALDATE \"{date}\" RFC822.SIZE {})\r\n", bytes.len())
+                }).collect();
+                Reply::ok().raw(lines.as_bytes())
+            })
+        });
+        let target = memory::Fake::start(Manner::default(), &[]);
+        let run = copy(end(&source), end(&target.server), &["-vv"]);
+        assert_harmless(&run);
+        for line in target.server.lines() {
+            assert!(!line.contains("DELETE") && !line.chars().any(char::is_control), "{keyword:?}: {line:?}");
+        }
+        for held in &target.boxes()["INBOX"].messages {
+            let is_flag =
+                |flag: &String| flag.bytes().all(|byte| byte.is_ascii_graphic() && !b"(){}%*\"]".contains(&byte));
+            assert!(held.flags.iter().all(is_flag), "{keyword:?}: {:?}", held.flags);
+        }
+        assert!(keyword != "$Good" || target.boxes()["INBOX"].messages[0].flags.contains("$Good"), "{run:?}");
+    });
+}
+
+/// N4: a literal that the server has not asked for is not sent: it would be read as commands.
+#[test]
+fn a_literal_that_is_refused_is_not_sent() {
+    let evil = b"Subject: x\r\n\r\nA2 CREATE Evil\r\nA3 DELETE INBOX\r\n".to_vec();
+    let source = filled("literal", vec![NewMessage { bytes: evil, ..message(1, "") }]);
+    each(["BAD no literals here", "NO [ALERT] not now"], |status| {
+        let target = empty("literaldst", Personality::NoLiteral);
+        let proxy = Proxy::start(target.port, Plan::default().answer(Answer::instead("APPEND", 1, status)));
+        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]);
+        let traffic = proxy.traffic();
+        let commands: Vec<&String> = traffic.iter().flat_map(|connection| &connection.commands).collect();
+        assert!(commands.iter().any(|line| line.contains(" APPEND ") && line.ends_with('}')), "{commands:?}");
+        assert!(!commands.iter().any(|line| line.starts_with("A2 ") || line.starts_with("A3 ")), "{commands:?}");
+        assert_eq!(Client::login(&target).snapshot().folders.len(), 1, "{run:?}");
+    });
 }
 
 /// N2: names that people can't tell apart, or that another server does not, are never made one folder.

@@ -173,12 +173,15 @@ fn the_users_browser_is_started_where_there_is_one_and_not_with_no_browser() {
     let home = Home::new();
     let opened = home.path().join("opened");
     let script = home.path().join("browser");
-    fs::write(&script, format!("#!/bin/sh\necho \"$1\" > {0}.part && mv {0}.part {0}\n", opened.display())).unwrap();
+    // S2: the last word is what it sees of passwords.
+    let says = "$1 ${MAILFERRY_SOURCE_PASSWORD-no}${MAILFERRY_TARGET_PASSWORD-thing}";
+    fs::write(&script, format!("#!/bin/sh\necho \"{says}\" > {0}.part && mv {0}.part {0}\n", opened.display()))
+        .unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
     let login = |more: &[&str]| {
         let arguments = lab::agreeing::arguments("imaps://ann@localhost", &client, more);
         let mut command = home.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        command.env("BROWSER", &script).spawn().unwrap()
+        command.env("MAILFERRY_SOURCE_PASSWORD", "secret").env("BROWSER", &script).spawn().unwrap()
     };
     let mut child = login(&["--flow", "browser"]);
     let begun = Instant::now();
@@ -187,7 +190,9 @@ fn the_users_browser_is_started_where_there_is_one_and_not_with_no_browser() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let address = fs::read_to_string(&opened).unwrap();
-    let (_, answer) = get(address.trim());
+    let (address, seen) = address.trim().split_once(' ').unwrap();
+    assert_eq!(seen, "nothing");
+    let (_, answer) = get(address);
     let back = answer.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap();
     get(back);
     assert!(child.wait().unwrap().success());
