@@ -86,6 +86,18 @@ fn names_and_passwords_in_any_script() {
     });
 }
 
+/// The command LOGIN takes ASCII alone, and is not there where the server forbids it: then LOGIN goes by SASL.
+#[test]
+fn login_goes_by_the_command_or_by_sasl() {
+    let account = AnyMechanism::shared().account_named("m%C3%BCller%40example.org");
+    for start_tls in [false, true] {
+        let address = by(&account, start_tls, "&auth=LOGIN");
+        let run = folders(End::new(&address, "pä ss\"w\\ör%d{}"), &["-vvv"]).ended(0);
+        assert!(run.says(" AUTHENTICATE LOGIN") && attempts(&run) == 1, "{}", run.stderr);
+        assert_hidden(&run, "pä ss\"w\\ör%d{}");
+    }
+}
+
 #[test]
 fn an_administrator_acts_for_somebody_else() {
     let lab = AnyMechanism::shared();
@@ -327,22 +339,30 @@ fn a_login_is_bound_to_the_certificate_and_the_server_learns_when_somebody_takes
     let pem = fs::read(ca.with_file_name("server.pem")).unwrap();
     let certificate = openssl::x509::X509::from_pem(&pem).unwrap();
     let hash = certificate.digest(openssl::hash::MessageDigest::sha256()).unwrap();
-    let messages_to = |offers: &str| {
+    let messages_to = |offers: &str, start_tls: bool| {
         let listener = Listener::start(offers);
-        let port = tls_front::start(ca.parent().unwrap(), listener.server.port);
+        let (certificates, server) = (ca.parent().unwrap(), listener.server.port);
+        let (scheme, port) = if start_tls {
+            ("imap", tls_front::start_tls(certificates, server, ""))
+        } else {
+            ("imaps", tls_front::start(certificates, server))
+        };
         // The server goes away in the middle.
-        folders(&format!("imaps://ann@localhost:{port}?timeout=20&ca={}", ca.display()), &[]).ended(1);
+        folders(&format!("{scheme}://ann@localhost:{port}?timeout=20&ca={}", ca.display()), &[]).ended(1);
         listener.messages()
     };
-    let messages = messages_to("AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-256-PLUS AUTH=PLAIN");
-    assert!(messages[0].starts_with("p=tls-server-end-point,,n=ann,r="), "{messages:?}");
     let bound = STANDARD.encode([b"p=tls-server-end-point,,", &*hash].concat());
-    assert!(messages[1].starts_with(&format!("c={bound},r=")), "{messages:?}");
-
-    // Somebody in between has taken -PLUS out of the list: `y` tells the server that the client would have bound it.
-    let messages = messages_to("AUTH=SCRAM-SHA-256 AUTH=PLAIN");
-    assert!(messages[0].starts_with("y,,n=ann,r="), "{messages:?}");
-    assert!(messages[1].starts_with(&format!("c={},r=", STANDARD.encode("y,,"))), "{messages:?}");
+    for start_tls in [false, true] {
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-1"] {
+            let messages = messages_to(&format!("AUTH={mechanism} AUTH={mechanism}-PLUS AUTH=PLAIN"), start_tls);
+            assert!(messages[0].starts_with("p=tls-server-end-point,,n=ann,r="), "{messages:?}");
+            assert!(messages[1].starts_with(&format!("c={bound},r=")), "{messages:?}");
+        }
+        // Somebody in between has taken -PLUS out of the list: `y` tells the server that the client would have bound it.
+        let messages = messages_to("AUTH=SCRAM-SHA-256 AUTH=PLAIN", start_tls);
+        assert!(messages[0].starts_with("y,,n=ann,r="), "{messages:?}");
+        assert!(messages[1].starts_with(&format!("c={},r=", STANDARD.encode("y,,"))), "{messages:?}");
+    }
 }
 
 #[test]
