@@ -1,6 +1,7 @@
 //! The desktop's keyring, for a password and for the tokens of `mailferry login`: a Secret Service of the test's own, on a session
 //! bus of its own.
 #![cfg(feature = "keyring")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
 
 mod lab;
 
