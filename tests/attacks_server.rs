@@ -1,16 +1,19 @@
-//! Attacks of a server that is logged in to: answers without an end, answers that are none, and names that are meant to do
-//! something where they are shown or written. The rows P1 to P12 and N1 to N10 are those of docs/security.md, which names the
+//! Attacks of a server that is logged in to: answers without an end, answers that are none, and texts that are meant to do
+//! something where they are shown. The rows P1 to P12 and N4 to N10 are those of docs/security.md, which names the
 //! tests of other files too.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
 
 mod lab;
 
+use lab::client::{Client, NewMessage};
 use lab::fake::{Fake, Shared, is_for_bodies, literal};
-use lab::mailboxes::{each, message};
+use lab::mailboxes::{at, by, each, empty, filled, message};
 use lab::memory::{self, Manner};
+use lab::proxy::{Answer, Plan, Proxy};
 use lab::run::{End, Run, copy, folders, mailferry, verify};
 use lab::scripted::{Command, Reply, Scripted, Step, expect, send};
+use lab::servers::Personality;
 use std::time::{Duration, Instant};
 
 fn bytes(count: usize) -> Vec<Vec<u8>> {
@@ -109,7 +112,7 @@ fn a_set_of_four_thousand_million_numbers_costs_nothing() {
 fn messages_of_any_shape_cross_as_they_are() {
     let many_fields: Vec<u8> =
         (0..10_000).flat_map(|n| format!("X-{n}: y\r\n").into_bytes()).chain(*b"\r\nz").collect();
-    let long_field = [b"Subject: ".as_slice(), &vec![b'x'; 20 << 20], b"\r\n\r\nz"].concat();
+    let long_field = [b"Subject: ".as_slice(), &vec![b'x'; 100 << 20], b"\r\n\r\nz"].concat();
     let odd: Vec<Vec<u8>> = vec![
         b"\r\nan empty line first\r\n".to_vec(),
         Vec::new(),
@@ -185,6 +188,79 @@ fn messages_and_numbers_that_nobody_asked_for_do_no_harm() {
     }
 }
 
+/// P9: in another order, and one in the place of another that was asked for.
+#[test]
+fn messages_that_come_in_another_order_are_themselves_and_one_in_anothers_place_is_not_taken() {
+    type Message = (usize, u32, Vec<u8>);
+    let serve = |mangle: fn(&mut Vec<Message>)| {
+        Fake::of(bytes(20)).serve(move |command, folder| {
+            let set = command.arguments.split(' ').next().unwrap_or_default();
+            is_for_bodies(&command.arguments).then(|| {
+                let mut named: Vec<_> =
+                    folder.named(set).into_iter().map(|(number, uid, bytes)| (number, uid, bytes.to_vec())).collect();
+                mangle(&mut named);
+                named.into_iter().fold(Reply::ok(), |reply, (number, uid, bytes)| {
+                    reply.raw(&literal(&format!("* {number} FETCH (UID {uid} BODY[]"), &bytes, ")"))
+                })
+            })
+        })
+    };
+    let (source, _) = serve(|named| named.reverse());
+    let (target, got) = Fake::of([]).serve(|_, _| None);
+    copy(end(&source), end(&target), &["-j", "1"]).ended(0).counts(&[("copied", 20)]);
+    let mut arrived = content(&got);
+    let mut expected = bytes(20);
+    arrived.sort();
+    expected.sort();
+    assert!(arrived == expected);
+
+    let (source, _) = serve(|named| {
+        for (_, uid, bytes) in named.iter_mut().filter(|(_, uid, _)| *uid == 4) {
+            (*uid, *bytes) = (77, b"Subject: forged\r\n\r\nx".to_vec());
+        }
+    });
+    let (target, got) = Fake::of([]).serve(|_, _| None);
+    let run = copy(end(&source), end(&target), &["-j", "1"]);
+    assert_eq!(run.count("copied"), 19, "{run:?}");
+    assert!(run.count("failed") + run.count("skipped") == 1, "it is accounted for: {run:?}");
+    assert!(content(&got).iter().all(|message| bytes(20).contains(message)));
+}
+
+/// P10: numbers that can't be are no reason to delete what the source still has.
+#[test]
+fn numbers_that_can_not_be_delete_nothing_on_the_other_side() {
+    let sayings = [
+        "* 4294967295 EXPUNGE\r\n* 0 EXPUNGE\r\n",
+        "* 2 EXISTS\r\n",
+        "* 0 EXISTS\r\n",
+        "* OK [UIDNEXT 1] back\r\n",
+        "* OK [UIDVALIDITY 8] anew\r\n",
+        "* VANISHED 1:*\r\n* VANISHED (EARLIER) 1:4294967295\r\n",
+        "* 1 EXPUNGE\r\n* 1 EXPUNGE\r\n* 1 EXPUNGE\r\n",
+    ];
+    let commands = ["EXAMINE", "UID FETCH", "LIST"];
+    each(sayings.into_iter().flat_map(|said| commands.map(|name| (said, name))), |(said, name)| {
+        let mut runs = 0;
+        let (source, _) = Fake::of(bytes(20)).serve(move |command, folder| {
+            runs += usize::from(command.name == "LOGIN");
+            // The first run is an honest one, whose state the next ones go by.
+            (runs > 1 && command.name == name).then(|| {
+                let mut answer = folder.answer(command);
+                answer = Reply::before(said.as_bytes(), answer);
+                if name == "EXAMINE" { answer.line(said.trim_end()) } else { answer }
+            })
+        });
+        let (target, got) = Fake::of([]).serve(|_, _| None);
+        let directory = tempfile::tempdir().unwrap();
+        let options = ["--delete", "-j", "1", "--state", directory.path().to_str().unwrap()];
+        copy(end(&source), end(&target), &options).ended(0).counts(&[("copied", 20)]);
+        for _ in 0..2 {
+            let run = copy(end(&source), end(&target), &options);
+            assert!(content(&got) == bytes(20), "{said:?} before {name}: {run:?}");
+        }
+    });
+}
+
 /// P11: a folder that can't be told from another is no reason to delete.
 #[test]
 fn without_a_uidvalidity_nothing_is_deleted_blindly() {
@@ -224,117 +300,21 @@ fn a_server_that_drips_is_left() {
     assert!(begun.elapsed() < Duration::from_secs(60));
 }
 
-/// Names that were made to leave a folder, end a line, move a terminal or meet another name, as LIST writes them.
-const HOSTILE: [&str; 23] = [
-    "../../.ssh",
-    "a/../../b",
-    ".",
-    "..",
-    "a//b",
-    "/etc/passwd",
-    "C:\\windows",
-    "CON",
-    "trailing.",
-    "trailing ",
-    "INBOX&AA0ACg-A1 DELETE INBOX",
-    "nul&AAA-",
-    "esc&ABs-[2J",
-    "bell&AAc-",
-    "bidi&IC4-txt.exe",
-    "line&ICg-separator",
-    "&AMk-le",
-    "raw \u{1b}[31mred",
-    "{5}",
-    "a\\\"b",
-    "%*",
-    "~root",
-    "$(reboot)`reboot`",
-];
-
-/// N1, N2, N3: hostile names reach the other server as names and nothing else, or are named as failed.
+/// N4: a literal that the server has not asked for is not sent: it would be read as commands.
 #[test]
-fn hostile_folder_names_are_names_and_nothing_else() {
-    let mut listed: String = HOSTILE.iter().map(|name| format!("* LIST () \"/\" \"{name}\"\r\n")).collect();
-    // One more separator on each line, a name in a literal with line ends in it, one of 300 characters, and a NUL.
-    listed += "* LIST () \".\" one.level\r\n* LIST () NIL flat/name\r\n* LIST () \"^\" a^b\r\n";
-    listed += "* LIST () \"/\" {25}\r\nINBOX\r\nA1 DELETE INBOX\r\nx\r\n";
-    listed += &format!("* LIST () \"/\" {}\r\n* LIST () \"/\" \"n\0l\"\r\n", "x".repeat(300));
-    for separator in [Some('/'), Some('.'), None] {
-        let listed = listed.clone();
-        let (source, _) = Fake::of(bytes(2)).serve(move |command, folder| {
-            (command.name == "LIST").then(|| Reply::before(b"", folder.answer(command)).raw(listed.as_bytes()))
-        });
-        let target = memory::Fake::start(Manner { separator, ..Manner::default() }, &[]);
-        target.put("INBOX", b"Subject: what was there\r\n\r\nx");
-        let run = copy(end(&source), end(&target.server), &["-vv"]);
-        let run = run.ended(3);
-        assert_eq!(run.texts("folder_failed", "folder"), [r"INBOX\r\nA1 DELETE INBOX\r\nx", r"n\x00l"]);
-        assert_harmless(&run);
-        assert!(target.boxes()["INBOX"].messages.iter().any(|held| held.bytes.starts_with(b"Subject: what was there")));
-        let known = [
-            "CAPABILITY",
-            "LOGIN",
-            "LIST",
-            "LSUB",
-            "STATUS",
-            "CREATE",
-            "SUBSCRIBE",
-            "SELECT",
-            "EXAMINE",
-            "APPEND",
-            "CLOSE",
-            "LOGOUT",
-            "UID",
-            "NOOP",
-        ];
-        for line in target.server.lines() {
-            // What follows a literal goes on without a tag.
-            let word = line.split(' ').nth(1).unwrap_or_default();
-            assert!(
-                known.contains(&word) || line.is_empty() || line.starts_with(' ') || line.starts_with(')'),
-                "{line:?}"
-            );
-            assert!(!line.chars().any(char::is_control), "{line:?}");
-        }
-        for name in target.boxes().keys() {
-            assert!(!name.chars().any(char::is_control), "{name:?}");
-            let leads_out = |separator| name.split(separator).any(|level| [".", "..", ""].contains(&level));
-            assert!(!separator.is_some_and(leads_out), "{name:?}");
-        }
-    }
-}
-
-/// N2: names that people can't tell apart, or that another server does not, are never made one folder.
-#[test]
-fn names_that_would_become_one_folder_stop_the_run_before_anything_is_written() {
-    for pair in [["E&AwE-le", "&AMk-le"], ["&AMk-le", "\u{c9}le"]] {
-        let (source, _) = Fake::of(bytes(2)).serve(move |command, folder| {
-            let listed = pair.map(|name| format!("* LIST () \"/\" \"{name}\"\r\n")).concat();
-            (command.name == "LIST").then(|| folder.answer(command).raw(listed.as_bytes()))
-        });
-        let target = memory::Fake::start(Manner::default(), &[]);
-        let run = copy(end(&source), end(&target.server), &[]);
-        assert!(
-            run.code == Some(1) && run.says("would both become") || run.code == Some(3) && run.says("reads like"),
-            "{run:?}"
-        );
-        assert!(target.lines_of("APPEND").is_empty() || run.code == Some(3));
-    }
-}
-
-/// Neither a terminal nor a log is told to do something.
-#[track_caller]
-fn assert_harmless(run: &Run) {
-    let is_harmful =
-        |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}'));
-    for text in [&run.stdout, &run.stderr] {
-        let found = text.chars().position(is_harmful);
-        assert!(
-            found.is_none(),
-            "{:?}",
-            text.chars().skip(found.unwrap_or(0).saturating_sub(60)).take(120).collect::<String>()
-        );
-    }
+fn a_literal_that_is_refused_is_not_sent() {
+    let evil = b"Subject: x\r\n\r\nA2 CREATE Evil\r\nA3 DELETE INBOX\r\n".to_vec();
+    let source = filled("literal", vec![NewMessage { bytes: evil, ..message(1, "") }]);
+    each(["BAD no literals here", "NO [ALERT] not now"], |status| {
+        let target = empty("literaldst", Personality::NoLiteral);
+        let proxy = Proxy::start(target.port, Plan::default().answer(Answer::instead("APPEND", 1, status)));
+        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]);
+        let traffic = proxy.traffic();
+        let commands: Vec<&String> = traffic.iter().flat_map(|connection| &connection.commands).collect();
+        assert!(commands.iter().any(|line| line.contains(" APPEND ") && line.ends_with('}')), "{commands:?}");
+        assert!(!commands.iter().any(|line| line.starts_with("A2 ") || line.starts_with("A3 ")), "{commands:?}");
+        assert_eq!(Client::login(&target).snapshot().folders.len(), 1, "{run:?}");
+    });
 }
 
 /// N6: a server's words move no terminal and forge no line, in text and in JSON, at each verbosity.
@@ -359,13 +339,13 @@ fn a_servers_words_are_shown_and_do_nothing() {
     each(["EXAMINE", "APPEND", "CREATE", "UID FETCH", "LIST", "AUTHENTICATE", "LOGIN", "-"], |refused| {
         let serve = || Fake::of([evil_message.clone()]).serve(twist(refused)).0;
         let (source, target) = (serve(), Fake::of([]).serve(twist(refused)).0);
-        assert_harmless(&copy(end(&source), end(&target), &["-vvv"]));
-        assert_harmless(&verify(end(&source), end(&target), &["-vvv"]));
-        assert_harmless(&folders(end(&source), &["-vvv"]));
+        copy(end(&source), end(&target), &["-vvv"]).assert_harmless();
+        verify(end(&source), end(&target), &["-vvv"]).assert_harmless();
+        folders(end(&source), &["-vvv"]).assert_harmless();
         for options in [&["-vvv"][..], &[]] {
             let (from, to) = (end(&source).address, end(&target).address);
             for verb in [&["folders", &from][..], &["copy", &from, &to]] {
-                assert_harmless(&Run::of(&mut mailferry(&[verb, options].concat())));
+                Run::of(&mut mailferry(&[verb, options].concat())).assert_harmless();
             }
         }
     });

@@ -4,16 +4,18 @@ mod lab;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lab::agreeing::Home;
 use lab::client::Client;
 use lab::mailboxes::{assert_equal, at, each, empty, filled, message, messages};
 use lab::proxy::{At, Direction, How, Plan, Proxy};
 use lab::run::{End, Run, copy, folders, mailferry};
 use lab::scram::Listener;
 use lab::scripted::{Scripted, Step, expect, send};
-use lab::secrets::{assert_hidden, one_by_one, private_file};
+use lab::secrets::{assert_hidden, is_in, one_by_one, private_file};
 #[cfg(feature = "gssapi")]
 use lab::servers::Kerberos;
-use lab::servers::{Account, AnyMechanism, Cyrus, Dovecot, Personality};
+use lab::servers::{Account, AnyMechanism, Cyrus, Personality};
+use lab::stripper::Stripper;
 use lab::tls_front;
 use mailferry::address::{Address, Mechanism};
 use mailferry::state::Mechanisms;
@@ -82,6 +84,18 @@ fn names_and_passwords_in_any_script() {
         folders(End::new(&address, "pä ss\"w\\ör%d{}"), &[]).ended(0);
         folders(End::new(&address, "pa ss\"w\\ör%d{}"), &[]).ended(5);
     });
+}
+
+/// The command LOGIN takes ASCII alone, and is not there where the server forbids it: then LOGIN goes by SASL.
+#[test]
+fn login_goes_by_the_command_or_by_sasl() {
+    let account = AnyMechanism::shared().account_named("m%C3%BCller%40example.org");
+    for start_tls in [false, true] {
+        let address = by(&account, start_tls, "&auth=LOGIN");
+        let run = folders(End::new(&address, "pä ss\"w\\ör%d{}"), &["-vvv"]).ended(0);
+        assert!(run.says(" AUTHENTICATE LOGIN") && attempts(&run) == 1, "{}", run.stderr);
+        assert_hidden(&run, "pä ss\"w\\ör%d{}");
+    }
 }
 
 #[test]
@@ -221,6 +235,9 @@ fn a_token_file_is_read_again_too_and_a_source_without_a_newer_one_ends_the_run(
     assert_eq!(attempts(&run(&[&stale, &good]).ended(0)), 2);
     assert_eq!(attempts(&run(&[&stale, &stale]).ended(5)), 1, "the same token is not tried again");
     assert_eq!(lab.issuer.asked(&stale), 2);
+    // Nor one after the other: whose mailbox is closed to IMAP would be asked for without end.
+    let others = [lab.issuer.issue(&account.user, 0), lab.issuer.issue(&account.user, 0)];
+    assert_eq!(attempts(&run(&[&others[0], &others[1], &good]).ended(5)), 2, "a new one is tried once");
     // The same from a file.
     let (_directory, path) = private_file("token", &stale);
     let path = path.to_str().unwrap();
@@ -322,22 +339,30 @@ fn a_login_is_bound_to_the_certificate_and_the_server_learns_when_somebody_takes
     let pem = fs::read(ca.with_file_name("server.pem")).unwrap();
     let certificate = openssl::x509::X509::from_pem(&pem).unwrap();
     let hash = certificate.digest(openssl::hash::MessageDigest::sha256()).unwrap();
-    let messages_to = |offers: &str| {
+    let messages_to = |offers: &str, start_tls: bool| {
         let listener = Listener::start(offers);
-        let port = tls_front::start(ca.parent().unwrap(), listener.server.port);
+        let (certificates, server) = (ca.parent().unwrap(), listener.server.port);
+        let (scheme, port) = if start_tls {
+            ("imap", tls_front::start_tls(certificates, server, ""))
+        } else {
+            ("imaps", tls_front::start(certificates, server))
+        };
         // The server goes away in the middle.
-        folders(&format!("imaps://ann@localhost:{port}?timeout=20&ca={}", ca.display()), &[]).ended(1);
+        folders(&format!("{scheme}://ann@localhost:{port}?timeout=20&ca={}", ca.display()), &[]).ended(1);
         listener.messages()
     };
-    let messages = messages_to("AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-256-PLUS AUTH=PLAIN");
-    assert!(messages[0].starts_with("p=tls-server-end-point,,n=ann,r="), "{messages:?}");
     let bound = STANDARD.encode([b"p=tls-server-end-point,,", &*hash].concat());
-    assert!(messages[1].starts_with(&format!("c={bound},r=")), "{messages:?}");
-
-    // Somebody in between has taken -PLUS out of the list: `y` tells the server that the client would have bound it.
-    let messages = messages_to("AUTH=SCRAM-SHA-256 AUTH=PLAIN");
-    assert!(messages[0].starts_with("y,,n=ann,r="), "{messages:?}");
-    assert!(messages[1].starts_with(&format!("c={},r=", STANDARD.encode("y,,"))), "{messages:?}");
+    for start_tls in [false, true] {
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-1"] {
+            let messages = messages_to(&format!("AUTH={mechanism} AUTH={mechanism}-PLUS AUTH=PLAIN"), start_tls);
+            assert!(messages[0].starts_with("p=tls-server-end-point,,n=ann,r="), "{messages:?}");
+            assert!(messages[1].starts_with(&format!("c={bound},r=")), "{messages:?}");
+        }
+        // Somebody in between has taken -PLUS out of the list: `y` tells the server that the client would have bound it.
+        let messages = messages_to("AUTH=SCRAM-SHA-256 AUTH=PLAIN", start_tls);
+        assert!(messages[0].starts_with("y,,n=ann,r="), "{messages:?}");
+        assert!(messages[1].starts_with(&format!("c={},r=", STANDARD.encode("y,,"))), "{messages:?}");
+    }
 }
 
 #[test]
@@ -451,30 +476,62 @@ fn without_kerberos_built_in_it_says_so() {
     assert!(run.says("--features gssapi"), "{run:?}");
 }
 
-/// T13: a mechanism that was stronger the last time and is not offered any more.
+/// T13: somebody in between takes the mechanism of the last login out of what the server offers.
 #[test]
 fn a_weaker_login_than_the_last_one_is_refused_unless_it_is_allowed() {
-    let state = tempfile::tempdir().unwrap();
-    let directory = state.path().to_str().unwrap();
-    let last = |account: &Account| {
-        let Ok(Address::Imap(address)) = Address::parse(&account.plain_address()) else { panic!("no IMAP address") };
-        (Mechanisms::below(state.path()), address.identity())
-    };
-    let strong = AnyMechanism::shared().account("stronger");
-    let [weak, target] = ["weaker", "weakertarget"].map(|name| Dovecot::shared().account(name, Personality::Plain));
-    copy(&strong, &target, &["--state", directory]).ended(0);
-    let (mechanisms, identity) = last(&strong);
-    assert_eq!(mechanisms.last(&identity).unwrap(), Some(Mechanism::ScramSha256));
+    let source = AnyMechanism::shared().account("stronger");
+    Client::login(&source).append(&["INBOX"], messages(3).into_iter());
+    let between = Stripper::start(source.port);
+    let target = at(&empty("weakertarget", Personality::Plain));
+    let home = Home::new();
+    let state = home.path().join("mailferry");
+    let address = format!("{}&timeout=20", source.by_port(between.port).plain_address());
+    let by_name = format!("{address}&auth=PLAIN");
+    let Ok(Address::Imap(parsed)) = Address::parse(&address) else { panic!("no IMAP address") };
+    let remembered = || Mechanisms::below(&state).last(&parsed.identity()).unwrap();
+    let run = |arguments: &[&str]| Run::of(home.command(arguments).env("MAILFERRY_SOURCE_PASSWORD", "secret"));
+    let copies = ["copy", &address, &target, "--state", state.to_str().unwrap()];
+    let copy = |more: &[&str]| run(&[&copies[..], more].concat());
 
-    let (mechanisms, identity) = last(&weak);
-    mechanisms.keep(&identity, Mechanism::ScramSha256).unwrap();
-    let remembered = || mechanisms.last(&identity).unwrap();
-    let refused = copy(&weak, &target, &["--state", directory]).ended(6);
-    assert!(refused.stderr.contains("--allow-weaker-auth") && refused.stderr.contains("SCRAM-SHA-256"), "{refused:?}");
-    copy(&weak, &target, &["--state", directory, "--dry-run", "--allow-weaker-auth"]).ended(0);
-    copy(&weak, &target, &["--no-state"]).ended(0);
-    assert_eq!(remembered(), Some(Mechanism::ScramSha256), "neither leaves anything");
-    copy(&weak, &target, &["--state", directory, "--allow-weaker-auth"]).ended(0);
+    copy(&[]).ended(0);
+    assert_eq!(remembered(), Some(Mechanism::ScramSha256));
+    between.strip(true);
+    between.take();
+    for refused in [
+        copy(&[]),
+        copy(&["--dry-run"]),
+        run(&["verify", &address, &target]),
+        run(&["folders", &address]),
+        run(&["doctor", &address]),
+        run(&["sync", &address, &target]),
+    ] {
+        let refused = refused.ended(6);
+        for words in ["SCRAM-SHA-256", "PLAIN", "--allow-weaker-auth", "auth="] {
+            assert!(refused.says(words), "{words}: {refused:?}");
+        }
+    }
+    let sent = between.take();
+    let text = sent.escape_ascii().to_string();
+    assert!(!text.is_empty() && !is_in(&sent, "secret"), "{text}");
+    assert!(!text.contains("AUTHENTICATE") && !text.contains(" LOGIN "), "{text}");
+
+    // What is allowed once is forgotten, where the run leaves nothing; and so is what the user has named.
+    copy(&["--dry-run", "--allow-weaker-auth"]).ended(0);
+    run(&["copy", &address, &target, "--no-state"]).ended(0);
+    for more in [&["--allow-weaker-auth"][..], &[]] {
+        let address = if more.is_empty() { &by_name } else { &address };
+        run(&[&["folders", address], more].concat()).ended(0);
+        run(&[&["verify", address, &target], more].concat()).ended(0);
+    }
+    run(&["copy", &by_name, &target, "--state", state.to_str().unwrap()]).ended(0);
+    assert!(is_in(&between.take(), "secret"), "what is read along has a login in it");
+    assert_eq!(remembered(), Some(Mechanism::ScramSha256));
+    run(&["folders", &address]).ended(6);
+
+    copy(&["--allow-weaker-auth"]).ended(0);
     assert_eq!(remembered(), Some(Mechanism::Plain));
-    copy(&weak, &target, &["--state", directory]).ended(0);
+    copy(&[]).ended(0);
+    between.strip(false);
+    copy(&[]).ended(0);
+    assert_eq!(remembered(), Some(Mechanism::ScramSha256), "the stronger one is taken where it is there again");
 }

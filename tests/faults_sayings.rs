@@ -6,8 +6,8 @@ mod lab;
 
 use lab::client::Client;
 use lab::fake::{Fake, Shared, is_for_bodies, literal};
-use lab::mailboxes::{assert_equal, at, empty, filled, message, messages};
-use lab::proxy::{Plan, Proxy};
+use lab::mailboxes::{assert_equal, at, by, each, empty, filled, message, messages};
+use lab::proxy::{Answer, Plan, Proxy};
 use lab::run::{End, Run, copy};
 use lab::scripted::{Command, Reply, Scripted, expect, send};
 use lab::servers::{Account, Personality};
@@ -291,6 +291,42 @@ fn nonsense_in_appenduid_is_not_believed() {
         assert_eq!(copy(&address(&source), &address(&target), &[]).ended(0).count("copied"), 30, "{code}");
         assert_eq!(content(&got), sorted(bytes(30)));
     }
+}
+
+/// What is said of messages that were not asked for takes nothing away, and is not listed one by one.
+#[test]
+fn nonsense_in_copyuid_is_not_believed() {
+    let sayings = [
+        "7 1:5 1:5",
+        "7 1:4294967295 1:4294967295",
+        "7 2 1:3",
+        "7 0 0",
+        "7 2 0",
+        "0 2 1",
+        "7 * *",
+        "7 3 1",
+        "x",
+        "7 2",
+    ];
+    let ways = sayings.into_iter().flat_map(|saying| [(saying, false), (saying, true)]);
+    each(ways, |(saying, is_untagged)| {
+        let source = filled("copyuid", messages(6));
+        let mut client = Client::login(&source);
+        client.create(&["Archive"]);
+        // Without MOVE, so that what was copied is removed by UID.
+        let target = empty("copyuiddst", Personality::Poor);
+        copy(&at(&source), &at(&target), &[]).ended(0);
+        client.select(&["INBOX"]);
+        client.command("UID COPY 2 Archive");
+        client.command("UID STORE 2 +FLAGS.SILENT (\\Deleted)");
+        client.command("EXPUNGE");
+        let code = format!("OK [COPYUID {saying}] done");
+        let reply = if is_untagged { format!("* {code}\r\n{{tag}} OK done") } else { format!("{{tag}} {code}") };
+        let proxy = Proxy::start(target.port, Plan::default().answer(Answer::after("UID COPY", 1, &reply)));
+        let run = copy(&at(&source), &by(&target, proxy.port), &["--delete", "-j", "1"]).ended(0);
+        assert_eq!(run.count("copied_server_side"), 1, "{saying}: {run:?}");
+        assert_equal(&source, &target);
+    });
 }
 
 #[test]

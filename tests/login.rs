@@ -16,7 +16,7 @@ use openssl::ssl::SslVersion;
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An account with some mail, and a client of the OAuth server for its user.
 fn account(name: &str, count: usize) -> (Account, lab::grants::Registration) {
@@ -173,21 +173,26 @@ fn the_users_browser_is_started_where_there_is_one_and_not_with_no_browser() {
     let home = Home::new();
     let opened = home.path().join("opened");
     let script = home.path().join("browser");
-    fs::write(&script, format!("#!/bin/sh\necho \"$1\" > {0}.part && mv {0}.part {0}\n", opened.display())).unwrap();
+    // S2: the last word is what it sees of passwords.
+    let says = "$1 ${MAILFERRY_SOURCE_PASSWORD-no}${MAILFERRY_TARGET_PASSWORD-thing}";
+    fs::write(&script, format!("#!/bin/sh\necho \"{says}\" > {0}.part && mv {0}.part {0}\n", opened.display()))
+        .unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
     let login = |more: &[&str]| {
         let arguments = lab::agreeing::arguments("imaps://ann@localhost", &client, more);
         let mut command = home.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        command.env("BROWSER", &script).spawn().unwrap()
+        command.env("MAILFERRY_SOURCE_PASSWORD", "secret").env("BROWSER", &script).spawn().unwrap()
     };
     let mut child = login(&["--flow", "browser"]);
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while !opened.exists() {
         assert!(begun.elapsed() < Duration::from_secs(60), "no browser was started");
         std::thread::sleep(Duration::from_millis(20));
     }
     let address = fs::read_to_string(&opened).unwrap();
-    let (_, answer) = get(address.trim());
+    let (address, seen) = address.trim().split_once(' ').unwrap();
+    assert_eq!(seen, "nothing");
+    let (_, answer) = get(address);
     let back = answer.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap();
     get(back);
     assert!(child.wait().unwrap().success());
@@ -257,6 +262,41 @@ fn a_token_that_expires_in_the_middle_of_a_run_is_renewed_and_the_run_goes_on() 
         let renewals =
             client.requests("/token").iter().filter(|(_, fields)| fields["grant_type"] == "refresh_token").count();
         assert_eq!(renewals, 1, "{}", run.stderr);
+        assert_all_hidden(&run, &client);
+    });
+}
+
+/// By time, as real ones do: a run on a slow line, a token of three seconds, and a connection that breaks when it is over.
+#[test]
+fn a_token_that_is_too_old_for_a_new_connection_is_renewed_and_the_run_goes_on() {
+    const LIFE: Duration = Duration::from_secs(3);
+    let lab = AnyMechanism::shared();
+    // The server tells how long it lives, or wrongly that it lives for an hour.
+    each([("OAUTHBEARER", LIFE.as_secs()), ("XOAUTH2", 3600)], |(mechanism, said)| {
+        let source = lab.account("clock");
+        let mut mail = messages(50);
+        mail.insert(40, message(1_000, "=the=mark="));
+        Client::login(&source).append(&["INBOX"], mail.into_iter());
+        let client = lab.issuer.register(&source.user);
+        client.change(|manner| (manner.lives, manner.ends_after) = (said, Some(LIFE)));
+        let target = empty("clockdst", Personality::Plain);
+        let slow = Plan { rate: Some(4_000), ..Plan::default() };
+        let cut = slow.cut(Direction::Down, At::After("=the=mark=".to_owned()), How::Fin).only_first(1);
+        let proxy = Proxy::start(source.port, cut);
+        let home = Home::new();
+        let address = format!("{}&timeout=60&auth={mechanism}", source.by_port(proxy.port).plain_address());
+        by_device(&home, &address, &client, &[]).ended(0);
+        let begun = Instant::now();
+        let run = home.run(&["copy", &address, &at(&target), "-j", "1", "-vvv"]).ended(0);
+        assert!(begun.elapsed() > LIFE, "{:?}", begun.elapsed());
+        assert_equal(&source, &target);
+        // What has less than a minute to live is renewed before the first login too.
+        let expected = if said < 60 { 2 } else { 1 };
+        let requests = client.requests("/token");
+        let renewals = requests.iter().filter(|(_, fields)| fields["grant_type"] == "refresh_token").count();
+        assert_eq!(renewals, expected, "{}", run.stderr);
+        let used = client.access_tokens().iter().rev().nth(1).map(|token| lab.issuer.asked(token));
+        assert_eq!(used, Some(2), "the one before the last let in once, and was refused once for its age");
         assert_all_hidden(&run, &client);
     });
 }

@@ -24,7 +24,7 @@ mod secret_service {
     //! The Secret Service: entries of the service `mailferry-oauth`, by `USER@HOST`.
 
     use keyring::Entry;
-    use keyring::Error::{NoStorageAccess, PlatformFailure};
+    use keyring::Error::{NoEntry, NoStorageAccess, PlatformFailure};
     use secrecy::zeroize::Zeroizing;
 
     const SERVICE: &str = "mailferry-oauth";
@@ -47,7 +47,10 @@ mod secret_service {
         }
 
         fn remove(&self, account: &str) -> Result<(), String> {
-            Entry::new(SERVICE, account).and_then(|entry| entry.delete_credential()).map_err(|error| error.to_string())
+            match Entry::new(SERVICE, account).and_then(|entry| entry.delete_credential()) {
+                Ok(()) | Err(NoEntry) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            }
         }
     }
 }

@@ -34,10 +34,10 @@ pub trait Keyring: Send + Sync {
     /// Words of the keyring; there is nothing, or no keyring.
     fn get(&self, account: &str) -> Result<Zeroizing<String>, String>;
 
-    /// Forgets it.
+    /// Forgets it, if there is something.
     ///
     /// # Errors
-    /// Words of the keyring.
+    /// Words of the keyring; there is none.
     fn remove(&self, account: &str) -> Result<(), String>;
 }
 
@@ -88,8 +88,12 @@ impl Vault {
         let path = self.path(user, host);
         let Some(entry) = self.read(&path)? else { return Ok(false) };
         let _alone = self.alone(&entry.account)?;
-        if let (None, Some(keyring)) = (&entry.tokens, &self.keyring) {
-            keyring.remove(&name(&entry.account)).map_err(|words| of_keyring(&words))?;
+        match (&self.keyring, &entry.tokens) {
+            (Some(keyring), None) => keyring.remove(&name(&entry.account)).map_err(|words| of_keyring(&words))?,
+            // Those of a login before this one, which found no keyring: they may be there or not.
+            (Some(keyring), Some(_)) => drop(keyring.remove(&name(&entry.account))),
+            (None, None) => return Err(out_of_reach()),
+            (None, Some(_)) => {}
         }
         for path in [path.with_extension("lock"), path] {
             std::fs::remove_file(&path).map_err(|error| refused(&path, &error.to_string()))?;
@@ -128,12 +132,7 @@ impl Vault {
         if let Some(kept) = entry.tokens {
             return Ok(Some(kept));
         }
-        let Some(keyring) = &self.keyring else {
-            let text = "the tokens are in the keyring, which this mailferry was built without";
-            return Err(
-                Error::new(ErrorKind::Local, text).with_hint("build it with `--features keyring`, or log in again")
-            );
-        };
+        let keyring = self.keyring.as_ref().ok_or_else(out_of_reach)?;
         let text = keyring.get(&name(account)).map_err(|words| of_keyring(&words))?;
         serde_json::from_str(&text).map(Some).map_err(|_| of_keyring("what it has is damaged"))
     }
@@ -246,4 +245,10 @@ fn refused(path: &Path, reason: &str) -> Error {
 
 fn of_keyring(words: &str) -> Error {
     Error::new(ErrorKind::Local, format!("could not use the keyring for the tokens: {words}"))
+        .with_hint("unlock the keyring, or run `mailferry login` again")
+}
+
+fn out_of_reach() -> Error {
+    Error::new(ErrorKind::Local, "the tokens are in the keyring, which this mailferry was built without")
+        .with_hint("build it with `--features keyring`, or log in again")
 }

@@ -10,6 +10,7 @@
 mod mutate;
 mod targets;
 
+use mailferry::state::State;
 use mutate::Random;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -90,6 +91,10 @@ fn addresses() {
 #[test]
 fn state() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let states: Vec<_> = ["state-v1.db", "state-v2.db"].map(|name| std::fs::read(golden.join(name)).unwrap()).to_vec();
-    fuzz("state", &states, targets::state);
+    let versions = 1..=State::FORMAT;
+    let states: Vec<_> =
+        versions.map(|version| std::fs::read(golden.join(format!("state-v{version}.db"))).unwrap()).collect();
+    let place = targets::Place::new();
+    states.iter().for_each(|whole| assert!(targets::state(&place, whole), "one of each version is opened as it is"));
+    fuzz("state", &states, |bytes| _ = targets::state(&place, bytes));
 }

@@ -5,9 +5,9 @@ use mailferry::folders::{FolderName, utf7};
 use mailferry::identity::{ContentHasher, header_key, message_date, message_id, subject};
 use mailferry::imap::wire::{Frame, FrameError, Framer, Incoming, Limits};
 use mailferry::imap::{FetchOpening, Response};
-use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
+use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory, TwoWay};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Small enough to be reached.
 fn limits() -> Limits {
@@ -98,25 +98,48 @@ pub(super) fn addresses(bytes: &[u8]) {
     }
 }
 
-/// A damaged state is refused or read, and never makes anything fall.
-pub(super) fn state(bytes: &[u8]) {
+/// Where damaged states lie, one after the other.
+pub(super) struct Place {
+    directory: StateDirectory,
+    pair: PairName,
+    lock: PairLock,
+    path: PathBuf,
+    _root: tempfile::TempDir,
+}
+
+impl Place {
     const MAILBOXES: Mailboxes<'static> =
         Mailboxes { source: "alice@imap.one.example:993", target: "alice@imap.two.example:993" };
-    let root = tempfile::tempdir().unwrap();
-    let directory = StateDirectory::open(root.path()).unwrap();
-    let pair = PairName::new(MAILBOXES.source, MAILBOXES.target);
-    let lock = PairLock::take(&directory, &pair, "a test").unwrap();
-    drop(State::open(&directory, &pair, &lock, &MAILBOXES).unwrap());
-    let path = database(root.path());
-    std::fs::write(&path, bytes).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let Ok(state) = State::open(&directory, &pair, &lock, &MAILBOXES) else { return };
-    for folder in state.folders().unwrap_or_default() {
-        drop((state.pairs(folder.id), state.kept(folder.id)));
+
+    pub(super) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let directory = StateDirectory::open(root.path()).unwrap();
+        let pair = PairName::new(Self::MAILBOXES.source, Self::MAILBOXES.target);
+        let lock = PairLock::take(&directory, &pair, "a test").unwrap();
+        drop(State::open(&directory, &pair, &lock, &Self::MAILBOXES).unwrap());
+        let mut paths = std::fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().path());
+        let path = paths.find(|path| path.extension().is_some_and(|ending| ending == "db")).unwrap();
+        Self { directory, pair, lock, path, _root: root }
     }
 }
 
-fn database(root: &Path) -> std::path::PathBuf {
-    let mut paths = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-    paths.find(|path| path.extension().is_some_and(|ending| ending == "db")).unwrap()
+/// A damaged state is refused or read, and never makes anything fall. Whether it was opened.
+pub(super) fn state(place: &Place, bytes: &[u8]) -> bool {
+    let log = place.path.with_extension("db-wal");
+    if log.exists() {
+        std::fs::remove_file(log).unwrap();
+    }
+    std::fs::write(&place.path, bytes).unwrap();
+    std::fs::set_permissions(&place.path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let Ok(state) = State::open(&place.directory, &place.pair, &place.lock, &Place::MAILBOXES) else { return false };
+    for folder in state.folders().unwrap_or_default() {
+        drop((state.pairs(folder.id), state.kept(folder.id)));
+    }
+    for exchanged in [false, true] {
+        let two_way = TwoWay::new(&state, exchanged);
+        for (id, _) in two_way.folders().unwrap_or_default() {
+            drop((two_way.pairs(id), two_way.refused(id), two_way.highest(id)));
+        }
+    }
+    true
 }

@@ -3,11 +3,11 @@
 
 use super::oauth::{Answer, Request, Tokens};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How the server treats one client.
 #[derive(Clone, Debug)]
@@ -23,9 +23,12 @@ pub struct Manner {
     /// How often an access token opens the mailbox, and how long it is said to live.
     pub uses: usize,
     pub lives: u64,
+    /// How long it does live, if it ends by time at all.
+    pub ends_after: Option<Duration>,
     /// The secret that the client must show.
     pub secret: Option<String>,
-    /// Said to `/token` in place of anything else: a status, where to go, and a body, in which `{…}` is a field of the request.
+    /// Said to `/token` in place of anything else: a status, where to go, and a body, in which `{…}` is a field of the request,
+    /// and `{base64 …}` that field in base64.
     pub instead: Option<(u16, Option<String>, String)>,
     /// Whether it remembers another challenge than it was told.
     pub mistakes_challenge: bool,
@@ -38,6 +41,7 @@ struct Client {
     codes: HashMap<String, (String, String)>,
     device_code: Option<String>,
     refresh: Option<String>,
+    access: Vec<String>,
     secrets: Vec<String>,
     requests: Vec<(Instant, String, HashMap<String, String>)>,
 }
@@ -77,6 +81,11 @@ impl Registration {
         self.client().refresh.clone().unwrap()
     }
 
+    /// The access tokens so far, the newest one last.
+    pub fn access_tokens(&self) -> Vec<String> {
+        self.client().access.clone()
+    }
+
     /// Every secret that went to and fro: codes, verifiers, tokens of both kinds, the client's own.
     pub fn secrets(&self) -> Vec<String> {
         let client = self.client();
@@ -100,6 +109,7 @@ impl Clients {
             interval: 1,
             uses: 1_000,
             lives: 3600,
+            ends_after: None,
             secret: None,
             instead: None,
             mistakes_challenge: false,
@@ -109,6 +119,7 @@ impl Clients {
             codes: HashMap::new(),
             device_code: None,
             refresh: None,
+            access: Vec::new(),
             secrets: Vec::new(),
             requests: Vec::new(),
         }));
@@ -169,7 +180,10 @@ impl Client {
     fn token(&mut self, fields: &HashMap<String, String>, tokens: &Tokens) -> Answer {
         self.secrets.extend(["code_verifier", "refresh_token"].iter().filter_map(|name| fields.get(*name).cloned()));
         if let Some((status, location, body)) = self.manner.instead.clone() {
-            let body = fields.iter().fold(body, |body, (name, value)| body.replace(&format!("{{{name}}}"), value));
+            let body = fields.iter().fold(body, |body, (name, value)| {
+                let encoded = STANDARD.encode(value);
+                body.replace(&format!("{{{name}}}"), value).replace(&format!("{{base64 {name}}}"), &encoded)
+            });
             return Answer { status, location, body };
         }
         if fields.get("client_secret") != self.manner.secret.as_ref() {
@@ -210,7 +224,8 @@ impl Client {
         self.refresh = Some(refresh.clone());
         let name = self.make("access");
         // It does not look like a token: short, and of no known kind.
-        let access = tokens.issue(&name, &self.manner.user, self.manner.uses);
+        let access = tokens.issue(&name, &self.manner.user, self.manner.uses, self.manner.ends_after);
+        self.access.push(access.clone());
         let lives = self.manner.lives;
         Answer::json(
             200,

@@ -13,6 +13,7 @@
 //! - [`scram`]: a server that listens to a SCRAM exchange.
 //! - [`schema`]: what the lines of `--output json` are held against.
 //! - [`scripted`]: a server that says what real ones won't.
+//! - [`stripper`]: somebody in between who takes mechanisms out of what a server offers.
 //! - [`tls_front`]: TLS in front of a server without.
 //! - [`fake`]: a mailbox of one folder behind a scripted server, of which a test twists single answers.
 //! - [`memory`]: folders in memory behind a scripted server, as strict or as odd as a test wants it.
@@ -47,5 +48,6 @@ pub mod scram;
 pub mod scripted;
 pub mod secrets;
 pub mod servers;
+pub mod stripper;
 pub mod tls_front;
 pub mod wire;

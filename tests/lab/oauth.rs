@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// A token's life.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,8 @@ struct Token {
     user: String,
     /// How often it is still good.
     uses_left: usize,
+    /// When it ends, however often it is used.
+    ends: Option<Instant>,
     /// How often it was asked for.
     asked: usize,
 }
@@ -23,11 +26,14 @@ struct Token {
 pub struct Tokens(Mutex<HashMap<String, Token>>);
 
 impl Tokens {
-    /// One more, with `name` in it.
-    pub fn issue(&self, name: &str, user: &str, uses: usize) -> String {
+    /// One more, with `name` in it, that is good so often and so long.
+    pub fn issue(&self, name: &str, user: &str, uses: usize, life: Option<Duration>) -> String {
         let mut tokens = self.0.lock().unwrap();
         let token = format!("token-{}-{name}", tokens.len());
-        tokens.insert(token.clone(), Token { user: user.to_owned(), uses_left: uses, asked: 0 });
+        tokens.insert(
+            token.clone(),
+            Token { user: user.to_owned(), uses_left: uses, ends: life.map(|life| Instant::now() + life), asked: 0 },
+        );
         token
     }
 
@@ -35,7 +41,7 @@ impl Tokens {
         match self.0.lock().unwrap().get_mut(token) {
             Some(token) => {
                 token.asked += 1;
-                let is_good = token.uses_left > 0;
+                let is_good = token.uses_left > 0 && token.ends.is_none_or(|ends| Instant::now() < ends);
                 token.uses_left = token.uses_left.saturating_sub(1);
                 if is_good { format!(r#"{{"active":true,"username":"{}"}}"#, token.user) } else { inactive() }
             }
@@ -95,7 +101,7 @@ impl Issuer {
 
     /// A token that lets its user in so many times; then it has expired. It looks like one.
     pub fn issue(&self, user: &str, uses: usize) -> String {
-        self.tokens.issue(&format!("of-{user}-{}", "0123456789abcdef".repeat(10)), user, uses)
+        self.tokens.issue(&format!("of-{user}-{}", "0123456789abcdef".repeat(10)), user, uses, None)
     }
 
     /// How often somebody asked whether it is good.

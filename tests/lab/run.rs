@@ -76,6 +76,21 @@ impl Run {
         self.stderr.contains(text) || self.stdout.contains(text)
     }
 
+    /// Neither a terminal nor a log is told to do something.
+    #[track_caller]
+    pub fn assert_harmless(&self) {
+        let is_harmful =
+            |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}'));
+        for text in [&self.stdout, &self.stderr] {
+            let found = text.chars().position(is_harmful);
+            assert!(
+                found.is_none(),
+                "{:?}",
+                text.chars().skip(found.unwrap_or(0).saturating_sub(60)).take(120).collect::<String>()
+            );
+        }
+    }
+
     /// Runs a command to its end.
     #[track_caller]
     pub fn of(command: &mut Command) -> Self {

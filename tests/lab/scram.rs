@@ -16,8 +16,13 @@ impl Listener {
     pub fn start(offers: &str) -> Self {
         let messages: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = Arc::clone(&messages);
-        let greeting = format!("OK [CAPABILITY IMAP4rev1 SASL-IR {offers}] ready");
+        let offers = format!("CAPABILITY IMAP4rev1 SASL-IR {offers}");
+        let greeting = format!("OK [{offers}] ready");
         let server = Scripted::serve(&greeting, move |command| {
+            // What the greeting says does not count after STARTTLS.
+            if command.name == "CAPABILITY" {
+                return Reply::ok().line(&format!("* {offers}"));
+            }
             let text = |base64: &str| String::from_utf8_lossy(&STANDARD.decode(base64).unwrap()).into_owned();
             let Some((_, first)) = command.arguments.split_once(' ').filter(|_| command.name == "AUTHENTICATE") else {
                 seen.lock().unwrap().push(text(&command.tag));

@@ -18,6 +18,9 @@ fn nothing_of_a_hostile_tree_leads_out_of_it_and_nothing_is_lost_without_a_word(
     std::fs::write(outside.join("cur/1.host:2,"), "Subject: private\r\n\r\nx\r\n").unwrap();
     symlink(outside.join("cur/1.host:2,"), tree.join("cur/7.host:2,S")).unwrap();
     symlink(&outside, tree.join(".Linked")).unwrap();
+    // Whoever opened it would wait for somebody at its other end.
+    let pipe = tree.join("cur/8.host:2,S");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for name in [".Ctrl\n\u{1b}[31m", ".Bad&name", ".a..b", "..x"] {
         std::fs::create_dir_all(tree.join(name).join("cur")).unwrap();
         std::fs::create_dir(tree.join(name).join("new")).unwrap();
@@ -29,7 +32,8 @@ fn nothing_of_a_hostile_tree_leads_out_of_it_and_nothing_is_lost_without_a_word(
     for path in ["cur/7.host:2,S", ".Linked"] {
         assert!(said.contains(path) && said.contains("symbolic link"), "{path} is not named: {said}");
     }
-    assert_eq!(run.count("failed"), 1);
+    assert!(said.contains("cur/8.host:2,S"), "the pipe is not named: {said}");
+    assert_eq!(run.count("failed"), 2);
     let there = snapshot(&target);
     assert_eq!(there.folder(&["INBOX"]).len(), 20);
     assert_eq!(there.count() as u64, run.count("copied"));

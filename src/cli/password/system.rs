@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -71,10 +71,19 @@ pub(crate) fn check_private(path: &Path) -> anyhow::Result<()> {
 /// Pipes and devices have no readers to fear: process substitution opens one.
 fn ensure_private(file: &File, path: &Path) -> anyhow::Result<()> {
     let about = file.metadata().with_context(|| format!("could not look at {}", path.display()))?;
-    let is_open = about.is_file() && about.permissions().mode() & 0o077 != 0;
+    if !about.is_file() {
+        return Ok(());
+    }
     ensure!(
-        !is_open,
+        about.mode() & 0o077 == 0,
         "other users of this machine have access to {path}; run `chmod 600 {path}`",
+        path = path.display()
+    );
+    // Its owner has access, too; root has it to everything.
+    ensure!(
+        [rustix::process::geteuid().as_raw(), 0].contains(&about.uid()),
+        "{path} belongs to another user of this machine; run `chown {user} {path}`",
+        user = rustix::process::geteuid().as_raw(),
         path = path.display()
     );
     Ok(())
@@ -187,6 +196,7 @@ mod tests {
     use super::*;
     use crate::cli::args::When;
     use secrecy::ExposeSecret as _;
+    use std::os::unix::fs::PermissionsExt as _;
 
     fn line(bytes: &[u8]) -> Result<Option<String>, io::Error> {
         let mut reader = bytes;
@@ -231,6 +241,12 @@ mod tests {
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(system.file(path.to_str().unwrap()).unwrap().expose_secret(), "s3cret");
+        // Only root can give a file away, so only root can test this.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+            let error = system.file(path.to_str().unwrap()).unwrap_err();
+            assert!(format!("{error:#}").contains("chown 0 "), "{error:#}");
+        }
         assert!(format!("{:#}", system.file("/nonexistent/pw").unwrap_err()).contains("/nonexistent/pw: "));
     }
 }

@@ -50,6 +50,8 @@ pub(super) fn authenticate(
     offered: &Capabilities,
 ) -> Result<(), Error> {
     let mut secret = credentials.secret.current(credentials.mechanism)?;
+    // Once: a source that has another token each time would be asked without end by a server that refuses them all.
+    let mut may_renew = true;
     loop {
         let way = choose(connection, credentials, offered, secret.as_ref())?;
         connection.begin_login(secret.as_ref());
@@ -68,10 +70,11 @@ pub(super) fn authenticate(
             continue;
         }
         let Outcome { reply, remark, .. } = outcome;
-        if let Some(refused) = secret.as_ref().filter(|_| way.proof() == Proof::Token && is_about_the_token(&reply))
+        let is_of_use = may_renew && way.proof() == Proof::Token && is_about_the_token(&reply);
+        if let Some(refused) = secret.as_ref().filter(|_| is_of_use)
             && let Some(newer) = credentials.secret.renewed(refused)?
         {
-            secret = Some(newer);
+            (secret, may_renew) = (Some(newer), false);
             continue;
         }
         let words = remark.map_or_else(|| reply.text.clone(), |remark| format!("{} ({remark})", reply.text));

@@ -134,6 +134,10 @@ fn a_file_that_others_may_read_or_that_is_no_file_is_refused() {
     std::fs::remove_file(place.path()).unwrap();
     std::fs::create_dir(place.path()).unwrap();
     assert!(place.open_for(&MAILBOXES).unwrap_err().message.contains("regular file"));
+    std::fs::remove_dir(place.path()).unwrap();
+    // Whoever opened a pipe would wait for somebody at its other end.
+    rustix::fs::mkfifoat(rustix::fs::CWD, place.path(), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    assert!(place.open_for(&MAILBOXES).unwrap_err().message.contains("regular file"));
 }
 
 /// Only root can give a file away, so only root can test this.

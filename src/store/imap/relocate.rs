@@ -54,12 +54,7 @@ impl Session {
         })?;
         let mut results = vec![Relocated::default(); relocations.len()];
         for ((at, set), reply) in sets.iter().zip(&replies) {
-            let asked = UidSet::parse(set).unwrap_or_default();
-            let is_of_set = |code: &&Code| match code {
-                Code::CopyUid { from, .. } => !from.is_empty() && from.iter().all(|uid| asked.contains(uid)),
-                _ => false,
-            };
-            results[*at].take(set, reply, told.iter().find(is_of_set));
+            results[*at].take(&UidSet::parse(set).unwrap_or_default(), reply, &told);
         }
         if !has_move {
             for (relocation, result) in relocations.iter().zip(&mut results).filter(|(relocation, _)| relocation.leave)
@@ -185,21 +180,24 @@ impl Session {
 }
 
 impl Relocated {
-    /// Takes the reply to one command.
-    fn take(&mut self, set: &str, reply: &Reply, told: Option<&Code>) {
+    /// Takes the reply to one command. What it says, or an untagged OK before it, of messages that were not asked for is not
+    /// believed: they would be expunged, or four thousand million be listed one by one.
+    fn take(&mut self, asked: &UidSet, reply: &Reply, told: &[Code]) {
         if !reply.is_ok() {
             self.refusal.get_or_insert_with(|| refusal(reply, Asked::Change));
             return;
         }
-        match reply.code.as_ref().filter(|code| matches!(code, Code::CopyUid { .. })).or(told) {
-            Some(Code::CopyUid { validity, from, to }) if from.len() == to.len() => {
+        for code in reply.code.iter().chain(told) {
+            if let Code::CopyUid { validity, from, to } = code
+                && is_part(from, asked)
+                && from.len() == to.len()
+            {
                 self.uid_validity = Some(UidValidity(*validity));
                 self.placed.extend(from.iter().zip(to.iter()));
-            }
-            _ => {
-                self.somewhere.add(&UidSet::parse(set).unwrap_or_default());
+                return;
             }
         }
+        self.somewhere.add(asked);
     }
 
     /// Every message that was relocated.
@@ -208,6 +206,11 @@ impl Relocated {
         all.add(&self.somewhere);
         all
     }
+}
+
+/// Whether a set has something, and nothing that the other has not.
+fn is_part(set: &UidSet, of: &UidSet) -> bool {
+    !set.is_empty() && set.len() <= of.len() && set.iter().all(|uid| of.contains(uid))
 }
 
 fn mark_deleted(set: &str) -> Command {
