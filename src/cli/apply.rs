@@ -2,7 +2,7 @@
 
 use super::args::{OutputArgs, SourcePasswordArgs, SpeedArgs, TargetPasswordArgs, folder_rules};
 use super::config::names::Mailbox;
-use super::copy::OneWay;
+use super::copy::{OneWay, today};
 use super::failure::Failure;
 use super::json::Summary;
 use super::session::Session;
@@ -108,6 +108,7 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
         jobs: args.speed.jobs.lanes([source.connections(), target.connections()]),
         limit_rate: args.speed.limit_rate,
         dry_run: args.dry_run,
+        keep_deleted: head.keep_deleted.then(today),
         plan: PlanUse::Only(Arc::clone(planned)),
         ..head.options()
     };

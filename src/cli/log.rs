@@ -47,6 +47,9 @@ impl Log {
             Event::MessageDeleted { side, folder, uid } if from(MESSAGES) => {
                 format!("{}: deleted {} UID {uid}", side.name(), harmless::text(folder))
             }
+            Event::MessageKept { folder, uid, to } if from(MESSAGES) => {
+                format!("target: moved {} UID {uid} to {}", harmless::text(folder), harmless::text(to))
+            }
             Event::MessageCopied { folder, uid, bytes: 0, .. } if from(MESSAGES) => {
                 format!("copied {} UID {uid} from another folder of the target", harmless::text(folder))
             }

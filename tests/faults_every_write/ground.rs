@@ -126,6 +126,39 @@ impl Ground {
         }
     }
 
+    /// What the target holds, kept messages in the folders where they were.
+    fn where_it_was(&self) -> Content {
+        let mut all = Content::new();
+        for (levels, messages) in self.on_target().snapshot().content() {
+            let levels = if levels[0] == "Vanished" { levels[2..].to_vec() } else { levels };
+            all.entry(levels).or_default().extend(messages);
+        }
+        all
+    }
+
+    /// Every message that the source had at first is on the target, where it was or kept.
+    pub(crate) fn assert_all_on_target(&self) {
+        let there = self.where_it_was();
+        let counted = |messages: &[_], message| messages.iter().filter(|other| *other == message).count();
+        for (folder, messages) in &self.first_content() {
+            let is_there = |message| counted(&there[folder], message) >= counted(messages, message);
+            assert!(messages.iter().all(is_there), "{folder:?}");
+        }
+    }
+
+    /// The target has what the source has, what it had at first is kept, and nothing is there twice.
+    pub(crate) fn assert_kept(&self) {
+        let (first, there) = (self.first_content(), self.where_it_was());
+        assert_nothing_beyond(&first, &there);
+        assert_nothing_beyond(&there, &first);
+        let mut target = self.on_target().snapshot();
+        target.folders.retain(|levels, _| levels[0] != "Vanished");
+        let source = self.on_source().snapshot();
+        assert_nothing_beyond(&target.content(), &source.content());
+        assert_eq!(source.folders.keys().collect::<Vec<_>>(), target.folders.keys().collect::<Vec<_>>());
+        assert_eq!(source.subscribed, target.subscribed);
+    }
+
     /// The target has all that the source had at first, and the source has nothing.
     pub(crate) fn assert_moved(&self) {
         let target = self.on_target().snapshot().content();

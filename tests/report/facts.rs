@@ -31,6 +31,7 @@ fn agrees((run, report): &(Run, Value)) {
         );
         assert_eq!(sum(folder, "copy"), event["copy"].as_u64().unwrap());
         assert_eq!(sum(folder, "delete"), event["delete"].as_u64().unwrap());
+        assert_eq!(sum(folder, "keep"), event["keep"].as_u64().unwrap());
     }
     for kind in ["missing", "extra", "changed", "flags_differ", "dates_differ"] {
         let of = |folder: &Value| folder["differences"][kind].as_u64().unwrap();
@@ -116,6 +117,12 @@ fn a_mirror_and_a_move_say_where_is_deleted() {
     agrees(&mirror);
     let inbox = folder(&mirror.1, "INBOX");
     assert_eq!((sum(inbox, "delete"), &inbox["done"]["deleted"]), (3, &json!(3)), "{inbox:#}");
+    Client::login(&target).append(&["INBOX"], messages(8).into_iter().skip(6));
+    let kept = reports.of(|options| copy(&source, &target, &[options, &["--keep-deleted"]].concat()).ended(0));
+    agrees(&kept);
+    let inbox = folder(&kept.1, "INBOX");
+    assert_eq!((sum(inbox, "keep"), &inbox["done"]["kept"]), (2, &json!(2)), "{inbox:#}");
+    assert_eq!((sum(inbox, "delete"), &kept.1["summary"]["kept"]), (0, &json!(2)));
     let moved = reports.of(|options| copy(&source, &target, &[options, &["--move"]].concat()).ended(0));
     agrees(&moved);
     let inbox = folder(&moved.1, "INBOX");

@@ -63,6 +63,7 @@ fn tell(report: &Report, text: &str) {
         already_there: 7,
         flags: 1,
         delete: 1,
+        keep: 1,
     }));
     let step = SyncStep { copy: 3, ..SyncStep::default() };
     tell(Event::SyncPlanned(SyncPlanned {
