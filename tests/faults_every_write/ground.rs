@@ -10,10 +10,11 @@ use mailferry::event::{Event, Observer, Side, Stop};
 use mailferry::folders::{Options, Rules};
 use mailferry::imap::Secret;
 use mailferry::net::FaultInjector;
+use mailferry::plan::planned::Planned;
 use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
 use mailferry::store::Error;
 use mailferry::store::{Access, imap};
-use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting};
+use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, PlanUse};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
@@ -22,6 +23,8 @@ pub(crate) struct Ground {
     pub(crate) source: Account,
     pub(crate) target: Account,
     options: CopyOptions,
+    /// The plan that runs carry out, once one was made.
+    plan: Mutex<Option<Arc<Planned>>>,
     state: Option<tempfile::TempDir>,
     log: Arc<Log>,
 }
@@ -33,6 +36,7 @@ impl Ground {
             source: dovecot.account("from", Personality::Plain),
             target: dovecot.account("to", scenario.target),
             options: (scenario.options)(),
+            plan: Mutex::default(),
             state: with_state.then(|| tempfile::tempdir().unwrap()),
             log: Arc::default(),
         }
@@ -43,8 +47,20 @@ impl Ground {
         self.state.is_some()
     }
 
+    /// Makes a plan of what the scenario's copy would do; from now on runs carry it out and nothing else.
+    pub(crate) fn make_plan(&self) {
+        let options = CopyOptions { dry_run: true, plan: PlanUse::Keep, ..self.options.clone() };
+        let (_, planned) = self.run(&options, &[]).unwrap();
+        *self.plan.lock().unwrap() = Some(Arc::new(planned));
+    }
+
     /// Runs the scenario's copy, as another process would, with faults on these sides.
     pub(crate) fn copy(&self, faults: &[(Side, &Arc<AtWrites>)]) -> Result<CopySummary, Error> {
+        let plan = self.plan.lock().unwrap().clone().map_or(PlanUse::Nothing, PlanUse::Only);
+        self.run(&CopyOptions { plan, ..self.options.clone() }, faults).map(|(summary, _)| summary)
+    }
+
+    fn run(&self, options: &CopyOptions, faults: &[(Side, &Arc<AtWrites>)]) -> Result<(CopySummary, Planned), Error> {
         self.log.note(format!("--- a run, faults: {faults:?}"));
         let (source, target) = (address(&self.source), address(&self.target));
         let kept = self.state.as_ref().map(|directory| {
@@ -55,7 +71,7 @@ impl Ground {
             (State::open(&directory, &pair, &lock, &mailboxes).unwrap(), lock)
         });
         let stop = Arc::new(Stop::new());
-        let source_access = match self.options.deleting {
+        let source_access = match options.deleting {
             Deleting::Source(_) => Access::ReadWrite,
             Deleting::Nothing | Deleting::Mirror(_) => Access::ReadOnly,
         };
@@ -66,12 +82,11 @@ impl Ground {
             &source,
             &target,
             &Rules::new(&Options::default()).unwrap(),
-            &self.options,
+            options,
             state,
             &stop,
             self.log.as_ref(),
         )
-        .map(|(summary, _)| summary)
     }
 
     fn account(

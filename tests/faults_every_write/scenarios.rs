@@ -81,6 +81,30 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         then: Ground::assert_kept,
     },
     Scenario {
+        name: "apply",
+        target: Personality::Plain,
+        prepare: |ground| {
+            rearrange(ground);
+            ground.make_plan();
+        },
+        stateless: false,
+        options: mirroring,
+        meanwhile: |_| (),
+        then: Ground::assert_equal,
+    },
+    Scenario {
+        name: "poorapply",
+        target: Personality::Poor,
+        prepare: |ground| {
+            change(ground);
+            ground.make_plan();
+        },
+        stateless: false,
+        options: one_lane,
+        meanwhile: |_| (),
+        then: Ground::assert_equal,
+    },
+    Scenario {
         name: "move",
         target: Personality::Plain,
         prepare: fill,

@@ -64,6 +64,8 @@ pub struct Plan {
     pub answers: Vec<Answer>,
     /// Cuts and answers are for so many connections, the first ones; `None`: for all.
     pub only_first: Option<usize>,
+    /// So many connections before these are spared.
+    pub spared: usize,
 }
 
 impl Plan {
@@ -87,6 +89,11 @@ impl Plan {
     /// Lets cuts and answers be for the first connections only.
     pub fn only_first(self, connections: usize) -> Self {
         Self { only_first: Some(connections), ..self }
+    }
+
+    /// Spares the first connections: those of a run that only prepares.
+    pub fn spare(self, connections: usize) -> Self {
+        Self { spared: connections, ..self }
     }
 }
 
@@ -170,7 +177,8 @@ impl Proxy {
                     all.push(Arc::clone(&counters));
                     all.len()
                 };
-                let misbehaves = plan.only_first.is_none_or(|first| number <= first);
+                let misbehaves =
+                    number > plan.spared && plan.only_first.is_none_or(|first| number - plan.spared <= first);
                 carry(client, server, &plan, &free, misbehaves, &counters);
             }
         });
