@@ -24,7 +24,7 @@ pub(crate) const PROTOCOL: u8 = 3;
 /// Records of this program.
 const OURS: &str = "mailferry";
 /// Of these, what is told of connections that broke: always, unless it is to be quiet.
-const RETRYING: &str = "mailferry::retrying";
+const RETRYING: &str = "mailferry/retrying";
 
 /// Makes records of events.
 pub(crate) struct Log {
