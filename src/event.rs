@@ -118,6 +118,15 @@ pub enum Event<'a> {
         /// Its UID there.
         uid: Uid,
     },
+    /// A message that vanished from the source was moved on the target (`--keep-deleted`), or in a dry run would be.
+    MessageKept {
+        /// The folder where it was.
+        folder: &'a str,
+        /// Its UID there.
+        uid: Uid,
+        /// The folder of the day.
+        to: &'a str,
+    },
     /// The target has confirmed a message.
     MessageCopied {
         /// The side that has it now.

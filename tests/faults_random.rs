@@ -10,7 +10,7 @@ use lab::client::{Client, Content, NewMessage};
 use lab::generator::random::{self, Random};
 use lab::mailboxes::{assert_equal, assert_nothing_beyond, at, by, empty, filled, message, messages};
 use lab::proxy::{At, Direction, How, Plan, Proxy};
-use lab::run::copy;
+use lab::run::{copy, run};
 use lab::servers::{Account, Personality};
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,6 +56,8 @@ struct Blow {
     connections: usize,
     lanes: &'static str,
     with_state: bool,
+    /// Whether it is `apply` that is cut, of a plan that was saved before.
+    by_plan: bool,
 }
 
 impl Blow {
@@ -70,6 +72,7 @@ impl Blow {
             connections: random.of(&[1, 1, 2, 3]),
             lanes: random.of(&["1", "3"]),
             with_state: random.of(&[true, false]),
+            by_plan: random.below(3) == 0,
         }
     }
 
@@ -77,6 +80,8 @@ impl Blow {
     fn plans(self) -> [Plan; 2] {
         let direction = [Direction::Up, Direction::Down][self.place % 2];
         let plan = Plan::default().cut(direction, At::Bytes(self.bytes), self.how).only_first(self.connections);
+        // The dry run that saves the plan takes the first one.
+        let plan = plan.spare(usize::from(self.by_plan));
         if self.place < 2 { [plan, Plan::default()] } else { [Plan::default(), plan] }
     }
 
@@ -89,9 +94,18 @@ impl Blow {
         let with_state = ["--state", directory.path().to_str().unwrap()];
         let state = if self.with_state { &with_state[..] } else { &["--no-state"] };
         let options = [&["-j", self.lanes], state].concat();
+        let (from_address, to_address) = (by(source, from.port), by(&target, to.port));
+        let saved = directory.path().join("a.plan").display().to_string();
+        if self.by_plan {
+            copy(&from_address, &to_address, &[&options[..], &["--dry-run", "--save-plan", &saved]].concat()).ended(0);
+        }
+        let go = || match self.by_plan {
+            true => run(&["apply", &saved, "--output", "json", "-j", self.lanes]),
+            false => copy(&from_address, &to_address, &options),
+        };
         let mut broken = 0;
         let mut copied = || loop {
-            let run = copy(&by(source, from.port), &by(&target, to.port), &options);
+            let run = go();
             assert_nothing_beyond(content, &Client::login(&target).snapshot().content());
             if run.code == Some(0) {
                 return run.count("copied");

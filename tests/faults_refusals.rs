@@ -8,7 +8,7 @@ use lab::client::{Client, NewMessage};
 use lab::fake::{Fake, Shared};
 use lab::mailboxes::{assert_equal, assert_no_damage, at, by, empty, filled, message, messages};
 use lab::proxy::{Answer, Plan, Proxy};
-use lab::run::{Run, copy};
+use lab::run::{Run, copy, run};
 use lab::scripted::{Reply, Scripted};
 use lab::servers::{Account, Personality};
 
@@ -171,6 +171,53 @@ fn bodies_that_are_never_sent_are_named() {
     assert_eq!((run.count("failed"), failed.len()), (12, 12));
     assert!(failed.iter().all(|event| event["reason"].as_str().unwrap().contains("try again later")), "{failed:?}");
     assert_eq!(Client::login(&target).snapshot().count(), 0);
+}
+
+/// A plan is made over the first connection to each side, and carried out over those that are refused something.
+fn apply_by(source: &Account, target: &Account, source_plan: Plan, target_plan: Plan) -> Run {
+    let from = Proxy::start(source.port, source_plan.spare(1));
+    let to = Proxy::start(target.port, target_plan.spare(1));
+    let directory = tempfile::tempdir().unwrap();
+    let plan = directory.path().join("a.plan").display().to_string();
+    copy(&by(source, from.port), &by(target, to.port), &["--dry-run", "--save-plan", &plan]).ended(0);
+    run(&["apply", &plan, "--output", "json", "-j", "1"])
+}
+
+#[test]
+fn a_plan_is_carried_out_whatever_is_refused_in_passing() {
+    let source = source();
+    for (on_source, command, nth) in [
+        (true, "EXAMINE", 2),
+        (true, "UID FETCH", 1),
+        (true, "UID FETCH", 4),
+        (false, "SELECT", 1),
+        (false, "UID FETCH", 2),
+        (false, "APPEND", 1),
+        (false, "APPEND", 2),
+    ] {
+        let target = begun(Personality::Plain);
+        let plan = once(command, nth, LATER);
+        let (from, to) = if on_source { (plan, Plan::default()) } else { (Plan::default(), plan) };
+        let run = apply_by(&source, &target, from, to).ended(0);
+        assert_eq!(run.count("copied"), 60 - 5 - 12, "{command} {nth}");
+        assert_equal(&source, &target);
+    }
+}
+
+#[test]
+fn what_is_refused_for_good_is_left_out_of_a_plan_and_named() {
+    let source = source();
+    let target = begun(Personality::Plain);
+    let names = ["one", "\"one\""].iter();
+    let plan = names.fold(Plan::default(), |plan, name| {
+        always(&format!("SELECT {name}"), LATER).answers.into_iter().fold(plan, Plan::answer)
+    });
+    let run = apply_by(&source, &target, Plan::default(), plan).ended(3);
+    assert_eq!(run.texts("folder_failed", "folder"), ["one"]);
+    assert_eq!(run.count("copied"), 35);
+    assert_no_damage(&source, &target);
+    copy(&at(&source), &at(&target), &[]).ended(0);
+    assert_equal(&source, &target);
 }
 
 /// What one message's content is refused for.

@@ -54,6 +54,10 @@ fn runs() -> Vec<Run> {
     client.append(&["INBOX"], messages(1).into_iter());
     let applied = run(&["apply", &plan, "--output", "json"]).ended(3);
     let mirrored = copy(both().0, both().1, &mirror).ended(0);
+    client.select(&["New"]);
+    client.store("1", "+FLAGS", "\\Deleted");
+    client.expunge("1");
+    let kept = copy(both().0, both().1, &with(&["--keep-deleted"])).ended(0);
     let strict = Fake::start(Manner::default(), &[]);
     let holds_nul = Fake::start(Manner::default(), &[]);
     holds_nul.put("INBOX", b"Subject: nul\r\n\r\n\0\r\n");
@@ -65,6 +69,7 @@ fn runs() -> Vec<Run> {
         dry,
         applied,
         mirrored,
+        kept,
         refused,
         verify(both().0, both().1, &["--deep"]).ended(0),
         folders(both().0, &[]).ended(0),

@@ -1,10 +1,11 @@
 //! `mailferry apply FILE`
 
-use super::args::{OutputArgs, SourcePasswordArgs, SpeedArgs, TargetPasswordArgs, folder_rules};
+use super::args::{OutputArgs, ReportArgs, SourcePasswordArgs, SpeedArgs, TargetPasswordArgs, folder_rules};
 use super::config::names::Mailbox;
-use super::copy::OneWay;
+use super::copy::{OneWay, today};
 use super::failure::Failure;
 use super::json::Summary;
+use super::report::{About, Report};
 use super::session::Session;
 use super::state::{StateArgs, identity};
 use super::{exit, password, plan_file};
@@ -38,6 +39,8 @@ pub(crate) struct ApplyArgs {
     speed: SpeedArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    report: ReportArgs,
     #[arg(skip)]
     opened: Option<Box<Opened>>,
 }
@@ -56,7 +59,7 @@ fn after_help() -> String {
 Examples:
     mailferry copy --dry-run --save-plan move.plan imaps://ann@old.example.org imaps://ann@new.example.org
     mailferry apply --dry-run move.plan
-    mailferry apply move.plan
+    mailferry apply --report done.html move.plan
 
 {}",
         exit::HELP
@@ -74,6 +77,15 @@ impl ApplyArgs {
         let (source, target) = (typed(&head.source), typed(&head.target));
         self.opened = Some(Box::new(Opened { head, planned: Arc::new(planned), source, target }));
         Ok(())
+    }
+
+    /// Begins the report that was asked for.
+    ///
+    /// # Errors
+    /// That its file can't be written.
+    pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
+        let empties_source = self.opened.as_deref().is_some_and(|opened| opened.planned.empties_source);
+        self.report.begin(About { command: "apply", dry_run: self.dry_run, empties_source })
     }
 
     /// Where earlier logins are remembered, and whether this run leaves something there.
@@ -108,6 +120,7 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
         jobs: args.speed.jobs.lanes([source.connections(), target.connections()]),
         limit_rate: args.speed.limit_rate,
         dry_run: args.dry_run,
+        keep_deleted: head.keep_deleted.then(today),
         plan: PlanUse::Only(Arc::clone(planned)),
         ..head.options()
     };

@@ -12,6 +12,7 @@ use super::state::StateArgs;
 use super::text::{self, PlanTable};
 use super::{exit, password, plan_file};
 use clap::{Args, ValueEnum};
+use jiff::civil::Date;
 use mailferry::address::Address;
 use mailferry::event::Side;
 use mailferry::folders::Rules;
@@ -65,8 +66,14 @@ struct RunArgs {
     /// Empty SOURCE: delete there what is proven to be on TARGET. Example: --move --before 2020-01-01
     #[arg(long = "move")]
     move_: bool,
-    /// With --delete or --move: if more messages would be deleted than this number or share of a folder or of all,
-    /// delete nothing and exit with 9; without it, --delete stops at more than 20 messages that are more than 20 %.
+    /// A mirror that loses nothing: as --delete (which may stand beside it), but what SOURCE does not have any more is moved
+    /// on TARGET to a folder of the day, such as Vanished/2026-11-25/Work. No copy deletes or takes along these folders
+    /// unless --folder names them
+    #[arg(long, conflicts_with_all = ["move_", "since", "before", "min_size", "max_size", "search"])]
+    keep_deleted: bool,
+    /// With --delete, --keep-deleted or --move: if more messages would be deleted or kept than this number or share of a
+    /// folder or of all, take away nothing and exit with 9; without it, --delete and --keep-deleted stop at more than 20
+    /// messages that are more than 20 %.
     /// Example: --max-delete 500, --max-delete 50%
     #[arg(long, value_name = "N|N%")]
     max_delete: Option<DeletionLimit>,
@@ -125,6 +132,8 @@ Examples:
   A mirror, each night; what it would delete is listed first:
     mailferry copy --delete --dry-run SOURCE TARGET
     mailferry copy --delete SOURCE TARGET
+  A backup, each night, that keeps what is deleted on the server in a folder of the day:
+    mailferry copy --delete --keep-deleted imaps://ann@imap.example.org maildir:/backup/ann
   A plan to look at, and to carry out later exactly as it is:
     mailferry copy --dry-run --save-plan move.plan SOURCE TARGET
     mailferry apply move.plan
@@ -136,11 +145,13 @@ Examples:
 
 impl RunArgs {
     fn deleting(&self) -> Result<Deleting, Failure> {
-        match (self.delete, self.move_, self.max_delete) {
+        match (self.delete || self.keep_deleted, self.move_, self.max_delete) {
             (true, _, limit) => Ok(Deleting::Mirror(limit.unwrap_or_default())),
             (_, true, limit) => Ok(Deleting::Source(limit)),
             (_, _, None) => Ok(Deleting::Nothing),
-            (_, _, Some(_)) => Err(Failure::usage("--max-delete limits --delete or --move, and neither is given")),
+            (_, _, Some(_)) => {
+                Err(Failure::usage("--max-delete limits --delete, --keep-deleted or --move, and none is given"))
+            }
         }
     }
 }
@@ -158,6 +169,7 @@ impl CopyArgs {
             jobs: self.speed.jobs.lanes(allowed),
             limit_rate: self.speed.limit_rate,
             deleting: self.run.deleting()?,
+            keep_deleted: self.run.keep_deleted.then(today),
             dry_run: self.run.dry_run,
             plan: if self.run.save_plan.is_some() { PlanUse::Keep } else { PlanUse::Nothing },
         })
@@ -198,6 +210,11 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
         tell_work: args.run.exit_code,
     };
     run.go(session, save, Summary::copy)
+}
+
+/// The day, where this machine is: the name of the folder that keeps what vanishes now.
+pub(crate) fn today() -> Date {
+    jiff::ZonedDateTime::now().date()
 }
 
 /// A copy whose command line is read, whichever command it was.

@@ -77,7 +77,7 @@ pub(crate) fn of_error(kind: ErrorKind) -> u8 {
 /// What came of `copy`. With `tell_work` (a dry run's `--exit-code`), work to do is [`DIFFERENT`].
 pub(crate) fn of_copy(summary: &CopySummary, tell_work: bool) -> u8 {
     let folders = summary.folders_created + summary.folders_renamed + summary.folders_deleted;
-    let work = summary.copied + folders + summary.flags_updated + summary.deleted;
+    let work = summary.copied + folders + summary.flags_updated + summary.deleted + summary.kept;
     match of_status(&summary.status) {
         DONE if tell_work && work > 0 => DIFFERENT,
         code => code,

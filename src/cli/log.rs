@@ -1,67 +1,41 @@
 //! What happens, in lines on stderr or in the file of `--log-file`: failures and warnings always, the rest as `-v` asks.
+//!
+//! By `tracing`: [`Log`] makes a record of each event of the library, with its level, and [`Lines`], the program's subscriber, takes
+//! those that were asked for to the console. Of the others nothing is formatted. Records of other crates are not taken: what they say
+//! has not been made harmless, and no secret has been struck out of it.
 
 use super::console::Console;
 use super::harmless;
 use super::units;
 use mailferry::event::{Direction, Event, Observer, Side};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Level, Metadata, Subscriber, debug, error, info, trace, warn};
 
-/// From here on (`-v`), servers and created folders are named.
-const SERVERS: u8 = 1;
-/// From here on (`-vv`), every message.
+/// From here on (`-vv`), every message is named; from `-v` on, servers and folders.
 pub(crate) const MESSAGES: u8 = 2;
 /// From here on (`-vvv`), the protocol is shown.
 pub(crate) const PROTOCOL: u8 = 3;
 
-/// Writes events to the console.
+/// Records of this program.
+const OURS: &str = "mailferry";
+/// Of these, what is told of connections that broke: always, unless it is to be quiet.
+const RETRYING: &str = "mailferry/retrying";
+
+/// Makes records of events.
 pub(crate) struct Log {
-    console: Arc<Console>,
-    verbosity: u8,
     quiet: bool,
     /// Whether the source's and the target's server have been named: every lane connects, one line is enough.
     named: [AtomicBool; 2],
 }
 
 impl Log {
-    /// A log that says as much as was asked for.
-    pub(crate) fn new(console: Arc<Console>, verbosity: u8, quiet: bool) -> Self {
-        Self { console, verbosity, quiet, named: Default::default() }
-    }
-
-    /// The line for an event; `None` where nothing was asked about it.
-    fn text(&self, event: &Event<'_>) -> Option<String> {
-        let from = |least: u8| self.verbosity >= least;
-        Some(match event {
-            Event::Connected { side, server } if from(SERVERS) && self.is_first(*side) => {
-                format!("{}: connected to {}", side.name(), harmless::text(server))
-            }
-            Event::Listed { side, folders } if from(SERVERS) => {
-                format!("{}: {}", side.name(), units::counted(*folders as u64, "folder"))
-            }
-            Event::FolderCreated { folder } if from(SERVERS) => format!("created {}", harmless::text(folder)),
-            Event::FolderRenamed { from: old, to } if from(SERVERS) => {
-                format!("renamed {} to {}", harmless::text(old), harmless::text(to))
-            }
-            Event::FolderDeleted { folder } if from(SERVERS) => format!("deleted {}", harmless::text(folder)),
-            Event::MessageDeleted { side, folder, uid } if from(MESSAGES) => {
-                format!("{}: deleted {} UID {uid}", side.name(), harmless::text(folder))
-            }
-            Event::MessageCopied { folder, uid, bytes: 0, .. } if from(MESSAGES) => {
-                format!("copied {} UID {uid} from another folder of the target", harmless::text(folder))
-            }
-            Event::MessageCopied { folder, uid, bytes, .. } if from(MESSAGES) => {
-                format!("copied {} UID {uid}, {}", harmless::text(folder), units::bytes(*bytes))
-            }
-            Event::Retrying { side, wait, reason } if !self.quiet => {
-                format!("{}: {}; trying again in {}", side.name(), harmless::text(reason), units::duration(*wait))
-            }
-            Event::Trace { side, connection, direction, line } if from(PROTOCOL) => {
-                let arrow = if *direction == Direction::Sent { '>' } else { '<' };
-                format!("{} {connection} {arrow} {}", side.name(), harmless::trace(line))
-            }
-            _ => return None,
-        })
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { quiet, named: Default::default() }
     }
 
     fn is_first(&self, side: Side) -> bool {
@@ -73,43 +47,157 @@ impl Log {
 
 impl Observer for Log {
     fn observe(&self, event: &Event<'_>) {
+        let text = harmless::text;
         match event {
-            Event::Warning { text } => self.console.warning(text),
-            Event::MessageFailed { .. } | Event::FolderFailed { .. } => {
-                if let Some(text) = failure(event) {
-                    self.console.failed(&text);
-                }
+            Event::Warning { text } => warn!(target: OURS, "{text}"),
+            Event::MessageFailed { folder, uid, message_id, reason } => {
+                let id = message_id.map(|id| format!(" {}", text(id))).unwrap_or_default();
+                error!(target: OURS, "{} UID {uid}{id}: {}", text(folder), text(reason));
             }
-            _ => {
-                if let Some(text) = self.text(event) {
-                    self.console.log(&text);
-                }
+            Event::FolderFailed { folder, reason } => error!(target: OURS, "{}: {}", text(folder), text(reason)),
+            Event::Retrying { side, wait, reason } if !self.quiet => warn!(
+                target: RETRYING,
+                "{}: {}; trying again in {}",
+                side.name(),
+                text(reason),
+                units::duration(*wait)
+            ),
+            Event::Connected { side, server } if self.is_first(*side) => {
+                info!(target: OURS, "{}: connected to {}", side.name(), text(server));
             }
+            Event::Listed { side, folders } => {
+                info!(target: OURS, "{}: {}", side.name(), units::counted(*folders as u64, "folder"));
+            }
+            Event::FolderCreated { folder } => info!(target: OURS, "created {}", text(folder)),
+            Event::FolderRenamed { from, to } => info!(target: OURS, "renamed {} to {}", text(from), text(to)),
+            Event::FolderDeleted { folder } => info!(target: OURS, "deleted {}", text(folder)),
+            Event::MessageDeleted { side, folder, uid } => {
+                debug!(target: OURS, "{}: deleted {} UID {uid}", side.name(), text(folder));
+            }
+            Event::MessageKept { folder, uid, to } => {
+                debug!(target: OURS, "target: moved {} UID {uid} to {}", text(folder), text(to));
+            }
+            Event::MessageCopied { folder, uid, bytes: 0, .. } => {
+                debug!(target: OURS, "copied {} UID {uid} from another folder of the target", text(folder));
+            }
+            Event::MessageCopied { folder, uid, bytes, .. } => {
+                debug!(target: OURS, "copied {} UID {uid}, {}", text(folder), units::bytes(*bytes));
+            }
+            Event::Trace { side, connection, direction, line } => {
+                let arrow = if *direction == Direction::Sent { '>' } else { '<' };
+                trace!(target: OURS, "{} {connection} {arrow} {}", side.name(), harmless::trace(line));
+            }
+            _ => {}
         }
     }
 }
 
-/// The line for what failed.
-fn failure(event: &Event<'_>) -> Option<String> {
-    Some(match event {
-        Event::MessageFailed { folder, uid, message_id, reason } => {
-            let id = message_id.map(|id| format!(" {}", harmless::text(id))).unwrap_or_default();
-            format!("{} UID {uid}{id}: {}", harmless::text(folder), harmless::text(reason))
+/// The subscriber: takes records to where they are read.
+pub(crate) struct Lines<F> {
+    most: LevelFilter,
+    show: F,
+}
+
+impl<F: Fn(Kind, &str) + Send + Sync + 'static> Lines<F> {
+    /// What `-v`, given so many times, asks for goes to `show`.
+    pub(crate) fn new(verbosity: u8, show: F) -> Self {
+        let most = match verbosity {
+            0 => LevelFilter::WARN,
+            1 => LevelFilter::INFO,
+            MESSAGES => LevelFilter::DEBUG,
+            PROTOCOL.. => LevelFilter::TRACE,
+        };
+        Self { most, show }
+    }
+
+    /// From now on it takes the records of all threads.
+    pub(crate) fn install(self) {
+        // A process is one run, so nobody was there before.
+        let _ = tracing::subscriber::set_global_default(self);
+    }
+}
+
+/// What a line is to its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Failed,
+    Warning,
+    Plain,
+}
+
+/// Shows lines on the console, which has the log.
+pub(crate) fn to_console(console: Arc<Console>) -> impl Fn(Kind, &str) + Send + Sync + 'static {
+    move |kind, text| match kind {
+        Kind::Failed => console.failed(text),
+        Kind::Warning => console.warning(text),
+        Kind::Plain => console.log(text),
+    }
+}
+
+impl<F: Fn(Kind, &str) + Send + Sync + 'static> Subscriber for Lines<F> {
+    fn enabled(&self, about: &Metadata<'_>) -> bool {
+        *about.level() <= self.most && [OURS, RETRYING].contains(&about.target())
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.most)
+    }
+
+    fn event(&self, record: &tracing::Event<'_>) {
+        let about = record.metadata();
+        let mut message = Message(String::new());
+        record.record(&mut message);
+        let kind = match *about.level() {
+            Level::ERROR => Kind::Failed,
+            Level::WARN if about.target() == OURS => Kind::Warning,
+            _ => Kind::Plain,
+        };
+        (self.show)(kind, &message.0);
+    }
+
+    // Nothing here has spans.
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// The text of a record.
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
         }
-        Event::FolderFailed { folder, reason } => format!("{}: {}", harmless::text(folder), harmless::text(reason)),
-        _ => return None,
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::When;
     use mailferry::mail::Uid;
+    use std::sync::Mutex;
     use std::time::Duration;
 
-    fn log(verbosity: u8, quiet: bool) -> Log {
-        Log::new(Arc::new(Console::new(When::Never)), verbosity, quiet)
+    /// The lines that events give.
+    fn lines(verbosity: u8, log: &Log, events: &[Event<'_>]) -> Vec<(Kind, String)> {
+        let shown: Arc<Mutex<Vec<(Kind, String)>>> = Arc::default();
+        let to = Arc::clone(&shown);
+        let lines = Lines::new(verbosity, move |kind, text: &str| to.lock().unwrap().push((kind, text.to_owned())));
+        tracing::subscriber::with_default(lines, || events.iter().for_each(|event| log.observe(event)));
+        Arc::into_inner(shown).unwrap().into_inner().unwrap()
+    }
+
+    fn loud() -> Log {
+        Log::new(false)
     }
 
     #[test]
@@ -129,32 +217,47 @@ mod tests {
             (trace, 3, "target 2 > A1 NOOP\\u{7}"),
         ];
         for (event, least, text) in table {
-            assert_eq!(log(least, false).text(&event).as_deref(), Some(text));
-            assert_eq!(log(least - 1, false).text(&event), None, "{text}");
+            let event = [event];
+            assert_eq!(lines(least, &loud(), &event), [(Kind::Plain, text.to_owned())]);
+            assert_eq!(lines(least - 1, &loud(), &event), [], "{text}");
         }
     }
 
     #[test]
     fn a_server_is_named_once_for_each_side() {
-        let log = log(3, false);
         let connected = |side| Event::Connected { side, server: "x" };
-        assert!(log.text(&connected(Side::Source)).is_some());
-        assert!(log.text(&connected(Side::Source)).is_none());
-        assert!(log.text(&connected(Side::Target)).is_some());
+        let events = [connected(Side::Source), connected(Side::Source), connected(Side::Target)];
+        assert_eq!(lines(3, &loud(), &events).len(), 2);
     }
 
     #[test]
     fn retries_are_told_unless_quiet() {
         let wait = Duration::from_secs(2);
-        let event = Event::Retrying { side: Side::Source, wait, reason: "the connection broke" };
-        assert_eq!(log(0, false).text(&event).unwrap(), "source: the connection broke; trying again in 2 s");
-        assert_eq!(log(0, true).text(&event), None);
+        let event = [Event::Retrying { side: Side::Source, wait, reason: "the connection broke" }];
+        let text = "source: the connection broke; trying again in 2 s".to_owned();
+        assert_eq!(lines(0, &loud(), &event), [(Kind::Plain, text)]);
+        assert_eq!(lines(0, &Log::new(true), &event), []);
     }
 
     #[test]
     fn failures_name_the_message() {
         let uid = Uid::new(7).unwrap();
         let event = Event::MessageFailed { folder: "INBOX", uid, message_id: Some("<a@b\x1b>"), reason: "too large" };
-        assert_eq!(failure(&event).unwrap(), "INBOX UID 7 <a@b\\u{1b}>: too large");
+        let warning = Event::Warning { text: "odd" };
+        let expected =
+            [(Kind::Failed, "INBOX UID 7 <a@b\\u{1b}>: too large".to_owned()), (Kind::Warning, "odd".to_owned())];
+        assert_eq!(lines(0, &Log::new(true), &[event, warning]), expected);
+    }
+
+    #[test]
+    fn what_other_crates_say_is_not_shown() {
+        let shown: Arc<Mutex<Vec<String>>> = Arc::default();
+        let to = Arc::clone(&shown);
+        let lines = Lines::new(3, move |_, text: &str| to.lock().unwrap().push(text.to_owned()));
+        tracing::subscriber::with_default(lines, || {
+            error!(target: "another", "a secret");
+            info!(target: OURS, "ours");
+        });
+        assert_eq!(*shown.lock().unwrap(), ["ours"]);
     }
 }

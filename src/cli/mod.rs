@@ -203,6 +203,7 @@ impl Command {
     fn session(&self) -> Result<Session, Failure> {
         let report = match self {
             Self::Copy(args) => args.report()?,
+            Self::Apply(args) => args.report()?,
             Self::Sync(args) => args.report()?,
             Self::Verify(args) => args.report()?,
             _ => None,

@@ -45,6 +45,7 @@ pub(crate) fn head(
         filter: options.filter.clone(),
         flags: options.flags,
         deleting: options.deleting,
+        keep_deleted: options.keep_deleted.is_some(),
         state,
         no_state,
     }

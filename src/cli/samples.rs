@@ -16,6 +16,7 @@ pub(crate) fn copy_summary() -> CopySummary {
         already_there: 12,
         flags_updated: 0,
         deleted: 0,
+        kept: 0,
         failed: 0,
         folders_failed: 0,
         skipped: 0,

@@ -6,7 +6,7 @@ use super::exit;
 use super::failure::{AGAIN, Failure};
 use super::harmless;
 use super::json::{self, Line, Summary};
-use super::log::{self, Log};
+use super::log::{self, Lines, Log};
 use super::log_file::LogFile;
 use super::metrics;
 use super::observers::{Observers, Shared};
@@ -68,6 +68,7 @@ impl Session {
         };
         let log = options.log_file.as_ref().map(open).transpose()?;
         let console = Arc::new(Console::new(options.color).with_log(log));
+        Lines::new(options.verbose, log::to_console(Arc::clone(&console))).install();
         console.note(&format!("mailferry {} begins", env!("CARGO_PKG_VERSION")));
         let output = Arc::new(Output::stdout(Arc::clone(&console), Arc::clone(&stop)));
         Ok(Self {
@@ -178,8 +179,7 @@ impl Session {
     /// Who is told of events; progress is shown from now on. `text` collects the results for people, where it is them
     /// who read.
     pub(crate) fn observers(&self, text: Option<Shared>) -> Arc<Observers> {
-        let mut observers: Vec<Shared> =
-            vec![Arc::new(Log::new(Arc::clone(&self.console), self.verbosity, self.quiet))];
+        let mut observers: Vec<Shared> = vec![Arc::new(Log::new(self.quiet))];
         match self.format {
             Format::Json => {
                 let messages = self.verbosity >= log::MESSAGES;

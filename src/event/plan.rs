@@ -61,6 +61,8 @@ pub struct FolderPlanned<'a> {
     pub flags: u64,
     /// Messages that will be deleted in it, by `--delete` on the target, by `--move` on the source.
     pub delete: u64,
+    /// Messages that will be moved from it to a folder of the day on the target, by `--keep-deleted`.
+    pub keep: u64,
 }
 
 /// What two-way sync does in one folder.

@@ -9,13 +9,14 @@
 //! rules         the options, compiled            select, glob, rename, substitution: --folder, --map, --map-regex
 //! style         raw names <-> decoded ones       utf7, escape what a level is written as
 //! roles         what a folder is for             role_names   by its name, in many languages
-//! two_way       both sides' names for two-way sync
+//! two_way       both sides' names for two-way sync  kept       where --keep-deleted keeps what vanished
 //! name          FolderName                       pairing      the outcome's types
 //! ```
 
 mod destination;
 mod escape;
 mod glob;
+mod kept;
 mod name;
 mod pair;
 mod pairing;
@@ -35,6 +36,7 @@ mod tests;
 mod two_way;
 pub mod utf7;
 
+pub use kept::{kept_folders, kept_name};
 pub use name::FolderName;
 pub use pair::pair;
 pub use pairing::{Collision, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};

@@ -4,6 +4,7 @@
 //! become one unless `--map` says so; and the outcome for one folder does not depend on which others were selected.
 
 use super::destination::{self, Destination};
+use super::kept;
 use super::name::FolderName;
 use super::pairing::{Collision, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
 use super::roster::{Folder, Roster};
@@ -50,6 +51,7 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     pairing.skipped.sort_by_key(|skipped| skipped.source);
     pairing.unmatched_target = unmatched(target, &to, rules, &matched);
     pairing.warnings = unused_rules(&from, rules);
+    pairing.warnings.extend(left_out_as_kept(&pairing.skipped));
     Ok(pairing)
 }
 
@@ -72,10 +74,12 @@ fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing:
         });
     }
     let parents: HashSet<FolderName> = roster.folders.iter().flat_map(|folder| folder.name.ancestors()).collect();
+    let has_kept = roster.folders.iter().any(|folder| kept::is_of_a_day(&folder.name));
     let mut found = Vec::new();
     for folder in &roster.folders {
         let Some(mailbox) = listing.mailboxes.get(folder.index) else { continue };
-        match unfit(folder, mailbox, rules) {
+        let reason = unfit(folder, mailbox, rules).or_else(|| kept_aside(folder, mailbox, has_kept, rules));
+        match reason {
             None => found.push(folder),
             // A parent comes into being with its children: there is nothing to tell.
             Some(_) if !mailbox.selectable && parents.contains(&folder.name) => {}
@@ -99,6 +103,26 @@ fn unfit(folder: &Folder, mailbox: &ListedMailbox, rules: &Rules) -> Option<&'st
     } else {
         None
     }
+}
+
+/// What is said of a folder that holds what an earlier run has kept.
+const KEPT_ASIDE: &str = "it holds what --keep-deleted has kept: --folder 'Vanished/**' takes it along";
+
+/// Why a folder takes no part as it holds what vanished from another mailbox, if so. The folder above all of them may be
+/// the user's own, unless it is empty.
+fn kept_aside(folder: &Folder, mailbox: &ListedMailbox, has_kept: bool, rules: &Rules) -> Option<&'static str> {
+    let is_empty = || mailbox.status.as_ref().is_some_and(|status| status.messages == Some(0));
+    let is_aside = kept::is_of_a_day(&folder.name) || has_kept && kept::is_kept(&folder.name) && is_empty();
+    let key = folder.name.key();
+    let is_meant = || rules.include.iter().any(|pattern| pattern.matches_on_purpose(&key));
+    (is_aside && !folder.foreign && !is_meant()).then_some(KEPT_ASIDE)
+}
+
+fn left_out_as_kept(skipped: &[Skipped]) -> Option<String> {
+    let count = skipped.iter().filter(|skipped| skipped.reason == KEPT_ASIDE).count();
+    (count > 0).then(|| {
+        format!("{count} folders are left out that hold what --keep-deleted has kept: --folder 'Vanished/**' takes them along")
+    })
 }
 
 /// A pair on its way.
@@ -222,6 +246,7 @@ fn unmatched(target: &Listing, roster: &Roster, rules: &Rules, matched: &HashSet
         .iter()
         .filter(is_place)
         .filter(|folder| !matched.contains(&folder.index) && rules.concerns_target(&folder.name))
+        .filter(|folder| !kept::is_kept(&folder.name))
         .map(|folder| Unmatched { target: folder.index, name: folder.name.clone(), has_role: folder.role.is_some() })
         .collect()
 }

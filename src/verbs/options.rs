@@ -72,6 +72,8 @@ pub struct CopyOptions {
     pub limit_rate: Option<u64>,
     /// What is deleted at the end.
     pub deleting: Deleting,
+    /// What a mirror would delete is moved to a folder of this day instead.
+    pub keep_deleted: Option<Date>,
     /// Only plan: nothing is written anywhere.
     pub dry_run: bool,
     /// What it has to do with a saved plan.

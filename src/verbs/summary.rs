@@ -41,6 +41,8 @@ pub struct CopySummary {
     pub flags_updated: u64,
     /// Messages deleted.
     pub deleted: u64,
+    /// Messages that were moved to a folder of the day on the target, as they vanished from the source.
+    pub kept: u64,
     /// Messages that failed.
     pub failed: u64,
     /// Folders that failed.
@@ -71,6 +73,7 @@ impl CopySummary {
             already_there: 0,
             flags_updated: 0,
             deleted: 0,
+            kept: 0,
             failed: 0,
             folders_failed: 0,
             skipped: 0,

@@ -10,10 +10,11 @@ use mailferry::event::{Event, Observer, Side, Stop};
 use mailferry::folders::{Options, Rules};
 use mailferry::imap::Secret;
 use mailferry::net::FaultInjector;
+use mailferry::plan::planned::Planned;
 use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
 use mailferry::store::Error;
 use mailferry::store::{Access, imap};
-use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting};
+use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, PlanUse};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
@@ -22,6 +23,8 @@ pub(crate) struct Ground {
     pub(crate) source: Account,
     pub(crate) target: Account,
     options: CopyOptions,
+    /// The plan that runs carry out, once one was made.
+    plan: Mutex<Option<Arc<Planned>>>,
     state: Option<tempfile::TempDir>,
     log: Arc<Log>,
 }
@@ -33,6 +36,7 @@ impl Ground {
             source: dovecot.account("from", Personality::Plain),
             target: dovecot.account("to", scenario.target),
             options: (scenario.options)(),
+            plan: Mutex::default(),
             state: with_state.then(|| tempfile::tempdir().unwrap()),
             log: Arc::default(),
         }
@@ -43,8 +47,20 @@ impl Ground {
         self.state.is_some()
     }
 
+    /// Makes a plan of what the scenario's copy would do; from now on runs carry it out and nothing else.
+    pub(crate) fn make_plan(&self) {
+        let options = CopyOptions { dry_run: true, plan: PlanUse::Keep, ..self.options.clone() };
+        let (_, planned) = self.run(&options, &[]).unwrap();
+        *self.plan.lock().unwrap() = Some(Arc::new(planned));
+    }
+
     /// Runs the scenario's copy, as another process would, with faults on these sides.
     pub(crate) fn copy(&self, faults: &[(Side, &Arc<AtWrites>)]) -> Result<CopySummary, Error> {
+        let plan = self.plan.lock().unwrap().clone().map_or(PlanUse::Nothing, PlanUse::Only);
+        self.run(&CopyOptions { plan, ..self.options.clone() }, faults).map(|(summary, _)| summary)
+    }
+
+    fn run(&self, options: &CopyOptions, faults: &[(Side, &Arc<AtWrites>)]) -> Result<(CopySummary, Planned), Error> {
         self.log.note(format!("--- a run, faults: {faults:?}"));
         let (source, target) = (address(&self.source), address(&self.target));
         let kept = self.state.as_ref().map(|directory| {
@@ -55,7 +71,7 @@ impl Ground {
             (State::open(&directory, &pair, &lock, &mailboxes).unwrap(), lock)
         });
         let stop = Arc::new(Stop::new());
-        let source_access = match self.options.deleting {
+        let source_access = match options.deleting {
             Deleting::Source(_) => Access::ReadWrite,
             Deleting::Nothing | Deleting::Mirror(_) => Access::ReadOnly,
         };
@@ -66,12 +82,11 @@ impl Ground {
             &source,
             &target,
             &Rules::new(&Options::default()).unwrap(),
-            &self.options,
+            options,
             state,
             &stop,
             self.log.as_ref(),
         )
-        .map(|(summary, _)| summary)
     }
 
     fn account(
@@ -124,6 +139,39 @@ impl Ground {
             let is_there = |message| here.contains(message) || there.contains(message);
             assert!(messages.iter().all(is_there) && here.len() + there.len() >= messages.len(), "{folder:?}");
         }
+    }
+
+    /// What the target holds, kept messages in the folders where they were.
+    fn where_it_was(&self) -> Content {
+        let mut all = Content::new();
+        for (levels, messages) in self.on_target().snapshot().content() {
+            let levels = if levels[0] == "Vanished" { levels[2..].to_vec() } else { levels };
+            all.entry(levels).or_default().extend(messages);
+        }
+        all
+    }
+
+    /// Every message that the source had at first is on the target, where it was or kept.
+    pub(crate) fn assert_all_on_target(&self) {
+        let there = self.where_it_was();
+        let counted = |messages: &[_], message| messages.iter().filter(|other| *other == message).count();
+        for (folder, messages) in &self.first_content() {
+            let is_there = |message| counted(&there[folder], message) >= counted(messages, message);
+            assert!(messages.iter().all(is_there), "{folder:?}");
+        }
+    }
+
+    /// The target has what the source has, what it had at first is kept, and nothing is there twice.
+    pub(crate) fn assert_kept(&self) {
+        let (first, there) = (self.first_content(), self.where_it_was());
+        assert_nothing_beyond(&first, &there);
+        assert_nothing_beyond(&there, &first);
+        let mut target = self.on_target().snapshot();
+        target.folders.retain(|levels, _| levels[0] != "Vanished");
+        let source = self.on_source().snapshot();
+        assert_nothing_beyond(&target.content(), &source.content());
+        assert_eq!(source.folders.keys().collect::<Vec<_>>(), target.folders.keys().collect::<Vec<_>>());
+        assert_eq!(source.subscribed, target.subscribed);
     }
 
     /// The target has all that the source had at first, and the source has nothing.

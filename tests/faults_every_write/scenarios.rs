@@ -63,6 +63,48 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         then: Ground::assert_equal,
     },
     Scenario {
+        name: "keep",
+        target: Personality::Plain,
+        prepare: remove,
+        stateless: false,
+        options: keeping,
+        meanwhile: Ground::assert_all_on_target,
+        then: Ground::assert_kept,
+    },
+    Scenario {
+        name: "poorkeep",
+        target: Personality::Poor,
+        prepare: remove,
+        stateless: true,
+        options: keeping,
+        meanwhile: Ground::assert_all_on_target,
+        then: Ground::assert_kept,
+    },
+    Scenario {
+        name: "apply",
+        target: Personality::Plain,
+        prepare: |ground| {
+            rearrange(ground);
+            ground.make_plan();
+        },
+        stateless: false,
+        options: mirroring,
+        meanwhile: |_| (),
+        then: Ground::assert_equal,
+    },
+    Scenario {
+        name: "poorapply",
+        target: Personality::Poor,
+        prepare: |ground| {
+            change(ground);
+            ground.make_plan();
+        },
+        stateless: false,
+        options: one_lane,
+        meanwhile: |_| (),
+        then: Ground::assert_equal,
+    },
+    Scenario {
         name: "move",
         target: Personality::Plain,
         prepare: fill,
@@ -173,6 +215,23 @@ fn rename(ground: &Ground) {
     client.command("UNSUBSCRIBE one");
     client.command("SUBSCRIBE first");
     client.append(&["first"], (100..102).map(|number| message(number, "news")));
+}
+
+/// Both sides in step, and then messages of the source removed, equal ones among them, and a folder.
+fn remove(ground: &Ground) {
+    fill(ground);
+    ground.copy(&[]).unwrap();
+    let mut client = ground.on_source();
+    for (folder, uids) in [("INBOX", "2:6"), ("two", "4,6")] {
+        client.select(&[folder]);
+        client.expunge(uids);
+    }
+    client.command("UNSUBSCRIBE one");
+    client.command("DELETE one");
+}
+
+fn keeping() -> CopyOptions {
+    CopyOptions { keep_deleted: Some("2026-11-25".parse().unwrap()), ..mirroring() }
 }
 
 fn mirroring() -> CopyOptions {

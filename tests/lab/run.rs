@@ -247,7 +247,8 @@ impl Running {
         Self::of(&mut mailferry(arguments))
     }
 
-    fn of(command: &mut Command) -> Self {
+    /// Starts a command.
+    pub fn of(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = std::sync::mpsc::channel();
         let stdout = collect(child.stdout.take().unwrap(), Some(sender));

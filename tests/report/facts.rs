@@ -31,6 +31,7 @@ fn agrees((run, report): &(Run, Value)) {
         );
         assert_eq!(sum(folder, "copy"), event["copy"].as_u64().unwrap());
         assert_eq!(sum(folder, "delete"), event["delete"].as_u64().unwrap());
+        assert_eq!(sum(folder, "keep"), event["keep"].as_u64().unwrap());
     }
     for kind in ["missing", "extra", "changed", "flags_differ", "dates_differ"] {
         let of = |folder: &Value| folder["differences"][kind].as_u64().unwrap();
@@ -116,11 +117,47 @@ fn a_mirror_and_a_move_say_where_is_deleted() {
     agrees(&mirror);
     let inbox = folder(&mirror.1, "INBOX");
     assert_eq!((sum(inbox, "delete"), &inbox["done"]["deleted"]), (3, &json!(3)), "{inbox:#}");
+    Client::login(&target).append(&["INBOX"], messages(8).into_iter().skip(6));
+    let kept = reports.of(|options| copy(&source, &target, &[options, &["--keep-deleted"]].concat()).ended(0));
+    agrees(&kept);
+    let inbox = folder(&kept.1, "INBOX");
+    assert_eq!((sum(inbox, "keep"), &inbox["done"]["kept"]), (2, &json!(2)), "{inbox:#}");
+    assert_eq!((sum(inbox, "delete"), &kept.1["summary"]["kept"]), (0, &json!(2)));
     let moved = reports.of(|options| copy(&source, &target, &[options, &["--move"]].concat()).ended(0));
     agrees(&moved);
     let inbox = folder(&moved.1, "INBOX");
     assert_eq!([&inbox["planned"][1]["on"], &inbox["planned"][1]["delete"]], [&json!("source"), &json!(3)]);
     assert_eq!(inbox["done"]["deleted"], 3);
+}
+
+#[test]
+fn a_plan_that_is_carried_out_has_what_was_done_and_what_was_refused() {
+    let reports = Reports::new();
+    let (source, target) = (filled("reportplan", messages(3)), empty("reportplandst", Personality::Plain));
+    let mut client = Client::login(&source);
+    client.create(&["Other"]);
+    client.append(&["Other"], messages(2).into_iter());
+    let plan = reports.path("a.plan").display().to_string();
+    copy(&source, &target, &["--dry-run", "--save-plan", &plan]).ended(0);
+    client.append(&["Other"], messages(1).into_iter());
+    let apply = |more: &[&str]| run(&[&["apply", &plan, "--output", "json"], more].concat()).ended(3);
+    let dry = reports.of(|options| apply(&[options, &["--dry-run"]].concat()));
+    agrees(&dry);
+    assert_eq!([&dry.1["command"], &dry.1["dry_run"]], [&json!("apply"), &json!(true)]);
+    let done = reports.of(apply);
+    agrees(&done);
+    assert_eq!(done.1["summary"]["copied"], 3);
+    assert_eq!(folder(&done.1, "INBOX")["done"]["copied"], 3);
+    let reason = done.1["failures"]["listed"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("changed since the plan was made"), "{reason}");
+    let page = reports.path("done.html");
+    apply(&["--report", page.to_str().unwrap()]);
+    assert!(std::fs::read_to_string(page).unwrap().contains("changed since the plan was made"));
+    // A plan that is none is told in the report, too.
+    std::fs::write(&plan, "no plan").unwrap();
+    let none = reports.of(|options| run(&[&["apply", &plan, "--output", "json"], options].concat()).ended(2));
+    agrees(&none);
+    assert_eq!(none.1["error"]["kind"], "usage");
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub(crate) enum Line<'a> {
         flags: u64,
         server_side: u64,
         delete: u64,
+        keep: u64,
     },
     /// What `sync` does in one folder.
     SyncPlanned { first: &'a str, second: &'a str, already_there: u64, to_first: Step, to_second: Step },
@@ -53,6 +54,8 @@ pub(crate) enum Line<'a> {
     Explained { text: &'a str },
     /// A message was deleted.
     MessageDeleted { side: &'static str, folder: &'a str, uid: u32 },
+    /// A message that vanished from the source was kept on the target.
+    MessageKept { folder: &'a str, uid: u32, to: &'a str },
     /// A message was copied (`-vv`).
     MessageCopied { folder: &'a str, uid: u32, bytes: u64 },
     /// A message failed.
@@ -108,6 +111,7 @@ impl<'a> Line<'a> {
                 flags: plan.flags,
                 server_side: plan.server_side,
                 delete: plan.delete,
+                keep: plan.keep,
             },
             Event::Planned { folders, messages, bytes } => Self::Planned { folders, messages, bytes },
             Event::FolderCreated { folder } => Self::FolderCreated { folder },
@@ -129,6 +133,7 @@ impl<'a> Line<'a> {
             Event::MessageDeleted { side, folder, uid } => {
                 Self::MessageDeleted { side: side.name(), folder, uid: uid.get() }
             }
+            Event::MessageKept { folder, uid, to } => Self::MessageKept { folder, uid: uid.get(), to },
             Event::MessageCopied { folder, uid, bytes, .. } => Self::MessageCopied { folder, uid: uid.get(), bytes },
             Event::MessageFailed { folder, uid, message_id, reason } => {
                 Self::MessageFailed { folder, uid: uid.get(), message_id, reason }
@@ -262,6 +267,7 @@ pub(crate) struct Copied {
     folders_failed: u64,
     folders_renamed: u64,
     folders_deleted: u64,
+    kept: u64,
     source: Amounts,
     target: Amounts,
 }
@@ -285,6 +291,7 @@ impl Copied {
             folders_failed: summary.folders_failed,
             folders_renamed: summary.folders_renamed,
             folders_deleted: summary.folders_deleted,
+            kept: summary.kept,
             source: summary.source_traffic.into(),
             target: summary.target_traffic.into(),
         }

@@ -105,10 +105,11 @@ mod tests {
             already_there: 7,
             flags: 1,
             delete: 4,
+            keep: 5,
         };
         assert_eq!(
             event(&Event::FolderPlanned(planned)),
-            r#"{"event":"folder_planned","from":"Sent","to":"Sent Items","reason":"role","create":false,"messages":9,"copy":2,"bytes":300,"already_there":7,"flags":1,"server_side":1,"delete":4}"#
+            r#"{"event":"folder_planned","from":"Sent","to":"Sent Items","reason":"role","create":false,"messages":9,"copy":2,"bytes":300,"already_there":7,"flags":1,"server_side":1,"delete":4,"keep":5}"#
         );
         let difference = Difference { kind: DifferenceKind::Flags, folder: "a", uid: None, messages: 1, detail: "d" };
         assert_eq!(
@@ -117,6 +118,8 @@ mod tests {
         );
         let deleted = Event::MessageDeleted { side: mailferry::event::Side::Target, folder: "a", uid };
         assert_eq!(event(&deleted), r#"{"event":"message_deleted","side":"target","folder":"a","uid":7}"#);
+        let kept = Event::MessageKept { folder: "a", uid, to: "Vanished/2026-11-25/a" };
+        assert_eq!(event(&kept), r#"{"event":"message_kept","folder":"a","uid":7,"to":"Vanished/2026-11-25/a"}"#);
         assert_eq!(event(&Event::Warning { text: "w" }), r#"{"event":"warning","text":"w"}"#);
     }
 
@@ -128,7 +131,7 @@ mod tests {
             concat!(
                 r#"{"event":"summary","command":"copy","dry_run":false,"status":"complete","folders":18,"folders_created":17,"#,
                 r#""copied":3089,"copied_server_side":0,"already_there":12,"flags_updated":0,"deleted":0,"failed":0,"#,
-                r#""skipped":0,"bytes_copied":40200000,"seconds":1.9,"folders_failed":0,"folders_renamed":0,"folders_deleted":0,"#,
+                r#""skipped":0,"bytes_copied":40200000,"seconds":1.9,"folders_failed":0,"folders_renamed":0,"folders_deleted":0,"kept":0,"#,
                 r#""source":{"sent":1,"received":2,"round_trips":3},"target":{"sent":4,"received":5,"round_trips":6}}"#
             )
         );

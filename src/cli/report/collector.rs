@@ -90,6 +90,7 @@ impl Collected {
             Event::Change(change) => self.change(change),
             Event::MessageCopied { to, folder, bytes, .. } => self.copied(*to, folder, *bytes),
             Event::MessageDeleted { side, folder, .. } => self.named(*side, folder).done.deleted += 1,
+            Event::MessageKept { folder, .. } => self.named(Side::Target, folder).done.kept += 1,
             Event::MessageFailed { folder, uid, message_id, reason } => {
                 self.fail(folder, Some(*uid), *message_id, reason);
             }
@@ -145,6 +146,7 @@ impl Collected {
             bytes: plan.bytes,
             flags: plan.flags,
             delete: if empties_source { 0 } else { plan.delete },
+            keep: plan.keep,
             ..Planned::default()
         };
         folder.planned = vec![on_target];
@@ -156,7 +158,7 @@ impl Collected {
     fn plan_sync(&mut self, plan: &SyncPlanned<'_>) {
         let planned = |on, step: SyncStep| {
             let SyncStep { create, copy, bytes, moved, flags, delete } = step;
-            Planned { on, create, copy, bytes, moved, flags, delete, server_side: 0 }
+            Planned { on, create, copy, bytes, moved, flags, delete, keep: 0, server_side: 0 }
         };
         let planned =
             vec![planned(self.name(Side::Source), plan.to_first), planned(self.name(Side::Target), plan.to_second)];

@@ -89,6 +89,8 @@ pub(crate) struct Planned {
     pub(crate) moved: u64,
     pub(crate) flags: u64,
     pub(crate) delete: u64,
+    /// Messages that are moved to a folder of the day.
+    pub(crate) keep: u64,
 }
 
 /// What was done with a folder's messages.
@@ -99,6 +101,7 @@ pub(crate) struct Done {
     pub(crate) server_side: u64,
     pub(crate) bytes: u64,
     pub(crate) deleted: u64,
+    pub(crate) kept: u64,
 }
 
 /// How many differences of each kind `verify` found in a folder.

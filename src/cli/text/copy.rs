@@ -18,9 +18,20 @@ struct Found {
     rows: Vec<Row>,
     /// What would be deleted: the side, the folder there, the messages, and whether the folder itself goes.
     deleted: Vec<(&'static str, String, UidSet, bool)>,
+    /// What would be kept: the folder, the folder of the day, the messages.
+    kept: Vec<(String, String, UidSet)>,
 }
 
 impl Found {
+    fn kept_in(&mut self, folder: &str, to: &str) -> &mut UidSet {
+        let at = self.kept.iter().position(|(name, ..)| name == folder);
+        let at = at.unwrap_or_else(|| {
+            self.kept.push((folder.to_owned(), to.to_owned(), UidSet::default()));
+            self.kept.len() - 1
+        });
+        &mut self.kept[at].2
+    }
+
     fn deleted_in(&mut self, side: &'static str, folder: &str) -> &mut (&'static str, String, UidSet, bool) {
         let at = self.deleted.iter().position(|(of, name, ..)| (*of, name.as_str()) == (side, folder));
         let at = at.unwrap_or_else(|| {
@@ -46,6 +57,7 @@ impl Observer for PlanTable {
         match event {
             Event::FolderPlanned(plan) => found.rows.push(Row::new(plan)),
             Event::MessageDeleted { side, folder, uid } => found.deleted_in(side.name(), folder).2.insert(*uid),
+            Event::MessageKept { folder, uid, to } => found.kept_in(folder, to).insert(*uid),
             Event::FolderDeleted { folder } => found.deleted_in("target", folder).3 = true,
             _ => {}
         }
@@ -58,12 +70,14 @@ impl Row {
         let server_side = (plan.server_side > 0)
             .then(|| format!("{} from other folders there", units::counted(plan.server_side, "message")));
         let delete = (plan.delete > 0).then(|| format!("{} to delete", units::counted(plan.delete, "message")));
+        let keep = (plan.keep > 0).then(|| format!("{} to keep", units::counted(plan.keep, "message")));
         let notes = [
             plan.create.then(|| "new".to_owned()),
             (!plan.reason.is_empty()).then(|| harmless::text(plan.reason)),
             flags,
             server_side,
             delete,
+            keep,
         ];
         Self {
             from: harmless::text(plan.from),
@@ -101,6 +115,14 @@ impl PlanTable {
         if let Some(head) = lines.first_mut() {
             *head = paint.bold(head);
         }
+        for (folder, to, uids) in &found.kept {
+            let count = units::counted(uids.len(), "message");
+            lines.push(format!(
+                "to keep on the target: {}: {count} (UID {uids}) in {}",
+                harmless::text(folder),
+                harmless::text(to)
+            ));
+        }
         for (side, folder, uids, whole) in &found.deleted {
             let messages =
                 (!uids.is_empty()).then(|| format!("{} (UID {uids})", units::counted(uids.len(), "message")));
@@ -135,6 +157,7 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
         ("copied there", summary.copied_server_side, "by the target itself, from its other folders"),
         (flags, summary.flags_updated, ""),
         (if dry_run { "to delete" } else { "deleted" }, summary.deleted, ""),
+        (if dry_run { "to keep" } else { "kept" }, summary.kept, "in folders of the day on the target"),
         ("left out", summary.skipped, "by a filter, or shown by a folder that is a view of others"),
         ("failed", summary.failed, "messages; a second run tries them again"),
         ("failed folders", summary.folders_failed, ""),
@@ -217,6 +240,7 @@ mod tests {
             server_side: 0,
             flags: 0,
             delete: 0,
+            keep: 0,
         };
         plan.observe(&Event::FolderPlanned(folder("INBOX", "INBOX", "", false, 2)));
         plan.observe(&Event::FolderPlanned(folder("Gesendet\x1b", "Sent", "same role", true, 1000)));

@@ -85,7 +85,7 @@ impl Copy<'_> {
             return Ok(());
         }
         let unproven = self.prove(way, &sent)?;
-        self.delete(way, &sent, &unproven)?;
+        self.delete(way, names, &sent, &unproven)?;
         self.remember(way, &sent)
     }
 
@@ -220,7 +220,13 @@ impl Copy<'_> {
     }
 
     /// Deletes what is to be deleted, now that everything is copied.
-    fn delete(&mut self, way: &mut Way<'_>, sent: &Sent, unproven: &HashMap<usize, UidSet>) -> Result<(), Error> {
+    fn delete(
+        &mut self,
+        way: &mut Way<'_>,
+        names: &Names<'_>,
+        sent: &Sent,
+        unproven: &HashMap<usize, UidSet>,
+    ) -> Result<(), Error> {
         if self.doomed.is_empty() && self.leftovers.is_empty() {
             return Ok(());
         }
@@ -235,7 +241,7 @@ impl Copy<'_> {
             Deleting::Nothing => Ok(()),
             Deleting::Mirror(_) => {
                 self.clear_leftovers(way, &copied)?;
-                self.mirror(way)
+                self.mirror(way, names)
             }
             Deleting::Source(_) => self.empty_source(way, &copied),
         }

@@ -8,6 +8,7 @@ use crate::event::{Event, Side};
 use crate::mail::{MailboxName, Uid, UidSet};
 use crate::store::{Error, Refusal, Removal, ScanDepth, Store};
 use crate::verbs::Deleting;
+use crate::verbs::opening::Names;
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashMap};
@@ -58,9 +59,13 @@ impl Copy<'_> {
     }
 
     /// Deletes on the target what the source does not have.
-    pub(super) fn mirror(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+    pub(super) fn mirror(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<(), Error> {
         let mut doomed = std::mem::take(&mut self.doomed);
         doomed.retain(|doomed| doomed.pairs.iter().all(|pair| !self.has_failed.contains(pair)));
+        if let Some(day) = self.options.keep_deleted {
+            let emptied = self.keep(way, names, day, doomed)?;
+            return self.delete_folders(way, emptied.into_iter().filter(|doomed| doomed.whole).collect());
+        }
         let removals: Vec<Removal> = doomed.iter().map(removal).collect();
         let results = way.repeatable(|link| link.target.remove(&removals))?;
         let mut emptied = Vec::new();

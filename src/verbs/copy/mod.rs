@@ -8,6 +8,7 @@ mod deletion;
 mod elsewhere;
 mod emptying;
 mod holding;
+mod keeping;
 mod memory;
 mod needs;
 mod prepare;
@@ -240,6 +241,8 @@ impl Copy<'_> {
         for (index, (pair, needs)) in pairs.iter().zip(&self.folders).enumerate() {
             let Some(needs) = needs else { continue };
             let to_send = needs.bytes_to_send();
+            let leaving = self.doomed_in(index);
+            let (delete, keep) = if self.options.keep_deleted.is_some() { (0, leaving) } else { (leaving, 0) };
             messages += needs.missing.len() as u64;
             bytes += to_send;
             self.observer.observe(&Event::FolderPlanned(FolderPlanned {
@@ -253,7 +256,8 @@ impl Copy<'_> {
                 bytes: to_send,
                 already_there: needs.already_there,
                 flags: needs.flags_to_change(),
-                delete: self.doomed_in(index),
+                delete,
+                keep,
             }));
         }
         self.observer.observe(&Event::Planned { folders: pairs.len() as u64, messages, bytes });
@@ -277,7 +281,10 @@ impl Copy<'_> {
             self.tell_renamed(&rename);
         }
         for doomed in std::mem::take(&mut self.doomed) {
-            self.tell_deleted(&doomed);
+            match self.options.keep_deleted.and_then(|day| keeping::name_of_day(day, &doomed.folder)) {
+                Some(to) => self.tell_kept(&doomed.folder, &to.to_string(), &doomed.uids),
+                None => self.tell_deleted(&doomed),
+            }
             if doomed.whole {
                 self.summary.folders_deleted += 1;
                 self.observer.observe(&Event::FolderDeleted { folder: &doomed.folder });

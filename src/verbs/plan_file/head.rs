@@ -25,6 +25,8 @@ pub struct PlanHead {
     pub flags: FlagPolicy,
     /// What is deleted.
     pub deleting: Deleting,
+    /// Whether that is kept in a folder of the day on which the plan is carried out.
+    pub keep_deleted: bool,
     /// The state's directory, if one was chosen.
     pub state: Option<String>,
     /// Whether it was made without any state.
@@ -44,7 +46,7 @@ pub struct PlanMailbox {
 }
 
 impl PlanHead {
-    /// The options of the copy, but for speed and for what is carried out.
+    /// The options of the copy, but for speed, the day, and what is carried out.
     pub fn options(&self) -> CopyOptions {
         let (filter, deleting) = (self.filter.clone(), self.deleting);
         CopyOptions { filter, deleting, flags: self.flags, ..CopyOptions::default() }
@@ -101,6 +103,7 @@ struct Options {
     #[serde(rename = "move")]
     move_: bool,
     max_delete: Option<String>,
+    keep_deleted: bool,
     state: Option<String>,
     no_state: bool,
 }
@@ -134,6 +137,7 @@ impl Options {
             delete,
             move_,
             max_delete: limit.map(|limit| limit.to_string()),
+            keep_deleted: head.keep_deleted,
             state: head.state.clone(),
             no_state: head.no_state,
         }
@@ -189,6 +193,7 @@ pub(super) fn read(line: &[u8], version: u32) -> Result<PlanHead, PlanError> {
             no_roles: options.no_roles,
         },
         flags,
+        keep_deleted: options.keep_deleted,
         state: options.state.clone(),
         no_state: options.no_state,
         made: json.made,

@@ -24,6 +24,7 @@ fn head() -> PlanHead {
         filter: MessageFilter { since: "2024-02-29".parse().ok(), max_size: Some(9), ..MessageFilter::default() },
         flags: FlagPolicy::Union,
         deleting: Deleting::Mirror("50%".parse().unwrap()),
+        keep_deleted: true,
         state: Some("/var/lib/mailferry".to_owned()),
         no_state: false,
     }

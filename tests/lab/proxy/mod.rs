@@ -71,6 +71,8 @@ pub struct Plan {
     pub only_first: Option<usize>,
     /// And only for connections that begin while this is set.
     pub only_while: Option<Arc<AtomicBool>>,
+    /// So many connections before these are spared.
+    pub spared: usize,
 }
 
 impl Plan {
@@ -110,6 +112,11 @@ impl Plan {
     /// Lets them be for connections that begin while this is set.
     pub fn only_while(self, is_on: &Arc<AtomicBool>) -> Self {
         Self { only_while: Some(Arc::clone(is_on)), ..self }
+    }
+
+    /// Spares the first connections: those of a run that only prepares.
+    pub fn spare(self, connections: usize) -> Self {
+        Self { spared: connections, ..self }
     }
 }
 
@@ -193,7 +200,8 @@ impl Proxy {
                     all.push(Arc::clone(&counters));
                     all.len()
                 };
-                let misbehaves = plan.only_first.is_none_or(|first| number <= first)
+                let misbehaves = number > plan.spared
+                    && plan.only_first.is_none_or(|first| number - plan.spared <= first)
                     && plan.only_while.as_ref().is_none_or(|is_on| is_on.load(Ordering::Relaxed));
                 carry(client, server, &plan, &free, misbehaves, &counters);
             }

@@ -73,9 +73,17 @@ fn number(facts: &Facts, key: &str) -> u64 {
 
 fn title(facts: &Facts) -> String {
     let copied = units::counted(number(facts, "copied"), "message");
-    let idle = ["copied", "flags_updated", "deleted", "moved", "folders_created", "folders_renamed", "folders_deleted"]
-        .iter()
-        .all(|key| number(facts, key) == 0);
+    const WORK: [&str; 8] = [
+        "copied",
+        "flags_updated",
+        "deleted",
+        "kept",
+        "moved",
+        "folders_created",
+        "folders_renamed",
+        "folders_deleted",
+    ];
+    let idle = WORK.iter().all(|key| number(facts, key) == 0);
     match (facts.status.as_str(), facts.command) {
         ("stopped", _) => "The run ended early".to_owned(),
         ("interrupted", _) => "The run was interrupted".to_owned(),
@@ -139,7 +147,7 @@ enum Kind {
 }
 
 /// The numbers, in their order: the summary's key, what it is called, and in a dry run.
-const FIGURES: [(&str, &str, &str, Kind); 22] = [
+const FIGURES: [(&str, &str, &str, Kind); 23] = [
     ("copied", "messages copied", "messages to copy", Kind::Count),
     ("bytes_copied", "sent", "to send", Kind::Bytes),
     ("copied_server_side", "copied by the target itself", "copied by the target itself", Kind::Some),
@@ -154,6 +162,7 @@ const FIGURES: [(&str, &str, &str, Kind); 22] = [
     ("moved", "moved", "to move", Kind::Some),
     ("flags_updated", "flags changed", "flags to change", Kind::Some),
     ("deleted", "deleted", "to delete", Kind::Some),
+    ("kept", "kept in folders of the day", "to keep in folders of the day", Kind::Some),
     ("conflicts", "conflicts settled", "conflicts to settle", Kind::Some),
     ("failed", "failed", "can't be told apart", Kind::Bad),
     ("folders_failed", "folders failed", "folders failed", Kind::Bad),

@@ -163,9 +163,11 @@ fn copy_folders(facts: &Facts) -> Table {
         ("To send", true),
         ("Flags", true),
         ("To delete", true),
+        ("To keep", true),
         ("Copied", true),
         ("Sent", true),
         ("Deleted", true),
+        ("Kept", true),
         ("Failed", true),
     ];
     let mut table = work_table(facts, &columns);
@@ -183,9 +185,11 @@ fn copy_folders(facts: &Facts) -> Table {
                 Cell::bytes(sum(folder, |planned| planned.bytes)),
                 Cell::count(sum(folder, |planned| planned.flags)),
                 Cell::count(sum(folder, |planned| planned.delete)),
+                Cell::count(sum(folder, |planned| planned.keep)),
                 Cell::count(done(folder.done.copied)),
                 Cell::bytes(done(folder.done.bytes)),
                 Cell::count(done(folder.done.deleted)),
+                Cell::count(done(folder.done.kept)),
                 Cell::bad(folder.failed),
             ]
         })
@@ -195,7 +199,7 @@ fn copy_folders(facts: &Facts) -> Table {
         (true, _) => table.without_idle_columns(&["Messages", "To copy"]),
         // Where all went as planned, the plan says nothing more.
         (false, true) => {
-            table.without(&["To copy", "To send", "To delete"]).without_idle_columns(&["Messages", "Copied"])
+            table.without(&["To copy", "To send", "To delete", "To keep"]).without_idle_columns(&["Messages", "Copied"])
         }
         (false, false) => table.without_idle_columns(&["Messages", "Copied"]),
     };

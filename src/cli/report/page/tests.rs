@@ -63,6 +63,7 @@ fn tell(report: &Report, text: &str) {
         already_there: 7,
         flags: 1,
         delete: 1,
+        keep: 1,
     }));
     let step = SyncStep { copy: 3, ..SyncStep::default() };
     tell(Event::SyncPlanned(SyncPlanned {
@@ -127,7 +128,7 @@ fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
 
 #[test]
 fn what_a_server_wrote_is_never_markup() {
-    for command in ["copy", "sync", "verify"] {
+    for command in ["copy", "apply", "sync", "verify"] {
         let plain = render(&facts(command, "plain")).unwrap();
         for text in HOSTILE {
             let page = render(&facts(command, text)).unwrap();
@@ -170,7 +171,7 @@ fn the_policy_allows_the_style_and_the_script_and_nothing_else() {
 
 #[test]
 fn links_have_their_places_and_no_id_is_there_twice() {
-    for command in ["copy", "sync", "verify"] {
+    for command in ["copy", "apply", "sync", "verify"] {
         let page = render(&facts(command, "plain")).unwrap();
         let ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         let all: HashSet<&str> = ids.iter().copied().collect();
