@@ -34,3 +34,45 @@ fn a_run_with_nothing_to_do_waits_four_times() {
         assert!(only.bursts <= 4, "{only:#?}");
     }
 }
+
+/// What a run costs on one side, over all connections.
+#[derive(Debug)]
+struct Cost {
+    bursts: u64,
+    commands: usize,
+    bytes_up: u64,
+    bytes_down: u64,
+}
+
+fn cost(connections: &[Traffic]) -> Cost {
+    Cost {
+        bursts: connections.iter().map(|traffic| traffic.bursts).sum(),
+        commands: connections.iter().map(|traffic| traffic.commands.len()).sum(),
+        bytes_up: connections.iter().map(|traffic| traffic.bytes_up).sum(),
+        bytes_down: connections.iter().map(|traffic| traffic.bytes_down).sum(),
+    }
+}
+
+/// The same mailbox each time: 18 folders, 300 messages. Its own bytes cross each line once; beyond them, a message costs
+/// some 60 bytes to ask for and to tell of on either side, and a folder a few commands.
+#[test]
+fn a_first_copy_of_a_known_mailbox_costs_no_more_than_it_did() {
+    let source = Dovecot::shared().account("cost", Personality::Plain);
+    let target = Dovecot::shared().account("cost", Personality::Plain);
+    Client::login(&source).fill(&mailbox(5, 300));
+    let snapshot = Client::login(&source).snapshot();
+    let mail: u64 = snapshot.folders.values().flatten().map(|message| message.size as u64).sum();
+    let (from, to) = count(&source, &target, &["-j", "1", "--no-state"]);
+    let (from, to) = (cost(&from), cost(&to));
+    let show = format!("{mail} bytes of mail, source {from:?}, target {to:?}");
+    assert!(from.bursts <= 6 && to.bursts <= 8, "{show}");
+    assert!(from.commands <= 90 && to.commands <= 140, "{show}");
+    assert!(from.bytes_up <= 6_000 && from.bytes_down <= mail + 75_000, "{show}");
+    assert!(to.bytes_up <= mail + 60_000 && to.bytes_down <= 40_000, "{show}");
+
+    let (from, to) = count(&source, &target, &["-j", "1", "--no-state"]);
+    let (from, to) = (cost(&from), cost(&to));
+    let show = format!("compared: source {from:?}, target {to:?}");
+    assert!(from.bursts <= 5 && to.bursts <= 5, "{show}");
+    assert!(from.bytes_down <= 200_000 && to.bytes_down <= 200_000, "{show}");
+}
