@@ -124,6 +124,11 @@ impl Ledger {
         self.uids[token as usize].store(uid.get(), Ordering::Relaxed);
     }
 
+    /// Where the target has put this message, if it said so.
+    pub(super) fn uid(&self, token: u32) -> Option<Uid> {
+        Uid::new(self.uids[token as usize].load(Ordering::Relaxed))
+    }
+
     /// What became of each task's messages, in their order.
     pub(super) fn fates(&self) -> Vec<Vec<Fate>> {
         self.starts.windows(2).map(|task| (task[0]..task[1]).map(|token| self.fate(token)).collect()).collect()
@@ -131,10 +136,9 @@ impl Ledger {
 
     fn fate(&self, token: u32) -> Fate {
         match self.stage(token) {
-            Stage::Copied => Fate::Copied {
-                uid: Uid::new(self.uids[token as usize].load(Ordering::Relaxed)),
-                bytes: self.sizes[token as usize].load(Ordering::Relaxed),
-            },
+            Stage::Copied => {
+                Fate::Copied { uid: self.uid(token), bytes: self.sizes[token as usize].load(Ordering::Relaxed) }
+            }
             Stage::Failed => Fate::Failed,
             Stage::Vanished => Fate::Vanished,
             Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen => Fate::Open,

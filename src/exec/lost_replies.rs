@@ -214,7 +214,26 @@ impl Settling<'_> {
             findings.missing.extend(settled.missing.iter().map(name));
             findings.doubtful.extend(settled.doubtful.source.iter().map(name));
         }
+        self.keep_told_uids(&mut findings.found);
         Ok(findings)
+    }
+
+    /// Of equal messages, the matching takes any for any; those whose UIDs the target has told have these, and no other has.
+    fn keep_told_uids(&self, found: &mut HashMap<(usize, Uid), Uid>) {
+        let mut holder: HashMap<Uid, (usize, Uid)> = found.iter().map(|(name, uid)| (*uid, *name)).collect();
+        let names: Vec<(usize, Uid)> = found.keys().copied().collect();
+        for name in names {
+            let Some(told) = self.told_uid(name).filter(|told| found.get(&name) != Some(told)) else { continue };
+            let given = found.insert(name, told);
+            if let (Some(other), Some(given)) = (holder.insert(told, name), given) {
+                found.insert(other, given);
+                holder.insert(given, other);
+            }
+        }
+    }
+
+    fn told_uid(&self, (task, uid): (usize, Uid)) -> Option<Uid> {
+        self.shared.ledger.uid(self.shared.ledger.token(task, self.shared.tasks[task].position(uid)?))
     }
 
     /// Which of the messages that did not come are still on the source. The others were deleted there.

@@ -95,6 +95,7 @@ impl<'a> Folder<'a> {
     /// The folder that these arrivals are in; `None` where all that is new is known to be ours, or that can't be told.
     fn new(arrivals: &[Arrival<'a>], of: &[usize]) -> Option<Self> {
         let mut ours = BTreeMap::new();
+        let mut copies = 0;
         let (mut first, mut end) = (u32::MAX, 0);
         for (at, arrival) in of.iter().map(|at| (*at, &arrivals[*at])) {
             first = first.min(arrival.task.target_uid_next?);
@@ -102,10 +103,15 @@ impl<'a> Folder<'a> {
             for (message, fate) in arrival.task.messages.iter().zip(arrival.fates) {
                 let Fate::Copied { uid, .. } = fate else { continue };
                 let uid = (*uid)?;
+                copies += 1;
                 let size = arrival.scan.messages.binary_search_by_key(&uid, Message::uid);
                 let size = size.map_or(0, |at| arrival.scan.messages[at].size());
                 ours.insert(uid, (at, message.uid(), size));
             }
+        }
+        // Each of ours must be one that is there, or else one of them would look like somebody else's.
+        if ours.len() != copies {
+            return None;
         }
         let others = ours.keys().copied().collect::<UidSet>().missing_between(first, end);
         let task = arrivals[*of.first()?].task;

@@ -20,7 +20,23 @@ impl Session {
     /// server: the folder is listed.
     pub(super) fn create_all(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         let wanted: Vec<_> = folders.iter().map(|folder| (&folder.name, folder.role)).collect();
-        let mut results = self.create_each(&wanted)?;
+        let results = self.create_each(&wanted)?;
+        self.create_fallbacks(folders, results)
+    }
+
+    /// The same for folders that were refused with their roles: plainly first, then by other names.
+    pub(super) fn create_refused(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        let plain: Vec<Wanted<'_>> = folders.iter().map(|folder| (&folder.name, None)).collect();
+        let results = self.try_to_create(&plain)?;
+        self.create_fallbacks(folders, results)
+    }
+
+    /// Tries other names for what was refused.
+    fn create_fallbacks(
+        &mut self,
+        folders: &[NewFolder],
+        mut results: Vec<Result<MailboxName, Refusal>>,
+    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         for round in 0.. {
             let fallbacks: Vec<_> = (folders.iter().enumerate())
                 .filter(|(at, _)| results[*at].is_err())

@@ -33,7 +33,7 @@ impl Session {
         let again: Vec<NewFolder> = refused.iter().map(|at| folders[*at].clone()).collect();
         let mut names: Vec<Result<MailboxName, Refusal>> =
             folders.iter().map(|folder| Ok(folder.name.clone())).collect();
-        for (at, created) in refused.iter().zip(self.create_all(&again)?) {
+        for (at, created) in refused.iter().zip(self.create_refused(&again)?) {
             names[*at] = created;
         }
         let mut prepared = Vec::with_capacity(folders.len());
