@@ -91,32 +91,41 @@ fn folders<'a>(arrivals: &[Arrival<'a>]) -> Vec<Folder<'a>> {
     by_mailbox.values().filter_map(|of| Folder::new(arrivals, of)).collect()
 }
 
+impl Arrival<'_> {
+    /// By the UID that the copy has: the number of this arrival, the message it is a copy of, and its size.
+    fn copies(&self, number: usize) -> impl Iterator<Item = (Uid, (usize, Uid, u32))> {
+        self.task.messages.iter().zip(self.fates).filter_map(move |(message, fate)| {
+            let Fate::Copied { uid: Some(uid), .. } = fate else { return None };
+            let at = self.scan.messages.binary_search_by_key(uid, Message::uid);
+            Some((*uid, (number, message.uid(), at.map_or(0, |at| self.scan.messages[at].size()))))
+        })
+    }
+}
+
 impl<'a> Folder<'a> {
     /// The folder that these arrivals are in; `None` where all that is new is known to be ours, or that can't be told.
     fn new(arrivals: &[Arrival<'a>], of: &[usize]) -> Option<Self> {
-        let mut ours = BTreeMap::new();
+        // Ranges, as there may be a million of them and nearly always nobody else's.
+        let mut placed = UidSet::default();
         let mut copies = 0;
         let (mut first, mut end) = (u32::MAX, 0);
-        for (at, arrival) in of.iter().map(|at| (*at, &arrivals[*at])) {
+        for arrival in of.iter().map(|at| &arrivals[*at]) {
             first = first.min(arrival.task.target_uid_next?);
             end = end.max(arrival.scan.uid_next?);
-            for (message, fate) in arrival.task.messages.iter().zip(arrival.fates) {
+            for fate in arrival.fates {
                 let Fate::Copied { uid, .. } = fate else { continue };
-                let uid = (*uid)?;
+                placed.insert((*uid)?);
                 copies += 1;
-                let size = arrival.scan.messages.binary_search_by_key(&uid, Message::uid);
-                let size = size.map_or(0, |at| arrival.scan.messages[at].size());
-                ours.insert(uid, (at, message.uid(), size));
             }
         }
+        let others = placed.missing_between(first, end);
         // Each of ours must be one that is there, or else one of them would look like somebody else's.
-        if ours.len() != copies {
+        if others.is_empty() || placed.len() != copies {
             return None;
         }
-        let others = ours.keys().copied().collect::<UidSet>().missing_between(first, end);
+        let ours = of.iter().flat_map(|at| arrivals[*at].copies(*at)).collect();
         let task = arrivals[*of.first()?].task;
-        let folder = Self { mailbox: &task.target, uid_validity: task.target_uid_validity, ours, others };
-        (!folder.others.is_empty()).then_some(folder)
+        Some(Self { mailbox: &task.target, uid_validity: task.target_uid_validity, ours, others })
     }
 
     fn find_twice(&self, store: &mut dyn Store, others: &FolderScan, found: &mut Vec<Twice>) -> Result<(), Error> {
