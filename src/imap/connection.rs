@@ -7,6 +7,7 @@
 use super::courtesy::Courtesy;
 use super::redact::Redactor;
 use super::response::{Code, Completion, Condition, FetchOpening, Namespace, Response};
+use super::waiting::Waiting;
 use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags, Unanswered};
 use super::{Capabilities, Error};
 use crate::event::Direction;
@@ -103,16 +104,6 @@ pub(super) enum Answered {
     Challenge(Zeroizing<Vec<u8>>),
     /// It is through.
     Reply(Reply),
-}
-
-/// A command without a reply yet.
-struct Waiting {
-    ticket: Ticket,
-    tag: String,
-    /// Whether somebody waits for the reply; else it is dropped.
-    attended: bool,
-    /// How long the command is, without a message that it may carry.
-    bytes: usize,
 }
 
 impl ByteSource for Stream {

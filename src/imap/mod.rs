@@ -19,6 +19,7 @@ mod error;
 mod login;
 mod redact;
 pub mod response;
+mod waiting;
 pub mod wire;
 
 pub use auth::{Credentials, NoSecret, NoSecretCause, Recall, Secret};
