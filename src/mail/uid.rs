@@ -96,6 +96,12 @@ impl UidSet {
         other.ranges().for_each(|(low, high)| self.insert_range(low..=high));
     }
 
+    /// Those that are not in the other set. Only for sets that were made from known UIDs.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        self.iter().filter(|uid| !other.contains(*uid)).collect()
+    }
+
     /// The UIDs from `first` up to and without `end` that are not in it.
     pub fn missing_between(&self, first: u32, end: u32) -> Self {
         let mut missing = Self::default();

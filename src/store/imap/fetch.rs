@@ -139,7 +139,7 @@ impl Opened {
 
 impl Request {
     fn end(self, folder: &Opened) -> (UidSet, Option<Refusal>) {
-        let missing: UidSet = self.wanted.iter().filter(|uid| !self.received.contains(*uid)).collect();
+        let missing = self.wanted.minus(&self.received);
         let refusal = folder.refusal.clone().or_else(|| folder.changed(self.expected)).or(self.refusal);
         let refusal = refusal.filter(|_| !missing.is_empty());
         (missing, refusal)

@@ -121,7 +121,7 @@ impl Copy<'_> {
                 leaving.looks = scan.messages.iter().map(|message| (message.uid(), looks(message))).collect();
                 leaving.left = there;
             } else {
-                let gone = without(&leaving.left, &there);
+                let gone = leaving.left.minus(&there);
                 self.note_kept(leaving, 0, &gone);
             }
         }
@@ -158,7 +158,7 @@ impl Copy<'_> {
         let relocations: Vec<Relocation> = open(leavings).map(Leaving::relocation).collect();
         let results = way.link()?.target.relocate(&relocations)?;
         for (leaving, result) in open_mut(leavings).zip(results) {
-            let moved = without(&result.uids(), &result.left_behind);
+            let moved = result.uids().minus(&result.left_behind);
             self.note_kept(leaving, 0, &moved);
             leaving.refusal = result.refusal.map(|refusal| refusal.text);
         }
@@ -171,7 +171,7 @@ impl Copy<'_> {
         for looks in kept.iter().filter_map(|uid| looks.get(&uid)) {
             *shelf.kept.entry(*looks).or_default() += 1;
         }
-        *left = without(left, kept);
+        *left = left.minus(kept);
         self.memory.removed(mailbox, kept.len());
         self.tell_kept(folder, &shelf.shown, kept);
     }
@@ -286,8 +286,4 @@ fn same_bytes(
 
 fn looks(message: &Message) -> Looks {
     (message.size(), message.date().map(InternalDate::seconds))
-}
-
-fn without(uids: &UidSet, others: &UidSet) -> UidSet {
-    uids.iter().filter(|uid| !others.contains(*uid)).collect()
 }

@@ -128,7 +128,7 @@ impl Copy<'_> {
         let leaving = self.elsewhere.leaving();
         for doomed in &mut self.doomed {
             if let Some(leaving) = leaving.get(&doomed.mailbox) {
-                doomed.uids = doomed.uids.iter().filter(|uid| !leaving.contains(*uid)).collect();
+                doomed.uids = doomed.uids.minus(leaving);
             }
         }
         // Parents come after what is below them.
@@ -197,7 +197,7 @@ impl Needs {
     /// Less what is never to be deleted.
     pub(super) fn spare(&mut self, kept: &UidSet) {
         if let Some(extra) = &mut self.extra {
-            *extra = extra.iter().filter(|uid| !kept.contains(*uid)).collect();
+            *extra = extra.minus(kept);
         }
     }
 }
