@@ -7,11 +7,11 @@
 //! nothing.
 
 use super::scans::scan_each;
-use crate::event::Stop;
+use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, Fate, read_contents};
 use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity};
 use crate::plan::FolderTask;
-use crate::store::{Error, FolderScan, Refusal, ScanDepth, Store};
+use crate::store::{Error, FolderScan, Refusal, Removal, ScanDepth, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Gives a server the time to store what a run that died had sent to it: before this run looks, so that it sees it, and again
@@ -34,8 +34,6 @@ pub(super) struct Arrival<'a> {
 /// A message that is there twice: as the copy that was sent now, and as the one that arrived meanwhile.
 #[derive(Debug)]
 pub(super) struct Twice {
-    /// Which of the arrivals.
-    pub(super) arrival: usize,
     /// The message where it comes from.
     pub(super) source: Uid,
     /// The copy that was sent now.
@@ -55,15 +53,15 @@ struct Folder<'a> {
     others: UidSet,
 }
 
-/// Looks for messages that are there twice.
+/// Looks for messages that are there twice. Gives them for each arrival.
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn find(store: &mut dyn Store, arrivals: &[Arrival<'_>]) -> Result<Vec<Twice>, Error> {
+pub(super) fn find(store: &mut dyn Store, arrivals: &[Arrival<'_>]) -> Result<Vec<Vec<Twice>>, Error> {
     let folders = folders(arrivals);
     let asked = folders.iter().map(|folder| (folder.mailbox, Some(folder.others.clone())));
     let others = scan_each(store, ScanDepth::Identity, asked)?;
-    let mut found = Vec::new();
+    let mut found: Vec<Vec<Twice>> = arrivals.iter().map(|_| Vec::new()).collect();
     for (folder, others) in folders.iter().zip(others) {
         if let Some(others) = others.ok().filter(|others| others.uid_validity == folder.uid_validity) {
             folder.find_twice(store, &others, &mut found)?;
@@ -72,8 +70,28 @@ pub(super) fn find(store: &mut dyn Store, arrivals: &[Arrival<'_>]) -> Result<Ve
     Ok(found)
 }
 
+/// Removes the copies that were sent now, which are recorded no more, and tells it. Gives how many messages and bytes were
+/// taken back.
+///
+/// # Errors
+/// What ends the connection.
+pub(super) fn take_back(
+    store: &mut dyn Store,
+    task: &FolderTask,
+    twice: &[Twice],
+    observer: &dyn Observer,
+) -> Result<(u64, u64), Error> {
+    let uids = twice.iter().map(|twice| twice.ours).collect();
+    let removal = Removal { mailbox: task.target.clone(), uid_validity: task.target_uid_validity, uids };
+    let done = store.remove(&[removal])?;
+    let count = twice.len() as u64;
+    observer.observe(&Event::Warning { text: &told(&task.to, count, done.first()) });
+    let bytes = twice.iter().map(|twice| u64::from(twice.theirs.size())).sum();
+    Ok(if done.first().is_some_and(Result::is_ok) { (count, bytes) } else { (0, 0) })
+}
+
 /// What is said of messages that were there twice, after their copies were to be taken back.
-pub(super) fn told(folder: &str, count: u64, done: Option<&Result<(), Refusal>>) -> String {
+fn told(folder: &str, count: u64, done: Option<&Result<(), Refusal>>) -> String {
     let arrived =
         format!("{folder}: {count} of the messages of an earlier run arrived only while they were sent again");
     match done {
@@ -128,7 +146,7 @@ impl<'a> Folder<'a> {
         Some(Self { mailbox: &task.target, uid_validity: task.target_uid_validity, ours, others })
     }
 
-    fn find_twice(&self, store: &mut dyn Store, others: &FolderScan, found: &mut Vec<Twice>) -> Result<(), Error> {
+    fn find_twice(&self, store: &mut dyn Store, others: &FolderScan, found: &mut [Vec<Twice>]) -> Result<(), Error> {
         let sizes: HashSet<u32> = others.messages.iter().map(Message::size).collect();
         let like: UidSet =
             self.ours.iter().filter(|(.., (.., size))| sizes.contains(size)).map(|(uid, _)| *uid).collect();
@@ -159,7 +177,7 @@ impl<'a> Folder<'a> {
                 continue;
             };
             let flags = others.flags.get(theirs.flags());
-            found.push(Twice { arrival: *arrival, source: *source, ours: *ours, theirs: *theirs, flags });
+            found[*arrival].push(Twice { source: *source, ours: *ours, theirs: *theirs, flags });
         }
         Ok(())
     }

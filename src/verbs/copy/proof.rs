@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::exec::Fate;
 use crate::mail::{Flags, FolderStatus, MailboxName, Message, Uid, UidSet};
 use crate::plan::FolderTask;
-use crate::store::{Error, FolderScan, Removal, ScanDepth};
+use crate::store::{Error, FolderScan, ScanDepth};
 use crate::verbs::latecomers::{self, Arrival, Twice};
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
@@ -75,17 +75,14 @@ impl Copy<'_> {
             looked_at.iter().map(|proof| Arrival { task: proof.task, fates: proof.fates, scan: &proof.scan }).collect();
         let all = way.repeatable(|link| latecomers::find(link.target.as_mut(), &arrivals))?;
         let mut taken_back: HashMap<usize, UidSet> = HashMap::new();
-        for (at, proof) in looked_at.iter().enumerate() {
-            let twice: Vec<&Twice> = all.iter().filter(|twice| twice.arrival == at).collect();
-            if !twice.is_empty() {
-                let sources = self.take_back_some(way, proof, &twice)?;
-                taken_back.entry(proof.pair).or_default().add(&sources);
-            }
+        for (proof, twice) in looked_at.into_iter().zip(all).filter(|(_, twice)| !twice.is_empty()) {
+            let sources = self.take_back_some(way, proof, &twice)?;
+            taken_back.entry(proof.pair).or_default().add(&sources);
         }
         Ok(taken_back)
     }
 
-    fn take_back_some(&mut self, way: &mut Way<'_>, proof: &Proof<'_>, twice: &[&Twice]) -> Result<UidSet, Error> {
+    fn take_back_some(&mut self, way: &mut Way<'_>, proof: &Proof<'_>, twice: &[Twice]) -> Result<UidSet, Error> {
         let pairs: Vec<(Uid, Uid, Flags)> =
             twice.iter().map(|twice| (twice.source, twice.theirs.uid(), twice.flags.clone())).collect();
         // First the record, then the removal: a run that dies between the two leaves a message that is there twice, never
@@ -93,20 +90,10 @@ impl Copy<'_> {
         let sources: UidSet = twice.iter().map(|twice| twice.source).collect();
         self.memory.unpair(proof.pair, &sources);
         self.memory.pair(proof.pair, &pairs);
-        let removal = Removal {
-            mailbox: proof.task.target.clone(),
-            uid_validity: proof.task.target_uid_validity,
-            uids: twice.iter().map(|twice| twice.ours).collect(),
-        };
-        let done = way.link()?.target.remove(&[removal])?;
-        let count = twice.len() as u64;
-        self.observer.observe(&Event::Warning { text: &latecomers::told(&proof.task.to, count, done.first()) });
-        if done.first().is_some_and(Result::is_ok) {
-            self.summary.copied -= count;
-            self.summary.already_there += count;
-            let size = |twice: &&Twice| u64::from(twice.theirs.size());
-            self.summary.bytes_copied = self.summary.bytes_copied.saturating_sub(twice.iter().map(size).sum());
-        }
+        let (messages, bytes) = latecomers::take_back(way.link()?.target.as_mut(), proof.task, twice, self.observer)?;
+        self.summary.copied -= messages;
+        self.summary.already_there += messages;
+        self.summary.bytes_copied = self.summary.bytes_copied.saturating_sub(bytes);
         Ok(sources)
     }
 

@@ -11,7 +11,7 @@ use crate::plan::FolderTask;
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::Side;
 use crate::state::TwoWayChange;
-use crate::store::{Error, FolderScan, Removal, ScanDepth, ScanRequest};
+use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
 use crate::verbs::latecomers::{self, Arrival, Twice};
 use crate::verbs::way::Way;
 use std::collections::HashMap;
@@ -62,11 +62,8 @@ impl Sync<'_> {
         let arrivals: Vec<Arrival<'_>> =
             proofs.iter().map(|(_, task, fates, scan)| Arrival { task, fates, scan }).collect();
         let all = way.repeatable(|link| latecomers::find(store(link, side), &arrivals))?;
-        for (nth, (at, task, ..)) in proofs.iter().enumerate() {
-            let twice: Vec<&Twice> = all.iter().filter(|twice| twice.arrival == nth).collect();
-            if !twice.is_empty() {
-                self.take_back(way, side, *at, task, &twice)?;
-            }
+        for ((at, task, ..), twice) in proofs.iter().zip(all).filter(|(_, twice)| !twice.is_empty()) {
+            self.take_back(way, side, *at, task, &twice)?;
         }
         Ok(())
     }
@@ -78,7 +75,7 @@ impl Sync<'_> {
         side: Side,
         at: usize,
         task: &FolderTask,
-        twice: &[&Twice],
+        twice: &[Twice],
     ) -> Result<(), Error> {
         let mut changes = Vec::new();
         let source = |twice: &Twice| task.position(twice.source).map(|position| task.messages[position]);
@@ -94,19 +91,10 @@ impl Sync<'_> {
         // First the record, and on the disk: a recorded message that is not there any more would read as a deletion.
         self.memory.write(&changes, true)?;
         self.works[at].open = true;
-        let removal = Removal {
-            mailbox: task.target.clone(),
-            uid_validity: task.target_uid_validity,
-            uids: twice.iter().map(|twice| twice.ours).collect(),
-        };
-        let done = store(way.link()?, side).remove(&[removal])?;
-        self.warn(&latecomers::told(&task.to, twice.len() as u64, done.first()));
-        if done.first().is_some_and(Result::is_ok) {
-            let way = self.way(side);
-            way.copied -= twice.len() as u64;
-            let size = |twice: &&Twice| u64::from(twice.theirs.size());
-            way.bytes_copied = way.bytes_copied.saturating_sub(twice.iter().map(size).sum());
-        }
+        let (messages, bytes) = latecomers::take_back(store(way.link()?, side), task, twice, self.observer)?;
+        let way = self.way(side);
+        way.copied -= messages;
+        way.bytes_copied = way.bytes_copied.saturating_sub(bytes);
         Ok(())
     }
 
