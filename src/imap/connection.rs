@@ -7,7 +7,7 @@
 use super::courtesy::Courtesy;
 use super::redact::Redactor;
 use super::response::{Code, Completion, Condition, FetchOpening, Namespace, Response};
-use super::waiting::Waiting;
+use super::waiting::{self, Waiting};
 use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags, Unanswered};
 use super::{Capabilities, Error};
 use crate::event::Direction;
@@ -82,8 +82,6 @@ pub struct Connection {
     unanswered: Unanswered,
     tags: Tags,
     waiting: VecDeque<Waiting>,
-    /// The bytes of these commands.
-    bytes_waiting: usize,
     last_ticket: u64,
     capabilities: Option<Capabilities>,
     namespace: Option<Namespace>,
@@ -128,7 +126,6 @@ impl Connection {
             unanswered: Unanswered::default(),
             tags: Tags::new(),
             waiting: VecDeque::new(),
-            bytes_waiting: 0,
             last_ticket: 0,
             capabilities: None,
             namespace: None,
@@ -256,12 +253,12 @@ impl Connection {
 
     /// Whether the server takes in one more command while nobody reads its replies.
     pub fn has_room(&self) -> bool {
-        self.bytes_waiting < super::BYTES_AHEAD && self.waiting.len() < super::COMMANDS_AHEAD
+        waiting::has_room(&self.waiting)
     }
 
     /// Whether so many commands are answered that others are to follow: they go out together.
     pub fn is_half_answered(&self) -> bool {
-        self.bytes_waiting <= super::BYTES_AHEAD / 2 && self.waiting.len() <= super::COMMANDS_AHEAD / 2
+        waiting::is_half_answered(&self.waiting)
     }
 
     /// Sends a command without waiting for its reply. Where [`Connection::needs_quiet`] says so, no other command may be
@@ -339,7 +336,6 @@ impl Connection {
         let length = |step: &Step| if let Step::Write(bytes) = step { bytes.len() } else { 0 };
         let bytes = steps.iter().map(length).sum();
         self.waiting.push_back(Waiting { ticket, tag, attended: true, bytes });
-        self.bytes_waiting += bytes;
         Ok((ticket, steps))
     }
 
@@ -466,7 +462,6 @@ impl Connection {
                 let Some(answered) = at.and_then(|at| self.waiting.remove(at)) else {
                     return Err(Error::Protocol("it answered a command that was never sent".to_owned()));
                 };
-                self.bytes_waiting -= answered.bytes;
                 Ok(if answered.attended { Received::Reply(answered.ticket, reply) } else { Received::Untagged })
             }
             Response::Continue { text } => {
