@@ -298,15 +298,16 @@ impl<'a> Memory<'a> {
     /// that it was not asked for since, it is looked at once more.
     pub(super) fn settle(&self, target: &mut dyn Store) {
         let Some(state) = self.writable() else { return };
-        let mut now = self.proven.clone();
-        if self.begun.values().any(|begun| begun.touched && !now.contains_key(&begun.target_name)) {
+        let mut now = HashMap::new();
+        if self.begun.values().any(|begun| begun.touched && !self.proven.contains_key(&begun.target_name)) {
             for mailbox in self.heed(target.list()).map(|listing| listing.mailboxes).unwrap_or_default() {
                 now.insert(mailbox.name, mailbox.status.unwrap_or_default());
             }
         }
         let copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
         let in_step = |(index, begun): (&usize, &Begun)| {
-            begun.in_step(copied.get(index).copied().unwrap_or(0), now.get(&begun.target_name))
+            let name = &begun.target_name;
+            begun.in_step(copied.get(index).copied().unwrap_or(0), now.get(name).or_else(|| self.proven.get(name)))
         };
         let in_step: Vec<FolderInStep> = self.begun.iter().filter_map(in_step).collect();
         self.heed(state.checkpoint_all(&in_step));

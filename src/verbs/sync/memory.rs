@@ -114,12 +114,12 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// Records changes, if there is a state.
     /// Whether the last run with this state died: what it had sent may be arriving still.
     pub(super) fn follows_a_death(&self) -> bool {
         self.two_way.is_some_and(|state| state.follows_a_death())
     }
 
+    /// Records changes, if there is a state.
     pub(super) fn write(&self, changes: &[TwoWayChange], on_disk: bool) -> Result<(), Error> {
         self.two_way.map_or(Ok(()), |state| state.record(changes, on_disk))
     }
