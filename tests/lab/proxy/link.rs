@@ -74,11 +74,11 @@ impl Link {
         std::thread::spawn(move || write(direction, &ends, &counters, &receiver));
     }
 
-    fn read(mut self, sender: &SyncSender<Piece>) {
-        let ends = Arc::clone(&self.ends);
-        let (mut from, _) = ends.sides(self.direction);
-        let (commands, counters) = (Arc::clone(&self.commands), Arc::clone(&self.counters));
-        let mut editor = Editor::new(self.direction, &commands, &counters);
+    fn read(self, sender: &SyncSender<Piece>) {
+        let (from, _) = self.ends.sides(self.direction);
+        let mut from = from;
+        let mut late = Duration::ZERO;
+        let mut editor = Editor::new(self.direction, &self.commands, &self.counters);
         let mut blades: Vec<Blade> =
             self.cuts.iter().filter(|cut| cut.direction == self.direction).map(Blade::new).collect();
         let mut buffer = vec![0; 1 << 16];
@@ -86,20 +86,22 @@ impl Link {
             let length = from.read(&mut buffer).unwrap_or(0);
             if length == 0 {
                 let held = blades.iter_mut().flat_map(|blade| std::mem::take(&mut blade.held)).collect();
-                drop(sender.send(Piece::Bytes(Instant::now() + self.delay, held)));
+                drop(sender.send(Piece::Bytes(Instant::now() + self.delay + late, held)));
                 // A closed channel means that the writer has seen the connection end.
-                drop(sender.send(Piece::End(Instant::now() + self.delay)));
+                drop(sender.send(Piece::End(Instant::now() + self.delay + late)));
                 return;
             }
             if self.direction == Direction::Up {
                 self.counters.client_speaks();
             }
-            if self.late.as_ref().is_some_and(|(text, _)| find(&buffer[..length], text.as_bytes()).is_some()) {
-                self.delay += self.late.take().map_or(Duration::ZERO, |(_, by)| by);
+            if let Some((text, by)) = &self.late
+                && find(&buffer[..length], text.as_bytes()).is_some()
+            {
+                late = *by;
             }
             let mut bytes = editor.feed(&buffer[..length]);
             let cut = blades.iter_mut().find_map(|blade| blade.cut(&mut bytes));
-            let due = self.due(bytes.len());
+            let due = self.due(bytes.len()) + late;
             if sender.send(Piece::Bytes(due, bytes)).is_err() {
                 return;
             }
