@@ -14,7 +14,7 @@ use lab::scripted::{Scripted, Step, expect, send};
 use lab::secrets::{assert_hidden, is_in, one_by_one, private_file};
 #[cfg(feature = "gssapi")]
 use lab::servers::Kerberos;
-use lab::servers::{Account, AnyMechanism, Cyrus, Personality};
+use lab::servers::{Account, AnyMechanism, Cyrus, PASSWORD, Personality};
 use lab::stripper::Stripper;
 use lab::tls_front;
 use mailferry::address::{Address, Mechanism};
@@ -58,7 +58,7 @@ fn every_mechanism_with_a_password_lets_in_the_right_one_and_refuses_the_wrong_o
         let command = if mechanism == "LOGIN" { "LOGIN".to_owned() } else { format!("AUTHENTICATE {mechanism}") };
         assert!(run.says(&format!(" {command} ")) || run.says(&format!(" {command}\n")), "{}", run.stderr);
         assert_eq!(attempts(&run), 1);
-        assert_hidden(&run, "secret");
+        assert_hidden(&run, PASSWORD);
 
         let run = folders(End::new(&address, "wrong-password"), &["-vvv"]).ended(5);
         assert!(run.says(&format!("refused the login by {mechanism}: ")), "{run:?}");
@@ -251,7 +251,7 @@ fn a_password_is_never_asked_for_or_tried_again() {
     let account = AnyMechanism::shared().account("once");
     let directory = tempfile::tempdir().unwrap();
     for mechanism in PASSWORDS {
-        let command = one_by_one(directory.path(), &["wrong", "secret"]);
+        let command = one_by_one(directory.path(), &["wrong", PASSWORD]);
         let address = by(&account, false, &format!("&auth={mechanism}"));
         let run =
             Run::of(&mut mailferry(&["folders", &address, "-vvv", "--source-password-command", &command])).ended(5);
@@ -262,9 +262,10 @@ fn a_password_is_never_asked_for_or_tried_again() {
 #[test]
 fn a_password_command_does_not_see_the_passwords_in_the_environment() {
     let account = AnyMechanism::shared().account("env");
-    let prints = "echo \"${MAILFERRY_SOURCE_PASSWORD-sec}${MAILFERRY_TARGET_PASSWORD-ret}\"";
+    let (one, other) = PASSWORD.split_at(3);
+    let prints = format!("echo \"${{MAILFERRY_SOURCE_PASSWORD-{one}}}${{MAILFERRY_TARGET_PASSWORD-{other}}}\"");
     let address = by(&account, false, "");
-    Run::of(&mut mailferry(&["folders", &address, "--source-password-command", prints])).ended(0);
+    Run::of(&mut mailferry(&["folders", &address, "--source-password-command", &prints])).ended(0);
 }
 
 #[test]
@@ -489,7 +490,7 @@ fn a_weaker_login_than_the_last_one_is_refused_unless_it_is_allowed() {
     let by_name = format!("{address}&auth=PLAIN");
     let Ok(Address::Imap(parsed)) = Address::parse(&address) else { panic!("no IMAP address") };
     let remembered = || Mechanisms::below(&state).last(&parsed.identity()).unwrap();
-    let run = |arguments: &[&str]| Run::of(home.command(arguments).env("MAILFERRY_SOURCE_PASSWORD", "secret"));
+    let run = |arguments: &[&str]| Run::of(home.command(arguments).env("MAILFERRY_SOURCE_PASSWORD", PASSWORD));
     let copies = ["copy", &address, &target, "--state", state.to_str().unwrap()];
     let copy = |more: &[&str]| run(&[&copies[..], more].concat());
 
@@ -512,7 +513,7 @@ fn a_weaker_login_than_the_last_one_is_refused_unless_it_is_allowed() {
     }
     let sent = between.take();
     let text = sent.escape_ascii().to_string();
-    assert!(!text.is_empty() && !is_in(&sent, "secret"), "{text}");
+    assert!(!text.is_empty() && !is_in(&sent, PASSWORD), "{text}");
     assert!(!text.contains("AUTHENTICATE") && !text.contains(" LOGIN "), "{text}");
 
     // What is allowed once is forgotten, where the run leaves nothing; and so is what the user has named.
@@ -524,7 +525,7 @@ fn a_weaker_login_than_the_last_one_is_refused_unless_it_is_allowed() {
         run(&[&["verify", address, &target], more].concat()).ended(0);
     }
     run(&["copy", &by_name, &target, "--state", state.to_str().unwrap()]).ended(0);
-    assert!(is_in(&between.take(), "secret"), "what is read along has a login in it");
+    assert!(is_in(&between.take(), PASSWORD), "what is read along has a login in it");
     assert_eq!(remembered(), Some(Mechanism::ScramSha256));
     run(&["folders", &address]).ended(6);
 

@@ -5,8 +5,8 @@
 mod lab;
 
 use lab::mailboxes::{assert_equal, empty, filled, messages};
-use lab::run::{Run, mailferry};
-use lab::servers::{Account, Personality};
+use lab::run::{Run, mailferry, run};
+use lab::servers::{Account, PASSWORD, Personality};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -53,22 +53,25 @@ fn table(name: &str, account: &Account, password: &str) -> String {
     )
 }
 
-const BY_COMMAND: &str = "password-command = 'echo secret'";
+fn by_command() -> String {
+    format!("password-command = 'echo {PASSWORD}'")
+}
 
 #[test]
 fn accounts_stand_where_addresses_do_and_jobs_run() {
     let (source, target) = (filled("cfgsrc", messages(5)), empty("cfgdst", Personality::Plain));
     let secrets = tempfile::tempdir().unwrap();
     let file = secrets.path().join("pw");
-    fs::write(&file, "secret\n").unwrap();
+    fs::write(&file, format!("{PASSWORD}\n")).unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     let by_file = format!("password-file = '{}'", file.display());
     let job = "[job.nightly]\ncommand = 'copy'\nsource = 'work'\ntarget = 'archive'\nno-state = true\njobs = 2\noutput = 'json'\n";
-    let config =
-        Config::of(&[table("work", &source, BY_COMMAND), table("archive", &target, &by_file), job.to_owned()].concat());
+    let config = Config::of(
+        &[table("work", &source, &by_command()), table("archive", &target, &by_file), job.to_owned()].concat(),
+    );
     let check = config.run(&["config", "check"]).ended(0);
     assert!(check.stdout.contains("account work: imaps://") && check.stdout.contains("job nightly: mailferry copy"));
-    assert!(!check.says("echo secret"));
+    assert!(!check.says("echo "));
     config.run(&["copy", "--dry-run", "--output", "json", "work", "archive"]).ended(0).counts(&[("copied", 5)]);
     config.run(&["run", "nightly", "--dry-run"]).ended(0).counts(&[("copied", 5)]);
     config.run(&["run", "nightly", "--max-size", "1"]).ended(0).counts(&[("copied", 0)]);
@@ -90,7 +93,7 @@ fn an_account_can_be_a_directory() {
     let home = tempfile::tempdir().unwrap();
     let backup = format!("[account.backup]\naddress = 'maildir:{}'\n", home.path().join("m").display());
     let job = "[job.backup]\ncommand = 'copy'\nsource = 'work'\ntarget = 'backup'\nno-state = true\noutput = 'json'\n";
-    let config = Config::of(&[table("work", &source, BY_COMMAND), backup, job.to_owned()].concat());
+    let config = Config::of(&[table("work", &source, &by_command()), backup, job.to_owned()].concat());
     assert!(config.run(&["config", "check"]).ended(0).stdout.contains("account backup: maildir:/"));
     config.run(&["run", "backup"]).ended(0).counts(&[("copied", 3)]);
     config.run(&["verify", "work", "backup"]).ended(0);
@@ -102,14 +105,14 @@ fn an_account_can_be_a_directory() {
 #[test]
 fn the_environment_is_stronger_than_the_file_and_the_command_line_stronger_still() {
     let account = filled("order", messages(1));
-    let config = Config::of(&table("work", &account, BY_COMMAND));
+    let config = Config::of(&table("work", &account, &by_command()));
     let with = |value: &str, arguments: &[&str]| {
         let mut command =
             mailferry(&[&["--config", config.path().to_str().unwrap(), "folders", "work"], arguments].concat());
         Run::of(command.env("MAILFERRY_SOURCE_PASSWORD", value))
     };
     with("wrong", &[]).ended(5);
-    with("wrong", &["--source-password-command", "echo secret"]).ended(0);
+    with("wrong", &["--source-password-command", &format!("echo {PASSWORD}")]).ended(0);
     config.run(&["folders", "work"]).ended(0);
 }
 
@@ -136,13 +139,9 @@ fn what_is_wrong_is_said_before_anything_is_done() {
         assert!(run.says(words) && run.stdout.is_empty(), "{text}: {words}: {run:?}");
         assert!(!run.says("hunter2"), "{run:?}");
     }
-    let nothing = mailferry(&["folders", "work"]).output().unwrap();
-    assert_eq!(nothing.status.code(), Some(2));
-    assert!(String::from_utf8(nothing.stderr).unwrap().contains("no such account: `work`"));
-    assert_eq!(
-        mailferry(&["--config", "/nonexistent/c", "folders", "imaps://a@h"]).output().unwrap().status.code(),
-        Some(2)
-    );
+    let nothing = run(&["folders", "work"]).ended(2);
+    assert!(nothing.stderr.contains("no such account: `work`"));
+    run(&["--config", "/nonexistent/c", "folders", "imaps://a@h"]).ended(2);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use lab::client::{Client, NewMessage};
 use lab::mailboxes::{empty, filled, message, messages};
 use lab::run::{End, Run, copy, doctor, run};
 use lab::scripted::{Reply, Scripted};
-use lab::servers::{Account, Cyrus, Personality};
+use lab::servers::{Account, Cyrus, PASSWORD, Personality};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -43,7 +43,7 @@ fn stopped_by(run: Run, code: i32, check: &str, words: &str, advice: &str) {
     );
     assert!(last["advice"].as_str().unwrap().contains(advice), "{advice}: {last}");
     assert!(run.summary()["status"] == "failed" && run.count("failed") == 1, "{run:?}");
-    assert!(!run.says("secret"), "{run:?}");
+    assert!(!run.says(PASSWORD), "{run:?}");
 }
 
 /// A port where each client is treated so, in a thread of its own.

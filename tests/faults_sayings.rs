@@ -10,7 +10,7 @@ use lab::mailboxes::{assert_equal, at, by, each, empty, filled, message, message
 use lab::proxy::{Answer, Plan, Proxy};
 use lab::run::{End, Run, copy};
 use lab::scripted::{Command, Reply, Scripted, expect, send};
-use lab::servers::{Account, Personality};
+use lab::servers::{Account, PASSWORD, Personality};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -424,7 +424,7 @@ fn a_wrong_password_is_tried_once_a_side() {
     for wrong in ["SOURCE", "TARGET"] {
         let (from, to) = (Proxy::start(source.port, Plan::default()), Proxy::start(target.port, Plan::default()));
         let end = |side: &str, account: &Account, proxy: &Proxy| {
-            let password = if side == wrong { "wr0ng-pass" } else { "secret" };
+            let password = if side == wrong { "wr0ng-pass" } else { PASSWORD };
             End::new(account.by_port(proxy.port).plain_address(), password)
         };
         let run = copy(end("SOURCE", &source, &from), end("TARGET", &target, &to), &[]).ended(5);

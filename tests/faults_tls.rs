@@ -6,11 +6,11 @@ use lab::mailboxes::{assert_equal, at, empty, filled, messages};
 use lab::run::{Run, copy, folders};
 use lab::scripted::{Scripted, Step, expect, send};
 use lab::secrets::is_in;
-use lab::servers::{Account, Personality};
+use lab::servers::{Account, PASSWORD, Personality};
 
 /// The password of all accounts here.
 fn is_secret_in(text: &str) -> bool {
-    is_in(text.as_bytes(), "secret")
+    is_in(text.as_bytes(), PASSWORD)
 }
 
 fn shown(run: &Run) -> String {

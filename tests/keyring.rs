@@ -11,7 +11,7 @@ use lab::grants::Registration;
 use lab::mailboxes::{assert_equal, at, empty, filled, messages};
 use lab::run::{Run, mailferry};
 use lab::secrets::is_in;
-use lab::servers::{AnyMechanism, Personality};
+use lab::servers::{AnyMechanism, PASSWORD, Personality};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -88,7 +88,7 @@ impl Drop for Session {
 fn the_keyring_has_the_password() {
     let account = filled("ring", messages(3));
     let session = Session::start();
-    session.store("localhost", &account.user, "secret");
+    session.store("localhost", &account.user, PASSWORD);
     let run = |address: &str| {
         let mut command = mailferry(&["folders", "--output", "json", address]);
         Run::of(command.env("HOME", session.home.path()).env(BUS, &session.bus).env_remove("MAILFERRY_SOURCE_PASSWORD"))

@@ -7,11 +7,13 @@ mod lab;
 use lab::client::{Client, Content, NewMessage};
 use lab::generator::{Mailbox, mailbox};
 use lab::proxy::{Answer, At, Direction, How, Plan, Proxy};
+use lab::run::Run;
 use lab::scripted::{Reply, Scripted, Step, expect, send};
-use lab::servers::{Account, Courier, Cyrus, Dovecot, Personality};
+use lab::servers::{Account, AnyMechanism, Courier, Cyrus, Dovecot, PASSWORD, Personality};
 use sha2::{Digest as _, Sha256};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What a server must hold after it was filled.
@@ -207,7 +209,7 @@ fn proxy_swallows_the_literal_of_a_command_that_it_answers() {
     let account = Dovecot::shared().account("swallow", Personality::Plain);
     let proxy = Proxy::start(account.port, Plan::default().answer(Answer::instead("APPEND", 2, "NO no")));
     let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", proxy.port)).unwrap());
-    let login = format!("a LOGIN {} secret\r\n", account.user);
+    let login = format!("a LOGIN {} {PASSWORD}\r\n", account.user);
     let append = |tag: &str| format!("{tag} APPEND INBOX {{14+}}\r\nSubject: 1\r\n\r\n\r\n");
     let all = format!("{login}{}{}{}z LOGOUT\r\n", append("b"), append("c"), append("d"));
     stream.get_mut().write_all(all.as_bytes()).unwrap();
@@ -215,6 +217,39 @@ fn proxy_swallows_the_literal_of_a_command_that_it_answers() {
     stream.read_to_string(&mut read).unwrap();
     let tagged: Vec<&str> = read.lines().filter(|line| !line.starts_with('*')).map(|line| &line[..4]).collect();
     assert_eq!(tagged, ["a OK", "b OK", "c NO", "d OK", "z OK"], "{read}");
+}
+
+/// Every run of the suite is searched for what it was given that is secret: plain and in base64, in what it prints and in what it
+/// leaves. Here a shell is the run, which shows it.
+#[test]
+fn a_run_that_shows_or_leaves_a_secret_is_found_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    std::fs::write(at("pw"), "of-a-file-Zq8\n").unwrap();
+    let issued = AnyMechanism::shared().issuer.issue("watched", 1);
+    let searched = |script: &str, extra: &[&str]| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, "sh"]).args(extra).current_dir(directory.path());
+        shell.env("MAILFERRY_SOURCE_PASSWORD", "of-the-environment-Zq9");
+        Run::of(&mut shell)
+    };
+    searched("echo harmless; echo of-the-env >&2; echo of-a-file > report", &["--report", "report"]).ended(0);
+    let token = format!("echo {issued}");
+    let leaks: [(&str, &[&str]); 8] = [
+        ("echo $MAILFERRY_SOURCE_PASSWORD", &[]),
+        ("echo \"x$MAILFERRY_SOURCE_PASSWORD\" | base64 >&2", &[]),
+        ("cat pw >&2", &["--source-password-file", "pw"]),
+        ("mkdir -p state/deep; cp pw state/deep/file", &["--source-password-file", "pw", "--state", "state"]),
+        ("base64 pw > log", &["--source-password-file", "pw", "--log-file", "log"]),
+        (&format!("echo {PASSWORD} > metrics"), &["--metrics", "metrics"]),
+        (&format!("echo {}", AnyMechanism::MASTER_PASSWORD), &[]),
+        (&token, &[]),
+    ];
+    for (script, extra) in leaks {
+        let ended = std::panic::catch_unwind(|| searched(script, extra));
+        let said = ended.expect_err(script).downcast::<String>().unwrap();
+        assert!(said.contains("a secret is "), "{script}: {said}");
+    }
 }
 
 #[test]

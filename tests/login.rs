@@ -8,9 +8,9 @@ use lab::certificates::{Authority, Wish};
 use lab::client::Client;
 use lab::mailboxes::{assert_equal, at, each, empty, message, messages};
 use lab::proxy::{At, Direction, How, Plan, Proxy};
-use lab::run::Run;
+use lab::run::{Run, Running};
 use lab::secrets::{assert_hidden, private_file};
-use lab::servers::{Account, AnyMechanism, Personality};
+use lab::servers::{Account, AnyMechanism, PASSWORD, Personality};
 use lab::tls_front;
 use openssl::ssl::SslVersion;
 use std::fs;
@@ -181,9 +181,9 @@ fn the_users_browser_is_started_where_there_is_one_and_not_with_no_browser() {
     let login = |more: &[&str]| {
         let arguments = lab::agreeing::arguments("imaps://ann@localhost", &client, more);
         let mut command = home.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        command.env("MAILFERRY_SOURCE_PASSWORD", "secret").env("BROWSER", &script).spawn().unwrap()
+        Running::of(command.env("MAILFERRY_SOURCE_PASSWORD", PASSWORD).env("BROWSER", &script))
     };
-    let mut child = login(&["--flow", "browser"]);
+    let running = login(&["--flow", "browser"]);
     let begun = Instant::now();
     while !opened.exists() {
         assert!(begun.elapsed() < Duration::from_secs(60), "no browser was started");
@@ -195,13 +195,12 @@ fn the_users_browser_is_started_where_there_is_one_and_not_with_no_browser() {
     let (_, answer) = get(address);
     let back = answer.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap();
     get(back);
-    assert!(child.wait().unwrap().success());
+    running.end().ended(0);
 
     fs::remove_file(&opened).unwrap();
-    let mut child = login(&["--flow", "browser", "--no-browser"]);
+    let running = login(&["--flow", "browser", "--no-browser"]);
     std::thread::sleep(Duration::from_millis(1500));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    running.kill();
     assert!(!opened.exists(), "a browser was started");
     drop(account);
 }

@@ -17,6 +17,7 @@ use lab::client::{Client, NewMessage};
 use lab::generator::mailbox;
 use lab::proxy::{Plan, Proxy};
 use lab::run::mailferry;
+use lab::secrets::Watch;
 use lab::servers::{Account, Dovecot, Personality};
 use std::fs::{self, File};
 use std::io::{BufWriter, Read as _, Write as _};
@@ -34,11 +35,9 @@ const SLOW: u64 = 100_000_000;
 
 /// Runs mailferry, asserts that it ends well, and gives its peak of memory in KiB.
 fn peak_of(verb: &[&str], source: &str, target: &str) -> u64 {
-    let mut child = mailferry(&[verb, &[source, target, "--output", "json"]].concat())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = mailferry(&[verb, &[source, target, "--output", "json"]].concat());
+    let watch = Watch::over(&command);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let status_file = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     let status = loop {
@@ -53,6 +52,7 @@ fn peak_of(verb: &[&str], source: &str, target: &str) -> u64 {
     };
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    watch.assert_kept(&[("stderr", &said)]);
     assert!(status.success(), "{verb:?}: {status}: {said}");
     assert!(peak > 0, "its memory could not be read");
     peak

@@ -8,7 +8,7 @@ use lab::client::Client;
 use lab::mailboxes::each;
 use lab::pair::{Pair, letter, letters, snapshot};
 use lab::run::{Run, Running, mailferry, run, verify};
-use lab::servers::Personality;
+use lab::servers::{PASSWORD, Personality};
 use std::os::unix::fs::PermissionsExt as _;
 
 /// Servers with nearly every extension, and with none.
@@ -360,8 +360,8 @@ fn an_accounts_name_finds_its_password_and_must_mean_the_same_mailbox() {
     let config = path.display().to_string();
     let write = |source: &str| {
         let text = format!(
-            "[account.from]\naddress = \"{source}\"\npassword-command = \"echo secret\"\n[account.to]\naddress = \"{}\"\n\
-             password-command = \"echo secret\"\n",
+            "[account.from]\naddress = \"{source}\"\npassword-command = \"echo {PASSWORD}\"\n[account.to]\naddress = \"{}\"\n\
+             password-command = \"echo {PASSWORD}\"\n",
             ground.pair.target.plain_address()
         );
         std::fs::write(&path, text).unwrap();

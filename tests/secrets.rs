@@ -15,7 +15,7 @@ use lab::mailboxes::{at, each, empty, message, messages};
 use lab::run::{Run, mailferry};
 use lab::scripted::{Command, Reply, Scripted};
 use lab::secrets::{is_in, private_file};
-use lab::servers::{AnyMechanism, Personality};
+use lab::servers::{AnyMechanism, PASSWORD, Personality};
 use std::fs;
 #[cfg(target_os = "linux")]
 use std::io::BufRead as _;
@@ -352,7 +352,7 @@ fn a_server_that_repeats_a_kept_token_is_not_repeated() {
             let desk = Desk::new("ann", "imap://ann@127.0.0.1:1?tls=none".to_owned());
             desk.by_device().ended(0);
             let source = server(manner, way, desk.client.access_tokens()[0].clone());
-            let target = server(Manner::Gossips, " AUTH=PLAIN", "secret".to_owned());
+            let target = server(Manner::Gossips, " AUTH=PLAIN", PASSWORD.to_owned());
             let [source, target] =
                 [source.port, target.port].map(|port| format!("imap://ann@127.0.0.1:{port}?tls=none&timeout=5"));
             let run = desk.run(&[&["copy", &source, &target, "-vvv"], more].concat());

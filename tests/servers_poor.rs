@@ -9,7 +9,7 @@ use lab::mailboxes::assert_folders;
 use lab::memory::{Fake, Manner, Told};
 use lab::run::{End, copy, folders, verify};
 use lab::scripted::{Scripted, Step, expect, send};
-use lab::servers::{Account, Dovecot, Personality};
+use lab::servers::{Account, Dovecot, PASSWORD, Personality};
 
 fn snapshot(account: &Account) -> Snapshot {
     Client::login(account).snapshot()
@@ -248,7 +248,7 @@ fn each_way_to_connect_and_log_in() {
         format!("imap://{user}@localhost:{}?tls=none", source.port),
     ] {
         for auth in ["", "&auth=LOGIN", "&auth=PLAIN", "&auth=plain"] {
-            let end = End::new(format!("{address}{auth}"), "secret");
+            let end = End::new(format!("{address}{auth}"), PASSWORD);
             assert_eq!(copy(end, End::tls(&target), &[]).ended(0).count("copied"), copied, "{address}{auth}");
             copied = 0;
         }
@@ -261,7 +261,7 @@ fn each_way_to_connect_and_log_in() {
         (format!("imaps://{user}@127.0.0.5:{}?ca={ca}", source.tls_port), 6),
         (format!("imaps://{user}@127.0.0.6:{}?ca={ca}", source.tls_port), 6),
     ] {
-        copy(End::new(address, "secret"), End::tls(&target), &[]).ended(code);
+        copy(End::new(address, PASSWORD), End::tls(&target), &[]).ended(code);
     }
 }
 

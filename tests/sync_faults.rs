@@ -14,7 +14,7 @@ mod injector;
 use injector::AtWrites;
 use lab::client::Client;
 use lab::mailboxes::{at, message};
-use lab::servers::{Account, Dovecot, Personality};
+use lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use mailferry::address::ImapAddress;
 use mailferry::event::{Side, Silent, Stop};
 use mailferry::folders::{Options, Rules};
@@ -81,7 +81,7 @@ impl Ground {
         let state = State::open(&directory, &pair, &lock, &mailboxes).unwrap();
         let stop = Arc::new(Stop::new());
         let account = |at: usize, side: Side| {
-            let secret = Secret::fixed("secret".into());
+            let secret = Secret::fixed(PASSWORD.into());
             let (silent, stop) = (Arc::new(Silent), Arc::clone(&stop));
             let address = &addresses[at];
             let account = imap::Account::new(address, secret, side, Access::ReadWrite, silent, false, stop).unwrap();

@@ -8,7 +8,7 @@ use lab::client::{Client, NewMessage, Snapshot};
 use lab::generator;
 use lab::proxy::{Plan, Proxy};
 use lab::run::{Run, copy, verify};
-use lab::servers::{Account, Dovecot, Personality};
+use lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use mailferry::address::ImapAddress;
 use mailferry::event::{Event, Observer, Side, Silent, Stop};
 use mailferry::folders::{self, Rules};
@@ -209,7 +209,7 @@ fn progress_ends_at_what_was_announced() {
         let open = |account: &Account, side| {
             let address = ImapAddress::parse(&account.plain_address()).unwrap();
             let (access, stop) = (Access::ReadOnly, Arc::new(Stop::new()));
-            let secret = imap::Secret::fixed("secret".into());
+            let secret = imap::Secret::fixed(PASSWORD.into());
             imap::Account::new(&address, secret, side, access, Arc::new(Silent), false, stop).unwrap()
         };
         let (from, to) = (open(&source, Side::Source), open(&target, Side::Target));

@@ -3,7 +3,7 @@
 use crate::injector::AtWrites;
 use crate::lab::client::{Client, Content};
 use crate::lab::mailboxes::{assert_no_damage, assert_nothing_beyond, at};
-use crate::lab::servers::{Account, Dovecot, Personality};
+use crate::lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use crate::scenarios::{Scenario, fill_account};
 use mailferry::address::ImapAddress;
 use mailferry::event::{Event, Observer, Side, Stop};
@@ -99,7 +99,7 @@ impl Ground {
     ) -> imap::Account {
         let (log, stop) = (Arc::<Log>::clone(&self.log), Arc::clone(stop));
         let account =
-            imap::Account::new(address, Secret::fixed("secret".into()), side, access, log, true, stop).unwrap();
+            imap::Account::new(address, Secret::fixed(PASSWORD.into()), side, access, log, true, stop).unwrap();
         match faults.iter().find(|(of, _)| *of == side) {
             Some((_, faults)) => account.with_faults(Arc::<AtWrites>::clone(faults) as Arc<dyn FaultInjector>),
             None => account,

@@ -147,8 +147,13 @@ impl Client {
     fn make(&mut self, kind: &str) -> String {
         let secret =
             format!("{kind}-{}-{}", self.secrets.len(), hex(&Sha256::digest(self.manner.user.as_bytes())[..12]));
-        self.secrets.push(secret.clone());
+        self.remember(secret.clone());
         secret
+    }
+
+    fn remember(&mut self, secret: String) {
+        super::secrets::remember(&secret);
+        self.secrets.push(secret);
     }
 
     /// The user says yes at once, and goes back to where they came from.
@@ -178,7 +183,8 @@ impl Client {
     }
 
     fn token(&mut self, fields: &HashMap<String, String>, tokens: &Tokens) -> Answer {
-        self.secrets.extend(["code_verifier", "refresh_token"].iter().filter_map(|name| fields.get(*name).cloned()));
+        let shown = ["code_verifier", "refresh_token"].into_iter().filter_map(|name| fields.get(name));
+        shown.for_each(|secret| self.remember(secret.clone()));
         if let Some((status, location, body)) = self.manner.instead.clone() {
             let body = fields.iter().fold(body, |body, (name, value)| {
                 let encoded = STANDARD.encode(value);

@@ -4,6 +4,7 @@
 //! for. What it holds can be looked at while it runs.
 
 use super::scripted::{Command, Reply, Scripted};
+use super::servers::PASSWORD;
 use super::wire::{Value, parse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -88,7 +89,7 @@ impl Default for Manner {
             namespace: None,
             utf8: false,
             user: "ann".to_owned(),
-            password: "secret".to_owned(),
+            password: PASSWORD.to_owned(),
             inbox: "INBOX".to_owned(),
             xlist: false,
             own_validities: false,

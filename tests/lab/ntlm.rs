@@ -1,6 +1,7 @@
 //! What Samba's `ntlm_auth` does for a mail server: it makes NTLM challenges and checks the answers (NTLMv2), for users who all
 //! have the lab's password. Dovecot runs a helper for it; the lab's helper passes the lines on to this.
 
+use super::servers::PASSWORD;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -9,8 +10,6 @@ use md5::Md5;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 
-/// The password of everyone.
-const PASSWORD: &str = "secret";
 /// What the server makes up anew each time, as this is a test.
 const NONCE: &[u8; 8] = b"8 bytes!";
 

@@ -30,6 +30,7 @@ impl Tokens {
     pub fn issue(&self, name: &str, user: &str, uses: usize, life: Option<Duration>) -> String {
         let mut tokens = self.0.lock().unwrap();
         let token = format!("token-{}-{name}", tokens.len());
+        super::secrets::remember(&token);
         tokens.insert(
             token.clone(),
             Token { user: user.to_owned(), uses_left: uses, ends: life.map(|life| Instant::now() + life), asked: 0 },

@@ -1,7 +1,8 @@
 //! Runs of mailferry: the real binary in a clean environment, with a deadline, its events and summary read from
 //! `--output json`.
 
-use super::servers::Account;
+use super::secrets::Watch;
+use super::servers::{Account, PASSWORD};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -11,8 +12,6 @@ use std::time::{Duration, Instant};
 /// How long a run may take: many times what any needs.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// The password of every account that has none of its own.
-const PASSWORD: &str = "secret";
 /// The sides, as variables of the environment name them.
 const SIDES: [&str; 2] = ["SOURCE", "TARGET"];
 
@@ -239,6 +238,7 @@ pub struct Running {
     stderr: std::thread::JoinHandle<String>,
     lines: std::sync::mpsc::Receiver<String>,
     started: Instant,
+    watch: Watch,
 }
 
 impl Running {
@@ -253,7 +253,7 @@ impl Running {
         let (sender, lines) = std::sync::mpsc::channel();
         let stdout = collect(child.stdout.take().unwrap(), Some(sender));
         let stderr = collect(child.stderr.take().unwrap(), None);
-        Self { child, stdout, stderr, lines, started: Instant::now() }
+        Self { child, stdout, stderr, lines, started: Instant::now(), watch: Watch::over(command) }
     }
 
     /// Waits for a line of stdout that has this in it.
@@ -287,7 +287,9 @@ impl Running {
     /// Ends it at once, as a power cut does, and waits until it is gone; whether it was still at work.
     pub fn kill(mut self) -> bool {
         self.child.kill().unwrap();
-        self.child.wait().unwrap().code().is_none()
+        let code = self.child.wait().unwrap().code();
+        self.watched(code);
+        code.is_none()
     }
 
     /// Sends it the signal that Ctrl-C sends.
@@ -300,12 +302,16 @@ impl Running {
     #[track_caller]
     pub fn end(mut self) -> Run {
         let status = self.wait();
-        let run = Run {
-            code: status.and_then(|status| status.code()),
-            stdout: self.stdout.join().unwrap(),
-            stderr: self.stderr.join().unwrap(),
-        };
+        let run = self.watched(status.and_then(|status| status.code()));
         assert!(status.is_some(), "a run did not end within {DEADLINE:?}:\n{}\n{}", run.stdout, run.stderr);
+        run
+    }
+
+    /// What a run that is over has printed; nothing of that, and nothing that it has left, has a secret in it.
+    #[track_caller]
+    fn watched(self, code: Option<i32>) -> Run {
+        let run = Run { code, stdout: self.stdout.join().unwrap(), stderr: self.stderr.join().unwrap() };
+        self.watch.assert_kept(&[("stdout", &run.stdout), ("stderr", &run.stderr)]);
         run
     }
 

@@ -16,6 +16,10 @@ const CANNOT: i32 = 77;
 /// How many accounts Cyrus and Courier are started with: `pool` in `scripts/servers/common`.
 const POOL: u32 = 40;
 
+/// The password of every account that has none of its own: `password` in `scripts/servers/common`. It is in no word that anything
+/// may print, so that any run that shows it is found out ([`super::secrets`]).
+pub const PASSWORD: &str = "sesame-Zq7";
+
 /// Where to log in, and as whom.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -173,7 +177,7 @@ impl Server {
             port: self.port,
             tls_port: self.tls_port,
             user,
-            password: "secret".to_owned(),
+            password: PASSWORD.to_owned(),
             ca: self.directory.join("tls/ca.pem"),
         }
     }
@@ -292,7 +296,7 @@ impl Kerberos {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        kinit.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+        kinit.stdin.take().unwrap().write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
         assert!(kinit.wait().unwrap().success());
     }
 }

@@ -7,7 +7,7 @@ use super::lab::memory::{Fake, Manner};
 use super::lab::proxy::{Plan, Proxy};
 use super::lab::run::{End, Run, Running, copy, run, sync, verify};
 use super::lab::schema::Schema;
-use super::lab::servers::Personality;
+use super::lab::servers::{PASSWORD, Personality};
 use super::{Reports, read, with_subject};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -294,7 +294,7 @@ fn a_report_that_can_not_be_written_in_the_end_is_an_error() {
     let directory = reports.path("gone");
     std::fs::create_dir(&directory).unwrap();
     // The password is asked for when the report has begun.
-    let command = format!("rmdir {}; echo secret", directory.display());
+    let command = format!("rmdir {}; echo {PASSWORD}", directory.display());
     let report = directory.join("report.html");
     let options = ["--source-password-command", &command, "--report", report.to_str().unwrap()];
     let (from, to) = (source.plain_address(), target.plain_address());

@@ -17,7 +17,7 @@ use lab::mailboxes::each;
 use lab::memory::{Fake, Manner};
 use lab::run::{Run, sync};
 use lab::schema::Schema;
-use lab::servers::{Account, Dovecot, Personality};
+use lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -118,7 +118,7 @@ fn bare() -> (Fake, Account) {
 
 fn bare_of(manner: Manner) -> (Fake, Account) {
     let bare = Fake::start(manner, &[]);
-    let (user, password) = ("ann".to_owned(), "secret".to_owned());
+    let (user, password) = ("ann".to_owned(), PASSWORD.to_owned());
     let account = Account { port: bare.server.port, tls_port: 0, user, password, ca: PathBuf::new() };
     (bare, account)
 }

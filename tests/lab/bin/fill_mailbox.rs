@@ -2,7 +2,7 @@
 //! folders, `--folder NAME` with small messages in that one, `--flag UIDS` marks messages of it instead, `--folders N` makes N
 //! folders with a small message each.
 //!
-//! The password is `secret`. Says what it did in one line.
+//! Says what it did in one line.
 
 #![expect(clippy::print_stdout, reason = "a tool says what it did")]
 
@@ -11,7 +11,7 @@ mod lab;
 
 use clap::Parser;
 use lab::client::{Client, NewMessage};
-use lab::servers::Account;
+use lab::servers::{Account, PASSWORD};
 use std::time::Instant;
 
 /// Fills an account on a loopback IMAP server.
@@ -40,7 +40,7 @@ struct Arguments {
 
 fn main() {
     let Arguments { port, user, count, seed, folder, flag, folders } = Arguments::parse();
-    let account = Account { port, tls_port: 0, user, password: "secret".to_owned(), ca: "".into() };
+    let account = Account { port, tls_port: 0, user, password: PASSWORD.to_owned(), ca: "".into() };
     let mut client = Client::login(&account);
     let start = Instant::now();
     if let Some(folders) = folders {

@@ -1,7 +1,7 @@
 //! What a copy can't do without: `floor --from PORT --to PORT --user U --to-user V [--connections N] [--ca FILE]`.
 //!
 //! For each piece one FETCH of whole messages and one MULTIAPPEND of them, with nothing matched, checked or overlapped. The
-//! password is `secret`. With `--ca` both sides speak TLS. It is a measure, no tool: any surprise ends it.
+//! password is the environment's MAILFERRY_SOURCE_PASSWORD. With `--ca` both sides speak TLS. It is a measure, no tool: any surprise ends it.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a measure of the lab stops at the first surprise")]
 
@@ -61,7 +61,8 @@ impl Line {
         };
         let mut line = Self(BufReader::with_capacity(1 << 18, stream));
         line.line();
-        line.run(&format!("LOGIN {user} secret"));
+        let password = std::env::var("MAILFERRY_SOURCE_PASSWORD").unwrap();
+        line.run(&format!("LOGIN {user} {password}"));
         line
     }
 
