@@ -53,6 +53,8 @@ pub enum Event<'a> {
         side: Side,
         /// What the server calls itself.
         server: &'a str,
+        /// Whether what goes over it is compressed.
+        is_compressed: bool,
     },
     /// A side's folders are known.
     Listed {

@@ -8,7 +8,7 @@ use flate2::{Compress, Compression, FlushCompress};
 use lab::client::Client;
 use lab::generator::mailbox;
 use lab::mailboxes::each;
-use lab::run::{End, Run, copy, folders, verify};
+use lab::run::{End, Run, copy, doctor, folders, verify};
 use lab::scripted::{Scripted, Step, expect, send};
 use lab::secrets::assert_hidden;
 use lab::servers::{Account, AnyMechanism, Cyrus, Dovecot, Personality};
@@ -47,10 +47,18 @@ fn mail_crosses_compressed_connections_either_way_and_unchanged() {
 fn it_is_one_round_trip_and_left_out_where_it_does_not_help() {
     let account = Cyrus::shared().account();
     let run = |more: &str| folders(with(&account, more), &["-vvv"]).ended(0);
+    let is_told =
+        |run: &Run| run.stderr.lines().any(|line| line.contains("connected to") && line.ends_with(", compressed"));
     let on = run("&compress=on");
     assert_eq!(asked(&on), 1);
+    assert!(is_told(&on), "{}", on.stderr);
     for more in ["", "&compress=auto", "&compress=off"] {
-        assert_eq!(asked(&run(more)), 0, "{more}: a server on this machine");
+        let run = run(more);
+        assert_eq!(asked(&run), 0, "{more}: a server on this machine");
+        assert!(!is_told(&run), "{}", run.stderr);
+    }
+    for (more, words) in [("&compress=on", ", compressed;"), ("", "not compressed, which it offers (compress=on")] {
+        assert!(doctor(&[with(&account, more)], &["--idle", "0"]).ended(0).says(words), "{more}");
     }
     // T17: never in the clear, whatever is offered, and TLS comes before it.
     let plain = End::new(format!("{}&compress=on", account.plain_address()), &account.password);

@@ -64,7 +64,7 @@ impl TlsMode {
 /// Whether a connection is compressed (COMPRESS=DEFLATE, RFC 4978) where the server offers it, after TLS and login only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// Where it helps: not with a server on this machine, which is reached faster than bytes are compressed.
+    /// Where it helps: not with a server that is near ([`NEAR`]), which is reached faster than bytes are compressed.
     #[default]
     Auto,
     /// With a server on this machine too, such as the near end of a tunnel.
@@ -72,6 +72,9 @@ pub enum Compression {
     /// Never.
     Off,
 }
+
+/// From here on a server is not on this machine nor in the same house, where lines carry more than is worth compressing.
+pub const NEAR: Duration = Duration::from_millis(1);
 
 impl Compression {
     /// The name in `compress=`.
@@ -83,10 +86,10 @@ impl Compression {
         }
     }
 
-    /// Whether it is worth asking for.
-    pub fn is_wanted(self, is_loopback: bool) -> bool {
+    /// Whether it is worth asking for, of a server from which a packet takes so long there and back.
+    pub fn is_wanted(self, distance: Duration) -> bool {
         match self {
-            Self::Auto => !is_loopback,
+            Self::Auto => distance >= NEAR,
             Self::On => true,
             Self::Off => false,
         }

@@ -267,3 +267,13 @@ fn a_directorys_path_is_taken_as_it_stands() {
         assert_eq!((parsed.connections(), parsed.identity()), (None, parsed.to_string()));
     }
 }
+
+#[test]
+fn compression_is_for_servers_that_are_not_near() {
+    let far = NEAR * 30;
+    for (choice, near, distant) in
+        [(Compression::Auto, false, true), (Compression::On, true, true), (Compression::Off, false, false)]
+    {
+        assert_eq!((choice.is_wanted(NEAR / 2), choice.is_wanted(far)), (near, distant), "{choice:?}");
+    }
+}

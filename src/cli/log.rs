@@ -62,8 +62,9 @@ impl Observer for Log {
                 text(reason),
                 units::duration(*wait)
             ),
-            Event::Connected { side, server } if self.is_first(*side) => {
-                info!(target: OURS, "{}: connected to {}", side.name(), text(server));
+            Event::Connected { side, server, is_compressed } if self.is_first(*side) => {
+                let compressed = if *is_compressed { ", compressed" } else { "" };
+                info!(target: OURS, "{}: connected to {}{compressed}", side.name(), text(server));
             }
             Event::Listed { side, folders } => {
                 info!(target: OURS, "{}: {}", side.name(), units::counted(*folders as u64, "folder"));
@@ -200,13 +201,18 @@ mod tests {
         Log::new(false)
     }
 
+    fn connected(side: Side, server: &str, is_compressed: bool) -> Event<'_> {
+        Event::Connected { side, server, is_compressed }
+    }
+
     #[test]
     fn each_v_says_more() {
         let uid = Uid::new(7).unwrap();
         let trace =
             Event::Trace { side: Side::Target, connection: 2, direction: Direction::Sent, line: b"A1 NOOP\x07" };
         let table = [
-            (Event::Connected { side: Side::Source, server: "Dovecot" }, 1, "source: connected to Dovecot"),
+            (connected(Side::Source, "Dovecot", false), 1, "source: connected to Dovecot"),
+            (connected(Side::Target, "Cyrus", true), 1, "target: connected to Cyrus, compressed"),
             (Event::Listed { side: Side::Target, folders: 1 }, 1, "target: 1 folder"),
             (Event::FolderCreated { folder: "a\nb" }, 1, "created a\\u{a}b"),
             (
@@ -225,8 +231,7 @@ mod tests {
 
     #[test]
     fn a_server_is_named_once_for_each_side() {
-        let connected = |side| Event::Connected { side, server: "x" };
-        let events = [connected(Side::Source), connected(Side::Source), connected(Side::Target)];
+        let events = [Side::Source, Side::Source, Side::Target].map(|side| connected(side, "x", false));
         assert_eq!(lines(3, &loud(), &events).len(), 2);
     }
 

@@ -15,7 +15,7 @@ use crate::net::{self, Phase, Stream};
 use secrecy::SecretString;
 use std::collections::VecDeque;
 use std::mem;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// Names a command that was sent, until its reply has been taken.
@@ -201,9 +201,14 @@ impl Connection {
         Ok(self.stream.compress(&received)?)
     }
 
-    /// Whether the server is on this machine.
-    pub(super) fn is_loopback(&self) -> bool {
-        self.stream.is_loopback()
+    /// How far away the server is: see [`Stream::distance`].
+    pub(super) fn distance(&self) -> Duration {
+        self.stream.distance()
+    }
+
+    /// Whether what goes over it is compressed.
+    pub fn is_compressed(&self) -> bool {
+        self.stream.is_compressed()
     }
 
     /// What the server said that it can do, last; `None` where it has not said.

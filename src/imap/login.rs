@@ -68,7 +68,7 @@ fn before_tls(error: Error, mode: TlsMode) -> Error {
 /// Compression where it is wanted and offered (RFC 4978): after TLS, which can't begin in it, and after the login, so that no
 /// secret's length shows in how well it is compressed beside what others wrote. A server that refuses goes on without.
 fn compress(connection: &mut Connection, dialer: &Dialer) -> Result<(), Error> {
-    let is_wanted = dialer.settings().compression.is_wanted(connection.is_loopback()) && connection.is_encrypted();
+    let is_wanted = dialer.settings().compression.is_wanted(connection.distance()) && connection.is_encrypted();
     let is_offered = connection.capabilities().is_some_and(|offered| offered.has("COMPRESS=DEFLATE"));
     if is_wanted && is_offered && connection.run(&Command::new("COMPRESS DEFLATE"), &mut ignore)?.is_ok() {
         connection.compress()?;

@@ -8,10 +8,10 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A connection that is being made.
-pub(super) struct Connecting(Receiver<Result<TcpStream, Error>>);
+pub(super) struct Connecting(Receiver<Result<(TcpStream, Duration), Error>>);
 
 impl Connecting {
     /// Begins to resolve and connect. Each address gets `timeout`.
@@ -34,7 +34,7 @@ impl Connecting {
     }
 
     /// Waits for the connection, or until the user asks to stop: there is nothing to finish yet.
-    pub(super) fn wait(self, limits: &Limits) -> Result<TcpStream, Error> {
+    pub(super) fn wait(self, limits: &Limits) -> Result<(TcpStream, Duration), Error> {
         loop {
             if limits.is_stopping() {
                 return Err(Error::Interrupted { phase: Phase::Connecting });
@@ -57,17 +57,18 @@ pub(super) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     if addresses.is_empty() { Err(failure("the name has none".to_owned())) } else { Ok(addresses) }
 }
 
-/// Tries the addresses in turn.
+/// Tries the addresses in turn. Gives the connection, and how long its handshake took: a packet there and one back.
 pub(super) fn first_to_answer(
     host: &str,
     port: u16,
     addresses: &[SocketAddr],
     timeout: Duration,
-) -> Result<TcpStream, Error> {
+) -> Result<(TcpStream, Duration), Error> {
     let mut attempts = Vec::new();
     for address in addresses {
+        let begun = Instant::now();
         match TcpStream::connect_timeout(address, timeout) {
-            Ok(tcp) => return Ok(tcp),
+            Ok(tcp) => return Ok((tcp, begun.elapsed())),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 attempts.push(Attempt { address: *address, reason: format!("no answer within {}", seconds(timeout)) });
             }

@@ -96,13 +96,13 @@ impl Dialer {
             // Takes about 65 ms the first time, while the network is at work.
             self.connector()?;
         }
-        let tcp = connecting.wait(&self.limits)?;
+        let (tcp, distance) = connecting.wait(&self.limits)?;
         let mut socket = Socket::new(tcp, Arc::clone(&self.limits))
             .map_err(|error| Error::Broken { phase: Phase::Connecting, reason: words(&error) })?;
         if let Some(faults) = &self.faults {
             socket.inject_faults(Arc::clone(faults));
         }
-        Ok(Stream::plain(socket))
+        Ok(Stream::plain(socket, distance))
     }
 
     /// Sets up TLS on a connection after the server's OK to STARTTLS (RFC 3501 section 6.2.1). The caller has made sure

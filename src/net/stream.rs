@@ -67,12 +67,14 @@ pub struct Stream {
     gathered: Vec<u8>,
     traffic: Traffic,
     is_answer_due: bool,
+    distance: Duration,
 }
 
 impl Stream {
     /// A new connection, which waits for the server's greeting.
-    pub(super) fn plain(socket: Socket) -> Self {
+    pub(super) fn plain(socket: Socket, distance: Duration) -> Self {
         Self {
+            distance,
             channel: Channel::Plain(socket),
             deflate: None,
             phase: Phase::Greeting,
@@ -119,9 +121,14 @@ impl Stream {
         Ok(())
     }
 
-    /// Whether the server is on this machine.
-    pub fn is_loopback(&self) -> bool {
-        self.channel.socket().is_loopback()
+    /// How long a packet took there and back when the connection was made; nothing, where the server is on this machine.
+    pub fn distance(&self) -> Duration {
+        if self.channel.socket().is_loopback() { Duration::ZERO } else { self.distance }
+    }
+
+    /// Whether what goes over it is compressed.
+    pub fn is_compressed(&self) -> bool {
+        self.deflate.is_some()
     }
 
     /// Waits before more is sent, unless the user asks to stop. What was written goes out first.

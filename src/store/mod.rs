@@ -398,6 +398,11 @@ pub trait Store: Send {
     /// What the server calls itself.
     fn server(&self) -> &str;
 
+    /// Whether what goes over its connection is compressed.
+    fn is_compressed(&self) -> bool {
+        false
+    }
+
     /// How many connections such a server bears at a time.
     fn connections(&self) -> Connections;
 

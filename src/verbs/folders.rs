@@ -16,7 +16,11 @@ pub fn folders(mailbox: &dyn Connector, observer: &dyn Observer) -> Result<Folde
     let started = Instant::now();
     let mut store = mailbox.connect()?;
     let listing = store.list();
-    observer.observe(&Event::Connected { side: Side::Source, server: store.server() });
+    observer.observe(&Event::Connected {
+        side: Side::Source,
+        server: store.server(),
+        is_compressed: store.is_compressed(),
+    });
     let listing = listing?;
     let mut rows: Vec<FolderRow> = Vec::new();
     let mut shown = Vec::new();

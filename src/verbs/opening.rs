@@ -91,7 +91,7 @@ pub(super) fn patiently<T>(
 fn list(store: &mut dyn Store, side: Side, observer: &dyn Observer) -> Result<Listing, Error> {
     let listing = store.list();
     // The server's name comes with the listing, without a round trip of its own.
-    observer.observe(&Event::Connected { side, server: store.server() });
+    observer.observe(&Event::Connected { side, server: store.server(), is_compressed: store.is_compressed() });
     let listing = listing?;
     observer.observe(&Event::Listed { side, folders: listing.mailboxes.len() });
     Ok(listing)

@@ -79,7 +79,7 @@ impl Collected {
 
     fn take(&mut self, event: &Event<'_>) {
         match event {
-            Event::Connected { side, server } => self.sides[at(*side)].server = Some((*server).to_owned()),
+            Event::Connected { side, server, .. } => self.sides[at(*side)].server = Some((*server).to_owned()),
             Event::SyncPlanned(plan) => self.plan_sync(plan),
             Event::FolderPaired { from, to, reason } => {
                 self.folder(Some(from), Some(to)).reason = (*reason).to_owned();

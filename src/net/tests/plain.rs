@@ -15,7 +15,7 @@ fn plain(port: u16) -> Stream {
 /// A stream with limits of its own.
 fn limited(port: u16, timeout: Duration, grace: Duration, stop: &Arc<Stop>) -> Stream {
     let tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    Stream::plain(Socket::new(tcp, Arc::new(Limits::new(timeout, grace, Arc::clone(stop)))).unwrap())
+    Stream::plain(Socket::new(tcp, Arc::new(Limits::new(timeout, grace, Arc::clone(stop)))).unwrap(), Duration::ZERO)
 }
 
 /// Says nothing until the client is gone.
@@ -27,7 +27,7 @@ fn mute(mut tcp: TcpStream) {
 fn every_address_is_tried_in_turn() {
     let closed = SocketAddr::from(([127, 0, 0, 1], closed_port()));
     let open = SocketAddr::from(([127, 0, 0, 1], serve(mute)));
-    let tcp = first_to_answer("h", 1, &[closed, open], PATIENCE).unwrap();
+    let (tcp, _) = first_to_answer("h", 1, &[closed, open], PATIENCE).unwrap();
     assert_eq!(tcp.peer_addr().unwrap(), open);
 
     let error = first_to_answer("mail.example.org", 993, &[closed, closed], PATIENCE).unwrap_err();

@@ -206,6 +206,10 @@ impl Store for Session {
         &self.server
     }
 
+    fn is_compressed(&self) -> bool {
+        self.connection.is_compressed()
+    }
+
     fn connections(&self) -> Connections {
         connections(&self.server)
     }

@@ -48,7 +48,9 @@ fn refused(patient: &Patient<'_>, error: &Error) -> (&'static str, String) {
 pub(super) fn ready(patient: &Patient<'_>, checkup: &mut Checkup, report: &mut SideReport<'_, '_>) -> Option<Listing> {
     match checkup.store().list() {
         Ok(listing) => {
-            let seen = seen(Check::Ready, TRIED, describe(checkup.store().server(), &listing));
+            let compression = compression(checkup);
+            let server = format!("{}{compression}", checkup.store().server());
+            let seen = seen(Check::Ready, TRIED, describe(&server, &listing));
             if listing.mailboxes.is_empty() {
                 let advice = "check prefix= in the address, and look with another mail program";
                 report.doubtful(seen, "the server shows no folder, not even INBOX", advice);
@@ -82,6 +84,16 @@ pub(super) fn lost(patient: &Patient<'_>, error: &Error, report: &mut SideReport
     }
     let advice = error.hint.clone().unwrap_or_else(|| "try again; -vvv shows what was said".to_owned());
     report.failed(seen, error.kind, "the login went well, and the mailbox can't be read", advice);
+}
+
+/// What became of compression, where there is something to choose.
+fn compression(checkup: &mut Checkup) -> &'static str {
+    let is_offered = checkup.capabilities().has("COMPRESS=DEFLATE");
+    match (checkup.store().is_compressed(), is_offered) {
+        (true, _) => ", compressed",
+        (false, true) => ", not compressed, which it offers (compress=on asks for it)",
+        (false, false) => "",
+    }
 }
 
 fn describe(server: &str, listing: &Listing) -> String {

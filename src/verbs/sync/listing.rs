@@ -43,7 +43,11 @@ impl Listed {
     ) -> Result<Self, Error> {
         let listings = on_both(link, |side, store| {
             let listing = store.list();
-            observer.observe(&Event::Connected { side: shown(side), server: store.server() });
+            observer.observe(&Event::Connected {
+                side: shown(side),
+                server: store.server(),
+                is_compressed: store.is_compressed(),
+            });
             let listing = listing?;
             observer.observe(&Event::Listed { side: shown(side), folders: listing.mailboxes.len() });
             Ok(listing)

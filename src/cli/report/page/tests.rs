@@ -49,7 +49,7 @@ fn tell(report: &Report, text: &str) {
     let collector = report.collector();
     let uid = Uid::new(7).unwrap();
     let tell = |event: Event<'_>| collector.observe(&event);
-    tell(Event::Connected { side: Side::Target, server: text });
+    tell(Event::Connected { side: Side::Target, server: text, is_compressed: false });
     let counts = (9, 2, 1, 300);
     tell(Event::FolderPlanned(FolderPlanned {
         from: text,
