@@ -6,7 +6,7 @@ mod lab;
 use lab::client::Client;
 use lab::generator::mailbox;
 use lab::proxy::{Plan, Proxy, Traffic};
-use lab::run::copy;
+use lab::run::{copy, sync};
 use lab::servers::{Account, Dovecot, Personality};
 
 /// Copies over counting proxies. Gives what went over each connection of the source and of the target.
@@ -76,4 +76,27 @@ fn a_first_copy_of_a_known_mailbox_costs_no_more_than_it_did() {
     let show = format!("compared: source {from:?}, target {to:?}");
     assert!(from.bursts <= 5 && to.bursts <= 5, "{show}");
     assert!(from.bytes_down <= 200_000 && to.bytes_down <= 200_000, "{show}");
+}
+
+/// Two-way sync: what either side lacks is made, subscribed to and opened in one flight. Before it there are the login, the listing
+/// and the scan of INBOX.
+#[test]
+fn a_first_sync_makes_folders_in_one_flight() {
+    let sides = ["a", "b"].map(|side| Dovecot::shared().account(&format!("flight{side}"), Personality::Plain));
+    for (side, account) in sides.iter().enumerate() {
+        let mut client = Client::login(account);
+        for number in 0..40 {
+            let folder = [format!("Folder {side} {number}")];
+            client.create(&folder);
+            client.subscribe(&folder);
+        }
+    }
+    let state = tempfile::tempdir().unwrap();
+    let run = sync(&sides[0], &sides[1], &["--state", state.path().to_str().unwrap(), "-j", "1"]).ended(0);
+    assert_eq!(run.count("folders_created"), 80);
+    let [first, second] = sides.map(|account| Client::login(&account).snapshot());
+    assert_eq!((first.content(), &first.subscribed), (second.content(), &second.subscribed));
+    assert!(first.subscribed.len() >= 80, "{:?}", first.subscribed);
+    let trips = ["first.round_trips", "second.round_trips"].map(|side| run.count(side));
+    assert!(trips.iter().all(|trips| *trips <= 4), "{trips:?}");
 }

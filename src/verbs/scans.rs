@@ -1,7 +1,7 @@
-//! Scans of several folders for a look at some of their messages, in one flight.
+//! Several folders looked at in one flight: some of their messages, or how they are when they are new.
 
 use crate::mail::{MailboxName, UidSet};
-use crate::store::{Error, FolderScan, Refusal, ScanDepth, ScanRequest, Store};
+use crate::store::{Error, FolderScan, Prepared, Refusal, ScanDepth, ScanRequest, Store};
 
 /// Scans folders for reading: each whole, or only these messages. The results are in the order of the requests.
 ///
@@ -17,4 +17,26 @@ pub(super) fn scan_each<'m>(
     let mut scans = Vec::with_capacity(requests.len());
     store.scan(&requests, &mut |_, scan| scans.push(scan))?;
     Ok(scans)
+}
+
+/// How created folders are, in their order; those that were not opened in passing are opened now. `None`: it was not created, or
+/// can't be opened.
+///
+/// # Errors
+/// What ends the connection.
+pub(super) fn open_prepared(
+    store: &mut dyn Store,
+    prepared: &[Result<Prepared, Refusal>],
+) -> Result<Vec<Option<FolderScan>>, Error> {
+    let mut opened: Vec<Option<FolderScan>> =
+        prepared.iter().map(|folder| folder.as_ref().ok()?.opened.clone()).collect();
+    let unopened: Vec<(usize, &MailboxName)> = (prepared.iter().enumerate())
+        .filter_map(|(at, folder)| Some((at, folder.as_ref().ok().filter(|folder| folder.opened.is_none())?)))
+        .map(|(at, folder)| (at, &folder.name))
+        .collect();
+    let depth = ScanDepth::Attributes;
+    let request = |mailbox| ScanRequest { mailbox, depth, uids: None, search: None, for_writing: true };
+    let requests: Vec<ScanRequest<'_>> = unopened.iter().map(|(_, mailbox)| request(mailbox)).collect();
+    store.scan(&requests, &mut |nth, scan| opened[unopened[nth].0] = scan.ok())?;
+    Ok(opened)
 }

@@ -6,8 +6,9 @@ use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
 use crate::mail::{MailboxName, UidSet};
-use crate::store::{Error, FlagChange, NewFolder, Prepared, Refusal, ScanDepth, ScanRequest};
+use crate::store::{Error, FlagChange, NewFolder};
 use crate::verbs::PlanUse;
+use crate::verbs::scans::open_prepared;
 use std::collections::{HashMap, HashSet};
 
 impl Copy<'_> {
@@ -48,28 +49,28 @@ impl Copy<'_> {
             Some(prepared) => prepared,
             None => link.target.prepare(&wanted)?,
         };
-        let states = self.open_new(link, &prepared)?;
+        let opened = open_prepared(link.target.as_mut(), &prepared)?;
         let place: HashMap<&MailboxName, usize> =
             wanted.iter().enumerate().map(|(at, folder)| (&folder.name, at)).collect();
         let mut told = HashSet::new();
         for (index, pair) in pairs.iter().enumerate() {
             let TargetFolder::New { name, .. } = &pair.target else { continue };
             let Some(at) = place.get(name).copied().filter(|_| !self.refused.contains(&index)) else { continue };
-            match (&states[at], &prepared[at]) {
-                (Some(state), _) => {
+            match (&prepared[at], &opened[at]) {
+                (Ok(folder), Some(scan)) => {
                     if told.insert(at) {
                         self.summary.folders_created += 1;
                         self.observer.observe(&Event::FolderCreated { folder: &pair.to.to_string() });
-                        self.tell_other_spelling(pair, name, &state.name);
+                        self.tell_other_spelling(pair, name, &folder.name);
                     }
                     if let Some(needs) = &mut self.folders[index] {
-                        needs.target = Some(state.clone());
+                        needs.target = Some(TargetState::new(folder.name.clone(), scan));
                     }
                 }
-                (None, Err(refusal)) => {
+                (Err(refusal), _) => {
                     self.fail_folder(index, pair, &format!("the target did not create it: {}", refusal.text));
                 }
-                (None, Ok(_)) => self.fail_folder(index, pair, "the target created it but does not open it"),
+                (Ok(_), None) => self.fail_folder(index, pair, "the target created it but does not open it"),
             }
         }
         let subscribed = prepared.into_iter().flatten().filter(|folder| folder.is_subscribed);
@@ -83,36 +84,6 @@ impl Copy<'_> {
             let text = format!("{}: the target refused the name {planned}, so it was created as {created}", pair.to);
             self.observer.observe(&Event::Warning { text: &text });
         }
-    }
-
-    /// How created folders are; those that were not opened in passing are opened now. `None` where there is none or it can't
-    /// be opened.
-    fn open_new(
-        &self,
-        link: &mut Link,
-        prepared: &[Result<Prepared, Refusal>],
-    ) -> Result<Vec<Option<TargetState>>, Error> {
-        let state = |folder: &Prepared| Some(TargetState::new(folder.name.clone(), folder.opened.as_ref()?));
-        let mut states: Vec<_> = prepared.iter().map(|folder| folder.as_ref().ok().and_then(state)).collect();
-        let unopened: Vec<(usize, &MailboxName)> = (prepared.iter().enumerate())
-            .filter_map(|(at, folder)| Some((at, folder.as_ref().ok().filter(|folder| folder.opened.is_none())?)))
-            .map(|(at, folder)| (at, &folder.name))
-            .collect();
-        let requests: Vec<_> = unopened
-            .iter()
-            .map(|(_, mailbox)| ScanRequest {
-                mailbox,
-                depth: ScanDepth::Attributes,
-                uids: None,
-                search: None,
-                for_writing: true,
-            })
-            .collect();
-        link.target.scan(&requests, &mut |nth, scan| {
-            let (at, name) = unopened[nth];
-            states[at] = scan.ok().map(|scan| TargetState::new(name.clone(), &scan));
-        })?;
-        Ok(states)
     }
 
     /// Subscribes on the target to what the source is subscribed to.

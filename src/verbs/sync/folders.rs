@@ -9,9 +9,10 @@ use crate::folders::{FolderName, TargetFolder, place, place_all};
 use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
 use crate::plan::merge::{Both, Fate, Mark, Rename, Side};
 use crate::state::TwoWayChange;
-use crate::store::{Error, NewFolder, Refusal, ScanDepth, ScanRequest};
+use crate::store::{Error, FolderScan, NewFolder, Prepared, Refusal, ScanDepth, ScanRequest};
+use crate::verbs::scans::open_prepared;
 use crate::verbs::way::Way;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl Sync<'_> {
     pub(super) fn rename_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
@@ -90,42 +91,57 @@ impl Sync<'_> {
         }
     }
 
-    /// Makes the folders that a side lacks, and opens them once to learn how they stand.
+    /// Makes the folders that a side lacks, and opens them once to learn how they stand: on both sides at the same time.
     pub(super) fn create_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
-        for side in Side::BOTH {
-            let mut wanted: Vec<usize> = (0..self.works.len()).filter(|at| self.is_wanted(*at, side)).collect();
-            // Parents first.
-            wanted.sort_by_key(|at| &self.works[*at].pair.names[side]);
-            let names = wanted.iter().map(|at| self.listed.local(side, &self.works[*at].pair.names[side]));
-            let places = place_all(&self.listed.listings[side], &names.collect::<Vec<_>>());
-            let mut requests = Vec::new();
-            let mut of_request = Vec::new();
-            for (at, place) in wanted.into_iter().zip(places) {
-                match place {
-                    Ok(TargetFolder::New { name, fallbacks }) => {
-                        requests.push(NewFolder { name, fallbacks, role: self.role(at, side), subscribe: false });
-                        of_request.push(at);
-                    }
-                    // One that holds no mail has the name, such as a parent that is only a level.
-                    Ok(TargetFolder::Existing(index)) => {
-                        let name = self.listed.listings[side].mailboxes[index].name.clone();
-                        requests.push(NewFolder { name, fallbacks: Vec::new(), role: None, subscribe: false });
-                        of_request.push(at);
-                    }
-                    Err(reason) => {
-                        self.works[at].unread = true;
-                        let name = self.works[at].name(side);
-                        self.fail_folder(&name, &format!("the {} can't have it: {reason}", word(side)));
-                    }
-                }
+        let wanted = Both::new(self.folders_to_make(Side::First), self.folders_to_make(Side::Second));
+        if wanted.all(Vec::is_empty) {
+            return Ok(());
+        }
+        let made: Both<Vec<_>> = way.repeatable(|link| {
+            on_both(link, |side, store| {
+                let folders: Vec<NewFolder> = wanted[side].iter().map(|(_, folder)| folder.clone()).collect();
+                let prepared = if folders.is_empty() { Vec::new() } else { store.prepare(&folders)? };
+                let opened = open_prepared(store, &prepared)?;
+                Ok(prepared.into_iter().zip(opened).collect::<Vec<_>>())
+            })
+        })?;
+        let Both { first, second } = made;
+        for (side, made) in [(Side::First, first), (Side::Second, second)] {
+            for ((at, _), (prepared, opened)) in wanted[side].iter().zip(made) {
+                self.take_made(side, *at, prepared, opened);
             }
-            if requests.is_empty() {
-                continue;
-            }
-            let created = way.repeatable(|link| store(link, side).create(&requests))?;
-            self.open_new(way, side, &of_request, created)?;
         }
         Ok(())
+    }
+
+    /// What a side lacks, and whose folder it is; parents come first.
+    fn folders_to_make(&mut self, side: Side) -> Vec<(usize, NewFolder)> {
+        let mut wanted: Vec<usize> = (0..self.works.len()).filter(|at| self.is_wanted(*at, side)).collect();
+        wanted.sort_by_key(|at| &self.works[*at].pair.names[side]);
+        let names = wanted.iter().map(|at| self.listed.local(side, &self.works[*at].pair.names[side]));
+        let places = place_all(&self.listed.listings[side], &names.collect::<Vec<_>>());
+        let subscriptions = self.folders.subscriptions[side].iter().filter(|change| change.subscribed);
+        let subscribed: HashSet<String> = subscriptions.map(|change| change.name.key()).collect();
+        let mut folders = Vec::new();
+        for (at, place) in wanted.into_iter().zip(places) {
+            let subscribe = subscribed.contains(&self.works[at].pair.names[side].key());
+            match place {
+                Ok(TargetFolder::New { name, fallbacks }) => {
+                    folders.push((at, NewFolder { name, fallbacks, role: self.role(at, side), subscribe }));
+                }
+                // One that holds no mail has the name, such as a parent that is only a level.
+                Ok(TargetFolder::Existing(index)) => {
+                    let name = self.listed.listings[side].mailboxes[index].name.clone();
+                    folders.push((at, NewFolder { name, fallbacks: Vec::new(), role: None, subscribe }));
+                }
+                Err(reason) => {
+                    self.works[at].unread = true;
+                    let name = self.works[at].name(side);
+                    self.fail_folder(&name, &format!("the {} can't have it: {reason}", word(side)));
+                }
+            }
+        }
+        folders
     }
 
     /// Whether a side is to get this folder.
@@ -146,67 +162,39 @@ impl Sync<'_> {
         (is_free && !role.is_view()).then_some(role)
     }
 
-    fn open_new(
-        &mut self,
-        way: &mut Way<'_>,
-        side: Side,
-        works: &[usize],
-        created: Vec<Result<MailboxName, Refusal>>,
-    ) -> Result<(), Error> {
-        let mut opened = Vec::new();
-        for (at, result) in works.iter().zip(created) {
-            match result {
-                Ok(name) => opened.push((*at, name)),
-                Err(refusal) => {
-                    self.works[*at].unread = true;
-                    let text = format!("the {} did not create it: {}", word(side), refusal.text);
-                    self.fail_folder(&self.works[*at].name(side), &text);
-                }
-            }
-        }
-        let scans = way.repeatable(|link| {
-            let requests: Vec<ScanRequest<'_>> = (opened.iter())
-                .map(|(_, mailbox)| ScanRequest {
-                    mailbox,
-                    depth: ScanDepth::Sizes,
-                    uids: None,
-                    search: None,
-                    for_writing: true,
-                })
-                .collect();
-            let mut scans = Vec::new();
-            store(link, side).scan(&requests, &mut |_, scan| scans.push(scan.ok()))?;
-            Ok(scans)
-        })?;
-        for ((at, raw), scan) in opened.into_iter().zip(scans) {
-            let name = self.works[at].name(side);
-            let Some(scan) = scan else {
+    fn take_made(&mut self, side: Side, at: usize, prepared: Result<Prepared, Refusal>, opened: Option<FolderScan>) {
+        let name = self.works[at].name(side);
+        let (folder, scan) = match (prepared, opened) {
+            (Ok(folder), Some(scan)) if scan.exists == 0 => (folder, scan),
+            (prepared, opened) => {
+                let side = word(side);
+                let text = match (prepared, opened) {
+                    (Err(refusal), _) => format!("the {side} did not create it: {}", refusal.text),
+                    (Ok(_), None) => format!("the {side} created it but does not open it"),
+                    // What is there may be what was to be sent.
+                    (Ok(_), Some(_)) => {
+                        format!("the {side} has got it meanwhile, with mail in it: the next run looks into it")
+                    }
+                };
                 self.works[at].unread = true;
-                self.fail_folder(&name, &format!("the {} created it but does not open it", word(side)));
-                continue;
-            };
-            // What is there may be what was to be sent.
-            if scan.exists > 0 {
-                self.works[at].unread = true;
-                let text =
-                    format!("the {} has got it meanwhile, with mail in it: the next run looks into it", word(side));
-                self.fail_folder(&name, &text);
-                continue;
+                return self.fail_folder(&name, &text);
             }
-            note_created(&mut self.listed.listings[side], &raw);
-            let uid_next = scan.uid_next.or(Some(1));
-            let mark = Mark { uid_validity: scan.uid_validity, uid_next, mod_seq: scan.highest_mod_seq };
-            let permanent = scan.permanent_flags;
-            let work = &mut self.works[at];
-            work.state[side] = SideState { mark, messages: scan.exists, mailbox_id: scan.mailbox_id, permanent };
-            work.raw[side] = Some(raw);
-            self.way(side).folders_created += 1;
-            self.observer.observe(&Event::FolderCreated { folder: &name });
+        };
+        note_created(&mut self.listed.listings[side], &folder.name);
+        let uid_next = scan.uid_next.or(Some(1));
+        let mark = Mark { uid_validity: scan.uid_validity, uid_next, mod_seq: scan.highest_mod_seq };
+        let permanent = scan.permanent_flags;
+        let work = &mut self.works[at];
+        work.state[side] = SideState { mark, messages: scan.exists, mailbox_id: scan.mailbox_id, permanent };
+        work.raw[side] = Some(folder.name.clone());
+        if folder.is_subscribed {
+            self.subscribed[side].insert(folder.name);
         }
-        Ok(())
+        self.way(side).folders_created += 1;
+        self.observer.observe(&Event::FolderCreated { folder: &name });
     }
 
-    /// Subscribes to folders and ends subscriptions.
+    /// Subscribes to folders that were not subscribed to when they were made, and ends subscriptions.
     pub(super) fn subscribe(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         let mut wanted: Both<(Vec<MailboxName>, Vec<MailboxName>)> = Both::default();
         for side in Side::BOTH {
@@ -221,10 +209,15 @@ impl Sync<'_> {
                         _ => None,
                     }
                 });
-                if let Some(raw) = raw {
+                if let Some(raw) = raw.filter(|raw| !change.subscribed || !self.subscribed[side].contains(raw)) {
                     if change.subscribed { &mut wanted[side].0 } else { &mut wanted[side].1 }.push(raw);
                 }
             }
+        }
+        for side in Side::BOTH {
+            let (subscribe, unsubscribe) = &wanted[side];
+            let changed = self.subscribed[side].len() + subscribe.len() + unsubscribe.len();
+            self.way(side).subscriptions += changed as u64;
         }
         if wanted.all(|(subscribe, unsubscribe)| subscribe.is_empty() && unsubscribe.is_empty()) {
             return Ok(());
@@ -240,8 +233,6 @@ impl Sync<'_> {
             })
         })?;
         for side in Side::BOTH {
-            let (subscribe, unsubscribe) = &wanted[side];
-            self.way(side).subscriptions += (subscribe.len() + unsubscribe.len()) as u64;
             if let Some((name, refusal)) = &refused[side] {
                 self.warn(&format!("{name}: the {} did not subscribe to it: {}", word(side), refusal.text));
             }

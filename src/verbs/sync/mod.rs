@@ -36,6 +36,7 @@ use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
 use crate::store::{Connector, Error};
 use listing::Listed;
 use memory::Memory;
+use std::collections::HashSet;
 use std::time::Instant;
 
 /// Brings two mailboxes into step.
@@ -141,6 +142,8 @@ struct Sync<'a> {
     folders: FoldersMerge,
     works: Vec<Work>,
     moves: Vec<Move>,
+    /// Folders that the user was subscribed to when they were made.
+    subscribed: Both<HashSet<MailboxName>>,
     verdicts: Both<crate::plan::Verdict>,
     summary: SyncSummary,
     undo: Option<UndoRun>,
@@ -160,8 +163,8 @@ impl<'a> Sync<'a> {
         summary.folders_failed = listed.failed;
         let undo = options.undo.clone().map(|path| UndoRun::new(path, options.undo_size));
         let (works, moves) = (Vec::new(), Vec::new());
-        let (folders, verdicts) = (FoldersMerge::default(), Both::default());
-        Ok(Self { options, observer, memory, listed, folders, works, moves, verdicts, summary, undo })
+        let (folders, subscribed, verdicts) = (FoldersMerge::default(), Both::default(), Both::default());
+        Ok(Self { options, observer, memory, listed, folders, works, moves, subscribed, verdicts, summary, undo })
     }
 
     fn way(&mut self, side: Side) -> &mut SyncWay {
