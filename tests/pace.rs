@@ -4,7 +4,7 @@ mod lab;
 
 use lab::client::{Client, NewMessage};
 use lab::mailboxes::each;
-use lab::proxy::{Plan, Proxy};
+use lab::proxy::{Plan, Proxy, Traffic};
 use lab::run::{Run, copy};
 use lab::servers::{Account, Dovecot, Personality};
 use std::time::Duration;
@@ -45,6 +45,18 @@ fn lanes_are_added_where_each_waits_for_a_far_server() {
     let run = run.counts(&[("copied", 960), ("failed", 0)]);
     assert!((6..=8).contains(&connections), "{connections} connections");
     assert!(!run.stderr.contains("one connection fewer"), "{}", run.stderr);
+}
+
+/// One folder is enough: its messages are shared by all lanes, where each has to be asked for.
+#[test]
+fn a_folder_is_shared_where_each_message_waits() {
+    let [source, target] = accounts("shared", Personality::NoLiteral, 1, 256, 100);
+    let proxy = Proxy::start(target.port, Plan::round_trip(Duration::from_millis(20)));
+    copy(&source, &target.by_port(proxy.port).plain_address(), &["-j", "4"]).ended(0).counts(&[("copied", 256)]);
+    let appends = |traffic: &Traffic| traffic.commands.iter().filter(|command| command.contains(" APPEND ")).count();
+    let appends: Vec<usize> = proxy.traffic().iter().map(appends).collect();
+    assert_eq!(appends.len(), 4);
+    assert!(appends.iter().all(|appends| *appends >= 32), "{appends:?}");
 }
 
 #[test]

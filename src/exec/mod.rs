@@ -127,7 +127,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
     let shared = Shared {
         context,
         tasks,
-        queue: Queue::new(crate::plan::pieces(tasks)),
+        queue: Queue::new(crate::plan::pieces(tasks, first.target.asks_for_each())),
         ledger: Ledger::new(tasks),
         growth: Growth::new(context.lanes),
         throttle: context.limit_rate.map(Throttle::new),

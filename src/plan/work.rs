@@ -8,6 +8,9 @@ use std::ops::Range;
 const PIECE_BYTES: u64 = 16 << 20;
 /// A piece holds at most this many messages: its UID set stays a short command line even where UIDs have gaps.
 const PIECE_MESSAGES: usize = 2_000;
+/// The same for a target that has to be asked before each message: one lane must not be left alone with a piece that takes a
+/// thousand round trips.
+const PIECE_MESSAGES_ASKED_FOR: usize = 64;
 
 /// The messages of one folder that the target lacks.
 #[derive(Clone, Debug)]
@@ -102,15 +105,17 @@ impl Piece {
     }
 }
 
-/// Cuts tasks into pieces, the largest first, so that no lane is left with a long piece at the end.
-pub fn pieces(tasks: &[FolderTask]) -> Vec<Piece> {
+/// Cuts tasks into pieces, the largest first, so that no lane is left with a long piece at the end. `asks_for_each`: the target is
+/// asked before each message is sent.
+pub fn pieces(tasks: &[FolderTask], asks_for_each: bool) -> Vec<Piece> {
+    let most = if asks_for_each { PIECE_MESSAGES_ASKED_FOR } else { PIECE_MESSAGES };
     let mut weighed = Vec::new();
     for (task, folder) in tasks.iter().enumerate() {
         let mut start = 0;
         let mut bytes = 0u64;
         for (at, message) in folder.messages.iter().enumerate() {
             let size = u64::from(message.size());
-            if at > start && (bytes + size > PIECE_BYTES || at - start == PIECE_MESSAGES) {
+            if at > start && (bytes + size > PIECE_BYTES || at - start == most) {
                 weighed.push((bytes, plain_piece(task, start..at)));
                 (start, bytes) = (at, 0);
             }
@@ -170,15 +175,17 @@ mod tests {
     #[test]
     fn every_message_is_in_one_piece_and_the_largest_piece_comes_first() {
         let tasks = [task(&[10; 5_000]), task(&[PIECE_BYTES - 1, 2, 300 << 20, 7])];
-        let pieces = pieces(&tasks);
-        assert_eq!(pieces[0].messages, 2..3);
-        for (index, folder) in tasks.iter().enumerate() {
-            let mut covered: Vec<_> =
-                pieces.iter().filter(|p| p.task == index).flat_map(|p| p.messages.clone()).collect();
-            covered.sort_unstable();
-            assert_eq!(covered, (0..folder.messages.len()).collect::<Vec<_>>());
+        for (asks_for_each, most) in [(false, PIECE_MESSAGES), (true, PIECE_MESSAGES_ASKED_FOR)] {
+            let pieces = pieces(&tasks, asks_for_each);
+            assert_eq!(pieces[0].messages, 2..3);
+            for (index, folder) in tasks.iter().enumerate() {
+                let mut covered: Vec<_> =
+                    pieces.iter().filter(|p| p.task == index).flat_map(|p| p.messages.clone()).collect();
+                covered.sort_unstable();
+                assert_eq!(covered, (0..folder.messages.len()).collect::<Vec<_>>());
+            }
+            assert_eq!(pieces.iter().map(|p| p.messages.len()).max(), Some(most));
         }
-        assert!(pieces.iter().all(|p| p.messages.len() <= PIECE_MESSAGES));
     }
 
     #[test]

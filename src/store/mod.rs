@@ -403,6 +403,11 @@ pub trait Store: Send {
         false
     }
 
+    /// Whether the server has to be asked before each message of more than a few bytes, which costs a round trip.
+    fn asks_for_each(&self) -> bool {
+        false
+    }
+
     /// How many connections such a server bears at a time.
     fn connections(&self) -> Connections;
 

@@ -2,7 +2,7 @@
 
 use super::account::from_imap;
 use super::{append::Appends, fetch::Requests};
-use crate::imap::{Capabilities, Command, Connection, LoggedIn, Ticket, ignore};
+use crate::imap::{Capabilities, Command, Connection, LiteralMode, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
 use crate::store::{
     Access, AccountName, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
@@ -208,6 +208,10 @@ impl Store for Session {
 
     fn is_compressed(&self) -> bool {
         self.connection.is_compressed()
+    }
+
+    fn asks_for_each(&self) -> bool {
+        self.capabilities.literal_mode() != LiteralMode::Plus
     }
 
     fn connections(&self) -> Connections {
