@@ -1,6 +1,7 @@
 //! One connection to an account, and the [`Store`] made of it.
 
 use super::account::from_imap;
+use super::labels::LabelledFolders;
 use super::{append::Appends, fetch::Requests};
 use crate::imap::{Capabilities, Command, Connection, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
@@ -30,8 +31,8 @@ pub(super) struct Session {
     pub(super) separator: Option<char>,
     /// The prefix that the address names.
     pub(super) chosen_prefix: Option<String>,
-    /// Where messages must go to be deleted, where an EXPUNGE elsewhere keeps them (Gmail).
-    pub(super) trash: Option<MailboxName>,
+    /// Where folders are labels (Gmail): which they are.
+    pub(super) labelled: Option<LabelledFolders>,
     /// The folder that is open, or will be when the commands sent so far are done.
     pub(super) open: Option<Open>,
     /// Whether the server tells of expunged messages by UID (QRESYNC was enabled, RFC 7162).
@@ -90,7 +91,7 @@ impl Session {
             namespaces: Namespaces::default(),
             separator,
             chosen_prefix: prefix.map(str::to_owned),
-            trash: None,
+            labelled: None,
             open: None,
             has_qresync: false,
             requests: Requests::default(),
