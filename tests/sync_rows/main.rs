@@ -10,6 +10,7 @@ mod cases;
 mod folders;
 mod labels;
 mod meanwhile;
+mod rewriting;
 mod situations;
 
 use cases::{CASES, Case};
