@@ -8,6 +8,7 @@ mod lab;
 
 mod cases;
 mod folders;
+mod foreign;
 mod labels;
 mod meanwhile;
 mod rewriting;
