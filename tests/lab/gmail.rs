@@ -71,7 +71,7 @@ pub(super) fn serve(
         boxes[open].messages.iter().filter(|message| is_in(set, message.uid)).cloned().collect()
     };
     Some(match name {
-        "UID COPY" | "UID MOVE" | "UID STORE" | "EXPUNGE" | "UID EXPUNGE" if !writable => Reply::status("NO read only"),
+        "UID MOVE" | "UID STORE" | "EXPUNGE" | "UID EXPUNGE" if !writable => Reply::status("NO read only"),
         "UID COPY" | "UID MOVE" if boxes.contains_key(&text(1)) => {
             let chosen = of_set(boxes, &text(0));
             let placed = chosen.iter().map(|message| place(boxes, &text(1), message).to_string()).collect::<Vec<_>>();
