@@ -107,6 +107,28 @@ fn one_message_under_many_labels_costs_one_transfer() {
     ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 8)]);
 }
 
+/// Messages that have all in common but their bodies are not one.
+#[test]
+fn messages_that_only_look_the_same_are_all_sent() {
+    let (fake, source) = start();
+    let ground = Pair::of(source, empty("alike", Personality::Plain));
+    let letter = |body: &str| {
+        let mut letter = letter("alike");
+        letter.bytes.extend_from_slice(body.as_bytes());
+        letter
+    };
+    let mut client = Client::login(&ground.source);
+    client.create(&["Work"]);
+    client.append(&["INBOX"], [letter("this")].into_iter());
+    client.append(&["Work"], [letter("that")].into_iter());
+    ground.copy(&[]).ended(0).counts(&[("copied", 2), ("copied_server_side", 0)]);
+    assert_eq!(fake.contents()[ALL].len(), 2);
+    let [here, there] = [&ground.source, &ground.target].map(snapshot);
+    for folder in ["INBOX", "Work"] {
+        assert_eq!(here.folder(&[folder])[0].sha256, there.folder(&[folder])[0].sha256, "{folder}");
+    }
+}
+
 const FIVE: [&str; 5] = ["INBOX", "One", "Two", "Three", "Four"];
 
 /// Puts one large message into five folders. Gives its size.

@@ -14,6 +14,7 @@ mod account;
 mod append;
 mod asking;
 mod checkup;
+mod content_ids;
 mod fetch;
 mod labels;
 mod list;

@@ -4,11 +4,13 @@ use super::account::from_imap;
 use super::labels::LabelledFolders;
 use super::{append::Appends, fetch::Requests};
 use crate::imap::{Capabilities, Command, Connection, LoggedIn, Ticket, ignore};
-use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
+use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{
-    Access, AccountName, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
-    Outcome, Prepared, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
+    Access, AccountName, Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
+    NewFolder, Outcome, Prepared, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, SomeMessages, Store,
+    Traffic,
 };
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// A connection that was quiet for longer is asked whether it still lives before something depends on it: routers
@@ -267,6 +269,10 @@ impl Store for Session {
 
     fn unacknowledged(&self) -> Vec<u32> {
         self.appends.unacknowledged()
+    }
+
+    fn content_ids(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
+        self.content_ids_of(asked).map_err(|error| self.name(&error))
     }
 
     fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
