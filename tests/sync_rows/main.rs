@@ -12,6 +12,7 @@ mod foreign;
 mod labels;
 mod meanwhile;
 mod rewriting;
+mod sharing;
 mod situations;
 
 use cases::{CASES, Case};
