@@ -39,7 +39,7 @@ impl LabelledFolders {
         Self { trash: trash.map(|mailbox| mailbox.name.clone()), roles: listed.iter().filter_map(role).collect() }
     }
 
-    /// Whether messages that come there leave every other folder.
+    /// Whether messages that come there leave every other folder: what is there is in no other, whatever labels it has kept.
     fn takes_all(&self, mailbox: &MailboxName) -> bool {
         matches!(self.role(mailbox), Some(SpecialUse::Trash | SpecialUse::Junk))
     }
@@ -56,10 +56,9 @@ impl LabelledFolders {
             _ if mailbox.as_bytes().eq_ignore_ascii_case(b"INBOX") => &[b"\\Inbox"],
             Some(SpecialUse::Sent) => &[b"\\Sent"],
             Some(SpecialUse::Drafts) => &[b"\\Draft", b"\\Drafts"],
-            Some(SpecialUse::Junk) => &[b"\\Junk", b"\\Spam"],
             _ => &[],
         };
-        !is(&MARKS) && !is(&[mailbox.as_bytes()]) && !is(own)
+        !self.takes_all(mailbox) && !is(&MARKS) && !is(&[mailbox.as_bytes()]) && !is(own)
     }
 }
 
@@ -218,12 +217,14 @@ mod tests {
             listed("Entw&APw-rfe", None),
             listed("[Gmail]/Gesendet", Some(SpecialUse::Sent)),
             listed("[Gmail]/Papierkorb", Some(SpecialUse::Trash)),
+            listed("[Gmail]/Spam", Some(SpecialUse::Junk)),
         ]);
         for (folder, own, others) in [
             ("INBOX", &["\\Inbox", "\\inbox", "Inbox"][..], &["\\Sent", "Work", "\\Draft", "", "NIL", "Inbox2"][..]),
             ("inbox", &["\\INBOX", "INBOX"], &["\\Sent", "Work"]),
             ("Work", &["work", "Work"], &["\\Inbox", "Work/Deep", "Wor", "W"]),
             ("Entw&APw-rfe", &["Entw&APw-rfe"], &["Entwürfe", "\\Draft"]),
+            ("[Gmail]/Spam", &["\\Junk", "\\Inbox", "Work"], &[]),
             ("[Gmail]/Gesendet", &["\\Sent", "\\sent", "[Gmail]/Gesendet"], &["\\Inbox", "Gesendet", "\\Draft"]),
         ] {
             let is_another = |label: &str| folders.is_another(label.as_bytes(), &folder.into());
