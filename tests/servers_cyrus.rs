@@ -47,6 +47,34 @@ fn all_mail_goes_to_cyrus_and_back() {
     assert_eq!(verify(End::tls(&first), End::tls(&last), &["--deep"]).ended(0).count("changed"), 0);
 }
 
+/// A message in five folders is fetched once and sent once.
+#[test]
+fn a_message_in_five_folders_of_cyrus_costs_one_transfer() {
+    let cyrus = Cyrus::shared().account();
+    let target = Dovecot::shared().account("five", Personality::Plain);
+    let text = format!(
+        "Message-ID: <five@cyrus>\r\nSubject: five\r\n\r\n{}",
+        "a line of some length, so that it shows\r\n".repeat(2_000)
+    );
+    let date = Some("05-Feb-2024 03:04:05 +0130".to_owned());
+    let message = NewMessage { date, ..NewMessage::of(text) };
+    let mut client = Client::login(&cyrus);
+    for folder in ["INBOX", "One", "Two", "Three", "Four"] {
+        if folder != "INBOX" {
+            client.create(&[folder]);
+        }
+        client.append(&[folder], std::iter::once(message.clone()));
+    }
+    let bytes = message.bytes.len() as u64;
+    let run = copy(&cyrus, &target, &[]).ended(0);
+    let run = run.counts(&[("copied", 5), ("copied_server_side", 4), ("bytes_copied", bytes)]);
+    for field in ["source.received", "target.sent"] {
+        assert!((bytes..bytes * 3 / 2).contains(&run.count(field)), "{field}: {}", run.stdout);
+    }
+    copy(&cyrus, &target, &[]).ended(0).counts(&[("copied", 0), ("already_there", 5)]);
+    verify(End::tls(&cyrus), End::tls(&target), &["--deep"]).ended(0);
+}
+
 /// Names that one server or another refuses, in folders that a Dovecot with separator `/` holds.
 const AWKWARD: &[&[&str]] = &[
     &["do.t"],

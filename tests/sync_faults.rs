@@ -13,7 +13,9 @@ mod injector;
 
 use injector::AtWrites;
 use lab::client::Client;
+use lab::gmail::{self, Labels};
 use lab::mailboxes::{at, message};
+use lab::memory::Fake;
 use lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use mailferry::address::ImapAddress;
 use mailferry::event::{Side, Silent, Stop};
@@ -34,17 +36,35 @@ const SIDE_BY_SIDE: usize = 32;
 /// How many runs it takes at most to do what a broken one has left.
 const RUNS: usize = 3;
 
+/// What the servers are.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Dovecot(Personality),
+    /// The first side's folders are labels, and it tells what it calls a message: one in several folders is sent once, and what is
+    /// deleted goes to the Trash.
+    Labels,
+}
+
 /// Two accounts and the state of their sync.
 struct Ground {
     sides: [Account; 2],
+    /// The side that is no real server.
+    fake: Option<Fake>,
     state: tempfile::TempDir,
 }
 
 impl Ground {
     /// Both sides in step, and then edits on either that take every command which changes a mailbox.
-    fn new(kind: Personality) -> Self {
-        let account = |name: &str| Dovecot::shared().account(name, kind);
-        let ground = Self { sides: [account("one"), account("two")], state: tempfile::tempdir().unwrap() };
+    fn new(kind: Kind) -> Self {
+        let dovecot = |name: &str, kind| Dovecot::shared().account(name, kind);
+        let (sides, fake) = match kind {
+            Kind::Dovecot(kind) => ([dovecot("one", kind), dovecot("two", kind)], None),
+            Kind::Labels => {
+                let (fake, one) = gmail::start(Labels::Others);
+                ([one, dovecot("two", Personality::Plain)], Some(fake))
+            }
+        };
+        let ground = Self { sides, fake, state: tempfile::tempdir().unwrap() };
         let mut one = Client::login(&ground.sides[0]);
         one.append(&["INBOX"], (0..12).map(|number| message(number * 3, "a body")));
         for (folder, first) in [("work", 100), ("going", 200), ("old", 300)] {
@@ -53,13 +73,18 @@ impl Ground {
         }
         assert!(is_complete(&ground.sync(&[])));
         one.select(&["INBOX"]);
-        one.command("UID MOVE 1:2 work");
+        let [work, old, older] = ["work", "old", "older"].map(|folder| one.name(&[folder]));
+        one.command(&format!("UID MOVE 1:2 {work}"));
         one.store("3", "+FLAGS", "\\Flagged");
         one.expunge("4");
         one.append(&["INBOX"], (400..402).map(|number| message(number * 3, "news")));
         one.create(&["new"]);
         one.append(&["new"], (500..502).map(|number| message(number * 3, "more news")));
-        one.command("RENAME old older");
+        // One message in three folders is sent once.
+        for folder in ["INBOX", "new", "work"] {
+            one.append(&[folder], std::iter::once(message(700 * 3, "everywhere")));
+        }
+        one.command(&format!("RENAME {old} {older}"));
         one.subscribe(&["new"]);
         let mut two = Client::login(&ground.sides[1]);
         two.append(&["INBOX"], (600..602).map(|number| message(number * 3, "news there")));
@@ -100,12 +125,20 @@ impl Ground {
 
     /// Both sides hold what was left of everything, once.
     fn assert_right(&self) {
-        let [one, two] = self.sides.each_ref().map(|side| Client::login(side).snapshot());
+        let [mut one, mut two] = self.sides.each_ref().map(|side| Client::login(side).snapshot());
+        if self.fake.is_some() {
+            // What was deleted on the other side is in the Trash, which both have in common; All Mail has no counterpart.
+            let trash = [&one, &two].map(|side| side.folder(&["[Gmail]", "Trash"]).len());
+            assert_eq!(trash, [4, 4], "the Trash");
+            for side in [&mut one, &mut two] {
+                side.folders.retain(|levels, _| levels[0] != "[Gmail]");
+            }
+        }
         assert_eq!(one.content(), two.content(), "the sides differ");
         assert_eq!(one.subscribed, two.subscribed);
         let counts: BTreeMap<String, usize> =
             one.folders.iter().map(|(levels, messages)| (levels.join("/"), messages.len())).collect();
-        let expected = [("INBOX", 12), ("new", 2), ("older", 3), ("work", 5)];
+        let expected = [("INBOX", 13), ("new", 3), ("older", 3), ("work", 6)];
         assert_eq!(counts, expected.map(|(name, count)| (name.to_owned(), count)).into());
         let flagged = |flag: &str| one.folder(&["INBOX"]).iter().filter(|mail| mail.flags.contains(flag)).count();
         assert_eq!((flagged("\\Flagged"), flagged("\\Answered")), (1, 1));
@@ -118,7 +151,7 @@ fn is_complete(result: &Result<SyncSummary, Error>) -> bool {
 
 #[derive(Clone, Copy)]
 struct Step {
-    kind: Personality,
+    kind: Kind,
     side: Side,
     write: u64,
     cut: Cut,
@@ -126,7 +159,11 @@ struct Step {
 
 impl Step {
     fn name(&self) -> String {
-        format!("{:?}/{}/{}/{:?}", self.kind, self.side.name(), self.write, self.cut).to_lowercase()
+        let kind = match self.kind {
+            Kind::Dovecot(kind) => format!("{kind:?}"),
+            Kind::Labels => "labels".to_owned(),
+        };
+        format!("{kind}/{}/{}/{:?}", self.side.name(), self.write, self.cut).to_lowercase()
     }
 }
 
@@ -154,11 +191,13 @@ fn is_idle(summary: &SyncSummary) -> bool {
 }
 
 /// How often each side writes in a run without faults.
-fn steps(kind: Personality) -> Vec<Step> {
+fn steps(kind: Kind) -> Vec<Step> {
     let ground = Ground::new(kind);
     let [source, target] = [AtWrites::new([]), AtWrites::new([])];
     let run = ground.sync(&[(Side::Source, &source), (Side::Target, &target)]);
     assert!(is_complete(&run), "without a fault: {run:?}");
+    let shared = run.as_ref().map(|summary| summary.total().copied_server_side).unwrap_or_default();
+    assert_eq!(shared, if matches!(kind, Kind::Labels) { 2 } else { 0 }, "{kind:?}");
     ground.sync(&[]).unwrap();
     ground.assert_right();
     let mut steps = Vec::new();
@@ -174,7 +213,8 @@ fn steps(kind: Personality) -> Vec<Step> {
 #[test]
 fn a_fault_at_any_write_of_a_sync_neither_loses_nor_doubles() {
     let only = std::env::var("MAILFERRY_STEP").ok();
-    let mut steps: Vec<Step> = [Personality::Plain, Personality::Poor].into_iter().flat_map(steps).collect();
+    let kinds = [Kind::Dovecot(Personality::Plain), Kind::Dovecot(Personality::Poor), Kind::Labels];
+    let mut steps: Vec<Step> = kinds.into_iter().flat_map(steps).collect();
     steps.retain(|step| only.as_ref().is_none_or(|only| step.name().starts_with(only)));
     let all = steps.len();
     let (queue, struck, failed) = (Mutex::new(steps.into_iter()), Mutex::new(0), Mutex::new(Vec::new()));

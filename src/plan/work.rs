@@ -40,6 +40,24 @@ pub struct FolderTask {
 }
 
 impl FolderTask {
+    /// One of the same folders, with nothing to copy.
+    #[must_use]
+    pub fn without_messages(&self) -> Self {
+        Self {
+            from: self.from.clone(),
+            to: self.to.clone(),
+            source: self.source.clone(),
+            source_uid_validity: self.source_uid_validity,
+            target: self.target.clone(),
+            target_uid_validity: self.target_uid_validity,
+            target_uid_next: self.target_uid_next,
+            permanent_flags: self.permanent_flags.clone(),
+            drafts: self.drafts,
+            messages: Vec::new(),
+            flags: self.flags.clone(),
+        }
+    }
+
     /// The position of the message with this UID.
     pub fn position(&self, uid: Uid) -> Option<usize> {
         self.messages.binary_search_by_key(&uid, Message::uid).ok()

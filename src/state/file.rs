@@ -14,15 +14,24 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What always helps against a file of no use.
 pub(super) const WITHOUT: &str =
-    "move the file away, or do without it by --no-state: that costs this run time, never a duplicate";
+    "move the file away, or let a copy do without it by --no-state: that costs this run time, never a duplicate";
 
-/// The path of a state's file. Displays as the path.
+/// The path of a state's file. Displays as the path that the user knows.
 #[derive(Debug)]
-pub(super) struct StateFile(PathBuf);
+pub(super) struct StateFile {
+    path: PathBuf,
+    /// Of what it is a copy.
+    of: Option<PathBuf>,
+}
 
 impl StateFile {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self(path)
+        Self { path, of: None }
+    }
+
+    /// A copy, of which everything is said as of the state itself.
+    pub(super) fn copied(path: PathBuf, of: PathBuf) -> Self {
+        Self { path, of: Some(of) }
     }
 
     /// Opens it, after making an empty one where there is none.
@@ -41,7 +50,7 @@ impl StateFile {
     }
 
     fn make(&self) -> io::Result<()> {
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0) {
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path) {
             // The entry in the directory must last as long as the intents in the file; SQLite sees to its other files.
             Ok(_) => self.directory().map_or(Ok(()), |directory| File::open(directory)?.sync_all()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -50,7 +59,7 @@ impl StateFile {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let about = std::fs::symlink_metadata(&self.0).map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
+        let about = std::fs::symlink_metadata(&self.path).map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
         if !about.file_type().is_file() {
             return Err(self.refused("it is no regular file", WITHOUT));
         }
@@ -66,12 +75,12 @@ impl StateFile {
     }
 
     fn directory(&self) -> Option<&Path> {
-        self.0.parent().filter(|parent| !parent.as_os_str().is_empty())
+        self.path.parent().filter(|parent| !parent.as_os_str().is_empty())
     }
 
     fn resolved(&self) -> io::Result<PathBuf> {
         let directory = self.directory().unwrap_or(Path::new(".")).canonicalize()?;
-        Ok(self.0.file_name().map_or_else(|| directory.clone(), |name| directory.join(name)))
+        Ok(self.path.file_name().map_or_else(|| directory.clone(), |name| directory.join(name)))
     }
 
     /// The file can't be used.
@@ -88,11 +97,12 @@ impl StateFile {
     pub(super) fn failed(&self, error: &rusqlite::Error) -> Error {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => self.damaged(&error.to_string()),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                self.refused("another program has it open", "close that program, or do without the state by --no-state")
-            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => self.refused(
+                "another program has it open",
+                "close that program, or let a copy do without the state by --no-state",
+            ),
             Some(ErrorCode::DiskFull) => {
-                self.refused("the disk is full", "make room, or do without the state by --no-state")
+                self.refused("the disk is full", "make room, or let a copy do without the state by --no-state")
             }
             Some(_) => self.refused(&error.to_string(), WITHOUT),
             // Not SQLite's own: a value is not of the kind that the column has.
@@ -103,6 +113,6 @@ impl StateFile {
 
 impl fmt::Display for StateFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
+        self.of.as_ref().unwrap_or(&self.path).display().fmt(f)
     }
 }

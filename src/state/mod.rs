@@ -72,6 +72,10 @@ impl State {
         if !lock.holds(directory, pair) {
             return Err(file.refused("the lock that is held is another pair's", file::WITHOUT));
         }
+        Self::open_file(file, lock, mailboxes)
+    }
+
+    fn open_file(file: StateFile, lock: &PairLock, mailboxes: &Mailboxes<'_>) -> Result<Self, Error> {
         let mut connection = file.connect()?;
         schema::prepare(&mut connection, &file, mailboxes)?;
         Ok(Self { connection: Mutex::new(connection), file, follows_a_death: lock.follows_a_death() })

@@ -1,6 +1,7 @@
 //! A state that is only looked at, for a dry run: a copy in a directory of its own, so that nothing is written where the
 //! state is, not even what SQLite writes to read.
 
+use super::file::StateFile;
 use super::{Mailboxes, PairLock, PairName, State, StateDirectory};
 use crate::store::{Error, ErrorKind};
 use std::fs::File;
@@ -46,7 +47,8 @@ impl StateCopy {
         drop(lock);
         let place = StateDirectory::open(directory.path())?;
         let lock = PairLock::take(&place, pair, "a dry run")?;
-        let state = State::open(&place, pair, &lock, mailboxes)?;
+        let file = StateFile::copied(place.file(pair, "db"), name("db"));
+        let state = State::open_file(file, &lock, mailboxes)?;
         Ok(Some(Self { state, _lock: lock, _directory: directory }))
     }
 }

@@ -153,8 +153,8 @@ fn version(connection: &Connection, file: &StateFile) -> Result<u32, Error> {
         (APPLICATION, 0) => Err(file.damaged("it has no version")),
         (APPLICATION, _) => Err(file.refused(
             &format!("it is of format {version}, and this mailferry knows none above {VERSION}"),
-            "use the newer mailferry that wrote it, or do without it by --no-state: that costs this run time, never a \
-             duplicate",
+            "use the newer mailferry that wrote it, or let a copy do without it by --no-state: that costs this run time, \
+             never a duplicate",
         )),
         _ => Err(file.refused("it is no state of mailferry's", WITHOUT)),
     }

@@ -16,6 +16,7 @@ pub use error::{AccountName, Error, ErrorKind};
 use crate::mail::{
     FlagTable, Flags, InternalDate, Listing, MailboxName, Message, PermanentFlags, SpecialUse, Uid, UidSet, UidValidity,
 };
+use std::collections::HashMap;
 use std::io::Read;
 
 /// Makes connections to one account. Shared by all lanes.
@@ -353,6 +354,34 @@ pub struct Removal {
     pub uids: UidSet,
 }
 
+/// Some messages of a folder.
+#[derive(Clone, Debug)]
+pub struct SomeMessages<'a> {
+    /// Where they are.
+    pub mailbox: &'a MailboxName,
+    /// The generation that their UIDs belong to.
+    pub uid_validity: Option<UidValidity>,
+    /// Which.
+    pub uids: UidSet,
+}
+
+/// What a server calls a message, which is the same only for the same content (EMAILID, RFC 8474 section 5.1; X-GM-MSGID). As a
+/// print of 64 bits: that two names have one by chance makes no difference, as they are only held against each other where all
+/// else is alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ContentId(u64);
+
+impl ContentId {
+    /// Of a server's name.
+    pub fn new(name: &[u8]) -> Self {
+        // FNV-1a.
+        Self(
+            name.iter()
+                .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)),
+        )
+    }
+}
+
 /// How much of an account is used (QUOTA, RFC 9208), in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
@@ -456,6 +485,14 @@ pub trait Store: Send {
 
     /// Deliveries whose acknowledgement has not been given out yet: what is uncertain when the connection fails.
     fn unacknowledged(&self) -> Vec<u32>;
+
+    /// What the account itself calls these messages, for each request; nothing of those that it gives no name.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    fn content_ids(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
+        Ok(asked.iter().map(|_| HashMap::new()).collect())
+    }
 
     /// Copies or moves messages within the account. Gives what became of each request.
     fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error>;

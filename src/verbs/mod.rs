@@ -14,6 +14,7 @@ mod plan_file;
 mod scans;
 mod summary;
 mod sync;
+mod twins;
 mod undo;
 mod verify;
 mod way;

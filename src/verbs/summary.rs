@@ -96,8 +96,10 @@ pub struct SyncWay {
     pub folders_deleted: u64,
     /// Messages copied from the other side and confirmed.
     pub copied: u64,
-    /// Their bytes.
+    /// Their bytes, of those that were sent.
     pub bytes_copied: u64,
+    /// Of the messages copied, those that the side has copied itself from another of its folders.
+    pub copied_server_side: u64,
     /// Messages moved between folders by the side itself.
     pub moved: u64,
     /// Messages whose flags were changed.
@@ -129,6 +131,7 @@ impl std::ops::Add for SyncWay {
             folders_deleted: self.folders_deleted + other.folders_deleted,
             copied: self.copied + other.copied,
             bytes_copied: self.bytes_copied + other.bytes_copied,
+            copied_server_side: self.copied_server_side + other.copied_server_side,
             moved: self.moved + other.moved,
             flags_updated: self.flags_updated + other.flags_updated,
             deleted: self.deleted + other.deleted,

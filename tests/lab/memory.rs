@@ -3,6 +3,7 @@
 //! By itself it knows RFC 3501 and no extension: what it does not know is BAD, and so is a literal that was not asked
 //! for. What it holds can be looked at while it runs.
 
+use super::gmail::{self, Labels};
 use super::scripted::{Command, Reply, Scripted};
 use super::servers::PASSWORD;
 use super::wire::{Value, parse};
@@ -27,8 +28,8 @@ pub struct Folder {
     pub subscribed: bool,
     /// Attributes in LIST and XLIST, such as `\Sent`.
     pub attributes: String,
-    uid_validity: u32,
-    uid_next: u32,
+    pub(super) uid_validity: u32,
+    pub(super) uid_next: u32,
 }
 
 impl Default for Folder {
@@ -75,6 +76,10 @@ pub struct Manner {
     pub own_validities: bool,
     /// Whether it keeps keywords; else it takes them and forgets them, and says so when a folder is opened.
     pub keywords: bool,
+    /// Whether it writes a line of its own into the header of what is appended.
+    pub adds_header: bool,
+    /// Whether folders are labels, as Gmail's.
+    pub labels: Labels,
 }
 
 impl Default for Manner {
@@ -94,6 +99,8 @@ impl Default for Manner {
             xlist: false,
             own_validities: false,
             keywords: true,
+            adds_header: false,
+            labels: Labels::Unknown,
         }
     }
 }
@@ -178,11 +185,11 @@ struct Talk {
     connections: HashMap<usize, Connection>,
 }
 
-fn bad(why: &str) -> Reply {
+pub(super) fn bad(why: &str) -> Reply {
     Reply::status(&format!("BAD {why}"))
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     super::names::quote(name)
 }
 
@@ -269,6 +276,11 @@ fn serve(
     if manner.utf8 && !connection.utf8 {
         return Reply::status("NO [CANNOT] only for clients that ENABLE UTF8=ACCEPT");
     }
+    if manner.labels != Labels::Unknown
+        && let Some(reply) = gmail::serve(name, words, manner.labels, connection.selected.as_ref(), boxes)
+    {
+        return reply;
+    }
     match name {
         "LIST" | "LSUB" => list(name, words, manner, boxes),
         "XLIST" if manner.xlist => list(name, words, manner, boxes),
@@ -323,7 +335,7 @@ fn serve(
             Reply::status("NO Message contains NUL characters")
         }
         "APPEND" => match boxes.get_mut(&mailbox(0)) {
-            Some(held) => append(held, &words[1..]),
+            Some(held) => append(held, &words[1..], manner.adds_header),
             None => Reply::status("NO [TRYCREATE] no such mailbox"),
         },
         "CLOSE" => match connection.selected.take() {
@@ -360,7 +372,7 @@ fn serve(
             Some((open, writable)) => {
                 let held = boxes.get_mut(open).unwrap();
                 match (name, writable) {
-                    ("UID FETCH", _) => fetch(held, &text(0), words.get(1).map_or(&[], Value::items)),
+                    ("UID FETCH", _) => fetch(held, &text(0), words.get(1).map_or(&[], Value::items), &|_, _| None),
                     (_, true) => store(held, &text(0), &text(1), words.get(2).map_or(&[], Value::items)),
                     (_, false) => Reply::status("NO read only"),
                 }
@@ -432,8 +444,8 @@ fn flags(items: &[Value]) -> BTreeSet<String> {
     items.iter().map(Value::text).collect()
 }
 
-/// One message, with flags and date or without.
-fn append(held: &mut Folder, words: &[Value]) -> Reply {
+/// What an APPEND says of its one message, with flags and date or without: flags, date, bytes.
+pub(super) fn appended(words: &[Value]) -> Result<(BTreeSet<String>, String, Vec<u8>), Reply> {
     let (given, rest) = match words {
         [Value::List(items), rest @ ..] => (flags(items), rest),
         rest => (BTreeSet::new(), rest),
@@ -442,17 +454,27 @@ fn append(held: &mut Folder, words: &[Value]) -> Reply {
         [Value::Text(date), Value::Text(bytes)] => (String::from_utf8(date.clone()).unwrap(), bytes),
         [Value::Text(bytes)] => ("01-Feb-2024 03:04:05 +0000".to_owned(), bytes),
         // Two messages in one command among them.
-        _ => return bad("syntax error"),
+        _ => return Err(bad("syntax error")),
     };
     if given.contains("\\Recent") {
-        return bad("\\Recent can't be set");
+        return Err(bad("\\Recent can't be set"));
     }
-    held.add(given, date, bytes.clone());
-    Reply::ok()
+    Ok((given, date, bytes.clone()))
+}
+
+fn append(held: &mut Folder, words: &[Value], adds_header: bool) -> Reply {
+    match appended(words) {
+        Ok((flags, date, bytes)) => {
+            let own: &[u8] = if adds_header { b"X-Received-By: this server\r\n" } else { b"" };
+            held.add(flags, date, [own, &bytes].concat());
+            Reply::ok()
+        }
+        Err(refusal) => refusal,
+    }
 }
 
 /// Whether a set such as `1:3,7,9:*` has the UID.
-fn is_in(set: &str, uid: u32) -> bool {
+pub(super) fn is_in(set: &str, uid: u32) -> bool {
     set.split(',').any(|range| {
         let (low, high) = range.split_once(':').unwrap_or((range, range));
         let number = |text: &str| if text == "*" { u32::MAX } else { text.parse().unwrap() };
@@ -460,7 +482,8 @@ fn is_in(set: &str, uid: u32) -> bool {
     })
 }
 
-fn fetch(held: &Folder, set: &str, items: &[Value]) -> Reply {
+/// `more` gives items that only some servers know: one that is empty is left out.
+pub(super) fn fetch(held: &Folder, set: &str, items: &[Value], more: &dyn Fn(&Held, &str) -> Option<String>) -> Reply {
     let mut reply = Reply::ok();
     for (number, message) in held.messages.iter().enumerate().filter(|(_, message)| is_in(set, message.uid)) {
         let mut line = format!("* {} FETCH (", number + 1).into_bytes();
@@ -485,7 +508,10 @@ fn fetch(held: &Folder, set: &str, items: &[Value]) -> Reply {
                     line.extend_from_slice(format!("{name} {{{}}}\r\n", header.len()).as_bytes());
                     line.extend_from_slice(&header);
                 }
-                _ => return bad("unknown item"),
+                other => match more(message, other) {
+                    Some(text) => plain = text,
+                    None => return bad("unknown item"),
+                },
             }
             line.extend_from_slice(plain.as_bytes());
         }
@@ -517,7 +543,7 @@ fn header(bytes: &[u8], item: &str) -> Vec<u8> {
     out
 }
 
-fn store(held: &mut Folder, set: &str, how: &str, items: &[Value]) -> Reply {
+pub(super) fn store(held: &mut Folder, set: &str, how: &str, items: &[Value]) -> Reply {
     for message in held.messages.iter_mut().filter(|message| is_in(set, message.uid)) {
         match how {
             "+FLAGS.SILENT" | "+FLAGS" => message.flags.extend(flags(items)),

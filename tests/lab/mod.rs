@@ -17,6 +17,7 @@
 //! - [`tls_front`]: TLS in front of a server without.
 //! - [`fake`]: a mailbox of one folder behind a scripted server, of which a test twists single answers.
 //! - [`memory`]: folders in memory behind a scripted server, as strict or as odd as a test wants it.
+//! - [`gmail`]: the same with folders that are labels.
 //! - [`generator`]: some thousand realistic messages, the same for the same seed.
 //! - [`ntlm`]: who checks NTLM passwords for a mail server.
 //! - [`oauth`]: an OAuth server that knows which access tokens are good; [`grants`]: how it gives them.
@@ -34,6 +35,7 @@ pub mod certificates;
 pub mod client;
 pub mod fake;
 pub mod generator;
+pub mod gmail;
 pub mod grants;
 pub mod mailboxes;
 pub mod memory;

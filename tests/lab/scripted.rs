@@ -203,10 +203,11 @@ fn play(stream: &TcpStream, steps: Vec<Step>, log: &Mutex<Vec<String>>) -> Resul
     std::io::copy(&mut reader, &mut std::io::sink()).map(|_| ()).map_err(to_text)
 }
 
-/// A line without its end; an error at the stream's end.
+/// A line without its end; an error at the stream's end, as a line that is not whole is no command.
 fn read_line(reader: &mut BufReader<&TcpStream>, log: &Mutex<Vec<String>>) -> std::io::Result<String> {
     let mut line = Vec::new();
-    if reader.read_until(b'\n', &mut line)? == 0 {
+    reader.read_until(b'\n', &mut line)?;
+    if !line.ends_with(b"\n") {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
     let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();

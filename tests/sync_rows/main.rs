@@ -8,7 +8,11 @@ mod lab;
 
 mod cases;
 mod folders;
+mod foreign;
+mod labels;
 mod meanwhile;
+mod rewriting;
+mod sharing;
 mod situations;
 
 use cases::{CASES, Case};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// So many letters, none of which `letter` gives.
-fn many(word: &str, count: usize) -> impl ExactSizeIterator<Item = NewMessage> {
+pub(crate) fn many(word: &str, count: usize) -> impl ExactSizeIterator<Item = NewMessage> {
     let word = word.to_owned();
     (0..count).map(move |n| {
         let text = format!("Message-ID: <{word}{n}@rows>\r\nSubject: {word} {n}\r\n\r\n{}\r\n", "body ".repeat(n % 50));
@@ -23,7 +23,7 @@ fn ground(name: &str) -> Ground {
 }
 
 /// Two real servers, and one with a bare server on either side.
-fn grounds(name: &str, turned: bool) -> [Ground; 3] {
+pub(crate) fn grounds(name: &str, turned: bool) -> [Ground; 3] {
     let bare = |is_here| Ground::with_bare(name, is_here, turned);
     [Ground::new(name, Personality::Plain, turned), bare(true), bare(false)]
 }

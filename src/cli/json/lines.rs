@@ -407,8 +407,7 @@ impl From<SyncWay> for Way {
             folders_renamed: way.folders_renamed,
             folders_deleted: way.folders_deleted,
             copied: way.copied,
-            // What a side has already is moved, never copied.
-            copied_server_side: 0,
+            copied_server_side: way.copied_server_side,
             moved: way.moved,
             flags_updated: way.flags_updated,
             deleted: way.deleted,

@@ -32,8 +32,10 @@ impl Attributes {
     pub const HEADER: Self = Self(1 << 7);
     /// `BODY[]` or RFC822.
     pub const BODY: Self = Self(1 << 8);
+    /// X-GM-LABELS.
+    pub const GMAIL_LABELS: Self = Self(1 << 9);
 
-    const NAMES: [(Self, &'static str); 9] = [
+    const NAMES: [(Self, &'static str); 10] = [
         (Self::UID, "UID"),
         (Self::FLAGS, "FLAGS"),
         (Self::INTERNAL_DATE, "INTERNALDATE"),
@@ -43,6 +45,7 @@ impl Attributes {
         (Self::GMAIL_MSGID, "X-GM-MSGID"),
         (Self::HEADER, "BODY[HEADER]"),
         (Self::BODY, "BODY[]"),
+        (Self::GMAIL_LABELS, "X-GM-LABELS"),
     ];
 
     /// Whether all of `other` are among these.
@@ -115,6 +118,9 @@ pub struct Fetch<'a> {
     pub email_id: Option<Cow<'a, str>>,
     /// X-GM-MSGID.
     pub gmail_msgid: Option<u64>,
+    /// X-GM-LABELS, raw and without quotes and escapes: folders' names in the form of the others (modified UTF-7, or UTF-8
+    /// where that was enabled), and `\Inbox`, `\Sent` and the like.
+    pub gmail_labels: Option<Vec<Cow<'a, [u8]>>>,
     /// The header, or those of its fields that were asked for.
     pub header: Option<Content<'a>>,
     /// The whole message.
@@ -216,6 +222,10 @@ impl<'a> Fetch<'a> {
                 self.set_gmail_msgid(cursor.value().ok_or("its X-GM-MSGID has no value")?.number());
                 Ok(())
             }
+            b"X-GM-LABELS" => {
+                self.set_gmail_labels(labels(cursor).ok_or("its X-GM-LABELS are no list of names")?);
+                Ok(())
+            }
             b"BODY[]" | b"BODY[]<0>" | b"RFC822" => self.set_body(content(cursor)?),
             b"RFC822.HEADER" => self.set_header(content(cursor)?),
             _ if name.starts_with(b"BODY[HEADER") => self.set_header(content(cursor)?),
@@ -266,6 +276,11 @@ impl<'a> Fetch<'a> {
         self.mark(Attributes::GMAIL_MSGID);
     }
 
+    fn set_gmail_labels(&mut self, labels: Vec<Cow<'a, [u8]>>) {
+        self.gmail_labels = Some(labels);
+        self.mark(Attributes::GMAIL_LABELS);
+    }
+
     pub(super) fn set_header(&mut self, header: Content<'a>) -> Result<(), Why> {
         self.mark(Attributes::HEADER);
         if self.header.replace(header).is_none() { Ok(()) } else { Err("it has two headers") }
@@ -292,6 +307,13 @@ fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Why> {
         Some(Value::Streamed { size, nth }) => Ok(Content::Streamed { size, nth }),
         _ => Err("its content is no string"),
     }
+}
+
+/// The names in a list of labels, which may stand without quotes (with brackets in them) or as NIL for none. A NIL inside of the
+/// list is somebody's label.
+fn labels<'a>(cursor: &mut Cursor<'a>) -> Option<Vec<Cow<'a, [u8]>>> {
+    let name = |value: Value<'a>| if value == Value::Nil { Some(Cow::Borrowed(&b"NIL"[..])) } else { value.bytes() };
+    cursor.list()?.into_iter().map(name).collect()
 }
 
 /// A count that is only a hint: mail.ru has written `9.3736e+06`.

@@ -70,7 +70,10 @@ fn fetch<'a>(seq: u32, items: Vec<AttributeValue<'a>>) -> Option<Fetch<'a>> {
             | AttributeValue::BodySection { section: Some(SectionPath::Full(MessageSection::Header)), data, .. } => {
                 fetch.set_header(content(data)).ok()?;
             }
-            AttributeValue::Unknown | AttributeValue::InternalDate(Cow::Owned(_)) => return None,
+            // It does not unescape labels: `"\\Inbox"` would be a folder's name.
+            AttributeValue::Unknown | AttributeValue::InternalDate(Cow::Owned(_)) | AttributeValue::GmailLabels(_) => {
+                return None;
+            }
             _ => {}
         }
     }

@@ -1,5 +1,6 @@
 //! Which mailboxes there are: one LIST with all that the server can add to it, else LIST, XLIST, LSUB and STATUS.
 
+use super::labels::LabelledFolders;
 use super::refusal::denies_existence;
 use super::session::{Namespaces, Open, Session, open_command, status_of};
 use crate::imap::wire::Listed;
@@ -29,9 +30,8 @@ impl Session {
         }
         self.ask_statuses(&mut found.mailboxes)?;
         self.take_introduction();
-        if self.has("X-GM-EXT-1") && self.has("MOVE") {
-            let trash = found.mailboxes.iter().find(|mailbox| mailbox.special_use == Some(SpecialUse::Trash));
-            self.trash = trash.map(|mailbox| mailbox.name.clone());
+        if self.has_labels() {
+            self.labelled = Some(LabelledFolders::new(&found.mailboxes));
         }
         let style = self.name_style(&found);
         Ok(Listing { mailboxes: found.mailboxes, style, foreign_prefixes: self.namespaces.foreign.clone() })

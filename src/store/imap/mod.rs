@@ -6,14 +6,17 @@
 //! refusal   what a NO means            fetch    whole messages, asked for ahead
 //! manage    CREATE, SUBSCRIBE, STORE   append   whole messages, delivered ahead
 //! prepare   new folders in one flight  opening  what SELECT and EXAMINE tell
-//! relocate  COPY, MOVE, UID EXPUNGE    checkup  what doctor asks beyond that
+//! relocate  COPY, MOVE, UID EXPUNGE    labels   folders that are Gmail's labels
+//! checkup   what doctor asks beyond that
 //! ```
 
 mod account;
 mod append;
 mod asking;
 mod checkup;
+mod content_ids;
 mod fetch;
+mod labels;
 mod list;
 mod manage;
 mod opening;

@@ -57,6 +57,11 @@ pub(super) fn refusal(reply: &Reply, asked: Asked) -> Refusal {
     Refusal { meaning: meaning(reply, asked), text }
 }
 
+/// The first refusal among the replies to changes.
+pub(super) fn all_accepted(replies: &[Reply]) -> Result<(), Refusal> {
+    replies.iter().find(|reply| !reply.is_ok()).map_or(Ok(()), |reply| Err(refusal(reply, Asked::Change)))
+}
+
 fn words(reply: &Reply) -> String {
     if reply.text.is_empty() && !matches!(reply.code, Some(Code::Referral(_))) {
         return "the server gave no reason".to_owned();

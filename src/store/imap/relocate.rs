@@ -4,7 +4,7 @@
 //! waited for; and no message is expunged that was not named. Where there is no UID EXPUNGE, a plain EXPUNGE is used only
 //! while nothing else in the folder is marked `\Deleted`.
 
-use super::refusal::{Asked, refusal};
+use super::refusal::{Asked, all_accepted, refusal};
 use super::session::{Open, SET_BYTES, Session, open_command};
 use crate::imap::{Code, Command, Error, Reply, Response, Ticket};
 use crate::mail::{MailboxName, UidSet, UidValidity};
@@ -13,6 +13,7 @@ use crate::store::{Refusal, RefusalMeaning, Relocated, Relocation, Removal};
 impl Session {
     pub(super) fn relocate_all(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
         self.ensure_alive()?;
+        self.learn_labels()?;
         let mut results = Vec::with_capacity(relocations.len());
         let is_same =
             |a: &Relocation, b: &Relocation| (&a.from, a.uid_validity, a.leave) == (&b.from, b.uid_validity, b.leave);
@@ -36,9 +37,12 @@ impl Session {
         let has_move = self.capabilities.has("MOVE");
         let mut commands = Vec::new();
         let mut sets: Vec<(usize, String)> = Vec::new();
+        let mut results = Vec::with_capacity(relocations.len());
         for (at, relocation) in relocations.iter().enumerate() {
+            let (uids, refusal) = self.relocatable(relocation)?;
+            results.push(Relocated { refusal, ..Relocated::default() });
             let verb = if relocation.leave && has_move { "UID MOVE" } else { "UID COPY" };
-            for set in relocation.uids.sequence_sets(SET_BYTES) {
+            for set in uids.sequence_sets(SET_BYTES) {
                 commands.push(Command::new(verb).text(&set).mailbox(&relocation.to));
                 sets.push((at, set));
             }
@@ -52,7 +56,6 @@ impl Session {
             }
             Ok(())
         })?;
-        let mut results = vec![Relocated::default(); relocations.len()];
         for ((at, set), reply) in sets.iter().zip(&replies) {
             results[*at].take(&UidSet::parse(set).unwrap_or_default(), reply, &told);
         }
@@ -81,6 +84,7 @@ impl Session {
 
     pub(super) fn remove_all(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
         self.ensure_alive()?;
+        self.learn_labels()?;
         let mut results = Vec::with_capacity(removals.len());
         for Removal { mailbox, uid_validity, uids } in removals {
             results.push(match self.open_generation(mailbox, true, *uid_validity)? {
@@ -121,14 +125,18 @@ impl Session {
         Ok(Ok(()))
     }
 
-    /// Removes messages of the open folder.
+    /// Removes messages of the open folder, and leaves them in every other one.
     fn expunge_exactly(&mut self, mailbox: &MailboxName, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
-        if let Some(trash) = self.trash.clone().filter(|trash| trash != mailbox) {
-            // Gmail only takes a label away when a message is expunged; what is in its Trash is deleted.
-            let to_trash = |set: &String| Command::new("UID MOVE").text(set).mailbox(&trash);
-            let moves: Vec<Command> = uids.sequence_sets(SET_BYTES).iter().map(to_trash).collect();
-            let replies = self.connection.run_all(&moves, |_, _| Ok(()))?;
-            return Ok(all_accepted(&replies));
+        match self.labelled.clone() {
+            Some(folders) => self.remove_labelled(&folders, mailbox, uids),
+            None => self.expunge_from_folder(uids),
+        }
+    }
+
+    /// Marks messages of the open folder and expunges these.
+    pub(super) fn expunge_from_folder(&mut self, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
+        if uids.is_empty() {
+            return Ok(Ok(()));
         }
         if self.capabilities.has("UIDPLUS") {
             let sets = uids.sequence_sets(SET_BYTES);
@@ -215,10 +223,6 @@ fn is_part(set: &UidSet, of: &UidSet) -> bool {
 
 fn mark_deleted(set: &str) -> Command {
     Command::new("UID STORE").text(set).text("+FLAGS.SILENT (\\Deleted)")
-}
-
-fn all_accepted(replies: &[Reply]) -> Result<(), Refusal> {
-    replies.iter().find(|reply| !reply.is_ok()).map_or(Ok(()), |reply| Err(refusal(reply, Asked::Change)))
 }
 
 fn others_are_marked() -> Refusal {

@@ -1,13 +1,16 @@
 //! One connection to an account, and the [`Store`] made of it.
 
 use super::account::from_imap;
+use super::labels::LabelledFolders;
 use super::{append::Appends, fetch::Requests};
 use crate::imap::{Capabilities, Command, Connection, LiteralMode, LoggedIn, Ticket, ignore};
-use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, UidSet, UidValidity};
+use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{
-    Access, AccountName, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
-    Outcome, Prepared, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
+    Access, AccountName, Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
+    NewFolder, Outcome, Prepared, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, SomeMessages, Store,
+    Traffic,
 };
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// A connection that was quiet for longer is asked whether it still lives before something depends on it: routers
@@ -30,8 +33,8 @@ pub(super) struct Session {
     pub(super) separator: Option<char>,
     /// The prefix that the address names.
     pub(super) chosen_prefix: Option<String>,
-    /// Where messages must go to be deleted, where an EXPUNGE elsewhere keeps them (Gmail).
-    pub(super) trash: Option<MailboxName>,
+    /// Where folders are labels (Gmail): which they are.
+    pub(super) labelled: Option<LabelledFolders>,
     /// The folder that is open, or will be when the commands sent so far are done.
     pub(super) open: Option<Open>,
     /// Whether the server tells of expunged messages by UID (QRESYNC was enabled, RFC 7162).
@@ -90,7 +93,7 @@ impl Session {
             namespaces: Namespaces::default(),
             separator,
             chosen_prefix: prefix.map(str::to_owned),
-            trash: None,
+            labelled: None,
             open: None,
             has_qresync: false,
             requests: Requests::default(),
@@ -274,6 +277,10 @@ impl Store for Session {
 
     fn unacknowledged(&self) -> Vec<u32> {
         self.appends.unacknowledged()
+    }
+
+    fn content_ids(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
+        self.content_ids_of(asked).map_err(|error| self.name(&error))
     }
 
     fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {

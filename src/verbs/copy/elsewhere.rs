@@ -9,6 +9,7 @@ use crate::verbs::Deleting;
 use crate::verbs::compare::Compared;
 use crate::verbs::opening::Names;
 use crate::verbs::scans::scan_each;
+use crate::verbs::twins::{self, Place as OnSource};
 use std::collections::{BTreeMap, HashMap};
 
 /// A message that the target takes from another of its folders.
@@ -115,7 +116,9 @@ impl Copy<'_> {
         let held: Vec<_> = held.into_iter().map(|held| (held, same(&held_headers, held.folder, held.uid))).collect();
         let pairs: Vec<_> = wanted.iter().map(|(wanted, _, same)| (*wanted, *same)).collect();
         let may_leave = matches!(self.options.deleting, Deleting::Mirror(_));
-        for (at, from) in elsewhere::assign(&held, &pairs, may_leave).into_iter().enumerate() {
+        let mut assigned = elsewhere::assign(&held, &pairs, may_leave);
+        self.part_twins(link, names, &wanted, &mut assigned)?;
+        for (at, from) in assigned.into_iter().enumerate() {
             let (Some(from), (place, message, Some(same))) = (from, wanted[at]) else { continue };
             let pair = place.folder as usize;
             match from {
@@ -137,6 +140,32 @@ impl Copy<'_> {
                 needs.server_side += 1;
                 needs.server_side_bytes += u64::from(message.size());
             }
+        }
+        Ok(())
+    }
+
+    /// Lets those be sent themselves that the source calls otherwise than the message that they look like.
+    fn part_twins(
+        &self,
+        link: &mut Link,
+        names: &Names<'_>,
+        wanted: &[(Wanted, Message, Option<Sameness>)],
+        assigned: &mut [Option<From>],
+    ) -> Result<(), Error> {
+        let place = |at: usize| (wanted[at].0.folder as usize, wanted[at].1.uid());
+        let twin = |(at, from): (usize, &Option<From>)| match from {
+            Some(From::Twin(first)) => Some((at, (place(at), place(*first)))),
+            _ => None,
+        };
+        let (twins, pairs): (Vec<usize>, Vec<(OnSource, OnSource)>) =
+            assigned.iter().enumerate().filter_map(twin).unzip();
+        let folder = |at: usize| {
+            let mailbox = &names.source.mailboxes[names.pairs.get(at)?.source].name;
+            Some((mailbox, self.folders.get(at)?.as_ref()?.source.uid_validity))
+        };
+        let are_same = twins::are_same(link.source.as_mut(), &pairs, &folder)?;
+        for (at, _) in twins.into_iter().zip(are_same).filter(|(_, is_same)| *is_same == Some(false)) {
+            assigned[at] = None;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What either side lacks is sent to it, both directions at the same time, by the lanes that `copy` uses.
 
 use super::memory::pair_record;
+use super::sharing::Postponed;
 use super::sides::number;
 use super::{Sync, Work};
 use crate::event::{Event, Observer, Side as EventSide};
@@ -115,19 +116,49 @@ impl Sync<'_> {
     /// Sends what each side lacks.
     pub(super) fn copy(&mut self, way: &mut Way<'_>) -> Result<Sent, Error> {
         let mut sent = Sent(Both::of(|side| self.tasks(side)));
-        let size = |direction: &Direction| -> u64 {
-            direction.tasks.iter().flat_map(|task| &task.messages).map(|message| u64::from(message.size())).sum()
-        };
         let messages =
             |direction: &Direction| direction.tasks.iter().map(|task| task.messages.len() as u64).sum::<u64>();
         let total = messages(&sent.0.first) + messages(&sent.0.second);
+        let postponed = Both::of(|side| sent.0[side].postpone(&self.originals[side]));
+        let size = |direction: &Direction| -> u64 {
+            direction.tasks.iter().flat_map(|task| &task.messages).map(|message| u64::from(message.size())).sum()
+        };
         self.observer.observe(&Event::Planned {
             folders: self.summary.folders,
             messages: total,
             bytes: size(&sent.0.first) + size(&sent.0.second),
         });
-        if total == 0 {
-            return Ok(sent);
+        self.send(way, &mut sent)?;
+        self.copy_postponed(way, &mut sent, postponed)?;
+        Ok(sent)
+    }
+
+    /// What is to be copied by a side itself is, or is sent after all.
+    fn copy_postponed(
+        &mut self,
+        way: &mut Way<'_>,
+        sent: &mut Sent,
+        postponed: Both<Vec<Postponed>>,
+    ) -> Result<(), Error> {
+        let mut rest = Sent::default();
+        for (side, postponed) in [(Side::First, postponed.first), (Side::Second, postponed.second)] {
+            if !postponed.is_empty() && !way.context.stop.is_requested() {
+                let (done, left) = self.share(way, side, &sent.0[side], postponed)?;
+                sent.0[side].add(done);
+                rest.0[side] = left;
+            }
+        }
+        self.send(way, &mut rest)?;
+        let Sent(Both { first, second }) = rest;
+        sent.0.first.add(first);
+        sent.0.second.add(second);
+        Ok(())
+    }
+
+    /// Sends all tasks, both ways at the same time.
+    fn send(&mut self, way: &mut Way<'_>, sent: &mut Sent) -> Result<(), Error> {
+        if sent.0.all(|direction| direction.tasks.is_empty()) {
+            return Ok(());
         }
         let ids = |direction: &Direction| direction.works.iter().map(|at| self.works[*at].record).collect::<Vec<_>>();
         let state = self.memory.two_way;
@@ -215,7 +246,7 @@ impl Sync<'_> {
             sent.0[side].fates = tally.fates;
             failure = failure.or(tally.error);
         }
-        failure.map_or(Ok(sent), Err)
+        failure.map_or(Ok(()), Err)
     }
 
     /// What is sent to a side.
@@ -232,14 +263,18 @@ impl Sync<'_> {
 }
 
 impl Work {
+    /// What the other side has for this one.
+    pub(super) fn incoming(&self, to: Side) -> impl Iterator<Item = &Message> {
+        self.merge.incoming[to].iter().filter_map(move |incoming| self.message(to.other(), incoming.from))
+    }
+
     fn task(&self, to: Side) -> Option<FolderTask> {
         let from = to.other();
         let (source, target) = (self.raw[from].clone()?, self.raw[to].clone()?);
         let mut flags = FlagTable::default();
         let view = &self.views[from];
-        let incoming = self.merge.incoming[to].iter().filter_map(|incoming| self.message(from, incoming.from));
         let mut messages: Vec<Message> =
-            incoming.map(|message| message.with_flags(flags.intern(view.flags(message)))).collect();
+            self.incoming(to).map(|message| message.with_flags(flags.intern(view.flags(message)))).collect();
         if messages.is_empty() {
             return None;
         }

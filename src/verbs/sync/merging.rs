@@ -40,6 +40,7 @@ impl Sync<'_> {
         self.summary.folders = self.works.iter().filter(|work| work.raw.any(Option::is_some)).count() as u64;
         self.tell_holdings(link)?;
         self.tell_refused();
+        self.find_originals(link)?;
         self.tell_folders();
         Ok(())
     }

@@ -20,6 +20,7 @@ mod moving;
 mod planning;
 mod proof;
 mod scanning;
+mod sharing;
 mod sides;
 mod telling;
 
@@ -36,6 +37,7 @@ use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
 use crate::store::{Connector, Error};
 use listing::Listed;
 use memory::Memory;
+use sharing::Originals;
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -144,6 +146,8 @@ struct Sync<'a> {
     moves: Vec<Move>,
     /// Folders that the user was subscribed to when they were made.
     subscribed: Both<HashSet<MailboxName>>,
+    /// What each side is to get in several folders, and is sent once.
+    originals: Both<Originals>,
     verdicts: Both<crate::plan::Verdict>,
     summary: SyncSummary,
     undo: Option<UndoRun>,
@@ -164,7 +168,21 @@ impl<'a> Sync<'a> {
         let undo = options.undo.clone().map(|path| UndoRun::new(path, options.undo_size));
         let (works, moves) = (Vec::new(), Vec::new());
         let (folders, subscribed, verdicts) = (FoldersMerge::default(), Both::default(), Both::default());
-        Ok(Self { options, observer, memory, listed, folders, works, moves, subscribed, verdicts, summary, undo })
+        let originals = Both::default();
+        Ok(Self {
+            options,
+            observer,
+            memory,
+            listed,
+            folders,
+            works,
+            moves,
+            subscribed,
+            originals,
+            verdicts,
+            summary,
+            undo,
+        })
     }
 
     fn way(&mut self, side: Side) -> &mut SyncWay {

@@ -29,8 +29,8 @@ impl Sync<'_> {
         if work.rests() {
             return SyncStep::default();
         }
-        let incoming = work.merge.incoming[side].iter();
-        let sizes = incoming.filter_map(|incoming| work.message(side.other(), incoming.from)).map(Message::size);
+        let sent = work.incoming(side).filter(|message| !self.is_shared(at, side, message.uid()));
+        let sizes = sent.map(Message::size);
         let flags = work.merge.agreements.iter().map(|found| found.flags);
         let changes = flags.chain(work.merge.joined.iter().map(|found| found.flags)).filter(|flags| {
             let merge = work.merge.flags.get(*flags);

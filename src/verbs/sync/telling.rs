@@ -117,20 +117,22 @@ impl Sync<'_> {
     fn foresee_messages(&mut self, at: usize, side: Side) {
         let work = &self.works[at];
         let name = work.name(side);
-        let incoming: Vec<(Uid, u32, Row)> = work.merge.incoming[side]
+        let incoming: Vec<(Uid, u32, bool, Row)> = work.merge.incoming[side]
             .iter()
             .filter_map(|incoming| {
                 let message = work.message(side.other(), incoming.from)?;
-                Some((message.uid(), message.size(), incoming.row))
+                Some((message.uid(), message.size(), self.is_shared(at, side, message.uid()), incoming.row))
             })
             .collect();
         let deletions: Vec<(Uid, Row)> = work.merge.deletions[side]
             .iter()
             .filter_map(|deletion| Some((work.message(side, deletion.index)?.uid(), deletion.row)))
             .collect();
-        for (uid, size, row) in incoming {
-            self.way(side).copied += 1;
-            self.way(side).bytes_copied += u64::from(size);
+        for (uid, size, is_shared, row) in incoming {
+            let way = self.way(side);
+            way.copied += 1;
+            way.copied_server_side += u64::from(is_shared);
+            way.bytes_copied += if is_shared { 0 } else { u64::from(size) };
             self.tell("copy", side, &name, Some(uid), "", row);
         }
         for (uid, row) in deletions {

@@ -97,6 +97,36 @@ fn fetch_items_that_make_no_sense_are_present_without_a_value() {
     }
 }
 
+/// Labels as Gmail writes them, and in every other form that a name may have.
+#[test]
+fn gmail_labels() {
+    for (list, expected) in [
+        (&b"()"[..], &[][..]),
+        (b"NIL", &[]),
+        (
+            b"(\\Inbox \\Sent Important \"Muy Importante\")",
+            &[&b"\\Inbox"[..], b"\\Sent", b"Important", b"Muy Importante"],
+        ),
+        (b"(\"\\\\Inbox\" \"\\\\Starred\")", &[b"\\Inbox", b"\\Starred"]),
+        (b"(\"a\\\"b\" \"c)d\" \"(\" \"\")", &[b"a\"b", b"c)d", b"(", b""]),
+        (b"({4}\r\na\"\\) +x [Gmail]/Mine Entw&APw-rfe)", &[b"a\"\\)", b"+x", b"[Gmail]/Mine", b"Entw&APw-rfe"]),
+        (b"(NIL \"NIL\" nil)", &[b"NIL", b"NIL", b"NIL"]),
+    ] {
+        for (before, after) in [("UID 7 ", ""), ("", " UID 7"), ("UID 7 FLAGS (a) ", " X-GM-MSGID 5")] {
+            let line = [before.as_bytes(), b"X-GM-LABELS ", list, after.as_bytes()].concat();
+            fetch(&line, |fetch| {
+                let labels: Vec<&[u8]> = fetch.gmail_labels.iter().flatten().map(AsRef::as_ref).collect();
+                assert_eq!(labels, expected, "{}", line.escape_ascii());
+                assert!(fetch.present.contains(Attributes::GMAIL_LABELS | Attributes::UID));
+                assert_eq!(fetch.uid, Some(7));
+            });
+        }
+    }
+    for list in ["", "Work", "\"Work\"", "(a", "((a))", "(a (b))", "(\"a)"] {
+        assert_eq!(unreadable_fetch(format!("UID 7 X-GM-LABELS {list}")).uid, Some(7), "{list}");
+    }
+}
+
 #[test]
 fn fetch_bodies() {
     let bytes = |bytes: &'static [u8]| Content::Bytes(bytes.into());

@@ -1,0 +1,330 @@
+//! A message that a side lacks in several folders is sent into one of them; that side copies it into the others itself.
+//!
+//! What it keeps true: only what the side that has it calls by one name (EMAILID, X-GM-MSGID) is taken for one message, as two may
+//! have all else in common and differ in their bodies. It is copied only from where the side has acknowledged it by UID, and counts as copied only when it is
+//! known where it is, by COPYUID or by having been found there; anything else is sent. Messages that are to have other flags are
+//! sent too: so nothing is to be changed after a copy, and a run that ends at any moment leaves messages as they are to be,
+//! which the next run pairs by their headers.
+
+use super::Sync;
+use super::copying::Direction;
+use super::sides::{shown, store, word};
+use crate::event::Event;
+use crate::exec::{Fate, Link};
+use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::plan::FolderTask;
+use crate::plan::elsewhere::{self, Looks, Sameness, Wanted};
+use crate::plan::merge::Side;
+use crate::store::{Error, Relocated, Relocation, ScanDepth};
+use crate::verbs::scans::scan_each;
+use crate::verbs::twins;
+use crate::verbs::way::{Way, is_broken};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A message by its folder's work and its UID on the side that has it.
+type Original = twins::Place;
+
+/// What one folder gets from others.
+pub(super) struct Postponed {
+    work: usize,
+    task: FolderTask,
+    /// For each of the task's messages, the same one in another folder, which is sent.
+    first: Vec<Original>,
+}
+
+/// Where a side has put what was sent.
+struct Place {
+    mailbox: MailboxName,
+    uid_validity: Option<UidValidity>,
+    uid: Uid,
+    bytes: u32,
+}
+
+/// One message that a side is to copy.
+struct Wish<'p> {
+    /// Which of the postponed, and which of its messages.
+    of: usize,
+    position: usize,
+    from: &'p Place,
+}
+
+/// By a folder's work, which of the messages that it is to get another folder gets, too: that one's is sent.
+pub(super) type Originals = HashMap<usize, HashMap<Uid, Original>>;
+
+impl Direction {
+    /// Takes off what other folders get too.
+    pub(super) fn postpone(&mut self, originals: &Originals) -> Vec<Postponed> {
+        let mut postponed = Vec::new();
+        for (work, task) in self.works.iter().zip(&mut self.tasks) {
+            let Some(originals) = originals.get(work) else { continue };
+            let all = std::mem::take(&mut task.messages);
+            let (later, now) = all.into_iter().partition(|of| originals.contains_key(&of.uid()));
+            task.messages = now;
+            let later = FolderTask { messages: later, ..task.without_messages() };
+            let first = later.messages.iter().filter_map(|message| originals.get(&message.uid()).copied()).collect();
+            postponed.push(Postponed { work: *work, task: later, first });
+        }
+        let mut kept = self.tasks.iter().map(|task| !task.messages.is_empty());
+        self.works.retain(|_| kept.next().unwrap_or(true));
+        self.tasks.retain(|task| !task.messages.is_empty());
+        postponed
+    }
+
+    /// What was sent, by where it came from.
+    fn places(&self) -> HashMap<Original, Place> {
+        let mut places = HashMap::new();
+        for (work, task, fates) in self.each() {
+            for (message, fate) in task.messages.iter().zip(fates) {
+                if let Fate::Copied { uid: Some(uid), bytes } = *fate {
+                    let (mailbox, uid_validity) = (task.target.clone(), task.target_uid_validity);
+                    places.insert((work, message.uid()), Place { mailbox, uid_validity, uid, bytes });
+                }
+            }
+        }
+        places
+    }
+
+    /// The UIDs that a folder's messages have got.
+    fn placed_in(&self, work: usize) -> UidSet {
+        self.each().filter(|(of, ..)| *of == work).flat_map(|(.., fates)| fates.iter().filter_map(placed)).collect()
+    }
+
+    /// With what another one has.
+    pub(super) fn add(&mut self, other: Self) {
+        self.works.extend(other.works);
+        self.tasks.extend(other.tasks);
+        self.fates.extend(other.fates);
+    }
+}
+
+impl Sync<'_> {
+    /// Finds what each side is to get in several folders, by what the other one calls it.
+    pub(super) fn find_originals(&mut self, link: &mut Link) -> Result<(), Error> {
+        for to in Side::BOTH {
+            let alike = self.find_alike(to);
+            let folder = |work: usize| {
+                let work = self.works.get(work)?;
+                Some((work.raw[to.other()].as_ref()?, work.state[to.other()].mark.uid_validity))
+            };
+            let are_same = twins::are_same(store(link, to.other()), &alike, &folder)?;
+            let mut originals = Originals::new();
+            for (((work, uid), original), _) in alike.into_iter().zip(are_same).filter(|(_, same)| *same == Some(true))
+            {
+                originals.entry(work).or_default().insert(uid, original);
+            }
+            self.originals[to] = originals;
+        }
+        Ok(())
+    }
+
+    /// What looks as if it were in several folders, each with the first of its kind. Of equal messages in one folder one is
+    /// among them and the others are sent.
+    fn find_alike(&self, to: Side) -> Vec<(Original, Original)> {
+        let folders: Vec<(usize, Vec<&Message>)> = (self.works.iter().enumerate())
+            .filter(|(_, work)| !work.rests() && !work.drafts)
+            .map(|(at, work)| (at, work.incoming(to).collect()))
+            .collect();
+        let message = |wanted: &Wanted| folders[wanted.folder as usize].1[wanted.position as usize];
+        let wanted = (0..).zip(&folders).flat_map(|(folder, (_, messages))| {
+            let wanted = move |(position, message): (u32, &&Message)| {
+                Some(Wanted { looks: Looks::of(message)?, folder, position })
+            };
+            (0..).zip(messages).filter_map(wanted)
+        });
+        let candidates = elsewhere::candidates(&[], wanted.collect()).wanted;
+        let place = |wanted: &Wanted| (folders[wanted.folder as usize].0, message(wanted).uid());
+        let mut alike = Vec::new();
+        let mut first: HashMap<(Sameness, Flags), Original> = HashMap::new();
+        let mut seen = HashSet::new();
+        for wanted in &candidates {
+            let Some(same) = Sameness::of(message(wanted)) else { continue };
+            let (work, uid) = place(wanted);
+            let key = (same, self.works[work].views[to.other()].flags(message(wanted)));
+            let first = *first.entry(key.clone()).or_insert((work, uid));
+            if first.0 != work && seen.insert((work, key)) {
+                alike.push(((work, uid), first));
+            }
+        }
+        alike
+    }
+
+    /// Whether a message that a side is to get in this folder is sent into another one.
+    pub(super) fn is_shared(&self, work: usize, to: Side, uid: Uid) -> bool {
+        self.originals[to].get(&work).is_some_and(|of| of.contains_key(&uid))
+    }
+
+    /// Lets a side copy what was postponed from what was sent to it. Gives what it has copied, with where it is, and what has to
+    /// be sent after all.
+    pub(super) fn share(
+        &mut self,
+        way: &mut Way<'_>,
+        side: Side,
+        sent: &Direction,
+        postponed: Vec<Postponed>,
+    ) -> Result<(Direction, Direction), Error> {
+        let places = sent.places();
+        let mut wishes = Vec::new();
+        for (of, postponed) in postponed.iter().enumerate() {
+            let from = postponed.first.iter().enumerate();
+            wishes.extend(from.filter_map(|(position, first)| Some(Wish { of, position, from: places.get(first)? })));
+        }
+        let mut uids: HashMap<(usize, usize), Uid> = HashMap::new();
+        let unknown = self.ask_for_copies(way, side, &postponed, &wishes, &mut uids)?;
+        look_for_copies(way, side, sent, &postponed, &unknown, &mut uids)?;
+        let copied = wishes.iter().filter(|wish| uids.contains_key(&(wish.of, wish.position)));
+        let bytes: HashMap<(usize, usize), u32> =
+            copied.map(|wish| ((wish.of, wish.position), wish.from.bytes)).collect();
+        let (mut done, mut rest) = (Direction::default(), Direction::default());
+        for (of, Postponed { work, task, .. }) in postponed.into_iter().enumerate() {
+            let mut mine = task.without_messages();
+            let mut left = task.without_messages();
+            let mut fates = Vec::new();
+            for (position, message) in task.messages.into_iter().enumerate() {
+                match (uids.get(&(of, position)), bytes.get(&(of, position))) {
+                    (Some(uid), Some(bytes)) => {
+                        mine.messages.push(message);
+                        fates.push(Fate::Copied { uid: Some(*uid), bytes: *bytes });
+                    }
+                    _ => left.messages.push(message),
+                }
+            }
+            // What is sent now comes after what is there: a lost reply must not be looked for among that.
+            let there = sent.placed_in(work).iter().map(Uid::get).max();
+            let copied = fates.iter().filter_map(placed);
+            let next = copied.map(Uid::get).chain(there).max().map_or(0, |last| last.saturating_add(1));
+            left.target_uid_next = left.target_uid_next.map(|before| before.max(next));
+            self.note_shared(side, &mine, &fates);
+            done.put(work, mine, fates);
+            rest.put(work, left, Vec::new());
+        }
+        Ok((done, rest))
+    }
+
+    /// Asks the side for all copies. Fills in where they are, and gives those of which that must be seen.
+    fn ask_for_copies<'w, 'p>(
+        &self,
+        way: &mut Way<'_>,
+        side: Side,
+        postponed: &[Postponed],
+        wishes: &'w [Wish<'p>],
+        uids: &mut HashMap<(usize, usize), Uid>,
+    ) -> Result<Vec<&'w Wish<'p>>, Error> {
+        let mut routes: BTreeMap<(&MailboxName, usize), Vec<&Wish<'_>>> = BTreeMap::new();
+        for wish in wishes {
+            routes.entry((&wish.from.mailbox, wish.of)).or_default().push(wish);
+        }
+        let requests: Vec<Relocation> = (routes.iter())
+            .map(|((from, of), wishes)| Relocation {
+                from: (*from).clone(),
+                uid_validity: wishes.first().and_then(|wish| wish.from.uid_validity),
+                uids: wishes.iter().map(|wish| wish.from.uid).collect(),
+                to: postponed[*of].task.target.clone(),
+                leave: false,
+            })
+            .collect();
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let results: Vec<Relocated> = match store(way.link()?, side).relocate(&requests) {
+            Ok(results) => results,
+            Err(error) if is_broken(&error) => {
+                way.end();
+                std::thread::sleep(crate::exec::GRACE);
+                return Ok(wishes.iter().collect());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut unknown = Vec::new();
+        for (((_, of), wishes), result) in routes.iter().zip(&results) {
+            let placed: HashMap<Uid, Uid> = result.placed.iter().copied().collect();
+            let task = &postponed[*of].task;
+            for wish in wishes {
+                match placed.get(&wish.from.uid) {
+                    Some(uid) if result.uid_validity == task.target_uid_validity => {
+                        uids.insert((wish.of, wish.position), *uid);
+                    }
+                    None if !result.somewhere.contains(wish.from.uid) => {}
+                    _ => unknown.push(*wish),
+                }
+            }
+            if let Some(refusal) = &result.refusal {
+                let text = format!(
+                    "{}: the {} does not copy all messages there, so they are sent: {}",
+                    task.to,
+                    word(side),
+                    refusal.text
+                );
+                self.warn(&text);
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// Counts and tells what a side has copied.
+    fn note_shared(&mut self, side: Side, task: &FolderTask, fates: &[Fate]) {
+        let way = self.way(side);
+        way.copied += fates.len() as u64;
+        way.copied_server_side += fates.len() as u64;
+        for uid in fates.iter().filter_map(placed) {
+            self.observer.observe(&Event::MessageCopied { to: shown(side), folder: &task.to, uid, bytes: 0 });
+        }
+    }
+}
+
+/// Where a message is, if that was told.
+fn placed(fate: &Fate) -> Option<Uid> {
+    if let Fate::Copied { uid, .. } = fate { *uid } else { None }
+}
+
+impl Direction {
+    fn put(&mut self, work: usize, task: FolderTask, fates: Vec<Fate>) {
+        if !task.messages.is_empty() {
+            self.works.push(work);
+            self.tasks.push(task);
+            self.fates.push(fates);
+        }
+    }
+}
+
+/// Looks for copies among what is new in the folders that they went to, apart from what was sent there.
+fn look_for_copies(
+    way: &mut Way<'_>,
+    side: Side,
+    sent: &Direction,
+    postponed: &[Postponed],
+    unknown: &[&Wish<'_>],
+    uids: &mut HashMap<(usize, usize), Uid>,
+) -> Result<(), Error> {
+    let mut folders: BTreeMap<usize, Vec<&Wish<'_>>> = BTreeMap::new();
+    for wish in unknown {
+        folders.entry(wish.of).or_default().push(wish);
+    }
+    if folders.is_empty() {
+        return Ok(());
+    }
+    let scans = way.repeatable(|link| {
+        let asked = folders.keys().map(|of| {
+            let task = &postponed[*of].task;
+            (&task.target, task.target_uid_next.and_then(Uid::new).map(UidSet::from_uid))
+        });
+        scan_each(store(link, side), ScanDepth::Identity, asked)
+    })?;
+    for ((of, wishes), scan) in folders.into_iter().zip(scans) {
+        let Postponed { work, task, .. } = &postponed[of];
+        let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == task.target_uid_validity) else { continue };
+        let sent = sent.placed_in(*work);
+        let mut there: HashMap<Sameness, Vec<Uid>> = HashMap::new();
+        for message in scan.messages.iter().filter(|message| !sent.contains(message.uid())) {
+            if let Some(same) = Sameness::of(message) {
+                there.entry(same).or_default().push(message.uid());
+            }
+        }
+        for wish in wishes {
+            let same = task.messages.get(wish.position).and_then(Sameness::of);
+            if let Some(uid) = same.and_then(|same| there.get_mut(&same)?.pop()) {
+                uids.insert((wish.of, wish.position), uid);
+            }
+        }
+    }
+    Ok(())
+}

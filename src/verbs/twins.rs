@@ -1,0 +1,37 @@
+//! Messages that look the same in several folders, of which one is sent and copied for the others: what the account that has
+//! them says to that. Two mails may have one header, size and date and differ in their bodies.
+
+use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
+use crate::store::{ContentId, Error, SomeMessages, Store};
+use std::collections::{BTreeMap, HashMap};
+
+/// A message by the number of its folder and its UID there.
+pub(super) type Place = (usize, Uid);
+
+/// Whether the account calls the two of each pair the same; `None` where it does not say what it calls them. Of folders that
+/// `folder` does not know nothing is asked, and nothing at all where there are no pairs.
+///
+/// # Errors
+/// What ends the connection.
+pub(super) fn are_same<'m>(
+    store: &mut dyn Store,
+    pairs: &[(Place, Place)],
+    folder: &dyn Fn(usize) -> Option<(&'m MailboxName, Option<UidValidity>)>,
+) -> Result<Vec<Option<bool>>, Error> {
+    let mut wanted: BTreeMap<usize, UidSet> = BTreeMap::new();
+    for (at, uid) in pairs.iter().flat_map(|(one, other)| [one, other]) {
+        wanted.entry(*at).or_default().insert(*uid);
+    }
+    let asked = wanted.into_iter().filter_map(|(at, uids)| {
+        let (mailbox, uid_validity) = folder(at)?;
+        Some((at, SomeMessages { mailbox, uid_validity, uids }))
+    });
+    let (numbers, asked): (Vec<usize>, Vec<SomeMessages<'_>>) = asked.unzip();
+    if asked.is_empty() {
+        return Ok(vec![None; pairs.len()]);
+    }
+    let told = store.content_ids(&asked)?;
+    let ids: HashMap<usize, HashMap<Uid, ContentId>> = numbers.into_iter().zip(told).collect();
+    let id = |(folder, uid): &Place| ids.get(folder)?.get(uid);
+    Ok(pairs.iter().map(|(one, other)| Some(id(one)? == id(other)?)).collect())
+}
