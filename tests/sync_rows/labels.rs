@@ -204,3 +204,31 @@ fn a_connection_that_breaks_changes_nothing_of_it() {
         on.assert_at_rest(command);
     });
 }
+
+/// Of two equal messages in one folder, a server that takes equal bytes for one message keeps one. The other stays where it is, is
+/// named, not sent again by itself, and not deleted with the first; nor is the first with it.
+#[test]
+fn a_second_copy_that_is_taken_for_the_first_is_no_pair_of_its_own() {
+    each([("1", false), ("2", false), ("1", true), ("2", true)], |(uid, turned)| {
+        let on = Labelled::new(Labels::Others, 1, turned);
+        on.edit(on.plain, &["add INBOX aab", "create Work", "add Work bcc"]);
+        let sent = || on.ground.bare[0].lines_of("APPEND").len();
+        let first = on.ground.run(&[]).ended(3).counts(&[("copied", 4), ("failed", 2), ("deleted", 0)]);
+        assert!(first.says("takes it for one that it has"), "{first:?}");
+        let before = sent();
+        on.ground.run(&[]).ended(3).counts(&[("copied", 0), ("failed", 2), ("deleted", 0)]);
+        assert_eq!(sent(), before, "it was sent again");
+        // One of the two is deleted, whichever is the pair's: the other one stays.
+        let mut client = on.ground.client(on.plain);
+        client.select(&["INBOX"]);
+        client.expunge(uid);
+        client.try_command("UNSELECT");
+        for _ in 0..3 {
+            on.ground.run(&[]);
+        }
+        assert_eq!(on.ground.shown(on.plain)["INBOX"], ["a", "b"], "{uid}");
+        assert_eq!(on.ground.shown(on.plain)["Work"], ["b", "c", "c"], "{uid}");
+        on.ground.run(&["--retry-refused"]).ended(3).counts(&[("failed", 1), ("deleted", 0)]);
+        assert_eq!([on.plain, on.labelled].map(|side| on.ground.shown(side)["INBOX"].len()), [2, 2], "{uid}");
+    });
+}

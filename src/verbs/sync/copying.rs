@@ -12,7 +12,8 @@ use crate::plan::merge::{AgreedFlags, Both, PairState, Prints, Side};
 use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayPair, TwoWayRefused};
 use crate::store::Error;
 use crate::verbs::way::Way;
-use std::sync::Mutex;
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 /// How many characters of a server's reason for a refusal are kept.
 const LONGEST_REASON: usize = 300;
@@ -42,6 +43,8 @@ struct Pairs<'a> {
     state: Option<TwoWay<'a>>,
     to: Side,
     ids: Vec<Option<FolderId>>,
+    /// Where something was put so far, by task.
+    taken: Mutex<HashSet<(usize, Uid)>>,
     /// Why something could not be recorded.
     error: Mutex<Option<Error>>,
 }
@@ -49,11 +52,16 @@ struct Pairs<'a> {
 impl Journal for Pairs<'_> {
     fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]) {
         let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else { return };
-        let change = |(from, to): &(Uid, Uid)| {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        // A message that was there before, or that another one has become already, is no new pair: the proof sees to it.
+        let mut is_new =
+            |to: Uid| folder.target_uid_next.is_none_or(|next| to.get() >= next) && taken.insert((task, to));
+        let mut change = |(from, to): &(Uid, Uid)| {
+            is_new(*to).then_some(())?;
             let message = &folder.messages[folder.position(*from)?];
             Some(TwoWayChange::Pair(*id, Box::new(sent_pair(folder, message, *to, self.to, None))))
         };
-        let changes: Vec<TwoWayChange> = pairs.iter().filter_map(change).collect();
+        let changes: Vec<TwoWayChange> = pairs.iter().filter_map(&mut change).collect();
         self.record(state, &changes);
     }
 
@@ -164,7 +172,7 @@ impl Sync<'_> {
         let state = self.memory.two_way;
         let journals = Both::of(|to| {
             let direction = &sent.0[to];
-            Pairs { state, to, ids: ids(direction), error: Mutex::new(None) }
+            Pairs { state, to, ids: ids(direction), taken: Mutex::default(), error: Mutex::new(None) }
         });
         let (to_first, to_second, link) = {
             let turned = Turned(way.context.observer);

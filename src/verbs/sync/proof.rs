@@ -1,16 +1,18 @@
 //! Each side's own word on what was sent to it: that it has each message, with as many bytes as were delivered, and with
-//! which flags. What is not there is named as failed and its pair is forgotten.
+//! which flags. What is not there is named as failed and its pair is forgotten. So is what a side says to have put where another
+//! message is: Gmail takes equal bytes for one message, however often they are sent. Were both paired with that one, a deletion of
+//! either would delete the other.
 
-use super::Sync;
 use super::copying::{Direction, Sent, sent_pair};
 use super::sides::{number, store, word};
+use super::{Sync, Work};
 use crate::event::Event;
 use crate::exec::Fate;
 use crate::mail::{Message, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::Sameness;
-use crate::plan::merge::Side;
-use crate::state::TwoWayChange;
+use crate::plan::merge::{BaseFolder, Side};
+use crate::state::{TwoWayChange, TwoWayRefused};
 use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
 use crate::verbs::latecomers::{self, Arrival, Twice};
 use crate::verbs::way::Way;
@@ -49,10 +51,15 @@ impl Sync<'_> {
         })?;
         let mut changes = Vec::new();
         let mut proofs = Vec::new();
+        let mut taken: HashMap<usize, UidSet> = HashMap::new();
         for ((at, task, fates), scan) in tasks.into_iter().zip(scans) {
             match scan.filter(|scan| scan.uid_validity == task.target_uid_validity) {
                 Some(scan) => {
-                    self.compare_word(side, at, task, fates, &scan, &mut changes);
+                    let taken = taken.entry(at).or_default();
+                    taken.add(&self.works[at].paired(side, task, fates));
+                    let firsts = firsts(fates, taken);
+                    self.refuse_seconds(side, at, task, fates, &firsts, &mut changes);
+                    self.compare_word(side, at, task, &firsts, &scan, &mut changes);
                     proofs.push((at, task, fates, scan));
                 }
                 None => self.works[at].open = true,
@@ -96,6 +103,33 @@ impl Sync<'_> {
         way.copied -= messages;
         way.bytes_copied = way.bytes_copied.saturating_sub(bytes);
         Ok(())
+    }
+
+    /// Messages that a side took for another one are left where they are, as if it had refused them.
+    fn refuse_seconds(
+        &mut self,
+        side: Side,
+        at: usize,
+        task: &FolderTask,
+        fates: &[Fate],
+        firsts: &[Fate],
+        changes: &mut Vec<TwoWayChange>,
+    ) {
+        let seconds = task.messages.iter().zip(fates.iter().zip(firsts)).filter(|(_, (fate, first))| fate != first);
+        for (message, _) in seconds {
+            let reason = format!("the {} takes it for one that it has in that folder already", word(side));
+            let uid = message.uid();
+            self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, message_id: None, reason: &reason });
+            if let Some(id) = self.works[at].record {
+                let refused = TwoWayRefused { side: number(side.other()), uid, reason };
+                changes.push(TwoWayChange::Refuse(id, Box::new(refused)));
+            }
+            let way = self.way(side);
+            way.failed += 1;
+            way.copied -= 1;
+            way.copied_server_side = way.copied_server_side.min(way.copied);
+            self.works[at].open = true;
+        }
     }
 
     fn compare_word(
@@ -157,16 +191,44 @@ impl Sync<'_> {
     }
 }
 
+impl Work {
+    /// The messages of a side that are in a pair, of those that were there before; nothing where all that was sent is new.
+    fn paired(&self, side: Side, task: &FolderTask, fates: &[Fate]) -> UidSet {
+        let is_older = |uid: &Uid| task.target_uid_next.is_none_or(|next| uid.get() < next);
+        if !fates.iter().filter_map(placed).any(|uid| is_older(&uid)) {
+            return UidSet::default();
+        }
+        let base = self.base.iter().flat_map(BaseFolder::pairs).map(|pair| pair.uids()[side]);
+        let joined = self.merge.joined.iter().filter_map(|joined| self.message(side, joined.messages[side]));
+        let mut paired: Vec<Uid> = base.chain(joined.map(Message::uid)).filter(is_older).collect();
+        paired.sort_unstable();
+        paired.into_iter().collect()
+    }
+}
+
+/// What became of messages, where those that were put where another one is have failed. The others are noted as taken.
+fn firsts(fates: &[Fate], taken: &mut UidSet) -> Vec<Fate> {
+    let judge = |fate: &Fate| match placed(fate) {
+        Some(uid) if taken.contains(uid) => Fate::Failed,
+        Some(uid) => {
+            taken.insert(uid);
+            *fate
+        }
+        None => *fate,
+    };
+    fates.iter().map(judge).collect()
+}
+
+fn placed(fate: &Fate) -> Option<Uid> {
+    if let Fate::Copied { uid, .. } = fate { *uid } else { None }
+}
+
 fn is_copied(fate: &Fate) -> bool {
     matches!(fate, Fate::Copied { .. })
 }
 
 /// What a side is asked for: the messages whose UIDs it told, or else all that are new, with their headers.
 fn asked_for(task: &FolderTask, fates: &[Fate]) -> (ScanDepth, Option<UidSet>) {
-    let placed = |fate: &Fate| match fate {
-        Fate::Copied { uid, .. } => *uid,
-        Fate::Failed | Fate::Vanished | Fate::Open => None,
-    };
     let uids: UidSet = fates.iter().filter_map(placed).collect();
     if uids.len() == fates.iter().filter(|fate| is_copied(fate)).count() as u64 {
         return (ScanDepth::Attributes, Some(uids));
@@ -176,7 +238,6 @@ fn asked_for(task: &FolderTask, fates: &[Fate]) -> (ScanDepth, Option<UidSet>) {
 
 /// New messages that are in no pair yet.
 fn loose(fates: &[Fate], scan: &FolderScan) -> HashMap<Sameness, Vec<Uid>> {
-    let placed = |fate: &Fate| if let Fate::Copied { uid, .. } = fate { *uid } else { None };
     let placed: UidSet = fates.iter().filter_map(placed).collect();
     let mut loose: HashMap<Sameness, Vec<Uid>> = HashMap::new();
     for message in scan.messages.iter().filter(|message| !placed.contains(message.uid())) {
