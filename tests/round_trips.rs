@@ -55,7 +55,8 @@ fn cost(connections: &[Traffic]) -> Cost {
 
 /// The same mailbox each time: 18 folders, 300 messages. Its own bytes cross each line once; beyond them, a message costs
 /// some 60 bytes to ask for and to tell of on either side, and a folder a few commands. The source is asked for folders while
-/// the ones before them arrive, so it is spoken to more often than it is waited for.
+/// the ones before them arrive, and the target acknowledges some while it is sent others, so both are spoken to more often than they
+/// are waited for; a wait for each folder would be 18 more.
 #[test]
 fn a_first_copy_of_a_known_mailbox_costs_no_more_than_it_did() {
     let source = Dovecot::shared().account("cost", Personality::Plain);
@@ -66,7 +67,7 @@ fn a_first_copy_of_a_known_mailbox_costs_no_more_than_it_did() {
     let (from, to) = count(&source, &target, &["-j", "1", "--no-state"]);
     let (from, to) = (cost(&from), cost(&to));
     let show = format!("{mail} bytes of mail, source {from:?}, target {to:?}");
-    assert!(from.bursts <= 18 && to.bursts <= 9, "{show}");
+    assert!(from.bursts <= 18 && to.bursts <= 14, "{show}");
     assert!(from.commands <= 90 && to.commands <= 140, "{show}");
     assert!(from.bytes_up <= 6_000 && from.bytes_down <= mail + 75_000, "{show}");
     assert!(to.bytes_up <= mail + 60_000 && to.bytes_down <= 40_000, "{show}");
