@@ -168,6 +168,11 @@ pub(crate) fn fill_account(client: &mut Client) {
     let odd = NewMessage { date, ..NewMessage::of("no header, only this\r\n") };
     let large = message(80, &"a line of a body, as there are many\r\n".repeat(4_000));
     client.append(&["two"], [odd.clone(), large, odd].into_iter());
+    // One message in two folders is sent once, and is to have other flags in the other one.
+    for (folder, flag) in [("one", "\\Seen"), ("two", "\\Flagged")] {
+        let both = NewMessage { flags: vec![flag.to_owned()], ..message(90, "in both") };
+        client.append(&[folder], std::iter::once(both));
+    }
 }
 
 /// Both sides in step, and then new mail, a new folder and changes of flags on the source.
