@@ -7,7 +7,7 @@
 //! manage    CREATE, SUBSCRIBE, STORE   append   whole messages, delivered ahead
 //! prepare   new folders in one flight  opening  what SELECT and EXAMINE tell
 //! relocate  COPY, MOVE, UID EXPUNGE    labels   folders that are Gmail's labels
-//! checkup   what doctor asks beyond that
+//! checkup   what doctor asks beyond    content_ids  EMAILID, X-GM-MSGID
 //! ```
 
 mod account;
