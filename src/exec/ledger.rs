@@ -64,6 +64,18 @@ pub enum Fate {
     Open,
 }
 
+impl Fate {
+    /// Whether the target has it.
+    pub fn is_copied(&self) -> bool {
+        matches!(self, Self::Copied { .. })
+    }
+
+    /// Its UID on the target, where it is there and that was told.
+    pub fn uid(&self) -> Option<Uid> {
+        if let Self::Copied { uid, .. } = self { *uid } else { None }
+    }
+}
+
 /// How many messages ended how.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {

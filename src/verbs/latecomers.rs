@@ -113,9 +113,9 @@ impl Arrival<'_> {
     /// By the UID that the copy has: the number of this arrival, the message it is a copy of, and its size.
     fn copies(&self, number: usize) -> impl Iterator<Item = (Uid, (usize, Uid, u32))> {
         self.task.messages.iter().zip(self.fates).filter_map(move |(message, fate)| {
-            let Fate::Copied { uid: Some(uid), .. } = fate else { return None };
-            let at = self.scan.messages.binary_search_by_key(uid, Message::uid);
-            Some((*uid, (number, message.uid(), at.map_or(0, |at| self.scan.messages[at].size()))))
+            let uid = fate.uid()?;
+            let at = self.scan.messages.binary_search_by_key(&uid, Message::uid);
+            Some((uid, (number, message.uid(), at.map_or(0, |at| self.scan.messages[at].size()))))
         })
     }
 }
@@ -130,9 +130,8 @@ impl<'a> Folder<'a> {
         for arrival in of.iter().map(|at| &arrivals[*at]) {
             first = first.min(arrival.task.target_uid_next?);
             end = end.max(arrival.scan.uid_next?);
-            for fate in arrival.fates {
-                let Fate::Copied { uid, .. } = fate else { continue };
-                placed.insert((*uid)?);
+            for fate in arrival.fates.iter().filter(|fate| fate.is_copied()) {
+                placed.insert(fate.uid()?);
                 copies += 1;
             }
         }

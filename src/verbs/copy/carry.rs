@@ -185,7 +185,7 @@ impl Copy<'_> {
         self.summary.failed += tally.failed;
         self.summary.skipped += tally.vanished;
         for (pair, fates) in pairs.iter().zip(&tally.fates) {
-            if fates.iter().any(|fate| !matches!(fate, Fate::Copied { .. })) {
+            if fates.iter().any(|fate| !fate.is_copied()) {
                 self.has_failed.insert(*pair);
             }
         }
@@ -233,7 +233,7 @@ impl Copy<'_> {
         let mut copied = std::mem::take(&mut self.relocated);
         for (pair, task, fates) in sent.each() {
             let is_proven = |uid: &Uid| !unproven.get(&pair).is_some_and(|unproven| unproven.contains(*uid));
-            let done = task.messages.iter().zip(fates).filter(|(_, fate)| matches!(fate, Fate::Copied { .. }));
+            let done = task.messages.iter().zip(fates).filter(|(_, fate)| fate.is_copied());
             let uids = done.map(|(message, _)| message.uid()).filter(is_proven);
             super::emptying::note_copied(&mut copied, pair, uids);
         }

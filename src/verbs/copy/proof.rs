@@ -135,13 +135,7 @@ impl Copy<'_> {
 
 impl Word {
     fn new(messages: Vec<Message>, fates: &[Fate]) -> Self {
-        let placed: UidSet = fates
-            .iter()
-            .filter_map(|fate| match fate {
-                Fate::Copied { uid, .. } => *uid,
-                Fate::Failed | Fate::Vanished | Fate::Open => None,
-            })
-            .collect();
+        let placed: UidSet = fates.iter().filter_map(Fate::uid).collect();
         let mut loose: HashMap<u32, u32> = HashMap::new();
         for message in messages.iter().filter(|message| !placed.contains(message.uid())) {
             *loose.entry(message.size()).or_default() += 1;
@@ -178,18 +172,13 @@ fn status_of(scan: &FolderScan) -> FolderStatus {
 }
 
 fn has_copies(fates: &[Fate]) -> bool {
-    fates.iter().any(|fate| matches!(fate, Fate::Copied { .. }))
+    fates.iter().any(Fate::is_copied)
 }
 
 /// What the target is asked for: the messages whose UIDs it told, or else all that are new.
 fn asked_for(task: &FolderTask, fates: &[Fate]) -> Option<UidSet> {
-    let copied = || fates.iter().filter(|fate| matches!(fate, Fate::Copied { .. }));
-    let placed = |fate: &Fate| match fate {
-        Fate::Copied { uid, .. } => *uid,
-        Fate::Failed | Fate::Vanished | Fate::Open => None,
-    };
-    let uids: UidSet = copied().filter_map(placed).collect();
-    if uids.len() == copied().count() as u64 {
+    let uids: UidSet = fates.iter().filter_map(Fate::uid).collect();
+    if uids.len() == fates.iter().filter(|fate| fate.is_copied()).count() as u64 {
         return Some(uids);
     }
     task.target_uid_next.and_then(Uid::new).map(UidSet::from_uid)

@@ -247,7 +247,7 @@ impl Sync<'_> {
             done.failed += tally.failed;
             self.summary.skipped += tally.vanished;
             for (work, fates) in sent.0[side].works.iter().zip(&tally.fates) {
-                if fates.iter().any(|fate| !matches!(fate, Fate::Copied { .. })) {
+                if fates.iter().any(|fate| !fate.is_copied()) {
                     self.works[*work].open = true;
                 }
             }

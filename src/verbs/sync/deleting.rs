@@ -6,7 +6,6 @@ use super::copying::Sent;
 use super::memory::changed;
 use super::sides::{pair, shown, store, word};
 use crate::event::Event;
-use crate::exec::Fate;
 use crate::mail::{Message, Uid};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{PairState, Side};
@@ -104,7 +103,7 @@ impl Sync<'_> {
 fn unsent(sent: &Sent, side: Side) -> HashSet<Sameness> {
     let mut unsent = HashSet::new();
     for (_, task, fates) in sent.0[side].each() {
-        let open = task.messages.iter().zip(fates).filter(|(_, fate)| !matches!(fate, Fate::Copied { .. }));
+        let open = task.messages.iter().zip(fates).filter(|(_, fate)| !fate.is_copied());
         unsent.extend(open.filter_map(|(message, _): (&Message, _)| Sameness::of(message)));
     }
     unsent

@@ -28,7 +28,7 @@ impl Sync<'_> {
 
     fn prove_side(&mut self, way: &mut Way<'_>, side: Side, direction: &Direction) -> Result<(), Error> {
         let tasks: Vec<(usize, &FolderTask, &[Fate])> =
-            direction.each().filter(|(.., fates)| fates.iter().any(is_copied)).collect();
+            direction.each().filter(|(.., fates)| fates.iter().any(Fate::is_copied)).collect();
         if tasks.is_empty() {
             return Ok(());
         }
@@ -195,7 +195,7 @@ impl Work {
     /// The messages of a side that are in a pair, of those that were there before; nothing where all that was sent is new.
     fn paired(&self, side: Side, task: &FolderTask, fates: &[Fate]) -> UidSet {
         let is_older = |uid: &Uid| task.target_uid_next.is_none_or(|next| uid.get() < next);
-        if !fates.iter().filter_map(placed).any(|uid| is_older(&uid)) {
+        if !fates.iter().filter_map(Fate::uid).any(|uid| is_older(&uid)) {
             return UidSet::default();
         }
         let base = self.base.iter().flat_map(BaseFolder::pairs).map(|pair| pair.uids()[side]);
@@ -208,7 +208,7 @@ impl Work {
 
 /// What became of messages, where those that were put where another one is have failed. The others are noted as taken.
 fn firsts(fates: &[Fate], taken: &mut UidSet) -> Vec<Fate> {
-    let judge = |fate: &Fate| match placed(fate) {
+    let judge = |fate: &Fate| match fate.uid() {
         Some(uid) if taken.contains(uid) => Fate::Failed,
         Some(uid) => {
             taken.insert(uid);
@@ -219,18 +219,10 @@ fn firsts(fates: &[Fate], taken: &mut UidSet) -> Vec<Fate> {
     fates.iter().map(judge).collect()
 }
 
-fn placed(fate: &Fate) -> Option<Uid> {
-    if let Fate::Copied { uid, .. } = fate { *uid } else { None }
-}
-
-fn is_copied(fate: &Fate) -> bool {
-    matches!(fate, Fate::Copied { .. })
-}
-
 /// What a side is asked for: the messages whose UIDs it told, or else all that are new, with their headers.
 fn asked_for(task: &FolderTask, fates: &[Fate]) -> (ScanDepth, Option<UidSet>) {
-    let uids: UidSet = fates.iter().filter_map(placed).collect();
-    if uids.len() == fates.iter().filter(|fate| is_copied(fate)).count() as u64 {
+    let uids: UidSet = fates.iter().filter_map(Fate::uid).collect();
+    if uids.len() == fates.iter().filter(|fate| fate.is_copied()).count() as u64 {
         return (ScanDepth::Attributes, Some(uids));
     }
     (ScanDepth::Identity, task.target_uid_next.and_then(Uid::new).map(UidSet::from_uid))
@@ -238,7 +230,7 @@ fn asked_for(task: &FolderTask, fates: &[Fate]) -> (ScanDepth, Option<UidSet>) {
 
 /// New messages that are in no pair yet.
 fn loose(fates: &[Fate], scan: &FolderScan) -> HashMap<Sameness, Vec<Uid>> {
-    let placed: UidSet = fates.iter().filter_map(placed).collect();
+    let placed: UidSet = fates.iter().filter_map(Fate::uid).collect();
     let mut loose: HashMap<Sameness, Vec<Uid>> = HashMap::new();
     for message in scan.messages.iter().filter(|message| !placed.contains(message.uid())) {
         if let Some(same) = Sameness::of(message) {

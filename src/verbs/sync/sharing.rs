@@ -86,7 +86,7 @@ impl Direction {
 
     /// The UIDs that a folder's messages have got.
     fn placed_in(&self, work: usize) -> UidSet {
-        self.each().filter(|(of, ..)| *of == work).flat_map(|(.., fates)| fates.iter().filter_map(placed)).collect()
+        self.each().filter(|(of, ..)| *of == work).flat_map(|(.., fates)| fates.iter().filter_map(Fate::uid)).collect()
     }
 
     /// With what another one has.
@@ -190,7 +190,7 @@ impl Sync<'_> {
             }
             // What is sent now comes after what is there: a lost reply must not be looked for among that.
             let there = sent.placed_in(work).iter().map(Uid::get).max();
-            let copied = fates.iter().filter_map(placed);
+            let copied = fates.iter().filter_map(Fate::uid);
             let next = copied.map(Uid::get).chain(there).max().map_or(0, |last| last.saturating_add(1));
             left.target_uid_next = left.target_uid_next.map(|before| before.max(next));
             self.note_shared(side, &mine, &fates);
@@ -265,15 +265,10 @@ impl Sync<'_> {
         let way = self.way(side);
         way.copied += fates.len() as u64;
         way.copied_server_side += fates.len() as u64;
-        for uid in fates.iter().filter_map(placed) {
+        for uid in fates.iter().filter_map(Fate::uid) {
             self.observer.observe(&Event::MessageCopied { to: shown(side), folder: &task.to, uid, bytes: 0 });
         }
     }
-}
-
-/// Where a message is, if that was told.
-fn placed(fate: &Fate) -> Option<Uid> {
-    if let Fate::Copied { uid, .. } = fate { *uid } else { None }
 }
 
 impl Direction {
