@@ -95,7 +95,7 @@ impl<'a> Lane<'a> {
     fn ask_ahead(&mut self) -> Result<(), Error> {
         // Refilled when half empty, so that what is asked goes out together.
         let may_be_more = self.asked.len() <= SMALL_PIECES_AHEAD / 2;
-        while (self.asked.len() < self.pieces_ahead() || may_be_more && self.asks_for_little())
+        while (self.has_few_pieces() || may_be_more && self.asks_for_little())
             && !self.shared.is_to_stop()
             && !self.is_too_many()
         {
@@ -113,11 +113,11 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// How many pieces are asked for, however large. Where each message of a piece waits for the target, asking for the next one in
-    /// time saves next to nothing, and the last ones are better left to lanes that have none.
-    fn pieces_ahead(&self) -> usize {
-        let are_few = || self.shared.queue.len() < self.shared.growth.allowed();
-        if self.link.target.asks_for_each() && are_few() { 1 } else { PIECES_AHEAD }
+    /// Whether another piece is asked for, however large. Where each message of a piece waits for the target, asking for the next
+    /// one in time saves next to nothing, and the last ones are better left to lanes that have none.
+    fn has_few_pieces(&self) -> bool {
+        let are_last = || self.shared.queue.len() < self.shared.growth.allowed();
+        self.asked.is_empty() || self.asked.len() < PIECES_AHEAD && !(self.link.target.asks_for_each() && are_last())
     }
 
     /// Whether others do all that the servers bear.
