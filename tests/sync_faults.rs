@@ -2,7 +2,8 @@
 //! it, within it, or after it, so that its reply is lost, on either side. Whatever is left undone is done by further runs:
 //! both sides are equal, nothing is lost and nothing is doubled.
 //!
-//! `MAILFERRY_STEP=plain/source/7` runs only the steps whose name begins so.
+//! `MAILFERRY_STEP=plain/source/7` runs only the steps whose name begins so. Every second step is taken; `MAILFERRY_EVERY=1`,
+//! as `scripts/crash` sets it, takes all.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -13,6 +14,7 @@ mod injector;
 
 use injector::AtWrites;
 use lab::client::Client;
+use lab::generator::random;
 use lab::gmail::{self, Labels};
 use lab::mailboxes::{at, message};
 use lab::memory::Fake;
@@ -214,7 +216,8 @@ fn steps(kind: Kind) -> Vec<Step> {
 fn a_fault_at_any_write_of_a_sync_neither_loses_nor_doubles() {
     let only = std::env::var("MAILFERRY_STEP").ok();
     let kinds = [Kind::Dovecot(Personality::Plain), Kind::Dovecot(Personality::Poor), Kind::Labels];
-    let mut steps: Vec<Step> = kinds.into_iter().flat_map(steps).collect();
+    let every = if only.is_some() { 1 } else { random::number("MAILFERRY_EVERY", 2) as usize };
+    let mut steps: Vec<Step> = kinds.into_iter().flat_map(steps).step_by(every).collect();
     steps.retain(|step| only.as_ref().is_none_or(|only| step.name().starts_with(only)));
     let all = steps.len();
     let (queue, struck, failed) = (Mutex::new(steps.into_iter()), Mutex::new(0), Mutex::new(Vec::new()));

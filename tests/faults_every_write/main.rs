@@ -5,7 +5,8 @@
 //!
 //! The copies run in this process, by the library, whose injector of faults ([`injector`]) counts the writes of one side
 //! over all of its connections. What is stepped through stands in [`scenarios`]; a new way of writing needs a line there.
-//! `MAILFERRY_STEP=rerun/target/7` runs only the steps whose name begins so, and tells what went over the wire.
+//! `MAILFERRY_STEP=rerun/target/7` runs only the steps whose name begins so, and tells what went over the wire. Every second
+//! step is taken, so each write has its turn; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, takes all.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
@@ -18,6 +19,7 @@ mod scenarios;
 
 use ground::Ground;
 use injector::AtWrites;
+use lab::generator::random;
 use mailferry::event::Side;
 use mailferry::net::Cut;
 use mailferry::verbs::{CopySummary, Status};
@@ -127,7 +129,8 @@ fn steps(scenario: &'static Scenario) -> Vec<Step> {
 #[test]
 fn a_fault_at_any_write_neither_damages_nor_loses_nor_doubles() {
     let only = std::env::var("MAILFERRY_STEP").ok();
-    let mut steps: Vec<Step> = SCENARIOS.iter().flat_map(steps).collect();
+    let every = if only.is_some() { 1 } else { random::number("MAILFERRY_EVERY", 2) as usize };
+    let mut steps: Vec<Step> = SCENARIOS.iter().flat_map(steps).step_by(every).collect();
     steps.retain(|step| only.as_ref().is_none_or(|only| step.to_string().starts_with(only)));
     let all = steps.len();
     let (queue, ends, failed) = (Mutex::new(steps.into_iter()), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
