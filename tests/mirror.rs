@@ -69,16 +69,36 @@ fn one_message_in_several_folders_is_sent_once() {
         let mut large = letter("label");
         large.bytes.extend_from_slice(body.as_bytes());
         let bytes = large.bytes.len() as u64;
-        for (folder, flag) in [("one", "\\Seen"), ("two", "\\Flagged"), ("three", "$Work")] {
+        // The last one has not the flag of the first: it is sent, as a run that ends before a flag is taken away leaves it.
+        for (folder, flags) in [("1", "\\Seen"), ("2", "\\Seen \\Flagged"), ("3", "\\Seen $Work"), ("4", "")] {
             client.create(&[folder]);
-            let message = NewMessage { flags: vec![flag.to_owned()], ..large.clone() };
-            client.append(&[folder], std::iter::once(message));
+            let flags = flags.split_whitespace().map(str::to_owned).collect();
+            client.append(&[folder], std::iter::once(NewMessage { flags, ..large.clone() }));
         }
         let run = ground.copy(&[]).ended(0);
-        run.counts(&[("copied", 3), ("copied_server_side", 2), ("bytes_copied", bytes)]);
+        run.counts(&[("copied", 4), ("copied_server_side", 2), ("bytes_copied", 2 * bytes)]);
         ground.assert_equal();
-        ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 3)]);
+        ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 4)]);
     });
+}
+
+#[test]
+fn what_lost_a_flag_on_its_way_to_another_folder_is_sent() {
+    for with_state in [true, false] {
+        let ground = Pair::new("unflagged", Personality::Plain);
+        let mut client = Client::login(&ground.source);
+        client.create(&["Archive"]);
+        client.append(&["INBOX"], letters("mail", 3));
+        client.select(&["INBOX"]);
+        client.store("1", "+FLAGS", "\\Flagged");
+        let go = |options: &[&str]| if with_state { ground.copy(options) } else { ground.copy_without_state(options) };
+        go(&[]).ended(0).counts(&[("copied", 3)]);
+        client.store("1", "-FLAGS", "\\Flagged");
+        move_message(&mut client, "INBOX", 1, "Archive");
+        go(&["--delete"]).ended(0).counts(&[("copied", 1), ("copied_server_side", 0), ("deleted", 1)]);
+        ground.assert_equal();
+        go(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 0), ("already_there", 3)]);
+    }
 }
 
 #[test]

@@ -126,12 +126,19 @@ impl Copy<'_> {
                     let (held, _) = held[of];
                     let flags = held_headers.get(&(held.folder, held.uid)).map(|(_, flags)| flags.clone());
                     let Some(((mailbox, uid_validity), flags)) = folders.get(held.folder).zip(flags) else { continue };
+                    if !flags.minus(&self.wanted_flags(pair, &message)).is_empty() {
+                        continue;
+                    }
                     let (mailbox, uid_validity) = (mailbox.clone(), *uid_validity);
                     let from = Place { mailbox, uid_validity, uid: held.uid, flags };
                     self.elsewhere.jobs.push(Job { pair, message, same, from, leave });
                 }
                 From::Twin(first) => {
                     let (first, of, _) = &wanted[first];
+                    let flags = self.wanted_flags(first.folder as usize, of);
+                    if !flags.minus(&self.wanted_flags(pair, &message)).is_empty() {
+                        continue;
+                    }
                     let first = (first.folder as usize, of.uid());
                     self.elsewhere.twins.push(Twin { pair, message, same, first });
                 }
@@ -142,6 +149,16 @@ impl Copy<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The flags that a message of the source is to have on the target. What is copied there from another folder must not bring
+    /// others along: they stay if the run ends before they are taken away, as no later run knows that nobody wanted them.
+    fn wanted_flags(&self, pair: usize, message: &Message) -> Flags {
+        let needs = self.folders.get(pair).and_then(Option::as_ref);
+        needs.map_or_else(Flags::default, |needs| {
+            let flags = needs.flags.get(message.flags());
+            needs.target.as_ref().map_or_else(|| flags.clone(), |target| target.permanent_flags.split(&flags).0)
+        })
     }
 
     /// Lets those be sent themselves that the source calls otherwise than the message that they look like.
