@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a measure of the lab stops at the first surprise")]
 
 use clap::Parser;
+use native_tls::TlsConnector;
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -46,18 +47,12 @@ struct Message {
 }
 
 impl Line {
-    fn login(port: u16, user: &str, ca: Option<&Path>) -> Self {
+    fn login(port: u16, user: &str, tls: Option<&TlsConnector>) -> Self {
         let tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
         tcp.set_nodelay(true).unwrap();
-        let stream: Box<dyn Both> = match ca {
+        let stream: Box<dyn Both> = match tls {
             None => Box::new(tcp),
-            Some(ca) => {
-                let mut connector = native_tls::TlsConnector::builder();
-                for authority in native_tls::Certificate::stack_from_pem(&std::fs::read(ca).unwrap()).unwrap() {
-                    connector.add_root_certificate(authority);
-                }
-                Box::new(connector.build().unwrap().connect("127.0.0.1", tcp).unwrap())
-            }
+            Some(tls) => Box::new(tls.connect("127.0.0.1", tcp).unwrap()),
         };
         let mut line = Self(BufReader::with_capacity(1 << 18, stream));
         line.line();
@@ -130,6 +125,15 @@ impl Line {
     }
 }
 
+/// What all connections trust: the system's authorities are read once.
+fn trusting(ca: &Path) -> TlsConnector {
+    let mut connector = TlsConnector::builder();
+    for authority in native_tls::Certificate::stack_from_pem(&std::fs::read(ca).unwrap()).unwrap() {
+        connector.add_root_certificate(authority);
+    }
+    connector.build().unwrap()
+}
+
 /// The text between two words.
 fn between<'a>(line: &'a str, before: &str, after: &str) -> &'a str {
     let rest = line.split_once(before).unwrap_or_else(|| panic!("no {before} in {line}")).1;
@@ -138,12 +142,12 @@ fn between<'a>(line: &'a str, before: &str, after: &str) -> &'a str {
 
 fn main() {
     let arguments = Arguments::parse();
-    let ca = arguments.ca.as_deref();
+    let tls = arguments.ca.as_deref().map(trusting);
     let connect = || {
-        let to = || Line::login(arguments.to, &arguments.to_user, ca);
+        let to = || Line::login(arguments.to, &arguments.to_user, tls.as_ref());
         std::thread::scope(|scope| {
             let to = scope.spawn(to);
-            (Line::login(arguments.from, &arguments.user, ca), to.join().unwrap())
+            (Line::login(arguments.from, &arguments.user, tls.as_ref()), to.join().unwrap())
         })
     };
     let (mut from, mut to) = connect();
