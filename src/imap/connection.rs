@@ -7,7 +7,7 @@
 use super::courtesy::Courtesy;
 use super::redact::Redactor;
 use super::response::{Code, Completion, Condition, FetchOpening, Namespace, Response};
-use super::waiting::{self, Waiting};
+use super::waiting::Unreplied;
 use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags, Unanswered};
 use super::{Capabilities, Error};
 use crate::event::Direction;
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 /// Names a command that was sent, until its reply has been taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket(u64);
+pub struct Ticket(pub(super) u64);
 
 /// The tagged reply to a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub struct Connection {
     limits: Limits,
     unanswered: Unanswered,
     tags: Tags,
-    waiting: VecDeque<Waiting>,
+    waiting: Unreplied,
     last_ticket: u64,
     capabilities: Option<Capabilities>,
     namespace: Option<Namespace>,
@@ -125,7 +125,7 @@ impl Connection {
             limits: Limits::default(),
             unanswered: Unanswered::default(),
             tags: Tags::new(),
-            waiting: VecDeque::new(),
+            waiting: Unreplied::default(),
             last_ticket: 0,
             capabilities: None,
             namespace: None,
@@ -202,8 +202,14 @@ impl Connection {
     }
 
     /// How far away the server is: see [`Stream::distance`].
-    pub(super) fn distance(&self) -> Duration {
+    pub fn distance(&self) -> Duration {
         self.stream.distance()
+    }
+
+    /// The shortest time in which a command was answered so far: no less than a round trip, also where the connection's first
+    /// part is short, as to the near end of a tunnel.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.waiting.round_trip()
     }
 
     /// Whether what goes over it is compressed.
@@ -253,17 +259,17 @@ impl Connection {
 
     /// How many commands have no reply yet, of those whose reply matters to somebody.
     pub fn commands_waiting(&self) -> usize {
-        self.waiting.iter().filter(|waiting| waiting.attended).count()
+        self.waiting.attended()
     }
 
     /// Whether the server takes in one more command while nobody reads its replies.
     pub fn has_room(&self) -> bool {
-        waiting::has_room(&self.waiting)
+        self.waiting.has_room()
     }
 
     /// Whether so many commands are answered that others are to follow: they go out together.
     pub fn is_half_answered(&self) -> bool {
-        waiting::is_half_answered(&self.waiting)
+        self.waiting.is_half_answered()
     }
 
     /// Sends a command without waiting for its reply. Where [`Connection::needs_quiet`] says so, no other command may be
@@ -294,9 +300,7 @@ impl Connection {
     /// What ends the connection.
     pub fn send_unattended(&mut self, command: &Command) -> Result<(), Error> {
         self.send(command)?;
-        if let Some(sent) = self.waiting.back_mut() {
-            sent.attended = false;
-        }
+        self.waiting.leave_last();
         Ok(())
     }
 
@@ -340,7 +344,7 @@ impl Connection {
         let ticket = Ticket(self.last_ticket);
         let length = |step: &Step| if let Step::Write(bytes) = step { bytes.len() } else { 0 };
         let bytes = steps.iter().map(length).sum();
-        self.waiting.push_back(Waiting { ticket, tag, attended: true, bytes });
+        self.waiting.push(ticket, tag, bytes);
         Ok((ticket, steps))
     }
 
@@ -450,7 +454,7 @@ impl Connection {
                 }
             }
         }
-        let oldest = self.waiting.front().map(|waiting| waiting.ticket);
+        let oldest = self.waiting.oldest();
         let response = Response::parse(frame);
         match &response {
             Response::Tagged { .. } => self.unanswered = Unanswered::default(),
@@ -463,11 +467,10 @@ impl Connection {
                 if let Some(Code::Capability(names)) = &reply.code {
                     self.capabilities = Some(Capabilities::new(names.iter().cloned()));
                 }
-                let at = self.waiting.iter().position(|waiting| waiting.tag == tag);
-                let Some(answered) = at.and_then(|at| self.waiting.remove(at)) else {
+                let Some((ticket, is_attended)) = self.waiting.take(&tag) else {
                     return Err(Error::Protocol("it answered a command that was never sent".to_owned()));
                 };
-                Ok(if answered.attended { Received::Reply(answered.ticket, reply) } else { Received::Untagged })
+                Ok(if is_attended { Received::Reply(ticket, reply) } else { Received::Untagged })
             }
             Response::Continue { text } => {
                 if let Some(challenge) = &mut self.login {

@@ -2,28 +2,106 @@
 
 use super::{BYTES_AHEAD, COMMANDS_AHEAD, Ticket};
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// A command without a reply yet.
-pub(super) struct Waiting {
-    pub(super) ticket: Ticket,
-    pub(super) tag: String,
+struct Waiting {
+    ticket: Ticket,
+    tag: String,
     /// Whether somebody waits for the reply; else it is dropped.
-    pub(super) attended: bool,
+    is_attended: bool,
     /// How long the command is, without a message that it may carry.
-    pub(super) bytes: usize,
+    bytes: usize,
+    /// When it was begun, where no other was under way: its reply takes a round trip at least.
+    since: Option<Instant>,
 }
 
-/// Whether the server takes in one more command behind these while nobody reads its replies.
-pub(super) fn has_room(waiting: &VecDeque<Waiting>) -> bool {
-    bytes(waiting) < BYTES_AHEAD && waiting.len() < COMMANDS_AHEAD
+/// Commands without a reply yet, the oldest first: a few hundred at most.
+#[derive(Default)]
+pub(super) struct Unreplied {
+    waiting: VecDeque<Waiting>,
+    round_trip: Option<Duration>,
 }
 
-/// Whether so few are left that others are to follow: they go out together.
-pub(super) fn is_half_answered(waiting: &VecDeque<Waiting>) -> bool {
-    bytes(waiting) <= BYTES_AHEAD / 2 && waiting.len() <= COMMANDS_AHEAD / 2
+impl Unreplied {
+    /// A command goes out, which is so long.
+    pub(super) fn push(&mut self, ticket: Ticket, tag: String, bytes: usize) {
+        let since = self.waiting.is_empty().then(Instant::now);
+        self.waiting.push_back(Waiting { ticket, tag, is_attended: true, bytes, since });
+    }
+
+    /// Nobody waits for the reply to the one that went out last.
+    pub(super) fn leave_last(&mut self) {
+        if let Some(last) = self.waiting.back_mut() {
+            last.is_attended = false;
+        }
+    }
+
+    /// The one that most likely is being answered.
+    pub(super) fn oldest(&self) -> Option<Ticket> {
+        self.waiting.front().map(|waiting| waiting.ticket)
+    }
+
+    /// The reply with this tag has come. Gives whose it is, and whether somebody waits for it; `None`: no command has this tag.
+    pub(super) fn take(&mut self, tag: &str) -> Option<(Ticket, bool)> {
+        let at = self.waiting.iter().position(|waiting| waiting.tag == tag)?;
+        let answered = self.waiting.remove(at)?;
+        if let Some(since) = answered.since {
+            let took = since.elapsed();
+            self.round_trip = Some(self.round_trip.map_or(took, |before| before.min(took)));
+        }
+        Some((answered.ticket, answered.is_attended))
+    }
+
+    /// The shortest time in which a command was answered that was sent to an idle server.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// How many somebody waits for.
+    pub(super) fn attended(&self) -> usize {
+        self.waiting.iter().filter(|waiting| waiting.is_attended).count()
+    }
+
+    /// Whether the server takes in one more command behind these while nobody reads its replies.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes() < BYTES_AHEAD && self.waiting.len() < COMMANDS_AHEAD
+    }
+
+    /// Whether so few are left that others are to follow: they go out together.
+    pub(super) fn is_half_answered(&self) -> bool {
+        self.bytes() <= BYTES_AHEAD / 2 && self.waiting.len() <= COMMANDS_AHEAD / 2
+    }
+
+    fn bytes(&self) -> usize {
+        self.waiting.iter().map(|waiting| waiting.bytes).sum()
+    }
 }
 
-/// There are a few hundred at most.
-fn bytes(waiting: &VecDeque<Waiting>) -> usize {
-    waiting.iter().map(|waiting| waiting.bytes).sum()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread::sleep;
+
+    #[test]
+    fn a_round_trip_is_the_shortest_wait_for_what_was_sent_alone() {
+        let (tag, wait) = (|number: u8| format!("a{number}"), Duration::from_millis(20));
+        let mut unreplied = Unreplied::default();
+        unreplied.push(Ticket(1), tag(1), 10);
+        unreplied.push(Ticket(2), tag(2), 10);
+        sleep(wait);
+        assert_eq!(unreplied.take("a1"), Some((Ticket(1), true)));
+        let first = unreplied.round_trip().unwrap();
+        assert!(first >= wait);
+        // Behind another, it may be answered in no time.
+        unreplied.push(Ticket(3), tag(3), 10);
+        assert_eq!(unreplied.take("a3"), Some((Ticket(3), true)));
+        assert_eq!(unreplied.round_trip(), Some(first));
+        unreplied.leave_last();
+        assert_eq!(unreplied.take("a2"), Some((Ticket(2), false)));
+        unreplied.push(Ticket(4), tag(4), 10);
+        unreplied.take("a4");
+        assert!(unreplied.round_trip().unwrap() < first);
+        assert_eq!(unreplied.take("a4"), None);
+    }
 }

@@ -398,6 +398,8 @@ pub struct Connections {
     pub usual: usize,
     /// So many some of them bear: it can be tried.
     pub most: usize,
+    /// Whether it answers as fast as what is on this machine: there is no line to fill, and fewer keep it busy.
+    pub is_near: bool,
 }
 
 /// What went over a connection so far.

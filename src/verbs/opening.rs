@@ -97,10 +97,15 @@ fn list(store: &mut dyn Store, side: Side, observer: &dyn Observer) -> Result<Li
     Ok(listing)
 }
 
+/// So many lanes keep two servers busy that are both near. Measured: with more, they wait for each other.
+const NEAR_LANES: usize = 2;
+
 /// How many lanes: as asked, else as both servers bear; never more connections than an address allows.
 pub(super) fn lanes(asked: Option<usize>, sides: [&dyn Connector; 2], link: &Link) -> Lanes {
     let (one, other) = (link.source.connections(), link.target.connections());
-    let borne = Lanes { first: one.usual.min(other.usual), most: one.most.min(other.most) };
+    let usual = one.usual.min(other.usual);
+    let first = if one.is_near && other.is_near { usual.min(NEAR_LANES) } else { usual };
+    let borne = Lanes { first, most: one.most.min(other.most) };
     let allowed = sides.iter().filter_map(|side| side.max_connections()).min().unwrap_or(usize::MAX);
     asked.map_or(borne, Lanes::fixed).up_to(allowed)
 }

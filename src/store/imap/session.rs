@@ -3,6 +3,7 @@
 use super::account::from_imap;
 use super::labels::LabelledFolders;
 use super::{append::Appends, fetch::Requests};
+use crate::address::NEAR;
 use crate::imap::{Capabilities, Command, Connection, LiteralMode, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{
@@ -16,6 +17,8 @@ use std::time::Duration;
 /// A connection that was quiet for longer is asked whether it still lives before something depends on it: routers
 /// forget connections, and servers end them after half an hour.
 const QUIET: Duration = Duration::from_secs(300);
+/// A near server takes no longer for the quickest command, however busy; one at the far end of a tunnel does.
+const QUICK: Duration = Duration::from_millis(10);
 
 /// One connection, logged in.
 pub(super) struct Session {
@@ -156,6 +159,11 @@ impl Session {
         self.connection.send_unattended(&Command::new("CLOSE"))
     }
 
+    /// Whether the server is near, and not only the near end of a tunnel to it.
+    fn is_near(&self) -> bool {
+        self.connection.distance() < NEAR && self.connection.round_trip().is_some_and(|took| took < QUICK)
+    }
+
     /// An error of this connection.
     fn name(&self, error: &crate::imap::Error) -> Error {
         from_imap(error).of(&self.account)
@@ -177,7 +185,7 @@ pub(super) fn open_command(mailbox: &MailboxName, for_writing: bool) -> Command 
 
 /// How many connections a server of this name bears. What was measured and what users tell of it; Dovecot allows ten to a user
 /// of one address, Gmail fifteen to an account.
-fn connections(server: &str) -> Connections {
+fn connections(server: &str, is_near: bool) -> Connections {
     let name = server.to_ascii_lowercase();
     let is = |known: &[&str]| known.iter().any(|known| name.contains(known));
     let (usual, most) = if is(&["dovecot", "cyrus", "gimap", "courier"]) {
@@ -191,7 +199,7 @@ fn connections(server: &str) -> Connections {
     } else {
         (2, 4)
     };
-    Connections { usual, most }
+    Connections { usual, most, is_near }
 }
 
 /// What the server calls itself in its ID.
@@ -218,7 +226,7 @@ impl Store for Session {
     }
 
     fn connections(&self) -> Connections {
-        connections(&self.server)
+        connections(&self.server, self.is_near())
     }
 
     fn list(&mut self) -> Result<Listing, Error> {

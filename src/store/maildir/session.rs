@@ -98,7 +98,7 @@ impl Store for Session {
     }
 
     fn connections(&self) -> Connections {
-        Connections { usual: CONNECTIONS, most: CONNECTIONS }
+        Connections { usual: CONNECTIONS, most: CONNECTIONS, is_near: true }
     }
 
     fn list(&mut self) -> Result<Listing, Error> {
