@@ -5,6 +5,7 @@ mod lab;
 
 use lab::client::Client;
 use lab::generator::mailbox;
+use lab::mailboxes::message;
 use lab::proxy::{Plan, Proxy, Traffic};
 use lab::run::{copy, sync};
 use lab::servers::{Account, Dovecot, Personality};
@@ -33,6 +34,36 @@ fn a_run_with_nothing_to_do_waits_four_times() {
         let [only] = &traffic[..] else { panic!("more than one connection: {traffic:#?}") };
         assert!(only.bursts <= 4, "{only:#?}");
     }
+}
+
+/// AUTHENTICATE; ID, NAMESPACE and LIST; the folder that is there already and empty, which is opened and subscribed to in one
+/// flight; the messages; the proof; and LOGOUT.
+#[test]
+fn a_first_copy_waits_six_times_for_the_target() {
+    let [source, target] = ["first"; 2].map(|name| Dovecot::shared().account(name, Personality::Plain));
+    let mut client = Client::login(&source);
+    client.append(&["INBOX"], (0..5).map(|number| message(number, "a line\r\n")));
+    client.subscribe(&["INBOX"]);
+    let (_, to) = count(&source, &target, &["-j", "1", "--no-state"]);
+    let [only] = &to[..] else { panic!("more than one connection: {to:#?}") };
+    assert!(only.bursts <= 6, "{only:#?}");
+    let there = Client::login(&target).snapshot();
+    assert_eq!((there.count(), there.subscribed.len()), (5, 1));
+}
+
+/// Further lanes connect as soon as the listings show work for them, and only then.
+#[test]
+fn lanes_connect_where_there_is_work() {
+    let [source, target] = ["lanes"; 2].map(|name| Dovecot::shared().account(name, Personality::Plain));
+    Client::login(&source).fill(&mailbox(5, 300));
+    let connections = |options: &[&str]| {
+        let (from, to) = count(&source, &target, options);
+        (from.len(), to.len())
+    };
+    assert_eq!(connections(&["--no-state", "--dry-run"]), (1, 1));
+    let (from, to) = connections(&["--no-state"]);
+    assert!(from > 1 && from == to, "{from} and {to} connections");
+    assert_eq!(connections(&["--no-state"]), (1, 1), "all is there");
 }
 
 /// What a run costs on one side, over all connections.

@@ -1,21 +1,26 @@
-//! Connections that are made while the target's folders are prepared, so that all lanes begin at the same time.
+//! Connections that are made while other things are done, so that all lanes begin at the same time.
 
-use super::{Context, Link};
+use super::{Link, connect};
 use crate::event::Side;
-use crate::store::Error;
+use crate::store::{Connector, Error};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Scope;
 
 /// What became of a connection to both sides.
 type Made = Result<Link, (Side, Error)>;
 
 /// Connections for lanes that have not begun.
+#[derive(Default)]
 pub struct Ahead {
     state: Mutex<State>,
     changed: Condvar,
 }
 
+#[derive(Default)]
 struct State {
-    /// So many are being made.
+    /// So many were asked for.
+    begun: usize,
+    /// So many of them are being made.
     pending: usize,
     made: Vec<Made>,
 }
@@ -30,26 +35,50 @@ impl Drop for Pending<'_> {
     }
 }
 
-/// Does some work while so many further connections are made, which its copies then use. Gives those that none has used.
+/// Makes connections beside what goes on.
+pub struct Connecting<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    source: &'env dyn Connector,
+    target: &'env dyn Connector,
+    ahead: &'env Ahead,
+}
+
+/// Does some work, which may have further connections made meanwhile. Gives those that were made and not used.
 pub fn connecting_ahead<T>(
-    context: &Context<'_>,
-    count: usize,
-    work: impl FnOnce(&Context<'_>) -> T,
+    source: &dyn Connector,
+    target: &dyn Connector,
+    work: impl FnOnce(&Connecting<'_, '_>) -> T,
 ) -> (T, Vec<Link>) {
-    let state = State { pending: count, made: Vec::new() };
-    let ahead = Ahead { state: Mutex::new(state), changed: Condvar::new() };
-    let done = std::thread::scope(|scope| {
-        for _ in 0..count {
-            scope.spawn(|| {
-                let _pending = Pending(&ahead);
-                let made = context.connect();
+    let ahead = Ahead::default();
+    let done = std::thread::scope(|scope| work(&Connecting { scope, source, target, ahead: &ahead }));
+    let left = std::mem::take(&mut ahead.state().made);
+    (done, left.into_iter().filter_map(Result::ok).collect())
+}
+
+impl<'env> Connecting<'_, 'env> {
+    /// Begins to make connections, so that there are so many with those that were asked for before.
+    pub fn begin(&self, count: usize) {
+        let (source, target, ahead) = (self.source, self.target, self.ahead);
+        let more = {
+            let mut state = ahead.state();
+            let more = count.saturating_sub(state.begun);
+            state.begun += more;
+            state.pending += more;
+            more
+        };
+        for _ in 0..more {
+            self.scope.spawn(move || {
+                let _pending = Pending(ahead);
+                let made = connect(source, target);
                 ahead.state().made.push(made);
             });
         }
-        work(&Context { ahead: Some(&ahead), ..*context })
-    });
-    let left = std::mem::take(&mut ahead.state().made);
-    (done, left.into_iter().filter_map(Result::ok).collect())
+    }
+
+    /// Where lanes take them from.
+    pub fn ahead(&self) -> &'env Ahead {
+        self.ahead
+    }
 }
 
 impl Ahead {

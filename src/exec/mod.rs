@@ -14,7 +14,7 @@ mod queue;
 mod throttle;
 mod transfer;
 
-pub use ahead::{Ahead, connecting_ahead};
+pub use ahead::{Ahead, Connecting, connecting_ahead};
 pub use contents::{Contents, read_contents};
 pub use growth::Lanes;
 pub use ledger::Fate;
@@ -235,15 +235,19 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
     Ok(())
 }
 
+/// A new connection to either side, both made at once.
+fn connect(source: &dyn Connector, target: &dyn Connector) -> Result<Link, (Side, Error)> {
+    let (source, target) = std::thread::scope(|scope| {
+        let source = scope.spawn(|| source.connect());
+        let target = target.connect();
+        (join(source.join()), target)
+    });
+    Ok(Link { source: source.map_err(|e| (Side::Source, e))?, target: target.map_err(|e| (Side::Target, e))? })
+}
+
 impl Context<'_> {
-    /// A new connection to either side, both made at once.
     fn connect(&self) -> Result<Link, (Side, Error)> {
-        let (source, target) = std::thread::scope(|scope| {
-            let source = scope.spawn(|| self.source.connect());
-            let target = self.target.connect();
-            (join(source.join()), target)
-        });
-        Ok(Link { source: source.map_err(|e| (Side::Source, e))?, target: target.map_err(|e| (Side::Target, e))? })
+        connect(self.source, self.target)
     }
 
     /// The same, tried again with growing pauses while that may help.

@@ -111,8 +111,7 @@ const KEPT_ASIDE: &str = "it holds what --keep-deleted has kept: --folder 'Vanis
 /// Why a folder takes no part as it holds what vanished from another mailbox, if so. The folder above all of them may be
 /// the user's own, unless it is empty.
 fn kept_aside(folder: &Folder, mailbox: &ListedMailbox, has_kept: bool, rules: &Rules) -> Option<&'static str> {
-    let is_empty = || mailbox.status.as_ref().is_some_and(|status| status.messages == Some(0));
-    let is_aside = kept::is_of_a_day(&folder.name) || has_kept && kept::is_kept(&folder.name) && is_empty();
+    let is_aside = kept::is_of_a_day(&folder.name) || has_kept && kept::is_kept(&folder.name) && mailbox.is_empty();
     let key = folder.name.key();
     let is_meant = || rules.include.iter().any(|pattern| pattern.matches_on_purpose(&key));
     (is_aside && !folder.foreign && !is_meant()).then_some(KEPT_ASIDE)

@@ -467,7 +467,7 @@ impl Connection {
                 if let Some(Code::Capability(names)) = &reply.code {
                     self.capabilities = Some(Capabilities::new(names.iter().cloned()));
                 }
-                let Some((ticket, is_attended)) = self.waiting.take(&tag) else {
+                let Some((ticket, is_attended)) = self.waiting.take(tag) else {
                     return Err(Error::Protocol("it answered a command that was never sent".to_owned()));
                 };
                 Ok(if is_attended { Received::Reply(ticket, reply) } else { Received::Untagged })

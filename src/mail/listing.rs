@@ -155,6 +155,13 @@ pub struct ListedMailbox {
     pub status: Option<FolderStatus>,
 }
 
+impl ListedMailbox {
+    /// Whether its counters say that it holds no message.
+    pub fn is_empty(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.messages == Some(0))
+    }
+}
+
 /// How a store writes the names of the user's own mailboxes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameStyle {

@@ -275,6 +275,8 @@ pub struct NewFolder {
     pub role: Option<SpecialUse>,
     /// Whether the user is to be subscribed to it, where [`Store::prepare`] is what creates it.
     pub subscribe: bool,
+    /// Whether it is there already, so that [`Store::prepare`] only subscribes to it and opens it.
+    pub exists: bool,
 }
 
 /// A folder that was created, or was there already.
@@ -466,10 +468,16 @@ pub trait Store: Send {
     /// it has now.
     fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error>;
 
-    /// The same, with each folder subscribed to and opened where that costs no wait of its own.
+    /// The same, with each folder subscribed to and opened where that costs no wait of its own; those that exist, too.
     fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
         let prepared = |name| Prepared { name, opened: None, is_subscribed: false };
-        Ok(self.create(folders)?.into_iter().map(|created| created.map(prepared)).collect())
+        let new: Vec<NewFolder> = folders.iter().filter(|folder| !folder.exists).cloned().collect();
+        let mut created = self.create(&new)?.into_iter();
+        let of = |folder: &NewFolder| {
+            let name = if folder.exists { Ok(folder.name.clone()) } else { created.next()? };
+            Some(name.map(prepared))
+        };
+        Ok(folders.iter().filter_map(of).collect())
     }
 
     /// Subscribes to folders, all asked for at once.

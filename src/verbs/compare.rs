@@ -12,10 +12,15 @@ use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet};
 use crate::plan::{MatchRules, Matching, match_folder, settle};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{HashMap, HashSet};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::iter::Peekable;
+use std::slice;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// How often a folder is scanned when the servers contradict themselves or refuse in passing.
 const ATTEMPTS: usize = 3;
+
+/// What was learnt of the target's folders in passing, by their pairs' indices: that need not be asked for.
+pub(super) type Learnt = HashMap<usize, FolderScan>;
 
 /// Two folders to compare.
 pub(super) struct Pair {
@@ -32,7 +37,7 @@ pub(super) struct Pair {
 /// What is compared and how.
 pub(super) struct Comparison<'a> {
     /// What is done on the target before its folders are scanned, while the source's are.
-    pub(super) first_on_target: &'a (dyn Fn(&mut dyn Store) -> Result<(), Error> + Sync),
+    pub(super) first_on_target: &'a (dyn Fn(&mut dyn Store) -> Result<Learnt, Error> + Sync),
     pub(super) pairs: &'a [Pair],
     pub(super) filter: &'a MessageFilter,
     /// Whether the filter limits the target's messages too: for `verify`, where what is left out is no difference.
@@ -153,21 +158,17 @@ impl Comparison<'_> {
         let source_requests: Vec<_> =
             open.iter().map(|index| self.source_request(&self.pairs[*index], depth(index, Side::Source))).collect();
         let on_target: Vec<_> = open.iter().filter(|index| self.pairs[**index].target.is_some()).copied().collect();
-        let target_requests: Vec<_> = on_target
-            .iter()
-            .filter_map(|index| self.target_request(&self.pairs[*index], depth(index, Side::Target)))
-            .collect();
         let Link { source, target } = link;
         std::thread::scope(|scope| {
             let (sender, scans) = sync_channel(2);
             let target_thread = scope.spawn(move || {
-                if is_first {
-                    (self.first_on_target)(target.as_mut())?;
-                }
-                target.scan(&target_requests, &mut |_, scan| {
-                    // Nobody listens any more once the source has failed: that error is the one that is told.
-                    let _ = sender.send(scan);
-                })
+                let known = if is_first { (self.first_on_target)(target.as_mut())? } else { Learnt::new() };
+                let unknown = on_target.iter().filter(|index| !known.contains_key(index));
+                let request = |index: &usize| self.target_request(&self.pairs[*index], depth(index, Side::Target));
+                let requests: Vec<_> = unknown.filter_map(request).collect();
+                let mut in_order = InOrder { pairs: on_target.iter().peekable(), known, sender };
+                in_order.pass_known();
+                target.scan(&requests, &mut |_, scan| in_order.pass(scan))
             });
             let mut lost_target = false;
             let scanned = source.scan(&source_requests, &mut |nth, source| {
@@ -503,6 +504,29 @@ fn complete(scans: (FolderScan, Option<FolderScan>), last: bool) -> Result<(Fold
     };
     let text = format!("the {} has {} messages more in it than it lists", side.0, side.1);
     Err(Refusal { meaning: RefusalMeaning::Transient, text })
+}
+
+/// Passes the target's scans on in the order of their pairs, those that are known already at their places.
+struct InOrder<'a> {
+    pairs: Peekable<slice::Iter<'a, usize>>,
+    known: Learnt,
+    sender: SyncSender<Result<FolderScan, Refusal>>,
+}
+
+impl InOrder<'_> {
+    fn pass(&mut self, scan: Result<FolderScan, Refusal>) {
+        // Nobody listens any more once the source has failed: that error is the one that is told.
+        let _ = self.sender.send(scan);
+        self.pairs.next();
+        self.pass_known();
+    }
+
+    fn pass_known(&mut self) {
+        while let Some(scan) = self.pairs.peek().and_then(|index| self.known.remove(index)) {
+            let _ = self.sender.send(Ok(scan));
+            self.pairs.next();
+        }
+    }
 }
 
 /// Both scans of a pair, or why one of them failed.

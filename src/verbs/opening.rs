@@ -144,12 +144,10 @@ impl Names<'_> {
 
     fn comparison_pair(&self, pair: &Pair, all_headers: bool) -> compare::Pair {
         let target = self.existing(pair);
-        let is_empty =
-            target.is_some_and(|folder| folder.status.as_ref().is_some_and(|status| status.messages == Some(0)));
         compare::Pair {
             source: self.source.mailboxes[pair.source].name.clone(),
             target: target.map(|folder| folder.name.clone()),
-            by_identity: all_headers || target.is_some() && !is_empty,
+            by_identity: all_headers || target.is_some_and(|folder| !folder.is_empty()),
             drafts: pair.role == Some(SpecialUse::Drafts),
             known: None,
         }

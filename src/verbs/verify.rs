@@ -81,7 +81,7 @@ impl Verify<'_> {
             self.observer.observe(&Event::FolderPaired { from, to, reason: &pair.reasons.join("; ") });
         }
         let comparison = Comparison {
-            first_on_target: &|_| Ok(()),
+            first_on_target: &|_| Ok(compare::Learnt::new()),
             pairs: &compared_pairs,
             filter: &self.options.filter,
             filter_target: true,

@@ -48,7 +48,13 @@ impl Bench {
 
     pub(in crate::store) fn create(&mut self, name: &str) -> Result<MailboxName, Refusal> {
         self.store
-            .create(&[NewFolder { name: name.into(), fallbacks: Vec::new(), role: None, subscribe: false }])
+            .create(&[NewFolder {
+                name: name.into(),
+                fallbacks: Vec::new(),
+                role: None,
+                subscribe: false,
+                exists: false,
+            }])
             .unwrap()
             .remove(0)
     }

@@ -1,4 +1,4 @@
-//! New folders in one flight: CREATE, SUBSCRIBE and SELECT go out together, folder by folder. A server carries out in order
+//! New and empty folders in one flight: CREATE, SUBSCRIBE and SELECT go out together, folder by folder. A server carries out in order
 //! what depends on each other (RFC 3501 section 5.5).
 
 use super::manage::create_command;
@@ -57,8 +57,10 @@ impl Session {
         let mut commands = Vec::new();
         let mut step_of: Vec<(usize, Step)> = Vec::new();
         for (at, folder) in folders.iter().enumerate() {
-            commands.push(create_command(&folder.name, folder.role.filter(|_| takes_roles)));
-            step_of.push((at, Step::Create));
+            if !folder.exists {
+                commands.push(create_command(&folder.name, folder.role.filter(|_| takes_roles)));
+                step_of.push((at, Step::Create));
+            }
             if folder.subscribe {
                 commands.push(Command::new("SUBSCRIBE").mailbox(&folder.name));
                 step_of.push((at, Step::Subscribe));
@@ -66,7 +68,8 @@ impl Session {
             commands.push(open_command(&folder.name, true));
             step_of.push((at, Step::Open));
         }
-        let mut progress: Vec<Progress> = folders.iter().map(|_| Progress::default()).collect();
+        let begun = |folder: &NewFolder| Progress { created: folder.exists, ..Progress::default() };
+        let mut progress: Vec<Progress> = folders.iter().map(begun).collect();
         let replies = self.connection.run_all(&commands, |nth, response: &Response<'_>| {
             if let (at, Step::Open) = step_of[nth] {
                 progress[at].opening.take(response);

@@ -5,13 +5,18 @@ use super::elsewhere::{Job, Place, Twin};
 use super::relocate::without;
 use super::{Copy, Status};
 use crate::exec::{self, Context, Fate, Lanes, Link};
+use crate::folders::Pair;
 use crate::mail::{Message, SpecialUse, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, ErrorKind};
-use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
 use crate::verbs::way::Way;
+use crate::verbs::{Deleting, MessageFilter};
 use std::collections::HashMap;
+
+/// For fewer messages and bytes than these the one connection that there is takes no longer than others take to be made.
+const MANY_MESSAGES: u64 = 50;
+const MANY_BYTES: u64 = 256 << 10;
 
 /// What was sent: the pair of each task, the task, and what became of its messages.
 #[derive(Default)]
@@ -37,22 +42,35 @@ impl Sent {
 
 impl Copy<'_> {
     pub(super) fn carry_out(&mut self, link: Link, names: &Names<'_>, context: &Context<'_>) {
-        let ((), unused) = exec::connecting_ahead(context, self.lanes_for_certain(context.lanes) - 1, |context| {
-            let mut way = Way::new(context, link);
-            if let Err(error) = self.steps(&mut way, names)
-                && error.kind != ErrorKind::Interrupted
-            {
-                self.summary.status = Status::Stopped(error);
-            }
-            way.end();
-            self.summary.source_traffic += way.source_traffic;
-            self.summary.target_traffic += way.target_traffic;
-        });
-        unused.into_iter().for_each(|link| self.close(link));
+        let mut way = Way::new(context, link);
+        if let Err(error) = self.steps(&mut way, names)
+            && error.kind != ErrorKind::Interrupted
+        {
+            self.summary.status = Status::Stopped(error);
+        }
+        way.end();
+        self.summary.source_traffic += way.source_traffic;
+        self.summary.target_traffic += way.target_traffic;
+    }
+
+    /// How many lanes there will be work for, as far as the listings tell: where the target is empty, nothing is there already
+    /// and nothing can be copied from other folders of its own.
+    pub(super) fn lanes_from_listing(&self, lanes: Lanes, names: &Names<'_>) -> usize {
+        let is_certain = self.prepares_ahead()
+            && self.options.filter == MessageFilter::default()
+            && names.target.mailboxes.iter().all(|folder| folder.status.is_none() || folder.is_empty())
+            && !names.pairs.iter().any(|pair| self.memory.has(pair, names));
+        let messages = |pair: &Pair| names.source.mailboxes[pair.source].status.as_ref()?.messages.map(u64::from);
+        let (mut pieces, mut total) = (0, 0);
+        for messages in names.pairs.iter().filter_map(messages).filter(|messages| is_certain && *messages > 0) {
+            pieces += 1;
+            total += messages;
+        }
+        if total < MANY_MESSAGES { 1 } else { lanes.first.min(pieces).max(1) }
     }
 
     /// How many lanes there is work for, whatever becomes of it.
-    fn lanes_for_certain(&self, lanes: Lanes) -> usize {
+    pub(super) fn lanes_for_certain(&self, lanes: Lanes) -> usize {
         let (mut pieces, mut messages, mut bytes) = (0, 0, 0);
         for needs in self.folders.iter().flatten() {
             let to_send = (needs.missing.len() as u64).saturating_sub(needs.server_side);
@@ -60,8 +78,7 @@ impl Copy<'_> {
             messages += to_send;
             bytes += needs.bytes_to_send();
         }
-        // For less than this the one connection that there is takes no longer than others take to be made.
-        if messages < 50 && bytes < 256 << 10 { 1 } else { lanes.first.min(pieces).max(1) }
+        if messages < MANY_MESSAGES && bytes < MANY_BYTES { 1 } else { lanes.first.min(pieces).max(1) }
     }
 
     fn steps(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<(), Error> {

@@ -101,6 +101,11 @@ impl<'a> Memory<'a> {
         Some(Known::new(record.clone(), pairs))
     }
 
+    /// Whether an earlier run knows the folder.
+    pub(super) fn has(&self, pair: &Pair, names: &Names<'_>) -> bool {
+        self.record(pair, names).is_some()
+    }
+
     /// Messages of the target's folder that must not be deleted.
     pub(super) fn kept(&self, pair: &Pair, names: &Names<'_>) -> UidSet {
         let kept = || self.heed(self.state?.kept(self.record(pair, names)?.0.id));

@@ -24,7 +24,7 @@ use super::latecomers;
 use super::opening::{self, Opened};
 use super::{CopyOptions, CopySummary, FlagPolicy, PlanUse, Status};
 use crate::event::{Event, FolderPlanned, Observer, Side, Stop};
-use crate::exec::{Context, Link};
+use crate::exec::{self, Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
 use crate::mail::{MailboxName, UidSet, UidValidity};
 use crate::plan::elsewhere::Shelf;
@@ -34,6 +34,7 @@ use crate::store::{Connector, Error, Prepared, Refusal, Store};
 use elsewhere::Elsewhere;
 use memory::Memory;
 use needs::{NeedRules, Needs};
+use prepare::Preparing;
 use relocate::Leftover;
 use removals::Doomed;
 use renames::Rename;
@@ -61,30 +62,37 @@ pub fn copy(
 ) -> Result<(CopySummary, Planned), Error> {
     let started = Instant::now();
     latecomers::await_those_of_a_dead_run(state.is_some_and(State::follows_a_death), stop)?;
-    let connect = || opening::connect(source, target);
-    let (mut copy, opened) = opening::patiently(connect, stop, observer, |link| {
-        let mut opened = Opened::new(link, rules, observer)?;
-        let memory = Memory::open(state, options, observer);
-        let mut copy = Copy::new(options, memory, observer);
-        copy.summary.folders_failed = opened.folders_failed();
-        copy.limit_to_plan(&mut opened);
-        copy.find_renames(&mut opened)?;
-        let (link, names) = opened.link_and_names();
-        copy.plan(link, &names)?;
-        Ok((copy, opened))
-    })?;
-    let Opened { link, pairing, source_listing, target_listing } = opened;
-    let names = opening::Names::new(&pairing, &source_listing, &target_listing);
-    let planned = if matches!(options.plan, PlanUse::Keep) { copy.planned(&names) } else { Planned::default() };
-    if options.dry_run {
-        copy.foresee(&names);
-        copy.close(link);
-    } else {
-        let lanes = opening::lanes(options.jobs, [source, target], &link);
-        let limit_rate = options.limit_rate;
-        let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None, ahead: None };
-        copy.carry_out(link, &names, &context);
-    }
+    let (done, unused) = exec::connecting_ahead(source, target, |connecting| {
+        let connect = || opening::connect(source, target);
+        let (mut copy, opened, lanes) = opening::patiently(connect, stop, observer, |link| {
+            let mut opened = Opened::new(link, rules, observer)?;
+            let memory = Memory::open(state, options, observer);
+            let mut copy = Copy::new(options, memory, observer);
+            copy.summary.folders_failed = opened.folders_failed();
+            copy.limit_to_plan(&mut opened);
+            copy.find_renames(&mut opened)?;
+            let lanes = opening::lanes(options.jobs, [source, target], &opened.link);
+            let (link, names) = opened.link_and_names();
+            connecting.begin(copy.lanes_from_listing(lanes, &names) - 1);
+            copy.plan(link, &names)?;
+            Ok((copy, opened, lanes))
+        })?;
+        let Opened { link, pairing, source_listing, target_listing } = opened;
+        let names = opening::Names::new(&pairing, &source_listing, &target_listing);
+        let planned = if matches!(options.plan, PlanUse::Keep) { copy.planned(&names) } else { Planned::default() };
+        if options.dry_run {
+            copy.foresee(&names);
+            copy.close(link);
+        } else {
+            connecting.begin(copy.lanes_for_certain(lanes) - 1);
+            let (limit_rate, ahead) = (options.limit_rate, Some(connecting.ahead()));
+            let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None, ahead };
+            copy.carry_out(link, &names, &context);
+        }
+        Ok((copy, planned))
+    });
+    let (mut copy, planned) = done?;
+    unused.into_iter().for_each(|link| copy.close(link));
     Ok((copy.finish(started, stop), planned))
 }
 
@@ -105,7 +113,7 @@ struct Copy<'a> {
     leftovers: Vec<Leftover>,
     /// What became of the target's new folders, where they were made ahead.
     prepared: Option<Vec<Result<Prepared, Refusal>>>,
-    /// New folders that were subscribed to as they were made.
+    /// Folders that were subscribed to as they were made or opened.
     subscribed: HashSet<MailboxName>,
     /// Folders to rename on the target.
     renames: Vec<Rename>,
@@ -176,14 +184,13 @@ impl Copy<'_> {
             read_only: self.options.dry_run,
             names_flags: !matches!(self.options.plan, PlanUse::Nothing),
         };
-        let new_folders = if self.prepares_ahead() { self.folders_to_make(names.pairs) } else { Vec::new() };
+        let preparing = if self.prepares_ahead() { self.to_prepare(names, &open) } else { Preparing::default() };
         let prepared = Mutex::new(None);
-        let prepare = |target: &mut dyn Store| -> Result<(), Error> {
-            if !new_folders.is_empty() {
-                let done = target.prepare(&new_folders)?;
-                *prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
-            }
-            Ok(())
+        let prepare = |target: &mut dyn Store| {
+            let done = preparing.carry_out(target)?;
+            let known = preparing.found_empty(&done);
+            *prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+            Ok(known)
         };
         let comparison = Comparison {
             first_on_target: &prepare,
@@ -223,7 +230,8 @@ impl Copy<'_> {
             }
             Err(reason) => self.fail_folder(index, &names.pairs[index], &reason),
         })?;
-        self.prepared = prepared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let prepared = prepared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.take_prepared(&preparing, prepared.unwrap_or_default());
         self.hold_renames(names);
         self.scan_unmatched(link, names)?;
         self.look_elsewhere(link, names)?;

@@ -6,12 +6,74 @@ use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
 use crate::mail::{MailboxName, UidSet};
-use crate::store::{Error, FlagChange, NewFolder};
+use crate::store::{Error, FlagChange, NewFolder, Prepared, Refusal, Store};
 use crate::verbs::PlanUse;
+use crate::verbs::compare::Learnt;
 use crate::verbs::scans::open_prepared;
 use std::collections::{HashMap, HashSet};
 
+/// What is done on the target while the source is read: new folders are made, and those that are empty are opened.
+#[derive(Default)]
+pub(super) struct Preparing {
+    folders: Vec<NewFolder>,
+    /// The pairs of each of the last folders, which exist.
+    empty: Vec<Vec<usize>>,
+}
+
+/// What became of each of some folders.
+type AllPrepared = Vec<Result<Prepared, Refusal>>;
+
+impl Preparing {
+    pub(super) fn carry_out(&self, target: &mut dyn Store) -> Result<AllPrepared, Error> {
+        if self.folders.is_empty() { Ok(Vec::new()) } else { target.prepare(&self.folders) }
+    }
+
+    /// What there is to know of the empty folders, by their pairs; not of one that has a message by now.
+    pub(super) fn found_empty(&self, prepared: &[Result<Prepared, Refusal>]) -> Learnt {
+        let (_, empty) = prepared.split_at(prepared.len().saturating_sub(self.empty.len()));
+        let opened = |folder: &Result<Prepared, Refusal>| folder.as_ref().ok()?.opened.clone();
+        let mut found = Learnt::new();
+        for (folder, pairs) in empty.iter().zip(&self.empty) {
+            let Some(scan) = opened(folder).filter(|scan| scan.exists == 0) else { continue };
+            found.extend(pairs.iter().map(|pair| (*pair, scan.clone())));
+        }
+        found
+    }
+}
+
 impl Copy<'_> {
+    /// What can be prepared of these pairs, in the order of their indices.
+    pub(super) fn to_prepare(&self, names: &opening::Names<'_>, open: &[usize]) -> Preparing {
+        let mut preparing = Preparing { folders: self.folders_to_make(names.pairs), empty: Vec::new() };
+        let mut place: HashMap<&MailboxName, usize> = HashMap::new();
+        for index in open {
+            let pair = &names.pairs[*index];
+            let Some(folder) = names.existing(pair).filter(|folder| folder.is_empty()) else { continue };
+            let at = *place.entry(&folder.name).or_insert_with(|| {
+                let (name, fallbacks) = (folder.name.clone(), Vec::new());
+                preparing.folders.push(NewFolder { name, fallbacks, role: None, subscribe: false, exists: true });
+                preparing.empty.push(Vec::new());
+                preparing.empty.len() - 1
+            });
+            preparing.empty[at].push(*index);
+            let first = preparing.folders.len() - preparing.empty.len();
+            preparing.folders[first + at].subscribe |= pair.subscribe && !folder.subscribed;
+        }
+        preparing
+    }
+
+    /// Notes what was prepared.
+    pub(super) fn take_prepared(&mut self, preparing: &Preparing, mut prepared: AllPrepared) {
+        let empty = prepared.split_off(prepared.len().saturating_sub(preparing.empty.len()));
+        self.note_subscribed(empty);
+        self.prepared = (!prepared.is_empty()).then_some(prepared);
+    }
+
+    fn note_subscribed(&mut self, prepared: AllPrepared) {
+        let subscribed = prepared.into_iter().flatten().filter(|folder| folder.is_subscribed);
+        self.subscribed.extend(subscribed.map(|folder| folder.name));
+    }
+
     /// What the target lacks, each once, in the order of the pairs.
     pub(super) fn folders_to_make(&self, pairs: &[Pair]) -> Vec<NewFolder> {
         let mut wanted: Vec<NewFolder> = Vec::new();
@@ -23,7 +85,7 @@ impl Copy<'_> {
             }
             let at = *place.entry(name).or_insert_with(|| {
                 let (name, fallbacks) = (name.clone(), fallbacks.clone());
-                wanted.push(NewFolder { name, fallbacks, role: None, subscribe: false });
+                wanted.push(NewFolder { name, fallbacks, role: None, subscribe: false, exists: false });
                 wanted.len() - 1
             });
             // Of several that become one, one may have a role, and one may be subscribed to.
@@ -73,8 +135,7 @@ impl Copy<'_> {
                 (Ok(_), None) => self.fail_folder(index, pair, "the target created it but does not open it"),
             }
         }
-        let subscribed = prepared.into_iter().flatten().filter(|folder| folder.is_subscribed);
-        self.subscribed = subscribed.map(|folder| folder.name).collect();
+        self.note_subscribed(prepared);
         Ok(())
     }
 

@@ -127,12 +127,13 @@ impl Sync<'_> {
             let subscribe = subscribed.contains(&self.works[at].pair.names[side].key());
             match place {
                 Ok(TargetFolder::New { name, fallbacks }) => {
-                    folders.push((at, NewFolder { name, fallbacks, role: self.role(at, side), subscribe }));
+                    folders
+                        .push((at, NewFolder { name, fallbacks, role: self.role(at, side), subscribe, exists: false }));
                 }
                 // One that holds no mail has the name, such as a parent that is only a level.
                 Ok(TargetFolder::Existing(index)) => {
                     let name = self.listed.listings[side].mailboxes[index].name.clone();
-                    folders.push((at, NewFolder { name, fallbacks: Vec::new(), role: None, subscribe }));
+                    folders.push((at, NewFolder { name, fallbacks: Vec::new(), role: None, subscribe, exists: false }));
                 }
                 Err(reason) => {
                     self.works[at].unread = true;
