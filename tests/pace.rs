@@ -30,6 +30,11 @@ fn accounts(name: &str, kind: Personality, folders: usize, count: usize, bytes: 
     [source, dovecot.account(name, kind)]
 }
 
+/// The same source, and another empty target.
+fn fresh(name: &str, [source, _]: &[Account; 2]) -> [Account; 2] {
+    [source.clone(), Dovecot::shared().account(name, Personality::Plain)]
+}
+
 /// Copies over a line to the target. Gives the run and how many connections it made there.
 fn over(line: Plan, [source, target]: &[Account; 2], options: &[&str]) -> (Run, usize) {
     let proxy = Proxy::start(target.port, line);
@@ -62,11 +67,23 @@ fn a_folder_is_shared_where_each_message_waits() {
 #[test]
 fn lanes_are_not_added_where_the_line_is_full() {
     let accounts = accounts("fullline", Personality::Plain, 12, 40, 20_000);
-    let line = Plan { rate: Some(2_000_000), ..Plan::round_trip(Duration::from_millis(4)) };
+    let line = Plan { rate: Some(2_000_000), ..Plan::round_trip(Duration::from_millis(20)) };
     let (run, connections) = over(line, &accounts, &[]);
     run.counts(&[("copied", 480), ("failed", 0)]);
     // One more is tried, now and then two.
     assert!((4..=6).contains(&connections), "{connections} connections");
+}
+
+/// Both are on this machine, which keep each other waiting where more lanes work.
+#[test]
+fn near_servers_begin_with_few_lanes() {
+    let accounts = accounts("near", Personality::Plain, 6, 40, 100);
+    let (run, connections) = over(Plan::default(), &accounts, &[]);
+    run.counts(&[("copied", 240), ("failed", 0)]);
+    // A machine that is busy enough seems to be far away.
+    assert!((2..=4).contains(&connections), "{connections} connections");
+    let (_, connections) = over(Plan::round_trip(Duration::from_millis(40)), &fresh("near", &accounts), &[]);
+    assert!(connections >= 4, "{connections} connections");
 }
 
 #[test]
