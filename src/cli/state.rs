@@ -152,7 +152,8 @@ impl TwoWayStateArgs {
         let (pair, back) = (PairName::new(one, two), PairName::new(two, one));
         let holder = holder();
         let locks = [PairLock::take(&directory, &pair, &holder)?, PairLock::take(&directory, &back, &holder)?];
-        let state = State::open(&directory, &pair, &locks[0], &Mailboxes { source: one, target: two })?;
+        let mut state = State::open(&directory, &pair, &locks[0], &Mailboxes { source: one, target: two })?;
+        state.heed(&locks[1]);
         Ok(TwoWayKept { state: Held::Open { state, _locks: locks }, exchanged })
     }
 

@@ -86,6 +86,11 @@ impl State {
         self.follows_a_death
     }
 
+    /// Takes the lock of the way back into account: a copy of that way may have died, too.
+    pub fn heed(&mut self, way_back: &PairLock) {
+        self.follows_a_death |= way_back.follows_a_death();
+    }
+
     /// Makes all changes of `work`, or none of them.
     fn write<T>(
         &self,

@@ -41,6 +41,19 @@ fn a_state_needs_the_lock_of_its_own_pair() {
 }
 
 #[test]
+fn a_death_of_either_way_is_known() {
+    let place = Place::new();
+    let back = PairName::new(MAILBOXES.target, MAILBOXES.source);
+    let mut state = place.open();
+    state.heed(&PairLock::take(&place.directory, &back, "a test").unwrap());
+    assert!(!state.follows_a_death());
+    // What a process that is killed leaves behind.
+    std::fs::write(place.directory.file(&back, "lock"), "process 42").unwrap();
+    state.heed(&PairLock::take(&place.directory, &back, "a test").unwrap());
+    assert!(state.follows_a_death());
+}
+
+#[test]
 fn other_mailboxes_are_refused() {
     let place = filled();
     for (source, target) in [(MAILBOXES.target, MAILBOXES.source), (MAILBOXES.source, "alice@three.example")] {
