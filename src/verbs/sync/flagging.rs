@@ -9,7 +9,7 @@ use crate::plan::merge::{Both, FlagMerge, PairState, Prints, Side};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FlagChange, FlagEdit};
 use crate::verbs::way::Way;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One pair whose flags change.
 struct Flagged {
@@ -65,11 +65,12 @@ impl Sync<'_> {
                 }
             }
             let Some(base) = &work.base else { continue };
+            let learned: HashMap<_, _> =
+                work.merge.learned.iter().map(|learned| (learned.pair, learned.prints)).collect();
             for agreement in &work.merge.agreements {
-                let learned = work.merge.learned.iter().find(|learned| learned.pair == agreement.pair);
                 let Some(pair) = base.pairs().get(agreement.pair as usize) else { continue };
                 if let Some(messages) = messages(agreement.messages) {
-                    let prints = learned.map_or(pair.prints(), |learned| learned.prints);
+                    let prints = learned.get(&agreement.pair).copied().unwrap_or_else(|| pair.prints());
                     let outcome = work.merge.flags.get(agreement.flags);
                     found.push(Flagged { work: at, messages, prints, outcome });
                 }
