@@ -5,10 +5,11 @@ use super::error::{reason, words};
 use super::phase::Phase;
 use super::socket::{Ended, Socket, lock};
 use super::{DialSettings, Error, Fingerprint};
-use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsConnector, TlsStream};
+use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsConnector, TlsConnectorBuilder, TlsStream};
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 /// Whom a handshake is with: for its checks and its errors.
@@ -21,19 +22,28 @@ pub(super) struct Peer<'a> {
 
 /// Whom to trust, and who the user is.
 pub(super) struct Trust {
-    certificates: Vec<Certificate>,
+    authorities: Authorities,
     identity: Option<Identity>,
+}
+
+/// Whom to trust: a file of PEM certificates as well as the system's, and whether one certificate is right whatever it says.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Authorities {
+    pem: Vec<u8>,
     is_pinned: bool,
 }
+
+/// The configurations that were made, so that what both sides trust is read once: that takes as long as some connections.
+static MADE: Mutex<Vec<(Authorities, TlsConnector)>> = Mutex::new(Vec::new());
 
 impl Trust {
     /// Reads what the settings name.
     pub(super) fn read(settings: &DialSettings) -> Result<Self, Error> {
-        let certificates = settings.ca.as_deref().map_or(Ok(Vec::new()), read_certificates)?;
+        let pem = settings.ca.as_deref().map_or(Ok(Vec::new()), read_certificates)?;
         let key = settings.client_key.as_deref();
         let identity =
             settings.client_cert.as_deref().map(|cert| read_identity(cert, key.unwrap_or(cert))).transpose()?;
-        Ok(Self { certificates, identity, is_pinned: settings.pin.is_some() })
+        Ok(Self { authorities: Authorities { pem, is_pinned: settings.pin.is_some() }, identity })
     }
 }
 
@@ -60,29 +70,42 @@ fn private_key(pem: &[u8]) -> Option<&[u8]> {
 }
 
 /// Reads a file of PEM certificates. The TLS library passes over a bad one in silence: here it is an error.
-pub(super) fn read_certificates(path: &Path) -> Result<Vec<Certificate>, Error> {
+fn read_certificates(path: &Path) -> Result<Vec<u8>, Error> {
     let failure = |reason: String| Error::CaUnreadable { path: path.to_owned(), reason };
     let bytes = fs::read(path).map_err(|error| failure(words(&error)))?;
     let certificates =
         Certificate::stack_from_pem(&bytes).map_err(|error| failure(reason(&error.to_string()).into()))?;
-    if certificates.is_empty() { Err(Error::CaEmpty { path: path.to_owned() }) } else { Ok(certificates) }
+    if certificates.is_empty() { Err(Error::CaEmpty { path: path.to_owned() }) } else { Ok(bytes) }
 }
 
 /// The configuration: the system's certificates and these. A pinned certificate is compared by the caller, after the
 /// handshake and before a byte is sent; where `ca` is given too, both checks must hold.
 pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, native_tls::Error> {
+    if let Some(identity) = &trust.identity {
+        return builder(&trust.authorities)?.identity(identity.clone()).build();
+    }
+    // Held while one is made: the other side waits for it rather than make the same.
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, connector)) = made.iter().find(|(authorities, _)| *authorities == trust.authorities) {
+        return Ok(connector.clone());
+    }
+    let connector = builder(&trust.authorities)?.build()?;
+    made.push((trust.authorities.clone(), connector.clone()));
+    Ok(connector)
+}
+
+fn builder(authorities: &Authorities) -> Result<TlsConnectorBuilder, native_tls::Error> {
     let mut builder = TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
-    if trust.is_pinned && trust.certificates.is_empty() {
+    if authorities.is_pinned && authorities.pem.is_empty() {
         builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
     }
-    for certificate in &trust.certificates {
-        builder.add_root_certificate(certificate.clone());
+    if !authorities.pem.is_empty() {
+        for certificate in Certificate::stack_from_pem(&authorities.pem)? {
+            builder.add_root_certificate(certificate);
+        }
     }
-    if let Some(identity) = &trust.identity {
-        builder.identity(identity.clone());
-    }
-    builder.build()
+    Ok(builder)
 }
 
 /// A configuration for looking at a certificate, and for nothing else.
