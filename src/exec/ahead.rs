@@ -2,7 +2,7 @@
 
 use super::{Link, connect};
 use crate::event::Side;
-use crate::store::{Connector, Error};
+use crate::store::{Connector, Error, ErrorKind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Scope;
 
@@ -18,9 +18,7 @@ pub struct Ahead {
 
 #[derive(Default)]
 struct State {
-    /// So many were asked for.
-    begun: usize,
-    /// So many of them are being made.
+    /// So many are being made.
     pending: usize,
     made: Vec<Made>,
 }
@@ -56,13 +54,15 @@ pub fn connecting_ahead<T>(
 }
 
 impl<'env> Connecting<'_, 'env> {
-    /// Begins to make connections, so that there are so many with those that were asked for before.
+    /// Begins to make connections, so that there are so many with those that were asked for before. To be asked before lanes
+    /// take any.
     pub fn begin(&self, count: usize) {
         let (source, target, ahead) = (self.source, self.target, self.ahead);
         let more = {
             let mut state = ahead.state();
-            let more = count.saturating_sub(state.begun);
-            state.begun += more;
+            // One that broke says nothing of the next.
+            state.made.retain(|made| made.as_ref().err().is_none_or(|(_, error)| error.kind != ErrorKind::Lost));
+            let more = count.saturating_sub(state.pending + state.made.len());
             state.pending += more;
             more
         };
