@@ -74,16 +74,16 @@ fn main() {
     println!("{count} messages in {folders} folders, {:.1} MB, {seconds:.1} s", bytes as f64 / 1e6);
 }
 
-/// A message of about 400 bytes that is like no other.
+/// A message of about 400 bytes that is like no other, nor has the date of any other of the next 35 seeds.
 fn small(seed: u64, number: usize) -> NewMessage {
     let (day, hour, minute, second) = (number / 86_400 % 28 + 1, number / 3_600 % 24, number / 60 % 60, number % 60);
-    let time = format!("{hour:02}:{minute:02}:{second:02}");
+    let (year, time) = (1990 + seed % 35, format!("{hour:02}:{minute:02}:{second:02}"));
     let text = format!(
         "From: Ann <ann@example.org>\r\nTo: Bob <bob@example.org>\r\nSubject: letter {number} of {seed}\r\n\
-         Date: {day} Mar 2023 {time} +0000\r\nMessage-ID: <{number}.{seed}@scale.example.org>\r\n\r\n\
+         Date: {day} Mar {year} {time} +0000\r\nMessage-ID: <{number}.{seed}@scale.example.org>\r\n\r\n\
          This is letter {number}, and there is not much in it but these two lines of text,\r\n\
          which make it as long as the short answers are that people send to each other.\r\n"
     );
-    let date = Some(format!("{day:02}-Mar-2023 {time} +0000"));
+    let date = Some(format!("{day:02}-Mar-{year} {time} +0000"));
     NewMessage { flags: vec!["\\Seen".to_owned()], date, bytes: text.into_bytes() }
 }
