@@ -15,26 +15,28 @@ use std::collections::{HashMap, HashSet};
 /// What is done on the target while the source is read: new folders are made, and those that are empty are opened.
 #[derive(Default)]
 pub(super) struct Preparing {
-    folders: Vec<NewFolder>,
-    /// The pairs of each of the last folders, which exist.
-    empty: Vec<Vec<usize>>,
+    new: Vec<NewFolder>,
+    /// Each with the pairs that it is in.
+    empty: Vec<(NewFolder, Vec<usize>)>,
 }
 
 /// What became of each of some folders.
 type AllPrepared = Vec<Result<Prepared, Refusal>>;
 
 impl Preparing {
+    /// Does it. What came of it has the new folders first.
     pub(super) fn carry_out(&self, target: &mut dyn Store) -> Result<AllPrepared, Error> {
-        if self.folders.is_empty() { Ok(Vec::new()) } else { target.prepare(&self.folders) }
+        let folders: Vec<NewFolder> =
+            self.new.iter().chain(self.empty.iter().map(|(folder, _)| folder)).cloned().collect();
+        if folders.is_empty() { Ok(Vec::new()) } else { target.prepare(&folders) }
     }
 
     /// What there is to know of the empty folders, by their pairs; not of one that has a message by now.
     pub(super) fn found_empty(&self, prepared: &[Result<Prepared, Refusal>]) -> Learnt {
-        let (_, empty) = prepared.split_at(prepared.len().saturating_sub(self.empty.len()));
-        let opened = |folder: &Result<Prepared, Refusal>| folder.as_ref().ok()?.opened.clone();
         let mut found = Learnt::new();
-        for (folder, pairs) in empty.iter().zip(&self.empty) {
-            let Some(scan) = opened(folder).filter(|scan| scan.exists == 0) else { continue };
+        for (folder, (_, pairs)) in prepared.iter().skip(self.new.len()).zip(&self.empty) {
+            let opened = folder.as_ref().ok().and_then(|folder| folder.opened.as_ref());
+            let Some(scan) = opened.filter(|scan| scan.exists == 0) else { continue };
             found.extend(pairs.iter().map(|pair| (*pair, scan.clone())));
         }
         found
@@ -44,27 +46,26 @@ impl Preparing {
 impl Copy<'_> {
     /// What can be prepared of these pairs, in the order of their indices.
     pub(super) fn to_prepare(&self, names: &opening::Names<'_>, open: &[usize]) -> Preparing {
-        let mut preparing = Preparing { folders: self.folders_to_make(names.pairs), empty: Vec::new() };
+        let mut empty: Vec<(NewFolder, Vec<usize>)> = Vec::new();
         let mut place: HashMap<&MailboxName, usize> = HashMap::new();
         for index in open {
             let pair = &names.pairs[*index];
             let Some(folder) = names.existing(pair).filter(|folder| folder.is_empty()) else { continue };
             let at = *place.entry(&folder.name).or_insert_with(|| {
                 let (name, fallbacks) = (folder.name.clone(), Vec::new());
-                preparing.folders.push(NewFolder { name, fallbacks, role: None, subscribe: false, exists: true });
-                preparing.empty.push(Vec::new());
-                preparing.empty.len() - 1
+                empty.push((NewFolder { name, fallbacks, role: None, subscribe: false, exists: true }, Vec::new()));
+                empty.len() - 1
             });
-            preparing.empty[at].push(*index);
-            let first = preparing.folders.len() - preparing.empty.len();
-            preparing.folders[first + at].subscribe |= pair.subscribe && !folder.subscribed;
+            let (wanted, pairs) = &mut empty[at];
+            wanted.subscribe |= pair.subscribe && !folder.subscribed;
+            pairs.push(*index);
         }
-        preparing
+        Preparing { new: self.folders_to_make(names.pairs), empty }
     }
 
     /// Notes what was prepared.
     pub(super) fn take_prepared(&mut self, preparing: &Preparing, mut prepared: AllPrepared) {
-        let empty = prepared.split_off(prepared.len().saturating_sub(preparing.empty.len()));
+        let empty = prepared.split_off(preparing.new.len().min(prepared.len()));
         self.note_subscribed(empty);
         self.prepared = (!prepared.is_empty()).then_some(prepared);
     }
