@@ -23,11 +23,12 @@ pub(super) struct Peer<'a> {
 /// Whom to trust, and who the user is.
 pub(super) struct Trust {
     authorities: Authorities,
+    certificates: Vec<Certificate>,
     identity: Option<Identity>,
 }
 
 /// Whom to trust: a file of PEM certificates as well as the system's, and whether one certificate is right whatever it says.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Authorities {
     pem: Vec<u8>,
     is_pinned: bool,
@@ -39,11 +40,12 @@ static MADE: Mutex<Vec<(Authorities, TlsConnector)>> = Mutex::new(Vec::new());
 impl Trust {
     /// Reads what the settings name.
     pub(super) fn read(settings: &DialSettings) -> Result<Self, Error> {
-        let pem = settings.ca.as_deref().map_or(Ok(Vec::new()), read_certificates)?;
+        let (pem, certificates) = settings.ca.as_deref().map_or(Ok(Default::default()), read_certificates)?;
         let key = settings.client_key.as_deref();
         let identity =
             settings.client_cert.as_deref().map(|cert| read_identity(cert, key.unwrap_or(cert))).transpose()?;
-        Ok(Self { authorities: Authorities { pem, is_pinned: settings.pin.is_some() }, identity })
+        let authorities = Authorities { pem, is_pinned: settings.pin.is_some() };
+        Ok(Self { authorities, certificates, identity })
     }
 }
 
@@ -69,43 +71,42 @@ fn private_key(pem: &[u8]) -> Option<&[u8]> {
     Some(&pem[at..])
 }
 
-/// Reads a file of PEM certificates. The TLS library passes over a bad one in silence: here it is an error.
-fn read_certificates(path: &Path) -> Result<Vec<u8>, Error> {
+/// Reads a file of PEM certificates: its bytes, and what they are. The TLS library passes over a bad one in silence: here it
+/// is an error.
+fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Certificate>), Error> {
     let failure = |reason: String| Error::CaUnreadable { path: path.to_owned(), reason };
     let bytes = fs::read(path).map_err(|error| failure(words(&error)))?;
     let certificates =
         Certificate::stack_from_pem(&bytes).map_err(|error| failure(reason(&error.to_string()).into()))?;
-    if certificates.is_empty() { Err(Error::CaEmpty { path: path.to_owned() }) } else { Ok(bytes) }
+    if certificates.is_empty() { Err(Error::CaEmpty { path: path.to_owned() }) } else { Ok((bytes, certificates)) }
 }
 
 /// The configuration: the system's certificates and these. A pinned certificate is compared by the caller, after the
 /// handshake and before a byte is sent; where `ca` is given too, both checks must hold.
 pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, native_tls::Error> {
     if let Some(identity) = &trust.identity {
-        return builder(&trust.authorities)?.identity(identity.clone()).build();
+        return builder(trust).identity(identity.clone()).build();
     }
     // Held while one is made: the other side waits for it rather than make the same.
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, connector)) = made.iter().find(|(authorities, _)| *authorities == trust.authorities) {
         return Ok(connector.clone());
     }
-    let connector = builder(&trust.authorities)?.build()?;
+    let connector = builder(trust).build()?;
     made.push((trust.authorities.clone(), connector.clone()));
     Ok(connector)
 }
 
-fn builder(authorities: &Authorities) -> Result<TlsConnectorBuilder, native_tls::Error> {
+fn builder(trust: &Trust) -> TlsConnectorBuilder {
     let mut builder = TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
-    if authorities.is_pinned && authorities.pem.is_empty() {
+    if trust.authorities.is_pinned && trust.certificates.is_empty() {
         builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
     }
-    if !authorities.pem.is_empty() {
-        for certificate in Certificate::stack_from_pem(&authorities.pem)? {
-            builder.add_root_certificate(certificate);
-        }
+    for certificate in &trust.certificates {
+        builder.add_root_certificate(certificate.clone());
     }
-    Ok(builder)
+    builder
 }
 
 /// A configuration for looking at a certificate, and for nothing else.
