@@ -279,6 +279,13 @@ pub struct NewFolder {
     pub exists: bool,
 }
 
+impl NewFolder {
+    /// A folder for no purpose of its own, which is to be created and not subscribed to.
+    pub fn new(name: MailboxName, fallbacks: Vec<MailboxName>) -> Self {
+        Self { name, fallbacks, role: None, subscribe: false, exists: false }
+    }
+}
+
 /// A folder that was created, or was there already.
 #[derive(Clone, Debug)]
 pub struct Prepared {

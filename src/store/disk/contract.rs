@@ -47,16 +47,7 @@ impl Bench {
     }
 
     pub(in crate::store) fn create(&mut self, name: &str) -> Result<MailboxName, Refusal> {
-        self.store
-            .create(&[NewFolder {
-                name: name.into(),
-                fallbacks: Vec::new(),
-                role: None,
-                subscribe: false,
-                exists: false,
-            }])
-            .unwrap()
-            .remove(0)
+        self.store.create(&[NewFolder::new(name.into(), Vec::new())]).unwrap().remove(0)
     }
 
     /// Delivers one message and waits for its acknowledgement: the UID.

@@ -226,10 +226,7 @@ fn leavings(way: &mut Way<'_>, names: &Names<'_>, day: Date, doomed: &[Doomed]) 
         let mailbox = match place(names.target, &name) {
             Ok(TargetFolder::Existing(index)) => names.target.mailboxes[index].name.clone(),
             Ok(TargetFolder::New { name, fallbacks }) => {
-                new.push((
-                    leavings.len(),
-                    NewFolder { name: name.clone(), fallbacks, role: None, subscribe: false, exists: false },
-                ));
+                new.push((leavings.len(), NewFolder::new(name.clone(), fallbacks)));
                 name
             }
             Err(reason) => {

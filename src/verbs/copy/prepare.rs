@@ -52,8 +52,8 @@ impl Copy<'_> {
             let pair = &names.pairs[*index];
             let Some(folder) = names.existing(pair).filter(|folder| folder.is_empty()) else { continue };
             let at = *place.entry(&folder.name).or_insert_with(|| {
-                let (name, fallbacks) = (folder.name.clone(), Vec::new());
-                empty.push((NewFolder { name, fallbacks, role: None, subscribe: false, exists: true }, Vec::new()));
+                let there = NewFolder { exists: true, ..NewFolder::new(folder.name.clone(), Vec::new()) };
+                empty.push((there, Vec::new()));
                 empty.len() - 1
             });
             let (wanted, pairs) = &mut empty[at];
@@ -85,8 +85,7 @@ impl Copy<'_> {
                 continue;
             }
             let at = *place.entry(name).or_insert_with(|| {
-                let (name, fallbacks) = (name.clone(), fallbacks.clone());
-                wanted.push(NewFolder { name, fallbacks, role: None, subscribe: false, exists: false });
+                wanted.push(NewFolder::new(name.clone(), fallbacks.clone()));
                 wanted.len() - 1
             });
             // Of several that become one, one may have a role, and one may be subscribed to.

@@ -127,13 +127,13 @@ impl Sync<'_> {
             let subscribe = subscribed.contains(&self.works[at].pair.names[side].key());
             match place {
                 Ok(TargetFolder::New { name, fallbacks }) => {
-                    folders
-                        .push((at, NewFolder { name, fallbacks, role: self.role(at, side), subscribe, exists: false }));
+                    let role = self.role(at, side);
+                    folders.push((at, NewFolder { role, subscribe, ..NewFolder::new(name, fallbacks) }));
                 }
                 // One that holds no mail has the name, such as a parent that is only a level.
                 Ok(TargetFolder::Existing(index)) => {
                     let name = self.listed.listings[side].mailboxes[index].name.clone();
-                    folders.push((at, NewFolder { name, fallbacks: Vec::new(), role: None, subscribe, exists: false }));
+                    folders.push((at, NewFolder { subscribe, ..NewFolder::new(name, Vec::new()) }));
                 }
                 Err(reason) => {
                     self.works[at].unread = true;

@@ -176,11 +176,7 @@ fn open(
     let mailbox = match placed.and_then(|name| place(listing, &name)) {
         Ok(TargetFolder::Existing(index)) => listing.mailboxes[index].name.clone(),
         Ok(TargetFolder::New { name, fallbacks }) => {
-            match store
-                .create(&[NewFolder { name, fallbacks, role: None, subscribe: false, exists: false }])?
-                .into_iter()
-                .next()
-            {
+            match store.create(&[NewFolder::new(name, fallbacks)])?.into_iter().next() {
                 Some(Ok(name)) => {
                     *listing = store.list()?;
                     observer.observe(&Event::FolderCreated { folder });
