@@ -126,7 +126,7 @@ impl Copy<'_> {
                     let (held, _) = held[of];
                     let flags = held_headers.get(&(held.folder, held.uid)).map(|(_, flags)| flags.clone());
                     let Some(((mailbox, uid_validity), flags)) = folders.get(held.folder).zip(flags) else { continue };
-                    if !flags.minus(&self.wanted_flags(pair, &message)).is_empty() {
+                    if self.brings_too_much(&flags, pair, &message) {
                         continue;
                     }
                     let (mailbox, uid_validity) = (mailbox.clone(), *uid_validity);
@@ -136,7 +136,7 @@ impl Copy<'_> {
                 From::Twin(first) => {
                     let (first, of, _) = &wanted[first];
                     let flags = self.wanted_flags(first.folder as usize, of);
-                    if !flags.minus(&self.wanted_flags(pair, &message)).is_empty() {
+                    if self.brings_too_much(&flags, pair, &message) {
                         continue;
                     }
                     let first = (first.folder as usize, of.uid());
@@ -151,9 +151,14 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// The flags that a message of the source is to have on the target. What is copied there from another folder must not bring
-    /// others along: they stay if the run ends before they are taken away, as no later run knows that nobody wanted them.
-    fn wanted_flags(&self, pair: usize, message: &Message) -> Flags {
+    /// Whether a message that comes from another folder of the target with these flags has others than it is to have. They would
+    /// stay if the run ended before they are taken away, as no later run knows that nobody wanted them.
+    fn brings_too_much(&self, flags: &Flags, pair: usize, message: &Message) -> bool {
+        !flags.minus(&self.wanted_flags(pair, message)).is_empty()
+    }
+
+    /// The flags that a message of the source is to have on the target.
+    pub(super) fn wanted_flags(&self, pair: usize, message: &Message) -> Flags {
         let needs = self.folders.get(pair).and_then(Option::as_ref);
         needs.map_or_else(Flags::default, |needs| {
             let flags = needs.flags.get(message.flags());

@@ -43,7 +43,7 @@ impl Copy<'_> {
             undecided.retain(|at| placed[*at].is_none());
             self.look_for(way, &jobs, &undecided, &mut placed)?;
         }
-        self.change_relocated_flags(way, &jobs, &placed)?;
+        self.add_lacking_flags(way, &jobs, &placed)?;
         let mut left = unplaced;
         let mut done: BTreeMap<usize, Vec<(Job, Uid)>> = BTreeMap::new();
         for (at, (job, uid)) in jobs.into_iter().zip(placed).enumerate() {
@@ -188,29 +188,24 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Gives relocated messages the flags that they have on the source.
-    fn change_relocated_flags(&mut self, way: &mut Way<'_>, jobs: &[Job], placed: &[Option<Uid>]) -> Result<(), Error> {
-        let mut changes: BTreeMap<(usize, u8, String), FlagChange> = BTreeMap::new();
+    /// Gives relocated messages the flags that they have on the source and did not bring along. None brought too many: those are
+    /// sent (`elsewhere`).
+    fn add_lacking_flags(&mut self, way: &mut Way<'_>, jobs: &[Job], placed: &[Option<Uid>]) -> Result<(), Error> {
+        let mut changes: BTreeMap<(usize, String), FlagChange> = BTreeMap::new();
         for (job, uid) in jobs.iter().zip(placed) {
-            let Some(uid) = uid else { continue };
-            let Some(needs) = &self.folders[job.pair] else { continue };
-            let Some(target) = &needs.target else { continue };
-            let wanted = target.permanent_flags.split(&needs.flags.get(job.message.flags())).0;
-            let edits =
-                [(FlagEdit::Add, wanted.minus(&job.from.flags)), (FlagEdit::Remove, job.from.flags.minus(&wanted))];
-            for (nth, (edit, flags)) in (0..).zip(edits) {
-                if flags.is_empty() {
-                    continue;
-                }
-                let change = changes.entry((job.pair, nth, flags.to_string())).or_insert_with(|| FlagChange {
-                    mailbox: target.name.clone(),
-                    uids: UidSet::default(),
-                    edit,
-                    flags,
-                    unchanged_since: None,
-                });
-                change.uids.insert(*uid);
+            let Some((uid, mailbox)) = uid.zip(self.target_name(job.pair)) else { continue };
+            let flags = self.wanted_flags(job.pair, &job.message).minus(&job.from.flags);
+            if flags.is_empty() {
+                continue;
             }
+            let change = changes.entry((job.pair, flags.to_string())).or_insert_with(|| FlagChange {
+                mailbox: mailbox.clone(),
+                uids: UidSet::default(),
+                edit: FlagEdit::Add,
+                flags,
+                unchanged_since: None,
+            });
+            change.uids.insert(uid);
         }
         let changes: Vec<FlagChange> = changes.into_values().collect();
         if changes.is_empty() {
