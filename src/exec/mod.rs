@@ -236,7 +236,10 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
 }
 
 /// A new connection to either side, both made at once.
-fn connect(source: &dyn Connector, target: &dyn Connector) -> Result<Link, (Side, Error)> {
+///
+/// # Errors
+/// Why there is none, and on which side.
+pub(crate) fn connect(source: &dyn Connector, target: &dyn Connector) -> Result<Link, (Side, Error)> {
     let (source, target) = std::thread::scope(|scope| {
         let source = scope.spawn(|| source.connect());
         let target = target.connect();

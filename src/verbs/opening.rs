@@ -2,7 +2,7 @@
 
 use super::compare;
 use crate::event::{Event, Observer, Side, Stop};
-use crate::exec::{Lanes, Link, join, pause};
+use crate::exec::{self, Lanes, Link, join, pause};
 use crate::folders::{Pair, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{ListedMailbox, Listing, SpecialUse};
 use crate::store::{Connector, Error, ErrorKind, ScanDepth, ScanRequest, Store};
@@ -53,11 +53,7 @@ impl Opened {
 /// # Errors
 /// Why one of them can't be reached or entered. There is no second try: a refused login is not to be repeated.
 pub(super) fn connect(source: &dyn Connector, target: &dyn Connector) -> Result<Link, Error> {
-    std::thread::scope(|scope| {
-        let from = scope.spawn(|| source.connect());
-        let to = target.connect();
-        Ok(Link { source: join(from.join())?, target: to? })
-    })
+    exec::connect(source, target).map_err(|(_, error)| error)
 }
 
 /// Does what only reads with a connection to either side, and anew with new ones if one of them breaks.
@@ -155,8 +151,12 @@ impl Names<'_> {
 
     /// How many messages the source's folders hold; `None` where the server did not tell it of each with the listing.
     pub(super) fn messages_on_source(&self) -> Option<u64> {
-        let of = |pair: &Pair| self.source.mailboxes[pair.source].status.as_ref()?.messages.map(u64::from);
-        self.pairs.iter().map(of).sum()
+        self.pairs.iter().map(|pair| self.messages(pair)).sum()
+    }
+
+    /// The same of one pair.
+    pub(super) fn messages(&self, pair: &Pair) -> Option<u64> {
+        self.source.mailboxes[pair.source].status.as_ref()?.messages.map(u64::from)
     }
 
     pub(super) fn existing(&self, pair: &Pair) -> Option<&ListedMailbox> {

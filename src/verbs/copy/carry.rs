@@ -5,7 +5,6 @@ use super::elsewhere::{Job, Place, Twin};
 use super::relocate::without;
 use super::{Copy, Status};
 use crate::exec::{self, Context, Fate, Lanes, Link};
-use crate::folders::Pair;
 use crate::mail::{Message, SpecialUse, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, ErrorKind};
@@ -60,12 +59,11 @@ impl Copy<'_> {
             && self.options.filter == MessageFilter::default()
             && names.target.mailboxes.iter().all(|folder| folder.status.is_none() || folder.is_empty())
             && !names.pairs.iter().any(|pair| self.memory.has(pair, names));
-        let messages = |pair: &Pair| names.source.mailboxes[pair.source].status.as_ref()?.messages.map(u64::from);
-        let (mut pieces, mut total) = (0, 0);
-        for messages in names.pairs.iter().filter_map(messages).filter(|messages| is_certain && *messages > 0) {
-            pieces += 1;
-            total += messages;
+        if !is_certain {
+            return 1;
         }
+        let messages = names.pairs.iter().filter_map(|pair| names.messages(pair)).filter(|messages| *messages > 0);
+        let (pieces, total) = messages.fold((0, 0), |(pieces, total), messages| (pieces + 1, total + messages));
         if total < MANY_MESSAGES { 1 } else { lanes.first.min(pieces).max(1) }
     }
 
