@@ -74,7 +74,7 @@ fn main() {
     println!("{count} messages in {folders} folders, {:.1} MB, {seconds:.1} s", bytes as f64 / 1e6);
 }
 
-/// A message of about 400 bytes that is like no other, nor has the date of any other of the next 35 seeds.
+/// A message of about 400 bytes that is like no other, nor has the date of any of 35 seeds in a row.
 fn small(seed: u64, number: usize) -> NewMessage {
     let (day, hour, minute, second) = (number / 86_400 % 28 + 1, number / 3_600 % 24, number / 60 % 60, number % 60);
     let (year, time) = (1990 + seed % 35, format!("{hour:02}:{minute:02}:{second:02}"));
