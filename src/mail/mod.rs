@@ -4,12 +4,14 @@
 
 mod date;
 mod flags;
+mod gaps;
 mod listing;
 mod message;
 mod uid;
 
 pub use date::InternalDate;
 pub use flags::{Flags, Keyword, PermanentFlags, SystemFlag};
+pub use gaps::{Gap, Gaps, Unread};
 pub use listing::{FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
 pub use message::{FlagTable, HeaderKey, Message};
 pub use uid::{Uid, UidSet, UidValidity};

@@ -1,0 +1,68 @@
+//! What a side holds, or may hold, that could not be read.
+//!
+//! What was not read is not absent. A listing or a scan with a gap still says what it read, but nothing may rest on what
+//! it did not show: no deletion, no move, no mark that says a folder is in step.
+
+use super::{MailboxName, Uid};
+use std::fmt;
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// A line of a listing. Which folder it names is unknown, so it may be any.
+    Line,
+    /// A folder, by its raw name.
+    Folder(MailboxName),
+    /// A file or directory where a folder should be, by its path below the mailbox.
+    Path(String),
+    /// This many messages of a folder, whose UIDs are unknown.
+    Messages(u64),
+    /// A message of a folder, of which at least one attribute is unknown.
+    Message(Uid),
+}
+
+impl fmt::Display for Unread {
+    /// Names it for people, as a fragment without an article's capital: `a line of the listing`, `UID 7`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line => f.write_str("a line of the listing"),
+            Self::Folder(name) => write!(f, "{name}"),
+            Self::Path(path) => f.write_str(path),
+            Self::Messages(1) => f.write_str("1 message"),
+            Self::Messages(count) => write!(f, "{count} messages"),
+            Self::Message(uid) => write!(f, "UID {uid}"),
+        }
+    }
+}
+
+/// One thing that could not be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// What could not be read.
+    pub what: Unread,
+    /// Why: the server's words or the system's, raw.
+    pub why: String,
+}
+
+/// The gaps of one listing or of one folder's scan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    found: Vec<Gap>,
+}
+
+impl Gaps {
+    /// Whether everything was read.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Adds a gap.
+    pub fn add(&mut self, what: Unread, why: impl Into<String>) {
+        self.found.push(Gap { what, why: why.into() });
+    }
+
+    /// Iterates over the gaps, in the order in which they were found.
+    pub fn iter(&self) -> impl Iterator<Item = &Gap> {
+        self.found.iter()
+    }
+}
