@@ -1,4 +1,4 @@
-//! Providers whose OAuth 2.0 endpoints are known by heart.
+//! Providers whose OAuth 2.0 endpoints and ways are known by heart.
 
 use std::fmt;
 
@@ -39,6 +39,11 @@ impl Provider {
             "outlook.office365.com" | "imap-mail.outlook.com" => Some(Self::Microsoft),
             _ => None,
         }
+    }
+
+    /// Whether its servers only estimate the sizes that they tell of messages.
+    pub fn estimates_sizes(self) -> bool {
+        self == Self::Microsoft
     }
 }
 

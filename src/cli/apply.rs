@@ -29,6 +29,10 @@ pub(crate) struct ApplyArgs {
     /// Say whether the plan still holds and what would be done, and do nothing
     #[arg(long, help_heading = "Run")]
     dry_run: bool,
+    /// Copy messages, too, that have another size than their server says, if they come twice alike: for a server that counts
+    /// wrongly. Without it they are named as failed and not copied; Exchange's estimates are known and need no option
+    #[arg(long, help_heading = "Run")]
+    accept_size_mismatch: bool,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -119,6 +123,7 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
     let options = CopyOptions {
         jobs: args.speed.jobs.lanes([source.connections(), target.connections()]),
         limit_rate: args.speed.limit_rate,
+        accept_sizes: args.accept_size_mismatch,
         dry_run: args.dry_run,
         keep_deleted: head.keep_deleted.then(today),
         plan: PlanUse::Only(Arc::clone(planned)),

@@ -77,6 +77,10 @@ struct RunArgs {
     /// Example: --max-delete 500, --max-delete 50%
     #[arg(long, value_name = "N|N%")]
     max_delete: Option<DeletionLimit>,
+    /// Copy messages, too, that have another size than their server says, if they come twice alike: for a server that counts
+    /// wrongly. Without it they are named as failed and not copied; Exchange's estimates are known and need no option
+    #[arg(long)]
+    accept_size_mismatch: bool,
     #[command(flatten)]
     state: StateArgs,
     /// Show what would be done, and do nothing
@@ -168,6 +172,7 @@ impl CopyArgs {
             flags: self.run.flags.into(),
             jobs: self.speed.jobs.lanes(allowed),
             limit_rate: self.speed.limit_rate,
+            accept_sizes: self.run.accept_size_mismatch,
             deleting: self.run.deleting()?,
             keep_deleted: self.run.keep_deleted.then(today),
             dry_run: self.run.dry_run,

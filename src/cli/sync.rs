@@ -88,6 +88,10 @@ struct RunArgs {
     /// Send messages again that a side refused for good in an earlier run (too large, a virus); else they are only named
     #[arg(long)]
     retry_refused: bool,
+    /// Copy messages, too, that have another size than their server says, if they come twice alike: for a server that counts
+    /// wrongly. Without it they are named as failed and not copied; Exchange's estimates are known and need no option
+    #[arg(long)]
+    accept_size_mismatch: bool,
     #[command(flatten)]
     state: TwoWayStateArgs,
     /// Show each change with the side that it comes from and why, and do nothing
@@ -230,6 +234,7 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
         policy: args.run.policy(),
         jobs: args.jobs.lanes([first.connections(), second.connections()]),
         limit_rate: args.limit_rate,
+        accept_sizes: args.run.accept_size_mismatch,
         dry_run,
         undo: args.run.undo_run(&first, &second)?,
         undo_size: Some(args.run.keep_size),

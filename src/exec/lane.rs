@@ -137,12 +137,14 @@ impl<'a> Lane<'a> {
     }
 
     fn read_on(&mut self) -> Result<Fetched, Error> {
+        let estimates_sizes = self.link.source.estimates_sizes();
         let mut transfer = Transfer {
             shared: self.shared,
             asked: &self.asked,
             target: self.link.target.as_mut(),
             on_the_way: &mut self.on_the_way,
             target_failed: false,
+            estimates_sizes,
         };
         let fetched = self.link.source.next(&mut transfer);
         self.target_failed = transfer.target_failed;

@@ -23,11 +23,14 @@ pub(super) enum Stage {
     Failed = 5,
     /// The source deleted it meanwhile.
     Vanished = 6,
+    /// What the source sent contradicts what it says of the message: it is to be sent once more.
+    Doubted = 7,
 }
 
 impl Stage {
     fn of(value: u8) -> Self {
-        [Self::Waiting, Self::Sent, Self::Copied, Self::Uncertain, Self::Unseen, Self::Failed, Self::Vanished]
+        use Stage::{Copied, Doubted, Failed, Sent, Uncertain, Unseen, Vanished, Waiting};
+        [Waiting, Sent, Copied, Uncertain, Unseen, Failed, Vanished, Doubted]
             .into_iter()
             .find(|stage| *stage as u8 == value)
             .unwrap_or(Self::Waiting)
@@ -153,7 +156,7 @@ impl Ledger {
             }
             Stage::Failed => Fate::Failed,
             Stage::Vanished => Fate::Vanished,
-            Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen => Fate::Open,
+            Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen | Stage::Doubted => Fate::Open,
         }
     }
 
@@ -174,7 +177,7 @@ impl Ledger {
                 Stage::Copied => counts.copied += 1,
                 Stage::Failed => counts.failed += 1,
                 Stage::Vanished => counts.vanished += 1,
-                Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen => {}
+                Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen | Stage::Doubted => {}
             }
         }
         counts

@@ -11,6 +11,9 @@ use crate::plan::{MatchRules, Piece, Treatment, match_folder, rows, settle as se
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+/// Where messages stand that nothing is settled of.
+const OPEN: [Stage; 5] = [Stage::Waiting, Stage::Sent, Stage::Uncertain, Stage::Unseen, Stage::Doubted];
+
 /// Looks for every message whose fate is unknown, and puts those that are to be sent again into the queue. Gives whether
 /// there is more to do; in the last round what is still open is named as failed instead.
 pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
@@ -18,7 +21,12 @@ pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
     if groups.is_empty() {
         return Ok(false);
     }
-    std::thread::sleep(GRACE);
+    // What is only in doubt needs no server to finish anything.
+    let is_unfinished =
+        |task: &usize| has(shared, *task, &[Stage::Waiting, Stage::Sent, Stage::Uncertain, Stage::Unseen]);
+    if groups.iter().flatten().any(is_unfinished) {
+        std::thread::sleep(GRACE);
+    }
     let link = shared.take_spare();
     let mut link = link.map_or_else(|| shared.context.connect_with_patience(), Ok)?;
     let mut postponed = false;
@@ -37,14 +45,13 @@ fn groups(shared: &Shared<'_>) -> Vec<Vec<usize>> {
     for (index, task) in shared.tasks.iter().enumerate() {
         by_target.entry(task.target.as_bytes()).or_default().push(index);
     }
-    by_target.into_values().filter(|tasks| tasks.iter().any(|task| has_open(shared, *task))).collect()
+    let is_open = |tasks: &Vec<usize>| tasks.iter().any(|task| has(shared, *task, &OPEN));
+    by_target.into_values().filter(is_open).collect()
 }
 
-fn has_open(shared: &Shared<'_>, task: usize) -> bool {
-    (0..shared.tasks[task].messages.len()).any(|position| {
-        let stage = shared.ledger.stage(shared.ledger.token(task, position));
-        matches!(stage, Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen)
-    })
+fn has(shared: &Shared<'_>, task: usize, stages: &[Stage]) -> bool {
+    let stage = |position| shared.ledger.stage(shared.ledger.token(task, position));
+    (0..shared.tasks[task].messages.len()).any(|position| stages.contains(&stage(position)))
 }
 
 /// A message by its task and its position in it.
@@ -97,6 +104,29 @@ impl Settling<'_> {
                     Err(refusal) => self.postpone(&unseen, &refusal),
                 }
             }
+            self.ask_for_doubted(task)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the sizes of messages whose bodies contradicted them, and lets those come again that are still there.
+    fn ask_for_doubted(&mut self, task: usize) -> Result<(), Error> {
+        let doubted = self.of(task, &[Stage::Doubted]);
+        if doubted.is_empty() {
+            return Ok(());
+        }
+        match self.scan_source(task, &doubted, ScanDepth::Sizes)? {
+            Ok(found) => {
+                let present = self.still_there(&doubted, &found);
+                for (task, position) in &present {
+                    let uid = self.shared.tasks[*task].messages[*position].uid();
+                    let at = found.messages.binary_search_by_key(&uid, Message::uid);
+                    let size = at.map_or(0, |at| found.messages[at].size());
+                    self.shared.doubts.note_size(self.shared.ledger.token(*task, *position), size);
+                }
+                self.send_again(present, "what the source sends contradicts what it says of it");
+            }
+            Err(refusal) => self.postpone(&doubted, &refusal),
         }
         Ok(())
     }
@@ -242,14 +272,19 @@ impl Settling<'_> {
             Ok(scan) => scan,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let (present, gone): (Vec<Place>, Vec<Place>) = unseen.iter().partition(|(task, position)| {
+        Ok(Ok(self.still_there(unseen, &found)))
+    }
+
+    /// Those of these messages that a scan has found. The others were deleted, and count as that.
+    fn still_there(&self, places: &[Place], found: &FolderScan) -> Vec<Place> {
+        let (present, gone): (Vec<Place>, Vec<Place>) = places.iter().partition(|(task, position)| {
             let uid = self.shared.tasks[*task].messages[*position].uid();
             found.messages.binary_search_by_key(&uid, Message::uid).is_ok()
         });
         for (task, position) in gone {
             self.shared.ledger.set(self.shared.ledger.token(task, position), Stage::Vanished);
         }
-        Ok(Ok(present))
+        present
     }
 
     /// Scans these messages of a source folder, if it is still the one that they are in.

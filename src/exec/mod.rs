@@ -5,6 +5,7 @@
 
 mod ahead;
 mod contents;
+mod doubts;
 mod growth;
 mod lane;
 mod ledger;
@@ -24,6 +25,7 @@ use crate::event::{Event, Observer, Side, Stop};
 use crate::mail::Uid;
 use crate::plan::FolderTask;
 use crate::store::{Connector, Error, ErrorKind, Store, Traffic};
+use doubts::Doubts;
 use growth::Growth;
 use lane::Lane;
 use ledger::Ledger;
@@ -57,6 +59,8 @@ pub struct Context<'a> {
     pub lanes: Lanes,
     /// Bytes a second to deliver, all lanes together.
     pub limit_rate: Option<u64>,
+    /// Whether a message is copied whose body has another size than the source says, where it comes twice alike.
+    pub accept_sizes: bool,
     /// The user's request to end.
     pub stop: &'a Stop,
     /// Who is told.
@@ -105,6 +109,7 @@ struct Shared<'a> {
     tasks: &'a [FolderTask],
     queue: Queue,
     ledger: Ledger,
+    doubts: Doubts,
     growth: Growth,
     throttle: Option<Throttle>,
     /// The number of the next batch that is made of a refused one.
@@ -129,6 +134,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
         tasks,
         queue: Queue::new(crate::plan::pieces(tasks, first.target.asks_for_each())),
         ledger: Ledger::new(tasks),
+        doubts: Doubts::new(context.accept_sizes),
         growth: Growth::new(context.lanes),
         throttle: context.limit_rate.map(Throttle::new),
         batches: AtomicU32::new(1),
@@ -159,6 +165,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
             }
         }
     }
+    shared.tell_doubts();
     let counts = shared.ledger.counts();
     let fates = shared.ledger.fates();
     let link = shared.take_spare();

@@ -1,6 +1,7 @@
 //! The moment in which a message passes from one server to the other.
 
 use super::Shared;
+use super::doubts::Verdict;
 use super::throttle::Throttled;
 use crate::identity;
 use crate::mail::{Flags, InternalDate, Keyword, Message, Uid};
@@ -32,29 +33,23 @@ pub(super) struct Transfer<'a> {
     pub(super) on_the_way: &'a mut HashMap<u32, OnTheWay>,
     /// Whether the target failed: if so, the error that the source's reader hands on is the target's.
     pub(super) target_failed: bool,
+    /// Whether the source only estimates messages' sizes.
+    pub(super) estimates_sizes: bool,
 }
 
 impl MessageSink for Transfer<'_> {
     fn message(&mut self, uid: Uid, body: Body<'_>) -> Result<(), Error> {
         let Some((piece, position)) = self.piece_of(uid) else { return Ok(()) };
-        let task = &self.shared.tasks[piece.task];
         let token = self.shared.ledger.token(piece.task, position);
         // A server may send a message twice (Courier does for `5,5`); it is delivered once.
         if !self.shared.ledger.claim(token) {
             return Ok(());
         }
-        let mut source_failed = false;
-        let size = body.size();
-        let delivered = match body {
-            Body::Whole(bytes) => self.deliver(piece, &task.messages[position], token, Body::Whole(bytes)),
-            Body::Stream { size, from } => {
-                let from = &mut Watched { from, failed: &mut source_failed };
-                self.deliver(piece, &task.messages[position], token, Body::Stream { size, from })
-            }
-        };
-        self.target_failed |= delivered.is_err() && !source_failed;
-        self.shared.growth.delivered(size);
-        delivered
+        match self.shared.judge(piece.task, position, body, self.estimates_sizes)? {
+            Verdict::Deliver(body) => self.pass_on(piece, position, body),
+            Verdict::Spooled(mut file, size) => self.pass_on(piece, position, Body::Stream { size, from: &mut file }),
+            Verdict::Withheld => Ok(()),
+        }
     }
 }
 
@@ -65,6 +60,24 @@ impl<'a> Transfer<'a> {
         let position = self.shared.tasks[task].position(uid)?;
         let mut same_folder = self.asked.iter().take_while(|piece| piece.task == task);
         same_folder.find(|piece| piece.messages.contains(&position)).map(|piece| (piece, position))
+    }
+
+    /// Delivers a body, and notes which side failed if that fails.
+    fn pass_on(&mut self, piece: &Piece, position: usize, body: Body<'_>) -> Result<(), Error> {
+        let message = &self.shared.tasks[piece.task].messages[position];
+        let token = self.shared.ledger.token(piece.task, position);
+        let mut source_failed = false;
+        let size = body.size();
+        let delivered = match body {
+            Body::Whole(bytes) => self.deliver(piece, message, token, Body::Whole(bytes)),
+            Body::Stream { size, from } => {
+                let from = &mut Watched { from, failed: &mut source_failed };
+                self.deliver(piece, message, token, Body::Stream { size, from })
+            }
+        };
+        self.target_failed |= delivered.is_err() && !source_failed;
+        self.shared.growth.delivered(size);
+        delivered
     }
 
     fn deliver(&mut self, piece: &Piece, message: &Message, token: u32, body: Body<'_>) -> Result<(), Error> {

@@ -448,6 +448,11 @@ pub trait Store: Send {
         false
     }
 
+    /// Whether the sizes that it tells of messages are only estimates, as Exchange's are.
+    fn estimates_sizes(&self) -> bool {
+        false
+    }
+
     /// How many connections such a server bears at a time.
     fn connections(&self) -> Connections;
 

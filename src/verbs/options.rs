@@ -70,6 +70,8 @@ pub struct CopyOptions {
     pub jobs: Option<usize>,
     /// Bytes a second to deliver, all lanes together; `None`: no limit.
     pub limit_rate: Option<u64>,
+    /// Whether a message is copied whose body has another size than its server says, where it comes twice alike.
+    pub accept_sizes: bool,
     /// What is deleted at the end.
     pub deleting: Deleting,
     /// What a mirror would delete is moved to a folder of this day instead.
@@ -89,6 +91,8 @@ pub struct SyncOptions {
     pub jobs: Option<usize>,
     /// Bytes a second to deliver, in each direction; `None`: no limit.
     pub limit_rate: Option<u64>,
+    /// Whether a message is copied whose body has another size than its server says, where it comes twice alike.
+    pub accept_sizes: bool,
     /// Only plan: nothing is written anywhere.
     pub dry_run: bool,
     /// The directory in which this run keeps what it deletes; `None`: it does not.

@@ -1,7 +1,7 @@
 //! Makes connections to one account.
 
 use super::session::Session;
-use crate::address::ImapAddress;
+use crate::address::{ImapAddress, Provider};
 use crate::event::{Event, Observer, Side, Stop};
 use crate::imap::{self, Credentials, NoSecret, NoSecretCause, Recall, Secret, Trace};
 use crate::net::{self, DialSettings, Dialer, FaultInjector};
@@ -22,6 +22,7 @@ pub struct Account {
     prefix: Option<String>,
     separator: Option<char>,
     max_connections: Option<usize>,
+    provider: Option<Provider>,
     pub(super) name: AccountName,
     access: Access,
     observer: Arc<dyn Observer + Send + Sync>,
@@ -62,6 +63,7 @@ impl Account {
             prefix: address.prefix.clone(),
             separator: address.separator,
             max_connections: address.connections,
+            provider: address.provider.or_else(|| Provider::of_host(&address.host)),
             name: AccountName { side, name: format!("{}@{}", address.user, address.host) },
             access,
             observer,
@@ -102,7 +104,9 @@ impl Account {
         let logged_in = imap::log_in(&self.dialer, &self.credentials, self.tracer());
         let logged_in = logged_in.map_err(|error| from_imap(&error).of(&self.name))?;
         let session = Session::begin(logged_in, self.name.clone(), self.access, self.prefix.as_deref(), self.separator);
-        session.map_err(|error| from_imap(&error).of(&self.name))
+        let mut session = session.map_err(|error| from_imap(&error).of(&self.name))?;
+        session.provider = self.provider;
+        Ok(session)
     }
 }
 

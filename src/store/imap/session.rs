@@ -3,7 +3,7 @@
 use super::account::from_imap;
 use super::labels::LabelledFolders;
 use super::{append::Appends, fetch::Requests};
-use crate::address::NEAR;
+use crate::address::{NEAR, Provider};
 use crate::imap::{Capabilities, Command, Connection, LiteralMode, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{
@@ -30,6 +30,8 @@ pub(super) struct Session {
     access: Access,
     /// What the server calls itself: its greeting, until it is known by name.
     pub(super) server: String,
+    /// Whose service it is, where that is known.
+    pub(super) provider: Option<Provider>,
     /// The personal namespace, and those that are not the user's own.
     pub(super) namespaces: Namespaces,
     /// What the address says of names, against what the server says.
@@ -93,6 +95,7 @@ impl Session {
             account,
             access,
             server: greeting,
+            provider: None,
             namespaces: Namespaces::default(),
             separator,
             chosen_prefix: prefix.map(str::to_owned),
@@ -223,6 +226,11 @@ impl Store for Session {
 
     fn asks_for_each(&self) -> bool {
         self.capabilities.literal_mode() != LiteralMode::Plus
+    }
+
+    fn estimates_sizes(&self) -> bool {
+        let is_exchange = self.server.to_ascii_lowercase().contains("exchange");
+        is_exchange || self.provider.is_some_and(Provider::estimates_sizes)
     }
 
     fn connections(&self) -> Connections {

@@ -85,8 +85,10 @@ pub fn copy(
             copy.close(link);
         } else {
             connecting.begin(copy.lanes_for_certain(lanes) - 1);
-            let (limit_rate, ahead) = (options.limit_rate, Some(connecting.ahead()));
-            let context = Context { source, target, lanes, limit_rate, stop, observer, journal: None, ahead };
+            let (limit_rate, accept_sizes) = (options.limit_rate, options.accept_sizes);
+            let ahead = Some(connecting.ahead());
+            let context =
+                Context { source, target, lanes, limit_rate, accept_sizes, stop, observer, journal: None, ahead };
             copy.carry_out(link, &names, &context);
         }
         Ok((copy, planned))

@@ -73,9 +73,18 @@ pub fn sync(
         sync.close(link);
     } else {
         let lanes = opening::lanes(options.jobs, [first, second], &link);
-        let limit_rate = options.limit_rate;
-        let context =
-            Context { source: first, target: second, lanes, limit_rate, stop, observer, journal: None, ahead: None };
+        let (limit_rate, accept_sizes) = (options.limit_rate, options.accept_sizes);
+        let context = Context {
+            source: first,
+            target: second,
+            lanes,
+            limit_rate,
+            accept_sizes,
+            stop,
+            observer,
+            journal: None,
+            ahead: None,
+        };
         sync.carry_out(link, &context);
     }
     Ok(sync.finish(started, stop))

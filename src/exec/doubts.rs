@@ -1,0 +1,302 @@
+//! Bodies that contradict what the source says of their messages.
+//!
+//! A body of another length than RFC822.SIZE may be a part of a message, another message, or a server's notice in its place.
+//! It may also be whole, from a server that counts wrongly. So it is not stored: when the lanes have ended, the source is
+//! asked for its word and for the message once more. What contradicts itself again is named as failed, unless the user
+//! accepts it and both times the same bytes came. A notice is never stored.
+
+use super::Shared;
+use super::ledger::Stage;
+use crate::event::Event;
+use crate::identity::{self, ContentHasher};
+use crate::store::{Body, Error, ErrorKind};
+use std::collections::HashMap;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A server that only estimates sizes may be wrong by this factor; a body that is shorter still is in doubt.
+const ESTIMATE_FACTOR: u64 = 4;
+
+/// What came the first time.
+#[derive(Clone, Debug)]
+struct Doubt {
+    length: u64,
+    digest: [u8; 32],
+    lines: u64,
+    /// What the source says of its size now.
+    said: u32,
+    failed: bool,
+}
+
+/// What is in doubt, by the messages' tokens.
+pub(super) struct Doubts {
+    found: Mutex<HashMap<u32, Doubt>>,
+    /// Whether the user accepts what the source sends twice alike.
+    accepts: bool,
+}
+
+/// What is done with a body that has come.
+pub(super) enum Verdict<'a> {
+    /// It goes to the target.
+    Deliver(Body<'a>),
+    /// It waits in this file, as its bytes had to be compared before any of them is sent.
+    Spooled(std::fs::File, u64),
+    /// It is not delivered, and its message's stage says why.
+    Withheld,
+}
+
+impl Doubts {
+    pub(super) fn new(accepts: bool) -> Self {
+        Self { found: Mutex::default(), accepts }
+    }
+
+    /// Notes what the source says of a doubted message's size now.
+    pub(super) fn note_size(&self, token: u32, size: u32) {
+        if let Some(doubt) = self.found().get_mut(&token) {
+            doubt.said = size;
+        }
+    }
+
+    fn found(&self) -> MutexGuard<'_, HashMap<u32, Doubt>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a body of this length contradicts the size that the source tells. A size of 0 is none.
+fn contradicts(said: u32, length: u64, is_estimate: bool) -> bool {
+    match u64::from(said) {
+        0 => false,
+        said if is_estimate => length.saturating_mul(ESTIMATE_FACTOR) < said,
+        said if said == u64::from(u32::MAX) => length < said,
+        said => length != said,
+    }
+}
+
+impl Shared<'_> {
+    /// Decides about a body that has come for a claimed message. `is_estimate`: the source only estimates sizes.
+    pub(super) fn judge<'a>(
+        &self,
+        task: usize,
+        position: usize,
+        body: Body<'a>,
+        is_estimate: bool,
+    ) -> Result<Verdict<'a>, Error> {
+        let token = self.ledger.token(task, position);
+        let notice = if let Body::Whole(bytes) = &body { identity::stand_in(bytes) } else { None };
+        let earlier = self.doubts.found().get(&token).cloned();
+        let said = earlier.as_ref().map_or_else(|| self.tasks[task].messages[position].size(), |doubt| doubt.said);
+        let is_in_doubt = notice.is_some() || contradicts(said, body.size(), is_estimate);
+        match earlier {
+            _ if !is_in_doubt => Ok(Verdict::Deliver(body)),
+            None => {
+                let stage = self.doubt(token, said, body);
+                self.ledger.set(token, stage);
+                Ok(Verdict::Withheld)
+            }
+            Some(doubt) => self.judge_again(task, position, body, &doubt, notice),
+        }
+    }
+
+    /// Keeps what is known of a doubtful body. Gives the message's stage.
+    fn doubt(&self, token: u32, said: u32, body: Body<'_>) -> Stage {
+        let mut hasher = ContentHasher::new();
+        let mut lines = 0;
+        let read = read_chunks(body, |chunk| {
+            hasher.update(chunk);
+            lines += chunk.iter().filter(|byte| **byte == b'\n').count() as u64;
+            Ok(())
+        });
+        // The reader tells its own error; what is not read to its end is asked for again.
+        let Ok(length) = read else { return Stage::Waiting };
+        let digest = hasher.finish().raw;
+        self.doubts.found().insert(token, Doubt { length, digest, lines, said, failed: false });
+        Stage::Doubted
+    }
+
+    /// Decides about a body that came before and contradicts itself again.
+    fn judge_again<'a>(
+        &self,
+        task: usize,
+        position: usize,
+        body: Body<'a>,
+        doubt: &Doubt,
+        notice: Option<&str>,
+    ) -> Result<Verdict<'a>, Error> {
+        let token = self.ledger.token(task, position);
+        let message_id = match &body {
+            Body::Whole(bytes) if notice.is_none() => identity::message_id(bytes),
+            _ => None,
+        };
+        let (said, length) = (doubt.said, body.size());
+        let reason = if let Some(notice) = notice {
+            format!("the source sends a notice in its place, twice: {notice}")
+        } else if !self.doubts.accepts {
+            if let Some(doubt) = self.doubts.found().get_mut(&token) {
+                doubt.failed = true;
+            }
+            format!("the source says that it has {said} bytes and sends {length}, also when asked again")
+        } else {
+            match same_again(body, doubt)? {
+                Again::Same(verdict) => return Ok(verdict),
+                Again::Unread => {
+                    self.ledger.set(token, Stage::Waiting);
+                    return Ok(Verdict::Withheld);
+                }
+                Again::Different => {
+                    format!("the source says that it has {said} bytes and sends other bytes each time")
+                }
+            }
+        };
+        self.fail(task, position, message_id.as_deref(), &reason);
+        Ok(Verdict::Withheld)
+    }
+
+    /// Says once for each folder what is to be made of sizes that contradict what was sent.
+    pub(super) fn tell_doubts(&self) {
+        let found = self.doubts.found();
+        let mut by_task: HashMap<usize, Vec<&Doubt>> = HashMap::new();
+        for (token, doubt) in found.iter().filter(|(_, doubt)| doubt.failed) {
+            by_task.entry(self.ledger.locate(*token).0).or_default().push(doubt);
+        }
+        let mut tasks: Vec<_> = by_task.into_iter().collect();
+        tasks.sort_by_key(|(task, _)| *task);
+        for (task, doubts) in tasks {
+            let folder = &self.tasks[task];
+            let text = format!("{}: {}", folder.from, advice(&doubts, folder.messages.len()));
+            self.context.observer.observe(&Event::Warning { text: &text });
+        }
+    }
+}
+
+/// What to make of a folder's contradictions.
+fn advice(doubts: &[&Doubt], of: usize) -> String {
+    let count = doubts.len();
+    if count * 2 <= of || count == 1 {
+        return format!(
+            "{count} of the {of} messages that were fetched have another size than the source says and were not copied; if \
+             they are whole there, --accept-size-mismatch copies them as they are sent"
+        );
+    }
+    format!(
+        "{count} of the {of} messages that were fetched have another size than the source says and were not copied: it seems \
+         to count wrongly{}; if a few of them are whole there, run again with --accept-size-mismatch, which copies what the \
+         source sends twice alike",
+        pattern(doubts)
+    )
+}
+
+/// How the sizes are wrong, where all are in the same way.
+fn pattern(doubts: &[&Doubt]) -> String {
+    let difference = |doubt: &&Doubt| i128::from(doubt.length) - i128::from(doubt.said);
+    if doubts.iter().all(|doubt| difference(doubt) == i128::from(doubt.lines)) {
+        return " (each line end as one byte)".to_owned();
+    }
+    match doubts.first().map(difference) {
+        Some(by) if doubts.iter().all(|doubt| difference(doubt) == by) => {
+            format!(" (always by {} bytes too {})", by.unsigned_abs(), if by > 0 { "few" } else { "many" })
+        }
+        _ => String::new(),
+    }
+}
+
+/// What a second fetch shows.
+enum Again<'a> {
+    Same(Verdict<'a>),
+    Different,
+    /// The source's connection broke meanwhile.
+    Unread,
+}
+
+/// Compares a body with the one that came before. A large one is kept in a file meanwhile, as nothing of it may reach the
+/// target before it is compared.
+fn same_again<'a>(body: Body<'a>, doubt: &Doubt) -> Result<Again<'a>, Error> {
+    if body.size() != doubt.length {
+        return Ok(Again::Different);
+    }
+    let mut hasher = ContentHasher::new();
+    if let Body::Whole(bytes) = body {
+        hasher.update(bytes);
+        let is_same = hasher.finish().raw == doubt.digest;
+        return Ok(if is_same { Again::Same(Verdict::Deliver(Body::Whole(bytes))) } else { Again::Different });
+    }
+    let local =
+        |error: std::io::Error| Error::new(ErrorKind::Local, format!("a temporary file can't be used: {error}"));
+    let mut file = tempfile::tempfile().map_err(local)?;
+    let mut failure = None;
+    let read = read_chunks(body, |chunk| {
+        hasher.update(chunk);
+        file.write_all(chunk).map_err(|error| failure = Some(local(error)))
+    });
+    match (read, failure) {
+        (_, Some(error)) => Err(error),
+        (Err(()), None) => Ok(Again::Unread),
+        (Ok(_), None) if hasher.finish().raw != doubt.digest => Ok(Again::Different),
+        (Ok(length), None) => {
+            file.seek(SeekFrom::Start(0)).map_err(local)?;
+            Ok(Again::Same(Verdict::Spooled(file, length)))
+        }
+    }
+}
+
+/// Reads a body to its end. Gives its length; an error says nothing, as reader and taker tell their own.
+fn read_chunks(body: Body<'_>, mut take: impl FnMut(&[u8]) -> Result<(), ()>) -> Result<u64, ()> {
+    let from = match body {
+        Body::Whole(bytes) => return take(bytes).map(|()| bytes.len() as u64),
+        Body::Stream { from, .. } => from,
+    };
+    let mut chunk = vec![0; 64 << 10];
+    let mut length = 0;
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => return Ok(length),
+            Ok(count) => {
+                take(&chunk[..count])?;
+                length += count as u64;
+            }
+            Err(_) => return Err(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_contradicts_a_size_that_is_told_exactly() {
+        for (said, length, is_estimate, expected) in [
+            (100, 100, false, false),
+            (100, 99, false, true),
+            (100, 101, false, true),
+            (0, 100, false, false),
+            (u32::MAX, 5 << 30, false, false),
+            (u32::MAX, 100, false, true),
+            (100, 90, true, false),
+            (100, 300, true, false),
+            (100, 25, true, false),
+            (100, 24, true, true),
+            (u32::MAX, 100, true, true),
+        ] {
+            assert_eq!(contradicts(said, length, is_estimate), expected, "{said} {length} {is_estimate}");
+        }
+    }
+
+    fn doubt(said: u32, length: u64, lines: u64) -> Doubt {
+        Doubt { length, digest: [0; 32], lines, said, failed: true }
+    }
+
+    #[test]
+    fn the_advice_says_how_a_server_counts() {
+        let by_lines = [doubt(90, 100, 10), doubt(45, 50, 5)];
+        let constant = [doubt(98, 100, 10), doubt(48, 50, 5)];
+        let odd = [doubt(99, 100, 10), doubt(47, 50, 5)];
+        let advice = |doubts: &[Doubt], of| advice(&doubts.iter().collect::<Vec<_>>(), of);
+        assert!(advice(&by_lines, 2).contains("each line end as one byte"));
+        assert!(advice(&constant, 3).contains("by 2 bytes too few"));
+        assert!(advice(&odd, 3).contains("count wrongly;"));
+        for text in [advice(&odd, 2), advice(&odd, 9), advice(&odd[..1], 1)] {
+            assert!(text.contains("--accept-size-mismatch"), "{text}");
+        }
+        assert!(!advice(&odd, 9).contains("count wrongly"));
+    }
+}
