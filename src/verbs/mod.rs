@@ -3,6 +3,7 @@
 mod compare;
 mod copy;
 mod deep;
+mod departures;
 mod doctor;
 mod folders;
 mod holdings;

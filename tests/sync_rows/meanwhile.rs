@@ -123,6 +123,36 @@ fn a_message_that_goes_meanwhile_is_no_failure() {
     });
 }
 
+/// What a rule does to a message between its delivery and the proof is a change like any other: the next run carries it over, and
+/// nothing is sent again.
+#[test]
+fn what_a_rule_does_to_a_delivered_message_crosses_and_nothing_is_sent_again() {
+    let rules: [(&[&str], [&[&str]; 2]); 2] =
+        [(&["move INBOX bc F1"], [&["a", "d"], &["b", "c"]]), (&["expunge INBOX bc"], [&["a", "d"], &[]])];
+    let kinds = [Some(Personality::Plain), Some(Personality::Poor), None];
+    each(kinds.into_iter().flat_map(|kind| [(kind, false), (kind, true)]), |(kind, turned)| {
+        for (done, [inbox, moved]) in rules {
+            let mut ground = match kind {
+                Some(kind) => Ground::new("rule", kind, turned),
+                None => Ground::with_bare("rule", false, turned),
+            };
+            let own = ground.sides[1].clone();
+            let rule = Meanwhile::before("EXAMINE", move || edits(&own, done)).after("APPEND");
+            let proxied = Proxied::new(&mut ground, 1, Plan::default().meanwhile(rule));
+            edits(&ground.sides[0], &["add INBOX a", "create F1"]);
+            ground.run(&[]).ended(0);
+            edits(&ground.sides[0], &["add INBOX bcd"]);
+            let run = proxied.run(&ground, "EXAMINE").ended(0).counts(&[("copied", 3)]);
+            assert!(run.says("moved or deleted"), "{kind:?}: {run:?}");
+            let moves = if moved.is_empty() { [0, 2] } else { [2, 0] };
+            ground.run(&[]).ended(0).counts(&[("copied", 0), ("moved", moves[0]), ("deleted", moves[1])]);
+            ground.assert_at_rest("a rule");
+            let shown = ground.shown(0);
+            assert_eq!([&shown["INBOX"][..], &shown["F1"][..]], [inbox, moved], "{kind:?}");
+        }
+    });
+}
+
 /// Row 34: a side does not let a message go that was deleted on the other. It waits there, and is not copied back.
 #[test]
 fn a_deletion_that_is_refused_waits() {

@@ -14,6 +14,7 @@ use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{BaseFolder, Side};
 use crate::state::{TwoWayChange, TwoWayRefused};
 use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
+use crate::verbs::departures;
 use crate::verbs::latecomers::{self, Arrival, Twice};
 use crate::verbs::way::Way;
 use std::collections::HashMap;
@@ -34,6 +35,10 @@ impl Sync<'_> {
         }
         let asked: Vec<(ScanDepth, Option<UidSet>)> =
             tasks.iter().map(|(_, task, fates)| asked_for(task, fates)).collect();
+        let put = |(_, task, fates): &(usize, &FolderTask, &[Fate])| {
+            (task.target_uid_next.unwrap_or(u32::MAX), fates.iter().filter(|fate| fate.is_copied()).count())
+        };
+        let put: Vec<(u32, usize)> = tasks.iter().map(put).collect();
         latecomers::await_those_of_a_dead_run(self.memory.follows_a_death(), way.context.stop)?;
         let scans = way.repeatable(|link| {
             let requests: Vec<ScanRequest<'_>> = (tasks.iter().zip(&asked))
@@ -45,9 +50,7 @@ impl Sync<'_> {
                     for_writing: false,
                 })
                 .collect();
-            let mut scans: Vec<Option<FolderScan>> = Vec::new();
-            store(link, side).scan(&requests, &mut |_, scan| scans.push(scan.ok()))?;
-            Ok(scans)
+            departures::scan(store(link, side), &requests, &put)
         })?;
         let mut changes = Vec::new();
         let mut proofs = Vec::new();
@@ -59,7 +62,7 @@ impl Sync<'_> {
                     taken.add(&self.works[at].paired(side, task, fates));
                     let firsts = firsts(fates, taken);
                     self.refuse_seconds(side, at, task, fates, &firsts, &mut changes);
-                    self.compare_word(side, at, task, &firsts, &scan, &mut changes);
+                    self.compare_word((side, at), task, &firsts, &scan, taken, &mut changes);
                     proofs.push((at, task, fates, scan));
                 }
                 None => self.works[at].open = true,
@@ -134,51 +137,43 @@ impl Sync<'_> {
 
     fn compare_word(
         &mut self,
-        side: Side,
-        at: usize,
+        (side, at): (Side, usize),
         task: &FolderTask,
         fates: &[Fate],
         scan: &FolderScan,
+        taken: &mut UidSet,
         changes: &mut Vec<TwoWayChange>,
     ) {
+        let record = self.works[at].record;
         let mut rewritten: Vec<(Uid, u32, u32)> = Vec::new();
         let mut loose = loose(fates, scan);
+        let mut left: Vec<(&Message, Uid)> = Vec::new();
+        let mut missed: Vec<&Message> = Vec::new();
         for (message, fate) in task.messages.iter().zip(fates) {
-            let Fate::Copied { uid, bytes } = *fate else { continue };
-            let told = uid.is_some();
-            let found = uid.or_else(|| loose.get_mut(&Sameness::of(message)?)?.pop()).and_then(|uid| find(scan, uid));
-            match (found, self.works[at].record) {
-                (Some(copy), id) => {
+            let Fate::Copied { uid: told, bytes } = *fate else { continue };
+            let uid = told.or_else(|| loose.get_mut(&Sameness::of(message)?)?.pop());
+            match (uid.and_then(|uid| find(scan, uid)), told) {
+                (Some(copy), _) => {
+                    taken.insert(copy.uid());
                     if copy.size() != bytes && bytes != u32::MAX {
                         rewritten.push((message.uid(), bytes, copy.size()));
                     }
                     let flags = scan.flags.get(copy.flags());
                     let pair = sent_pair(task, message, copy.uid(), side, Some((copy, &flags)));
-                    changes.extend(id.map(|id| TwoWayChange::Pair(id, Box::new(pair))));
+                    changes.extend(record.map(|id| TwoWayChange::Pair(id, Box::new(pair))));
                 }
-                (None, id) if told => {
-                    if let (Some(id), Some(uid)) = (id, uid) {
-                        let mut uids = [message.uid(); 2];
-                        uids[number(side)] = uid;
-                        changes.push(TwoWayChange::Unpair(id, uids));
-                    }
-                    let text = format!("the {} said that it took it, but does not have it", word(side));
-                    let uid = message.uid();
-                    self.observer.observe(&Event::MessageFailed {
-                        folder: &task.from,
-                        uid,
-                        message_id: None,
-                        reason: &text,
-                    });
-                    let way = self.way(side);
-                    way.failed += 1;
-                    way.copied -= 1;
-                    self.works[at].open = true;
-                }
-                // Where it is was not told: the next run pairs the two.
-                (None, _) => self.works[at].open = true,
+                (None, Some(uid)) if departures::has_left(scan, uid) => left.push((message, uid)),
+                (None, Some(uid)) => self.miss((side, at), task, message, uid, changes),
+                (None, None) => missed.push(message),
             }
         }
+        let first = task.target_uid_next.unwrap_or(u32::MAX);
+        let gone = departures::left_from(scan, first, taken, missed.len());
+        // Where they are was not told: the next run pairs them.
+        self.works[at].open |= !missed.is_empty() && gone.is_none();
+        left.extend(missed.into_iter().zip(gone.into_iter().flatten()));
+        self.note_left((side, at), task, &left, changes);
+        taken.add(&left.iter().map(|(_, uid)| *uid).collect());
         if let Some((uid, sent, stored)) = rewritten.first() {
             self.warn(&format!(
                 "{}: the {} stores {} of the messages with another size than they were sent with, such as UID {uid} of \
@@ -188,6 +183,52 @@ impl Sync<'_> {
                 rewritten.len(),
             ));
         }
+    }
+
+    /// Names a message that a side took and never had.
+    fn miss(
+        &mut self,
+        (side, at): (Side, usize),
+        task: &FolderTask,
+        message: &Message,
+        told: Uid,
+        changes: &mut Vec<TwoWayChange>,
+    ) {
+        let work = &mut self.works[at];
+        work.open = true;
+        let mut uids = [message.uid(); 2];
+        uids[number(side)] = told;
+        changes.extend(work.record.map(|id| TwoWayChange::Unpair(id, uids)));
+        let reason = format!("the {} said that it took it, but does not have it", word(side));
+        let uid = message.uid();
+        self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, message_id: None, reason: &reason });
+        let way = self.way(side);
+        way.failed += 1;
+        way.copied -= 1;
+    }
+
+    /// Records messages that have left where they were put with the UIDs that they had there, so that the next run takes what
+    /// happened to them for the change that it is: it moves or deletes them on the other side.
+    fn note_left(
+        &mut self,
+        (side, at): (Side, usize),
+        task: &FolderTask,
+        left: &[(&Message, Uid)],
+        changes: &mut Vec<TwoWayChange>,
+    ) {
+        if left.is_empty() {
+            return;
+        }
+        self.works[at].open = true;
+        let pair = |(message, uid): &(&Message, Uid)| Box::new(sent_pair(task, message, *uid, side, None));
+        changes.extend(
+            self.works[at]
+                .record
+                .into_iter()
+                .flat_map(|id| left.iter().map(move |left| TwoWayChange::Pair(id, pair(left)))),
+        );
+        let told = departures::told(&task.to, word(side), left.len() as u64);
+        self.warn(&format!("{told}; the next run carries that over"));
     }
 }
 

@@ -39,6 +39,9 @@ impl Answer {
 /// Something that is done once, when the first such command of any connection is on its way to the server.
 #[derive(Clone)]
 pub struct Meanwhile {
+    /// Commands of this kind come first, before any counts.
+    follows: Option<String>,
+    is_due: Arc<AtomicBool>,
     command: String,
     act: Arc<dyn Fn() + Send + Sync>,
     is_done: Arc<AtomicBool>,
@@ -47,11 +50,21 @@ pub struct Meanwhile {
 impl Meanwhile {
     /// Does this before a command reaches the server whose line begins so.
     pub fn before(command: &str, act: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { command: command.to_owned(), act: Arc::new(act), is_done: Arc::default() }
+        let (follows, is_due, is_done) = (None, Arc::default(), Arc::default());
+        Self { follows, is_due, command: command.to_owned(), act: Arc::new(act), is_done }
+    }
+
+    /// The same, but only once a command of another kind has been seen.
+    pub fn after(self, command: &str) -> Self {
+        Self { follows: Some(command.to_owned()), ..self }
     }
 
     fn look_at(&self, command: &str) {
-        if begins_so(command, &self.command) && !self.is_done.swap(true, Ordering::Relaxed) {
+        if self.follows.as_ref().is_none_or(|follows| begins_so(command, follows)) {
+            self.is_due.store(true, Ordering::Relaxed);
+        }
+        let is_due = self.is_due.load(Ordering::Relaxed);
+        if is_due && begins_so(command, &self.command) && !self.is_done.swap(true, Ordering::Relaxed) {
             (self.act)();
         }
     }
