@@ -4,10 +4,11 @@
 //! message, not sending could lose it. So the target is looked at, and the same matching that plans a run decides.
 
 use super::ledger::Stage;
-use super::{Contents, GRACE, Link, ROUNDS, Shared, read_contents};
+use super::{Contents, GRACE, Link, ROUNDS, Shared, read_tied};
 use crate::event::Side;
+use crate::identity::ContentKeys;
 use crate::mail::{Message, Uid, UidSet, UidValidity};
-use crate::plan::{MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
+use crate::plan::{Likeness, MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -222,23 +223,27 @@ impl Settling<'_> {
         let place = |(source, at): &(u32, u32)| (name(source), target.messages[*at as usize].uid());
         findings.found.extend(matching.pairs.iter().map(place));
         for tie in &matching.ties {
-            let mut on_source: HashMap<(usize, Uid), [u8; 16]> = HashMap::new();
+            let mut on_source: HashMap<(usize, Uid), ContentKeys> = HashMap::new();
             for (task, scan) in sources {
                 let uids = tie.source.iter().map(name).filter(|(of, _)| of == task).map(|(_, uid)| uid).collect();
                 let folder = &self.shared.tasks[*task].source;
-                let read = read_contents(self.link.source.as_mut(), folder, scan.uid_validity, &uids, &mut |_| {})?;
-                on_source.extend(read.into_iter().map(|(uid, content)| ((*task, uid), content.canonical)));
+                let read = read_tied(self.link.source.as_mut(), folder, scan.uid_validity, &uids)?;
+                on_source.extend(read.into_iter().map(|(uid, content)| ((*task, uid), content)));
             }
             let uids = tie.target.iter().map(|at| target.messages[*at as usize].uid()).collect();
             let on_target = match self.tasks.first().map(|task| &self.shared.tasks[*task].target) {
-                Some(folder) => {
-                    read_contents(self.link.target.as_mut(), folder, target.uid_validity, &uids, &mut |_| {})?
-                }
+                Some(folder) => read_tied(self.link.target.as_mut(), folder, target.uid_validity, &uids)?,
                 None => Contents::new(),
             };
-            let settled = settle_tie(tie, |side, at| match side {
-                Side::Source => on_source.get(&name(&at)).copied(),
-                Side::Target => on_target.get(&target.messages[at as usize].uid()).map(|content| content.canonical),
+            let settled = settle_tie(tie, |side, at| {
+                let (message, content) = match side {
+                    Side::Source => (&messages[at as usize], on_source.get(&name(&at))),
+                    Side::Target => {
+                        let message = &target.messages[at as usize];
+                        (message, on_target.get(&message.uid()))
+                    }
+                };
+                Some(Likeness::new(content?, message))
             });
             findings.found.extend(settled.pairs.iter().map(place));
             findings.missing.extend(settled.missing.iter().map(name));

@@ -16,7 +16,7 @@ mod throttle;
 mod transfer;
 
 pub use ahead::{Ahead, Connecting, connecting_ahead};
-pub use contents::{Contents, read_contents};
+pub use contents::{Contents, read_contents, read_tied};
 pub use growth::Lanes;
 pub use ledger::Fate;
 pub(crate) use pause::wait as pause;

@@ -3,6 +3,10 @@
 //! The raw key is that of the exact bytes. The canonical key leaves out what servers and clients are known to change
 //! without changing the message: line ends, newlines at the end, NUL against 0x80, and the header fields that programs
 //! add for their own use. Memory is constant: some lines of a message may be gigabytes long.
+//!
+//! Two more keys, taken only where [`ContentHasher::tolerant`] was asked for, are for messages that have no equal by the
+//! canonical one: what it would be had a server written `X` for each 8-bit byte of the header, and what it is without the
+//! fields that servers on the way or in between add.
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,6 +15,10 @@ const INJECTED: [&str; 6] = ["Status", "X-Keywords", "X-Message-Flag", "X-Offlin
 
 /// How the names of other such fields begin.
 const INJECTED_PREFIXES: [&str; 2] = ["X-Pm-", "X-UID"];
+
+/// Fields that servers add or count anew; so are all whose names begin with `X-`.
+const ADDED: [&str; 7] =
+    ["Content-Length", "Delivered-To", "Envelope-To", "Lines", "Received", "Return-Path", "Status"];
 
 /// What is held back of a header line until its colon shows whether it stays. Longer names stay.
 const MAX_NAME: usize = 128;
@@ -24,6 +32,10 @@ pub struct ContentKeys {
     pub length: u64,
     /// The first 128 bits of SHA-256 over the canonical form.
     pub canonical: [u8; 16],
+    /// The same where each 8-bit byte of the header is an `X`. Zeros unless the hasher was tolerant.
+    pub munged: [u8; 16],
+    /// The same without the fields that servers add. Zeros unless the hasher was tolerant.
+    pub essence: [u8; 16],
 }
 
 /// Takes a message's bytes, in pieces of any size, and gives its [`ContentKeys`].
@@ -32,6 +44,8 @@ pub struct ContentHasher {
     raw: Sha256,
     length: u64,
     canonical: Canonical,
+    /// The munged form and the essence.
+    tolerant: Option<Box<[Canonical; 2]>>,
 }
 
 impl ContentHasher {
@@ -40,17 +54,38 @@ impl ContentHasher {
         Self::default()
     }
 
+    /// The same, which takes the keys that bear what servers do as well. It costs twice the time.
+    pub fn tolerant() -> Self {
+        let form = |form| Canonical { form, ..Canonical::default() };
+        Self { tolerant: Some(Box::new([form(Form::Munged), form(Form::Essence)])), ..Self::default() }
+    }
+
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.raw.update(bytes);
         self.length += bytes.len() as u64;
         self.canonical.update(bytes);
+        self.tolerant.iter_mut().flat_map(|forms| forms.iter_mut()).for_each(|form| form.update(bytes));
     }
 
     /// The keys of all bytes that were taken.
     pub fn finish(self) -> ContentKeys {
-        ContentKeys { raw: self.raw.finalize().into(), length: self.length, canonical: self.canonical.finish() }
+        let [munged, essence] = self.tolerant.map_or([[0; 16]; 2], |forms| forms.map(Canonical::finish));
+        let canonical = self.canonical.finish();
+        ContentKeys { raw: self.raw.finalize().into(), length: self.length, canonical, munged, essence }
     }
+}
+
+/// What becomes of a header on its way into the hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// Injected fields are left out.
+    #[default]
+    Canonical,
+    /// And each 8-bit byte is an `X`.
+    Munged,
+    /// And so are fields that servers add.
+    Essence,
 }
 
 /// The first 128 of 256 bits.
@@ -77,6 +112,7 @@ enum Place {
 #[derive(Clone, Debug)]
 struct Canonical {
     digest: Sha256,
+    form: Form,
     place: Place,
     /// The beginning of the header line, while `place` is `Name`. At most [`MAX_NAME`] bytes.
     name: Vec<u8>,
@@ -89,7 +125,7 @@ struct Canonical {
 impl Default for Canonical {
     fn default() -> Self {
         let place = Place::LineStart { kept: true };
-        Self { digest: Sha256::new(), place, name: Vec::new(), carriage_returns: 0, newlines: 0 }
+        Self { digest: Sha256::new(), form: Form::Canonical, place, name: Vec::new(), carriage_returns: 0, newlines: 0 }
     }
 }
 
@@ -120,6 +156,10 @@ impl Canonical {
                 self.carriage_returns = 0;
                 self.line_end();
             }
+            0x80 if self.form == Form::Munged && self.place != Place::Body => {
+                self.release_carriage_returns();
+                self.text(b"X");
+            }
             _ => {
                 self.release_carriage_returns();
                 self.text(&[0]);
@@ -135,6 +175,16 @@ impl Canonical {
 
     /// Takes text without a line end; never empty.
     fn text(&mut self, text: &[u8]) {
+        let in_header = self.place != Place::Body;
+        if self.form == Form::Munged && in_header && !text.is_ascii() {
+            let munged: Vec<u8> = text.iter().map(|byte| if byte.is_ascii() { *byte } else { b'X' }).collect();
+            self.plain_text(&munged);
+        } else {
+            self.plain_text(text);
+        }
+    }
+
+    fn plain_text(&mut self, text: &[u8]) {
         if let Place::LineStart { kept } = self.place {
             let continues = matches!(text.first(), Some(b' ' | b'\t'));
             self.place = if continues { Place::Line { kept } } else { Place::Name };
@@ -157,13 +207,18 @@ impl Canonical {
             return &text[room..];
         }
         self.name.extend_from_slice(name);
-        if colon.is_some() && is_injected(&self.name) {
+        if colon.is_some() && self.leaves_out(&self.name) {
             self.name.clear();
             self.place = Place::Line { kept: false };
         } else if colon.is_some() {
             self.keep_line();
         }
         rest
+    }
+
+    /// Whether a field of this name is left out.
+    fn leaves_out(&self, name: &[u8]) -> bool {
+        is_injected(name) || self.form == Form::Essence && is_added(name)
     }
 
     fn keep_line(&mut self) {
@@ -218,6 +273,14 @@ fn repeated(run: &[u8; RUN], count: u64) -> impl Iterator<Item = &[u8]> {
         left -= length as u64;
         run.get(..length).filter(|piece| !piece.is_empty())
     })
+}
+
+/// Whether servers add such a field, or change it.
+fn is_added(name: &[u8]) -> bool {
+    let name = name.trim_ascii_end();
+    let is_private = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"X-"));
+    name.iter().all(u8::is_ascii_graphic)
+        && (is_private || ADDED.iter().any(|added| name.eq_ignore_ascii_case(added.as_bytes())))
 }
 
 fn is_injected(name: &[u8]) -> bool {
@@ -299,6 +362,36 @@ mod tests {
     #[test]
     fn c13_another_boundary_is_another_content() {
         check(b"Content-Type: x; boundary=1\r\n\r\n--1--", b"Content-Type: x; boundary=2\r\n\r\n--2--", false);
+    }
+
+    fn tolerant(bytes: &[u8]) -> ContentKeys {
+        let mut hasher = ContentHasher::tolerant();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    #[test]
+    fn the_munged_key_is_that_of_a_header_in_which_8_bit_bytes_are_x() {
+        let message = b"Subject: gr\xfc\x80\xdfe\r\n f\xe4\r\n\xe4: 1\r\n\r\nb\xf6dy";
+        let stored = b"Subject: grXXXe\r\n fX\r\nX: 1\r\n\r\nb\xf6dy";
+        assert_eq!(tolerant(message).munged, keys(stored).canonical);
+        assert_eq!(tolerant(message).canonical, keys(message).canonical);
+        assert_eq!(tolerant(stored).munged, keys(stored).canonical);
+        assert_ne!(tolerant(message).munged, keys(b"Subject: grXXXe\r\n fX\r\nX: 1\r\n\r\nbXdy").canonical);
+    }
+
+    #[test]
+    fn the_essence_leaves_out_what_servers_add() {
+        let bare = b"Message-ID: <1>\r\nSubject: a\r\n\r\nb\r\n";
+        let stored =
+            b"Received: by x\r\n\tfor y\r\nX-IMAPbase: 1 2\r\nMessage-ID: <1>\r\nlines : 2\r\nSubject: a\r\n\r\nb\r\n";
+        assert_eq!(tolerant(bare).essence, tolerant(stored).essence);
+        for other in [
+            &b"Message-ID: <1>\r\nSubject: a\r\nCc: c\r\n\r\nb\r\n"[..],
+            b"Message-ID: <1>\r\nSubject: a\r\n\r\nX-b\r\n",
+        ] {
+            assert_ne!(tolerant(bare).essence, tolerant(other).essence, "{}", other.escape_ascii());
+        }
     }
 
     #[test]
@@ -386,9 +479,9 @@ mod tests {
 
         #[test]
         fn pieces_of_any_bytes_do_not_matter(message in prop::collection::vec(any::<u8>(), 0..300)) {
-            let mut hasher = ContentHasher::new();
+            let mut hasher = ContentHasher::tolerant();
             message.iter().for_each(|byte| hasher.update(&[*byte]));
-            prop_assert_eq!(hasher.finish(), keys(&message));
+            prop_assert_eq!(hasher.finish(), tolerant(&message));
         }
     }
 }

@@ -1,13 +1,12 @@
 //! Which message of a source folder is which of its target folder, without any state: matching of multisets.
 //!
 //! Header keys group the messages; date and size, weak evidence alone, tell those of a group apart. Where evidence does
-//! not suffice, the messages become a [`Tie`], for their bodies to decide ([`settle`]). It keeps true that each message
+//! not suffice, the messages become a [`Tie`], for their bodies to decide ([`settle`](super::settle)). It keeps true that each message
 //! comes out exactly once, that two equal messages stay two, and that the result does not depend on the order of
 //! anything but UIDs. Time O(n log n); memory: four bytes for each message, and the result.
 
-use crate::event::Side;
+use super::second_look::{SIZE_SLACK, look_again};
 use crate::mail::{HeaderKey, InternalDate, Message};
-use std::cmp::Ordering;
 
 /// What became of two folders' messages. All numbers are indices into the slices that were matched; each index of
 /// either side is in exactly one place.
@@ -63,6 +62,7 @@ fn match_sides(source: &[Message], target: &[Message], rules: &MatchRules, both_
             match_group(&sides, group, weak, rules.drafts, &mut matching);
         }
     }
+    look_again(source, target, &mut matching);
     matching.sort();
     matching
 }
@@ -239,12 +239,12 @@ impl Tie {
         self.target.extend_from_slice(group.target);
     }
 
-    fn sort(&mut self) {
+    pub(super) fn sort(&mut self) {
         self.source.sort_unstable();
         self.target.sort_unstable();
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.source.is_empty() && self.target.is_empty()
     }
 }
@@ -269,9 +269,6 @@ impl Open {
         }
     }
 }
-
-/// How far two sizes may be apart to be those of one message without a header: a line end added.
-const SIZE_SLACK: u32 = 2;
 
 /// Matches messages without any identifying header: never by what they look like, only by content. Those that look
 /// like none of the other side need not be read for that.
@@ -316,99 +313,11 @@ impl Looks {
     }
 }
 
-/// What became of a tie's messages: each index of either side is in exactly one place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
-    /// Source and target have the same content. Ascending by source.
-    pub pairs: Vec<(u32, u32)>,
-    /// In the source only: to be copied. Ascending.
-    pub missing: Vec<u32>,
-    /// In the target only. Ascending.
-    pub extra: Vec<u32>,
-    /// A body that could not be read may be that of one of the other side: not to be copied, as it might be there
-    /// already, nor to be deleted, but to be reported. One side may be empty.
-    pub doubtful: Tie,
-}
-
-/// Settles a tie by content: pairs messages of equal content, each with one other.
-///
-/// `content` gives a message's [`canonical`](crate::identity::ContentKeys::canonical) key, or `None` where its body
-/// could not be read. Two different messages under one Message-ID are both kept: one is missing, the other extra.
-pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<[u8; 16]>) -> Settled {
-    let (source, unread_source) = by_content(&tie.source, |index| content(Side::Source, index));
-    let (target, unread_target) = by_content(&tie.target, |index| content(Side::Target, index));
-    let mut settled = pair_equal(&source, &target);
-    // What was not read may be equal to anything of the other side that has no pair.
-    if !unread_source.is_empty() {
-        settled.doubtful.target.append(&mut settled.extra);
-    }
-    if !unread_target.is_empty() {
-        settled.doubtful.source.append(&mut settled.missing);
-    }
-    let source_is_paired = settled.missing.is_empty() && settled.doubtful.source.is_empty() && unread_source.is_empty();
-    let target_is_paired = settled.extra.is_empty() && settled.doubtful.target.is_empty() && unread_target.is_empty();
-    let sort_out = |unread: Vec<u32>, other_is_paired, alone: &mut Vec<u32>, doubtful: &mut Vec<u32>| {
-        if other_is_paired { alone.extend(unread) } else { doubtful.extend(unread) }
-    };
-    sort_out(unread_source, target_is_paired, &mut settled.missing, &mut settled.doubtful.source);
-    sort_out(unread_target, source_is_paired, &mut settled.extra, &mut settled.doubtful.target);
-    settled.sort();
-    settled
-}
-
-impl Settled {
-    fn sort(&mut self) {
-        self.pairs.sort_unstable();
-        self.missing.sort_unstable();
-        self.extra.sort_unstable();
-        self.doubtful.sort();
-    }
-}
-
-/// A message's content and index.
-type ByContent = ([u8; 16], u32);
-
-/// The messages that could be read, sorted by content, and the others.
-fn by_content(indices: &[u32], content: impl Fn(u32) -> Option<[u8; 16]>) -> (Vec<ByContent>, Vec<u32>) {
-    let mut read = Vec::new();
-    let mut unread = Vec::new();
-    for index in indices {
-        match content(*index) {
-            Some(content) => read.push((content, *index)),
-            None => unread.push(*index),
-        }
-    }
-    read.sort_unstable();
-    (read, unread)
-}
-
-/// Goes through both sorted lists at once; the rest is missing and extra.
-fn pair_equal(mut source: &[ByContent], mut target: &[ByContent]) -> Settled {
-    let mut settled = Settled::default();
-    while let ([(content, one), after_source @ ..], [(other_content, other), after_target @ ..]) = (source, target) {
-        match content.cmp(other_content) {
-            Ordering::Equal => {
-                settled.pairs.push((*one, *other));
-                (source, target) = (after_source, after_target);
-            }
-            Ordering::Less => {
-                settled.missing.push(*one);
-                source = after_source;
-            }
-            Ordering::Greater => {
-                settled.extra.push(*other);
-                target = after_target;
-            }
-        }
-    }
-    settled.missing.extend(source.iter().map(|(_, index)| index));
-    settled.extra.extend(target.iter().map(|(_, index)| index));
-    settled
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{Likeness, Settled, settle};
     use super::*;
+    use crate::event::Side;
     use crate::identity::header_key;
     use crate::mail::Uid;
     use proptest::prelude::*;
@@ -441,8 +350,9 @@ mod tests {
         let b = HeaderKey::WithId([2; 16]);
         for (name, source, target, expected) in [
             ("equal", &[(A, 10, 0)][..], &[(A, 10, 0)][..], "[(0, 0)] [] [] []"),
-            ("other key", &[(A, 10, 0)], &[(b, 10, 0)], "[] [0] [0] []"),
-            ("no id is another key", &[(A, 10, 0)], &[(NO_ID, 10, 0)], "[] [0] [0] []"),
+            ("other key", &[(A, 10, 0)], &[(b, 10, 1)], "[] [0] [0] []"),
+            ("no id is another key", &[(A, 10, 0)], &[(NO_ID, 10, 1)], "[] [0] [0] []"),
+            ("other key, same looks", &[(A, 10, 0)], &[(b, 10, 0)], "[] [] [] [([0], [0])]"),
             ("two equal stay two", &[(A, 10, 0), (A, 10, 0)], &[(A, 10, 0), (A, 10, 0)], "[(0, 0), (1, 1)] [] [] []"),
             ("two equal are sent twice", &[(A, 10, 0), (A, 10, 0)], &[], "[] [0, 1] [] []"),
             ("one of two equal is there", &[(A, 10, 0), (A, 10, 0)], &[(A, 10, 0)], "[] [] [] [([0, 1], [0])]"),
@@ -525,14 +435,27 @@ mod tests {
         assert_eq!(matching.pairs, [(0, 1), (1, 0)]);
     }
 
+    /// The likeness of a message with this body: messages of different headers are never the same.
+    fn exact(message: &Message, body: u8) -> Likeness {
+        let (rank, mut key) = key_rank(message.key());
+        key[0] = rank;
+        key[15] = body;
+        Likeness::exact(key)
+    }
+
     /// Matches two folders and settles each tie by bodies, given as one byte a message.
     fn settled(source: &[Message], target: &[Message], rules: &MatchRules, bodies: [&[u8]; 2]) -> Settled {
         let matching = match_folder(source, target, rules);
         let mut all =
             Settled { pairs: matching.pairs, missing: matching.missing, extra: matching.extra, ..Settled::default() };
         for tie in &matching.ties {
-            let settled =
-                settle(tie, |side, index| Some([bodies[usize::from(side == Side::Target)][index as usize]; 16]));
+            let settled = settle(tie, |side, index| {
+                let (messages, bodies) = match side {
+                    Side::Source => (source, bodies[0]),
+                    Side::Target => (target, bodies[1]),
+                };
+                Some(exact(&messages[index as usize], bodies[index as usize]))
+            });
             all.pairs.extend(settled.pairs);
             all.missing.extend(settled.missing);
             all.extra.extend(settled.extra);
@@ -582,32 +505,6 @@ mod tests {
     fn an_edited_draft_is_copied_and_the_old_one_is_extra() {
         let result = settled(&folder(&[(A, 20, 9)]), &folder(&[(A, 10, 0)]), &DRAFTS, [b"n", b"o"]);
         assert_eq!((result.pairs, result.missing, result.extra), (vec![], vec![0], vec![0]));
-    }
-
-    #[test]
-    fn what_could_not_be_read_is_never_copied_twice() {
-        // Each body is a letter; `?` could not be read.
-        for (source, target, expected) in [
-            ("ab", "ba", "[(0, 1), (1, 0)] [] [] [] []"),
-            ("aab", "ab", "[(0, 0), (2, 1)] [1] [] [] []"),
-            ("ab", "c", "[] [0, 1] [0] [] []"),
-            ("ab", "a?", "[(0, 0)] [] [] [1] [1]"),
-            ("a?", "ab", "[(0, 0)] [] [] [1] [1]"),
-            ("a?", "a", "[(0, 0)] [1] [] [] []"),
-            ("a", "a?", "[(0, 0)] [] [1] [] []"),
-            ("?", "?", "[] [] [] [0] [0]"),
-            ("?b", "?c", "[] [] [] [0, 1] [0, 1]"),
-        ] {
-            let (from, to) = (source.as_bytes(), target.as_bytes());
-            let all = |bodies: &[u8]| (0..).zip(bodies).map(|(index, _)| index).collect();
-            let settled = settle(&Tie { source: all(from), target: all(to) }, |side, index| {
-                let body = if side == Side::Source { from[index as usize] } else { to[index as usize] };
-                (body != b'?').then_some([body; 16])
-            });
-            let Settled { pairs, missing, extra, doubtful } = settled;
-            let text = format!("{pairs:?} {missing:?} {extra:?} {:?} {:?}", doubtful.source, doubtful.target);
-            assert_eq!(text, expected, "{source} {target}");
-        }
     }
 
     /// Few keys, sizes and dates, so that all kinds of coincidence happen.

@@ -5,10 +5,14 @@ pub mod elsewhere;
 mod matching;
 pub mod merge;
 pub mod planned;
+mod second_look;
+mod settling;
 mod work;
 
 pub use brake::{DeletionLimit, Deletions, LimitError, Verdict};
-pub use matching::{MatchRules, Matching, Settled, Tie, join_folders, match_folder, settle};
+pub use matching::{MatchRules, Matching, Tie, join_folders, match_folder};
+pub use second_look::look_alike;
+pub use settling::{Likeness, Settled, settle};
 #[cfg(test)]
 pub(crate) use work::task_of_sizes;
 pub use work::{FolderTask, Keywords, Piece, Treatment, pieces, rows};

@@ -6,10 +6,10 @@
 use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
 use crate::event::{Event, Observer, Side};
-use crate::exec::{Link, read_contents};
+use crate::exec::{Link, read_tied};
 use crate::folders;
 use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet};
-use crate::plan::{MatchRules, Matching, match_folder, settle};
+use crate::plan::{Likeness, MatchRules, Matching, look_alike, match_folder, settle};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
@@ -61,6 +61,8 @@ pub(super) struct Compared {
     pub(super) doubt: Option<String>,
     /// The source's messages of which it can't be told whether the target has them, as content could not be read.
     pub(super) doubtful: Vec<u32>,
+    /// Those of the pairs whose headers differ in that one has `X` for each 8-bit byte of the other.
+    pub(super) munged: HashSet<(u32, u32)>,
     /// Whether something on the target could not be read, so that it can't be told whether the source has it.
     pub(super) has_doubtful_target: bool,
     /// The source's messages that the filter left out.
@@ -260,6 +262,8 @@ impl Comparison<'_> {
                 (source.key(), target.key()),
                 (HeaderKey::WithId(_) | HeaderKey::WithoutId(_), HeaderKey::WithId(_) | HeaderKey::WithoutId(_))
             ) && source.key() != target.key()
+                // A server may have changed the header; a message of another origin has another size or date.
+                && !look_alike(source, target)
         };
         if known.to_probe(&compared.recognised, &compared.source, target).iter().any(differs) {
             let doubt = "UIDs that were known belong to other messages now, as after a restoration from a backup";
@@ -298,8 +302,8 @@ impl Comparison<'_> {
             }
         }
         let matching = Matching::default();
-        let (doubtful, has_doubtful_target) = (Vec::new(), false);
-        Compared { source, target, recognised, matching, doubt, doubtful, has_doubtful_target, filtered_out }
+        let (doubtful, munged, has_doubtful_target) = (Vec::new(), HashSet::new(), false);
+        Compared { source, target, recognised, matching, doubt, doubtful, munged, has_doubtful_target, filtered_out }
     }
 
     /// Matches what no earlier run has paired.
@@ -335,18 +339,18 @@ impl Comparison<'_> {
         let source = &compared.source;
         for tie in std::mem::take(&mut compared.matching.ties) {
             let on_source = uids(source, &tie.source);
-            let on_source =
-                read_contents(link.source.as_mut(), &pair.source, source.uid_validity, &on_source, &mut |_| {})?;
+            let on_source = read_tied(link.source.as_mut(), &pair.source, source.uid_validity, &on_source)?;
             let on_target = uids(target, &tie.target);
-            let on_target =
-                read_contents(link.target.as_mut(), target_name, target.uid_validity, &on_target, &mut |_| {})?;
+            let on_target = read_tied(link.target.as_mut(), target_name, target.uid_validity, &on_target)?;
             let settled = settle(&tie, |side, at| {
-                let content = match side {
-                    Side::Source => on_source.get(&source.messages[at as usize].uid()),
-                    Side::Target => on_target.get(&target.messages[at as usize].uid()),
+                let (scan, contents) = match side {
+                    Side::Source => (source, &on_source),
+                    Side::Target => (target, &on_target),
                 };
-                content.map(|content| content.canonical)
+                let message = &scan.messages[at as usize];
+                Some(Likeness::new(contents.get(&message.uid())?, message))
             });
+            compared.munged.extend(settled.munged);
             compared.doubtful.extend(settled.doubtful.source);
             compared.has_doubtful_target |= !settled.doubtful.target.is_empty();
             compared.matching.pairs.extend(settled.pairs);

@@ -139,6 +139,10 @@ impl Verify<'_> {
         for (on_source, on_target) in &compared.matching.pairs {
             let pair = (&compared.source.messages[*on_source as usize], &target.messages[*on_target as usize]);
             self.compare_messages(&from, &compared.source, target, pair);
+            if !self.options.deep && compared.munged.contains(&(*on_source, *on_target)) {
+                let detail = "one side has X for each 8-bit byte of the other's header";
+                self.differ(DifferenceKind::Changed, &from, Some(pair.0.uid()), detail);
+            }
         }
         if self.options.deep {
             self.deep.push(DeepFolder::new(&self.pairs[index], compared, target, names));

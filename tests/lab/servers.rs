@@ -310,6 +310,14 @@ impl Cyrus {
         Self(Server::start_with("cyrus", &[("LAB_AUTH", "all")]).unwrap_or_else(|reason| panic!("{reason}")))
     }
 
+    /// The test binary's Cyrus that stores `X` for each 8-bit byte of a header, as Cyrus does unless it is told not to.
+    pub fn munging() -> &'static Self {
+        static MUNGING: OnceLock<Cyrus> = OnceLock::new();
+        MUNGING.get_or_init(|| {
+            Self(Server::start_with("cyrus", &[("LAB_MUNGE", "yes")]).unwrap_or_else(|reason| panic!("{reason}")))
+        })
+    }
+
     /// The test binary's Cyrus.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cyrus> = OnceLock::new();

@@ -55,7 +55,7 @@ impl FolderMerge {
         let rows = self.rows.unwrap_or([Row::FoundOnBoth, Row::NewMail]);
         self.ties.clear();
         let mut merger = Merger::new(folder, policy, std::mem::take(self));
-        for Settled { pairs, missing, extra, doubtful } in settled {
+        for Settled { pairs, missing, extra, doubtful, .. } in settled {
             merger.take_up(pairs, missing, extra, rows);
             merger.leave(Side::First, doubtful.source, Row::Undecided);
             merger.leave(Side::Second, doubtful.target, Row::Undecided);

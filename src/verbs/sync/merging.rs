@@ -4,13 +4,13 @@ use super::listing::mark_of;
 use super::sides::number;
 use super::{SideState, Sync, Work};
 use crate::event::Side as EventSide;
-use crate::exec::{Contents, Link, read_contents};
+use crate::exec::{Contents, Link, read_tied};
 use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
 use crate::plan::merge::{
     Both, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Row, SeenFolder, Side, View, fate,
     headers_wanted, hold_back, merge_folders, merge_messages, merge_moves,
 };
-use crate::plan::{MatchRules, Settled, settle};
+use crate::plan::{Likeness, MatchRules, Settled, settle};
 use crate::store::{Error, ScanDepth, ScanRequest};
 use std::collections::{HashMap, HashSet};
 
@@ -210,7 +210,7 @@ impl Sync<'_> {
             let content = |side: EventSide, index: u32| {
                 let side = if side == EventSide::Source { Side::First } else { Side::Second };
                 let message = views[side].messages().get(index as usize)?;
-                contents[side].get(&message.uid()).map(|keys| keys.canonical)
+                contents[side].get(&message.uid()).map(|keys| Likeness::new(keys, message))
             };
             let settled: Vec<Settled> = ties.iter().map(|tie| settle(tie, content)).collect();
             merge.settle(&self.works[at].folder(), policy, settled);
@@ -223,7 +223,7 @@ impl Sync<'_> {
         let work = &self.works[at];
         super::sides::on_both(link, |side, store| {
             let Some(mailbox) = &work.raw[side] else { return Ok(Contents::new()) };
-            read_contents(store, mailbox, work.state[side].mark.uid_validity, &uids[side], &mut |_| {})
+            read_tied(store, mailbox, work.state[side].mark.uid_validity, &uids[side])
         })
     }
 }

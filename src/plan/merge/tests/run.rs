@@ -4,8 +4,8 @@ use super::super::*;
 use super::model::{Blinkers, Mail, Mailbox, Server};
 use crate::event;
 use crate::folders::FolderName;
-use crate::mail::{Message, Uid, UidSet};
-use crate::plan::settle;
+use crate::mail::{HeaderKey, Message, Uid, UidSet};
+use crate::plan::{Likeness, settle};
 use std::collections::{BTreeMap, HashSet};
 
 /// The state.
@@ -126,10 +126,14 @@ fn merged(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
     let mut merge = merge_messages(folder, policy);
     let content = |side: event::Side, index: u32| {
         let side = if side == event::Side::Source { Side::First } else { Side::Second };
-        let mut key = [0; 16];
-        // The size tells the content.
-        key[..4].copy_from_slice(&folder.views[side].messages()[index as usize].size().to_be_bytes());
-        Some(key)
+        // Header and size tell the content.
+        let message = &folder.views[side].messages()[index as usize];
+        let mut key = match message.key() {
+            HeaderKey::WithId(key) | HeaderKey::WithoutId(key) => key,
+            HeaderKey::Empty | HeaderKey::Unknown => [0; 16],
+        };
+        key[12..].copy_from_slice(&message.size().to_be_bytes());
+        Some(Likeness::exact(key))
     };
     let settled = merge.ties().iter().map(|tie| settle(tie, content)).collect();
     merge.settle(folder, policy, settled);

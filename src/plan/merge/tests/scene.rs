@@ -16,7 +16,7 @@
 use super::super::*;
 use crate::event;
 use crate::mail::{FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
-use crate::plan::{Settled, settle};
+use crate::plan::{Likeness, Settled, settle};
 use std::fmt::Write as _;
 
 /// The flags' letters.
@@ -64,7 +64,9 @@ fn message(name: &str, side: Side, flags: u32) -> Message {
     let letter = name.chars().next().unwrap();
     let body = name.chars().find_map(|sign| sign.to_digit(10)).unwrap_or(0);
     let key = if letter.is_ascii_uppercase() { HeaderKey::Empty } else { HeaderKey::WithId([letter as u8; 16]) };
-    let date = InternalDate::new(1_700_000_000 + i64::from(body) * 3600, 0);
+    // Different letters have different dates, but for headerless ones, which dates and sizes are to leave open.
+    let minute = if letter.is_ascii_uppercase() { 0 } else { i64::from(u32::from(letter)) };
+    let date = InternalDate::new(1_700_000_000 + i64::from(body) * 86_400 + minute * 60, 0);
     Message::new(uid(name, side), 100 + u64::from(body), date, flags, key)
 }
 
@@ -270,7 +272,7 @@ fn settle_ties(merge: &FolderMerge, shown: &Both<Shown>, lines: &mut Vec<String>
         let name = shown.name(index).replace('\'', "");
         let mut content = [0; 16];
         content[..name.len()].copy_from_slice(name.as_bytes());
-        (!shown.unreadable.contains(&shown.uid(index))).then_some(content)
+        (!shown.unreadable.contains(&shown.uid(index))).then_some(Likeness::exact(content))
     };
     if !merge.ties().is_empty() {
         lines.push("tie".to_owned());

@@ -1,0 +1,271 @@
+//! Decides ties by content: which messages are the same by all their bytes, or by all that servers leave as it is.
+
+use super::matching::Tie;
+use crate::event::Side;
+use crate::identity::ContentKeys;
+use crate::mail::{HeaderKey, InternalDate, Message};
+use std::cmp::Ordering;
+
+/// What a message's content is held against another's with, from strong to weak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Likeness {
+    canonical: [u8; 16],
+    munged: [u8; 16],
+    essence: Option<Essence>,
+}
+
+/// Content without what servers add to headers, header key and date: all three have to agree.
+type Essence = ([u8; 16], [u8; 16], i64);
+
+impl Likeness {
+    /// The likeness of a message with this content.
+    ///
+    /// Without a Message-ID or a date the essence says nothing: two versions of a draft would be the same by it.
+    pub fn new(content: &ContentKeys, message: &Message) -> Self {
+        let date = message.date().map(InternalDate::seconds);
+        let essence = match (message.key(), date) {
+            (HeaderKey::WithId(key), Some(seconds)) => Some((content.essence, key, seconds)),
+            _ => None,
+        };
+        Self { canonical: content.canonical, munged: content.munged, essence }
+    }
+
+    /// The likeness of a message that is the same only as one with this canonical key.
+    #[cfg(test)]
+    pub(crate) fn exact(canonical: [u8; 16]) -> Self {
+        Self { canonical, munged: canonical, essence: None }
+    }
+}
+
+/// What became of a tie's messages: each index of either side is in exactly one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Source and target have the same content. Ascending by source.
+    pub pairs: Vec<(u32, u32)>,
+    /// Those of the pairs whose headers differ in that one has `X` for each 8-bit byte of the other.
+    pub munged: Vec<(u32, u32)>,
+    /// In the source only: to be copied. Ascending.
+    pub missing: Vec<u32>,
+    /// In the target only. Ascending.
+    pub extra: Vec<u32>,
+    /// A body that could not be read may be that of one of the other side: not to be copied, as it might be there
+    /// already, nor to be deleted, but to be reported. One side may be empty.
+    pub doubtful: Tie,
+}
+
+/// Settles a tie by content: pairs messages of equal content, each with one other. Those that are left are paired where
+/// one is what a server makes of the other: 8-bit bytes of the header as `X`, or fields added to the header of a message
+/// with the same Message-ID and date.
+///
+/// `content` gives a message's likeness, or `None` where its body could not be read. Two different messages under one
+/// Message-ID are both kept: one is missing, the other extra.
+pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<Likeness>) -> Settled {
+    let (source, unread_source) = read_and_unread(&tie.source, |index| content(Side::Source, index));
+    let (target, unread_target) = read_and_unread(&tie.target, |index| content(Side::Target, index));
+    let mut rest = Rest { source, target };
+    let mut settled = Settled { pairs: rest.pair(canonical, canonical), ..Settled::default() };
+    settled.munged = rest.pair(munged, canonical);
+    settled.munged.append(&mut rest.pair(canonical, munged));
+    settled.pairs.extend_from_slice(&settled.munged);
+    settled.pairs.append(&mut rest.pair(essence, essence));
+    settled.missing = rest.source.iter().map(|(_, index)| *index).collect();
+    settled.extra = rest.target.iter().map(|(_, index)| *index).collect();
+    settled.sort_out(unread_source, unread_target);
+    settled.sort();
+    settled
+}
+
+/// A message's content and index.
+type Entry = (Likeness, u32);
+
+/// The messages that could be read, and the others.
+fn read_and_unread(indices: &[u32], content: impl Fn(u32) -> Option<Likeness>) -> (Vec<Entry>, Vec<u32>) {
+    let mut read = Vec::new();
+    let mut unread = Vec::new();
+    for index in indices {
+        match content(*index) {
+            Some(likeness) => read.push((likeness, *index)),
+            None => unread.push(*index),
+        }
+    }
+    (read, unread)
+}
+
+/// What is still without a pair.
+struct Rest {
+    source: Vec<Entry>,
+    target: Vec<Entry>,
+}
+
+fn canonical(likeness: &Likeness) -> Option<[u8; 16]> {
+    Some(likeness.canonical)
+}
+
+/// What a message becomes where 8-bit bytes become `X`; `None` where it has none in its header.
+fn munged(likeness: &Likeness) -> Option<[u8; 16]> {
+    (likeness.munged != likeness.canonical).then_some(likeness.munged)
+}
+
+fn essence(likeness: &Likeness) -> Option<Essence> {
+    likeness.essence
+}
+
+impl Rest {
+    /// Pairs what has the same key, by index where several have it, and takes it out of the rest.
+    fn pair<K: Ord + Copy>(
+        &mut self,
+        of_source: impl Fn(&Likeness) -> Option<K>,
+        of_target: impl Fn(&Likeness) -> Option<K>,
+    ) -> Vec<(u32, u32)> {
+        if self.source.is_empty() || self.target.is_empty() {
+            return Vec::new();
+        }
+        self.source.sort_unstable_by_key(|(likeness, index)| (of_source(likeness), *index));
+        self.target.sort_unstable_by_key(|(likeness, index)| (of_target(likeness), *index));
+        let (mut source, mut target) = (self.source.as_slice(), self.target.as_slice());
+        let (mut pairs, mut left) = (Vec::new(), Self { source: Vec::new(), target: Vec::new() });
+        while let ([one, after_source @ ..], [other, after_target @ ..]) = (source, target) {
+            let (key, other_key) = (of_source(&one.0), of_target(&other.0));
+            match key.cmp(&other_key) {
+                Ordering::Equal if key.is_some() => {
+                    pairs.push((one.1, other.1));
+                    (source, target) = (after_source, after_target);
+                }
+                Ordering::Less | Ordering::Equal => {
+                    left.source.push(*one);
+                    source = after_source;
+                }
+                Ordering::Greater => {
+                    left.target.push(*other);
+                    target = after_target;
+                }
+            }
+        }
+        left.source.extend_from_slice(source);
+        left.target.extend_from_slice(target);
+        *self = left;
+        pairs
+    }
+}
+
+impl Settled {
+    /// What was not read may be equal to anything of the other side that has no pair.
+    fn sort_out(&mut self, unread_source: Vec<u32>, unread_target: Vec<u32>) {
+        if !unread_source.is_empty() {
+            self.doubtful.target.append(&mut self.extra);
+        }
+        if !unread_target.is_empty() {
+            self.doubtful.source.append(&mut self.missing);
+        }
+        let source_is_paired = self.missing.is_empty() && self.doubtful.source.is_empty() && unread_source.is_empty();
+        let target_is_paired = self.extra.is_empty() && self.doubtful.target.is_empty() && unread_target.is_empty();
+        let place = |unread: Vec<u32>, other_is_paired, alone: &mut Vec<u32>, doubtful: &mut Vec<u32>| {
+            if other_is_paired { alone.extend(unread) } else { doubtful.extend(unread) }
+        };
+        place(unread_source, target_is_paired, &mut self.missing, &mut self.doubtful.source);
+        place(unread_target, source_is_paired, &mut self.extra, &mut self.doubtful.target);
+    }
+
+    fn sort(&mut self) {
+        self.pairs.sort_unstable();
+        self.munged.sort_unstable();
+        self.missing.sort_unstable();
+        self.extra.sort_unstable();
+        self.doubtful.sort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::ContentHasher;
+    use crate::mail::Uid;
+
+    const DATE: i64 = 1_700_000_000;
+
+    /// Settles messages of one header key, given by their date and bytes.
+    fn settled(key: HeaderKey, source: &[(i64, &str)], target: &[(i64, &str)]) -> String {
+        let all = |messages: &[(i64, &str)]| (0..).zip(messages).map(|(index, _)| index).collect();
+        let tie = Tie { source: all(source), target: all(target) };
+        let Settled { pairs, munged, missing, extra, doubtful } = settle(&tie, |side, index| {
+            let messages = if side == Side::Source { source } else { target };
+            let (date, bytes) = messages[index as usize];
+            let mut hasher = ContentHasher::tolerant();
+            hasher.update(bytes.as_bytes());
+            let date = InternalDate::new(DATE + date, 0);
+            let message = Message::new(Uid::new(1).unwrap(), bytes.len() as u64, date, 0, key);
+            Some(Likeness::new(&hasher.finish(), &message))
+        });
+        assert!(doubtful.is_empty());
+        format!("{pairs:?} {munged:?} {missing:?} {extra:?}")
+    }
+
+    const ID: HeaderKey = HeaderKey::WithId([1; 16]);
+
+    #[test]
+    fn x_for_8_bit_bytes_of_the_header_is_the_same_message() {
+        let (a, o) = ("Subject: \u{e4}\r\n\r\nbody", "Subject: \u{f6}\r\n\r\nbody");
+        let (munged, body) = ("Subject: XX\r\n\r\nbody", "Subject: \u{e4}\r\n\r\nb\u{f6}dy");
+        for (name, source, target, expected) in [
+            ("there", &[a][..], &[munged][..], "[(0, 0)] [(0, 0)] [] []"),
+            ("and back", &[munged], &[a], "[(0, 0)] [(0, 0)] [] []"),
+            ("two that differ in these bytes only", &[a, o], &[a], "[(0, 0)] [] [1] []"),
+            ("the other of the two", &[a], &[o], "[] [] [0] [0]"),
+            ("both became the same", &[a, o], &[munged, munged], "[(0, 0), (1, 1)] [(0, 0), (1, 1)] [] []"),
+            ("one of both is there", &[a, o], &[munged], "[(0, 0)] [(0, 0)] [1] []"),
+            ("the true one comes first", &[a], &[munged, a], "[(0, 1)] [] [] [0]"),
+            ("bodies stay", &[body], &["Subject: XX\r\n\r\nbXXdy"], "[] [] [0] [0]"),
+            ("as many", &[a], &["Subject: X\r\n\r\nbody"], "[] [] [0] [0]"),
+        ] {
+            let dated = |messages: &[&'static str]| messages.iter().map(|text| (0, *text)).collect::<Vec<_>>();
+            assert_eq!(settled(HeaderKey::Empty, &dated(source), &dated(target)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_draft_with_fields_added_is_the_same_and_a_revision_is_not() {
+        let draft = "Message-ID: <1>\r\nSubject: a\r\nX-Mailer: m\r\n\r\nfirst\r\n";
+        let rewritten =
+            "X-IMAPbase: 1 2\r\nMessage-ID: <1>\r\nSubject: a\r\nX-Mailer: m\r\nContent-Length: 7\r\n\r\nfirst\r\n";
+        let revised = "Message-ID: <1>\r\nSubject: a\r\nX-Mailer: m\r\n\r\nsecond\r\n";
+        let to_another = "Message-ID: <1>\r\nCc: b\r\nSubject: a\r\nX-Mailer: m\r\n\r\nfirst\r\n";
+        for (name, source, target, expected) in [
+            ("rewritten", &[(0, draft)][..], &[(0, rewritten)][..], "[(0, 0)] [] [] []"),
+            ("another body", &[(0, revised)], &[(0, rewritten)], "[] [] [0] [0]"),
+            ("another recipient", &[(0, to_another)], &[(0, rewritten)], "[] [] [0] [0]"),
+            ("saved at another time", &[(9, draft)], &[(0, rewritten)], "[] [] [0] [0]"),
+            ("both revisions", &[(0, draft), (9, revised)], &[(0, rewritten)], "[(0, 0)] [] [1] []"),
+            ("twice", &[(0, draft), (0, draft)], &[(0, rewritten)], "[(0, 0)] [] [1] []"),
+        ] {
+            assert_eq!(settled(ID, source, target), expected, "{name}");
+        }
+        let nameless = HeaderKey::WithoutId([1; 16]);
+        assert_eq!(settled(nameless, &[(0, draft)], &[(0, rewritten)]), "[] [] [0] [0]");
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_never_copied_twice() {
+        // Each body is a letter; `?` could not be read.
+        for (source, target, expected) in [
+            ("ab", "ba", "[(0, 1), (1, 0)] [] [] [] []"),
+            ("aab", "ab", "[(0, 0), (2, 1)] [1] [] [] []"),
+            ("ab", "c", "[] [0, 1] [0] [] []"),
+            ("ab", "a?", "[(0, 0)] [] [] [1] [1]"),
+            ("a?", "ab", "[(0, 0)] [] [] [1] [1]"),
+            ("a?", "a", "[(0, 0)] [1] [] [] []"),
+            ("a", "a?", "[(0, 0)] [] [1] [] []"),
+            ("?", "?", "[] [] [] [0] [0]"),
+            ("?b", "?c", "[] [] [] [0, 1] [0, 1]"),
+        ] {
+            let (from, to) = (source.as_bytes(), target.as_bytes());
+            let all = |bodies: &[u8]| (0..).zip(bodies).map(|(index, _)| index).collect();
+            let settled = settle(&Tie { source: all(from), target: all(to) }, |side, index| {
+                let body = if side == Side::Source { from[index as usize] } else { to[index as usize] };
+                (body != b'?').then_some(Likeness::exact([body; 16]))
+            });
+            let Settled { pairs, missing, extra, doubtful, .. } = settled;
+            let text = format!("{pairs:?} {missing:?} {extra:?} {:?} {:?}", doubtful.source, doubtful.target);
+            assert_eq!(text, expected, "{source} {target}");
+        }
+    }
+}
