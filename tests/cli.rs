@@ -146,10 +146,11 @@ fn a_failing_password_command_is_named_without_its_output() {
 #[test]
 fn a_refused_connection_is_six_and_an_event() {
     let address = format!("imaps://ann@127.0.0.1:{}", closed_port());
+    let other = address.replace("ann@", "ben@");
     let table: &[&[&str]] = &[
         &["folders", &address, "--output", "json"],
-        &["copy", &address, &address, "--no-state", "--output", "json"],
-        &["verify", &address, &address, "--output", "json"],
+        &["copy", &address, &other, "--no-state", "--output", "json"],
+        &["verify", &address, &other, "--output", "json"],
     ];
     for arguments in table {
         let output = watched(&mut with_passwords(arguments));

@@ -8,7 +8,7 @@ use super::json::Summary;
 use super::report::{About, Report};
 use super::session::Session;
 use super::state::{StateArgs, identity};
-use super::{exit, password, plan_file};
+use super::{exit, password, places, plan_file};
 use clap::Args;
 use mailferry::address::Address;
 use mailferry::plan::planned::Planned;
@@ -120,6 +120,7 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
     let passwords = [args.source_password.options(), args.target_password.options()];
     password::check_stdin(passwords, false)?;
     let rules = folder_rules(&head.folders)?;
+    places::check_copy(&addresses, &head.folders)?;
     let options = CopyOptions {
         jobs: args.speed.jobs.lanes([source.connections(), target.connections()]),
         limit_rate: args.speed.limit_rate,
@@ -127,6 +128,7 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
         dry_run: args.dry_run,
         keep_deleted: head.keep_deleted.then(today),
         plan: PlanUse::Only(Arc::clone(planned)),
+        kinship: places::kinship(&addresses),
         ..head.options()
     };
     let state = args.state.or_saved(head.state.as_deref(), head.no_state);

@@ -10,14 +10,14 @@ use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::state::StateArgs;
 use super::text::{self, PlanTable};
-use super::{exit, password, plan_file};
+use super::{exit, password, places, plan_file};
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 use mailferry::address::Address;
 use mailferry::event::Side;
 use mailferry::folders::Rules;
 use mailferry::plan::DeletionLimit;
-use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, FlagPolicy, PlanHead, PlanUse, Status};
+use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, FlagPolicy, Kinship, PlanHead, PlanUse, Status};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -177,6 +177,7 @@ impl CopyArgs {
             keep_deleted: self.run.keep_deleted.then(today),
             dry_run: self.run.dry_run,
             plan: if self.run.save_plan.is_some() { PlanUse::Keep } else { PlanUse::Nothing },
+            kinship: Kinship::default(),
         })
     }
 }
@@ -200,8 +201,12 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     password::check_stdin(passwords, args.folders.reads_stdin())?;
     let folders = args.folders.options()?;
     let rules = folder_rules(&folders)?;
+    places::check_copy(&addresses, &folders)?;
     args.messages.check_search(&[source])?;
-    let options = args.options([source.connections(), target.connections()])?;
+    let options = CopyOptions {
+        kinship: places::kinship(&addresses),
+        ..args.options([source.connections(), target.connections()])?
+    };
     let save = args.run.save_plan.as_deref().map(|path| {
         let texts = [&args.source, &args.target];
         (path, plan_file::head(&addresses, texts, passwords, folders, &options, &args.run.state))

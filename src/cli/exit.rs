@@ -64,6 +64,7 @@ pub(crate) fn of_error(kind: ErrorKind) -> u8 {
         ErrorKind::Authentication => AUTHENTICATION,
         ErrorKind::Unreachable | ErrorKind::Untrusted => UNREACHABLE,
         ErrorKind::Locked => LOCKED,
+        ErrorKind::SameMailbox => USAGE,
         ErrorKind::Full => FULL,
         ErrorKind::Interrupted => INTERRUPTED,
         ErrorKind::TooManyConnections

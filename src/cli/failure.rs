@@ -73,6 +73,7 @@ pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Refused => "refused",
         ErrorKind::Full => "full",
         ErrorKind::Locked => "locked",
+        ErrorKind::SameMailbox => "same_mailbox",
         ErrorKind::Interrupted => "interrupted",
         ErrorKind::Local => "local",
     }

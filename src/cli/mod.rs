@@ -26,6 +26,7 @@ mod output;
 mod pace;
 mod pages;
 mod password;
+mod places;
 mod plan_file;
 mod progress;
 mod recall;

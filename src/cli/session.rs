@@ -12,6 +12,7 @@ use super::metrics;
 use super::observers::{Observers, Shared};
 use super::output::Output;
 use super::password::{self, System, check_private};
+use super::places;
 use super::progress::Progress;
 use super::recall::Recollection;
 use super::report::Report;
@@ -132,16 +133,11 @@ impl Session {
     /// Reads the addresses of a command with two mailboxes.
     ///
     /// # Errors
-    /// As [`Session::address`], and that both are the same directory.
+    /// As [`Session::address`], and that both are the same directory, or one is in the other.
     pub(crate) fn addresses(source: &str, target: &str) -> Result<[Address; 2], Failure> {
-        let [source, target] = [Self::address(Side::Source, source)?, Self::address(Side::Target, target)?];
-        let place = |address: &Address| address.path().map(maildir::Account::canonical);
-        match place(&source) {
-            Some(path) if place(&target).as_ref() == Some(&path) => {
-                Err(Failure::usage(format!("source and target are the same directory, {}", path.display())))
-            }
-            _ => Ok([source, target]),
-        }
+        let addresses = [Self::address(Side::Source, source)?, Self::address(Side::Target, target)?];
+        places::check(&addresses)?;
+        Ok(addresses)
     }
 
     /// Finds one side's password; `None` for a directory, which has none.

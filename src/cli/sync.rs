@@ -8,14 +8,14 @@ use super::session::{Purpose, Session};
 use super::state::{TwoWayStateArgs, identity};
 use super::text::{self, ChangeList};
 use super::undo::UndoStore;
-use super::{exit, password, values};
+use super::{exit, password, places, values};
 use clap::{Args, ValueEnum};
 use mailferry::address::Address;
 use mailferry::event::Side;
 use mailferry::mail::Uid;
 use mailferry::plan::DeletionLimit;
 use mailferry::plan::merge::{Both, Policy, Prefer};
-use mailferry::verbs::{self, SyncOptions};
+use mailferry::verbs::{self, Kinship, SyncOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -225,8 +225,12 @@ impl SyncArgs {
 pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let first = Session::address(Side::Source, &args.first)?;
     let second = Session::address(Side::Target, &args.second)?;
-    if identity(&first) == identity(&second) {
-        return Err(Failure::usage("FIRST and SECOND are the same mailbox"));
+    let addresses = [first, second];
+    places::check(&addresses)?;
+    let kinship = places::kinship(&addresses);
+    let [first, second] = addresses;
+    if kinship == Kinship::OneAccount {
+        return Err(Failure::usage("FIRST and SECOND are the same mailbox").with_hint("give two mailboxes"));
     }
     let rules = args.folders.rules()?;
     let dry_run = args.run.dry_run;
@@ -240,6 +244,7 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
         undo_size: Some(args.run.keep_size),
         explain: args.run.explain.clone(),
         identities: Both::new(identity(&first), identity(&second)),
+        kinship,
     };
     let (first_password, second_password) = (args.first_password.options(), args.second_password.options());
     password::check_stdin([first_password, second_password], false)?;

@@ -6,12 +6,12 @@ use super::failure::Failure;
 use super::json::{Line, Summary};
 use super::session::{Purpose, Session};
 use super::state::{TwoWayStateArgs, identity};
-use super::{exit, harmless, password, units};
+use super::{exit, harmless, password, places, units};
 use clap::Args;
 use mailferry::address::Address;
 use mailferry::event::Side;
 use mailferry::state::PairName;
-use mailferry::verbs::{self, KeptMessage, UndoSummary};
+use mailferry::verbs::{self, KeptMessage, Kinship, UndoSummary};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -115,10 +115,16 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
     };
     let first = Session::address(Side::Source, first)?;
     let second = Session::address(Side::Target, second)?;
-    let store = UndoStore::of(&args.state.directory()?, &first, &second);
+    let addresses = [first, second];
+    places::check(&addresses)?;
+    if places::kinship(&addresses) == Kinship::OneAccount {
+        let failure = Failure::usage("FIRST and SECOND are the same mailbox");
+        return Err(failure.with_hint("give both mailboxes as sync was given them"));
+    }
+    let store = UndoStore::of(&args.state.directory()?, &addresses[0], &addresses[1]);
     match run {
         None => list(&store, session),
-        Some(run) => put_back(args, session, &store, run, &[first, second]),
+        Some(run) => put_back(args, session, &store, run, &addresses),
     }
 }
 

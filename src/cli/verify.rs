@@ -6,7 +6,7 @@ use super::json::Summary;
 use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::text::Differences;
-use super::{exit, password};
+use super::{exit, password, places};
 use clap::Args;
 use mailferry::event::Side;
 use mailferry::verbs::{self, VerifyOptions};
@@ -70,7 +70,9 @@ impl VerifyArgs {
 
 /// Runs it. Gives the exit code.
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
-    let [source, target] = Session::addresses(&args.source, &args.target)?;
+    let addresses = Session::addresses(&args.source, &args.target)?;
+    let kinship = places::kinship(&addresses);
+    let [source, target] = addresses;
     let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
     password::check_stdin([source_password, target_password], args.folders.reads_stdin())?;
     let rules = args.folders.rules()?;
@@ -79,6 +81,7 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
         filter: args.messages.filter()?,
         deep: args.deep,
         jobs: args.jobs.lanes([source.connections(), target.connections()]),
+        kinship,
     };
     let source_password = session.password(Side::Source, &source, source_password)?;
     let target_password = session.password(Side::Target, &target, target_password)?;

@@ -97,6 +97,10 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// A keyword that a message of a target has for a moment, while it is seen whether the source's message is the same one. It
+    /// is never carried to another mailbox.
+    pub const MARK: &str = "$MailferryMark";
+
     /// Reads flags as a server names them. `\Recent` and system flags that no RFC knows are dropped, as no other
     /// server would take them; the two that have a registered keyword (`\Forwarded`, `\Junk`) become it.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
@@ -196,17 +200,22 @@ impl PermanentFlags {
         Self { flags: system, any_keyword: true }
     }
 
-    /// Splits `wanted` into what this mailbox keeps and what it can't.
+    /// Splits `wanted` into what this mailbox keeps and what it can't. [`Flags::MARK`] is left out of both.
     pub fn split(&self, wanted: &Flags) -> (Flags, Flags) {
-        let kept_keywords = wanted
-            .keywords()
-            .iter()
-            .filter(|k| Keyword::is_atom(k.as_str()) && (self.any_keyword || self.flags.keywords().contains(k)))
-            .cloned()
-            .collect();
+        let wanted = &wanted.filter_keywords(|keyword| !keyword.as_str().eq_ignore_ascii_case(Flags::MARK));
+        let kept_keywords = wanted.keywords().iter().filter(|keyword| self.keeps_keyword(keyword)).cloned().collect();
         let kept = Flags::new(wanted.system & self.flags.system, kept_keywords);
         let lost = wanted.minus(&kept);
         (kept, lost)
+    }
+
+    /// Whether this mailbox keeps all of these, [`Flags::MARK`] too.
+    pub fn keeps(&self, flags: &Flags) -> bool {
+        flags.system & !self.flags.system == 0 && flags.keywords().iter().all(|keyword| self.keeps_keyword(keyword))
+    }
+
+    fn keeps_keyword(&self, keyword: &Keyword) -> bool {
+        Keyword::is_atom(keyword.as_str()) && (self.any_keyword || self.flags.keywords().contains(keyword))
     }
 }
 
@@ -236,6 +245,15 @@ mod tests {
         let (kept, lost) = exchange.split(&Flags::from_names(["\\Seen", "\\Draft", "$mdnsent", "$Label1"]));
         assert_eq!(kept, Flags::from_names(["\\Seen", "$MDNSent"]));
         assert_eq!(lost, Flags::from_names(["\\Draft", "$Label1"]));
+    }
+
+    #[test]
+    fn a_mark_can_be_kept_and_never_travels() {
+        let mark = Flags::from_names([Flags::MARK]);
+        assert!(PermanentFlags::everything().keeps(&mark));
+        assert_eq!(PermanentFlags::everything().split(&mark), (Flags::default(), Flags::default()));
+        let poor = PermanentFlags { flags: Flags::from_names(["\\Seen"]), any_keyword: false };
+        assert!(!poor.keeps(&mark) && !poor.keeps(&Flags::from_names(["\\Draft"])));
     }
 
     #[test]

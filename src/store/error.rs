@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Full,
     /// Another run is at work on the same two mailboxes.
     Locked,
+    /// Both addresses lead to one mailbox.
+    SameMailbox,
     /// The user asked to stop.
     Interrupted,
     /// Something on this machine failed: a file, the disk.

@@ -1,5 +1,6 @@
 //! What a verb is asked to do, after the command line has been read and checked.
 
+use super::same_mailbox::Kinship;
 use crate::mail::Uid;
 use crate::plan::DeletionLimit;
 use crate::plan::merge::{Both, Policy};
@@ -80,6 +81,8 @@ pub struct CopyOptions {
     pub dry_run: bool,
     /// What it has to do with a saved plan.
     pub plan: PlanUse,
+    /// What the addresses tell of each other.
+    pub kinship: Kinship,
 }
 
 /// How `sync` works.
@@ -104,6 +107,8 @@ pub struct SyncOptions {
     pub explain: Option<(String, Uid)>,
     /// The two mailboxes' identities, by which what is kept is put back.
     pub identities: Both<String>,
+    /// What the addresses tell of each other.
+    pub kinship: Kinship,
 }
 
 /// How `verify` works.
@@ -115,4 +120,6 @@ pub struct VerifyOptions {
     pub deep: bool,
     /// How many lanes for a deep comparison; `None`: as many as the servers bear well.
     pub jobs: Option<usize>,
+    /// What the addresses tell of each other.
+    pub kinship: Kinship,
 }

@@ -4,6 +4,7 @@ use super::compare::{self, Compared, Comparison};
 use super::deep::{DeepFolder, compare_contents};
 use super::holdings::Survey;
 use super::opening::{self, Opened};
+use super::same_mailbox::{self, Kinship};
 use super::{Status, VerifyOptions, VerifySummary};
 use crate::event::{Difference, DifferenceKind, Event, Observer, Side, Stop};
 use crate::exec::Link;
@@ -33,6 +34,7 @@ pub fn verify(
     let Opened { mut link, pairing, source_listing, target_listing } = opened;
     let pairs = &pairing.pairs;
     let names = opening::Names::new(&pairing, &source_listing, &target_listing);
+    tell_same(&mut link, &names, options.kinship, observer)?;
     let summary = VerifySummary { failed, ..VerifySummary::empty() };
     let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new() };
     verify.compare(&mut link, &names)?;
@@ -53,6 +55,30 @@ pub fn verify(
     }
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(summary)
+}
+
+/// Says that a mailbox is compared with itself.
+fn tell_same(
+    link: &mut Link,
+    names: &opening::Names<'_>,
+    kinship: Kinship,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let text = match kinship {
+        Kinship::Apart => return Ok(()),
+        Kinship::OneAccount => "source and target are the same mailbox: it is compared with itself".to_owned(),
+        Kinship::Unknown => {
+            let pair = |pair: &Pair| Some((&names.source.mailboxes[pair.source], names.existing(pair)?));
+            let paired: Vec<_> = names.pairs.iter().filter_map(pair).collect();
+            let suspects = same_mailbox::suspects(link, &paired)?;
+            if suspects.is_empty() {
+                return Ok(());
+            }
+            same_mailbox::suspicion(&suspects)
+        }
+    };
+    observer.observe(&Event::Warning { text: &text });
+    Ok(())
 }
 
 /// Sums up what both sides of a pair hold.

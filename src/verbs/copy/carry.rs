@@ -245,6 +245,7 @@ impl Copy<'_> {
         if self.doomed.is_empty() && self.leftovers.is_empty() {
             return Ok(());
         }
+        self.prove_apart(way, names, sent)?;
         let mut copied = std::mem::take(&mut self.relocated);
         for (pair, task, fates) in sent.each() {
             let is_proven = |uid: &Uid| !unproven.get(&pair).is_some_and(|unproven| unproven.contains(*uid));

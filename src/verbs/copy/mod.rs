@@ -2,6 +2,7 @@
 //!
 //! Never writes to the source, sends only what the target lacks, and is safe to run again at any time.
 
+mod apart;
 mod carry;
 mod changes;
 mod deletion;
@@ -71,6 +72,7 @@ pub fn copy(
             copy.summary.folders_failed = opened.folders_failed();
             copy.limit_to_plan(&mut opened);
             copy.find_renames(&mut opened)?;
+            copy.check_apart(&mut opened)?;
             let lanes = opening::lanes(options.jobs, [source, target], &opened.link);
             let (link, names) = opened.link_and_names();
             connecting.begin(copy.lanes_from_listing(lanes, &names) - 1);

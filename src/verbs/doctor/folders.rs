@@ -2,12 +2,13 @@
 
 use super::Reached;
 use super::report::{Report, SideReport, seen};
-use super::survey::Survey;
+use super::survey::{Survey, Surveyed};
 use super::words::{counted, some};
 use crate::event::{Check, Side};
 use crate::folders::{Options, Pairing, Rules, TargetFolder, pair};
 use crate::mail::SpecialUse;
 use crate::store::ErrorKind;
+use crate::verbs::same_mailbox::scans_look_the_same;
 use std::collections::BTreeMap;
 
 /// Of each mailbox alone, then of the way from one to the other.
@@ -17,6 +18,7 @@ pub(super) fn check(reached: &[Reached<'_>], report: &mut Report<'_>) {
     }
     if let [source, target] = reached {
         together(&source.survey, &target.survey, &mut report.of(Side::Target));
+        apart(source, target, &mut report.of(Side::Target));
     }
 }
 
@@ -98,6 +100,43 @@ fn together(source: &Survey, target: &Survey, report: &mut SideReport<'_, '_>) {
             "give them other names with --map 'NAME=OTHER'",
         );
     }
+}
+
+/// Whether both are one mailbox.
+fn apart(source: &Reached<'_>, target: &Reached<'_>, report: &mut SideReport<'_, '_>) {
+    let advice = "give two mailboxes; a copy or sync of these two is refused";
+    if source.patient.address.identity() == target.patient.address.identity() {
+        let meaning = "a copy would go into itself, and --move would have nothing to prove";
+        let seen = seen(Check::Folders, "compared the two addresses", "they are equal: this is the same mailbox");
+        return report.failed(seen, ErrorKind::SameMailbox, meaning, advice);
+    }
+    let with_mail = |survey: &Survey| survey.folders.iter().filter(|folder| holds_mail(folder)).count();
+    let same: Vec<String> = (source.survey.folders.iter())
+        .filter(|folder| target.survey.folders.iter().any(|other| is_one(folder, other)))
+        .map(|folder| folder.name.to_string())
+        .collect();
+    if same.is_empty() {
+        return;
+    }
+    let tried = "compared MAILBOXID, UIDVALIDITY and the messages under equal UIDs";
+    let result = format!("the same on both sides: {}", some(&same));
+    let seen = seen(Check::Folders, tried, result);
+    if same.len() == with_mail(&source.survey).max(with_mail(&target.survey)) {
+        let meaning = "both addresses lead to the same mailbox, or to a copy of its server's files";
+        report.failed(seen, ErrorKind::SameMailbox, meaning, advice);
+    } else {
+        let meaning = "these folders may be the same mailbox, such as folders that both users share";
+        report.doubtful(seen, meaning, "leave them out with --exclude");
+    }
+}
+
+fn holds_mail(folder: &Surveyed) -> bool {
+    folder.scan.as_ref().is_ok_and(|scan| !scan.messages.is_empty())
+}
+
+fn is_one(source: &Surveyed, target: &Surveyed) -> bool {
+    let scans = source.scan.as_ref().ok().zip(target.scan.as_ref().ok());
+    source.name == target.name && scans.is_some_and(|(source, target)| scans_look_the_same(source, target))
 }
 
 /// How many keep their names, and where the others go.

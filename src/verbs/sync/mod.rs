@@ -5,6 +5,7 @@
 //! messages are known to be there, and forgotten only when its message is known to be gone; what was not carried out is
 //! found again by the next run, since the marks that are kept are those of the scan.
 
+mod apart;
 mod carry;
 mod conflicts;
 mod copying;
@@ -63,6 +64,7 @@ pub fn sync(
     let connect = || opening::connect(first, second);
     let (mut sync, link) = patiently(connect, stop, observer, |mut link| {
         let mut sync = Sync::begin(&mut link, rules, options, state, observer)?;
+        sync.check_apart(&mut link)?;
         sync.plan(&mut link)?;
         Ok((sync, link))
     })?;

@@ -1,0 +1,437 @@
+//! Whether a run was given the same mailbox twice: by equal addresses, or by two that lead to one account (another host name,
+//! another port, a proxy, another spelling of the user, a directory that a server serves).
+//!
+//! Folders are compared, not accounts: mail may move within one account, and two accounts may share a folder. What servers tell
+//! raises a suspicion (MAILBOXID, or UIDVALIDITY with messages that are equal under equal UIDs). It proves nothing: a restored or
+//! replicated server tells the same, and so may two accounts that were filled in the same second. The proof is a mark: a message
+//! of the target gets a keyword for a moment, and a message of the source that has it then is the same message. Where no keyword
+//! is kept, a flag that the message lacks serves.
+
+use super::scans::scan_each;
+use crate::exec::Link;
+use crate::mail::{Flags, ListedMailbox, MailboxName, Message, Uid, UidSet};
+use crate::store::{
+    Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, KnownDepth, ScanDepth, ScanRequest, Store,
+};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// What the addresses of a run tell of each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kinship {
+    /// Nothing: they may lead to one account.
+    #[default]
+    Unknown,
+    /// They are equal, so a folder is told by its name.
+    OneAccount,
+    /// Both are directories of this machine, and neither is in the other.
+    Apart,
+}
+
+/// How many of the newest UIDs are compared where two folders look the same.
+const SAMPLE: u32 = 50;
+
+/// How long a mark may take to show up on the other side.
+const PATIENCE: Duration = Duration::from_millis(600);
+
+/// The same where MAILBOXIDs are equal: the other side may be a replica, which follows after a moment.
+const PATIENCE_WITH_REPLICAS: Duration = Duration::from_secs(5);
+
+/// Whether a listing's counters leave it open that two folders are one. MAILBOXID decides where both have one (RFC 8474).
+pub(super) fn may_be_one(source: &ListedMailbox, target: &ListedMailbox) -> bool {
+    let Some((source, target)) = source.status.as_ref().zip(target.status.as_ref()) else { return false };
+    if source.messages == Some(0) || target.messages == Some(0) {
+        return false;
+    }
+    match has_equal_ids(source.mailbox_id.as_deref(), target.mailbox_id.as_deref()) {
+        Some(equal) => equal,
+        None => source.uid_validity.is_some() && source.uid_validity == target.uid_validity,
+    }
+}
+
+/// Whether two MAILBOXIDs are equal; `None` where a side has none.
+pub(super) fn has_equal_ids(source: Option<&str>, target: Option<&str>) -> Option<bool> {
+    source.zip(target).map(|(source, target)| source == target)
+}
+
+/// Whether two names of one account are the same folder's.
+pub(super) fn is_one_name(source: &MailboxName, target: &MailboxName) -> bool {
+    source == target || source.is_inbox() && target.is_inbox()
+}
+
+/// Whether two folders of accounts that may be one are likely the same folder: by their names or their counters.
+pub(super) fn is_like(source: &ListedMailbox, target: &ListedMailbox) -> bool {
+    let counters = |folder: &ListedMailbox| {
+        let status = folder.status.as_ref()?;
+        Some((status.mailbox_id.clone(), status.messages?, status.uid_next?))
+    };
+    is_one_name(&source.name, &target.name) || counters(source).is_some_and(|some| counters(target) == Some(some))
+}
+
+/// Two folders that look the same.
+#[derive(Clone, Debug)]
+pub(super) struct Suspect {
+    source: MailboxName,
+    source_depth: ScanDepth,
+    target: MailboxName,
+    /// A message that both sides have under this UID.
+    uid: Uid,
+    patience: Duration,
+}
+
+impl Suspect {
+    /// The source's folder, for people.
+    pub(super) fn name(&self) -> String {
+        self.source.to_string()
+    }
+
+    fn trial(&self) -> Trial<'_> {
+        let Self { source, source_depth, target, uid, patience } = self;
+        Trial { source, source_depth: *source_depth, target, uid: *uid, patience: *patience }
+    }
+}
+
+/// Those of some folders, each of the source with one of the target, that look the same by their messages too. Nothing is written.
+///
+/// # Errors
+/// What ends a connection.
+pub(super) fn suspects(link: &mut Link, folders: &[(&ListedMailbox, &ListedMailbox)]) -> Result<Vec<Suspect>, Error> {
+    let open: Vec<_> = folders.iter().filter(|(source, target)| may_be_one(source, target)).collect();
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let newest = |at: &(&ListedMailbox, &ListedMailbox)| {
+        let next = |folder: &ListedMailbox| folder.status.as_ref().and_then(|status| status.uid_next);
+        let next = next(at.0).zip(next(at.1)).map_or(1, |(source, target)| source.min(target));
+        Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
+    };
+    let mut found = Vec::new();
+    let mut unclear = Vec::new();
+    for (at, uid) in open.iter().zip(equal_messages(link, &open, &newest)?) {
+        match uid {
+            Sample::Equal(uid) => found.push(suspect(at, uid)),
+            Sample::Empty => unclear.push(**at),
+            Sample::Unlike => {}
+        }
+    }
+    // Where there is nothing among the newest UIDs, all messages are compared.
+    let unclear: Vec<_> = unclear.iter().collect();
+    for (at, uid) in unclear.iter().zip(equal_messages(link, &unclear, &|_| None)?) {
+        if let Sample::Equal(uid) = uid {
+            found.push(suspect(at, uid));
+        }
+    }
+    Ok(found)
+}
+
+fn suspect((source, target): &(&ListedMailbox, &ListedMailbox), uid: Uid) -> Suspect {
+    let id = |folder: &ListedMailbox| folder.status.as_ref().and_then(|status| status.mailbox_id.clone());
+    let is_replica = has_equal_ids(id(source).as_deref(), id(target).as_deref()) == Some(true);
+    let status = source.status.clone().unwrap_or_default();
+    Suspect {
+        source: source.name.clone(),
+        source_depth: changes_since(status.uid_next, status.highest_mod_seq),
+        target: target.name.clone(),
+        uid,
+        patience: if is_replica { PATIENCE_WITH_REPLICAS } else { PATIENCE },
+    }
+}
+
+/// What a sample of two folders shows.
+enum Sample {
+    /// This UID stands for equal messages.
+    Equal(Uid),
+    Unlike,
+    /// There was nothing to compare.
+    Empty,
+}
+
+type Folders<'a, 'l> = [&'a (&'l ListedMailbox, &'l ListedMailbox)];
+
+fn equal_messages(
+    link: &mut Link,
+    folders: &Folders<'_, '_>,
+    uids: &dyn Fn(&(&ListedMailbox, &ListedMailbox)) -> Option<UidSet>,
+) -> Result<Vec<Sample>, Error> {
+    if folders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let depth = ScanDepth::Identity;
+    let on_source = scan_each(link.source.as_mut(), depth, folders.iter().map(|at| (&at.0.name, uids(at))))?;
+    let on_target = scan_each(link.target.as_mut(), depth, folders.iter().map(|at| (&at.1.name, uids(at))))?;
+    let sample = |(source, target): (Result<FolderScan, _>, Result<FolderScan, _>)| match (source, target) {
+        (Ok(source), Ok(target)) => compare(&source, &target),
+        _ => Sample::Unlike,
+    };
+    Ok(on_source.into_iter().zip(on_target).map(sample).collect())
+}
+
+fn compare(source: &FolderScan, target: &FolderScan) -> Sample {
+    if source.messages.is_empty() && target.messages.is_empty() {
+        return Sample::Empty;
+    }
+    let is_equal = |message: &&Message| {
+        let at = target.messages.binary_search_by_key(&message.uid(), Message::uid);
+        at.is_ok_and(|at| is_alike(message, &target.messages[at]))
+    };
+    // The newest, as a mark on it is found soonest.
+    source.messages.iter().rev().find(is_equal).map_or(Sample::Unlike, |message| Sample::Equal(message.uid()))
+}
+
+/// Whether two messages of one UID are alike in all that a scan tells and nobody changes.
+fn is_alike(one: &Message, other: &Message) -> bool {
+    (one.uid(), one.size(), one.key(), one.date()) == (other.uid(), other.size(), other.key(), other.date())
+}
+
+/// Whether scans of two folders look like scans of one: the same counters, and a message that both have under its UID.
+pub(super) fn scans_look_the_same(source: &FolderScan, target: &FolderScan) -> bool {
+    let ids = has_equal_ids(source.mailbox_id.as_deref(), target.mailbox_id.as_deref());
+    let may_be = ids.unwrap_or(source.uid_validity.is_some() && source.uid_validity == target.uid_validity);
+    let has_grown = source.uid_next != target.uid_next || source.exists != target.exists;
+    may_be && !has_grown && matches!(compare(source, target), Sample::Equal(_))
+}
+
+/// How a source's folder is looked at for what has changed since its counters were these.
+pub(super) fn changes_since(uid_next: Option<u32>, mod_seq: Option<u64>) -> ScanDepth {
+    let known = mod_seq.map_or(KnownDepth::Flags, KnownDepth::Changes);
+    let baseline = |uid_next| ScanDepth::Since(Baseline { uid_next, known, probe: [None, None] });
+    uid_next.and_then(Uid::new).map_or(ScanDepth::Attributes, baseline)
+}
+
+/// Two folders of which it is to be shown whether they are one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trial<'a> {
+    pub(super) source: &'a MailboxName,
+    pub(super) source_depth: ScanDepth,
+    pub(super) target: &'a MailboxName,
+    /// The message of the target that is marked.
+    pub(super) uid: Uid,
+    /// How long a mark may take to show up.
+    pub(super) patience: Duration,
+}
+
+impl<'a> Trial<'a> {
+    /// One of folders that nothing speaks against but that no two may be one where something is deleted.
+    pub(super) fn new(source: &'a MailboxName, source_depth: ScanDepth, target: &'a MailboxName, uid: Uid) -> Self {
+        Self { source, source_depth, target, uid, patience: Duration::ZERO }
+    }
+}
+
+/// What a trial shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// They are one mailbox.
+    One,
+    /// They are two.
+    Two,
+    /// The target keeps no mark that could be looked for.
+    Unknown,
+}
+
+/// Finds out which of some suspects are one mailbox; the names of those that are, or may be. The first is looked at alone: in
+/// most cases it decides.
+///
+/// # Errors
+/// What ends a connection.
+pub(super) fn convict(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String>, Error> {
+    let Some((first, others)) = suspects.split_first() else { return Ok(Vec::new()) };
+    let mut guilty = |some: &[Suspect]| -> Result<Vec<String>, Error> {
+        let trials: Vec<Trial<'_>> = some.iter().map(Suspect::trial).collect();
+        let verdicts = judge(link, &trials)?;
+        let is_guilty = some.iter().zip(verdicts).filter(|(_, verdict)| *verdict != Verdict::Two);
+        Ok(is_guilty.map(|(suspect, _)| suspect.name()).collect())
+    };
+    if !guilty(std::slice::from_ref(first))?.is_empty() {
+        return Ok(suspects.iter().map(Suspect::name).collect());
+    }
+    guilty(others)
+}
+
+/// The error that ends a run of one mailbox with itself. `folders` are the source's that would go into themselves.
+pub(super) fn refusal(folders: &[String]) -> Error {
+    let text = format!("source and target are the same mailbox: {}", some_names(folders));
+    Error::new(ErrorKind::SameMailbox, text).with_hint(
+        "give two mailboxes; within one account say where mail shall go with --into FOLDER or --map FROM=TO, and leave out the \
+         other folders with --folder or --exclude",
+    )
+}
+
+/// What a run that writes nothing says of folders that look the same.
+pub(super) fn suspicion(suspects: &[Suspect]) -> String {
+    let names: Vec<String> = suspects.iter().map(Suspect::name).collect();
+    format!(
+        "source and target may be the same mailbox: the same messages have the same UIDs on both sides, in {}; a run that writes \
+         looks closer before it begins",
+        some_names(&names)
+    )
+}
+
+/// Some names, for people.
+pub(super) fn some_names(names: &[String]) -> String {
+    match names {
+        [] => "all folders".to_owned(),
+        [one] => one.clone(),
+        [one, other] => format!("{one} and {other}"),
+        [one, rest @ ..] => format!("{one} and {} more folders", rest.len()),
+    }
+}
+
+/// Marks a message of the target in each trial and looks for the mark on the source. The marks are taken away again.
+///
+/// # Errors
+/// What ends a connection; a mark may stay then until the trial is made again.
+pub(super) fn judge(link: &mut Link, trials: &[Trial<'_>]) -> Result<Vec<Verdict>, Error> {
+    let mut verdicts = vec![Verdict::Unknown; trials.len()];
+    for mark in [Flags::MARK, "\\Answered", "\\Flagged", "\\Draft"] {
+        let open: Vec<usize> = (0..trials.len()).filter(|at| verdicts[*at] == Verdict::Unknown).collect();
+        if open.is_empty() {
+            break;
+        }
+        let trials: Vec<Trial<'_>> = open.iter().map(|at| trials[*at]).collect();
+        for (at, verdict) in open.into_iter().zip(try_mark(link, &trials, mark)?) {
+            verdicts[at] = verdict;
+        }
+    }
+    Ok(verdicts)
+}
+
+fn try_mark(link: &mut Link, trials: &[Trial<'_>], mark: &str) -> Result<Vec<Verdict>, Error> {
+    let flag = Flags::from_names([mark]);
+    let mut verdicts = vec![Verdict::Unknown; trials.len()];
+    if mark == Flags::MARK {
+        // A run that was killed may have left one.
+        let left = bearers_on_target(link.target.as_mut(), trials, &flag, |_, bears| bears)?;
+        change(link.target.as_mut(), trials, &left, &flag, FlagEdit::Remove)?;
+    }
+    let fit = bearers_on_target(link.target.as_mut(), trials, &flag, |scan, bears| {
+        !bears && !scan.messages.is_empty() && scan.permanent_flags.keeps(&flag)
+    })?;
+    if fit.is_empty() {
+        return Ok(verdicts);
+    }
+    let earlier = bearers_on_source(link.source.as_mut(), trials, &fit, &flag)?;
+    let (fit, earlier): (Vec<usize>, Vec<HashSet<Uid>>) =
+        fit.into_iter().zip(earlier).filter_map(|(at, bearers)| Some((at, bearers?))).unzip();
+    change(link.target.as_mut(), trials, &fit, &flag, FlagEdit::Add)?;
+    let looked = look_for_marks(link, trials, &fit, (&flag, &earlier));
+    // Whatever came of it.
+    let removed = change(link.target.as_mut(), trials, &fit, &flag, FlagEdit::Remove);
+    for (at, verdict) in looked? {
+        verdicts[at] = verdict;
+    }
+    removed.map(|()| verdicts)
+}
+
+/// Looks on both sides for marks that were set; `earlier` are the source's messages that had the flag before.
+fn look_for_marks(
+    link: &mut Link,
+    trials: &[Trial<'_>],
+    fit: &[usize],
+    (flag, earlier): (&Flags, &[HashSet<Uid>]),
+) -> Result<Vec<(usize, Verdict)>, Error> {
+    let kept = bearers_on_target(link.target.as_mut(), trials, flag, |_, bears| bears)?;
+    let mut open: Vec<usize> = fit.iter().copied().filter(|at| kept.contains(at)).collect();
+    let mut verdicts = Vec::new();
+    let began = Instant::now();
+    while !open.is_empty() {
+        let now = bearers_on_source(link.source.as_mut(), trials, &open, flag)?;
+        let waited = began.elapsed();
+        let mut still_open = Vec::new();
+        for (at, bearers) in open.into_iter().zip(now) {
+            let before = fit.iter().position(|one| *one == at).and_then(|place| earlier.get(place));
+            let is_new = |uid: &Uid| before.is_none_or(|before| !before.contains(uid));
+            // What can't be looked at any more shows nothing.
+            let Some(bearers) = bearers else { continue };
+            match bearers.iter().any(is_new) {
+                true => verdicts.push((at, Verdict::One)),
+                false if waited < trials[at].patience => still_open.push(at),
+                false => verdicts.push((at, Verdict::Two)),
+            }
+        }
+        open = still_open;
+        if !open.is_empty() {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+    Ok(verdicts)
+}
+
+/// The trials whose message on the target fits, by what its folder tells and whether it has the flag.
+fn bearers_on_target(
+    target: &mut dyn Store,
+    trials: &[Trial<'_>],
+    flag: &Flags,
+    fits: impl Fn(&FolderScan, bool) -> bool,
+) -> Result<Vec<usize>, Error> {
+    let request = |trial: &Trial<'_>| (trial.target.clone(), UidSet::from_iter([trial.uid]));
+    let asked: Vec<_> = trials.iter().map(request).collect();
+    let requests: Vec<ScanRequest<'_>> = (asked.iter())
+        .map(|(mailbox, uids)| ScanRequest {
+            mailbox,
+            depth: ScanDepth::Attributes,
+            uids: Some(uids.clone()),
+            search: None,
+            for_writing: true,
+        })
+        .collect();
+    let mut fitting = Vec::new();
+    target.scan(&requests, &mut |at, scan| {
+        let Ok(scan) = scan else { return };
+        let bears = scan.messages.iter().any(|message| has(&scan, message, flag));
+        if fits(&scan, bears) {
+            fitting.push(at);
+        }
+    })?;
+    Ok(fitting)
+}
+
+/// The source's messages that have the flag, for each of these trials; `None`: not all could be looked at.
+fn bearers_on_source(
+    source: &mut dyn Store,
+    trials: &[Trial<'_>],
+    which: &[usize],
+    flag: &Flags,
+) -> Result<Vec<Option<HashSet<Uid>>>, Error> {
+    let request = |at: &usize| ScanRequest {
+        mailbox: trials[*at].source,
+        depth: trials[*at].source_depth,
+        uids: None,
+        search: None,
+        for_writing: false,
+    };
+    let requests: Vec<ScanRequest<'_>> = which.iter().map(request).collect();
+    let mut bearers = vec![None; which.len()];
+    source.scan(&requests, &mut |at, scan| {
+        if let Some(scan) = scan.ok().filter(|scan| scan.unlisted == 0) {
+            let marked = scan.messages.iter().filter(|message| has(&scan, message, flag));
+            bearers[at] = Some(marked.map(Message::uid).collect());
+        }
+    })?;
+    Ok(bearers)
+}
+
+fn has(scan: &FolderScan, message: &Message, flag: &Flags) -> bool {
+    flag.minus(&scan.flags.get(message.flags())).is_empty()
+}
+
+fn change(
+    target: &mut dyn Store,
+    trials: &[Trial<'_>],
+    which: &[usize],
+    flag: &Flags,
+    edit: FlagEdit,
+) -> Result<(), Error> {
+    if which.is_empty() {
+        return Ok(());
+    }
+    let change = |at: &usize| FlagChange {
+        mailbox: trials[*at].target.clone(),
+        uids: UidSet::from_iter([trials[*at].uid]),
+        edit,
+        flags: flag.clone(),
+        unchanged_since: None,
+    };
+    let changes: Vec<FlagChange> = which.iter().map(change).collect();
+    // One that is refused shows in what the folder has then.
+    target.change_flags(&changes).map(|_| ())
+}

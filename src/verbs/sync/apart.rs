@@ -1,0 +1,40 @@
+//! Refuses to sync a mailbox with itself, whatever the two addresses are.
+
+use super::Sync;
+use crate::exec::Link;
+use crate::mail::ListedMailbox;
+use crate::plan::merge::{Both, Side};
+use crate::store::Error;
+use crate::verbs::same_mailbox::{self, Kinship};
+use std::collections::HashSet;
+
+impl Sync<'_> {
+    /// Compares the folders of both sides that look the same. A dry run says what it sees.
+    ///
+    /// # Errors
+    /// That some are one mailbox; else what ends a connection.
+    pub(super) fn check_apart(&self, link: &mut Link) -> Result<(), Error> {
+        if self.options.kinship == Kinship::Apart {
+            return Ok(());
+        }
+        let taking_part = |side: Side| -> Vec<&ListedMailbox> {
+            let names: HashSet<_> = self.listed.folders[side].iter().map(|folder| &folder.raw).collect();
+            self.listed.listings[side].mailboxes.iter().filter(|mailbox| names.contains(&mailbox.name)).collect()
+        };
+        let sides = Both::of(taking_part);
+        let mut folders = Vec::new();
+        for first in &sides.first {
+            let alike = sides.second.iter().filter(|second| same_mailbox::is_like(first, second));
+            folders.extend(alike.map(|second| (*first, *second)));
+        }
+        let suspects = same_mailbox::suspects(link, &folders)?;
+        if self.options.dry_run {
+            if !suspects.is_empty() {
+                self.warn(&same_mailbox::suspicion(&suspects));
+            }
+            return Ok(());
+        }
+        let same = same_mailbox::convict(link, &suspects)?;
+        if same.is_empty() { Ok(()) } else { Err(same_mailbox::refusal(&same)) }
+    }
+}
