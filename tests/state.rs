@@ -5,8 +5,10 @@ mod lab;
 
 use lab::client::{Client, StoredMessage};
 use lab::generator;
-use lab::pair::{Pair, letter, snapshot};
-use lab::run::Running;
+use lab::mailboxes::each;
+use lab::pair::{Pair, letter, letters, snapshot};
+use lab::proxy::{Meanwhile, Plan, Proxy};
+use lab::run::{Running, copy};
 use lab::servers::{Account, Personality};
 use std::path::Path;
 
@@ -87,6 +89,44 @@ fn what_the_target_lost_comes_again() {
     ground.copy(&[]).ended(0).counts(&[("copied", 4), ("already_there", 116)]);
     ground.assert_equal();
     ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 120)]);
+}
+
+/// What a rule or a reader on the target moves stays there, whether a run has seen it arrive or not, and is not sent again.
+#[test]
+fn what_was_moved_on_the_target_stays_there() {
+    each([Personality::Plain, Personality::Poor], |kind| {
+        for options in [&[][..], &["--move"]] {
+            let ground = Pair::new("moved", kind);
+            let target = ground.target.clone();
+            Client::login(&target).create(&["Kept"]);
+            Client::login(&ground.source).append(&["INBOX"], letters("mail", 5));
+            let own = target.clone();
+            let rule = Meanwhile::before("EXAMINE", move || {
+                let mut reader = Client::login(&own);
+                reader.select(&["INBOX"]);
+                reader.command("UID MOVE 1:2 Kept");
+            });
+            let proxy = Proxy::start(target.port, Plan::default().meanwhile(rule.after("APPEND")));
+            let by_proxy = target.by_port(proxy.port);
+            let go = || copy(&ground.source, &by_proxy, &[&ground.state_options()[..], options].concat());
+            let run = go().ended(0).counts(&[("copied", 5)]);
+            assert!(run.says("moved or deleted"), "{run:?}");
+            for more in [0, 1] {
+                Client::login(&ground.source).append(&["INBOX"], letters("more", more));
+                go().ended(0).counts(&[("copied", more as u64), ("copied_server_side", 0)]);
+            }
+            // A reader moves one more between two runs.
+            let mut reader = Client::login(&target);
+            reader.select(&["INBOX"]);
+            reader.command("UID MOVE 3 Kept");
+            go().ended(0).counts(&[("copied", 0)]);
+            go().ended(0).counts(&[("copied", 0)]);
+            let there = snapshot(&target);
+            assert_eq!([there.folder(&["INBOX"]).len(), there.folder(&["Kept"]).len()], [3, 3], "{kind:?} {options:?}");
+            let here = snapshot(&ground.source).folder(&["INBOX"]).len();
+            assert!(here == 6 || here == 2 && !options.is_empty(), "{kind:?} {options:?}: {here} left on the source");
+        }
+    });
 }
 
 #[test]

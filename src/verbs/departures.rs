@@ -4,10 +4,17 @@
 //! message that was moved or deleted since, by a rule or by a reader. That is a change like any other: no reason to send the
 //! message again, and no failure.
 
+use crate::exec::Fate;
 use crate::mail::{Message, Uid, UidSet};
+use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, ScanRequest, Store};
 
-/// Scans folders for what was put there: `put` has for each request the UIDNEXT before, and how many messages it was. Where
+/// What was put into a folder: its UIDNEXT before, and how many messages it was.
+pub(super) fn put(task: &FolderTask, fates: &[Fate]) -> (u32, usize) {
+    (task.target_uid_next.unwrap_or(u32::MAX), fates.iter().filter(|fate| fate.is_copied()).count())
+}
+
+/// Scans folders for what was put there: `put` has that for each request ([`put`]). Where
 /// fewer are there and opening the folder tells no UIDNEXT (RFC 3501 lets a server leave it out), STATUS is asked for it.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ mod emptying;
 mod holding;
 mod keeping;
 mod memory;
+mod moved_away;
 mod needs;
 mod prepare;
 mod proof;
@@ -238,6 +239,7 @@ impl Copy<'_> {
         self.take_prepared(&preparing, prepared.unwrap_or_default());
         self.hold_renames(names);
         self.scan_unmatched(link, names)?;
+        self.leave_moved_away(link, names)?;
         self.look_elsewhere(link, names)?;
         self.hold_moves();
         self.plan_deletions(names);

@@ -9,16 +9,15 @@ use crate::event::Event;
 use crate::exec::Fate;
 use crate::mail::{Flags, FolderStatus, MailboxName, Message, Uid, UidSet};
 use crate::plan::FolderTask;
-use crate::store::{Error, FolderScan, ScanDepth};
+use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
+use crate::verbs::departures;
 use crate::verbs::latecomers::{self, Arrival, Twice};
-use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
 use std::collections::{HashMap, HashSet};
 
 /// What the target says of one folder's new messages.
 struct Word {
-    /// By ascending UID.
-    messages: Vec<Message>,
+    scan: FolderScan,
     /// How many of each size are in no pair yet: for messages whose UIDs were not told.
     loose: HashMap<u32, u32>,
 }
@@ -37,15 +36,21 @@ impl Copy<'_> {
     pub(super) fn prove(&mut self, way: &mut Way<'_>, sent: &Sent) -> Result<HashMap<usize, UidSet>, Error> {
         let tasks: Vec<(usize, &FolderTask, &[Fate])> = sent.each().filter(|(.., fates)| has_copies(fates)).collect();
         let uids: Vec<Option<UidSet>> = tasks.iter().map(|(_, task, fates)| asked_for(task, fates)).collect();
+        let put: Vec<(u32, usize)> = tasks.iter().map(|(_, task, fates)| departures::put(task, fates)).collect();
         latecomers::await_those_of_a_dead_run(!tasks.is_empty() && self.memory.follows_a_death(), way.context.stop)?;
         let scans = way.repeatable(|link| {
-            let asked = tasks.iter().zip(&uids).map(|((_, task, _), uids)| (&task.target, uids.clone()));
-            scan_each(link.target.as_mut(), ScanDepth::Sizes, asked)
+            let depth = ScanDepth::Sizes;
+            let mut requests: Vec<ScanRequest<'_>> = Vec::new();
+            for ((_, task, _), uids) in tasks.iter().zip(&uids) {
+                let (mailbox, uids) = (&task.target, uids.clone());
+                requests.push(ScanRequest { mailbox, depth, uids, search: None, for_writing: false });
+            }
+            departures::scan(link.target.as_mut(), &requests, &put)
         })?;
         let mut unproven: HashMap<usize, UidSet> = HashMap::new();
         let mut proofs = Vec::new();
         for ((pair, task, fates), scan) in tasks.into_iter().zip(scans) {
-            match scan.ok().filter(|scan| scan.uid_validity == task.target_uid_validity) {
+            match scan.filter(|scan| scan.uid_validity == task.target_uid_validity) {
                 Some(scan) => proofs.push(Proof { pair, task, fates, scan }),
                 None => unproven.entry(pair).or_default().add(&task.messages.iter().map(Message::uid).collect()),
             }
@@ -57,7 +62,7 @@ impl Copy<'_> {
             if scan.uid_next.is_some() && scan.highest_mod_seq.is_some() {
                 self.memory.proven(&task.target, status_of(&scan));
             }
-            let doubtful = self.compare_word(pair, task, fates, Word::new(scan.messages, fates));
+            let doubtful = self.compare_word(pair, task, fates, Word::new(scan, fates));
             unproven.entry(pair).or_default().add(&doubtful);
         }
         Ok(unproven)
@@ -101,17 +106,23 @@ impl Copy<'_> {
         let mut unproven = UidSet::default();
         let mut rewritten: Vec<(Uid, u32, u32)> = Vec::new();
         let mut lost = UidSet::default();
+        let mut left: Vec<(&Message, Uid)> = Vec::new();
+        let mut missed: Vec<&Message> = Vec::new();
         for (message, fate) in task.messages.iter().zip(fates) {
             let Fate::Copied { uid, bytes } = *fate else { continue };
             match (uid, uid.and_then(|uid| word.size(uid))) {
                 (_, Some(size)) if size == bytes || bytes == u32::MAX => continue,
                 (_, Some(size)) => rewritten.push((message.uid(), bytes, size)),
+                (Some(uid), None) if departures::has_left(&word.scan, uid) => left.push((message, uid)),
                 (Some(_), None) => lost.insert(message.uid()),
                 (None, None) if word.take_loose(bytes) => continue,
-                (None, None) => {}
+                (None, None) => missed.push(message),
             }
             unproven.insert(message.uid());
         }
+        let gone = word.left(task.target_uid_next.unwrap_or(u32::MAX), fates, missed.len());
+        left.extend(missed.into_iter().zip(gone.into_iter().flatten()));
+        self.note_left(pair, task, &left);
         for uid in lost.iter() {
             let reason = "the target said that it took it, but does not have it";
             self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, message_id: None, reason });
@@ -133,19 +144,40 @@ impl Copy<'_> {
     }
 }
 
+impl Copy<'_> {
+    /// Records messages that have left where they were put, with the UIDs that they had there: what was moved is not sent again.
+    fn note_left(&self, pair: usize, task: &FolderTask, left: &[(&Message, Uid)]) {
+        if left.is_empty() {
+            return;
+        }
+        let record = |(message, uid): &(&Message, Uid)| (message.uid(), *uid, task.flags.get(message.flags()));
+        self.memory.pair(pair, &left.iter().map(record).collect::<Vec<_>>());
+        let text = departures::told(&task.to, "target", left.len() as u64);
+        self.observer.observe(&Event::Warning { text: &text });
+    }
+}
+
 impl Word {
-    fn new(messages: Vec<Message>, fates: &[Fate]) -> Self {
+    fn new(scan: FolderScan, fates: &[Fate]) -> Self {
         let placed: UidSet = fates.iter().filter_map(Fate::uid).collect();
         let mut loose: HashMap<u32, u32> = HashMap::new();
-        for message in messages.iter().filter(|message| !placed.contains(message.uid())) {
+        for message in scan.messages.iter().filter(|message| !placed.contains(message.uid())) {
             *loose.entry(message.size()).or_default() += 1;
         }
-        Self { messages, loose }
+        Self { scan, loose }
     }
 
     fn size(&self, uid: Uid) -> Option<u32> {
-        let at = self.messages.binary_search_by_key(&uid, Message::uid).ok()?;
-        Some(self.messages[at].size())
+        let at = self.scan.messages.binary_search_by_key(&uid, Message::uid).ok()?;
+        Some(self.scan.messages[at].size())
+    }
+
+    /// The UIDs of so many messages that are gone, without the target's word on which; see [`departures::left_from`].
+    fn left(&self, first: u32, fates: &[Fate], count: usize) -> Option<Vec<Uid>> {
+        let is_told_for = self.loose.values().all(|count| *count == 0);
+        let mut accounted: UidSet = self.scan.messages.iter().filter(|_| is_told_for).map(Message::uid).collect();
+        accounted.add(&fates.iter().filter_map(Fate::uid).collect());
+        departures::left_from(&self.scan, first, &accounted, count)
     }
 
     /// Whether there is a message of this size that stands for no other one.

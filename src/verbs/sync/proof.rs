@@ -35,10 +35,7 @@ impl Sync<'_> {
         }
         let asked: Vec<(ScanDepth, Option<UidSet>)> =
             tasks.iter().map(|(_, task, fates)| asked_for(task, fates)).collect();
-        let put = |(_, task, fates): &(usize, &FolderTask, &[Fate])| {
-            (task.target_uid_next.unwrap_or(u32::MAX), fates.iter().filter(|fate| fate.is_copied()).count())
-        };
-        let put: Vec<(u32, usize)> = tasks.iter().map(put).collect();
+        let put: Vec<(u32, usize)> = tasks.iter().map(|(_, task, fates)| departures::put(task, fates)).collect();
         latecomers::await_those_of_a_dead_run(self.memory.follows_a_death(), way.context.stop)?;
         let scans = way.repeatable(|link| {
             let requests: Vec<ScanRequest<'_>> = (tasks.iter().zip(&asked))

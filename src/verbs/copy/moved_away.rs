@@ -1,0 +1,133 @@
+//! What an earlier run has copied and the target's reader, or a rule, has moved to another folder there: it stays where it is.
+//!
+//! Only the state tells such a message from one that the target lost, which is sent again. It is looked for where a known
+//! message is missing, and in all of the target's other folders; a mirror moves it back instead.
+
+use super::Copy;
+use crate::event::Event;
+use crate::exec::Link;
+use crate::mail::{MailboxName, Message, Uid, UidSet};
+use crate::plan::elsewhere::{Looks, Sameness};
+use crate::store::{Error, ScanDepth, Store};
+use crate::verbs::Deleting;
+use crate::verbs::opening::Names;
+use crate::verbs::scans::scan_each;
+use std::collections::{HashMap, HashSet};
+
+/// A message that is missing where it was copied to: the pair, and its UID on the source.
+type Missed = (usize, Uid);
+
+impl Copy<'_> {
+    /// Takes what was moved away on the target off what is to be sent.
+    pub(super) fn leave_moved_away(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
+        if matches!(self.options.deleting, Deleting::Mirror(_)) {
+            return Ok(());
+        }
+        let missed = self.missed(link.source.as_mut(), names)?;
+        if missed.is_empty() {
+            return Ok(());
+        }
+        let mut found = self.unpaired_like(link.target.as_mut(), names, &missed)?;
+        let mut moved: HashMap<usize, UidSet> = HashMap::new();
+        for ((pair, uid), _, same) in &missed {
+            let own = names.existing(&names.pairs[*pair]).map(|folder| &folder.name);
+            let places = found.get_mut(same).filter(|_| own.is_some());
+            let at = places.as_ref().and_then(|places| places.iter().position(|place| Some(place) != own));
+            if let Some((places, at)) = places.zip(at) {
+                places.swap_remove(at);
+                moved.entry(*pair).or_default().insert(*uid);
+            }
+        }
+        for (pair, uids) in moved {
+            self.leave(pair, &names.pairs[pair].from.to_string(), &uids);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, pair: usize, folder: &str, uids: &UidSet) {
+        let Some(Some(needs)) = self.folders.get_mut(pair) else { return };
+        needs.missing.retain(|message| !uids.contains(message.uid()));
+        needs.already_there += uids.len();
+        self.summary.already_there += uids.len();
+        // The record is what tells the next run of it.
+        needs.news.stale = needs.news.stale.minus(uids);
+        let text =
+            format!("{folder}: {} messages were moved to other folders on the target, and stay there", uids.len());
+        self.observer.observe(&Event::Warning { text: &text });
+    }
+
+    /// Messages that an earlier run has copied and that the target does not have where they were put.
+    fn missed(&self, source: &mut dyn Store, names: &Names<'_>) -> Result<Vec<(Missed, Looks, Sameness)>, Error> {
+        let mut asked: Vec<(usize, UidSet)> = Vec::new();
+        for (pair, needs) in (0..).zip(&self.folders) {
+            let Some(needs) = needs.as_ref().filter(|needs| !needs.news.stale.is_empty()) else { continue };
+            let known = needs.missing.iter().map(Message::uid).filter(|uid| needs.news.stale.contains(*uid));
+            let known: UidSet = known.collect();
+            if !known.is_empty() {
+                asked.push((pair, known));
+            }
+        }
+        let name = |pair: usize| &names.source.mailboxes[names.pairs[pair].source].name;
+        let scans =
+            scan_each(source, ScanDepth::Identity, asked.iter().map(|(pair, uids)| (name(*pair), Some(uids.clone()))))?;
+        let mut missed = Vec::new();
+        for ((pair, uids), scan) in asked.into_iter().zip(scans) {
+            let validity = self.folders[pair].as_ref().and_then(|needs| needs.source.uid_validity);
+            let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == validity) else { continue };
+            let shown = scan.messages.iter().filter(|message| uids.contains(message.uid()));
+            missed.extend(
+                shown.filter_map(|message| Some(((pair, message.uid()), Looks::of(message)?, Sameness::of(message)?))),
+            );
+        }
+        Ok(missed)
+    }
+
+    /// Messages of the target that are the same as these, and the copy of none: the folders in which they are.
+    fn unpaired_like(
+        &self,
+        target: &mut dyn Store,
+        names: &Names<'_>,
+        missed: &[(Missed, Looks, Sameness)],
+    ) -> Result<HashMap<Sameness, Vec<MailboxName>>, Error> {
+        let looks: HashSet<Looks> = missed.iter().map(|(_, looks, _)| *looks).collect();
+        let folders: Vec<&MailboxName> =
+            names.target.mailboxes.iter().filter(|folder| folder.status.is_some()).map(|folder| &folder.name).collect();
+        let scans = scan_each(target, ScanDepth::Attributes, folders.iter().map(|folder| (*folder, None)))?;
+        let mut alike: Vec<(&MailboxName, UidSet)> = Vec::new();
+        for (folder, scan) in folders.into_iter().zip(scans) {
+            let Ok(scan) = scan else { continue };
+            let paired = self.paired_in(folder, names);
+            let is_alike = |message: &&Message| {
+                Looks::of(message).is_some_and(|of| looks.contains(&of)) && !paired.contains(message.uid())
+            };
+            let uids: UidSet = scan.messages.iter().filter(is_alike).map(Message::uid).collect();
+            if !uids.is_empty() {
+                alike.push((folder, uids));
+            }
+        }
+        let scans =
+            scan_each(target, ScanDepth::Identity, alike.iter().map(|(folder, uids)| (*folder, Some(uids.clone()))))?;
+        let mut found: HashMap<Sameness, Vec<MailboxName>> = HashMap::new();
+        for ((folder, uids), scan) in alike.into_iter().zip(scans) {
+            let messages = scan.map(|scan| scan.messages).unwrap_or_default();
+            for same in messages.iter().filter(|message| uids.contains(message.uid())).filter_map(Sameness::of) {
+                found.entry(same).or_default().push(folder.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// The messages of a target's folder that are copies, as recorded or as seen now.
+    fn paired_in(&self, folder: &MailboxName, names: &Names<'_>) -> UidSet {
+        let records = self.memory.records().filter(|record| record.target == *folder);
+        let mut paired: Vec<Uid> =
+            records.flat_map(|record| self.memory.pairs(record.id)).map(|pair| pair.target).collect();
+        for (needs, pair) in self.folders.iter().zip(names.pairs) {
+            if names.existing(pair).is_some_and(|target| target.name == *folder) {
+                paired.extend(needs.iter().flat_map(|needs| &needs.news.matched).map(|(_, target, _)| *target));
+            }
+        }
+        paired.sort_unstable();
+        paired.into_iter().collect()
+    }
+}
