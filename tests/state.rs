@@ -190,7 +190,7 @@ fn two_runs_of_one_pair_never_work_at_once() {
         "--limit-rate",
         "40k",
     ];
-    let first = Running::start(&slow);
+    let first = Running::interruptible(&slow);
     first.wait_for_line_with("message_copied");
     let second = ground.copy(&[]);
     assert_eq!(second.code, Some(7), "{}", second.stderr);

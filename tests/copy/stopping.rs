@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 fn slow_copy(source: &Account, target: &Account, rate: &str) -> Running {
     let proxy = Proxy::start(target.port, Plan::round_trip(Duration::from_millis(20)));
     let (source, target) = (source.plain_address(), target.by_port(proxy.port).plain_address());
-    Running::start(&["copy", &source, &target, "--output", "json", "-vv", "-j2", "--limit-rate", rate])
+    Running::interruptible(&["copy", &source, &target, "--output", "json", "-vv", "-j2", "--limit-rate", rate])
 }
 
 /// A second run, after which the target holds what the source holds.

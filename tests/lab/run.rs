@@ -247,6 +247,17 @@ impl Running {
         Self::of(&mut mailferry(arguments))
     }
 
+    /// Starts it, as typed, so that [`Self::interrupt`] reaches it however the tests were started: a shell without job
+    /// control starts background jobs with SIGINT ignored, their children inherit that, and mailferry leaves it so.
+    pub fn interruptible(arguments: &[&str]) -> Self {
+        let binary = mailferry(arguments);
+        let mut command = Command::new("/usr/bin/env");
+        command.arg("--default-signal=INT").arg(binary.get_program()).args(binary.get_args());
+        command.stdin(Stdio::null()).env_clear();
+        command.envs(binary.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self::of(&mut command)
+    }
+
     /// Starts a command.
     pub fn of(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -292,7 +303,7 @@ impl Running {
         code.is_none()
     }
 
-    /// Sends it the signal that Ctrl-C sends.
+    /// Sends it the signal that Ctrl-C sends, if it was started to be [`Self::interruptible`].
     pub fn interrupt(&self) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::INT)
             .unwrap();

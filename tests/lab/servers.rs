@@ -91,6 +91,8 @@ pub enum Personality {
     NoLiteral,
     /// A quota of 64 KB.
     Tiny,
+    /// mbox files, which Dovecot reads in a test and need not write: not among [`Self::ALL`].
+    Mbox,
 }
 
 impl Personality {
@@ -118,6 +120,7 @@ impl Personality {
             Self::NoQresync => "-noqresync",
             Self::NoLiteral => "-noliteral",
             Self::Tiny => "-tiny",
+            Self::Mbox => "-mbox",
         }
     }
 }
@@ -212,13 +215,22 @@ impl Dovecot {
 
     /// Makes a copy of a tree the account's Maildir, before anybody has logged in.
     pub fn take_over(&self, account: &Account, tree: &Path) {
-        let maildir = self.maildir(account);
-        let home = maildir.parent().unwrap();
+        Self::put(tree, &self.maildir(account));
+    }
+
+    /// Gives a copy of a directory of mbox files to an account of [`Personality::Mbox`], before anybody has logged in.
+    pub fn take_over_mbox(&self, account: &Account, directory: &Path) {
+        Self::put(directory, &account.home().join("mbox"));
+    }
+
+    /// Copies a tree to a place in an account's home that is not there yet.
+    fn put(tree: &Path, place: &Path) {
+        let home = place.parent().unwrap();
         std::fs::create_dir_all(home).unwrap();
         let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
             assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program} {arguments:?}");
         };
-        run("cp", &["-a".as_ref(), tree.as_os_str(), maildir.as_os_str()]);
+        run("cp", &["-a".as_ref(), tree.as_os_str(), place.as_os_str()]);
         if rustix::process::geteuid().is_root() {
             // Where root runs the lab, mail belongs to `mail`.
             run("chown", &["-R".as_ref(), "mail:mail".as_ref(), home.as_os_str()]);

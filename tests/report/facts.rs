@@ -257,7 +257,7 @@ fn an_interrupted_run_leaves_its_report() {
     let proxy = Proxy::start(target.port, Plan::round_trip(Duration::from_millis(20)));
     let (from, to) = (source.plain_address(), target.by_port(proxy.port).plain_address());
     let options = ["--output", "json", "-vv", "-j2", "--limit-rate", "1M", "--report", path.to_str().unwrap()];
-    let running = Running::start(&[&["copy", &from, &to][..], &options].concat());
+    let running = Running::interruptible(&[&["copy", &from, &to][..], &options].concat());
     running.wait_for_line_with("message_copied");
     running.interrupt();
     let run = running.end().ended(130);

@@ -389,7 +389,7 @@ fn two_runs_at_once_are_one_too_many() {
     let addresses = ground.sides.each_ref().map(Account::plain_address);
     let state = ground.state.path().to_str().unwrap();
     let slow = ["--output", "json", "--state", state, "--limit-rate", "10k"];
-    let running = Running::start(&[&["sync", &addresses[0], &addresses[1]], &slow[..]].concat());
+    let running = Running::interruptible(&[&["sync", &addresses[0], &addresses[1]], &slow[..]].concat());
     running.wait_for_line_with("planned");
     for verb in ["sync", "copy"] {
         let run = run(&[verb, &addresses[1], &addresses[0], "--output", "json", "--state", state]);
