@@ -221,6 +221,37 @@ fn manual_pages_and_completions() {
 }
 
 #[test]
+fn a_limit_on_the_size_of_files_is_told_and_ends_nothing_by_a_signal() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("source");
+    for part in ["cur", "new", "tmp"] {
+        std::fs::create_dir_all(source.join(part)).unwrap();
+    }
+    let body = "x".repeat(70) + "\n";
+    let message = |lines: usize| format!("Subject: a\nMessage-ID: <{lines}@x>\n\n{}", body.repeat(lines));
+    std::fs::write(source.join("cur/1.a:2,S"), message(1)).unwrap();
+    std::fs::write(source.join("cur/2.b:2,S"), message(4000)).unwrap();
+    // In KiB: more than the small message and its folder's files, less than the large one.
+    let limited = |kib: u32, more: &str| {
+        let mut command = Command::new("bash");
+        let line = format!("ulimit -f {kib}; exec \"$@\" {more}");
+        let addresses =
+            [format!("maildir:{}", source.display()), format!("maildir:{}/target", directory.path().display())];
+        command.args(["-c", &line, "bash", env!("CARGO_BIN_EXE_mailferry"), "copy"]).args(addresses);
+        watched(command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", directory.path()))
+    };
+    let output = limited(64, "--no-state");
+    let shown = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{:?} {shown}", output.status);
+    assert!(shown.contains("UID 2") && shown.contains("larger than a file may be here"), "{shown}");
+    assert!(text(&output.stdout).contains("  failed         1 "), "{}", text(&output.stdout));
+    // The state's file does not fit either.
+    let output = limited(8, &format!("--state {}/state", directory.path().display()));
+    let shown = text(&output.stderr);
+    assert!(matches!(output.status.code(), Some(1 | 8)) && !shown.is_empty(), "{:?} {shown}", output.status);
+}
+
+#[test]
 fn whoever_stops_reading_is_not_complained_to() {
     let mut child = mailferry(&["man"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());

@@ -145,6 +145,39 @@ fn what_is_wrong_is_said_before_anything_is_done() {
 }
 
 #[test]
+fn config_check_lists_every_problem_of_the_file_of_config() {
+    let text = "\
+        [acount.x]\nuser = 'a'\n\
+        [account.a]\nusr = 'a'\nport = 'x'\n\
+        [account.b]\naddress = 'maildir:/m'\npassword-file = '/nonexistent/pw'\n\
+        [account.c]\nuser = 'c'\nhost = 'h'\npassword-file = '/nonexistent/other'\n\
+        [job.n]\ncommand = 'copy'\nsource = 'a'\ntarget = 'nobody'\n\
+        [job.o]\ncommand = 'coppy'\n";
+    let config = Config::of(text).with_mode(0o666);
+    let path = config.path();
+    let checked = run(&["--config", path.to_str().unwrap(), "config", "check"]).ended(2);
+    for words in [
+        "[acount]",
+        "unknown key usr",
+        "port must be a number",
+        "host is missing",
+        "a directory takes no password",
+        "/nonexistent/pw",
+        "/nonexistent/other",
+        "has no account nobody",
+        "unknown command coppy",
+        "others may write",
+    ] {
+        assert!(checked.stderr.contains(words), "{words}: {}", checked.stderr);
+    }
+    assert!(!checked.stderr.contains("list all with"), "{}", checked.stderr);
+    assert!(checked.stderr.contains("11 problems"), "{}", checked.stderr);
+    // What only reads the file for an account says where all of them are listed.
+    let other = run(&["--config", path.to_str().unwrap(), "folders", "a"]).ended(2);
+    assert!(other.stderr.contains("7 more problems; list all with `mailferry --config "), "{}", other.stderr);
+}
+
+#[test]
 fn a_file_that_others_can_read_or_write_is_refused() {
     let plain = "[account.work]\nuser = 'ann'\nhost = 'localhost'\n";
     let secret = format!("{plain}password-command = 'echo x'\n");

@@ -390,19 +390,27 @@ fn a_goodbye_in_the_middle_of_anything_does_no_harm() {
 #[test]
 fn a_goodbye_in_place_of_a_greeting_or_after_the_login_is_told() {
     let target = empty("dst", Personality::Plain);
+    let turned_away = || Scripted::script(vec![vec![send("* BYE too many guests today"), lab::scripted::Step::Close]]);
     let table = [
-        Scripted::script(vec![vec![send("* BYE too many guests today"), lab::scripted::Step::Close]]),
-        Scripted::script(vec![vec![
-            send("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready"),
-            expect("AUTHENTICATE PLAIN"),
-            send("{tag} OK [CAPABILITY IMAP4rev1] Logged in\r\n* BYE too many guests today"),
-            lab::scripted::Step::Close,
-        ]]),
+        (turned_away(), 6),
+        (
+            Scripted::script(vec![vec![
+                send("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready"),
+                expect("AUTHENTICATE PLAIN"),
+                send("{tag} OK [CAPABILITY IMAP4rev1] Logged in\r\n* BYE too many guests today"),
+                lab::scripted::Step::Close,
+            ]]),
+            1,
+        ),
     ];
-    for server in table {
-        let run = copy(&address(&server), &at(&target), &[]).ended(1);
+    for (server, code) in table {
+        let run = copy(&address(&server), &at(&target), &[]).ended(code);
         assert!(run.says("too many guests today"), "{run:?}");
     }
+    // Every command says the same of it.
+    let server = turned_away();
+    lab::run::doctor(&[(&address(&server)).into()], &[]).ended(6);
+    lab::run::folders(&address(&turned_away()), &[]).ended(6);
 }
 
 #[test]

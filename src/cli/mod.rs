@@ -117,6 +117,7 @@ Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWOR
 /// Runs the program. Gives its exit code.
 pub(crate) fn run() -> u8 {
     leave_no_core();
+    signals::outlive_size_limit();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,

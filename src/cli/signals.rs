@@ -1,20 +1,29 @@
-//! Signals: the first asks the run to end gently, the second ends it at once.
+//! Signals: the first asks the run to end gently, a later one ends it at once.
 //!
-//! A signal that was ignored when the process began stays ignored: `nohup` means what it says.
+//! One request often arrives as several signals: `timeout` signals the process and then its group, and a terminal that
+//! hangs up signals the session while the shell signals its jobs. All that arrive within [`TOGETHER`] count as one.
+//!
+//! A signal that was ignored when the process began stays ignored, as is the custom: `nohup` ignores SIGHUP, and a shell
+//! without job control ignores SIGINT for what it starts in the background.
 
 use super::console::Console;
 use super::exit;
 use mailferry::event::Stop;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use std::ffi::c_int;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// What the first signal says.
 const GENTLY: &str =
     "finishing what is under way; press Ctrl-C again to stop at once; run the same command again to go on";
+
+/// How long after the first signal others still belong to it.
+const TOGETHER: Duration = Duration::from_millis(500);
 
 /// Watches SIGINT, SIGTERM and SIGHUP from now on, on a thread of its own.
 ///
@@ -25,18 +34,28 @@ pub(crate) fn watch(stop: Arc<Stop>, console: Arc<Console>) -> io::Result<()> {
     let ignored = ignored(&status);
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP].iter().filter(|signal| !ignored.contains(signal)))?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut asked = false;
+        let mut first = None;
         for _ in signals.forever() {
-            if asked {
+            match first {
+                None => {
+                    first = Some(Instant::now());
+                    stop.request();
+                    console.line(GENTLY);
+                }
+                Some(first) if first.elapsed() < TOGETHER => {}
                 // Without any cleaning up: lanes are at work, and nothing of theirs may be waited for.
-                signal_hook::low_level::exit(c_int::from(exit::INTERRUPTED));
+                Some(_) => signal_hook::low_level::exit(c_int::from(exit::INTERRUPTED)),
             }
-            asked = true;
-            stop.request();
-            console.line(GENTLY);
         }
     })?;
     Ok(())
+}
+
+/// A write past the limit on the size of files (`ulimit -f`) fails from now on, as a full disk does, instead of ending the
+/// process. A handler, not SIG_IGN: commands that are started for passwords don't inherit it.
+pub(crate) fn outlive_size_limit() {
+    // Where that is refused, the limit ends the process as it does any other.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
 /// The signals that `/proc/self/status` names as ignored; none where there is no such file.

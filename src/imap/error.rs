@@ -26,6 +26,14 @@ pub enum Error {
         /// Its code, if any.
         code: Option<Code>,
     },
+    /// The server said goodbye in place of a greeting.
+    #[error("the server turned the connection away: {text}")]
+    TurnedAway {
+        /// Its words.
+        text: String,
+        /// Its code, if any.
+        code: Option<Code>,
+    },
     /// The server said what no server may say, or more than is taken.
     #[error("the server does not speak IMAP as it should: {0}")]
     Protocol(String),

@@ -58,6 +58,7 @@ fn before_tls(error: Error, mode: TlsMode) -> Error {
     match error {
         _ if mode != TlsMode::StartTls => error,
         Error::Bye { text, code } => Error::Bye { text: told(&text), code },
+        Error::TurnedAway { text, code } => Error::TurnedAway { text: told(&text), code },
         Error::Protocol(text) => {
             Error::NoLogin(format!("what came before TLS is no IMAP, so nothing was sent: {text}"))
         }
@@ -150,10 +151,11 @@ fn greet(connection: &mut Connection) -> Result<Greeting, Error> {
             Ok(greeting)
         }
         // A goodbye in place of a greeting: the next read tells its words.
-        (Received::Untagged, None) if connection.has_ended() => {
-            connection.receive(&mut ignore)?;
-            Err(Error::Closed)
-        }
+        (Received::Untagged, None) if connection.has_ended() => match connection.receive(&mut ignore) {
+            Err(Error::Bye { text, code }) => Err(Error::TurnedAway { text, code }),
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::Closed),
+        },
         (_, greeting) => {
             let text = greeting.map_or_else(|| "no greeting of an IMAP server".to_owned(), |greeting| greeting.text);
             Err(Error::Protocol(text))

@@ -3,9 +3,12 @@
 use super::lab::client::Client;
 use super::lab::generator;
 use super::lab::proxy::{Plan, Proxy};
-use super::lab::run::{Running, copy, verify};
+use super::lab::run::{Run, Running, copy, mailferry, verify};
 use super::lab::servers::{Account, Personality};
 use super::{accounts, letter, plain_accounts, snapshot};
+use rustix::process::Signal;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A copy of so many bytes a second with an event for each message, to a target that is far away.
@@ -49,12 +52,58 @@ fn a_second_ctrl_c_ends_at_once_and_the_next_run_goes_on() {
     let run = slow_copy(&source, &target, "20k");
     run.wait_for_line_with("\"planned\"");
     run.interrupt();
-    std::thread::sleep(Duration::from_millis(200));
+    std::thread::sleep(Duration::from_millis(700));
     run.interrupt();
     let asked = Instant::now();
     run.end().ended(130);
     assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?} to end", asked.elapsed());
     completes(&source, &target);
+}
+
+#[test]
+fn signals_that_come_together_end_gently() {
+    let [source, target] = plain_accounts("together");
+    Client::login(&source).append(&["INBOX"], (0..2000).map(letter));
+    // As `timeout` does it, which tells the process and then its group, and a terminal that hangs up.
+    for signals in [[Signal::TERM, Signal::TERM], [Signal::HUP, Signal::TERM]] {
+        let run = slow_copy(&source, &target, "100k");
+        run.wait_for_line_with("message_copied");
+        run.signal(signals[0]);
+        std::thread::sleep(Duration::from_millis(60));
+        run.signal(signals[1]);
+        let run = run.end().ended(130);
+        assert_eq!(run.summary()["status"], "interrupted", "{signals:?}");
+    }
+    completes(&source, &target);
+}
+
+#[test]
+fn timeout_gets_a_summary() {
+    let [source, target] = plain_accounts("timeout");
+    Client::login(&source).fill(&generator::mailbox(8, 400));
+    let (source, target) = (source.plain_address(), target.plain_address());
+    let copy = mailferry(&["copy", &source, &target, "--output", "json", "-j2", "--limit-rate", "200k"]);
+    let mut command = Command::new("timeout");
+    command.arg("1.5").arg(copy.get_program()).args(copy.get_args()).env_clear();
+    command.envs(copy.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let run = Run::of(command.stdin(Stdio::null()).process_group(0)).ended(124);
+    assert_eq!(run.summary()["status"], "interrupted");
+}
+
+#[test]
+fn an_interrupt_that_was_ignored_from_the_beginning_stays_ignored() {
+    let [source, target] = plain_accounts("ignored");
+    Client::login(&source).fill(&generator::mailbox(9, 60));
+    let (from, to) = (source.plain_address(), target.plain_address());
+    let copy = mailferry(&["copy", &from, &to, "--output", "json", "-vv", "-j1", "--limit-rate", "400k"]);
+    // As a shell without job control starts what stands before `&`.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' INT; exec \"$@\"", "sh"]).arg(copy.get_program()).args(copy.get_args()).env_clear();
+    command.envs(copy.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let run = Running::of(command.stdin(Stdio::null()));
+    run.wait_for_line_with("message_copied");
+    run.interrupt();
+    run.end().ended(0);
 }
 
 #[test]

@@ -305,8 +305,12 @@ impl Running {
 
     /// Sends it the signal that Ctrl-C sends, if it was started to be [`Self::interruptible`].
     pub fn interrupt(&self) {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::INT)
-            .unwrap();
+        self.signal(rustix::process::Signal::INT);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end.

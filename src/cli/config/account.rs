@@ -160,17 +160,22 @@ fn address(table: &Table, reading: &mut Reading) -> Option<String> {
     }
     let tls = tls(table, reading);
     let scheme = if tls == TlsMode::Implicit { "imaps" } else { "imap" };
-    let (user, host) = (text(table, "user", reading)?, text(table, "host", reading)?);
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
-    let mut address = format!("{scheme}://{}@{host}", utf8_percent_encode(&user, USER));
-    match table.get("port") {
-        None => {}
-        Some(Value::Integer(port)) => address.push_str(&format!(":{port}")),
-        Some(_) => reading.problem("port must be a number"),
-    }
-    let mut mark = '?';
+    // All values are looked at before the first missing one ends it: each problem is said.
+    let (user, host) = (text(table, "user", reading), text(table, "host", reading));
+    let port = match table.get("port") {
+        None => String::new(),
+        Some(Value::Integer(port)) => format!(":{port}"),
+        Some(_) => {
+            reading.problem("port must be a number");
+            String::new()
+        }
+    };
     let plain = (tls == TlsMode::None).then(|| ("tls", "none".to_owned()));
     let options: Vec<_> = OPTIONS.into_iter().filter_map(|key| Some((key, text(table, key, reading)?))).collect();
+    let (user, host) = (user?, host?);
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let mut address = format!("{scheme}://{}@{host}{port}", utf8_percent_encode(&user, USER));
+    let mut mark = '?';
     for (key, value) in plain.into_iter().chain(options) {
         address.push_str(&format!("{mark}{key}={}", utf8_percent_encode(&value, VALUE)));
         mark = '&';

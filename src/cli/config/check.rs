@@ -4,7 +4,7 @@ use super::{Config, is_name, usual_path};
 use crate::cli::failure::Failure;
 use crate::cli::password::check_private;
 use crate::cli::session::Session;
-use crate::cli::{exit, harmless, job_command};
+use crate::cli::{exit, harmless, job_command, units};
 use clap::{Args, Subcommand};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,17 +42,15 @@ pub(crate) fn run(args: &ConfigArgs, chosen: Option<&Path>, session: &Session) -
     let path = path.ok_or_else(|| Failure::usage("no home directory is known; name the file with --config FILE"))?;
     let text = fs::read_to_string(&path)
         .map_err(|error| Failure::usage(format!("could not read {}: {error}", path.display())))?;
-    let (problems, lines) = match Config::read(&path, &text) {
-        Ok(config) => (deeper(&config), describe(&config, &path)),
-        Err(problems) => (problems, Vec::new()),
-    };
-    if let Some(count) = std::num::NonZeroUsize::new(problems.len()) {
+    let (config, mut problems) = Config::read(&path, &text);
+    problems.extend(deeper(&config));
+    if !problems.is_empty() {
         problems.iter().for_each(|problem| session.warn(problem));
-        let noun = if count.get() == 1 { "problem" } else { "problems" };
-        return Err(Failure::usage(format!("{}: {count} {noun}", path.display())));
+        let count = units::counted(problems.len() as u64, "problem");
+        return Err(Failure::usage(format!("{}: {count}", path.display())));
     }
     let (output, _) = session.lines();
-    lines.iter().for_each(|line| output.line(&harmless::text(line)));
+    describe(&config, &path).iter().for_each(|line| output.line(&harmless::text(line)));
     Ok(exit::DONE)
 }
 
@@ -82,7 +80,7 @@ fn deeper(config: &Config) -> Vec<String> {
 }
 
 fn describe(config: &Config, path: &Path) -> Vec<String> {
-    let mut lines = vec![format!("{} is in order", path.display())];
+    let mut lines = vec![format!("{}: OK", path.display())];
     lines.extend(config.accounts.iter().map(|(name, account)| format!("account {name}: {}", account.address)));
     lines.extend(config.jobs.iter().map(|(name, job)| format!("job {name}: mailferry {}", job.shown())));
     lines

@@ -48,14 +48,20 @@ impl Config {
         match fs::read_to_string(&path) {
             Err(error) if chosen.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::usage(format!("could not read {}: {error}", path.display()))),
-            Ok(text) => Self::read(&path, &text).map(Some).map_err(|problems| first_of(&path, &problems)),
+            Ok(text) => {
+                let (config, problems) = Self::read(&path, &text);
+                if problems.is_empty() { Ok(Some(config)) } else { Err(first_of(&path, &problems)) }
+            }
         }
     }
 
-    /// Reads a config file's text. Gives all that is wrong with it.
-    fn read(path: &Path, text: &str) -> Result<Self, Vec<String>> {
-        let root: Table = toml::from_str(text).map_err(|error| vec![syntax(text, &error)])?;
+    /// Reads a config file's text: what can be understood of it, and all that is wrong with it.
+    fn read(path: &Path, text: &str) -> (Self, Vec<String>) {
         let mut config = Self { path: path.to_owned(), accounts: BTreeMap::new(), jobs: BTreeMap::new() };
+        let root: Table = match toml::from_str(text) {
+            Ok(root) => root,
+            Err(error) => return (config, vec![syntax(text, &error)]),
+        };
         let mut problems: Vec<String> = (root.keys().filter(|key| !TABLES.contains(&key.as_str())))
             .map(|key| format!("unknown table [{key}]{}", did_you_mean(key, TABLES)))
             .collect();
@@ -71,7 +77,7 @@ impl Config {
             }
         }
         problems.extend(config.access().err());
-        if problems.is_empty() { Ok(config) } else { Err(problems) }
+        (config, problems)
     }
 
     /// Whether others may do with the file what they must not.
@@ -157,7 +163,10 @@ fn first_of(path: &Path, problems: &[String]) -> Failure {
     let failure = Failure::usage(format!("{}: {first}", path.display()));
     match problems.len() {
         0 | 1 => failure,
-        more => failure.with_hint(format!("{} more; `mailferry config check` lists them", more - 1)),
+        more => {
+            let rest = super::units::counted(more as u64 - 1, "more problem");
+            failure.with_hint(format!("{rest}; list all with `mailferry --config {} config check`", path.display()))
+        }
     }
 }
 
@@ -172,7 +181,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Config, Vec<String>> {
-        Config::read(Path::new("/nonexistent/config.toml"), text)
+        let (config, problems) = Config::read(Path::new("/nonexistent/config.toml"), text);
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
     #[test]

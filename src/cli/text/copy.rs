@@ -159,7 +159,7 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
         (if dry_run { "to delete" } else { "deleted" }, summary.deleted, ""),
         (if dry_run { "to keep" } else { "kept" }, summary.kept, "in folders of the day on the target"),
         ("left out", summary.skipped, "by a filter, or shown by a folder that is a view of others"),
-        ("failed", summary.failed, "messages; a second run tries them again"),
+        ("failed", summary.failed, "named above; the next run tries again"),
         ("failed folders", summary.folders_failed, ""),
     ];
     for (label, n, detail) in rest.into_iter().filter(|(_, n, _)| *n > 0) {
@@ -221,7 +221,7 @@ mod tests {
         let partial = CopySummary { status: Status::Partial, failed: 2, ..copy_summary() };
         let lines = summary(&partial, false, plain());
         assert_eq!(lines[0], "finished, but not everything could be copied");
-        assert_eq!(lines[4], "  failed             2  messages; a second run tries them again");
+        assert_eq!(lines[4], "  failed             2  named above; the next run tries again");
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub(in crate::store) fn stopped(what: &str, path: &Path, error: &io::Error) -> E
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             failed.with_hint("make room there, then run the same command again: it goes on from here")
         }
+        io::ErrorKind::FileTooLarge => failed.with_hint(
+            "raise the limit on the size of files (`ulimit -f`), or use a file system that takes larger ones; then run the \
+             same command again",
+        ),
         io::ErrorKind::ReadOnlyFilesystem => failed.with_hint("mount it for writing, or name another directory"),
         _ => failed,
     }
@@ -49,10 +53,13 @@ pub(in crate::store) fn made_anew(path: &Path) -> Refusal {
     Refusal { meaning: RefusalMeaning::NoFolder, text }
 }
 
-/// The system's reason, with what a symbolic link is called there.
+/// The system's reason, in clearer words for a symbolic link and for a limit on the size of files.
 fn reason(error: &io::Error) -> String {
     if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
         return "it is a symbolic link, which is not followed".to_owned();
+    }
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return "it would be larger than a file may be here (see `ulimit -f`)".to_owned();
     }
     error.to_string()
 }

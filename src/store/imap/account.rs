@@ -138,6 +138,7 @@ pub(super) fn from_imap(error: &imap::Error) -> Error {
         imap::Error::Net(error) => return from_net(error),
         imap::Error::Closed | imap::Error::Truncated => ErrorKind::Lost,
         imap::Error::Bye { text, code } => return super::refusal::goodbye(text, code.as_ref()),
+        imap::Error::TurnedAway { text, code } => return super::refusal::turned_away(text, code.as_ref()),
         imap::Error::Login { text, code, way, offered } => {
             return super::refusal::refused_login(text, code.as_ref(), way, offered);
         }

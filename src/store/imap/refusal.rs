@@ -159,6 +159,14 @@ pub(super) fn goodbye(text: &str, code: Option<&Code>) -> Error {
     }
 }
 
+/// A goodbye in place of a greeting: there is no connection.
+pub(super) fn turned_away(text: &str, code: Option<&Code>) -> Error {
+    let text = with_referral(text, code);
+    Error::new(ErrorKind::Unreachable, format!("the server turned the connection away: {text}")).with_hint(
+        "wait some minutes and try again; if it lasts, ask the server's operator whether it bans this address",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -123,7 +123,7 @@ fn unclear(error: &imap::Error) -> (&'static str, &'static str) {
             "the server does not protect this connection, so no password is sent",
             "try imaps://, or ask the server's operator to set up TLS",
         ),
-        imap::Error::Bye { .. } => (
+        imap::Error::Bye { .. } | imap::Error::TurnedAway { .. } => (
             "the server turns this machine away before anyone has logged in",
             "wait some minutes; if it lasts, ask the server's operator whether it bans this address",
         ),
