@@ -43,5 +43,5 @@ pub(crate) fn run(args: &FoldersArgs, session: &Session) -> Result<u8, Failure> 
     let listing = verbs::folders(account.as_ref(), observers.as_ref())?;
     let lines: Vec<_> = listing.folders.iter().map(Line::of_row).collect();
     session.print(&lines, || Summary::folders(&listing), |paint| text::listing(&listing, paint));
-    Ok(exit::DONE)
+    Ok(if listing.failed > 0 { exit::PARTIAL } else { exit::DONE })
 }

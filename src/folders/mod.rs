@@ -10,6 +10,7 @@
 //! style         raw names <-> decoded ones       utf7, escape what a level is written as
 //! roles         what a folder is for             role_names   by its name, in many languages
 //! two_way       both sides' names for two-way sync  kept       where --keep-deleted keeps what vanished
+//! origin        what a folder of the target may be called on the source
 //! name          FolderName                       pairing      the outcome's types
 //! ```
 
@@ -18,6 +19,7 @@ mod escape;
 mod glob;
 mod kept;
 mod name;
+mod origin;
 mod pair;
 mod pairing;
 mod rename;

@@ -6,11 +6,12 @@
 use super::destination::{self, Destination};
 use super::kept;
 use super::name::FolderName;
+use super::origin::origins;
 use super::pairing::{Collision, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
 use super::roster::{Folder, Roster};
 use super::rules::Rules;
 use super::target::{Resolved, TargetSide};
-use crate::mail::{ListedMailbox, Listing, SpecialUse};
+use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
 use std::collections::{HashMap, HashSet};
 
 /// Finds the target's folder for each of the source's folders.
@@ -49,7 +50,7 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     }
     pairing.pairs.sort_by(|a, b| (!a.to.is_inbox(), &a.to, a.source).cmp(&(!b.to.is_inbox(), &b.to, b.source)));
     pairing.skipped.sort_by_key(|skipped| skipped.source);
-    pairing.unmatched_target = unmatched(target, &to, rules, &matched);
+    pairing.unmatched_target = unmatched([source, target], &to, rules, &matched);
     pairing.warnings = unused_rules(&from, rules);
     pairing.warnings.extend(left_out_as_kept(&pairing.skipped));
     Ok(pairing)
@@ -234,20 +235,30 @@ fn tell_of_case(drafts: &mut [Draft<'_>]) {
     }
 }
 
-fn unmatched(target: &Listing, roster: &Roster, rules: &Rules, matched: &HashSet<usize>) -> Vec<Unmatched> {
+fn unmatched(
+    [source, target]: [&Listing; 2],
+    roster: &Roster,
+    rules: &Rules,
+    matched: &HashSet<usize>,
+) -> Vec<Unmatched> {
     let is_place = |folder: &&Folder| {
         target.mailboxes.get(folder.index).is_some_and(|mailbox| {
             mailbox.selectable && !folder.foreign && !mailbox.special_use.is_some_and(SpecialUse::is_view)
         })
     };
-    roster
-        .folders
-        .iter()
-        .filter(is_place)
+    let folders: Vec<&Folder> = (roster.folders.iter().filter(is_place))
         .filter(|folder| !matched.contains(&folder.index) && rules.concerns_target(&folder.name))
         .filter(|folder| !kept::is_kept(&folder.name))
-        .map(|folder| Unmatched { target: folder.index, name: folder.name.clone(), has_role: folder.role.is_some() })
-        .collect()
+        .collect();
+    let wanted: Vec<_> = folders.iter().map(|folder| (folder.name.clone(), folder.role)).collect();
+    let origins = origins(source, &wanted, rules);
+    let unmatched = |(folder, origins): (&Folder, Vec<MailboxName>)| Unmatched {
+        target: folder.index,
+        name: folder.name.clone(),
+        role: folder.role,
+        origins,
+    };
+    folders.into_iter().zip(origins).map(unmatched).collect()
 }
 
 /// Options that concern no folder: most likely mistyped.

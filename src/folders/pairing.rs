@@ -77,8 +77,10 @@ pub struct Unmatched {
     pub target: usize,
     /// Its decoded name.
     pub name: FolderName,
-    /// Whether it is for something, such as sent mail, by the server's word or by its name.
-    pub has_role: bool,
+    /// What it is for, such as sent mail, by the server's word or by its name.
+    pub role: Option<SpecialUse>,
+    /// The raw names under which the source may have it and does not list it as a folder of mail.
+    pub origins: Vec<MailboxName>,
 }
 
 /// Why two mailboxes' folders can't be paired. Nothing was created yet.

@@ -28,6 +28,18 @@ pub(super) fn canonical(role: SpecialUse) -> &'static str {
     }
 }
 
+/// The names that most servers and programs give a folder of this role.
+pub(super) fn common(role: SpecialUse) -> &'static [&'static str] {
+    match role {
+        SpecialUse::Archive => &["Archive", "Archives"],
+        SpecialUse::Drafts => &["Drafts", "Draft"],
+        SpecialUse::Junk => &["Junk", "Spam", "Junk E-mail", "Junk Email", "Bulk Mail"],
+        SpecialUse::Sent => &["Sent", "Sent Items", "Sent Messages", "Sent Mail"],
+        SpecialUse::Trash => &["Trash", "Deleted Items", "Deleted Messages"],
+        SpecialUse::All | SpecialUse::Flagged | SpecialUse::Important => &[],
+    }
+}
+
 /// Lower case, composed, compatibility forms unified; Turkish `İ` becomes `i`.
 fn fold(name: &str) -> String {
     name.nfkc().collect::<String>().to_lowercase().replace("i\u{307}", "i").nfkc().collect()

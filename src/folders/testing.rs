@@ -1,6 +1,6 @@
 //! Listings for this module's tests.
 
-use crate::mail::{ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
+use crate::mail::{Gaps, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
 
 /// A mailbox to be listed.
 #[derive(Clone)]
@@ -50,5 +50,5 @@ pub(super) fn listing(prefix: &str, separator: char, names: &[&str]) -> Listing 
         })
         .collect();
     let style = NameStyle { prefix: prefix.into(), separator: Some(separator), utf8: false };
-    Listing { mailboxes, style, foreign_prefixes: Vec::new() }
+    Listing { mailboxes, style, foreign_prefixes: Vec::new(), gaps: Gaps::default() }
 }

@@ -2,7 +2,7 @@
 
 use super::testing::listing;
 use super::*;
-use crate::mail::{Listing, MailboxName, NameStyle, SpecialUse};
+use crate::mail::{Gaps, Listing, MailboxName, NameStyle, SpecialUse};
 use proptest::prelude::*;
 use std::collections::HashSet;
 
@@ -290,7 +290,12 @@ fn style(prefix: &str, separator: char) -> NameStyle {
 fn a_tree_comes_back_unchanged_from_another_kind_of_server() {
     let first = listing("", '/', TREE);
     for between in [style("INBOX.", '.'), style("", '.'), style("", '|'), style("INBOX/", '/')] {
-        let empty = Listing { mailboxes: Vec::new(), style: between.clone(), foreign_prefixes: Vec::new() };
+        let empty = Listing {
+            mailboxes: Vec::new(),
+            style: between.clone(),
+            foreign_prefixes: Vec::new(),
+            gaps: Gaps::default(),
+        };
         let second = after(&paired(&first, &empty, &[]).unwrap(), between);
         let third = paired(&second, &listing("", '/', &[]), &[]).unwrap();
         let mut names: Vec<_> = third.pairs.iter().map(|pair| pair.to.to_string()).collect();
@@ -320,7 +325,7 @@ proptest! {
         let names: Vec<String> = raw.iter().map(|levels| levels.join("/")).collect();
         let source = listing("", '/', &names.iter().map(String::as_str).collect::<Vec<_>>());
         let between = [style("INBOX.", '.'), style("", '/'), style("", '.')][which].clone();
-        let empty = Listing { mailboxes: Vec::new(), style: between.clone(), foreign_prefixes: Vec::new() };
+        let empty = Listing { mailboxes: Vec::new(), style: between.clone(), foreign_prefixes: Vec::new(), gaps: Gaps::default() };
         if let Ok(pairing) = paired(&source, &empty, &["--no-roles"]) {
             let spelled = |raw: &MailboxName| if raw.is_inbox() { "INBOX".into() } else { raw.clone() };
             let distinct: HashSet<_> = source.mailboxes.iter().map(|mailbox| spelled(&mailbox.name)).collect();

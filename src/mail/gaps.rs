@@ -11,6 +11,8 @@ use std::fmt;
 pub enum Unread {
     /// A line of a listing. Which folder it names is unknown, so it may be any.
     Line,
+    /// A line of the subscriptions. Which folder it names is unknown; no folder is hidden by it.
+    Subscription,
     /// A folder, by its raw name.
     Folder(MailboxName),
     /// A file or directory where a folder should be, by its path below the mailbox.
@@ -26,6 +28,7 @@ impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line => f.write_str("a line of the listing"),
+            Self::Subscription => f.write_str("a line of the subscriptions"),
             Self::Folder(name) => write!(f, "{name}"),
             Self::Path(path) => f.write_str(path),
             Self::Messages(1) => f.write_str("1 message"),
@@ -56,6 +59,17 @@ impl Gaps {
         self.found.is_empty()
     }
 
+    /// Whether there may be folders that a listing with these gaps does not show. A folder that is shown and could not be
+    /// read counts too: it may be one that is missing under its old name.
+    pub fn hide_folders(&self) -> bool {
+        self.found.iter().any(|gap| gap.what != Unread::Subscription)
+    }
+
+    /// Whether the user may be subscribed to folders of which a listing with these gaps does not say so.
+    pub fn hide_subscriptions(&self) -> bool {
+        self.found.iter().any(|gap| gap.what == Unread::Subscription)
+    }
+
     /// Adds a gap.
     pub fn add(&mut self, what: Unread, why: impl Into<String>) {
         self.found.push(Gap { what, why: why.into() });
@@ -64,5 +78,23 @@ impl Gaps {
     /// Iterates over the gaps, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Gap> {
         self.found.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_subscription_hides_no_folder() {
+        let with = |what: Unread| {
+            let mut gaps = Gaps::default();
+            gaps.add(what, "why");
+            (gaps.hide_folders(), gaps.hide_subscriptions())
+        };
+        assert_eq!(with(Unread::Subscription), (false, true));
+        let others = [Unread::Line, Unread::Folder(MailboxName::from("x")), Unread::Path("x".to_owned())];
+        assert!(others.into_iter().all(|what| with(what) == (true, false)));
+        assert!(!Gaps::default().hide_folders() && !Gaps::default().hide_subscriptions());
     }
 }

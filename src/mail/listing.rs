@@ -1,6 +1,6 @@
 //! Mailboxes as a store lists them, before anything is made of their names.
 
-use super::UidValidity;
+use super::{Gaps, UidValidity};
 use std::fmt;
 
 /// A mailbox's name exactly as its store writes it: modified UTF-7 on most IMAP servers, with prefix and separators.
@@ -182,4 +182,6 @@ pub struct Listing {
     pub style: NameStyle,
     /// Prefixes of other users' and shared namespaces: listed, but not the user's own mail.
     pub foreign_prefixes: Vec<Vec<u8>>,
+    /// What the account holds, or may hold, and could not list.
+    pub gaps: Gaps,
 }

@@ -459,6 +459,10 @@ pub trait Store: Send {
     /// All mailboxes with their roles, subscriptions and, where that is cheap, counters.
     fn list(&mut self) -> Result<Listing, Error>;
 
+    /// Asks for folders by their names, all at once. Returns for each whether the account says that there is no such folder;
+    /// what it neither shows nor denies counts as there.
+    fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error>;
+
     /// Scans folders one after the other without waiting in between. `done` gets each request's index and result as
     /// soon as it is known, in order.
     fn scan(

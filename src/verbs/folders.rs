@@ -1,5 +1,6 @@
 //! `folders`: what an account holds, folder by folder.
 
+use super::unlisted::tell_gaps;
 use super::{FolderListing, FolderRow};
 use crate::event::{Event, Observer, Side};
 use crate::folders::Roster;
@@ -22,6 +23,7 @@ pub fn folders(mailbox: &dyn Connector, observer: &dyn Observer) -> Result<Folde
         is_compressed: store.is_compressed(),
     });
     let listing = listing?;
+    let mut failed = tell_gaps(&listing, "server", observer);
     let mut rows: Vec<FolderRow> = Vec::new();
     let mut shown = Vec::new();
     for read in Roster::read(&listing).folders {
@@ -38,19 +40,20 @@ pub fn folders(mailbox: &dyn Connector, observer: &dyn Observer) -> Result<Folde
             bytes: status.size,
         });
     }
-    measure(store.as_mut(), &shown, &mut rows, observer)?;
+    failed += measure(store.as_mut(), &shown, &mut rows, observer)?;
     let quota = store.quota()?;
     store.close();
-    Ok(FolderListing { folders: rows, quota, seconds: started.elapsed().as_secs_f64() })
+    Ok(FolderListing { folders: rows, quota, failed, seconds: started.elapsed().as_secs_f64() })
 }
 
-/// Adds up the sizes of folders whose bytes the server did not tell.
+/// Adds up the sizes of folders whose bytes the server did not tell. Returns how many could not be read.
 fn measure(
     store: &mut dyn Store,
     mailboxes: &[&ListedMailbox],
     rows: &mut [FolderRow],
     observer: &dyn Observer,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
+    let mut failed = 0;
     let unknown: Vec<usize> = (0..rows.len())
         .filter(|at| rows[*at].selectable && rows[*at].bytes.is_none() && rows[*at].messages != Some(0))
         .collect();
@@ -75,11 +78,14 @@ fn measure(
                 };
                 row.unread = Some((scan.messages.len() - scan.messages.iter().filter(seen).count()) as u64);
             }
-            Err(refusal) => observer.observe(&Event::FolderFailed { folder: &row.name, reason: &refusal.text }),
+            Err(refusal) => {
+                failed += 1;
+                observer.observe(&Event::FolderFailed { folder: &row.name, reason: &refusal.text });
+            }
         }
     })?;
     for row in rows.iter_mut().filter(|row| row.messages == Some(0)) {
         row.bytes.get_or_insert(0);
     }
-    Ok(())
+    Ok(failed)
 }

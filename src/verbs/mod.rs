@@ -18,6 +18,7 @@ mod summary;
 mod sync;
 mod twins;
 mod undo;
+mod unlisted;
 mod verify;
 mod way;
 

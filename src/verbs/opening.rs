@@ -1,11 +1,12 @@
 //! How every run with two mailboxes begins: connect to both, list both, pair their folders.
 
 use super::compare;
+use super::unlisted::tell_gaps;
 use crate::event::{Event, Observer, Side, Stop};
 use crate::exec::{self, Lanes, Link, join, pause};
 use crate::folders::{Pair, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{ListedMailbox, Listing, SpecialUse};
-use crate::store::{Connector, Error, ErrorKind, ScanDepth, ScanRequest, Store};
+use crate::store::{Connector, Error, ErrorKind, Refusal, ScanDepth, ScanRequest, Store};
 use std::time::Duration;
 
 /// Both mailboxes, open and listed, and which folder goes to which.
@@ -22,9 +23,11 @@ impl Opened {
         (&mut self.link, Names::new(&self.pairing, &self.source_listing, &self.target_listing))
     }
 
-    /// Folders of the source that take no part because they can't; each was named in an event.
+    /// Folders of the source that take no part because they can't, and what could not be listed on either side; each was named
+    /// in an event.
     pub(super) fn folders_failed(&self) -> u64 {
-        self.pairing.skipped.iter().filter(|folder| folder.failed).count() as u64
+        let gaps = self.source_listing.gaps.iter().count() + self.target_listing.gaps.iter().count();
+        (self.pairing.skipped.iter().filter(|folder| folder.failed).count() + gaps) as u64
     }
 }
 
@@ -40,6 +43,9 @@ impl Opened {
             .map_err(|error| Error::new(ErrorKind::Refused, error.to_string()))?;
         for text in &pairing.warnings {
             observer.observe(&Event::Warning { text });
+        }
+        for (listing, side) in [(&source_listing, Side::Source), (&target_listing, Side::Target)] {
+            tell_gaps(listing, side.name(), observer);
         }
         for folder in pairing.skipped.iter().filter(|folder| folder.failed) {
             observer.observe(&Event::FolderFailed { folder: &folder.name, reason: &folder.reason });
@@ -106,15 +112,15 @@ pub(super) fn lanes(asked: Option<usize>, sides: [&dyn Connector; 2], link: &Lin
     asked.map_or(borne, Lanes::fixed).up_to(allowed)
 }
 
-/// How many messages a folder holds, by its counters or else by counting them.
-pub(super) fn count_messages(store: &mut dyn Store, folder: &ListedMailbox) -> Result<u64, Error> {
+/// How many messages a folder holds, by its counters or else by counting them; or why that can't be told.
+pub(super) fn count_messages(store: &mut dyn Store, folder: &ListedMailbox) -> Result<Result<u64, Refusal>, Error> {
     if let Some(messages) = folder.status.as_ref().and_then(|status| status.messages) {
-        return Ok(u64::from(messages));
+        return Ok(Ok(u64::from(messages)));
     }
     let depth = ScanDepth::Attributes;
     let request = ScanRequest { mailbox: &folder.name, depth, uids: None, search: None, for_writing: false };
-    let mut count = 0;
-    store.scan(&[request], &mut |_, scan| count = scan.map_or(0, |scan| scan.messages.len() as u64))?;
+    let mut count = Ok(0);
+    store.scan(&[request], &mut |_, scan| count = scan.map(|scan| u64::from(scan.exists)))?;
     Ok(count)
 }
 

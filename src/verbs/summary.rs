@@ -270,6 +270,8 @@ pub struct FolderListing {
     pub folders: Vec<FolderRow>,
     /// How much of the account is used.
     pub quota: Option<Quota>,
+    /// Folders that could not be listed or looked into; each was named in an event.
+    pub failed: u64,
     /// How long it took.
     pub seconds: f64,
 }

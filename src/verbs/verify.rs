@@ -40,6 +40,11 @@ pub fn verify(
     verify.compare(&mut link, &names)?;
     for folder in &pairing.unmatched_target {
         let name = folder.name.to_string();
+        if source_listing.gaps.hide_folders() {
+            // The source may have it.
+            verify.fail_folder(&name, "the source does not list it, and not all of its folders could be listed");
+            continue;
+        }
         verify.count_unmatched(&mut link, &name, &target_listing.mailboxes[folder.target])?;
     }
     let lanes = options.jobs.unwrap_or_else(|| link.source.connections().usual.min(link.target.connections().usual));
@@ -115,12 +120,22 @@ impl Verify<'_> {
             target_flags: true,
         };
         self.summary.folders = names.pairs.len() as u64;
+        let mut to_compare: Vec<usize> = (0..compared_pairs.len()).collect();
+        if names.target.gaps.hide_folders() {
+            // What the target does not list it may have.
+            let (listed, unlisted) = to_compare.into_iter().partition(|index| compared_pairs[*index].target.is_some());
+            to_compare = listed;
+            for index in unlisted {
+                let reason = "the target does not list it, and not all of its folders could be listed";
+                self.fail_folder(&names.pairs[index].from.to_string(), reason);
+            }
+        }
         if let Some(messages) = names.messages_on_source() {
             self.observer.observe(&Event::ToCompare { folders: self.summary.folders, messages, bytes: 0 });
         }
         // Folders that were mapped to one share the target's messages: what is extra is known after the last of them.
         let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
-        comparison.run(link, (0..compared_pairs.len()).collect(), &mut |index, result| match result {
+        comparison.run(link, to_compare, &mut |index, result| match result {
             Ok(compared) => {
                 survey(&mut surveys, &names.pairs[index], &compared_pairs[index], &compared);
                 if let Some(uids) = self.take_compared(index, &compared, names)
@@ -129,11 +144,7 @@ impl Verify<'_> {
                     extra.insert(target, (index, uids));
                 }
             }
-            Err(reason) => {
-                self.summary.failed += 1;
-                let folder = names.pairs[index].from.to_string();
-                self.observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
-            }
+            Err(reason) => self.fail_folder(&names.pairs[index].from.to_string(), &reason),
         })?;
         for (index, uids) in extra.into_values() {
             for uid in uids {
@@ -151,8 +162,7 @@ impl Verify<'_> {
         self.observer.observe(&Event::Compared { folder: &from, messages: compared.source.exists.into(), bytes: 0 });
         self.summary.failed += compared.tell_doubtful(&self.pairs[index], self.observer);
         if let Some(reason) = compared.unlisted() {
-            self.summary.failed += 1;
-            self.observer.observe(&Event::FolderFailed { folder: &from, reason: &reason });
+            self.fail_folder(&from, &reason);
         }
         for at in &compared.matching.missing {
             let uid = compared.source.messages[*at as usize].uid();
@@ -211,7 +221,13 @@ impl Verify<'_> {
 
     /// A folder that only the target has: its messages are extra.
     fn count_unmatched(&mut self, link: &mut Link, name: &str, folder: &ListedMailbox) -> Result<(), Error> {
-        let messages = opening::count_messages(link.target.as_mut(), folder)?;
+        let messages = match opening::count_messages(link.target.as_mut(), folder)? {
+            Ok(messages) => messages,
+            Err(refusal) => {
+                self.fail_folder(name, &refusal.text);
+                return Ok(());
+            }
+        };
         if messages == 0 {
             // Servers make Trash and Junk by themselves; what holds nothing is no difference.
             return Ok(());
@@ -235,11 +251,13 @@ impl Verify<'_> {
                     self.observer.observe(&Event::MessageFailed { folder: name, uid, message_id: None, reason });
                 }
             }
-            Err(reason) => {
-                self.summary.failed += 1;
-                self.observer.observe(&Event::FolderFailed { folder: name, reason: &reason });
-            }
+            Err(reason) => self.fail_folder(name, &reason),
         }
+    }
+
+    fn fail_folder(&mut self, folder: &str, reason: &str) {
+        self.summary.failed += 1;
+        self.observer.observe(&Event::FolderFailed { folder, reason });
     }
 
     fn differ(&mut self, kind: DifferenceKind, folder: &str, uid: Option<Uid>, detail: &str) {

@@ -235,7 +235,7 @@ pub(crate) enum Summary {
         seconds: f64,
     },
     /// Of `folders`.
-    Folders { folders: u64, messages: u64, bytes: u64, quota: Option<Allowance>, seconds: f64 },
+    Folders { folders: u64, messages: u64, bytes: u64, quota: Option<Allowance>, seconds: f64, failed: u64 },
     /// Of `doctor`.
     Doctor {
         status: &'static str,
@@ -361,6 +361,7 @@ impl Summary {
             bytes: listing.folders.iter().filter_map(|row| row.bytes).sum(),
             quota: listing.quota.map(Allowance::from),
             seconds: milliseconds(listing.seconds),
+            failed: listing.failed,
         }
     }
 }

@@ -176,10 +176,10 @@ mod tests {
             r#"{"event":"folder","name":"Sent","role":"sent","selectable":true,"subscribed":false,"messages":2,"unread":null,"bytes":300}"#
         );
         let quota = Some(Quota { used: 5, limit: 10 });
-        let listing = FolderListing { folders: vec![row], quota, seconds: 0.123_456 };
+        let listing = FolderListing { folders: vec![row], quota, failed: 0, seconds: 0.123_456 };
         assert_eq!(
             text(&Line::Summary(Box::new(Summary::folders(&listing)))),
-            r#"{"event":"summary","command":"folders","folders":1,"messages":2,"bytes":300,"quota":{"used":5,"limit":10},"seconds":0.123}"#
+            r#"{"event":"summary","command":"folders","folders":1,"messages":2,"bytes":300,"quota":{"used":5,"limit":10},"seconds":0.123,"failed":0}"#
         );
     }
 

@@ -85,7 +85,7 @@ mod tests {
             "4 folders                1,203   1,203  1.2 MiB",
             "quota: 3.0 MiB of 12.0 MiB used (25 %)",
         ];
-        let listing_ = FolderListing { folders, quota, seconds: 0.1 };
+        let listing_ = FolderListing { folders, quota, failed: 0, seconds: 0.1 };
         assert_eq!(listing(&listing_, Paint::new(When::Never, false)), expected);
     }
 

@@ -18,6 +18,14 @@ pub struct ListedItem {
     pub name: Vec<u8>,
 }
 
+impl ListedItem {
+    /// Whether it can be opened: neither `\\Noselect` nor `\\NonExistent`.
+    pub fn is_selectable(&self) -> bool {
+        let bars = ["\\Noselect", "\\NonExistent"];
+        !self.attributes.iter().any(|attribute| bars.iter().any(|bar| attribute.eq_ignore_ascii_case(bar)))
+    }
+}
+
 /// What STATUS said of a mailbox. Items that we do not know are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MailboxStatus {
@@ -70,7 +78,12 @@ fn name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
     let line = cursor.rest();
     let extended = (0..line.len()).find(|at| is_extended_data(&line[*at..])).unwrap_or(line.len());
     let name = line[..extended].trim_ascii_end();
-    if name.is_empty() { Err("it has no name") } else { Ok(name.to_vec()) }
+    match name {
+        b"" => Err("it has no name"),
+        // A folder of that name is quoted by whoever knows that NIL means none.
+        name if name.eq_ignore_ascii_case(b"NIL") => Err("it has NIL for a name"),
+        name => Ok(name.to_vec()),
+    }
 }
 
 fn is_extended_data(text: &[u8]) -> bool {

@@ -13,6 +13,7 @@
 //! | deleted | INBOX, or has a role | it comes back | – |
 //! | deleted | deleted | forgotten | 6 |
 //! | made anew with other mail | as it was | joined; nothing is deleted | 15 |
+//! | missing, and not all folders could be listed | as it was, or gone | left | – |
 //! | all deleted at once | | the side has lost its folders: left | 17 |
 //! | can't hold mail, or shows that of others | | not looked at | 37 |
 //!
@@ -285,6 +286,9 @@ impl Merger<'_> {
         let lost = Both::of(|side| self.has_lost_all(side));
         for folder in 0..self.known.len() {
             use Whereabouts::{At, Gone, Replaced};
+            if self.leave_unlisted(folder) {
+                continue;
+            }
             match (self.place(folder, Side::First), self.place(folder, Side::Second)) {
                 (Gone, Gone) => self.forget(folder),
                 (At(_), Gone) => self.deleted(folder, Side::Second, lost.second),
@@ -301,6 +305,19 @@ impl Merger<'_> {
                 (Replaced(_), Gone) | (Gone, Replaced(_)) => self.forget(folder),
             }
         }
+    }
+
+    /// Leaves a folder that is missing on a side which may have it all the same; whether it was left.
+    fn leave_unlisted(&mut self, folder: usize) -> bool {
+        let is_hidden = |side: &Side| self.policy.unlisted[*side] && self.place(folder, *side).folder().is_none();
+        let Some(side) = Side::BOTH.into_iter().find(is_hidden) else { return false };
+        let here = side.other();
+        if let Some(number) = self.place(folder, here).folder()
+            && let Some(name) = self.name(here, number)
+        {
+            self.merge.left.push(LeftFolder { side: here, name, row: Row::Unlisted });
+        }
+        true
     }
 
     /// Its messages may have been moved elsewhere, so it stays a pair for this run.

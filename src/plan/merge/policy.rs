@@ -56,6 +56,8 @@ pub struct Policy {
     pub keep_deleted: bool,
     /// Whether messages that a side refused in an earlier run are tried again.
     pub retry_refused: bool,
+    /// Whether a side may have folders that it does not show. Then none is taken for deleted there.
+    pub unlisted: Both<bool>,
 }
 
 impl Default for Policy {
@@ -71,6 +73,7 @@ impl Default for Policy {
             limits: Both::default(),
             keep_deleted: true,
             retry_refused: false,
+            unlisted: Both::default(),
         }
     }
 }

@@ -65,6 +65,8 @@ pub enum Row {
     Capped,
     /// Not all of the folder could be read.
     Incomplete,
+    /// Not all folders of the side on which it is missing could be listed.
+    Unlisted,
     /// INBOX and folders with a role are never deleted.
     KeptFolder,
 }
@@ -104,6 +106,7 @@ impl Row {
             | Self::OneWay
             | Self::Capped
             | Self::Incomplete
+            | Self::Unlisted
             | Self::KeptFolder => return None,
         })
     }
@@ -151,6 +154,9 @@ impl Row {
             Self::OneWay => "The options let no such change through in this direction.",
             Self::Capped => "The server shows a part of the folder only, so it may be there unseen.",
             Self::Incomplete => "Not all of the folder could be read, so it is left as it is.",
+            Self::Unlisted => {
+                "It is missing on the other side, but not all folders there could be listed, so it may be one of those."
+            }
             Self::KeptFolder => "INBOX and folders with a role are never deleted, so it comes back.",
         }
     }

@@ -180,6 +180,11 @@ impl Dir {
         Ok(rustix::fs::statat(&*self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?.into())
     }
 
+    /// Whether it certainly has no such entry.
+    pub(in crate::store) fn lacks(&self, name: &[u8]) -> bool {
+        self.stat(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// What is known of the directory itself.
     pub(in crate::store) fn own_stat(&self) -> io::Result<Stat> {
         Ok(rustix::fs::fstat(&*self.fd)?.into())

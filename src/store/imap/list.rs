@@ -2,10 +2,10 @@
 
 use super::labels::LabelledFolders;
 use super::refusal::denies_existence;
-use super::session::{Namespaces, Open, Session, open_command, status_of};
+use super::session::{Namespaces, Session, status_of};
 use crate::imap::wire::Listed;
-use crate::imap::{Command, Error, ListedItem, MailboxStatus, Namespace, Response};
-use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
+use crate::imap::{Command, Error, ListedItem, MailboxStatus, Namespace, Response, Unreadable};
+use crate::mail::{FolderStatus, Gaps, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse, Unread};
 use std::collections::{HashMap, HashSet};
 
 impl From<&Namespace> for Namespaces {
@@ -28,13 +28,14 @@ impl Session {
             // Some servers offer the extended LIST and answer it with nothing, or with NO.
             found = self.list_plain()?;
         }
-        self.ask_statuses(&mut found.mailboxes)?;
+        self.ask_statuses(&mut found)?;
         self.take_introduction();
         if self.has_labels() {
             self.labelled = Some(LabelledFolders::new(&found.mailboxes));
         }
         let style = self.name_style(&found);
-        Ok(Listing { mailboxes: found.mailboxes, style, foreign_prefixes: self.namespaces.foreign.clone() })
+        let foreign_prefixes = self.namespaces.foreign.clone();
+        Ok(Listing { mailboxes: found.mailboxes, style, foreign_prefixes, gaps: found.gaps })
     }
 
     fn has(&self, capability: &str) -> bool {
@@ -62,7 +63,8 @@ impl Session {
             match response {
                 Response::List(item) => found.add(item, None)?,
                 Response::MailboxStatus(status) => found.add_status(status),
-                _ => {}
+                // A folder whose counters can't be read is asked for them alone.
+                other => found.note_unreadable(other)?,
             }
             Ok(())
         })?;
@@ -85,12 +87,15 @@ impl Session {
                     found.listed.count(item.name.len())?;
                     subscribed.insert(item.name.clone());
                 }
-                _ => {}
+                other => found.note_unreadable(other)?,
             }
             Ok(())
         })?;
         if let Some(refused) = replies.iter().take(patterns.len()).find(|reply| !reply.is_ok()) {
             return Err(Error::Protocol(format!("it does not list its folders: {}", refused.text)));
+        }
+        if let Some(refused) = replies.iter().skip(patterns.len()).find(|reply| !reply.is_ok()) {
+            found.gaps.add(Unread::Subscription, format!("the server does not tell them: {}", refused.text));
         }
         for mailbox in &mut found.mailboxes {
             mailbox.subscribed = subscribed.contains(mailbox.name.as_bytes());
@@ -132,7 +137,8 @@ impl Session {
 
     /// STATUS of every folder that can be opened and has no counters yet, all asked for at once. A folder that refuses stays
     /// without counters.
-    fn ask_statuses(&mut self, mailboxes: &mut [ListedMailbox]) -> Result<(), Error> {
+    fn ask_statuses(&mut self, found: &mut Found) -> Result<(), Error> {
+        let mailboxes = found.mailboxes.as_mut_slice();
         let items = format!("({})", self.status_items());
         // No command can name a folder with a NUL in its name.
         let can_be_asked = |mailbox: &ListedMailbox| {
@@ -142,13 +148,24 @@ impl Session {
         let command = |at: &usize| Command::new("STATUS").mailbox(&mailboxes[*at].name).text(&items);
         let commands: Vec<Command> = asked.iter().map(command).collect();
         let mut counters: HashMap<usize, FolderStatus> = HashMap::new();
+        let mut unread: HashMap<usize, String> = HashMap::new();
         let replies = self.connection.run_all(&commands, |nth, response| {
             // Which folder it is about is known by its place: some servers write the name in another form.
-            if let Response::MailboxStatus(status) = response {
-                counters.insert(asked[nth], status.counters.clone());
+            match response {
+                Response::MailboxStatus(status) => {
+                    counters.insert(asked[nth], status.counters.clone());
+                }
+                Response::Unreadable(line) if line.kind == "STATUS" => {
+                    unread.insert(asked[nth], seen_at_vvv(line));
+                }
+                _ => {}
             }
             Ok(())
         })?;
+        unread.retain(|at, _| !counters.contains_key(at));
+        for (at, why) in unread {
+            found.gaps.add(Unread::Folder(mailboxes[at].name.clone()), why);
+        }
         for (at, status) in counters {
             *status_of(&mut mailboxes[at]) = status;
         }
@@ -160,17 +177,11 @@ impl Session {
     /// `\NonExistent`. It holds no mail if the server says so a second time, when it is to be opened; whatever else it says
     /// then, the folder stays one that could not be read.
     fn drop_phantoms(&mut self, mailboxes: &mut [ListedMailbox], denied: &[usize]) -> Result<(), Error> {
-        if denied.is_empty() {
-            return Ok(());
+        let names: Vec<MailboxName> = mailboxes.iter().map(|mailbox| mailbox.name.clone()).collect();
+        for at in self.denied_on_opening(&names, denied)? {
+            mailboxes[at].selectable = false;
         }
-        let commands: Vec<Command> = denied.iter().map(|at| open_command(&mailboxes[*at].name, false)).collect();
-        let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
-        for (at, reply) in denied.iter().zip(&replies) {
-            mailboxes[*at].selectable = !denies_existence(reply);
-        }
-        let opened = denied.iter().zip(&replies).next_back().filter(|(_, reply)| reply.is_ok());
-        self.open = opened.map(|(at, _)| Open { mailbox: mailboxes[*at].name.clone(), for_writing: false });
-        self.leave_folder()
+        Ok(())
     }
 
     /// How names are written: as the address says, else NAMESPACE, else what the listing shows.
@@ -195,6 +206,7 @@ struct Found {
     mailboxes: Vec<ListedMailbox>,
     index: HashMap<Vec<u8>, usize>,
     listed: Listed,
+    gaps: Gaps,
 }
 
 impl Found {
@@ -204,13 +216,17 @@ impl Found {
         let mailbox = ListedMailbox {
             name: MailboxName::new(item.name.clone()),
             separator: item.separator,
-            selectable: !has("\\Noselect") && !has("\\NonExistent"),
+            selectable: item.is_selectable(),
             no_inferiors: has("\\Noinferiors"),
             subscribed: subscribed.unwrap_or_else(|| has("\\Subscribed")),
             special_use: if is_inbox { None } else { special_use(&item.attributes) },
             status: None,
         };
         if item.name.is_empty() {
+            // Some servers list the root of all names, which is no folder.
+            if mailbox.selectable {
+                self.note_gap(Unread::Line, "the server lists a folder without a name".to_owned())?;
+            }
             return Ok(());
         }
         match self.index.get(&item.name) {
@@ -224,6 +240,27 @@ impl Found {
         Ok(())
     }
 
+    /// Notes a response that is, or may be, a line of the listing and can't be read.
+    fn note_unreadable(&mut self, response: &Response<'_>) -> Result<(), Error> {
+        match response {
+            Response::Unreadable(line) if line.kind == "LSUB" => self.note_gap(Unread::Subscription, seen_at_vvv(line)),
+            Response::Unreadable(line) if ["LIST", "XLIST"].contains(&line.kind) => {
+                self.note_gap(Unread::Line, seen_at_vvv(line))
+            }
+            Response::Unknown(line) if looks_like_a_listing(line) => {
+                let why = "the server sent a line that looks like one of a listing and can't be read (-vvv shows it)";
+                self.note_gap(Unread::Line, why.to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn note_gap(&mut self, what: Unread, why: String) -> Result<(), Error> {
+        self.listed.count(why.len())?;
+        self.gaps.add(what, why);
+        Ok(())
+    }
+
     fn add_status(&mut self, status: &MailboxStatus) {
         // STATUS comes after its LIST line (RFC 5819 section 2).
         let at = self.index.get(&status.name).copied();
@@ -231,6 +268,17 @@ impl Found {
             *status_of(mailbox) = status.counters.clone();
         }
     }
+}
+
+fn seen_at_vvv(line: &Unreadable) -> String {
+    format!("{line} (-vvv shows it)")
+}
+
+/// Whether an unknown response begins like one of a listing, such as `* LIST-`.
+fn looks_like_a_listing(line: &[u8]) -> bool {
+    let text = line.strip_prefix(b"*").unwrap_or_default().trim_ascii_start();
+    let begins = |word: &[u8]| text.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+    begins(b"LIST") || begins(b"XLIST") || begins(b"LSUB")
 }
 
 fn has(item: &ListedItem, name: &str) -> bool {

@@ -96,10 +96,7 @@ impl Session {
         let mut exist = vec![false; names.len()];
         self.connection.run_all(&commands, |nth, response| {
             if let Response::List(item) = response {
-                let holds_messages = !item.attributes.iter().any(|attribute| {
-                    attribute.eq_ignore_ascii_case("\\Noselect") || attribute.eq_ignore_ascii_case("\\NonExistent")
-                });
-                exist[nth] |= holds_messages && item.name == names[nth].as_bytes();
+                exist[nth] |= item.is_selectable() && item.name == names[nth].as_bytes();
             }
             Ok(())
         })?;

@@ -15,6 +15,7 @@ mod append;
 mod asking;
 mod checkup;
 mod content_ids;
+mod denial;
 mod fetch;
 mod labels;
 mod list;

@@ -29,7 +29,9 @@ impl Session {
     /// Creates, subscribes to and opens folders. What the server does not take at once goes step by step.
     pub(super) fn prepare_all(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
         let progress = self.try_to_prepare(folders)?;
-        let refused: Vec<usize> = (0..folders.len()).filter(|at| !progress[*at].created).collect();
+        // One that was not created and opens is there already, whatever a listing says.
+        let is_refused = |at: &usize| !progress[*at].created && !progress[*at].is_opened;
+        let refused: Vec<usize> = (0..folders.len()).filter(is_refused).collect();
         let again: Vec<NewFolder> = refused.iter().map(|at| folders[*at].clone()).collect();
         let mut names: Vec<Result<MailboxName, Refusal>> =
             folders.iter().map(|folder| Ok(folder.name.clone())).collect();

@@ -51,6 +51,21 @@ pub(super) fn denies_existence(reply: &Reply) -> bool {
         }
 }
 
+/// Words of a server that will not tell.
+const WITHHELD: &[&str] = &["permission", "denied", "not allowed", "not permitted", "unauthorized", "acl"];
+
+/// Whether a refusal of STATUS can only mean that there is no such folder, in whatever words: nothing passing, and nothing that
+/// the user may not know.
+pub(super) fn says_no_such_folder(reply: &Reply) -> bool {
+    let text = reply.text.to_ascii_lowercase();
+    let is_plain = match &reply.code {
+        Some(Code::NonExistent | Code::TryCreate) => true,
+        None => !WITHHELD.iter().any(|words| text.contains(words)),
+        Some(_) => false,
+    };
+    reply.completion == Completion::No && is_plain && meaning(reply, Asked::Change) == RefusalMeaning::Permanent
+}
+
 /// A reply that is not OK, as the store's callers understand it.
 pub(super) fn refusal(reply: &Reply, asked: Asked) -> Refusal {
     let text = words(reply);
@@ -225,6 +240,26 @@ mod tests {
         ] {
             let reply = Reply { completion, code, text: text.to_owned() };
             assert_eq!(denies_existence(&reply), expected, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_plain_refusal_denies_a_folder() {
+        for (completion, code, text, expected) in [
+            (Completion::No, None, "Mailbox doesn't exist: Work", true),
+            (Completion::No, None, "Mailbox does not exist, or must be subscribed to.", true),
+            (Completion::No, None, "STATUS failed: no such mailbox", true),
+            (Completion::No, Some(Code::NonExistent), "Unknown Mailbox: [Gmail]", true),
+            (Completion::No, None, "Permission denied", false),
+            (Completion::No, Some(Code::NoPerm), "no", false),
+            (Completion::No, Some(Code::Unavailable), "Mailbox doesn't exist", false),
+            (Completion::No, None, "Internal error occurred. Refer to server log", false),
+            (Completion::No, None, "Server error - Please try again later", false),
+            (Completion::Bad, None, "Mailbox doesn't exist", false),
+            (Completion::Ok, None, "Status completed", false),
+        ] {
+            let reply = Reply { completion, code, text: text.to_owned() };
+            assert_eq!(says_no_such_folder(&reply), expected, "{reply:?}");
         }
     }
 

@@ -241,6 +241,10 @@ impl Store for Session {
         self.list_all().map_err(|error| self.name(&error))
     }
 
+    fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error> {
+        self.ask_for_denials(mailboxes).map_err(|error| self.name(&error))
+    }
+
     fn scan(
         &mut self,
         requests: &[ScanRequest<'_>],

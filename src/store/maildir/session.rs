@@ -5,7 +5,7 @@ use super::fetch::Shelf;
 use super::folder::Folder;
 use super::subscriptions::Subscriptions;
 use super::tree::Tree;
-use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, UidSet, UidValidity};
+use crate::mail::{FolderStatus, Gaps, ListedMailbox, Listing, MailboxName, NameStyle, UidSet, UidValidity};
 use crate::store::disk::{Requests, stopped};
 use crate::store::{
     Access, AccountName, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
@@ -47,7 +47,7 @@ impl Session {
                 false,
                 Some(FolderStatus { messages: Some(0), ..FolderStatus::default() }),
             );
-            return Ok(Listing { mailboxes: vec![inbox], style, foreign_prefixes: Vec::new() });
+            return Ok(Listing { mailboxes: vec![inbox], style, foreign_prefixes: Vec::new(), gaps: Gaps::default() });
         };
         let failed = |error: io::Error| stopped("read", root.path(), &error);
         let subscriptions = Subscriptions::read(root).map_err(failed)?;
@@ -57,7 +57,12 @@ impl Session {
             let status = self.status(&name).ok();
             listed(name.clone(), subscriptions.has(&name), status)
         };
-        Ok(Listing { mailboxes: names.into_iter().map(mailbox).collect(), style, foreign_prefixes: Vec::new() })
+        Ok(Listing {
+            mailboxes: names.into_iter().map(mailbox).collect(),
+            style,
+            foreign_prefixes: Vec::new(),
+            gaps: Gaps::default(),
+        })
     }
 
     fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {
@@ -103,6 +108,10 @@ impl Store for Session {
 
     fn list(&mut self) -> Result<Listing, Error> {
         self.list_all().map_err(|error| self.name(error))
+    }
+
+    fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error> {
+        Ok(mailboxes.iter().map(|mailbox| self.tree.is_gone(mailbox)).collect())
     }
 
     fn scan(

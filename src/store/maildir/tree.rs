@@ -123,6 +123,12 @@ impl Tree {
         Ok(found)
     }
 
+    /// Whether nothing at all stands where a folder would be.
+    pub(super) fn is_gone(&self, mailbox: &MailboxName) -> bool {
+        let (Some(root), Some(name)) = (&self.root, directory_name(mailbox)) else { return !mailbox.is_inbox() };
+        root.lacks(&name)
+    }
+
     pub(super) fn warn(&self, text: &str) {
         self.observer.observe(&Event::Warning { text });
     }

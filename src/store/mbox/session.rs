@@ -5,8 +5,8 @@ use super::index::{Entry, Index};
 use super::rewrite::Fate;
 use super::tree::Tree;
 use crate::mail::{
-    FolderStatus, HeaderKey, InternalDate, ListedMailbox, Listing, MailboxName, Message, NameStyle, PermanentFlags,
-    SystemFlag, Uid, UidSet, UidValidity,
+    FolderStatus, Gaps, HeaderKey, InternalDate, ListedMailbox, Listing, MailboxName, Message, NameStyle,
+    PermanentFlags, SystemFlag, Uid, UidSet, UidValidity,
 };
 use crate::store::disk::{Letter, Reading, Requests, gone, header_fields, made_anew, permanent, stopped};
 use crate::store::{
@@ -55,7 +55,12 @@ impl Session {
             name,
         };
         let style = NameStyle { prefix: Vec::new(), separator: Some('/'), utf8: true };
-        Ok(Listing { mailboxes: all.map(mailbox).collect(), style, foreign_prefixes: Vec::new() })
+        Ok(Listing {
+            mailboxes: all.map(mailbox).collect(),
+            style,
+            foreign_prefixes: Vec::new(),
+            gaps: Gaps::default(),
+        })
     }
 
     fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {
@@ -237,6 +242,10 @@ impl Store for Session {
 
     fn list(&mut self) -> Result<Listing, Error> {
         self.list_all().map_err(|error| self.name(error))
+    }
+
+    fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error> {
+        Ok(mailboxes.iter().map(|mailbox| self.tree.is_gone(mailbox)).collect())
     }
 
     fn scan(

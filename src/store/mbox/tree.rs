@@ -146,6 +146,33 @@ impl Tree {
         Ok(())
     }
 
+    /// Whether nothing at all stands where a folder would be: neither its file nor, for one below others, their directories.
+    pub(super) fn is_gone(&self, mailbox: &MailboxName) -> bool {
+        let Some(root) = &self.root else { return !mailbox.is_inbox() };
+        if mailbox.is_inbox() {
+            return false;
+        }
+        let levels: Vec<&[u8]> = mailbox.as_bytes().split(|byte| *byte == b'/').collect();
+        let Some((name, above)) = levels.split_last() else { return false };
+        // Its parents' directories, each under both of the names that it may have.
+        let mut dirs = vec![root.clone()];
+        for level in above {
+            let mut inner = Vec::new();
+            for dir in &dirs {
+                for entry in [level.to_vec(), [level, BELOW].concat()] {
+                    match dir.directory(&entry) {
+                        Ok(found) => inner.push(found),
+                        // A file of that name is the parent itself.
+                        Err(_) if dir.lacks(&entry) || dir.stat(&entry).is_ok_and(|stat| stat.kind == Kind::File) => {}
+                        Err(_) => return false,
+                    }
+                }
+            }
+            dirs = inner;
+        }
+        dirs.iter().all(|dir| dir.lacks(name))
+    }
+
     pub(super) fn warn(&self, text: &str) {
         self.observer.observe(&Event::Warning { text });
     }

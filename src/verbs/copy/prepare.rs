@@ -119,6 +119,15 @@ impl Copy<'_> {
             let TargetFolder::New { name, .. } = &pair.target else { continue };
             let Some(at) = place.get(name).copied().filter(|_| !self.refused.contains(&index)) else { continue };
             match (&prepared[at], &opened[at]) {
+                // It may be what was to be sent.
+                (Ok(_), Some(scan)) if scan.exists > 0 => {
+                    let reason = format!(
+                        "the target did not list it and has it, with {} messages: nothing is sent to it; run again",
+                        scan.exists
+                    );
+                    self.folders[index] = None;
+                    self.fail_folder(index, pair, &reason);
+                }
                 (Ok(folder), Some(scan)) => {
                     if told.insert(at) {
                         self.summary.folders_created += 1;

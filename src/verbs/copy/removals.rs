@@ -15,6 +15,7 @@ use crate::store::{Error, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
 use crate::verbs::scans::scan_each;
+use crate::verbs::unlisted::{are_denied, undenied};
 use std::collections::{BTreeMap, HashSet};
 
 /// Messages of one folder that are to be deleted.
@@ -40,10 +41,18 @@ pub(super) struct Doomed {
 impl Copy<'_> {
     /// Reads the folders of the target that nothing is paired with: what is in them is extra too.
     pub(super) fn scan_unmatched(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
-        if !matches!(self.options.deleting, Deleting::Mirror(_)) || !self.may_delete_folders(names) {
+        let unmatched = &names.pairing.unmatched_target;
+        if !matches!(self.options.deleting, Deleting::Mirror(_)) || unmatched.is_empty() {
             return Ok(());
         }
-        let unmatched = &names.pairing.unmatched_target;
+        if !self.may_delete_folders(names) || !self.are_denied(link, names)? {
+            let text = format!(
+                "nothing is deleted in folders that only the target has ({}), as not all folders of the source are known",
+                unmatched.iter().map(|folder| folder.name.to_string()).collect::<Vec<_>>().join(", ")
+            );
+            self.observer.observe(&Event::Warning { text: &text });
+            return Ok(());
+        }
         let asked = unmatched.iter().map(|folder| (&names.target.mailboxes[folder.target].name, None));
         let scans = scan_each(link.target.as_mut(), ScanDepth::Attributes, asked)?;
         for (nth, (folder, scan)) in unmatched.iter().zip(scans).enumerate() {
@@ -60,7 +69,7 @@ impl Copy<'_> {
                 flags: self.flags_of(&scan),
                 uids,
                 pairs: Vec::new(),
-                whole: !folder.has_role && !folder.name.is_inbox(),
+                whole: folder.role.is_none() && !folder.name.is_inbox(),
                 subscribed: names.target.mailboxes[folder.target].subscribed,
             });
         }
@@ -73,6 +82,30 @@ impl Copy<'_> {
         self.summary.folders_failed == 0
             && names.pairing.skipped.iter().all(|skipped| !skipped.failed)
             && !names.source.mailboxes.is_empty()
+    }
+
+    /// Asks the source for what it does not list, and the target has; whether it denies all of it.
+    fn are_denied(&mut self, link: &mut Link, names: &Names<'_>) -> Result<bool, Error> {
+        let is_listed = |name: &MailboxName| {
+            names.source.mailboxes.iter().any(|mailbox| mailbox.selectable && mailbox.name == *name)
+        };
+        let unmatched = &names.pairing.unmatched_target;
+        let asked: Vec<Vec<MailboxName>> = (unmatched.iter())
+            .map(|folder| {
+                let target = &names.target.mailboxes[folder.target].name;
+                match self.memory.records().find(|record| record.target == *target) {
+                    Some(record) => Some(record.source.clone()).into_iter().filter(|name| !is_listed(name)).collect(),
+                    None => folder.origins.clone(),
+                }
+            })
+            .collect();
+        let denied = are_denied(link.source.as_mut(), &asked)?;
+        for (folder, _) in unmatched.iter().zip(&denied).filter(|(_, denied)| !**denied) {
+            self.summary.folders_failed += 1;
+            let (folder, reason) = (folder.name.to_string(), undenied("source"));
+            self.observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
+        }
+        Ok(denied.iter().all(|denied| *denied))
     }
 
     /// Decides what is to be deleted, and whether that is too much.

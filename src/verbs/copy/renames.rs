@@ -76,6 +76,10 @@ impl Rename {
 impl Copy<'_> {
     /// Finds folders that were renamed, and pairs them with what the target has of them.
     pub(super) fn find_renames(&mut self, opened: &mut Opened) -> Result<(), Error> {
+        if opened.source_listing.gaps.hide_folders() {
+            // What is missing may only not be shown.
+            return Ok(());
+        }
         let new = self.new_folders(opened);
         let gone = if new.is_empty() { Vec::new() } else { self.gone_folders(opened) };
         let may_be = |new: &New, gone: &Gone| may_be(&gone.record, &opened.source_listing.mailboxes[new.source_index]);

@@ -11,6 +11,7 @@ use crate::folders::{Exchange, FolderName, Roster, Rules};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, SpecialUse};
 use crate::plan::merge::{Both, FolderIdentity, FolderKind, Mark, SeenFolder, Side};
 use crate::store::Error;
+use crate::verbs::unlisted::{are_denied, tell_gaps, undenied};
 use std::collections::{HashMap, HashSet};
 
 /// A folder of one side.
@@ -31,6 +32,10 @@ pub(super) struct Listed {
     pub(super) folders: Both<Vec<SideFolder>>,
     /// Folders that can't take part.
     pub(super) failed: u64,
+    /// Whether a side may have folders that it does not show.
+    pub(super) unlisted: Both<bool>,
+    /// The folders, by their keys, that a side neither shows nor denies; each was named.
+    pub(super) undenied: HashSet<String>,
 }
 
 impl Listed {
@@ -54,11 +59,25 @@ impl Listed {
         })?;
         let rosters = listings.as_ref().map(Roster::read);
         let exchange = Exchange::new(&rosters.first, &rosters.second, rules);
-        let mut listed = Self { listings, exchange, seen: Both::default(), folders: Both::default(), failed: 0 };
+        let mut listed = Self {
+            listings,
+            exchange,
+            seen: Both::default(),
+            folders: Both::default(),
+            failed: 0,
+            unlisted: Both::default(),
+            undenied: HashSet::new(),
+        };
         let mut left_out: Both<Vec<FolderIdentity>> = Both::default();
         for side in Side::BOTH {
+            let gaps = tell_gaps(&listed.listings[side], word(side), observer);
+            let before = listed.failed;
             listed.read_side(side, &rosters[side], rules, memory, &mut left_out[side], observer);
+            // A folder that can't take part may be the one that is missing.
+            listed.unlisted[side] = listed.listings[side].gaps.hide_folders() || listed.failed > before;
+            listed.failed += gaps;
         }
+        listed.ask_for_missing(link, rules, memory, observer)?;
         let there = listed.seen.as_ref().map(|seen| seen.iter().map(|seen| seen.name.key()).collect::<HashSet<_>>());
         memory.leave_out(|known| {
             let may_be_out = |side: Side| left_out[side].iter().any(|other| may_be(other, &known.identities[side]));
@@ -76,6 +95,46 @@ impl Listed {
             listed.folders[side].retain(|_| flags.next().copied().unwrap_or(true));
         }
         Ok(listed)
+    }
+
+    /// Asks each side for the folders that are known and that it does not show. One that it does not deny makes its listing
+    /// one that may lack others, too.
+    fn ask_for_missing(
+        &mut self,
+        link: &mut Link,
+        rules: &Rules,
+        memory: &Memory<'_>,
+        observer: &dyn Observer,
+    ) -> Result<(), Error> {
+        let missing = Both::of(|side| self.missing(side, rules, memory));
+        let denied = on_both(link, |side, store| {
+            let names: Vec<Vec<MailboxName>> = missing[side].iter().map(|(_, raw)| vec![raw.clone()]).collect();
+            are_denied(store, &names)
+        })?;
+        for side in Side::BOTH {
+            for ((name, _), _) in missing[side].iter().zip(&denied[side]).filter(|(_, denied)| !**denied) {
+                self.failed += 1;
+                self.unlisted[side] = true;
+                self.undenied.insert(name.key());
+                let (folder, reason) = (name.to_string(), undenied(word(side)));
+                observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// The known folders that a side does not show as folders of mail, with their raw names there. None where nothing is
+    /// believed to be missing anyway.
+    fn missing(&self, side: Side, rules: &Rules, memory: &Memory<'_>) -> Vec<(FolderName, MailboxName)> {
+        if self.unlisted[side] {
+            return Vec::new();
+        }
+        let selectable = self.listings[side].mailboxes.iter().filter(|mailbox| mailbox.selectable);
+        let shown: HashSet<&MailboxName> = selectable.map(|mailbox| &mailbox.name).collect();
+        let known = memory
+            .raw_names(side)
+            .filter(|(name, raw)| !shown.contains(raw) && !name.is_inbox() && rules.keeps_out(name).is_none());
+        known.map(|(name, raw)| (name.clone(), raw.clone())).collect()
     }
 
     fn read_side(
@@ -119,7 +178,8 @@ impl Listed {
                     continue;
                 }
             }
-            let subscribed = mailbox.subscribed;
+            let hidden = self.listings[side].gaps.hide_subscriptions() && memory.is_subscribed(side, &mailbox.name);
+            let subscribed = mailbox.subscribed || hidden;
             self.seen[side].push(SeenFolder { name, kind, identity: identity(mailbox), subscribed });
             self.folders[side].push(SideFolder {
                 raw: mailbox.name.clone(),

@@ -60,6 +60,18 @@ impl<'a> Memory<'a> {
         self.known.get(*at).map(|known| known.name.clone())
     }
 
+    /// The known folders with their raw names on a side.
+    pub(super) fn raw_names(&self, side: Side) -> impl Iterator<Item = (&FolderName, &MailboxName)> {
+        let raw = self.records.iter().map(move |(_, folder)| &folder.sides[number(side)].name);
+        self.known.iter().map(|known| &known.name).zip(raw)
+    }
+
+    /// Whether both sides agreed that the user is subscribed to what a side calls so.
+    pub(super) fn is_subscribed(&self, side: Side, raw: &MailboxName) -> bool {
+        let at = self.by_raw[side].get(raw);
+        at.and_then(|at| self.known.get(*at)).is_some_and(|known| known.subscribed)
+    }
+
     /// Leaves alone what is known of these folders.
     pub(super) fn leave_out(&mut self, is_out: impl Fn(&KnownFolder) -> bool) {
         let all = std::mem::take(&mut self.known).into_iter().zip(std::mem::take(&mut self.records));

@@ -7,8 +7,8 @@ use crate::event::Side as EventSide;
 use crate::exec::{Contents, Link, read_tied};
 use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
 use crate::plan::merge::{
-    Both, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Row, SeenFolder, Side, View, fate,
-    headers_wanted, hold_back, merge_folders, merge_messages, merge_moves,
+    Both, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Policy, Row, SeenFolder, Side,
+    View, fate, headers_wanted, hold_back, merge_folders, merge_messages, merge_moves,
 };
 use crate::plan::{Likeness, MatchRules, Settled, settle};
 use crate::store::{Error, ScanDepth, ScanRequest};
@@ -19,7 +19,8 @@ impl Sync<'_> {
     pub(super) fn plan(&mut self, link: &mut Link) -> Result<(), Error> {
         self.find_uids(link)?;
         let seen = self.listed.seen.as_ref().map(Vec::as_slice);
-        self.folders = merge_folders(self.memory.known(), seen, &self.options.policy);
+        let policy = Policy { unlisted: self.listed.unlisted, ..self.options.policy.clone() };
+        self.folders = merge_folders(self.memory.known(), seen, &policy);
         let pairs = self.folders.pairs.clone();
         self.works = pairs.into_iter().map(|pair| self.work(pair)).collect::<Result<_, _>>()?;
         self.note_new();

@@ -4,6 +4,7 @@ use super::conflicts::contradiction;
 use super::sides::{number, shown, word};
 use super::{Sync, Work};
 use crate::event::{Change, Event};
+use crate::folders::FolderName;
 use crate::mail::{Message, Uid};
 use crate::plan::merge::{Both, Fate, FlagMerge, Left, Row, Side};
 use crate::state::TwoWayRefused;
@@ -17,7 +18,9 @@ impl Sync<'_> {
                 refused.push((work.name(side), format!("left alone, for the {}: {}", word(side), row.sentence())));
             }
         }
-        for left in self.folders.left.iter().filter(|left| left.row == Row::Emptied) {
+        let is_told = |name: &FolderName| self.listed.undenied.contains(&name.key());
+        let is_left = |row: Row| matches!(row, Row::Emptied | Row::Unlisted);
+        for left in self.folders.left.iter().filter(|left| is_left(left.row) && !is_told(&left.name)) {
             refused.push((left.name.to_string(), format!("left alone: {}", left.row.sentence())));
         }
         for (name, reason) in refused {

@@ -76,6 +76,24 @@ impl std::fmt::Debug for Meanwhile {
     }
 }
 
+/// What becomes of the lines of untagged responses.
+#[derive(Clone)]
+pub struct Rewrite(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+
+impl Rewrite {
+    /// Gives for a line without its end what is said instead, which is nothing at all where it is empty; `None`: the line
+    /// stays as it is.
+    pub fn by(instead: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(instead))
+    }
+}
+
+impl std::fmt::Debug for Rewrite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a rewrite")
+    }
+}
+
 fn begins_so(command: &str, start: &str) -> bool {
     command.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
 }
@@ -84,6 +102,7 @@ fn begins_so(command: &str, start: &str) -> bool {
 pub(super) struct Commands {
     answers: Vec<(Answer, AtomicUsize)>,
     meanwhile: Vec<Meanwhile>,
+    rewrites: Vec<Rewrite>,
     /// By tag, what is said in place of the tagged reply.
     replies: Mutex<HashMap<String, String>>,
     /// How often the server said `+`.
@@ -91,14 +110,14 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    pub(super) fn new(answers: Vec<Answer>, meanwhile: Vec<Meanwhile>) -> Self {
+    pub(super) fn new(answers: Vec<Answer>, meanwhile: Vec<Meanwhile>, rewrites: Vec<Rewrite>) -> Self {
         let answers = answers.into_iter().map(|answer| (answer, AtomicUsize::new(0))).collect();
-        Self { answers, meanwhile, replies: Mutex::default(), continuations: AtomicU64::new(0) }
+        Self { answers, meanwhile, rewrites, replies: Mutex::default(), continuations: AtomicU64::new(0) }
     }
 
     /// Whether lines are held until they are whole.
     fn holds_lines(&self) -> bool {
-        !self.answers.is_empty() || !self.meanwhile.is_empty()
+        !self.answers.is_empty() || !self.meanwhile.is_empty() || !self.rewrites.is_empty()
     }
 
     /// The answer for a command line, if one is due.
@@ -236,6 +255,16 @@ impl Editor {
     fn response(&self, line: &[u8], out: &mut Vec<u8>) {
         if line.starts_with(b"+") {
             self.commands.continuations.fetch_add(1, Ordering::Relaxed);
+        }
+        if line.starts_with(b"* ") {
+            let text = String::from_utf8_lossy(line);
+            let rewritten = self.commands.rewrites.iter().find_map(|Rewrite(by)| by(text.trim_end()));
+            match rewritten {
+                Some(instead) if instead.is_empty() => {}
+                Some(instead) => out.extend_from_slice(format!("{instead}\r\n").as_bytes()),
+                None => out.extend_from_slice(line),
+            }
+            return;
         }
         let tag = String::from_utf8_lossy(line.split(|&byte| byte == b' ').next().unwrap_or_default());
         match self.commands.replies.lock().unwrap().remove(tag.as_ref()) {

@@ -6,7 +6,7 @@
 mod commands;
 mod link;
 
-pub use commands::{Answer, Meanwhile};
+pub use commands::{Answer, Meanwhile, Rewrite};
 
 use commands::Commands;
 use link::{Ends, Link};
@@ -67,6 +67,8 @@ pub struct Plan {
     pub late: Option<(String, Duration)>,
     /// What somebody else does while a client is at work.
     pub meanwhile: Vec<Meanwhile>,
+    /// What becomes of untagged lines: the first that changes a line counts.
+    pub rewrites: Vec<Rewrite>,
     /// All of these are for so many connections, the first ones; `None`: for all.
     pub only_first: Option<usize>,
     /// And only for connections that begin while this is set.
@@ -101,6 +103,12 @@ impl Plan {
     /// Adds what somebody else does meanwhile.
     pub fn meanwhile(mut self, meanwhile: Meanwhile) -> Self {
         self.meanwhile.push(meanwhile);
+        self
+    }
+
+    /// Adds a change of untagged lines.
+    pub fn rewrite(mut self, instead: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.rewrites.push(Rewrite::by(instead));
         self
     }
 
@@ -234,9 +242,8 @@ fn carry(
     for stream in [&client, &server] {
         stream.set_nodelay(true).unwrap();
     }
-    let (answers, meanwhile) =
-        if misbehaves { (plan.answers.clone(), plan.meanwhile.clone()) } else { Default::default() };
-    let commands = Arc::new(Commands::new(answers, meanwhile));
+    let said = |plan: &Plan| Commands::new(plan.answers.clone(), plan.meanwhile.clone(), plan.rewrites.clone());
+    let commands = Arc::new(if misbehaves { said(plan) } else { said(&Plan::default()) });
     let ends = Arc::new(Ends { client, server });
     for (direction, free) in [Direction::Up, Direction::Down].into_iter().zip(free) {
         Link {

@@ -87,6 +87,8 @@ fn listings_are_told_apart_and_never_lost() {
         "* LIST (\\X \"/\" x",
         "* LIST () \"/\" \"a\"b",
         "* LIST () \"/\" \"a",
+        "* LIST () \"/\" NIL",
+        "* LIST () \"/\" nil ",
     ] {
         assert!(shown(line).starts_with("Unreadable"), "{line}: {}", shown(line));
     }

@@ -1,0 +1,41 @@
+//! Folders that a side has, or may have, and did not list. What was not listed is not absent: it is named and counted, and a
+//! folder is believed to be gone only when the side denies it by name.
+
+use crate::event::{Event, Observer};
+use crate::mail::{Listing, MailboxName};
+use crate::store::{Error, Store};
+
+/// Names each gap of a side's listing; `side` is how people call it, such as `source`. Returns how many there are.
+pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) -> u64 {
+    let mut told = 0;
+    for gap in listing.gaps.iter() {
+        let folder = gap.what.to_string();
+        let reason = format!("it could not be read on the {side}: {}", gap.why);
+        observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
+        told += 1;
+    }
+    told
+}
+
+/// Asks a side for folders that it does not show, each by the names that it may have there. Returns for each folder whether
+/// all of its names are denied; a folder without a name to ask for counts as denied.
+///
+/// # Errors
+/// What ends the connection.
+pub(super) fn are_denied(store: &mut dyn Store, folders: &[Vec<MailboxName>]) -> Result<Vec<bool>, Error> {
+    let names: Vec<MailboxName> = folders.iter().flatten().cloned().collect();
+    if names.is_empty() {
+        return Ok(vec![true; folders.len()]);
+    }
+    let mut gone = store.are_gone(&names)?.into_iter();
+    let denied = folders.iter().map(|names| gone.by_ref().take(names.len()).filter(|gone| !gone).count() == 0);
+    Ok(denied.collect())
+}
+
+/// Why a folder counts as failed that a side neither shows nor denies.
+pub(super) fn undenied(side: &str) -> String {
+    format!(
+        "the {side} does not list it, and does not deny it either when it is asked for it by name: nothing is deleted on \
+         the strength of that listing; run again"
+    )
+}
