@@ -7,10 +7,14 @@ mod lab;
 
 use lab::client::{Client, Snapshot};
 use lab::mailboxes::each;
+use lab::memory::{Fake, Manner};
 use lab::pair::{Pair, letters, snapshot};
 use lab::proxy::{Plan, Proxy};
-use lab::run::{Run, copy, folders, sync, verify};
-use lab::servers::{Account, Personality};
+use lab::run::{End, Run, copy, folders, sync, verify};
+use lab::servers::{Account, Dovecot, Personality};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -215,4 +219,170 @@ fn a_subscription_that_could_not_be_read_is_not_ended() {
         go().ended(0);
         assert_eq!(snapshot(&ground.source).subscribed, snapshot(&ground.target).subscribed);
     });
+}
+
+/// A tree on the disk with the mail of an account.
+struct Tree {
+    root: tempfile::TempDir,
+    kind: &'static str,
+}
+
+impl Tree {
+    fn of(kind: &'static str, account: &Account) -> Self {
+        let tree = Self { root: tempfile::tempdir().unwrap(), kind };
+        copy(account, &tree.address(), &[]).ended(0);
+        tree
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join("tree").join(name)
+    }
+
+    fn address(&self) -> String {
+        format!("{}:{}", self.kind, self.path("").display())
+    }
+
+    fn state(&self) -> String {
+        self.root.path().join("state").display().to_string()
+    }
+
+    /// Moves something out of the tree.
+    fn take_away(&self, name: &str) -> PathBuf {
+        let away = self.root.path().join("away");
+        std::fs::rename(self.path(name), &away).unwrap();
+        away
+    }
+
+    fn pipe(&self, name: &str) {
+        assert!(Command::new("mkfifo").arg(self.path(name)).status().unwrap().success());
+    }
+}
+
+/// What is done to a tree's folder Work, which has Work/Sub below it, and how that is named.
+type Damage = (&'static str, &'static str, fn(&Tree));
+
+const DAMAGES: [Damage; 14] = [
+    ("mbox", "a link to the folder's file", |tree| symlink(tree.take_away("Work"), tree.path("Work")).unwrap()),
+    ("mbox", "a link to nothing", |tree| {
+        tree.take_away("Work");
+        symlink("/nonexistent/x", tree.path("Work")).unwrap();
+    }),
+    ("mbox", "a pipe", |tree| {
+        tree.take_away("Work");
+        tree.pipe("Work");
+    }),
+    ("mbox", "a directory", |tree| {
+        tree.take_away("Work");
+        std::fs::create_dir(tree.path("Work")).unwrap();
+    }),
+    ("mbox", "a damaged head", |tree| {
+        let bytes = std::fs::read(tree.path("Work")).unwrap();
+        std::fs::write(tree.path("Work"), [b"\0\0\0", &bytes[3..]].concat()).unwrap();
+    }),
+    ("mbox", "a link to the directory below", |tree| {
+        symlink(tree.take_away("Work.sbd"), tree.path("Work.sbd")).unwrap();
+    }),
+    ("mbox", "a pipe for the directory below", |tree| {
+        tree.take_away("Work.sbd");
+        tree.pipe("Work.sbd");
+    }),
+    ("maildir", "a link to the folder", |tree| symlink(tree.take_away(".Work"), tree.path(".Work")).unwrap()),
+    ("maildir", "a link to nothing", |tree| {
+        tree.take_away(".Work");
+        symlink("/nonexistent/x", tree.path(".Work")).unwrap();
+    }),
+    ("maildir", "a pipe", |tree| {
+        tree.take_away(".Work");
+        tree.pipe(".Work");
+    }),
+    ("maildir", "a file", |tree| {
+        tree.take_away(".Work");
+        std::fs::write(tree.path(".Work"), "x").unwrap();
+    }),
+    ("maildir", "no cur and no new", |tree| {
+        for inner in ["cur", "new"] {
+            std::fs::remove_dir_all(tree.path(".Work").join(inner)).unwrap();
+        }
+    }),
+    ("maildir", "no cur", |tree| std::fs::remove_dir_all(tree.path(".Work/cur")).unwrap()),
+    ("maildir", "a link for cur", |tree| symlink(tree.take_away(".Work/cur"), tree.path(".Work/cur")).unwrap()),
+];
+
+fn with_sub(name: &str) -> Account {
+    let account = Dovecot::shared().account(name, Personality::Plain);
+    let mut client = Client::login(&account);
+    client.append(&["INBOX"], letters("inbox", 3));
+    for folder in [&["Work"][..], &["Work", "Sub"], &["Other"]] {
+        client.create(folder);
+        client.append(folder, letters(&folder.join(" "), 4));
+        client.command(&format!("SUBSCRIBE {}", folder.join(".")));
+    }
+    account
+}
+
+#[test]
+fn a_mirror_of_a_damaged_tree_deletes_nothing_for_the_damage() {
+    each(DAMAGES, |(kind, name, damage)| {
+        let account = with_sub("damaged");
+        let before = snapshot(&account);
+        for with_state in [true, false] {
+            let tree = Tree::of(kind, &account);
+            let (state, none) = (tree.state(), "--no-state".to_owned());
+            let state: &[&str] = if with_state { &["--state", &state] } else { &[&none] };
+            let go = || copy(&tree.address(), &account, &[&["--delete", "--max-delete", "100%"], state].concat());
+            go().ended(0).counts(&[("deleted", 0), ("copied", 0)]);
+            damage(&tree);
+            let run = go();
+            assert_eq!(run.code, Some(3), "{kind}, {name}: {run:?}");
+            assert!(snapshot(&account) == before, "{kind}, {name}: {run:?}");
+            let named = run.texts("folder_failed", "folder").concat() + &run.texts("folder_failed", "reason").concat();
+            assert!(named.contains("Work"), "{kind}, {name}: {run:?}");
+            let run = verify(&tree.address(), &account, &[]);
+            assert_ne!(run.summary()["equal"].as_bool(), Some(true), "{kind}, {name}: {run:?}");
+        }
+    });
+}
+
+#[test]
+fn a_sync_with_a_damaged_tree_deletes_nothing_for_the_damage() {
+    each(DAMAGES.into_iter().zip([true, false].into_iter().cycle()), |((kind, name, damage), is_first)| {
+        let account = with_sub("damagedsync");
+        let tree = Tree::of(kind, &account);
+        let (address, state) = (End::from(&tree.address()), tree.state());
+        let go = || {
+            let sides = [address.clone(), End::from(&account)];
+            let [first, second] = if is_first { sides } else { [sides[1].clone(), sides[0].clone()] };
+            sync(first, second, &["--state", &state, "--max-delete", "100%"])
+        };
+        go().ended(0);
+        let before = snapshot(&account);
+        damage(&tree);
+        for _ in 0..2 {
+            let run = go();
+            assert_eq!(run.code, Some(3), "{kind}, {name}: {run:?}");
+            assert!(snapshot(&account) == before, "{kind}, {name}: {run:?}");
+        }
+    });
+}
+
+/// What a listing of the tree's own would not show is not made, and `--move` leaves its mail where it is.
+#[test]
+fn a_folder_of_too_many_levels_is_refused_and_not_emptied() {
+    let deep = |levels: usize| vec!["a"; levels].join("/");
+    let manner = || Manner { namespace: Some(r#"(("" "/")) NIL NIL"#.to_owned()), ..Manner::default() };
+    let source = Fake::start(manner(), &[(&deep(60), ""), (&deep(130), "")]);
+    source.put(&deep(60), b"Subject: deep\r\n\r\nx\r\n");
+    source.put(&deep(130), b"Subject: too deep\r\n\r\nx\r\n");
+    let before = source.contents();
+    let root = tempfile::tempdir().unwrap();
+    let address = format!("mbox:{}", root.path().join("tree").display());
+    let go = |options: &[&str]| copy(End::plain(source.server.port, ""), &address, options);
+    let run = go(&[]).ended(3).counts(&[("copied", 1), ("folders_failed", 1)]);
+    assert_eq!(run.texts("folder_failed", "folder"), [deep(130)]);
+    assert!(run.says("130 levels, and 100 are allowed"), "{run:?}");
+    go(&[]).ended(3).counts(&[("copied", 0), ("already_there", 1)]);
+    let listed = folders(&address, &[]).ended(0);
+    assert!(listed.texts("folder", "name").contains(&deep(60)) && !listed.texts("folder", "name").contains(&deep(130)));
+    go(&["--move"]).ended(3).counts(&[("deleted", 1)]);
+    assert_eq!(source.contents()[&deep(130)], before[&deep(130)]);
 }

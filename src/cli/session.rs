@@ -221,7 +221,7 @@ impl Session {
         };
         Ok(match address {
             Address::Imap(address) => Box::new(self.imap_account(side, address, secret, access, observers)?),
-            Address::Maildir(path) => Box::new(maildir::Account::new(path, side, access, if_absent, observer)),
+            Address::Maildir(path) => Box::new(maildir::Account::new(path, side, access, if_absent)),
             Address::Mbox(path) => Box::new(mbox::Account::new(path, side, access, if_absent, observer)),
         })
     }

@@ -15,7 +15,7 @@ pub enum Unread {
     Subscription,
     /// A folder, by its raw name.
     Folder(MailboxName),
-    /// A file or directory where a folder should be, by its path below the mailbox.
+    /// A file or directory where a folder should be, by its path.
     Path(String),
     /// This many messages of a folder, whose UIDs are unknown.
     Messages(u64),

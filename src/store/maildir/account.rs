@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::tree::Tree;
-use crate::event::{Observer, Side};
+use crate::event::Side;
 use crate::store::disk::{IfAbsent, Place};
 use crate::store::{Access, AccountName, Connector, Error, Store};
 use std::path::{Path, PathBuf};
@@ -13,22 +13,15 @@ pub struct Account {
     place: Place,
     access: Access,
     name: AccountName,
-    observer: Arc<dyn Observer + Send + Sync>,
     tree: Mutex<Option<Arc<Tree>>>,
 }
 
 impl Account {
     /// Gets ready to open it; nothing is looked at yet.
-    pub fn new(
-        path: &Path,
-        side: Side,
-        access: Access,
-        if_absent: IfAbsent,
-        observer: Arc<dyn Observer + Send + Sync>,
-    ) -> Self {
+    pub fn new(path: &Path, side: Side, access: Access, if_absent: IfAbsent) -> Self {
         let name = AccountName { side, name: format!("maildir:{}", path.display()) };
         let place = Place { path: path.to_owned(), if_absent };
-        Self { place, access, name, observer, tree: Mutex::new(None) }
+        Self { place, access, name, tree: Mutex::new(None) }
     }
 
     /// Which tree a path names, whatever links lead there: absolute, also for one that does not exist yet.
@@ -43,7 +36,7 @@ impl Connector for Account {
         let shared = match &*tree {
             Some(shared) => Arc::clone(shared),
             None => {
-                let opened = Tree::open(&self.place, self.access, Arc::clone(&self.observer));
+                let opened = Tree::open(&self.place, self.access);
                 let opened = Arc::new(opened.map_err(|error| error.of(&self.name))?);
                 tree.insert(opened).clone()
             }

@@ -44,7 +44,7 @@ impl Session {
             return Err(permanent("INBOX is the directory itself and keeps its name"));
         }
         let failed = |error: io::Error| refused("rename", &path_of(root, from), &error);
-        let mailboxes = self.tree.mailboxes().map_err(failed)?;
+        let mailboxes = self.tree.mailboxes(&Subscriptions::default()).map_err(failed)?.0;
         let below = [from.as_bytes(), b"."].concat();
         let renames: Vec<(&MailboxName, MailboxName)> = mailboxes
             .iter()

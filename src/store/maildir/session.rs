@@ -51,18 +51,13 @@ impl Session {
         };
         let failed = |error: io::Error| stopped("read", root.path(), &error);
         let subscriptions = Subscriptions::read(root).map_err(failed)?;
-        let names = self.tree.mailboxes().map_err(failed)?;
+        let (names, gaps) = self.tree.mailboxes(&subscriptions).map_err(failed)?;
         let mailbox = |name: MailboxName| {
             // What can't be read has no counters, and is refused with its reason when it is looked into.
             let status = self.status(&name).ok();
             listed(name.clone(), subscriptions.has(&name), status)
         };
-        Ok(Listing {
-            mailboxes: names.into_iter().map(mailbox).collect(),
-            style,
-            foreign_prefixes: Vec::new(),
-            gaps: Gaps::default(),
-        })
+        Ok(Listing { mailboxes: names.into_iter().map(mailbox).collect(), style, foreign_prefixes: Vec::new(), gaps })
     }
 
     fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {

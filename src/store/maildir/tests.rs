@@ -1,12 +1,11 @@
 //! A tree of its own for each test, reached as the verbs reach it.
 
 use super::Account;
-use crate::event::{Event, Observer, Side, Silent};
+use crate::event::Side;
 use crate::store::disk::contract::{self, Bench, uids};
 use crate::store::{Access, Connector as _, ErrorKind, FlagEdit, IfAbsent, RefusalMeaning, ScanDepth};
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
 struct Ground {
     root: tempfile::TempDir,
@@ -22,7 +21,7 @@ impl Ground {
     }
 
     fn account(&self, access: Access, if_absent: IfAbsent) -> Account {
-        Account::new(&self.path(), Side::Target, access, if_absent, Arc::new(Silent))
+        Account::new(&self.path(), Side::Target, access, if_absent)
     }
 
     fn writer(&self) -> Account {
@@ -309,18 +308,6 @@ fn odd_file_names_keep_their_numbers() {
     assert_eq!(Bench::of(&ground.writer()).read("INBOX"), before);
 }
 
-/// Remembers warnings.
-#[derive(Default)]
-struct Warnings(Mutex<Vec<String>>);
-
-impl Observer for Warnings {
-    fn observe(&self, event: &Event<'_>) {
-        if let Event::Warning { text } = event {
-            self.0.lock().unwrap().push((*text).to_owned());
-        }
-    }
-}
-
 #[test]
 fn other_directories_are_no_folders_and_a_second_inbox_is_named() {
     let ground = Ground::new();
@@ -329,14 +316,13 @@ fn other_directories_are_no_folders_and_a_second_inbox_is_named() {
     ground.put("plain/cur/1", "x");
     ground.put(".Inbox/cur/1.host:2,", "hidden");
     ground.put(".x..y/cur/1.host:2,", "odd");
-    let warnings = Arc::new(Warnings::default());
-    let observer = Arc::<Warnings>::clone(&warnings);
-    let account = Account::new(&ground.path(), Side::Source, Access::ReadOnly, IfAbsent::Fail, observer);
+    let account = Account::new(&ground.path(), Side::Source, Access::ReadOnly, IfAbsent::Fail);
     let mut bench = Bench::of(&account);
     assert_eq!(bench.names(), ["INBOX", "x..y"]);
     assert_eq!(bench.read("x..y").len(), 1);
-    let said = warnings.0.lock().unwrap().join("\n");
-    assert!(said.contains("/.Inbox reads like INBOX"), "{said}");
+    let listing = account.connect().unwrap().list().unwrap();
+    let gaps: Vec<String> = listing.gaps.iter().map(|gap| format!("{}: {}", gap.what, gap.why)).collect();
+    assert!(gaps.len() == 1 && gaps[0].contains("/.Inbox: it reads like INBOX"), "{gaps:?}");
 }
 
 #[test]

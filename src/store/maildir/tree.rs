@@ -2,9 +2,9 @@
 
 use super::folder::{Folder, directory_name};
 use super::index::Index;
-use crate::event::{Event, Observer};
-use crate::mail::{MailboxName, UidValidity};
-use crate::store::disk::{Dir, IfAbsent, Kind, ListPlace, Numbers, Place, TreeLock, refused, stopped};
+use super::subscriptions::Subscriptions;
+use crate::mail::{Gaps, MailboxName, UidValidity, Unread};
+use crate::store::disk::{Dir, IfAbsent, Kind, ListPlace, Numbers, Place, TreeLock, permanent, refused, stopped};
 use crate::store::{Access, Error, ErrorKind, Refusal};
 use std::collections::HashMap;
 use std::io;
@@ -23,7 +23,6 @@ pub(super) struct Tree {
     /// `None`: there is none, and it counts as an empty mailbox.
     root: Option<Dir>,
     access: Access,
-    observer: Arc<dyn Observer + Send + Sync>,
     numbers: Mutex<HashMap<MailboxName, Arc<Mutex<Numbers>>>>,
     indexes: Mutex<HashMap<MailboxName, Arc<Index>>>,
     _lock: Option<TreeLock>,
@@ -31,11 +30,7 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Opens a tree, makes one where a copy may, and locks it where it is written to.
-    pub(super) fn open(
-        place: &Place,
-        access: Access,
-        observer: Arc<dyn Observer + Send + Sync>,
-    ) -> Result<Self, Error> {
+    pub(super) fn open(place: &Place, access: Access) -> Result<Self, Error> {
         let root = match place.open()? {
             Some(root) => keep_if_maildir(root, place.if_absent)?,
             None => None,
@@ -44,7 +39,7 @@ impl Tree {
             (Some(root), Access::ReadWrite) => Some(TreeLock::take(root)?),
             _ => None,
         };
-        let tree = Self { root, access, observer, numbers: Mutex::default(), indexes: Mutex::default(), _lock: lock };
+        let tree = Self { root, access, numbers: Mutex::default(), indexes: Mutex::default(), _lock: lock };
         if let (Some(root), Access::ReadWrite) = (&tree.root, access) {
             let made = Folder::make(root, &MailboxName::from("INBOX"));
             made.map_err(|refusal| Error::new(ErrorKind::Local, refusal.text))?;
@@ -64,7 +59,8 @@ impl Tree {
         for name in left {
             root.remove_all(&name, 2)?;
         }
-        for mailbox in self.mailboxes().unwrap_or_default() {
+        let (mailboxes, _) = self.mailboxes(&Subscriptions::default())?;
+        for mailbox in mailboxes {
             let Ok(folder) = Folder::open(root, &mailbox) else { continue };
             super::keywords::clear_up(&folder.dir)?;
             let Ok(drafts) = folder.drafts() else { continue };
@@ -93,34 +89,38 @@ impl Tree {
         self.access == Access::ReadWrite
     }
 
-    /// All folders, INBOX first, the others by name. A link that leads to a directory is among them, to be refused by
-    /// name when it is opened.
-    pub(super) fn mailboxes(&self) -> io::Result<Vec<MailboxName>> {
-        let mut found = Vec::new();
-        let Some(root) = &self.root else { return Ok(vec![MailboxName::from("INBOX")]) };
+    /// All folders, INBOX first, the others by name, and what may be one and can't be read. A link that leads to a directory is
+    /// among the folders, to be refused by name when it is opened.
+    pub(super) fn mailboxes(&self, subscriptions: &Subscriptions) -> io::Result<(Vec<MailboxName>, Gaps)> {
+        let (mut found, mut gaps) = (Vec::new(), Gaps::default());
+        let Some(root) = &self.root else { return Ok((vec![MailboxName::from("INBOX")], gaps)) };
+        let mut note = |name: &[u8], why: &str| {
+            gaps.add(Unread::Path(root.path_of(name).display().to_string()), why);
+        };
         root.each(|name, kind| {
             let Some(mailbox) = name.strip_prefix(b".").filter(|mailbox| !mailbox.is_empty()) else { return };
-            let is_folder = match kind {
-                Kind::Directory => is_folder(root, name),
-                Kind::Link => root.leads_to_directory(name),
-                _ => false,
-            };
-            if is_folder {
-                found.push(MailboxName::new(mailbox));
+            let mailbox = MailboxName::new(mailbox);
+            let is_subscribed = subscriptions.has(&mailbox);
+            match kind {
+                Kind::Directory if is_folder(root, name) => found.push(mailbox),
+                Kind::Directory if is_subscribed || was_folder(root, name) => {
+                    note(name, "it has neither `cur` nor `new`, as a folder has");
+                }
+                Kind::Link if root.leads_to_directory(name) => found.push(mailbox),
+                Kind::Link => note(name, "it is a symbolic link that leads to no directory"),
+                Kind::Other => note(name, "it is no directory"),
+                Kind::File if is_subscribed => note(name, "it is a file and no directory"),
+                Kind::Directory | Kind::File => {}
             }
         })?;
         let (hidden, mut found): (Vec<_>, Vec<_>) = found.into_iter().partition(MailboxName::is_inbox);
         for name in hidden {
-            let path = root.path_of(&[b".", name.as_bytes()].concat());
-            self.warn(&format!(
-                "{} reads like INBOX, which is {}, and is left out; rename it",
-                path.display(),
-                root.path().display()
-            ));
+            let why = format!("it reads like INBOX, which is {}; rename it", root.path().display());
+            note(&[b".", name.as_bytes()].concat(), &why);
         }
         found.sort();
         found.insert(0, MailboxName::from("INBOX"));
-        Ok(found)
+        Ok((found, gaps))
     }
 
     /// Whether nothing at all stands where a folder would be.
@@ -129,12 +129,14 @@ impl Tree {
         root.lacks(&name)
     }
 
-    pub(super) fn warn(&self, text: &str) {
-        self.observer.observe(&Event::Warning { text });
-    }
-
     /// A folder's messages: as they were when it was last read if nothing has changed since, unless `anew`.
     pub(super) fn index(&self, mailbox: &MailboxName, folder: &Folder, anew: bool) -> Result<Arc<Index>, Refusal> {
+        if folder.cur.is_none() {
+            let path = folder.dir.path_of(b"cur");
+            let text =
+                format!("{} is missing, and mail with it; if there was none, make that directory", path.display());
+            return Err(permanent(text));
+        }
         let numbers = self.numbers(mailbox);
         let mut numbers = numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.indexes.lock().unwrap_or_else(PoisonError::into_inner).get(mailbox).map(Arc::clone);
@@ -191,7 +193,14 @@ fn is_folder(root: &Dir, name: &[u8]) -> bool {
         // What can't be looked into is refused by name later.
         return root.stat(name).is_ok();
     };
-    [b"cur", b"new"].iter().any(|inner| dir.stat(*inner).is_ok())
+    [b"cur", b"new"].iter().any(|inner| !dir.lacks(*inner))
+}
+
+/// Whether a directory that is no folder has been one.
+fn was_folder(root: &Dir, name: &[u8]) -> bool {
+    let Ok(dir) = root.directory(name) else { return true };
+    let traces: [&[u8]; 5] = [b"tmp", b"maildirfolder", super::uidlist::OWN, b"dovecot-uidlist", b"courierimapuiddb"];
+    traces.iter().any(|trace| !dir.lacks(trace))
 }
 
 /// Lets a directory pass that is a Maildir, or may become one as it is empty.

@@ -17,6 +17,7 @@
 mod account;
 mod append;
 mod format;
+mod found;
 mod index;
 mod lock;
 mod rewrite;

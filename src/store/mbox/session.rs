@@ -5,8 +5,8 @@ use super::index::{Entry, Index};
 use super::rewrite::Fate;
 use super::tree::Tree;
 use crate::mail::{
-    FolderStatus, Gaps, HeaderKey, InternalDate, ListedMailbox, Listing, MailboxName, Message, NameStyle,
-    PermanentFlags, SystemFlag, Uid, UidSet, UidValidity,
+    FolderStatus, HeaderKey, InternalDate, ListedMailbox, Listing, MailboxName, Message, NameStyle, PermanentFlags,
+    SystemFlag, Uid, UidSet, UidValidity,
 };
 use crate::store::disk::{Letter, Reading, Requests, gone, header_fields, made_anew, permanent, stopped};
 use crate::store::{
@@ -41,7 +41,7 @@ impl Session {
     fn list_all(&self) -> Result<Listing, Error> {
         let path = self.tree.root().map_or(Path::new(""), |root| root.path());
         let failed = |error: std::io::Error| stopped("read", path, &error);
-        let mut names = self.tree.mailboxes().map_err(failed)?;
+        let (mut names, gaps) = self.tree.mailboxes().map_err(failed)?;
         let subscribed = self.tree.subscriptions().map_err(failed)?;
         names.retain(|name| !name.is_inbox());
         let all = std::iter::once(MailboxName::from("INBOX")).chain(names);
@@ -55,12 +55,7 @@ impl Session {
             name,
         };
         let style = NameStyle { prefix: Vec::new(), separator: Some('/'), utf8: true };
-        Ok(Listing {
-            mailboxes: all.map(mailbox).collect(),
-            style,
-            foreign_prefixes: Vec::new(),
-            gaps: Gaps::default(),
-        })
+        Ok(Listing { mailboxes: all.map(mailbox).collect(), style, foreign_prefixes: Vec::new(), gaps })
     }
 
     fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {
@@ -81,7 +76,7 @@ impl Session {
 
     /// A folder's messages; `None` for an INBOX that is not there yet.
     fn index(&self, mailbox: &MailboxName) -> Result<Option<Arc<Index>>, Refusal> {
-        if mailbox.is_inbox() && self.tree.spot(mailbox, false).is_ok_and(|spot| spot.dir.stat(&spot.name).is_err())
+        if mailbox.is_inbox() && self.tree.spot(mailbox, false).is_ok_and(|spot| spot.dir.lacks(&spot.name))
             || self.tree.root().is_none() && mailbox.is_inbox()
         {
             return Ok(None);

@@ -1,26 +1,27 @@
 //! The directory that all connections share: its root, its lock, where folders are, and what is known of them.
 
+use super::found::Found;
 use super::index::Index;
 use super::lock::MboxLock;
 use crate::event::{Event, Observer};
-use crate::mail::{MailboxName, UidValidity};
+use crate::mail::{Gaps, MailboxName, UidValidity};
 use crate::store::disk::{
     Dir, IfAbsent, Kind, ListPlace, MAX_SETTINGS, Numbers, Place, TreeLock, gone, permanent, refused, stopped,
 };
 use crate::store::{Access, Error, ErrorKind, Refusal};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The directory of the folders below one.
-const BELOW: &[u8] = b".sbd";
+pub(super) const BELOW: &[u8] = b".sbd";
 /// A folder's list of UIDs.
-const UIDS: &[u8] = b".mailferry-uids";
+pub(super) const UIDS: &[u8] = b".mailferry-uids";
 /// Which folders the user is subscribed to, a name in each line.
 const SUBSCRIPTIONS: &[u8] = b"mailferry-subscriptions";
-/// Nobody has folders so deep.
-const MAX_LEVELS: usize = 50;
+/// How many levels a folder's name has at most. One with more is neither listed nor made.
+pub(super) const MAX_LEVELS: usize = 100;
 /// What no folder's name may end in.
 const RESERVED: [&[u8]; 3] = [BELOW, UIDS, b".lock"];
 
@@ -88,7 +89,7 @@ impl Tree {
         };
         let tree = Self { root, access, observer, folders: Mutex::default(), _lock: lock };
         if let Some(root) = &tree.root {
-            let found = tree.mailboxes().map_err(|error| stopped("read", root.path(), &error))?;
+            let (found, _) = tree.mailboxes().map_err(|error| stopped("read", root.path(), &error))?;
             let is_empty = is_empty(root).map_err(|error| stopped("read", root.path(), &error))?;
             if found.is_empty() && (!is_empty || place.if_absent == IfAbsent::Fail) {
                 let message = format!("{} holds no mbox file", root.path().display());
@@ -107,43 +108,13 @@ impl Tree {
         self.root.as_ref()
     }
 
-    /// The files of all folders, by name; INBOX only if it is there.
-    pub(super) fn mailboxes(&self) -> io::Result<BTreeSet<MailboxName>> {
-        let mut found = BTreeSet::new();
+    /// The files of all folders, by name, and what may be one and can't be read; INBOX only if it is there.
+    pub(super) fn mailboxes(&self) -> io::Result<(BTreeSet<MailboxName>, Gaps)> {
+        let mut found = Found::default();
         if let Some(root) = &self.root {
-            self.collect(root, b"", 0, &mut found)?;
+            found.collect(root, b"", 1)?;
         }
-        Ok(found)
-    }
-
-    fn collect(&self, dir: &Dir, above: &[u8], depth: usize, found: &mut BTreeSet<MailboxName>) -> io::Result<()> {
-        let mut directories = Vec::new();
-        dir.each(|name, kind| {
-            let is_own = name.starts_with(b"mailferry-") || name.ends_with(UIDS) || name.ends_with(b".lock");
-            match kind {
-                _ if is_own => {}
-                Kind::File if is_mbox(dir, name) => {
-                    found.insert(MailboxName::new([above, name].concat()));
-                }
-                Kind::Directory if depth < MAX_LEVELS => directories.push(name.to_vec()),
-                Kind::Link => {
-                    let path = dir.path_of(name);
-                    self.warn(&format!("{} is a symbolic link, which is not followed; it is left out", path.display()));
-                }
-                _ => {}
-            }
-        })?;
-        for name in directories {
-            let level = name.strip_suffix(BELOW).unwrap_or(&name);
-            let below = [above, level, b"/"].concat();
-            match dir.directory(&name) {
-                Ok(inner) => self.collect(&inner, &below, depth + 1, found)?,
-                Err(error) => {
-                    self.warn(&format!("cannot open {}: {error}; it is left out", dir.path_of(&name).display()));
-                }
-            }
-        }
-        Ok(())
+        Ok((found.names, found.gaps))
     }
 
     /// Whether nothing at all stands where a folder would be: neither its file nor, for one below others, their directories.
@@ -186,6 +157,7 @@ impl Tree {
         let levels: Vec<&[u8]> = mailbox.as_bytes().split(|byte| *byte == b'/').collect();
         let Some((name, above)) = levels.split_last() else { return Err(gone(root.path())) };
         let mut dir = root.clone();
+        check_depth(root, mailbox, levels.len())?;
         for level in &levels {
             check_level(root, mailbox, level)?;
         }
@@ -294,6 +266,7 @@ impl Tree {
         if there(&new, b"") || there(&new, BELOW) {
             return Err(permanent(format!("a folder {} is there already", new.path().display())));
         }
+        self.check_depth_below(from, to)?;
         let parts = [&b""[..], UIDS, BELOW].into_iter().filter(|suffix| there(&old, suffix)).collect::<Vec<_>>();
         if parts.is_empty() || parts == [UIDS] {
             return Err(gone(&old.path()));
@@ -304,6 +277,17 @@ impl Tree {
         new.dir.sync().and_then(|()| old.dir.sync()).map_err(failed)?;
         self.folders().clear();
         Ok(())
+    }
+
+    /// Makes sure that what is below a folder is still listed when the folder has its new name.
+    fn check_depth_below(&self, from: &MailboxName, to: &MailboxName) -> Result<(), Refusal> {
+        let Some(root) = &self.root else { return Ok(()) };
+        let (names, _) = self.mailboxes().map_err(|error| refused("read", root.path(), &error))?;
+        let levels = |name: &[u8]| name.split(|byte| *byte == b'/').count();
+        let top = [from.as_bytes(), b"/"].concat();
+        let below = names.iter().filter_map(|name| name.as_bytes().strip_prefix(top.as_slice()));
+        let deepest = below.map(levels).max().unwrap_or(0);
+        check_depth(root, to, levels(to.as_bytes()) + deepest)
     }
 
     /// Deletes a folder with its messages; those below it stay.
@@ -360,6 +344,17 @@ fn below(dir: &Dir, level: &[u8], make: bool) -> io::Result<Dir> {
     }
 }
 
+/// What is made must be listed.
+fn check_depth(root: &Dir, mailbox: &MailboxName, levels: usize) -> Result<(), Refusal> {
+    if levels <= MAX_LEVELS {
+        return Ok(());
+    }
+    let path = root.path().display();
+    Err(permanent(format!(
+        "{path} cannot hold a folder {mailbox}: its name has {levels} levels, and {MAX_LEVELS} are allowed"
+    )))
+}
+
 fn check_level(root: &Dir, mailbox: &MailboxName, level: &[u8]) -> Result<(), Refusal> {
     let refuse = |why: &str| Err(permanent(format!("{} cannot hold a folder {mailbox}: {why}", root.path().display())));
     if matches!(level, b"" | b"." | b"..") || level.contains(&0) {
@@ -375,16 +370,6 @@ fn check_level(root: &Dir, mailbox: &MailboxName, level: &[u8]) -> Result<(), Re
         return refuse("its name has a control character");
     }
     Ok(())
-}
-
-/// Whether a file is an mbox: empty, or it begins as one.
-fn is_mbox(dir: &Dir, name: &[u8]) -> bool {
-    let Ok(file) = dir.file(name) else {
-        // What can't be looked into is refused by name later.
-        return true;
-    };
-    let mut head = Vec::new();
-    file.take(5).read_to_end(&mut head).is_ok() && (head.is_empty() || head == b"From ")
 }
 
 fn is_empty(dir: &Dir) -> io::Result<bool> {

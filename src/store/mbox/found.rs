@@ -1,0 +1,79 @@
+//! What a directory of mbox files lists: the folders, and what may be one and can't be read.
+//!
+//! Other files of mail programs are no folders and are passed over. What stands where a folder was, or may have been, is named.
+
+use super::tree::{BELOW, MAX_LEVELS, UIDS};
+use crate::mail::{Gaps, MailboxName, Unread};
+use crate::store::disk::{Dir, Kind};
+use std::collections::BTreeSet;
+use std::io::{self, Read as _};
+
+/// What was found so far.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) names: BTreeSet<MailboxName>,
+    pub(super) gaps: Gaps,
+}
+
+impl Found {
+    /// Collects what is in a directory: the folders of the level with this number, and those below them.
+    pub(super) fn collect(&mut self, dir: &Dir, above: &[u8], level: usize) -> io::Result<()> {
+        let mut directories = Vec::new();
+        dir.each(|name, kind| {
+            if name.starts_with(b"mailferry-") || name.ends_with(UIDS) || name.ends_with(b".lock") {
+                return;
+            }
+            match kind {
+                Kind::Directory => directories.push(name.to_vec()),
+                Kind::File if is_mbox(dir, name) => {
+                    self.names.insert(MailboxName::new([above, name].concat()));
+                    return;
+                }
+                _ => {}
+            }
+            if let Some(why) = why_unread(dir, name, kind) {
+                self.note(dir, name, why);
+            }
+        })?;
+        for name in directories {
+            let own = name.strip_suffix(BELOW).unwrap_or(&name);
+            let below = [above, own, b"/"].concat();
+            if level == MAX_LEVELS {
+                self.note(dir, &name, format!("a folder's name has at most {MAX_LEVELS} levels"));
+            } else if let Err(error) = dir.directory(&name).and_then(|inner| self.collect(&inner, &below, level + 1)) {
+                self.note(dir, &name, error.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, dir: &Dir, name: &[u8], why: impl Into<String>) {
+        self.gaps.add(Unread::Path(dir.path_of(name).display().to_string()), why);
+    }
+}
+
+/// Why an entry that is no mbox file may be what is left of a folder, or stand in its place.
+fn why_unread(dir: &Dir, name: &[u8], kind: Kind) -> Option<&'static str> {
+    let has = |endings: &[&[u8]]| endings.iter().any(|ending| !dir.lacks(&[name, *ending].concat()));
+    // What mail programs keep beside a folder's file.
+    let was_folder = has(&[UIDS, BELOW, b".msf"]);
+    match kind {
+        Kind::Directory => has(&[UIDS]).then_some("a directory stands where the folder's file was"),
+        _ if name.starts_with(b".") && !was_folder => None,
+        Kind::Link => Some("it is a symbolic link, which is not followed"),
+        Kind::Other => Some("it is no regular file"),
+        // Files of another purpose have an ending.
+        Kind::File if name.contains(&b'.') && !was_folder => None,
+        Kind::File => Some("it does not begin with `From `, as an mbox file does"),
+    }
+}
+
+/// Whether a file is an mbox: empty, or it begins as one.
+fn is_mbox(dir: &Dir, name: &[u8]) -> bool {
+    let mut head = Vec::new();
+    match dir.file(name).and_then(|file| file.take(5).read_to_end(&mut head)) {
+        Ok(_) => head.is_empty() || head == b"From ",
+        // What can't be looked into is refused by name later.
+        Err(_) => true,
+    }
+}
