@@ -6,9 +6,10 @@ mod lab;
 
 use lab::client::{Client, NewMessage};
 use lab::fake::{Fake, Shared};
-use lab::mailboxes::{assert_equal, assert_no_damage, at, by, empty, filled, message, messages};
+use lab::mailboxes::{assert_equal, assert_no_damage, at, by, each, empty, filled, message, messages};
+use lab::pair::{Pair, letters, snapshot};
 use lab::proxy::{Answer, Plan, Proxy};
-use lab::run::{Run, copy, run};
+use lab::run::{Run, copy, run, sync};
 use lab::scripted::{Reply, Scripted};
 use lab::servers::{Account, Personality};
 
@@ -375,4 +376,77 @@ fn a_real_quota_ends_the_run_and_what_fits_is_whole() {
     let run = copy(&at(&source), &at(&target), &[]).ended(8);
     assert!(run.says("takes no more mail"), "{run:?}");
     assert_no_damage(&source, &target);
+}
+
+/// What a server that refuses deletions, or says OK to them and does nothing, is told to say: the command, how often, and the
+/// answer.
+type Undone = (&'static [&'static str], Personality, &'static str, &'static str);
+
+/// Deletions that are refused, or that a server says it has done: they are counted as what they are, their folder is named, and
+/// the next run does them.
+#[test]
+fn a_deletion_that_is_not_done_is_named_and_counted() {
+    let cases: [Undone; 9] = [
+        (&["--delete"], Personality::Plain, "UID STORE", "NO [NOPERM] not you"),
+        (&["--delete"], Personality::Plain, "UID EXPUNGE", "NO not now"),
+        (&["--delete"], Personality::Plain, "UID EXPUNGE", "OK done"),
+        (&["--delete"], Personality::Poor, "EXPUNGE", "OK done"),
+        (&["--move"], Personality::Plain, "UID STORE", "NO [NOPERM] not you"),
+        (&["--move"], Personality::Plain, "UID EXPUNGE", "OK done"),
+        (&["--keep-deleted"], Personality::Plain, "UID MOVE", "NO [CANNOT] not from here"),
+        (&["--keep-deleted"], Personality::Plain, "UID MOVE", "OK done"),
+        (&["--keep-deleted"], Personality::Poor, "UID STORE", "NO read only"),
+    ];
+    each(cases, |(options, kind, command, status)| {
+        let name = format!("{options:?}, {kind:?}, {command}, {status}");
+        let ground = Pair::new("undone", kind);
+        let mut client = Client::login(&ground.source);
+        client.create(&["Work"]);
+        client.append(&["Work"], letters("work", 5));
+        ground.copy_without_state(&[]).ended(0);
+        let is_move = options == ["--move"];
+        if !is_move {
+            client.select(&["Work"]);
+            client.expunge("1:3");
+        }
+        let count = if is_move { 5 } else { 3 };
+        let side = if is_move { &ground.source } else { &ground.target };
+        let answers = (1..=9).map(|nth| Answer::instead(command, nth, status));
+        let proxy = Proxy::start(side.port, answers.fold(Plan::default(), Plan::answer));
+        let by_proxy = side.by_port(proxy.port);
+        let sides = if is_move { [&by_proxy, &ground.target] } else { [&ground.source, &by_proxy] };
+        let before = snapshot(side).count();
+        let run = copy(sides[0], sides[1], options).ended(3);
+        let run = run.counts(&[("not_deleted", count), ("deleted", 0), ("kept", 0), ("folders_failed", 1)]);
+        assert_eq!(run.summary()["status"], "partial", "{name}");
+        assert_eq!(run.texts("folder_failed", "folder"), ["Work"], "{name}: {run:?}");
+        assert_eq!(snapshot(side).count(), before, "{name}");
+        let done = if options == ["--keep-deleted"] { "kept" } else { "deleted" };
+        copy(&ground.source, &ground.target, options).ended(0).counts(&[(done, count), ("not_deleted", 0)]);
+    });
+}
+
+/// The same of two-way sync.
+#[test]
+fn a_deletion_that_a_side_of_a_sync_does_not_do_is_named_and_done_later() {
+    each(["NO not now", "OK done"], |status| {
+        let ground = Pair::new("undonesync", Personality::Plain);
+        let mut client = Client::login(&ground.source);
+        client.append(&["INBOX"], letters("inbox", 5));
+        let is_on = std::sync::Arc::default();
+        let plan = (1..=9).map(|nth| Answer::instead("UID EXPUNGE", nth, status)).fold(Plan::default(), Plan::answer);
+        let proxy = Proxy::start(ground.target.port, plan.only_while(&is_on));
+        let second = ground.target.by_port(proxy.port);
+        let go = || sync(&ground.source, &second, &ground.state_options());
+        go().ended(0);
+        client.select(&["INBOX"]);
+        client.expunge("1:2");
+        is_on.store(true, std::sync::atomic::Ordering::Relaxed);
+        let run = go().ended(3).counts(&[("deleted", 0)]);
+        assert_eq!(run.texts("folder_failed", "folder"), ["INBOX"], "{run:?}");
+        assert_eq!(snapshot(&ground.target).count(), 5);
+        is_on.store(false, std::sync::atomic::Ordering::Relaxed);
+        go().ended(0).counts(&[("deleted", 2), ("copied", 0)]);
+        ground.assert_equal();
+    });
 }

@@ -235,7 +235,7 @@ fn without_uid_expunge_nothing_else_that_is_marked_goes() {
     let mut other = Client::login(&ground.target);
     other.select(&["INBOX"]);
     other.store("3", "+FLAGS", "\\Deleted");
-    let run = ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 0)]);
+    let run = ground.copy(&["--delete"]).ended(3).counts(&[("deleted", 0), ("not_deleted", 1)]);
     assert!(run.says("UIDPLUS"), "{}", run.stderr);
     assert_eq!(snapshot(&ground.target).count(), 5);
     other.store("3", "-FLAGS", "\\Deleted");

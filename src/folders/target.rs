@@ -95,7 +95,9 @@ impl<'a> TargetSide<'a> {
     fn create(&self, to: FolderName, explicit: bool, mut reasons: Vec<String>) -> Result<Resolved, String> {
         let name = self.write(&to, explicit, style::ALL_PLAIN);
         let mut fallbacks: Vec<MailboxName> = Vec::new();
-        for plain in (0..to.levels().len()).rev() {
+        // Where nothing more would be escaped in the whole name, nothing is in a part of it.
+        let levels = if self.write(&to, explicit, 0) == name { 0 } else { to.levels().len() };
+        for plain in (0..levels).rev() {
             let fallback = self.write(&to, explicit, plain);
             if fallback != name && fallbacks.last() != Some(&fallback) {
                 fallbacks.push(fallback);
@@ -170,8 +172,17 @@ impl<'a> TargetSide<'a> {
     fn find(&self, name: &FolderName, explicit: bool) -> Option<&'a Folder> {
         let key = name.key();
         let by_name = || self.own.get(&key).or_else(|| self.foreign.get(&key).filter(|_| explicit));
-        let by_raw = |plain| self.raw.get(&style::encode(name, &self.listing.style, plain));
-        by_name().or_else(|| (0..=name.levels().len()).rev().find_map(by_raw)).copied()
+        let spelling = |plain| style::encode(name, &self.listing.style, plain);
+        let by_raw = || {
+            let (plain, escaped) = (spelling(name.levels().len()), spelling(0));
+            let found = self.raw.get(&plain);
+            // Where the two are one, so is each between them.
+            if found.is_some() || plain == escaped {
+                return found;
+            }
+            (0..name.levels().len()).rev().find_map(|plain| self.raw.get(&spelling(plain)))
+        };
+        by_name().or_else(by_raw).copied()
     }
 
     fn mailbox(&self, folder: &Folder) -> Option<&'a ListedMailbox> {

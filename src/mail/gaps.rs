@@ -13,6 +13,8 @@ pub enum Unread {
     Line,
     /// A line of the subscriptions. Which folder it names is unknown; no folder is hidden by it.
     Subscription,
+    /// All subscriptions: the server does not tell them. Nothing of the mail is hidden by it.
+    Subscriptions,
     /// A folder, by its raw name.
     Folder(MailboxName),
     /// A file or directory where a folder should be, by its path.
@@ -28,6 +30,7 @@ impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line => f.write_str("a line of the listing"),
+            Self::Subscriptions => f.write_str("the subscriptions"),
             Self::Subscription => f.write_str("a line of the subscriptions"),
             Self::Folder(name) => write!(f, "{name}"),
             Self::Path(path) => f.write_str(path),
@@ -62,12 +65,13 @@ impl Gaps {
     /// Whether there may be folders that a listing with these gaps does not show. A folder that is shown and could not be
     /// read counts too: it may be one that is missing under its old name.
     pub fn hide_folders(&self) -> bool {
-        self.found.iter().any(|gap| gap.what != Unread::Subscription)
+        let of_subscriptions = |what: &Unread| matches!(what, Unread::Subscription | Unread::Subscriptions);
+        self.found.iter().any(|gap| !of_subscriptions(&gap.what))
     }
 
     /// Whether the user may be subscribed to folders of which a listing with these gaps does not say so.
     pub fn hide_subscriptions(&self) -> bool {
-        self.found.iter().any(|gap| gap.what == Unread::Subscription)
+        self.found.iter().any(|gap| matches!(gap.what, Unread::Subscription | Unread::Subscriptions))
     }
 
     /// Adds a gap.
@@ -92,7 +96,7 @@ mod tests {
             gaps.add(what, "why");
             (gaps.hide_folders(), gaps.hide_subscriptions())
         };
-        assert_eq!(with(Unread::Subscription), (false, true));
+        assert_eq!([with(Unread::Subscription), with(Unread::Subscriptions)], [(false, true); 2]);
         let others = [Unread::Line, Unread::Folder(MailboxName::from("x")), Unread::Path("x".to_owned())];
         assert!(others.into_iter().all(|what| with(what) == (true, false)));
         assert!(!Gaps::default().hide_folders() && !Gaps::default().hide_subscriptions());

@@ -12,6 +12,7 @@ mod latecomers;
 mod opening;
 mod options;
 mod plan_file;
+mod removing;
 mod same_mailbox;
 mod scans;
 mod summary;

@@ -15,6 +15,8 @@ pub(super) struct Opened {
     pub(super) source_listing: Listing,
     pub(super) target_listing: Listing,
     pub(super) pairing: Pairing,
+    /// What could not be listed on either side.
+    gaps: u64,
 }
 
 impl Opened {
@@ -26,8 +28,7 @@ impl Opened {
     /// Folders of the source that take no part because they can't, and what could not be listed on either side; each was named
     /// in an event.
     pub(super) fn folders_failed(&self) -> u64 {
-        let gaps = self.source_listing.gaps.iter().count() + self.target_listing.gaps.iter().count();
-        (self.pairing.skipped.iter().filter(|folder| folder.failed).count() + gaps) as u64
+        self.pairing.skipped.iter().filter(|folder| folder.failed).count() as u64 + self.gaps
     }
 }
 
@@ -44,13 +45,12 @@ impl Opened {
         for text in &pairing.warnings {
             observer.observe(&Event::Warning { text });
         }
-        for (listing, side) in [(&source_listing, Side::Source), (&target_listing, Side::Target)] {
-            tell_gaps(listing, side.name(), observer);
-        }
+        let gaps = tell_gaps(&source_listing, Side::Source.name(), observer)
+            + tell_gaps(&target_listing, Side::Target.name(), observer);
         for folder in pairing.skipped.iter().filter(|folder| folder.failed) {
             observer.observe(&Event::FolderFailed { folder: &folder.name, reason: &folder.reason });
         }
-        Ok(Self { link, source_listing, target_listing, pairing })
+        Ok(Self { link, source_listing, target_listing, pairing, gaps })
     }
 }
 

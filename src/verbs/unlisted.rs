@@ -2,14 +2,20 @@
 //! folder is believed to be gone only when the side denies it by name.
 
 use crate::event::{Event, Observer};
-use crate::mail::{Listing, MailboxName};
+use crate::mail::{Listing, MailboxName, Unread};
 use crate::store::{Error, Store};
 
-/// Names each gap of a side's listing; `side` is how people call it, such as `source`. Returns how many there are.
+/// Names each gap of a side's listing; `side` is how people call it, such as `source`. Returns how many count as failed folders.
 pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) -> u64 {
     let mut told = 0;
     for gap in listing.gaps.iter() {
         let folder = gap.what.to_string();
+        if gap.what == Unread::Subscriptions {
+            // Some servers have none: a warning, as nothing is done for it and no mail is missed.
+            let text = format!("{folder} of the {side} are unknown and left as they are: {}", gap.why);
+            observer.observe(&Event::Warning { text: &text });
+            continue;
+        }
         let reason = format!("it could not be read on the {side}: {}", gap.why);
         observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
         told += 1;

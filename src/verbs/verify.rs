@@ -31,7 +31,7 @@ pub fn verify(
     let started = Instant::now();
     let opened = Opened::new(opening::connect(source, target)?, rules, observer)?;
     let failed = opened.folders_failed();
-    let Opened { mut link, pairing, source_listing, target_listing } = opened;
+    let Opened { mut link, pairing, source_listing, target_listing, .. } = opened;
     let pairs = &pairing.pairs;
     let names = opening::Names::new(&pairing, &source_listing, &target_listing);
     tell_same(&mut link, &names, options.kinship, observer)?;

@@ -268,6 +268,7 @@ pub(crate) struct Copied {
     folders_renamed: u64,
     folders_deleted: u64,
     kept: u64,
+    not_deleted: u64,
     source: Amounts,
     target: Amounts,
 }
@@ -292,6 +293,7 @@ impl Copied {
             folders_renamed: summary.folders_renamed,
             folders_deleted: summary.folders_deleted,
             kept: summary.kept,
+            not_deleted: summary.not_deleted,
             source: summary.source_traffic.into(),
             target: summary.target_traffic.into(),
         }

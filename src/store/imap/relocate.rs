@@ -59,6 +59,13 @@ impl Session {
         for ((at, set), reply) in sets.iter().zip(&replies) {
             results[*at].take(&UidSet::parse(set).unwrap_or_default(), reply, &told);
         }
+        if has_move {
+            let moves = relocations.iter().zip(&mut results).filter(|(relocation, _)| relocation.leave);
+            for (_, result) in moves {
+                let left = self.still_there(&result.uids())?;
+                result.forget(&left);
+            }
+        }
         if !has_move {
             for (relocation, result) in relocations.iter().zip(&mut results).filter(|(relocation, _)| relocation.leave)
             {
@@ -140,13 +147,36 @@ impl Session {
         }
         if self.capabilities.has("UIDPLUS") {
             let sets = uids.sequence_sets(SET_BYTES);
-            let mark = |set: &String| mark_deleted(set);
             let expunge = |set: &String| Command::new("UID EXPUNGE").text(set);
-            let commands: Vec<Command> = sets.iter().flat_map(|set| [mark(set), expunge(set)]).collect();
+            let commands: Vec<Command> = sets.iter().flat_map(|set| [mark_deleted(set), expunge(set)]).collect();
             let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
-            return Ok(all_accepted(&replies));
+            return self.removed(&replies, uids);
         }
         self.expunge_alone(uids)
+    }
+
+    /// Looks for messages of the open folder that the server says it has removed: it may say OK and do nothing. Asked for by
+    /// itself, since Dovecot may answer a search before an expunge that was sent ahead of it. A look that is refused tells nothing.
+    fn still_there(&mut self, uids: &UidSet) -> Result<UidSet, Error> {
+        let look = |set: &String| Command::new("UID SEARCH UID").text(set);
+        let looks: Vec<Command> = uids.sequence_sets(SET_BYTES).iter().map(look).collect();
+        let mut there = UidSet::default();
+        self.connection.run_all(&looks, |_, response| {
+            if let Response::Search(found) = response {
+                there.add(found);
+            }
+            Ok(())
+        })?;
+        Ok(there.iter().filter(|uid| uids.contains(*uid)).collect())
+    }
+
+    /// What came of commands that remove messages.
+    fn removed(&mut self, replies: &[Reply], uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
+        if let Err(refusal) = all_accepted(replies) {
+            return Ok(Err(refusal));
+        }
+        let left = self.still_there(uids)?;
+        Ok(if left.is_empty() { Ok(()) } else { Err(nothing_done(&left)) })
     }
 
     /// The same without UID EXPUNGE: only while what is marked is what was asked for and nothing else.
@@ -166,7 +196,7 @@ impl Session {
         match self.marked_deleted()? {
             Ok(marked) if is_ours(&marked) => {
                 let reply = self.connection.run(&Command::new("EXPUNGE"), &mut crate::imap::ignore)?;
-                Ok(all_accepted(&[reply]))
+                self.removed(&[reply], uids)
             }
             Ok(_) => Ok(Err(others_are_marked())),
             Err(refusal) => Ok(Err(refusal)),
@@ -208,6 +238,16 @@ impl Relocated {
         self.somewhere.add(asked);
     }
 
+    /// Takes back what the server said of messages that a look has found where they were.
+    fn forget(&mut self, left: &UidSet) {
+        let is_left: UidSet = self.uids().iter().filter(|uid| left.contains(*uid)).collect();
+        if !is_left.is_empty() {
+            self.placed.retain(|(from, _)| !is_left.contains(*from));
+            self.somewhere = self.somewhere.minus(&is_left);
+            self.refusal.get_or_insert_with(|| nothing_done(&is_left));
+        }
+    }
+
     /// Every message that was relocated.
     pub fn uids(&self) -> UidSet {
         let mut all: UidSet = self.placed.iter().map(|(from, _)| *from).collect();
@@ -223,6 +263,11 @@ fn is_part(set: &UidSet, of: &UidSet) -> bool {
 
 fn mark_deleted(set: &str) -> Command {
     Command::new("UID STORE").text(set).text("+FLAGS.SILENT (\\Deleted)")
+}
+
+fn nothing_done(left: &UidSet) -> Refusal {
+    let text = format!("the server said OK, and {} of them are still there", left.len());
+    Refusal { meaning: RefusalMeaning::Permanent, text }
 }
 
 fn others_are_marked() -> Refusal {

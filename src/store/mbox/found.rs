@@ -2,11 +2,17 @@
 //!
 //! Other files of mail programs are no folders and are passed over. What stands where a folder was, or may have been, is named.
 
-use super::tree::{BELOW, MAX_LEVELS, UIDS};
 use crate::mail::{Gaps, MailboxName, Unread};
 use crate::store::disk::{Dir, Kind};
 use std::collections::BTreeSet;
 use std::io::{self, Read as _};
+
+/// The directory of the folders below one.
+pub(super) const BELOW: &[u8] = b".sbd";
+/// A folder's list of UIDs.
+pub(super) const UIDS: &[u8] = b".mailferry-uids";
+/// How many levels a folder's name has at most. One with more is neither listed nor made.
+pub(super) const MAX_LEVELS: usize = 100;
 
 /// What was found so far.
 #[derive(Default)]

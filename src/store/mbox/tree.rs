@@ -1,6 +1,6 @@
 //! The directory that all connections share: its root, its lock, where folders are, and what is known of them.
 
-use super::found::Found;
+use super::found::{BELOW, Found, MAX_LEVELS, UIDS};
 use super::index::Index;
 use super::lock::MboxLock;
 use crate::event::{Event, Observer};
@@ -14,14 +14,8 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The directory of the folders below one.
-pub(super) const BELOW: &[u8] = b".sbd";
-/// A folder's list of UIDs.
-pub(super) const UIDS: &[u8] = b".mailferry-uids";
 /// Which folders the user is subscribed to, a name in each line.
 const SUBSCRIPTIONS: &[u8] = b"mailferry-subscriptions";
-/// How many levels a folder's name has at most. One with more is neither listed nor made.
-pub(super) const MAX_LEVELS: usize = 100;
 /// What no folder's name may end in.
 const RESERVED: [&[u8]; 3] = [BELOW, UIDS, b".lock"];
 

@@ -6,9 +6,10 @@ use super::relocate::Leftover;
 use super::removals::Doomed;
 use crate::event::{Event, Side};
 use crate::mail::{MailboxName, Uid, UidSet};
-use crate::store::{Error, Refusal, Removal, ScanDepth, Store};
+use crate::store::{Error, Removal, ScanDepth, Store};
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
+use crate::verbs::removing::{Removed, remove};
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashMap};
@@ -46,13 +47,11 @@ impl Copy<'_> {
         if removals.is_empty() {
             return Ok(());
         }
-        let results = way.repeatable(|link| link.target.remove(&removals))?;
-        for (removal, result) in removals.iter().zip(results) {
-            if let Err(refusal) = result {
-                let count = removal.uids.len();
-                let text =
-                    format!("{}: {count} messages that moved are still there too: {}", removal.mailbox, refusal.text);
-                self.observer.observe(&Event::Warning { text: &text });
+        let results = way.repeatable(|link| remove(link.target.as_mut(), &removals))?;
+        for (removal, removed) in removals.iter().zip(results) {
+            if let Some((left, why)) = removed.left {
+                let reason = format!("{} messages that moved are still there too: {why}", left.len());
+                self.note_not_deleted(&removal.mailbox.to_string(), &left, &reason);
             }
         }
         Ok(())
@@ -67,27 +66,34 @@ impl Copy<'_> {
             return self.delete_folders(way, emptied.into_iter().filter(|doomed| doomed.whole).collect());
         }
         let removals: Vec<Removal> = doomed.iter().map(removal).collect();
-        let results = way.repeatable(|link| link.target.remove(&removals))?;
+        let results = way.repeatable(|link| remove(link.target.as_mut(), &removals))?;
         let mut emptied = Vec::new();
-        for (doomed, result) in doomed.into_iter().zip(results) {
-            match result {
-                Ok(()) => {
-                    self.tell_deleted(&doomed);
-                    self.memory.removed(&doomed.mailbox, doomed.uids.len());
-                    if doomed.whole {
-                        emptied.push(doomed);
-                    }
-                }
-                Err(refusal) => self.warn_of_refusal(&doomed, &refusal),
+        for (doomed, removed) in doomed.into_iter().zip(results) {
+            let gone = self.take_removed(&doomed, removed);
+            self.memory.removed(&doomed.mailbox, gone.len());
+            if doomed.whole && gone.len() == doomed.uids.len() {
+                emptied.push(doomed);
             }
         }
         self.delete_folders(way, emptied)
     }
 
-    pub(super) fn warn_of_refusal(&self, doomed: &Doomed, refusal: &Refusal) {
-        let count = doomed.uids.len();
-        let text = format!("{}: {count} messages could not be deleted: {}", doomed.folder, refusal.text);
-        self.observer.observe(&Event::Warning { text: &text });
+    /// Tells what became of a folder's messages that were to be deleted. Returns those that are gone.
+    pub(super) fn take_removed(&mut self, doomed: &Doomed, removed: Removed) -> UidSet {
+        let Removed { gone, left } = removed;
+        self.tell_deleted(&Doomed { uids: gone.clone(), ..doomed.clone() });
+        if let Some((left, why)) = left {
+            let reason = format!("{} messages could not be deleted: {why}", left.len());
+            self.note_not_deleted(&doomed.folder, &left, &reason);
+        }
+        gone
+    }
+
+    /// Counts messages that were to be deleted and are still there, and names their folder.
+    pub(super) fn note_not_deleted(&mut self, folder: &str, left: &UidSet, reason: &str) {
+        self.summary.not_deleted += left.len();
+        self.summary.folders_failed += 1;
+        self.observer.observe(&Event::FolderFailed { folder, reason });
     }
 
     /// Deletes folders that are empty now: what has come in meanwhile stays, and its folder with it.
@@ -120,8 +126,9 @@ impl Copy<'_> {
                     self.memory.forget_target(&doomed.mailbox);
                 }
                 Err(refusal) => {
-                    let text = format!("{}: the target did not delete it: {}", doomed.folder, refusal.text);
-                    self.observer.observe(&Event::Warning { text: &text });
+                    let reason = format!("the target did not delete it: {}", refusal.text);
+                    self.summary.folders_failed += 1;
+                    self.observer.observe(&Event::FolderFailed { folder: &doomed.folder, reason: &reason });
                 }
             }
         }

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::exec::read_contents;
 use crate::mail::{MailboxName, Uid, UidSet};
 use crate::store::{Error, Removal};
+use crate::verbs::removing::remove;
 use crate::verbs::way::Way;
 use std::collections::HashMap;
 
@@ -34,15 +35,10 @@ impl Copy<'_> {
         }
         doomed.retain(|doomed| !doomed.uids.is_empty());
         let removals: Vec<Removal> = doomed.iter().map(removal).collect();
-        let results = way.repeatable(|link| link.source.remove(&removals))?;
-        for (doomed, result) in doomed.into_iter().zip(results) {
-            match result {
-                Ok(()) => {
-                    self.tell_deleted(&doomed);
-                    self.memory.emptied(&doomed.pairs, &doomed.uids);
-                }
-                Err(refusal) => self.warn_of_refusal(&doomed, &refusal),
-            }
+        let results = way.repeatable(|link| remove(link.source.as_mut(), &removals))?;
+        for (doomed, removed) in doomed.into_iter().zip(results) {
+            let gone = self.take_removed(&doomed, removed);
+            self.memory.emptied(&doomed.pairs, &gone);
         }
         Ok(())
     }

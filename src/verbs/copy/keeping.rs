@@ -74,12 +74,9 @@ impl Copy<'_> {
         for leaving in leavings.iter().filter(|leaving| !leaving.left.is_empty()) {
             full.insert(leaving.of);
             let reason = leaving.refusal.as_deref().unwrap_or("the target did not say why");
-            let count = leaving.left.len();
-            let text = format!(
-                "{}: {count} messages could not be moved to {} and stay: {reason}",
-                leaving.folder, leaving.shelves[0].shown
-            );
-            self.observer.observe(&Event::Warning { text: &text });
+            let (count, to) = (leaving.left.len(), &leaving.shelves[0].shown);
+            let reason = format!("{count} messages could not be moved to {to} and stay: {reason}");
+            self.note_not_deleted(&leaving.folder, &leaving.left, &reason);
         }
         let emptied = doomed.into_iter().enumerate().filter(|(at, _)| !full.contains(at));
         Ok(emptied.map(|(_, doomed)| doomed).collect())

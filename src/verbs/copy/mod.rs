@@ -80,7 +80,7 @@ pub fn copy(
             copy.plan(link, &names)?;
             Ok((copy, opened, lanes))
         })?;
-        let Opened { link, pairing, source_listing, target_listing } = opened;
+        let Opened { link, pairing, source_listing, target_listing, .. } = opened;
         let names = opening::Names::new(&pairing, &source_listing, &target_listing);
         let planned = if matches!(options.plan, PlanUse::Keep) { copy.planned(&names) } else { Planned::default() };
         if options.dry_run {

@@ -11,6 +11,7 @@ use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{PairState, Side};
 use crate::state::TwoWayChange;
 use crate::store::{Error, Removal};
+use crate::verbs::removing::{Removed, remove};
 use crate::verbs::way::Way;
 use std::collections::HashSet;
 
@@ -64,35 +65,30 @@ impl Sync<'_> {
     fn remove(&mut self, way: &mut Way<'_>, side: Side, doomed: &[Doomed]) -> Result<(), Error> {
         let removals: Vec<Removal> =
             doomed.iter().filter(|doomed| !doomed.messages.is_empty()).map(|doomed| doomed.removal.clone()).collect();
-        let results = way.repeatable(|link| store(link, side).remove(&removals))?;
+        let results = way.repeatable(|link| remove(store(link, side), &removals))?;
         let mut changes = Vec::new();
         let with_some = doomed.iter().filter(|doomed| !doomed.messages.is_empty());
-        for (Doomed { work: at, messages, .. }, result) in with_some.zip(results) {
+        for (Doomed { work: at, messages, .. }, Removed { gone, left }) in with_some.zip(results) {
             let name = self.works[*at].name(side);
             let work = &self.works[*at];
-            let pairs = messages.iter().filter_map(|(of, _)| work.base.as_ref()?.pairs().get(*of as usize));
-            match (work.record, &work.base, &result) {
-                (Some(id), _, Ok(())) => {
-                    changes.extend(pairs.map(|of| TwoWayChange::Unpair(id, pair(of.uids()))));
-                }
-                (Some(id), Some(base), Err(_)) => {
+            for (of, uid) in messages {
+                let Some((id, base)) = work.record.zip(work.base.as_ref()) else { break };
+                let Some(of) = base.pairs().get(*of as usize) else { continue };
+                changes.push(if gone.contains(*uid) {
+                    TwoWayChange::Unpair(id, pair(of.uids()))
+                } else {
                     let waiting = PairState::DeletedOn(side.other());
-                    let change = |of| TwoWayChange::Pair(id, Box::new(changed(base, of, waiting, of.prints())));
-                    changes.extend(pairs.map(change));
-                }
-                _ => {}
+                    TwoWayChange::Pair(id, Box::new(changed(base, of, waiting, of.prints())))
+                });
             }
-            match result {
-                Ok(()) => {
-                    self.way(side).deleted += messages.len() as u64;
-                    for (_, uid) in messages {
-                        self.observer.observe(&Event::MessageDeleted { side: shown(side), folder: &name, uid: *uid });
-                    }
-                }
-                Err(refusal) => {
-                    self.works[*at].open = true;
-                    self.fail_folder(&name, &format!("the {} did not delete messages: {}", word(side), refusal.text));
-                }
+            self.way(side).deleted += gone.len();
+            for uid in gone.iter() {
+                self.observer.observe(&Event::MessageDeleted { side: shown(side), folder: &name, uid });
+            }
+            if let Some((left, why)) = left {
+                self.works[*at].open = true;
+                let text = format!("the {} did not delete {} messages: {why}", word(side), left.len());
+                self.fail_folder(&name, &text);
             }
         }
         self.memory.write(&changes, false)
