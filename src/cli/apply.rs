@@ -33,6 +33,10 @@ pub(crate) struct ApplyArgs {
     /// wrongly. Without it they are named as failed and not copied; Exchange's estimates are known and need no option
     #[arg(long, help_heading = "Run")]
     accept_size_mismatch: bool,
+    /// Fill TARGET anew although earlier runs have filled it and it is gone or empty now: without this, a directory of which the
+    /// disk may not be mounted is refused
+    #[arg(long, help_heading = "Run")]
+    new_target: bool,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -129,6 +133,7 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
         keep_deleted: head.keep_deleted.then(today),
         plan: PlanUse::Only(Arc::clone(planned)),
         kinship: places::kinship(&addresses),
+        new_target: args.new_target,
         ..head.options()
     };
     let state = args.state.or_saved(head.state.as_deref(), head.no_state);

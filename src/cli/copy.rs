@@ -81,6 +81,10 @@ struct RunArgs {
     /// wrongly. Without it they are named as failed and not copied; Exchange's estimates are known and need no option
     #[arg(long)]
     accept_size_mismatch: bool,
+    /// Fill TARGET anew although earlier runs have filled it and it is gone or empty now: without this, a directory of which the
+    /// disk may not be mounted is refused
+    #[arg(long)]
+    new_target: bool,
     #[command(flatten)]
     state: StateArgs,
     /// Show what would be done, and do nothing
@@ -178,6 +182,7 @@ impl CopyArgs {
             dry_run: self.run.dry_run,
             plan: if self.run.save_plan.is_some() { PlanUse::Keep } else { PlanUse::Nothing },
             kinship: Kinship::default(),
+            new_target: self.run.new_target,
         })
     }
 }

@@ -92,6 +92,10 @@ struct RunArgs {
     /// wrongly. Without it they are named as failed and not copied; Exchange's estimates are known and need no option
     #[arg(long)]
     accept_size_mismatch: bool,
+    /// Fill a side anew that earlier runs have filled and that is gone or empty now, with what the other side has: without this,
+    /// nothing is done, as its disk may not be mounted
+    #[arg(long)]
+    new_target: bool,
     #[command(flatten)]
     state: TwoWayStateArgs,
     /// Show each change with the side that it comes from and why, and do nothing
@@ -245,6 +249,7 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
         explain: args.run.explain.clone(),
         identities: Both::new(identity(&first), identity(&second)),
         kinship,
+        new_target: args.run.new_target,
     };
     let (first_password, second_password) = (args.first_password.options(), args.second_password.options());
     password::check_stdin([first_password, second_password], false)?;

@@ -18,6 +18,7 @@ use crate::mail::{
 };
 use std::collections::HashMap;
 use std::io::Read;
+use std::path::Path;
 
 /// Makes connections to one account. Shared by all lanes.
 pub trait Connector: Sync {
@@ -29,6 +30,11 @@ pub trait Connector: Sync {
 
     /// How many connections the user allows at most; `None`: as many as the server bears.
     fn max_connections(&self) -> Option<usize>;
+
+    /// The directory that holds it; `None` for an account on a server.
+    fn directory(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// What may be done with an account.

@@ -6,6 +6,7 @@ mod deep;
 mod departures;
 mod doctor;
 mod folders;
+mod gone;
 mod holdings;
 mod known;
 mod latecomers;

@@ -81,6 +81,8 @@ pub struct CopyOptions {
     pub dry_run: bool,
     /// What it has to do with a saved plan.
     pub plan: PlanUse,
+    /// Whether an empty mailbox may be filled anew that earlier runs have filled.
+    pub new_target: bool,
     /// What the addresses tell of each other.
     pub kinship: Kinship,
 }
@@ -105,6 +107,8 @@ pub struct SyncOptions {
     pub undo_size: Option<u64>,
     /// A folder and a UID: what is done with that message is explained.
     pub explain: Option<(String, Uid)>,
+    /// Whether an empty mailbox may be filled anew that earlier runs have filled.
+    pub new_target: bool,
     /// The two mailboxes' identities, by which what is kept is put back.
     pub identities: Both<String>,
     /// What the addresses tell of each other.

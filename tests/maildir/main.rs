@@ -7,6 +7,7 @@
 mod lab;
 
 mod backup;
+mod gone;
 mod hostile;
 mod killed;
 mod others;

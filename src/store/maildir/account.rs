@@ -47,4 +47,8 @@ impl Connector for Account {
     fn max_connections(&self) -> Option<usize> {
         None
     }
+
+    fn directory(&self) -> Option<&Path> {
+        Some(&self.place.path)
+    }
 }

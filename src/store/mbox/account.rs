@@ -48,4 +48,8 @@ impl Connector for Account {
     fn max_connections(&self) -> Option<usize> {
         Some(1)
     }
+
+    fn directory(&self) -> Option<&Path> {
+        Some(&self.place.path)
+    }
 }

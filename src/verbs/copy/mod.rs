@@ -21,6 +21,7 @@ mod renames;
 mod saving;
 
 use super::compare::Comparison;
+use super::gone::{self, Held};
 use super::holdings::Survey;
 use super::latecomers;
 use super::opening::{self, Opened};
@@ -64,10 +65,20 @@ pub fn copy(
 ) -> Result<(CopySummary, Planned), Error> {
     let started = Instant::now();
     latecomers::await_those_of_a_dead_run(state.is_some_and(State::follows_a_death), stop)?;
+    let held = held(state)?;
+    if !options.new_target {
+        held.check_place(Side::Target, target)?;
+    }
     let (done, unused) = exec::connecting_ahead(source, target, |connecting| {
         let connect = || opening::connect(source, target);
         let (mut copy, opened, lanes) = opening::patiently(connect, stop, observer, |link| {
             let mut opened = Opened::new(link, rules, observer)?;
+            if !options.new_target && held.is_gone(&opened.target_listing) {
+                if target.directory().is_some() {
+                    return Err(held.refusal(Side::Target, gone::EMPTY));
+                }
+                observer.observe(&Event::Warning { text: &held.warning() });
+            }
             let memory = Memory::open(state, options, observer);
             let mut copy = Copy::new(options, memory, observer);
             copy.summary.folders_failed = opened.folders_failed();
@@ -99,6 +110,14 @@ pub fn copy(
     let (mut copy, planned) = done?;
     unused.into_iter().for_each(|link| copy.close(link));
     Ok((copy.finish(started, stop), planned))
+}
+
+/// What the state says that the target holds.
+fn held(state: Option<&State>) -> Result<Held, Error> {
+    let records = state.map_or(Ok(Vec::new()), State::folders)?;
+    let messages = records.iter().map(|record| record.pairs).sum();
+    let folders = records.into_iter().map(|record| (record.target, record.target_uid_validity)).collect();
+    Ok(Held { messages, folders })
 }
 
 struct Copy<'a> {

@@ -37,6 +37,18 @@ impl<'a> Memory<'a> {
         Ok(memory)
     }
 
+    /// Forgets what both agreed on; in the state too, unless nothing is to be written.
+    pub(super) fn forget_all(&mut self, is_dry: bool) -> Result<(), Error> {
+        let changes: Vec<TwoWayChange> = self.records.iter().map(|(id, _)| TwoWayChange::Forget(*id)).collect();
+        if !is_dry {
+            self.write(&changes, true)?;
+        }
+        self.records.clear();
+        self.known.clear();
+        self.index();
+        Ok(())
+    }
+
     fn index(&mut self) {
         for side in Side::BOTH {
             self.by_raw[side].clear();

@@ -25,11 +25,12 @@ mod sharing;
 mod sides;
 mod telling;
 
+use super::gone::{self, Held};
 use super::latecomers;
 use super::opening::{self, patiently};
 use super::undo::UndoRun;
 use super::{Status, SyncOptions, SyncSummary, SyncWay};
-use crate::event::{Event, Observer, Stop};
+use crate::event::{self, Event, Observer, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::Rules;
 use crate::mail::{MailboxName, PermanentFlags};
@@ -61,9 +62,21 @@ pub fn sync(
 ) -> Result<SyncSummary, Error> {
     let started = Instant::now();
     latecomers::await_those_of_a_dead_run(state.is_some_and(|state| state.follows_a_death()), stop)?;
+    let held = held(state)?;
+    let places = Both::new(
+        held.first.check_place(event::Side::Source, first),
+        held.second.check_place(event::Side::Target, second),
+    );
+    let has_no_place = places.as_ref().map(Result::is_err);
+    if !options.new_target {
+        places.first.and(places.second)?;
+    }
     let connect = || opening::connect(first, second);
     let (mut sync, link) = patiently(connect, stop, observer, |mut link| {
         let mut sync = Sync::begin(&mut link, rules, options, state, observer)?;
+        if sync.begins_anew(&held, &has_no_place)? {
+            sync = Sync::begin(&mut link, rules, options, state, observer)?;
+        }
         sync.check_apart(&mut link)?;
         sync.plan(&mut link)?;
         Ok((sync, link))
@@ -90,6 +103,22 @@ pub fn sync(
         sync.carry_out(link, &context);
     }
     Ok(sync.finish(started, stop))
+}
+
+/// What the state says that both sides hold. Counts are those of scans, before what the last run copied.
+fn held(state: Option<TwoWay<'_>>) -> Result<Both<Held>, Error> {
+    let mut held: Both<Held> = Both::default();
+    let Some(state) = state else { return Ok(held) };
+    for (id, folder) in state.folders()? {
+        let highest = state.highest(id)?;
+        let count = folder.sides.iter().filter_map(|side| side.messages).max().unwrap_or(0).max(1);
+        for side in Side::BOTH {
+            let at = sides::number(side);
+            held[side].messages += if highest[at].is_some() { u64::from(count) } else { 0 };
+            held[side].folders.push((folder.sides[at].name.clone(), folder.sides[at].uid_validity));
+        }
+    }
+    Ok(held)
 }
 
 /// A folder of both sides on its way.
@@ -194,6 +223,25 @@ impl<'a> Sync<'a> {
             summary,
             undo,
         })
+    }
+
+    /// Whether what is known was forgotten, as one side was filled by earlier runs, is empty now, and is to be filled anew.
+    ///
+    /// # Errors
+    /// That a side is gone, and that nothing says that this is meant.
+    fn begins_anew(&mut self, held: &Both<Held>, has_no_place: &Both<bool>) -> Result<bool, Error> {
+        let gone = Both::of(|side| has_no_place[side] || held[side].is_gone(&self.listed.listings[side]));
+        let side = match (gone.first, gone.second) {
+            (true, false) => Side::First,
+            (false, true) => Side::Second,
+            // Where both are empty, nothing can be lost.
+            _ => return Ok(false),
+        };
+        if !self.options.new_target {
+            return Err(held[side].refusal(sides::shown(side), gone::EMPTY));
+        }
+        self.memory.forget_all(self.options.dry_run)?;
+        Ok(!self.options.dry_run)
     }
 
     fn way(&mut self, side: Side) -> &mut SyncWay {

@@ -1,0 +1,100 @@
+//! Whether a mailbox that earlier runs have filled is gone: not there, or empty and not the one it was. Nothing is written below
+//! an empty mount point, and nothing is deleted on one side because the other side's disk is not there.
+
+use crate::event::Side;
+use crate::mail::{Listing, MailboxName, UidValidity};
+use crate::store::{Connector, Error, ErrorKind};
+
+/// What earlier runs left in a mailbox.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// How many messages.
+    pub(super) messages: u64,
+    /// In which folders, with the generation of their UIDs.
+    pub(super) folders: Vec<(MailboxName, Option<UidValidity>)>,
+}
+
+impl Held {
+    /// Refuses a directory that is not there any more, or has nothing in it, before anything is made in it.
+    ///
+    /// # Errors
+    /// That it is gone.
+    pub(super) fn check_place(&self, side: Side, connector: &dyn Connector) -> Result<(), Error> {
+        let Some(path) = connector.directory().filter(|_| self.messages > 0) else { return Ok(()) };
+        // A new file system has a `lost+found` of its own.
+        let is_idle =
+            |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == "lost+found");
+        let has_something = match std::fs::read_dir(path) {
+            Ok(mut entries) => !entries.all(is_idle),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(self.refusal(side, "is not there any more"));
+            }
+            // Whoever opens it says why it can't be read.
+            Err(_) => true,
+        };
+        if has_something { Ok(()) } else { Err(self.refusal(side, EMPTY)) }
+    }
+
+    /// Whether a mailbox holds nothing, and none of its folders is one that earlier runs have seen.
+    pub(super) fn is_gone(&self, listing: &Listing) -> bool {
+        let is_empty = |at: &crate::mail::ListedMailbox| !at.selectable || at.is_empty();
+        let is_known = |at: &crate::mail::ListedMailbox| {
+            let validity = at.status.as_ref().and_then(|status| status.uid_validity);
+            // One of which the generation was not told may be what it was.
+            self.folders.iter().any(|(name, was)| *name == at.name && (was.is_none() || *was == validity))
+        };
+        self.messages > 0 && listing.mailboxes.iter().all(|at| is_empty(at) && !is_known(at))
+    }
+
+    /// The error that ends a run.
+    pub(super) fn refusal(&self, side: Side, what: &str) -> Error {
+        let text = format!("the {} held {} messages after the last run and {what}", side.name(), self.messages);
+        Error::new(ErrorKind::Local, text).with_hint(
+            "check the address, and whether the disk is mounted; if it is meant to be filled anew, give --new-target",
+        )
+    }
+
+    /// What is said where an empty mailbox on a server is filled again.
+    pub(super) fn warning(&self) -> String {
+        format!(
+            "the target held {} messages after the last run and is empty now: everything is copied to it again",
+            self.messages
+        )
+    }
+}
+
+/// How an empty mailbox is told of.
+pub(super) const EMPTY: &str = "is empty now, and not the mailbox that it was";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::{FolderStatus, ListedMailbox, NameStyle};
+
+    fn listing(folders: &[(&str, u32, u32)]) -> Listing {
+        let mailbox = |(name, validity, messages): &(&str, u32, u32)| ListedMailbox {
+            name: (*name).into(),
+            separator: Some('/'),
+            selectable: true,
+            no_inferiors: false,
+            subscribed: false,
+            special_use: None,
+            status: Some(FolderStatus {
+                messages: Some(*messages),
+                uid_validity: Some(UidValidity(*validity)),
+                ..FolderStatus::default()
+            }),
+        };
+        let style = NameStyle { prefix: Vec::new(), separator: Some('/'), utf8: false };
+        Listing { mailboxes: folders.iter().map(mailbox).collect(), style, foreign_prefixes: Vec::new() }
+    }
+
+    #[test]
+    fn only_an_empty_mailbox_of_another_generation_is_gone() {
+        let held = Held { messages: 3, folders: vec![("INBOX".into(), Some(UidValidity(7)))] };
+        assert!(held.is_gone(&listing(&[])) && held.is_gone(&listing(&[("INBOX", 8, 0)])));
+        assert!(!held.is_gone(&listing(&[("INBOX", 8, 1)])), "it holds something");
+        assert!(!held.is_gone(&listing(&[("INBOX", 7, 0)])), "everything in it was deleted");
+        assert!(!Held::default().is_gone(&listing(&[])), "nothing is known");
+    }
+}
