@@ -8,7 +8,7 @@ use super::transfer::{OnTheWay, Transfer};
 use super::{Link, Shared};
 use crate::event::{Event, Side};
 use crate::mail::{Uid, UidSet, UidValidity};
-use crate::plan::{Keywords, Piece, Treatment, rows};
+use crate::plan::{FolderTask, Keywords, Piece, Treatment, rows};
 use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalMeaning};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
@@ -282,7 +282,7 @@ impl<'a> Lane<'a> {
         let (task, position) = self.shared.ledger.locate(token);
         let Some(sent) = self.on_the_way.get(&token).cloned() else { return Ok(()) };
         let folder = &self.shared.tasks[task];
-        match refusal.meaning {
+        match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
             RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
                 self.shared
@@ -458,5 +458,23 @@ impl super::Context<'_> {
         self.observer.observe(&Event::Retrying { side, wait, reason: &error.message });
         super::pause::wait(wait, self.stop)?;
         self.connect_with_patience()
+    }
+}
+
+/// What a refusal without a reason may mean (Courier has one text for all): of a message with a date that not every server
+/// takes, or with keywords, these come first, since a message is worth more than they are.
+fn suspected(meaning: RefusalMeaning, task: &FolderTask, position: usize, treatment: Treatment) -> RefusalMeaning {
+    if meaning != RefusalMeaning::Permanent || !treatment.careful {
+        return meaning;
+    }
+    let message = &task.messages[position];
+    let flags = task.permanent_flags.split(&task.flags.get(message.flags())).0;
+    let has_odd_flags = !flags.keywords().is_empty() || !task.permanent_flags.doubts(&flags).is_empty();
+    if !treatment.without_date && message.date().is_some_and(|date| !date.is_kept_everywhere()) {
+        RefusalMeaning::Date
+    } else if treatment.keywords < Keywords::None && has_odd_flags {
+        RefusalMeaning::Flags
+    } else {
+        meaning
     }
 }

@@ -85,11 +85,13 @@ impl<'a> Transfer<'a> {
         let bytes = body.size();
         let treatment = piece.treatment;
         let flags = self.flags(piece, message);
-        let date = message.date().filter(|date| date.is_kept_everywhere() && !treatment.without_date);
+        let date = message.date().filter(|date| !treatment.without_date && self.target.may_keep(*date));
         let look_for_date = date.is_none() && !treatment.without_date;
         // A keyword that some servers refuse must not stand in a batch, whose other messages it would take with it; nor
         // must a message without a byte, which means that the batch is given up (RFC 3502 section 3).
-        let careful = treatment.careful || bytes == 0 || !flags.keywords().iter().all(Keyword::is_plain);
+        // The same goes for a date that some refuse.
+        let is_odd = date.is_some_and(|date| !date.is_kept_everywhere());
+        let careful = treatment.careful || bytes == 0 || is_odd || !flags.keywords().iter().all(Keyword::is_plain);
         let Treatment { binary, batch, .. } = treatment;
         let on_the_way = OnTheWay { bytes, treatment, attempts: piece.attempts, message_id: None };
         let Self { shared, target, on_the_way: all, .. } = self;
@@ -131,12 +133,14 @@ impl<'a> Transfer<'a> {
         let wanted = task.flags.get(message.flags());
         let (kept, lost) = task.permanent_flags.split(&wanted);
         if !lost.is_empty() {
-            self.shared.warn(&format!("{}: the target keeps no {lost} here", task.to));
+            self.shared.warn(&format!("{}: the target keeps no {} here", task.to, lost.shown()));
         }
+        // Where flags were refused, those that the folder does not list may be why.
+        let sure = || kept.minus(&task.permanent_flags.doubts(&kept));
         match piece.treatment.keywords {
             Keywords::All => kept,
             Keywords::Plain => kept.filter_keywords(Keyword::is_plain),
-            Keywords::None => kept.filter_keywords(|_| false),
+            Keywords::None => sure().filter_keywords(|_| false),
         }
     }
 }

@@ -5,6 +5,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+/// How many keywords are shown to people, and how many characters of each.
+const MAX_SHOWN: usize = 10;
+const MAX_SHOWN_LENGTH: usize = 60;
+
 /// The system flags that a client may set. `\Recent` is the server's own and is not among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -20,6 +24,9 @@ pub enum SystemFlag {
     /// `\Draft`
     Draft = 16,
 }
+
+/// Each [`SystemFlag`].
+const ALL_SYSTEM: u8 = 31;
 
 impl SystemFlag {
     const ALL: [(Self, &'static str); 5] = [
@@ -75,8 +82,14 @@ impl Hash for Keyword {
 
 impl Ord for Keyword {
     fn cmp(&self, other: &Self) -> Ordering {
-        let fold = |k: &'_ Self| k.0.bytes().map(|b| b.to_ascii_lowercase()).collect::<Vec<_>>();
-        fold(self).cmp(&fold(other))
+        // Without a copy of either: a message may have a hundred thousand.
+        for (one, other) in self.0.bytes().zip(other.0.bytes()) {
+            match one.to_ascii_lowercase().cmp(&other.to_ascii_lowercase()) {
+                Ordering::Equal => {}
+                unequal => return unequal,
+            }
+        }
+        self.0.len().cmp(&other.0.len())
     }
 }
 
@@ -149,8 +162,28 @@ impl Flags {
 
     /// These flags without those of `other`.
     pub fn minus(&self, other: &Self) -> Self {
-        let kept = self.keywords().iter().filter(|k| !other.keywords().contains(k)).cloned().collect();
+        let kept = self.keywords().iter().filter(|keyword| !other.has_keyword(keyword)).cloned().collect();
         Self::new(self.system & !other.system, kept)
+    }
+
+    /// Whether this keyword is set.
+    pub fn has_keyword(&self, keyword: &Keyword) -> bool {
+        self.keywords().binary_search(keyword).is_ok()
+    }
+
+    /// The flags for people, whatever a server called them: control characters are escaped, and many are cut.
+    pub fn shown(&self) -> String {
+        let system = SystemFlag::ALL.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| (*name).to_owned());
+        let keyword = |keyword: &Keyword| {
+            let shown: String = keyword.0.chars().take(MAX_SHOWN_LENGTH).flat_map(char::escape_debug).collect();
+            if keyword.0.chars().nth(MAX_SHOWN_LENGTH).is_some() { format!("{shown}…") } else { shown }
+        };
+        let keywords = self.keywords().iter().take(MAX_SHOWN).map(keyword);
+        let shown = system.chain(keywords).collect::<Vec<_>>().join(" ");
+        match self.keywords().len().saturating_sub(MAX_SHOWN) {
+            0 => format!("({shown})"),
+            more => format!("({shown} and {more} more)"),
+        }
     }
 
     /// The flags for which `keep` holds among keywords, and all system flags.
@@ -178,13 +211,21 @@ impl fmt::Display for Flags {
     }
 }
 
-/// What a mailbox can keep for good: the PERMANENTFLAGS response of SELECT (RFC 3501 section 7.1).
+/// What a mailbox may keep for good, by the PERMANENTFLAGS response of SELECT (RFC 3501 section 7.1).
+///
+/// Servers list less than they keep: UW `()` for an empty INBOX, go-imap `(\*)`. So system flags are worth a try where the
+/// mailbox may be written to, and so is everything where nothing is listed; [`PermanentFlags::doubts`] tells what has to
+/// be looked at afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermanentFlags {
-    /// The flags listed.
+    /// The flags that are kept, or worth a try.
     pub flags: Flags,
-    /// Whether `\*` was listed: new keywords may be made.
+    /// Whether new keywords may be made, or it is worth a try.
     pub any_keyword: bool,
+    /// The system flags that are not listed.
+    doubted: u8,
+    /// Whether keywords are worth a try only because nothing at all is listed.
+    doubts_keywords: bool,
 }
 
 impl Default for PermanentFlags {
@@ -196,8 +237,32 @@ impl Default for PermanentFlags {
 impl PermanentFlags {
     /// What RFC 3501 says of a server that sent no PERMANENTFLAGS: everything is kept.
     pub fn everything() -> Self {
-        let system = Flags { system: 31, keywords: None };
-        Self { flags: system, any_keyword: true }
+        Self::exactly(Flags { system: ALL_SYSTEM, keywords: None }, true)
+    }
+
+    /// These and nothing else, without a doubt.
+    pub fn exactly(flags: Flags, any_keyword: bool) -> Self {
+        Self { flags, any_keyword, doubted: 0, doubts_keywords: false }
+    }
+
+    /// What a server's list of names says. That of a mailbox which can't be written to is believed.
+    pub fn told<'a>(names: impl IntoIterator<Item = &'a str>, read_only: bool) -> Self {
+        let mut any_keyword = false;
+        let names = names.into_iter().inspect(|name| any_keyword |= *name == "\\*");
+        let listed = Flags::from_names(names);
+        if read_only {
+            return Self::exactly(listed, any_keyword);
+        }
+        let doubts_keywords = listed.is_empty() && !any_keyword;
+        let doubted = ALL_SYSTEM & !listed.system;
+        let flags = Flags { system: ALL_SYSTEM, ..listed };
+        Self { flags, any_keyword: any_keyword || doubts_keywords, doubted, doubts_keywords }
+    }
+
+    /// Which of these flags are worth a try and may be lost all the same.
+    pub fn doubts(&self, flags: &Flags) -> Flags {
+        let keywords = if self.doubts_keywords { flags.keywords.clone() } else { None };
+        Flags { system: flags.system & self.doubted, keywords }
     }
 
     /// Splits `wanted` into what this mailbox keeps and what it can't. [`Flags::MARK`] is left out of both.
@@ -209,13 +274,14 @@ impl PermanentFlags {
         (kept, lost)
     }
 
-    /// Whether this mailbox keeps all of these, [`Flags::MARK`] too.
+    /// Whether this mailbox keeps all of these without a doubt, [`Flags::MARK`] too.
     pub fn keeps(&self, flags: &Flags) -> bool {
-        flags.system & !self.flags.system == 0 && flags.keywords().iter().all(|keyword| self.keeps_keyword(keyword))
+        let is_listed = flags.system & !self.flags.system == 0 && self.doubts(flags).is_empty();
+        is_listed && flags.keywords().iter().all(|keyword| self.keeps_keyword(keyword))
     }
 
     fn keeps_keyword(&self, keyword: &Keyword) -> bool {
-        Keyword::is_atom(keyword.as_str()) && (self.any_keyword || self.flags.keywords().contains(keyword))
+        Keyword::is_atom(keyword.as_str()) && (self.any_keyword || self.flags.has_keyword(keyword))
     }
 }
 
@@ -241,7 +307,7 @@ mod tests {
 
     #[test]
     fn permanent_flags_split_what_can_be_kept() {
-        let exchange = PermanentFlags { flags: Flags::from_names(["\\Seen", "$MDNSent"]), any_keyword: false };
+        let exchange = PermanentFlags::exactly(Flags::from_names(["\\Seen", "$MDNSent"]), false);
         let (kept, lost) = exchange.split(&Flags::from_names(["\\Seen", "\\Draft", "$mdnsent", "$Label1"]));
         assert_eq!(kept, Flags::from_names(["\\Seen", "$MDNSent"]));
         assert_eq!(lost, Flags::from_names(["\\Draft", "$Label1"]));
@@ -252,8 +318,48 @@ mod tests {
         let mark = Flags::from_names([Flags::MARK]);
         assert!(PermanentFlags::everything().keeps(&mark));
         assert_eq!(PermanentFlags::everything().split(&mark), (Flags::default(), Flags::default()));
-        let poor = PermanentFlags { flags: Flags::from_names(["\\Seen"]), any_keyword: false };
+        let poor = PermanentFlags::exactly(Flags::from_names(["\\Seen"]), false);
         assert!(!poor.keeps(&mark) && !poor.keeps(&Flags::from_names(["\\Draft"])));
+    }
+
+    #[test]
+    fn what_a_server_does_not_list_is_tried_and_doubted() {
+        let wanted = Flags::from_names(["\\Seen", "\\Flagged", "$Label1"]);
+        for (listed, read_only, kept, doubted) in [
+            (&[][..], false, "(\\Seen \\Flagged $Label1)", "(\\Seen \\Flagged $Label1)"),
+            (&["\\*"], false, "(\\Seen \\Flagged $Label1)", "(\\Seen \\Flagged)"),
+            (&["\\Seen", "\\*"], false, "(\\Seen \\Flagged $Label1)", "(\\Flagged)"),
+            (&["\\Seen", "$MDNSent"], false, "(\\Seen \\Flagged)", "(\\Flagged)"),
+            (&[], true, "()", "()"),
+            (&["\\Seen"], true, "(\\Seen)", "()"),
+        ] {
+            let told = PermanentFlags::told(listed.iter().copied(), read_only);
+            let tried = told.split(&wanted).0;
+            assert_eq!(
+                (tried.to_string(), told.doubts(&tried).to_string()),
+                (kept.into(), doubted.into()),
+                "{listed:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn flags_are_shown_harmlessly_and_cut() {
+        assert_eq!(Flags::from_names(["\\Seen", "a\u{7}b", "x\r\ny"]).shown(), "(\\Seen a\\u{7}b x\\r\\ny)");
+        let many: Vec<String> = (0..1000).map(|number| format!("k{number:03}{}", "x".repeat(1000))).collect();
+        let shown = Flags::from_names(many.iter().map(String::as_str)).shown();
+        assert!(shown.len() < 1000 && shown.ends_with(" and 990 more)"), "{shown}");
+    }
+
+    #[test]
+    fn two_hundred_thousand_keywords_take_no_square_time() {
+        let names: Vec<String> = (0..200_000).map(|number| format!("keyword{number}")).collect();
+        let flags = Flags::from_names(names.iter().map(String::as_str));
+        let began = std::time::Instant::now();
+        assert!(flags.minus(&flags).is_empty());
+        assert_eq!(PermanentFlags::exactly(flags.clone(), false).split(&flags), (flags, Flags::default()));
+        // In square time these are many minutes.
+        assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 /// What a message's content is held against another's with, from strong to weak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Likeness {
+    raw: [u8; 32],
     canonical: [u8; 16],
     munged: [u8; 16],
     essence: Option<Essence>,
@@ -27,13 +28,13 @@ impl Likeness {
             (HeaderKey::WithId(key), Some(seconds)) => Some((content.essence, key, seconds)),
             _ => None,
         };
-        Self { canonical: content.canonical, munged: content.munged, essence }
+        Self { raw: content.raw, canonical: content.canonical, munged: content.munged, essence }
     }
 
     /// The likeness of a message that is the same only as one with this canonical key.
     #[cfg(test)]
     pub(crate) fn exact(canonical: [u8; 16]) -> Self {
-        Self { canonical, munged: canonical, essence: None }
+        Self { raw: [0; 32], canonical, munged: canonical, essence: None }
     }
 }
 
@@ -63,7 +64,9 @@ pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<Likeness>) -> Set
     let (source, unread_source) = read_and_unread(&tie.source, |index| content(Side::Source, index));
     let (target, unread_target) = read_and_unread(&tie.target, |index| content(Side::Target, index));
     let mut rest = Rest { source, target };
-    let mut settled = Settled { pairs: rest.pair(canonical, canonical), ..Settled::default() };
+    // What is equal in every byte first: of `x` and `x` with a line end, each has its own counterpart.
+    let mut settled = Settled { pairs: rest.pair(raw, raw), ..Settled::default() };
+    settled.pairs.append(&mut rest.pair(canonical, canonical));
     settled.munged = rest.pair(munged, canonical);
     settled.munged.append(&mut rest.pair(canonical, munged));
     settled.pairs.extend_from_slice(&settled.munged);
@@ -95,6 +98,11 @@ fn read_and_unread(indices: &[u32], content: impl Fn(u32) -> Option<Likeness>) -
 struct Rest {
     source: Vec<Entry>,
     target: Vec<Entry>,
+}
+
+/// All bytes, and the canonical form of them.
+fn raw(likeness: &Likeness) -> Option<([u8; 32], [u8; 16])> {
+    Some((likeness.raw, likeness.canonical))
 }
 
 fn canonical(likeness: &Likeness) -> Option<[u8; 16]> {
@@ -214,6 +222,12 @@ mod tests {
             ("both became the same", &[a, o], &[munged, munged], "[(0, 0), (1, 1)] [(0, 0), (1, 1)] [] []"),
             ("one of both is there", &[a, o], &[munged], "[(0, 0)] [(0, 0)] [1] []"),
             ("the true one comes first", &[a], &[munged, a], "[(0, 1)] [] [] [0]"),
+            (
+                "each line end has its own",
+                &["", "\r\n", "\r\n\r\n"],
+                &["\r\n", "\r\n\r\n"],
+                "[(1, 0), (2, 1)] [] [0] []",
+            ),
             ("bodies stay", &[body], &["Subject: XX\r\n\r\nbXXdy"], "[] [] [0] [0]"),
             ("as many", &[a], &["Subject: X\r\n\r\nbody"], "[] [] [0] [0]"),
         ] {

@@ -459,6 +459,11 @@ pub trait Store: Send {
         false
     }
 
+    /// Whether it may keep this INTERNALDATE, so that it is worth a try. What it makes of it is seen afterwards.
+    fn may_keep(&self, _date: InternalDate) -> bool {
+        true
+    }
+
     /// How many connections such a server bears at a time.
     fn connections(&self) -> Connections;
 

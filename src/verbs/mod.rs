@@ -8,6 +8,7 @@ mod doctor;
 mod folders;
 mod gone;
 mod holdings;
+mod kept;
 mod known;
 mod latecomers;
 mod opening;

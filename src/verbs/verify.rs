@@ -203,10 +203,10 @@ impl Verify<'_> {
         }
         let (source_flags, target_flags) = (source.flags.get(on_source.flags()), target.flags.get(on_target.flags()));
         if source_flags != target_flags {
-            let detail = format!("{source_flags} on the source, {target_flags} on the target");
+            let detail = format!("{} on the source, {} on the target", source_flags.shown(), target_flags.shown());
             self.differ(DifferenceKind::Flags, folder, uid, &detail);
         }
-        let Some(date) = on_source.date().filter(|date| date.is_kept_everywhere()) else { return };
+        let Some(date) = on_source.date() else { return };
         match on_target.date() {
             Some(other) if other.seconds() == date.seconds() => {}
             Some(other) => {

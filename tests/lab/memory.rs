@@ -76,6 +76,12 @@ pub struct Manner {
     pub own_validities: bool,
     /// Whether it keeps keywords; else it takes them and forgets them, and says so when a folder is opened.
     pub keywords: bool,
+    /// What it lists as PERMANENTFLAGS, where that is not what it keeps.
+    pub lists: Option<&'static str>,
+    /// System flags that it takes and forgets.
+    pub forgets: &'static [&'static str],
+    /// Whether it forgets the flags of what is appended, and keeps those that are set afterwards.
+    pub only_store: bool,
     /// Whether it writes a line of its own into the header of what is appended.
     pub adds_header: bool,
     /// Whether folders are labels, as Gmail's.
@@ -99,6 +105,9 @@ impl Default for Manner {
             xlist: false,
             own_validities: false,
             keywords: true,
+            lists: None,
+            forgets: &[],
+            only_store: false,
             adds_header: false,
             labels: Labels::Unknown,
         }
@@ -254,6 +263,9 @@ impl Talk {
                 if !manner.keywords {
                     boxes.values_mut().for_each(Folder::forget_keywords);
                 }
+                let is_kept = |flag: &String| !manner.forgets.contains(&flag.as_str());
+                let held = boxes.values_mut().flat_map(|held| held.messages.iter_mut());
+                held.for_each(|message| message.flags.retain(is_kept));
                 reply
             }
         }
@@ -323,7 +335,7 @@ fn serve(
         "SELECT" | "EXAMINE" => match boxes.get(&mailbox(0)).filter(|held| !held.attributes.contains("\\Noselect")) {
             Some(held) => {
                 connection.selected = Some((mailbox(0), name == "SELECT"));
-                open(held, name, manner.keywords)
+                open(held, name, manner)
             }
             None => {
                 connection.selected = None;
@@ -335,7 +347,7 @@ fn serve(
             Reply::status("NO Message contains NUL characters")
         }
         "APPEND" => match boxes.get_mut(&mailbox(0)) {
-            Some(held) => append(held, &words[1..], manner.adds_header),
+            Some(held) => append(held, &words[1..], manner),
             None => Reply::status("NO [TRYCREATE] no such mailbox"),
         },
         "CLOSE" => match connection.selected.take() {
@@ -429,12 +441,14 @@ fn status(name: &str, held: &Folder, items: &Value) -> Reply {
     Reply::ok().line(&format!("* STATUS {} ({})", quoted(name), told.join(" ")))
 }
 
-fn open(held: &Folder, name: &str, keywords: bool) -> Reply {
-    let any = if keywords { " \\*" } else { "" };
+fn open(held: &Folder, name: &str, manner: &Manner) -> Reply {
+    let system = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
+    let kept = if manner.keywords { format!("{system} \\*") } else { system.to_owned() };
+    let listed = manner.lists.map_or(kept, str::to_owned);
     let access = if name == "SELECT" { "READ-WRITE" } else { "READ-ONLY" };
     Reply::status(&format!("OK [{access}] open"))
         .line("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)")
-        .line(&format!("* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft{any})] these are kept"))
+        .line(&format!("* OK [PERMANENTFLAGS ({listed})] these are kept"))
         .line(&format!("* {} EXISTS", held.messages.len()))
         .line("* 0 RECENT")
         .line(&format!("* OK [UIDVALIDITY {}] valid", held.uid_validity))
@@ -462,12 +476,16 @@ pub(super) fn appended(words: &[Value]) -> Result<(BTreeSet<String>, String, Vec
     Ok((given, date, bytes.clone()))
 }
 
-fn append(held: &mut Folder, words: &[Value], adds_header: bool) -> Reply {
+fn append(held: &mut Folder, words: &[Value], manner: &Manner) -> Reply {
     match appended(words) {
         Ok((flags, date, bytes)) => {
-            let own: &[u8] = if adds_header { b"X-Received-By: this server\r\n" } else { b"" };
+            let own: &[u8] = if manner.adds_header { b"X-Received-By: this server\r\n" } else { b"" };
+            let flags = if manner.only_store { BTreeSet::new() } else { flags };
             held.add(flags, date, [own, &bytes].concat());
-            Reply::ok()
+            match manner.after.contains("UIDPLUS") {
+                true => Reply::status(&format!("OK [APPENDUID {} {}] taken", held.uid_validity, held.uid_next)),
+                false => Reply::ok(),
+            }
         }
         Err(refusal) => refusal,
     }

@@ -1,7 +1,7 @@
 //! What a server tells of a folder as it is opened (RFC 3501 sections 6.3.1 and 7.2.6).
 
 use crate::imap::{Code, Reply, Response};
-use crate::mail::{Flags, PermanentFlags, UidValidity};
+use crate::mail::{PermanentFlags, UidValidity};
 use crate::store::FolderScan;
 
 /// A folder's counters and what it can keep, gathered from the answer to SELECT or EXAMINE.
@@ -9,7 +9,8 @@ use crate::store::FolderScan;
 pub(super) struct Opening {
     scan: FolderScan,
     /// What was told, which counts once the folder is open.
-    permanent: Option<PermanentFlags>,
+    permanent: Option<Vec<String>>,
+    read_only: bool,
 }
 
 impl Opening {
@@ -27,8 +28,9 @@ impl Opening {
         if let Some(code) = &reply.code {
             self.take_code(code);
         }
-        if let Some(permanent) = self.permanent.take() {
-            self.scan.permanent_flags = permanent;
+        if let Some(names) = self.permanent.take() {
+            let names = names.iter().map(String::as_str);
+            self.scan.permanent_flags = PermanentFlags::told(names, self.read_only);
         }
     }
 
@@ -43,12 +45,8 @@ impl Opening {
             Code::UidNext(value) if *value > 0 => self.scan.uid_next = Some(*value),
             Code::HighestModSeq(value) if *value > 0 => self.scan.highest_mod_seq = Some(*value),
             Code::MailboxId(id) => self.scan.mailbox_id = Some(id.clone()),
-            Code::PermanentFlags(names) => {
-                self.permanent = Some(PermanentFlags {
-                    flags: Flags::from_names(names.iter().map(String::as_str)),
-                    any_keyword: names.iter().any(|name| name == "\\*"),
-                });
-            }
+            Code::PermanentFlags(names) => self.permanent = Some(names.clone()),
+            Code::ReadOnly => self.read_only = true,
             _ => {}
         }
     }

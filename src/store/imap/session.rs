@@ -5,7 +5,7 @@ use super::labels::LabelledFolders;
 use super::{append::Appends, fetch::Requests};
 use crate::address::{NEAR, Provider};
 use crate::imap::{Capabilities, Command, Connection, LiteralMode, LoggedIn, Ticket, ignore};
-use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{FolderStatus, InternalDate, ListedMailbox, Listing, MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{
     Access, AccountName, Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
     NewFolder, Outcome, Prepared, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, SomeMessages, Store,
@@ -231,6 +231,11 @@ impl Store for Session {
     fn estimates_sizes(&self) -> bool {
         let is_exchange = self.server.to_ascii_lowercase().contains("exchange");
         is_exchange || self.provider.is_some_and(Provider::estimates_sizes)
+    }
+
+    /// No server that we know keeps a date before 1970: they refuse it, or wrap it to one after 2030.
+    fn may_keep(&self, date: InternalDate) -> bool {
+        date.seconds() >= 0
     }
 
     fn connections(&self) -> Connections {

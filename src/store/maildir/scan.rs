@@ -70,7 +70,7 @@ impl Session {
 pub(super) fn permanent_flags(keywords: &Keywords) -> PermanentFlags {
     let system = PermanentFlags::everything().flags;
     debug_assert!(system.has(SystemFlag::Seen));
-    PermanentFlags { flags: system.union(&keywords.known()), any_keyword: keywords.has_room() }
+    PermanentFlags::exactly(system.union(&keywords.known()), keywords.has_room())
 }
 
 /// The different groups of letters in a folder, each made into flags once.

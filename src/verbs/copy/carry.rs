@@ -100,6 +100,7 @@ impl Copy<'_> {
             return Ok(());
         }
         let unproven = self.prove(way, &sent)?;
+        self.check_kept(way, &sent)?;
         self.delete(way, names, &sent, &unproven)?;
         self.remember(way, &sent)
     }

@@ -5,6 +5,7 @@
 mod apart;
 mod carry;
 mod changes;
+mod checking;
 mod deletion;
 mod elsewhere;
 mod emptying;

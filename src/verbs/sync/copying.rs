@@ -93,9 +93,11 @@ pub(super) fn sent_pair(
 ) -> TwoWayPair {
     let flags = task.flags.get(message.flags());
     let unfit = task.permanent_flags.split(&flags).1;
-    // A keyword that was sent and is not there was not taken. A system flag may have been changed by somebody.
-    let keywords = flags.filter_keywords(|_| true).minus(&flags.filter_keywords(|_| false));
-    let lost = copy.map_or_else(Flags::default, |(_, there)| keywords.minus(there));
+    // A keyword that was sent and is not there was not taken, and so it is with a system flag that the folder does not list.
+    // Any other system flag may have been changed by somebody.
+    let keywords = flags.minus(&flags.filter_keywords(|_| false));
+    let doubtful = keywords.union(&task.permanent_flags.doubts(&flags));
+    let lost = copy.map_or_else(Flags::default, |(_, there)| doubtful.minus(there));
     let lacks = Both::of(|side| if side == to { unfit.union(&lost) } else { Flags::default() });
     let uids = Both::of(|side| if side == to { to_uid } else { message.uid() });
     let shown = Both::of(|side| if side == to { copy.map(|(copy, _)| copy) } else { Some(message) });

@@ -7,9 +7,14 @@ use super::sides::{on_both, word};
 use crate::mail::{Flags, MailboxName, Message, Uid, UidSet};
 use crate::plan::merge::{Both, FlagMerge, PairState, Prints, Side};
 use crate::state::TwoWayChange;
-use crate::store::{Error, FlagChange, FlagEdit};
+use crate::store::{Error, FlagChange, FlagEdit, FolderScan, ScanDepth};
+use crate::verbs::kept::told_flags;
+use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What a side's messages lack of what was set, by the number of the folder's work and their UID.
+type Lost = HashMap<(usize, Uid), Flags>;
 
 /// One pair whose flags change.
 struct Flagged {
@@ -27,8 +32,9 @@ impl Sync<'_> {
         }
         let first = self.store_flags(way, &flagged, FlagEdit::Add, &Both::default())?;
         let both = self.store_flags(way, &flagged, FlagEdit::Remove, &first)?;
+        let lost = self.lost_flags(way, &flagged)?;
         let mut changes = Vec::new();
-        for flagged in flagged {
+        for mut flagged in flagged {
             let uids = flagged.messages.map(|message| message.uid());
             let is_done = Side::BOTH.into_iter().all(|side| !both[side].contains(&(flagged.work, uids[side])));
             if !is_done {
@@ -36,6 +42,11 @@ impl Sync<'_> {
                 continue;
             }
             for side in Side::BOTH {
+                if let Some(lost) = lost[side].get(&(flagged.work, uids[side])) {
+                    let FlagMerge { add, agreed, .. } = &mut flagged.outcome;
+                    add[side] = add[side].minus(lost);
+                    agreed.lacks[side] = agreed.lacks[side].union(lost);
+                }
                 let FlagMerge { add, remove, .. } = &flagged.outcome;
                 if !add[side].is_empty() || !remove[side].is_empty() {
                     self.way(side).flags_updated += 1;
@@ -47,6 +58,57 @@ impl Sync<'_> {
             }
         }
         self.memory.write(&changes, false)
+    }
+
+    /// What was set and is not there, of flags that the folder does not list. It is recorded as lacking: its absence is no
+    /// change that anybody made.
+    fn lost_flags(&mut self, way: &mut Way<'_>, flagged: &[Flagged]) -> Result<Both<Lost>, Error> {
+        let doubted = |side: Side, flagged: &Flagged| {
+            self.works[flagged.work].state[side].permanent.doubts(&flagged.outcome.add[side])
+        };
+        let asked: Both<BTreeMap<usize, UidSet>> = Both::of(|side| {
+            let mut asked: BTreeMap<usize, UidSet> = BTreeMap::new();
+            for flagged in flagged.iter().filter(|flagged| !doubted(side, flagged).is_empty()) {
+                asked.entry(flagged.work).or_default().insert(flagged.messages[side].uid());
+            }
+            asked
+        });
+        let mut lost: Both<Lost> = Both::default();
+        if asked.all(BTreeMap::is_empty) {
+            return Ok(lost);
+        }
+        let works = &self.works;
+        let scans = way.repeatable(|link| {
+            on_both(link, |side, store| {
+                let folders = asked[side]
+                    .iter()
+                    .filter_map(|(at, uids)| Some((works[*at].raw[side].as_ref()?, Some(uids.clone()))));
+                scan_each(store, ScanDepth::Attributes, folders)
+            })
+        })?;
+        let mut told: Both<BTreeMap<usize, Flags>> = Both::default();
+        for side in Side::BOTH {
+            let shown: HashMap<usize, &FolderScan> = (asked[side].keys().copied().zip(&scans[side]))
+                .filter_map(|(at, scan)| Some((at, scan.as_ref().ok()?)))
+                .collect();
+            for flagged in flagged {
+                let Some(scan) = shown.get(&flagged.work) else { continue };
+                let uid = flagged.messages[side].uid();
+                let Ok(at) = scan.messages.binary_search_by_key(&uid, Message::uid) else { continue };
+                let lacks = doubted(side, flagged).minus(&scan.flags.get(scan.messages[at].flags()));
+                if !lacks.is_empty() {
+                    let all = told[side].entry(flagged.work).or_default();
+                    *all = all.union(&lacks);
+                    lost[side].insert((flagged.work, uid), lacks);
+                }
+            }
+        }
+        for side in Side::BOTH {
+            for (at, flags) in &told[side] {
+                self.warn(&told_flags(&self.works[*at].name(side), word(side), flags));
+            }
+        }
+        Ok(lost)
     }
 
     /// The pairs whose flags change, on a side or in the base.

@@ -15,6 +15,7 @@ use crate::plan::merge::{BaseFolder, Side};
 use crate::state::{TwoWayChange, TwoWayRefused};
 use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
 use crate::verbs::departures;
+use crate::verbs::kept::LostDates;
 use crate::verbs::latecomers::{self, Arrival, Twice};
 use crate::verbs::way::Way;
 use std::collections::HashMap;
@@ -143,6 +144,7 @@ impl Sync<'_> {
     ) {
         let record = self.works[at].record;
         let mut rewritten: Vec<(Uid, u32, u32)> = Vec::new();
+        let mut lost_dates = LostDates::default();
         let mut loose = loose(fates, scan);
         let mut left: Vec<(&Message, Uid)> = Vec::new();
         let mut missed: Vec<&Message> = Vec::new();
@@ -155,6 +157,7 @@ impl Sync<'_> {
                     if copy.size() != bytes && bytes != u32::MAX {
                         rewritten.push((message.uid(), bytes, copy.size()));
                     }
+                    lost_dates.compare(message, copy);
                     let flags = scan.flags.get(copy.flags());
                     let pair = sent_pair(task, message, copy.uid(), side, Some((copy, &flags)));
                     changes.extend(record.map(|id| TwoWayChange::Pair(id, Box::new(pair))));
@@ -171,6 +174,9 @@ impl Sync<'_> {
         left.extend(missed.into_iter().zip(gone.into_iter().flatten()));
         self.note_left((side, at), task, &left, changes);
         taken.add(&left.iter().map(|(_, uid)| *uid).collect());
+        if let Some(text) = lost_dates.told(&task.to, word(side), word(side.other())) {
+            self.warn(&text);
+        }
         if let Some((uid, sent, stored)) = rewritten.first() {
             self.warn(&format!(
                 "{}: the {} stores {} of the messages with another size than they were sent with, such as UID {uid} of \

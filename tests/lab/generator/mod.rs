@@ -7,6 +7,7 @@
 //! a server refuses or changes.
 
 mod compose;
+pub mod odd;
 pub mod random;
 mod words;
 

@@ -171,7 +171,7 @@ impl Server {
         if self.abilities.keywords {
             return PermanentFlags::everything();
         }
-        PermanentFlags { flags: Flags::from_names(["\\Seen", "\\Flagged", "\\Deleted"]), any_keyword: false }
+        PermanentFlags::exactly(Flags::from_names(["\\Seen", "\\Flagged", "\\Deleted"]), false)
     }
 
     pub(super) fn seen(&self) -> Vec<SeenFolder> {

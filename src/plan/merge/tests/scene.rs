@@ -177,7 +177,7 @@ pub(super) fn shown(text: &str, side: Side) -> Shown {
         view = view.read_only();
     }
     if says("!system") {
-        let system = PermanentFlags { flags: flags("SAFD"), any_keyword: false };
+        let system = PermanentFlags::exactly(flags("SAFD"), false);
         view = view.keeping(system);
     }
     Shown { view, names, unreadable }
