@@ -53,6 +53,7 @@ pub(crate) fn sync_summary() -> SyncSummary {
         to_first: SyncWay { copied: 2, bytes_copied: 900, flags_updated: 1, ..SyncWay::default() },
         to_second: SyncWay { copied: 3, bytes_copied: 100, moved: 4, deleted: 1, conflicts: 1, ..SyncWay::default() },
         already_there: 3089,
+        held_back: 0,
         failed: 0,
         folders_failed: 0,
         skipped: 0,

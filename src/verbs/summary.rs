@@ -158,6 +158,9 @@ pub struct SyncSummary {
     pub to_second: SyncWay,
     /// Messages that were on both sides already.
     pub already_there: u64,
+    /// Changes that are not made now, as the options or the brake forbid them, or a side permits none. The next run that may
+    /// make them does.
+    pub held_back: u64,
     /// Messages that failed on no side in particular.
     pub failed: u64,
     /// Folders that failed or were refused.
@@ -181,6 +184,7 @@ impl SyncSummary {
             to_first: SyncWay::default(),
             to_second: SyncWay::default(),
             already_there: 0,
+            held_back: 0,
             failed: 0,
             folders_failed: 0,
             skipped: 0,
@@ -188,6 +192,12 @@ impl SyncSummary {
             first_traffic: Traffic::default(),
             second_traffic: Traffic::default(),
         }
+    }
+
+    /// How many messages both sides hold in common now.
+    pub fn in_both(&self) -> u64 {
+        let total = self.total();
+        self.already_there + total.copied + total.moved
     }
 
     /// What was done on both sides together.

@@ -6,6 +6,7 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod after;
 mod cases;
 mod folders;
 mod foreign;

@@ -209,6 +209,8 @@ pub(crate) enum Summary {
         #[serde(flatten)]
         total: Way,
         already_there: u64,
+        in_both: u64,
+        held_back: u64,
         skipped: u64,
         seconds: f64,
         folders_failed: u64,
@@ -320,6 +322,8 @@ impl Summary {
             folders: summary.folders,
             total: total.into(),
             already_there: summary.already_there,
+            in_both: summary.in_both(),
+            held_back: summary.held_back,
             skipped: summary.skipped,
             seconds: milliseconds(summary.seconds),
             folders_failed: summary.folders_failed,

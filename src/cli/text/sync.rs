@@ -76,10 +76,17 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
     }
     let mut lines = vec![headline(summary, dry_run, paint)];
     lines.extend(table.lines().into_iter().map(|line| format!("  {line}")));
+    if summary.held_back > 0 {
+        lines.push(format!(
+            "  {} held back: by --max-delete, by the options that let changes through one way only, or by a side that permits \
+             none; the next run that may make them does",
+            units::counted(summary.held_back, "change")
+        ));
+    }
     let folders = units::counted(summary.folders, "folder");
     lines.push(format!(
         "  {} in both, {folders}, {}",
-        units::counted(summary.already_there, "message"),
+        units::counted(summary.in_both(), "message"),
         units::seconds(summary.seconds)
     ));
     lines
@@ -87,6 +94,7 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
 
 fn headline(summary: &SyncSummary, dry_run: bool, paint: Paint) -> String {
     match (&summary.status, dry_run) {
+        (Status::Complete, false) if summary.held_back > 0 => paint.yellow("done, but not everything may be done now"),
         (Status::Complete, false) if summary.total().is_idle() => paint.green("nothing to do"),
         (Status::Complete, false) => paint.green("done"),
         (Status::Complete, true) => paint.green("dry run: nothing was written"),

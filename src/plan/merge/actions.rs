@@ -137,6 +137,11 @@ impl FlagOutcomes {
         number
     }
 
+    /// Whether a closed side would have to change something.
+    pub(super) fn waits(&self, number: u32) -> bool {
+        self.outcomes.get(number as usize).is_some_and(|outcome| outcome.waits)
+    }
+
     /// Whether nothing changes, neither on a side nor in the base.
     pub(super) fn stays(&self, number: u32) -> bool {
         self.outcomes.get(number as usize).is_none_or(|outcome| outcome.stays)
@@ -166,6 +171,10 @@ pub struct FolderMerge {
     pub left: Both<Vec<Left>>,
     /// What flags become.
     pub flags: FlagOutcomes,
+    /// Pairs of the base whose two messages are both there.
+    pub on_both: u64,
+    /// Pairs of the base whose flags would change on a side that is closed.
+    pub(super) flags_waiting: u64,
     /// What only content can decide. Source is first, target is second, both as indices into the views.
     pub(super) ties: Vec<Tie>,
     pub(super) vanished: Vec<Vanished>,
@@ -194,6 +203,16 @@ impl FolderMerge {
     pub fn changes_base(&self) -> bool {
         let agreed = [self.agreements.len(), self.learned.len(), self.joined.len()];
         agreed.iter().sum::<usize>() + self.dropped.len() + self.pending.len() > 0
+    }
+
+    /// How many changes of messages were decided and are not made now: the options or the brake forbid them, or a side
+    /// permits no changes. A later run that may make them finds them again, as long as no mark moves past them.
+    pub fn held_back(&self) -> u64 {
+        let is_held = |row: Row| matches!(row, Row::OneWay | Row::NotPermitted | Row::TooMany);
+        let left = Side::BOTH.into_iter().flat_map(|side| &self.left[side]).filter(|left| is_held(left.row)).count();
+        let pending = self.pending.iter().filter(|pending| is_held(pending.row)).count();
+        let joined = self.joined.iter().filter(|joined| self.flags.waits(joined.flags)).count();
+        (left + pending + joined) as u64 + self.flags_waiting
     }
 
     /// Leaves the folder as it is on both sides.

@@ -55,6 +55,8 @@ pub struct FlagMerge {
     pub unsupported: Both<Flags>,
     /// Whether all this is as it was: nothing changes on either side nor in the base.
     pub stays: bool,
+    /// Whether a closed side would have to change something.
+    pub waits: bool,
 }
 
 impl FlagMerge {
@@ -91,7 +93,7 @@ pub fn merge_flags(base: Option<&AgreedFlags>, sides: Both<FlagState<'_>>, prefe
     let unsupported = Both::of(|side| if_open(side, missing[side].minus(&supported[side])));
     let agreed = AgreedFlags { flags, lacks };
     let quiet = add.all(Flags::is_empty) && remove.all(Flags::is_empty);
-    FlagMerge { stays: quiet && agreed == *base, add, remove, agreed, unsupported }
+    FlagMerge { stays: quiet && agreed == *base, waits: !waiting.is_empty(), add, remove, agreed, unsupported }
 }
 
 /// Without a base (row 3): as if both had agreed on what is each side's own, and on nothing else.

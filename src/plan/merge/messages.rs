@@ -35,7 +35,7 @@ use crate::plan::{Matching, Settled, Tie, join_folders};
 /// Merges the messages of one folder. Where there are [`FolderMerge::ties`], [`FolderMerge::settle`] goes on.
 pub fn merge_messages(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
     let mut merger = Merger::new(folder, policy, FolderMerge::default());
-    match trust(folder, merger.doubts, policy.prefer) {
+    match trust(folder, merger.doubts, policy) {
         Trust::Refused(refusal) => merger.merge.refuse(refusal.row, refusal.side),
         Trust::Holds => {
             merger.go_through_pairs();
@@ -153,6 +153,8 @@ impl Merger<'_> {
     /// Both are there: rows 1, 2, 4 and 7.
     fn agree(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, messages: Both<u32>) {
         let flags = self.flag_outcome(Some((base, record)), messages);
+        self.merge.on_both += 1;
+        self.merge.flags_waiting += u64::from(self.merge.flags.waits(flags));
         let shown = Both::of(|side| self.folder.views[side].at(messages[side]));
         let prints = record.prints.learned(shown);
         if prints != record.prints {

@@ -13,7 +13,7 @@
 //! vanish and the only one to appear with them. Where that can't be told, the message is copied and the old one deleted,
 //! which comes to the same. Time and memory grow with what has vanished and appeared, not with the folders.
 
-use super::actions::{Dropped, FolderMerge, Joined};
+use super::actions::{Dropped, FolderMerge, Joined, Left};
 use super::base::{Trace, trace};
 use super::flags::{FlagMerge, FlagState, merge_flags};
 use super::{BaseFolder, Both, Folder, Policy, Row, Side};
@@ -44,7 +44,8 @@ pub struct Move {
 /// it out of what is to be copied and deleted. Folders are told by their place in both lists.
 pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Policy) -> Vec<Move> {
     let traces = Traces::of(folders, merges);
-    let mut found = Moves { folders, policy, moves: Vec::new(), rejoined: Vec::new(), done: HashSet::new() };
+    let mut found =
+        Moves { folders, policy, moves: Vec::new(), rejoined: Vec::new(), apart: Vec::new(), done: HashSet::new() };
     let mut joined = Vec::new();
     let mut kept = Vec::new();
     for (number, (folder, merge)) in folders.iter().zip(merges.iter()).enumerate() {
@@ -71,7 +72,7 @@ pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &
             }
         }
     }
-    let Moves { moves, rejoined, done, .. } = found;
+    let Moves { moves, rejoined, apart, done, .. } = found;
     let outcomes: Vec<_> =
         joined.iter().map(|(origin, at)| (*at, origin.joined_flags(folders, merges, *at, policy))).collect();
     for (at, outcome) in outcomes {
@@ -84,7 +85,11 @@ pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &
         for side in Side::BOTH {
             merge.incoming[side].retain(|incoming| !done.contains(&Done::Incoming(number, side, incoming.from)));
             merge.deletions[side].retain(|deletion| !done.contains(&Done::Deletion(number, side, deletion.index)));
+            merge.left[side].retain(|left| !done.contains(&Done::Left(number, side, left.index)));
         }
+    }
+    for apart in apart {
+        leave_apart(merges, &apart);
     }
     for Rejoined { folder, pair, messages, flags } in rejoined {
         if let Some(merge) = merges.get_mut(folder) {
@@ -150,10 +155,11 @@ impl Traces {
         }
         let staying: HashSet<_> = merge.vanished.iter().filter_map(|vanished| vanished.here).collect();
         for side in Side::BOTH {
-            for incoming in &merge.incoming[side.other()] {
-                if !staying.contains(&(side, incoming.from)) {
-                    self.note(folder, side, incoming.from, Place::Alone((number, incoming.from)));
-                }
+            let incoming = merge.incoming[side.other()].iter().map(|incoming| incoming.from);
+            // Where no new mail is let through, a move may still be.
+            let closed = merge.left[side].iter().filter(|left| left.row == Row::OneWay).map(|left| left.index);
+            for index in incoming.chain(closed).filter(|index| !staying.contains(&(side, *index))) {
+                self.note(folder, side, index, Place::Alone((number, index)));
             }
             for (at, joined) in (0..).zip(&merge.joined) {
                 self.note(folder, side, joined.messages[side], Place::Joined((number, at)));
@@ -191,6 +197,7 @@ struct Origin<'a> {
 enum Done {
     Incoming(usize, Side, u32),
     Deletion(usize, Side, u32),
+    Left(usize, Side, u32),
 }
 
 struct Moves<'a> {
@@ -198,7 +205,15 @@ struct Moves<'a> {
     policy: &'a Policy,
     moves: Vec<Move>,
     rejoined: Vec<Rejoined>,
+    apart: Vec<Apart>,
     done: HashSet<Done>,
+}
+
+/// A message that was moved to different folders, which the side that is to follow may not do now.
+struct Apart {
+    folder: usize,
+    pair: u32,
+    places: Both<At>,
 }
 
 /// A message that has got another UID in its folder, and is still the same as the other side's.
@@ -223,6 +238,7 @@ impl Moves<'_> {
         // It may have been on its way back, because its flags changed here.
         self.done.insert(Done::Incoming(origin.folder, side.other(), index));
         self.done.insert(Done::Incoming(to.0, side, to.1));
+        self.done.insert(Done::Left(to.0, side.other(), to.1));
     }
 
     fn rejoin(&mut self, origin: &Origin<'_>, messages: Both<u32>) {
@@ -237,12 +253,18 @@ impl Moves<'_> {
     fn bring_together(&mut self, origin: &Origin<'_>, places: Both<At>) {
         let winner = self.policy.prefer.winner();
         let (loser, from, to) = (winner.other(), places[winner.other()], places[winner]);
-        if from.0 == to.0 || !self.may_leave(loser, from.0) {
+        if from.0 == to.0 {
+            return;
+        }
+        if !self.may_leave(loser, from.0) {
+            self.apart.push(Apart { folder: origin.folder, pair: origin.pair, places });
             return;
         }
         self.push(origin, loser, from, to, Row::MovedApart);
         self.done.insert(Done::Incoming(from.0, winner, from.1));
         self.done.insert(Done::Incoming(to.0, loser, to.1));
+        self.done.insert(Done::Left(from.0, loser, from.1));
+        self.done.insert(Done::Left(to.0, winner, to.1));
     }
 
     fn may_leave(&self, side: Side, folder: usize) -> bool {
@@ -284,6 +306,21 @@ impl Origin<'_> {
     ) -> Option<FlagMerge> {
         let joined = merges.get(at.0)?.joined.get(at.1 as usize)?;
         self.flags(folders, Both::of(|side| (at.0, joined.messages[side])), at.0, policy)
+    }
+}
+
+/// Leaves a message where each side has moved it, and remembers the pair: as two new messages they would be doubled.
+fn leave_apart(merges: &mut [FolderMerge], Apart { folder, pair, places }: &Apart) {
+    if let Some(merge) = merges.get_mut(*folder) {
+        merge.dropped.retain(|dropped| dropped.pair != *pair);
+    }
+    for side in Side::BOTH {
+        let (at, index) = places[side];
+        let Some(merge) = merges.get_mut(at) else { continue };
+        merge.incoming[side.other()].retain(|incoming| incoming.from != index);
+        if merge.left[side].iter().all(|left| left.index != index) {
+            merge.left[side].push(Left { index, row: Row::OneWay });
+        }
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Row {
     NewUids,
     /// The folder shows no mail any more.
     Emptied,
+    /// The folder shows no mail any more, on a server that was restored from a backup.
+    LostAll,
     /// More would be deleted than the brake allows.
     TooMany,
     /// The server was restored from a backup.
@@ -88,7 +90,7 @@ impl Row {
             Self::FolderDeletedAndChanged => 14,
             Self::Recreated => 15,
             Self::NewUids => 16,
-            Self::Emptied => 17,
+            Self::Emptied | Self::LostAll => 17,
             Self::TooMany => 18,
             Self::Restored => 19,
             Self::FirstRun => 20,
@@ -132,6 +134,10 @@ impl Row {
             Self::Emptied => {
                 "The folder shows no mail any more, as it would on a server that has lost it. If that is meant, say \
                  --max-delete 100%, or empty the folder on the other side too."
+            }
+            Self::LostAll => {
+                "The server has gone back to an older state in which the folder shows no mail. Say --prefer keep to put its \
+                 mail back, or empty the folder on the other side too."
             }
             Self::TooMany => "More would be deleted than --max-delete allows, so nothing is deleted on this side.",
             Self::Restored => "The server has gone back to an older state, so missing mail is put back.",

@@ -7,10 +7,12 @@
 //! | the state is older than the mailboxes | joined by content | 21 |
 //! | another UIDVALIDITY | joined by content | 15, 16 |
 //! | UIDNEXT or HIGHESTMODSEQ went back, or a UID is another message now | joined by content, missing mail comes back | 19 |
-//! | any of these but the first two, and one side shows no mail at all | refused | 17 |
+//! | another UIDVALIDITY that is higher, and no mail at all | refused; with `--max-delete 100%` emptied on the other side | 17 |
+//! | any other of these but the first two, and no mail at all | refused | 17 |
 //! | not every message could be read | refused | |
 
-use super::{BaseFolder, Both, Extent, Folder, Prefer, Refusal, Row, Side};
+use super::{BaseFolder, Both, Extent, Folder, Policy, Prefer, Refusal, Row, Side};
+use crate::plan::DeletionLimit;
 
 /// What the base is good for in this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,16 +28,33 @@ pub(super) enum Trust {
 /// Why the UIDs of each side no longer are what they were in the base; `None`: they are.
 pub(super) type Doubts = Both<Option<Row>>;
 
-pub(super) fn trust(folder: &Folder<'_>, doubts: Doubts, prefer: Prefer) -> Trust {
+pub(super) fn trust(folder: &Folder<'_>, doubts: Doubts, policy: &Policy) -> Trust {
     if let Some(side) = Side::BOTH.into_iter().find(|side| folder.views[*side].extent() == Extent::Incomplete) {
         return Trust::Refused(Refusal { row: Row::Incomplete, side });
     }
     let Some(row) = doubts.first.max(doubts.second) else { return Trust::Holds };
     let is_lost = |side: &Side| doubts[*side].is_some() && has_lost_all(folder, *side);
     match Side::BOTH.into_iter().find(is_lost) {
-        Some(side) if prefer != Prefer::Keep => Trust::Refused(Refusal { row: Row::Emptied, side }),
+        Some(_) if policy.prefer == Prefer::Keep => Trust::Void(row),
+        Some(side) if !is_newer(folder, side) => Trust::Refused(Refusal { row: Row::LostAll, side }),
+        Some(side) if !is_meant(side, policy) => Trust::Refused(Refusal { row: Row::Emptied, side }),
+        // None of its mail is there, and the UIDs of the other side stand for what they stood for.
+        Some(side) if doubts[side.other()].is_none() => Trust::Holds,
         _ => Trust::Void(row),
     }
+}
+
+/// Whether a side's folder was created after the one of the base: UIDVALIDITY rises with each (RFC 3501 section 2.3.1.1). One
+/// that fell is that of a server that was restored.
+fn is_newer(folder: &Folder<'_>, side: Side) -> bool {
+    let then = folder.base.and_then(|base| base.mark(side).uid_validity);
+    let now = folder.views[side].mark().uid_validity;
+    then.zip(now).is_some_and(|(then, now)| now.0 > then.0)
+}
+
+/// Whether the user has said that a folder that `side` shows empty is to be emptied on the other side: `--max-delete 100%`.
+fn is_meant(side: Side, policy: &Policy) -> bool {
+    policy.limits[side.other()].allows_emptying(DeletionLimit::SMALL + 1)
 }
 
 /// What is wrong with each side. Without a base, or with one that is too old, everything is.

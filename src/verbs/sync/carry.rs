@@ -87,7 +87,7 @@ impl Sync<'_> {
                 let folder = if work.in_step {
                     work.stored.clone().map(|stored| TwoWayFolder { subscribed, ..stored })
                 } else {
-                    Some(work.folder_record(subscribed, false))
+                    Some(work.concluded(subscribed))
                 };
                 let is_new = |folder: &TwoWayFolder| work.stored.as_ref() != Some(folder) || work.was_begun();
                 if let Some(folder) = folder.filter(is_new) {
@@ -125,6 +125,23 @@ impl Work {
             }
         };
         TwoWayFolder { sides: [side(Side::First), side(Side::Second)], subscribed, unfinished }
+    }
+
+    /// The record of a folder in which everything was done that may be done now. Where something is held back, its marks let
+    /// the next run find that again: without HIGHESTMODSEQ it looks at all flags, and what has come since the marks before
+    /// still counts as new.
+    fn concluded(&self, subscribed: bool) -> TwoWayFolder {
+        let mut folder = self.folder_record(subscribed, false);
+        if self.merge.held_back() > 0 {
+            for (at, side) in folder.sides.iter_mut().enumerate() {
+                side.mod_seq = None;
+                let before = self.stored.as_ref().filter(|stored| !stored.unfinished).map(|stored| &stored.sides[at]);
+                if let Some(before) = before.filter(|before| before.uid_validity == side.uid_validity) {
+                    side.uid_next = before.uid_next;
+                }
+            }
+        }
+        folder
     }
 
     fn keeps_name(&self) -> bool {

@@ -166,8 +166,8 @@ impl Sync<'_> {
                     Ok(left_alone) => left_alone,
                     Err(refusal) => {
                         let (name, flags) = (self.works[*work].name(side), &change.flags);
-                        let text = format!("{name}: the {} did not change {flags}: {}", word(side), refusal.text);
-                        self.warn(&text);
+                        let text = format!("the {} did not change {flags}: {}", word(side), refusal.text);
+                        self.fail_folder(&name, &text);
                         &change.uids
                     }
                 };

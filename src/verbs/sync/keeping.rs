@@ -92,10 +92,12 @@ impl Sync<'_> {
             doomed.messages.retain(|(_, uid)| kept.contains_key(uid));
             doomed.removal.uids = kept.keys().copied().collect();
             self.works[doomed.work].open = true;
-            let side = word(side);
-            self.warn(&format!(
-                "{folder}: {missing} messages could not be kept first, so the {side} keeps them for now"
-            ));
+            let text = format!(
+                "{} not deleted on the {}: the undo store could not be given them first; the next run tries again",
+                if missing == 1 { "1 message is".to_owned() } else { format!("{missing} messages are") },
+                word(side)
+            );
+            self.fail_folder(&folder, &text);
         }
         Ok(())
     }

@@ -92,8 +92,8 @@ impl Sync<'_> {
         }
         self.find_moved(way, side, moves, &unknown, &mut placed)?;
         let kept = self.clear_leftovers(way, side, moves, &leftover, &placed)?;
-        self.set_moved_flags(way, side, moves, &placed)?;
-        self.conclude_moves(side, moves, &placed, &kept)
+        let unflagged = self.set_moved_flags(way, side, moves, &placed)?;
+        self.conclude_moves(side, moves, &placed, &kept, &unflagged)
     }
 
     /// Looks for messages among what is new in the folders that they went to.
@@ -169,14 +169,16 @@ impl Sync<'_> {
         Ok(kept)
     }
 
-    /// Gives both messages of each moved pair the flags that they are to have.
+    /// Gives both messages of each moved pair the flags that they are to have. Gives the UIDs, by folder, of which a side
+    /// refused that.
     fn set_moved_flags(
         &mut self,
         way: &mut Way<'_>,
         side: Side,
         moves: &[Move],
         placed: &[Option<Uid>],
-    ) -> Result<(), Error> {
+    ) -> Result<Both<HashSet<(usize, Uid)>>, Error> {
+        let mut refused: Both<HashSet<(usize, Uid)>> = Both::default();
         let mut changes: Both<BTreeMap<(usize, u8, String), FlagChange>> = Both::default();
         let mut updated: Both<u64> = Both::default();
         for (moved, uid) in moves.iter().zip(placed) {
@@ -203,20 +205,21 @@ impl Sync<'_> {
             }
         }
         for here in Side::BOTH {
-            let changes: Vec<FlagChange> = std::mem::take(&mut changes[here]).into_values().collect();
+            let (keys, changes): (Vec<_>, Vec<FlagChange>) = std::mem::take(&mut changes[here]).into_iter().unzip();
             if changes.is_empty() {
                 continue;
             }
             let results = way.repeatable(|link| store(link, here).change_flags(&changes))?;
-            for (change, result) in changes.iter().zip(results) {
+            for (((to, ..), change), result) in keys.iter().zip(&changes).zip(results) {
                 if let Err(refusal) = result {
-                    let (side, flags) = (word(here), &change.flags);
-                    self.warn(&format!("{}: the {side} did not change {flags}: {}", change.mailbox, refusal.text));
+                    let (name, flags) = (self.works[*to].name(here), &change.flags);
+                    self.fail_folder(&name, &format!("the {} did not change {flags}: {}", word(here), refusal.text));
+                    refused[here].extend(change.uids.iter().map(|uid| (*to, uid)));
                 }
             }
             self.way(here).flags_updated += updated[here];
         }
-        Ok(())
+        Ok(refused)
     }
 
     fn conclude_moves(
@@ -225,8 +228,10 @@ impl Sync<'_> {
         moves: &[Move],
         placed: &[Option<Uid>],
         kept: &HashSet<usize>,
+        unflagged: &Both<HashSet<(usize, Uid)>>,
     ) -> Result<(), Error> {
         let mut changes = Vec::new();
+        let mut open = HashSet::new();
         for (at, (moved, uid)) in moves.iter().zip(placed).enumerate() {
             let Some(uid) = *uid else {
                 self.works[moved.from].open = true;
@@ -239,7 +244,13 @@ impl Sync<'_> {
             if let Some(id) = to.record {
                 let uids = Both::of(|here| if here == side { uid } else { partner.uid() });
                 let shown = Both::of(|here| if here == side { moved_one.as_ref() } else { Some(&partner) });
-                let record = pair_record(uids, &moved.flags.agreed, Prints::of(shown), PairState::Settled);
+                let mut agreed = moved.flags.agreed.clone();
+                for here in Side::BOTH.into_iter().filter(|here| unflagged[*here].contains(&(moved.to, uids[*here]))) {
+                    // As it was, so that the next run finds the same change to make.
+                    agreed.flags = agreed.flags.minus(&moved.flags.add[here]).union(&moved.flags.remove[here]);
+                    open.insert(moved.to);
+                }
+                let record = pair_record(uids, &agreed, Prints::of(shown), PairState::Settled);
                 changes.push(TwoWayChange::Pair(id, Box::new(record)));
             }
             if let (Some(id), Some(base), Some(old)) = (from.record, &from.base, moved.pair)
@@ -254,6 +265,9 @@ impl Sync<'_> {
             *next = (*next).max(uid.get().saturating_add(1));
             self.way(side).moved += 1;
             self.observer.observe(&Event::MessageCopied { to: shown(side), folder: &to_name, uid, bytes: 0 });
+        }
+        for at in open {
+            self.works[at].open = true;
         }
         self.memory.write(&changes, false)
     }

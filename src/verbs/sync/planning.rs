@@ -70,8 +70,6 @@ impl Work {
         if self.in_step {
             return u64::from(self.state.first.messages);
         }
-        let pairs = self.base.as_ref().map_or(0, |base| base.pairs().len());
-        let gone = self.merge.dropped.len() + self.merge.deletions.first.len() + self.merge.deletions.second.len();
-        (pairs.saturating_sub(gone) + self.merge.joined.len()) as u64
+        self.merge.on_both + self.merge.joined.len() as u64
     }
 }

@@ -29,6 +29,9 @@ impl Sync<'_> {
         for at in 0..self.works.len() {
             self.count(at);
         }
+        let held: u64 = self.works.iter().map(|work| work.merge.held_back()).sum();
+        let folders = self.folders.left.iter().filter(|left| left.row == Row::OneWay).count();
+        self.summary.held_back = held + folders as u64;
     }
 
     fn count(&mut self, at: usize) {
