@@ -6,6 +6,7 @@ mod lab;
 
 use lab::client::{Client, Content, NewMessage};
 use lab::generator::{Mailbox, mailbox};
+use lab::proxy::twist::{Damage, Kind, Twist};
 use lab::proxy::{Answer, At, Direction, How, Plan, Proxy};
 use lab::run::Run;
 use lab::scripted::{Reply, Scripted, Step, expect, send};
@@ -169,6 +170,48 @@ fn proxy_cuts_where_it_is_told() {
     }
     let (read, _) = cut_by(Plan::default().cut(Up, At::Before("NOOP".to_owned()), How::Fin));
     assert!(!read.contains("EXISTS"), "{read}");
+}
+
+/// What arrives of a server's responses to three NOOPs where one of them is twisted so.
+fn twisted(kind: Kind, nth: usize, damage: Damage) -> String {
+    let server = Scripted::serve("OK ready", |_| {
+        Reply::status("OK [APPENDUID 7 9] done").line("* 5 EXISTS").line("* 3 FETCH (BODY[] {7}\r\n* 1 LIS UID 3)")
+    });
+    let twist = Twist::new(kind, nth, damage);
+    let proxy = Proxy::start(server.port, Plan::default().twist(twist.clone()));
+    let mut stream = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(b"a NOOP\r\nb NOOP\r\nc LOGOUT\r\n").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut read = String::new();
+    stream.read_to_string(&mut read).unwrap();
+    assert!(twist.is_done());
+    read
+}
+
+#[test]
+fn proxy_damages_the_response_that_it_is_told() {
+    let fetch = "* 3 FETCH (BODY[] {7}\r\n* 1 LIS UID 3)\r\n";
+    let done = "OK [APPENDUID 7 9] done\r\n";
+    let whole = |tag: &str| format!("* 5 EXISTS\r\n{fetch}{tag} {done}");
+    let all = format!("* OK ready\r\n{}{}{}", whole("a"), whole("b"), whole("c"));
+    let of = |name| Kind::Untagged(name);
+    let late = Damage::Late(Duration::from_millis(50));
+    for (kind, nth, damage, from, to) in [
+        (of("FETCH"), 1, Damage::Dropped, fetch, String::new()),
+        (of("FETCH"), 1, Damage::Doubled, fetch, fetch.repeat(2)),
+        (of("FETCH"), 1, Damage::Garbled, "FETCH (", "FETCH \u{1}?(".to_owned()),
+        (of("EXISTS"), 1, Damage::Garbled, "EXISTS", "\u{1}?EXISTS".to_owned()),
+        (of("EXISTS"), 1, late, "", String::new()),
+        (Kind::Code("APPENDUID"), 1, Damage::Garbled, "APPENDUID 7", "APPENDUID \u{1}?7".to_owned()),
+        (Kind::Tagged, 1, Damage::Dropped, &format!("a {done}"), String::new()),
+    ] {
+        assert_eq!(twisted(kind, nth, damage), all.replacen(from, &to, 1), "{kind:?} {damage:?}");
+    }
+    let second = format!("b {done}");
+    assert_eq!(twisted(Kind::Tagged, 2, Damage::Dropped), all.replacen(&second, "", 1));
+    let cut = twisted(of("FETCH"), 1, Damage::Cut);
+    assert_eq!(cut, "* OK ready\r\n* 5 EXISTS\r\n* 3 FETCH (");
 }
 
 #[test]

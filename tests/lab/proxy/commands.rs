@@ -3,7 +3,8 @@
 //! The order of replies must hold, also for a client that sends ahead: so a command that is not to reach the server
 //! becomes a `NOOP` with its tag, and the tagged reply, when the server gives it, becomes the false answer.
 
-use super::{Counters, Direction};
+use super::twist::{Damage, Twist};
+use super::{Counters, Direction, Plan};
 use crate::lab::wire::literal_at_end;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -103,6 +104,7 @@ pub(super) struct Commands {
     answers: Vec<(Answer, AtomicUsize)>,
     meanwhile: Vec<Meanwhile>,
     rewrites: Vec<Rewrite>,
+    twists: Vec<Twist>,
     /// By tag, what is said in place of the tagged reply.
     replies: Mutex<HashMap<String, String>>,
     /// How often the server said `+`.
@@ -110,14 +112,21 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    pub(super) fn new(answers: Vec<Answer>, meanwhile: Vec<Meanwhile>, rewrites: Vec<Rewrite>) -> Self {
-        let answers = answers.into_iter().map(|answer| (answer, AtomicUsize::new(0))).collect();
-        Self { answers, meanwhile, rewrites, replies: Mutex::default(), continuations: AtomicU64::new(0) }
+    pub(super) fn of(plan: &Plan) -> Self {
+        let answers = plan.answers.iter().map(|answer| (answer.clone(), AtomicUsize::new(0))).collect();
+        Self {
+            answers,
+            meanwhile: plan.meanwhile.clone(),
+            rewrites: plan.rewrites.clone(),
+            twists: plan.twists.clone(),
+            replies: Mutex::default(),
+            continuations: AtomicU64::new(0),
+        }
     }
 
     /// Whether lines are held until they are whole.
     fn holds_lines(&self) -> bool {
-        !self.answers.is_empty() || !self.meanwhile.is_empty() || !self.rewrites.is_empty()
+        !self.answers.is_empty() || !self.meanwhile.is_empty() || !self.rewrites.is_empty() || !self.twists.is_empty()
     }
 
     /// The answer for a command line, if one is due.
@@ -149,6 +158,9 @@ pub(super) struct Editor {
     counters: Arc<Counters>,
     expected: Expected,
     line: Vec<u8>,
+    /// What was passed on of the response under way, if it is to come twice.
+    doubled: Option<Vec<u8>>,
+    is_cut: bool,
 }
 
 impl Editor {
@@ -159,14 +171,21 @@ impl Editor {
             counters: Arc::clone(counters),
             expected: Expected::Line,
             line: Vec::new(),
+            doubled: None,
+            is_cut: false,
         }
+    }
+
+    /// Whether the connection ends after what was passed on.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Takes bytes as they come and returns what is passed on. Where nothing is to be done that is everything, at once.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut edited = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
-        while !rest.is_empty() {
+        while !rest.is_empty() && !self.is_cut {
             rest = self.step(rest, &mut edited);
         }
         if self.commands.holds_lines() { edited } else { bytes.to_vec() }
@@ -184,6 +203,7 @@ impl Editor {
                 let (now, rest) = bytes.split_at(length.min(bytes.len()));
                 if pass {
                     out.extend_from_slice(now);
+                    self.doubled.iter_mut().for_each(|copy| copy.extend_from_slice(now));
                 }
                 let left = length - now.len();
                 self.expected = if left > 0 { Expected::Literal(left, pass) } else { Expected::Rest(pass) };
@@ -204,20 +224,26 @@ impl Editor {
     /// Passes a complete line on, or what stands in its place.
     fn whole_line(&mut self, out: &mut Vec<u8>) {
         let line = std::mem::take(&mut self.line);
-        let mut pass = true;
+        let pass;
         match (&self.expected, self.direction) {
             (Expected::Rest(passed), _) => {
                 pass = *passed;
                 if pass {
                     out.extend_from_slice(&line);
+                    self.doubled.iter_mut().for_each(|copy| copy.extend_from_slice(&line));
                 }
             }
             (_, Direction::Up) => pass = self.command(&line, out),
-            (_, Direction::Down) => self.response(&line, out),
+            (_, Direction::Down) => pass = self.response(&line, out),
+        }
+        if literal_at_end(&line).is_none()
+            && let Some(copy) = self.doubled.take()
+        {
+            out.extend_from_slice(&copy);
         }
         self.expected = match literal_at_end(&line) {
             // Nobody grants a literal of a command that never arrives.
-            Some((_, false)) if !pass => Expected::Line,
+            Some((_, false)) if !pass && self.direction == Direction::Up => Expected::Line,
             Some((length, false)) if self.direction == Direction::Up => {
                 Expected::Granted(length, self.commands.continuations.load(Ordering::Relaxed))
             }
@@ -251,25 +277,55 @@ impl Editor {
         answer.carried_out
     }
 
-    /// A response's first line.
-    fn response(&self, line: &[u8], out: &mut Vec<u8>) {
+    /// A response's first line; says whether what belongs to it is passed on.
+    fn response(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         if line.starts_with(b"+") {
             self.commands.continuations.fetch_add(1, Ordering::Relaxed);
         }
         if line.starts_with(b"* ") {
             let text = String::from_utf8_lossy(line);
             let rewritten = self.commands.rewrites.iter().find_map(|Rewrite(by)| by(text.trim_end()));
-            match rewritten {
-                Some(instead) if instead.is_empty() => {}
-                Some(instead) => out.extend_from_slice(format!("{instead}\r\n").as_bytes()),
-                None => out.extend_from_slice(line),
+            if let Some(instead) = rewritten {
+                if !instead.is_empty() {
+                    out.extend_from_slice(format!("{instead}\r\n").as_bytes());
+                }
+                return true;
             }
-            return;
         }
         let tag = String::from_utf8_lossy(line.split(|&byte| byte == b' ').next().unwrap_or_default());
-        match self.commands.replies.lock().unwrap().remove(tag.as_ref()) {
-            Some(reply) => out.extend_from_slice(format!("{reply}\r\n").as_bytes()),
-            None => out.extend_from_slice(line),
+        if let Some(reply) = self.commands.replies.lock().unwrap().remove(tag.as_ref()) {
+            out.extend_from_slice(format!("{reply}\r\n").as_bytes());
+            return true;
         }
+        // All are asked, since each counts for itself.
+        let damages = self.commands.twists.iter().filter_map(|twist| Some((twist.clone(), twist.look_at(line)?)));
+        match damages.collect::<Vec<_>>().pop() {
+            Some((twist, damage)) => self.damage(&twist, damage, line, out),
+            None => {
+                out.extend_from_slice(line);
+                true
+            }
+        }
+    }
+
+    /// Passes a response's first line on as it is to arrive; says whether what belongs to it is passed on.
+    fn damage(&mut self, twist: &Twist, damage: Damage, line: &[u8], out: &mut Vec<u8>) -> bool {
+        match damage {
+            Damage::Dropped => return false,
+            Damage::Garbled => out.extend_from_slice(&twist.garble(line)),
+            Damage::Doubled => {
+                out.extend_from_slice(line);
+                self.doubled = Some(line.to_vec());
+            }
+            Damage::Late(by) => {
+                std::thread::sleep(by);
+                out.extend_from_slice(line);
+            }
+            Damage::Cut => {
+                out.extend_from_slice(&line[..line.len() / 2]);
+                self.is_cut = true;
+            }
+        }
+        true
     }
 }

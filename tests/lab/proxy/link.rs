@@ -100,7 +100,8 @@ impl Link {
                 late = *by;
             }
             let mut bytes = editor.feed(&buffer[..length]);
-            let cut = blades.iter_mut().find_map(|blade| blade.cut(&mut bytes));
+            let twisted = editor.is_cut().then_some(How::Fin);
+            let cut = blades.iter_mut().find_map(|blade| blade.cut(&mut bytes)).or(twisted);
             let due = self.due(bytes.len()) + late;
             if sender.send(Piece::Bytes(due, bytes)).is_err() {
                 return;

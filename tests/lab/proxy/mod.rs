@@ -5,6 +5,7 @@
 
 mod commands;
 mod link;
+pub mod twist;
 
 pub use commands::{Answer, Meanwhile, Rewrite};
 
@@ -14,6 +15,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use twist::Twist;
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +71,8 @@ pub struct Plan {
     pub meanwhile: Vec<Meanwhile>,
     /// What becomes of untagged lines: the first that changes a line counts.
     pub rewrites: Vec<Rewrite>,
+    /// Responses that arrive damaged.
+    pub twists: Vec<Twist>,
     /// All of these are for so many connections, the first ones; `None`: for all.
     pub only_first: Option<usize>,
     /// And only for connections that begin while this is set.
@@ -109,6 +113,12 @@ impl Plan {
     /// Adds a change of untagged lines.
     pub fn rewrite(mut self, instead: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         self.rewrites.push(Rewrite::by(instead));
+        self
+    }
+
+    /// Adds damage to a response.
+    pub fn twist(mut self, twist: Twist) -> Self {
+        self.twists.push(twist);
         self
     }
 
@@ -242,8 +252,7 @@ fn carry(
     for stream in [&client, &server] {
         stream.set_nodelay(true).unwrap();
     }
-    let said = |plan: &Plan| Commands::new(plan.answers.clone(), plan.meanwhile.clone(), plan.rewrites.clone());
-    let commands = Arc::new(if misbehaves { said(plan) } else { said(&Plan::default()) });
+    let commands = Arc::new(if misbehaves { Commands::of(plan) } else { Commands::of(&Plan::default()) });
     let ends = Arc::new(Ends { client, server });
     for (direction, free) in [Direction::Up, Direction::Down].into_iter().zip(free) {
         Link {
