@@ -7,6 +7,7 @@ use lab::run::{Run, copy, folders};
 use lab::scripted::{Scripted, Step, expect, send};
 use lab::secrets::is_in;
 use lab::servers::{Account, PASSWORD, Personality};
+use std::time::{Duration, Instant};
 
 /// The password of all accounts here.
 fn is_secret_in(text: &str) -> bool {
@@ -38,7 +39,7 @@ fn starttls_that_is_tampered_with_ends_before_any_secret() {
                 offer(),
                 expect("STARTTLS"),
                 send("{tag} OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN"),
-                Step::Pause(std::time::Duration::from_millis(200)),
+                Step::Pause(Duration::from_millis(200)),
             ],
         ),
         ("refuses STARTTLS", vec![offer(), expect("STARTTLS"), send("{tag} NO not today")]),
@@ -53,7 +54,7 @@ fn starttls_that_is_tampered_with_ends_before_any_secret() {
                 offer(),
                 expect("STARTTLS"),
                 send("{tag} OK go"),
-                Step::Pause(std::time::Duration::from_millis(300)),
+                Step::Pause(Duration::from_millis(300)),
                 send("* OK still here, in plain text"),
             ],
         ),
@@ -151,4 +152,23 @@ fn a_secret_that_the_server_repeats_or_asks_for_in_steps_is_not_shown() {
     assert!(matches!(run.code, Some(1 | 5)), "{run:?}");
     assert!(is_secret_in(&server.lines().join("\n")), "the test sees the secret where it is");
     assert!(!is_secret_in(&shown(&run)), "{run:?}");
+}
+
+#[test]
+fn tls_on_a_plain_port_and_plain_text_on_a_tls_port_are_told_in_seconds() {
+    let account = empty("mixed", Personality::Plain);
+    let plain = |more: &str| format!("imap://{}@localhost:{}{more}", account.user, account.tls_port);
+    let advice = format!("write imaps://USER@HOST:{}", account.tls_port);
+    let tls = account.address().replace(&account.tls_port.to_string(), &account.port.to_string());
+    let expected = [
+        (plain("?tls=none"), "speaks TLS from the first byte", &advice),
+        (plain(""), "speaks TLS from the first byte", &advice),
+        (tls, "answers in plain text", &format!("write imap://USER@HOST:{}", account.port)),
+    ];
+    for (address, what, advice) in expected {
+        let started = Instant::now();
+        let run = folders(&address, &[]).ended(6);
+        assert!(run.says(what) && run.says(advice), "{run:?}");
+        assert!(started.elapsed() < Duration::from_secs(30), "{address} took {:?}", started.elapsed());
+    }
 }

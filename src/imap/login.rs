@@ -121,7 +121,9 @@ struct Approached {
 
 fn approach(dialer: &Dialer, trace: Option<super::Trace>) -> Result<Approached, Error> {
     let mode = dialer.settings().tls;
-    let mut connection = Connection::new(dialer.dial()?, trace);
+    let stream = dialer.dial()?;
+    dialer.await_greeting(&stream)?;
+    let mut connection = Connection::new(stream, trace);
     connection.set_phase(Phase::Greeting);
     let greeting = greet(&mut connection).map_err(|error| before_tls(error, mode))?;
     if mode == TlsMode::StartTls {

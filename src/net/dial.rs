@@ -8,11 +8,18 @@ use super::{CertificateFacts, Compression, Error, FaultInjector, Fingerprint, Ph
 use crate::event::Stop;
 use native_tls::TlsConnector;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How long waits go on after a request to stop, so that what is under way can be finished.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a greeting may take before the port is asked whether it speaks TLS: a server that waits for a handshake says nothing.
+const GREETING: Duration = Duration::from_secs(3);
+
+/// How long each step of that question may take.
+const QUESTION: Duration = Duration::from_secs(5);
 
 /// Where to connect, and how.
 #[derive(Clone, Debug)]
@@ -45,6 +52,8 @@ pub struct Dialer {
     trust: Trust,
     connector: OnceLock<Result<TlsConnector, String>>,
     limits: Arc<Limits>,
+    /// Whether the port was asked for TLS and had none.
+    is_without_tls: AtomicBool,
     faults: Option<Arc<dyn FaultInjector>>,
 }
 
@@ -57,7 +66,8 @@ impl Dialer {
     pub fn new(settings: DialSettings, stop: Arc<Stop>) -> Result<Self, Error> {
         let trust = Trust::read(&settings)?;
         let limits = Arc::new(Limits::new(settings.timeout, GRACE, stop));
-        Ok(Self { settings, trust, connector: OnceLock::new(), limits, faults: None })
+        let is_without_tls = AtomicBool::new(false);
+        Ok(Self { settings, trust, connector: OnceLock::new(), limits, is_without_tls, faults: None })
     }
 
     /// Lets connections that are made from now on break where the injector says: for tests.
@@ -84,6 +94,36 @@ impl Dialer {
             return Ok(stream);
         }
         self.protect(stream, false).map_err(|error| error.with_fingerprint(|| self.fingerprint(self.connect()?)))
+    }
+
+    /// Waits some seconds for a greeting without TLS. Where none comes, a connection of its own tells a slow server from a port
+    /// that speaks TLS from the first byte, where client and server would wait for each other.
+    ///
+    /// # Errors
+    /// [`Error::TlsAtOnce`].
+    pub fn await_greeting(&self, stream: &Stream) -> Result<(), Error> {
+        let is_settled = stream.is_encrypted() || self.is_without_tls.load(Ordering::Relaxed);
+        if is_settled || stream.hears(GREETING.min(self.settings.timeout / 2)) {
+            return Ok(());
+        }
+        if self.speaks_tls() {
+            return Err(Error::TlsAtOnce { host: self.settings.host.clone(), port: self.settings.port });
+        }
+        self.is_without_tls.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether a handshake succeeds on a new connection, whatever certificate is shown.
+    fn speaks_tls(&self) -> bool {
+        let limits = Arc::new(self.limits.hasty(QUESTION));
+        let handshake = || {
+            let connecting = Connecting::begin(&self.settings.host, self.settings.port, limits.timeout())?;
+            let (tcp, distance) = connecting.wait(&limits)?;
+            let socket = Socket::new(tcp, Arc::clone(&limits))
+                .map_err(|error| Error::Broken { phase: Phase::Connecting, reason: words(&error) })?;
+            self.trust_anyone(Stream::plain(socket, distance))
+        };
+        handshake().map(|mut stream| stream.shut_down()).is_ok()
     }
 
     /// A new connection without TLS, whatever the settings say: to look at what answers.

@@ -157,6 +157,14 @@ pub enum Error {
         /// Whether the server had agreed to STARTTLS.
         after_start_tls: bool,
     },
+    /// The server speaks TLS where plain text is due, so neither side says anything.
+    #[error("{host} port {port} speaks TLS from the first byte, and the address begins with imap://")]
+    TlsAtOnce {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+    },
     /// Both sides found no way to speak TLS.
     #[error("TLS with {host} port {port} failed: {reason}")]
     Handshake {
@@ -173,9 +181,11 @@ impl Error {
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoAddress { .. } | Self::NoConnection { .. } | Self::PlainText { .. } | Self::Handshake { .. } => {
-                ErrorKind::Unreachable
-            }
+            Self::NoAddress { .. }
+            | Self::NoConnection { .. }
+            | Self::PlainText { .. }
+            | Self::TlsAtOnce { .. }
+            | Self::Handshake { .. } => ErrorKind::Unreachable,
             Self::Silent { phase, .. } | Self::Dripping { phase, .. } | Self::Broken { phase, .. }
                 if phase.is_opening() =>
             {
@@ -239,6 +249,9 @@ impl Error {
                     "the port answers without TLS: write imap://USER@HOST:{port}, which demands STARTTLS, or imaps:// \
                      with the port that speaks TLS (993)"
                 ));
+            }
+            Self::TlsAtOnce { port, .. } => {
+                return Some(format!("write imaps://USER@HOST:{port}, and leave out tls= if the address has it"));
             }
             Self::PlainText { after_start_tls: true, .. } => {
                 "the server agreed to STARTTLS and then did not begin: its TLS is not set up, or something between \

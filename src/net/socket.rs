@@ -42,6 +42,11 @@ impl Limits {
         Self { timeout, grace, stop, noticed: OnceLock::new() }
     }
 
+    /// Limits for a connection beside, which ends by the same request to stop and where silence may last so long at most.
+    pub(super) fn hasty(&self, timeout: Duration) -> Self {
+        Self::new(timeout.min(self.timeout), Duration::ZERO, Arc::clone(&self.stop))
+    }
+
     /// How long silence may last.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
@@ -158,6 +163,18 @@ impl Socket {
     /// Whether reads give `WouldBlock` at once where nothing has arrived.
     pub(super) fn set_polling(&mut self, polling: bool) {
         self.polling = polling;
+    }
+
+    /// Whether anything comes within this time, were it the connection's end. What comes is left to be read.
+    pub(super) fn hears(&self, within: Duration) -> bool {
+        let since = Instant::now();
+        while !self.limits.is_stopping() && since.elapsed() < within {
+            match self.tcp.peek(&mut [0]) {
+                Err(error) if is_passing(&error) => {}
+                _ => return true,
+            }
+        }
+        self.limits.is_stopping()
     }
 
     /// From now on nothing waits: for the last words on a connection that is given up.

@@ -131,6 +131,11 @@ impl Stream {
         self.deflate.is_some()
     }
 
+    /// Whether anything comes within this time, were it the connection's end. What comes is left to be read.
+    pub(super) fn hears(&self, within: Duration) -> bool {
+        self.channel.socket().hears(within)
+    }
+
     /// Waits before more is sent, unless the user asks to stop. What was written goes out first.
     pub fn rest(&mut self, time: Duration) {
         if time.is_zero() {
