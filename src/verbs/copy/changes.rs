@@ -2,6 +2,9 @@
 //!
 //! What the plan itself explains is no change: messages that it copies and that are there already, flags that are set, messages
 //! that it deletes or moves and that are gone. So a plan whose first run was cut short goes on where it stopped.
+//!
+//! Messages that arrived since keep nothing of the plan from being done: they are not in it and stay as they are. They are told
+//! apart by their UIDs, which are at or above the UIDNEXT that the plan saw.
 
 use super::needs::{Needs, SideState};
 use crate::event::Side;
@@ -11,7 +14,15 @@ use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::Compared;
 use std::collections::HashSet;
 
-/// What has changed, as fragments for people; nothing where the plan holds.
+/// What a folder has that its plan does not, as fragments for people.
+pub(super) struct Found {
+    /// What has changed. Where this is empty, the plan holds.
+    pub(super) changes: Vec<String>,
+    /// What has arrived.
+    pub(super) news: Vec<String>,
+}
+
+/// Compares a folder with its plan.
 pub(super) fn of_folder(
     planned: &Planned,
     folder: &PlannedFolder,
@@ -19,18 +30,18 @@ pub(super) fn of_folder(
     is_shared: bool,
     compared: &Compared,
     needs: &Needs,
-) -> Vec<String> {
-    let mut changes = Changes { planned, folder, compared, needs, found: Vec::new() };
+) -> Found {
+    let mut changes = Changes { planned, folder, compared, needs, found: Vec::new(), news: Vec::new() };
     if *name != folder.target && Some(name) != folder.renamed_from.as_ref() {
         changes.found.push(format!("it would go to {name} now, not to {}", folder.target));
-        return changes.found;
+    } else {
+        changes.of_source();
+        changes.of_messages();
+        changes.of_target(is_shared);
+        changes.of_flags();
+        changes.of_deletions();
     }
-    changes.of_source();
-    changes.of_messages();
-    changes.of_target(is_shared);
-    changes.of_flags();
-    changes.of_deletions();
-    changes.found
+    Found { changes: changes.found, news: changes.news }
 }
 
 /// Whether the plan has this change of flags for a message of the target. The target may keep fewer flags than were planned.
@@ -47,6 +58,7 @@ struct Changes<'a> {
     compared: &'a Compared,
     needs: &'a Needs,
     found: Vec<String>,
+    news: Vec<String>,
 }
 
 impl Changes<'_> {
@@ -56,18 +68,31 @@ impl Changes<'_> {
         if self.is_another("source", was, is) {
             return;
         }
+        let since = self.source_next().map_or(0, |next| after(&self.compared.source, next));
         if was.uid_next != is.uid_next {
-            let since = was.uid_next.map_or(0, |next| after(&self.compared.source, next));
-            self.found.push(format!(
-                "the source has {}, {}",
-                new(since),
-                moved_on("UIDNEXT", was.uid_next, is.uid_next)
-            ));
-            return;
+            let news = format!("the source has {}, {}", new(since), moved_on("UIDNEXT", was.uid_next, is.uid_next));
+            if !has_grown(was.uid_next, is.uid_next) {
+                self.found.push(news);
+                return;
+            }
+            self.news.push(news);
         }
         let leaving = self.planned.leaving(Side::Source, &self.folder.source);
         let already = absent(&leaving, &self.compared.source);
-        self.count("source", u64::from(was.messages), u64::from(is.messages) + already);
+        self.count("source", u64::from(was.messages), (u64::from(is.messages) + already).saturating_sub(since));
+    }
+
+    /// The first UID that the source had not given out when the plan was made.
+    fn source_next(&self) -> Option<u32> {
+        self.folder.source_counters.and_then(|counters| counters.uid_next)
+    }
+
+    /// The first UID that the target had not given out then; a folder that was to be created had given out none.
+    fn target_next(&self) -> Option<u32> {
+        match self.folder.target_counters {
+            Some(counters) => counters.uid_next,
+            None => self.folder.create.then_some(1),
+        }
     }
 
     /// Whether it is another folder of the same name by now, which says all.
@@ -94,7 +119,7 @@ impl Changes<'_> {
         for message in &self.needs.missing {
             let flags = writable(&self.needs.flags.get(message.flags()));
             if !self.folder.copies(message.uid()) {
-                more += 1;
+                more += u64::from(!is_new(message.uid(), self.source_next()));
             } else if !contains_as(&self.folder.messages, message.uid(), &flags) {
                 reflagged += 1;
             }
@@ -148,7 +173,7 @@ impl Changes<'_> {
         // What has left the source by the plan had arrived before, and has no counterpart any more.
         let since = after(target, next).saturating_sub(self.arrived(target, next) + self.gone(true));
         if since > 0 {
-            self.found.push(format!(
+            self.news.push(format!(
                 "the target has {}, {}",
                 new(since),
                 moved_on("UIDNEXT", was.uid_next, is.uid_next)
@@ -174,7 +199,10 @@ impl Changes<'_> {
     fn of_flags(&mut self) {
         let mut changed: HashSet<Uid> = HashSet::new();
         for ((edit, flags), uids) in &self.needs.flag_changes {
-            changed.extend(uids.iter().filter(|uid| !is_planned_edit(self.folder, *edit, flags, *uid)));
+            // A message that arrived since is not in the plan, whatever flags it is to have.
+            let is_known = |uid: &Uid| !is_new(*uid, self.target_next());
+            let is_unplanned = |uid: &Uid| !is_planned_edit(self.folder, *edit, flags, *uid);
+            changed.extend(uids.iter().filter(|uid| is_known(uid) && is_unplanned(uid)));
         }
         for planned in &self.folder.flag_changes {
             let is_open = |uid: &Uid| {
@@ -237,6 +265,16 @@ impl Changes<'_> {
 
 fn find(scan: &FolderScan, uid: Uid) -> Option<&Message> {
     scan.messages.binary_search_by_key(&uid, Message::uid).ok().map(|at| &scan.messages[at])
+}
+
+/// Whether a message arrived after a folder's UIDNEXT was this.
+fn is_new(uid: Uid, next: Option<u32>) -> bool {
+    next.is_some_and(|next| uid.get() >= next)
+}
+
+/// Whether a folder's UIDNEXT only went up, as arriving mail moves it.
+fn has_grown(was: Option<u32>, is: Option<u32>) -> bool {
+    was.zip(is).is_some_and(|(was, is)| is > was)
 }
 
 /// How many of these a folder does not have.

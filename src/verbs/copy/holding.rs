@@ -1,8 +1,9 @@
 //! A copy that carries out a saved plan and nothing else.
 //!
 //! It plans anew by the saved options, and keeps of the new plan what is in the saved one too. What it keeps true: nothing is done
-//! that the saved plan does not name; a folder in which anything has changed since, on either side, is left alone whole and
-//! named with what has changed. What an earlier run of the same plan has done already is no change.
+//! that the saved plan does not name; a folder in which a message of before has changed or is gone, on either side, is left alone
+//! whole and named with what has changed. What an earlier run of the same plan has done already is no change, and neither are
+//! messages that arrived since: they are named as not in the plan, and stay.
 
 use super::needs::Needs;
 use super::saving::name_on_target;
@@ -87,13 +88,23 @@ impl Copy<'_> {
         if planned.has_work(folder) {
             let name = name_on_target(pair, names);
             let is_shared = names.pairs.iter().filter(|other| other.target == pair.target).count() > 1;
-            let changes = changes::of_folder(&planned, folder, &name, is_shared, compared, needs);
-            if !changes.is_empty() {
-                return Err(changes.join("; "));
+            let found = changes::of_folder(&planned, folder, &name, is_shared, compared, needs);
+            if !found.changes.is_empty() {
+                let all = [found.changes, found.news].concat();
+                return Err(all.join("; "));
             }
+            self.tell_news(&pair.from.to_string(), &found.news);
         }
         self.leave_the_rest(folder, needs);
         Ok(())
+    }
+
+    /// Names what arrived in a folder since the plan was made.
+    fn tell_news(&self, folder: &str, news: &[String]) {
+        for what in news {
+            let text = format!("{folder}: {what}; that is not in the plan and is left alone");
+            self.observer.observe(&Event::Warning { text: &text });
+        }
     }
 
     /// Takes what the plan does not have off a folder's needs.
