@@ -295,6 +295,21 @@ impl Client {
         }
     }
 
+    /// Appends one message to a folder by its name as the server takes it; gives whether it was taken.
+    pub fn try_append(&mut self, name: &str, message: &NewMessage) -> bool {
+        let tag = self.send(&format!("APPEND {name} {}", head(message, "")));
+        loop {
+            let response = self.read();
+            if response.starts_with(b"+") {
+                self.writer.write_all(&message.bytes).unwrap();
+                self.writer.write_all(b"\r\n").unwrap();
+                self.writer.flush().unwrap();
+            } else if let Some(rest) = response.strip_prefix(tag.as_bytes()) {
+                return rest.starts_with(b" OK");
+            }
+        }
+    }
+
     /// The whole account.
     pub fn snapshot(&mut self) -> Snapshot {
         let mut folders = BTreeMap::new();

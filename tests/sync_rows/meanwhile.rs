@@ -153,6 +153,47 @@ fn what_a_rule_does_to_a_delivered_message_crosses_and_nothing_is_sent_again() {
     });
 }
 
+/// A deletion that was decided is not carried out on a UID that stands for another message by then.
+#[test]
+fn a_uid_that_stands_for_another_message_by_now_is_not_deleted() {
+    let root = tempfile::tempdir().unwrap();
+    let (tree, state) = (root.path().join("tree"), root.path().join("state"));
+    let account = crate::lab::mailboxes::empty("others", Personality::Plain);
+    edits(&account, &["add INBOX ab"]);
+    let exchange = {
+        let tree = tree.clone();
+        move || {
+            let mut files: Vec<_> = ["cur", "new"]
+                .iter()
+                .flat_map(|sub| std::fs::read_dir(tree.join(sub)).unwrap())
+                .map(|entry| entry.unwrap().path())
+                .collect();
+            files.sort();
+            assert_eq!(files.len(), 2);
+            let aside = tree.join("tmp/aside");
+            for (from, to) in [(&files[0], &aside), (&files[1], &files[0]), (&aside, &files[1])] {
+                std::fs::rename(from, to).unwrap();
+            }
+        }
+    };
+    let is_on: Arc<AtomicBool> = Arc::default();
+    let meanwhile = Meanwhile::before("UID FETCH 3 ", exchange);
+    let proxy = Proxy::start(account.port, Plan::default().meanwhile(meanwhile).only_while(&is_on));
+    let address = format!("maildir:{}", tree.display());
+    let go = || crate::sync(&account.by_port(proxy.port), &address, &["--state", state.to_str().unwrap()]).ended(0);
+    go();
+    edits(&account, &["expunge INBOX a", "add INBOX c"]);
+    is_on.store(true, Ordering::Relaxed);
+    let run = go().counts(&[("deleted", 0)]);
+    assert!(run.says("stand for other messages now"), "{run:?}");
+    is_on.store(false, Ordering::Relaxed);
+    go();
+    let here = Client::login(&account).snapshot();
+    let is_there =
+        |name: char| here.folder(&["INBOX"]).iter().any(|found| found.sha256 == crate::sha(&crate::letter(name).bytes));
+    assert!(is_there('b') && is_there('c'), "{here:?}");
+}
+
 /// Row 34: a side does not let a message go that was deleted on the other. It waits there, and is not copied back.
 #[test]
 fn a_deletion_that_is_refused_waits() {

@@ -77,7 +77,7 @@ impl Prints {
 
     /// Whether `message` of `side` is another one: its INTERNALDATE is, or its size and its header are. Servers rewrite
     /// headers, and some only estimate sizes, so neither of these alone will do.
-    pub(super) fn contradict(self, side: Side, message: &Message) -> bool {
+    pub fn contradict(self, side: Side, message: &Message) -> bool {
         if !self.differ_in_looks(side, message) {
             return false;
         }

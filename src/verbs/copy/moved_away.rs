@@ -30,11 +30,8 @@ impl Copy<'_> {
         let mut found = self.unpaired_like(link.target.as_mut(), names, &missed)?;
         let mut moved: HashMap<usize, UidSet> = HashMap::new();
         for ((pair, uid), _, same) in &missed {
-            let own = names.existing(&names.pairs[*pair]).map(|folder| &folder.name);
-            let places = found.get_mut(same).filter(|_| own.is_some());
-            let at = places.as_ref().and_then(|places| places.iter().position(|place| Some(place) != own));
-            if let Some((places, at)) = places.zip(at) {
-                places.swap_remove(at);
+            // It may be back where it was put, since that folder was compared.
+            if found.get_mut(same).and_then(Vec::pop).is_some() {
                 moved.entry(*pair).or_default().insert(*uid);
             }
         }

@@ -1,17 +1,18 @@
 //! What one side deleted is deleted on the other, after everything else. Only named UIDs are removed, of a folder whose
 //! UIDVALIDITY held; a pair is forgotten when its message is gone.
 
-use super::Sync;
 use super::copying::Sent;
 use super::memory::changed;
 use super::sides::{pair, shown, store, word};
+use super::{Sync, Work};
 use crate::event::Event;
 use crate::mail::{Message, Uid};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{PairState, Side};
 use crate::state::TwoWayChange;
-use crate::store::{Error, Removal};
+use crate::store::{Error, Removal, ScanDepth};
 use crate::verbs::removing::{Removed, remove};
+use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
 use std::collections::HashSet;
 
@@ -32,6 +33,7 @@ impl Sync<'_> {
                 doomed.extend(self.doomed(at, side, &unsent));
             }
             if !doomed.is_empty() {
+                self.spare_others(way, side, &mut doomed)?;
                 self.keep_first(way, side, &mut doomed)?;
                 self.remove(way, side, &doomed)?;
             }
@@ -60,6 +62,37 @@ impl Sync<'_> {
         let uids = messages.iter().map(|(_, uid)| *uid).collect();
         let removal = Removal { mailbox, uid_validity: work.state[side].mark.uid_validity, uids };
         (!messages.is_empty()).then_some(Doomed { work: at, messages, removal })
+    }
+
+    /// Takes off what is to go the UIDs that stand for other messages by now: a server that has lost its list of UIDs may give them
+    /// out again, in the same generation.
+    fn spare_others(&mut self, way: &mut Way<'_>, side: Side, doomed: &mut [Doomed]) -> Result<(), Error> {
+        let scans = way.repeatable(|link| {
+            let asked = doomed.iter().map(|one| (&one.removal.mailbox, Some(one.removal.uids.clone())));
+            scan_each(store(link, side), ScanDepth::Identity, asked)
+        })?;
+        for (one, scan) in doomed.iter_mut().zip(scans) {
+            // The removal itself leaves a folder alone that can't be opened or has other UIDs.
+            let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == one.removal.uid_validity) else { continue };
+            let work = &self.works[one.work];
+            let is_other = |(pair, uid): &(u32, Uid)| {
+                let now = scan.messages.binary_search_by_key(uid, Message::uid).ok().map(|at| &scan.messages[at]);
+                now.is_some_and(|now| work.is_other(side, *pair, now))
+            };
+            let before = one.messages.len();
+            one.messages.retain(|doomed| !is_other(doomed));
+            let spared = before - one.messages.len();
+            if spared > 0 {
+                one.removal.uids = one.messages.iter().map(|(_, uid)| *uid).collect();
+                self.works[one.work].open = true;
+                let (name, word) = (self.works[one.work].name(side), word(side));
+                self.warn(&format!(
+                    "{name}: {spared} messages are not deleted on the {word}, as their UIDs stand for other messages now; the next \
+                     run compares the folder again"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn remove(&mut self, way: &mut Way<'_>, side: Side, doomed: &[Doomed]) -> Result<(), Error> {
@@ -92,6 +125,17 @@ impl Sync<'_> {
             }
         }
         self.memory.write(&changes, false)
+    }
+}
+
+impl Work {
+    /// Whether a message is another one than this pair's message on a side, as it was shown or is known from earlier runs.
+    fn is_other(&self, side: Side, pair: u32, now: &Message) -> bool {
+        let pair = self.base.as_ref().and_then(|base| base.pairs().get(pair as usize));
+        let shown = self.shown(side, now.uid());
+        let looks = |message: &Message| (message.size(), message.date());
+        let has_changed = shown.is_some_and(|shown| !shown.is_bare() && looks(shown) != looks(now));
+        has_changed || pair.is_some_and(|pair| pair.prints().contradict(side, now))
     }
 }
 

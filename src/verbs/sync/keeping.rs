@@ -104,7 +104,7 @@ impl Sync<'_> {
 }
 
 impl Work {
-    fn shown(&self, side: Side, uid: Uid) -> Option<&Message> {
+    pub(super) fn shown(&self, side: Side, uid: Uid) -> Option<&Message> {
         let messages = self.views[side].messages();
         messages.get(messages.binary_search_by_key(&uid, Message::uid).ok()?)
     }
