@@ -86,7 +86,8 @@ mod tests {
             }),
         };
         let style = NameStyle { prefix: Vec::new(), separator: Some('/'), utf8: false };
-        Listing { mailboxes: folders.iter().map(mailbox).collect(), style, foreign_prefixes: Vec::new() }
+        let mailboxes = folders.iter().map(mailbox).collect();
+        Listing { mailboxes, style, foreign_prefixes: Vec::new(), gaps: Default::default() }
     }
 
     #[test]
