@@ -62,10 +62,7 @@ fn help_and_version_go_to_stdout() {
     let version = run(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
     let version = text(&version.stdout);
-    assert!(
-        version.starts_with(name) && version.contains("\ncommit: ") && version.contains("\nfeatures: "),
-        "{version}"
-    );
+    assert!(version.starts_with(name) && !version.contains("unknown") && version.contains("\nfeatures: "), "{version}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod lab;
 
 use lab::client::{Client, NewMessage, Snapshot};
 use lab::proxy::{Plan, Proxy};
-use lab::run::{Run, copy, run, verify};
+use lab::run::{Run, copy, run, sync, verify};
 use lab::servers::{Account, Dovecot, Personality};
 
 fn account(name: &str) -> Account {
@@ -245,4 +245,38 @@ fn folders_lists_what_is_there_with_the_quota() {
             assert!(text.contains("quota: 1.0 KiB of 64.0 KiB used"), "{text}");
         }
     }
+}
+
+#[test]
+fn a_folder_that_was_asked_for_by_name_and_is_not_there_ends_the_run_before_it_writes() {
+    let source = account_with("typo-src", &["INBOX", "Work", "Lists"]);
+    let target = account("typo-dst");
+    let list = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(list.path(), "INBOX\nWorc\n").unwrap();
+    let from_list = ["--folders-from", list.path().to_str().unwrap()];
+    let nothing = |run: Run, name: &str| {
+        let run = run.ended(2);
+        assert!(run.stderr.contains(&format!("{name} (did you mean Work?)")), "{run:?}");
+        assert_eq!(filled(&target), []);
+        assert_eq!(snapshot(&target).folders.len(), 1, "a folder was made");
+    };
+    let typed = ["--folder", "INBOX", "--folder", "Wrok"];
+    nothing(copy(&source, &target, &typed), "Wrok");
+    nothing(copy(&source, &target, &from_list), "Worc");
+    nothing(copy(&source, &target, &[&typed[..], &["--dry-run"]].concat()), "Wrok");
+    nothing(verify(&source, &target, &typed), "Wrok");
+    let state = tempfile::tempdir().unwrap();
+    let state = state.path().to_str().unwrap();
+    for more in [&["--dry-run"][..], &[]] {
+        nothing(sync(&source, &target, &[&typed[..], &["--state", state], more].concat()), "Wrok");
+    }
+    // What only matches nothing is a warning.
+    let idle = ["--folder", "Lists", "--folder", "W*x", "--exclude", "Junk", "--map", "Drafts=Sent"];
+    let warned = copy(&source, &target, &[&idle[..], &["--dry-run"]].concat()).ended(0);
+    for option in ["--folder 'W*x'", "--exclude 'Junk'", "--map 'Drafts=Sent'"] {
+        assert!(warned.stderr.contains(&format!("{option} matches no folder")), "{option}: {}", warned.stderr);
+    }
+    let warned = sync(&source, &target, &[&idle[..], &["--state", state, "--dry-run"]].concat()).ended(0);
+    assert!(warned.stderr.contains("--exclude 'Junk' matches no folder"), "{}", warned.stderr);
+    copy(&source, &target, &["--folder", "Work"]).ended(0).counts(&[("copied", 1)]);
 }

@@ -89,8 +89,9 @@ impl Console {
 
     /// What to do next.
     pub(crate) fn hint(&self, text: &str) {
-        self.note(&format!("hint: {}", harmless::text(text)));
-        self.line(&format!("  {} {}", self.paint.bold("hint:"), harmless::text(text)));
+        let text = harmless::advice(text);
+        self.note(&format!("hint: {text}"));
+        self.line(&format!("  {} {text}", self.paint.bold("hint:")));
     }
 
     /// Does something to the terminal while no bar is drawn on it.

@@ -61,6 +61,7 @@ pub(crate) fn meaning(code: u8, command: &str) -> String {
 /// What an error that ended the run means.
 pub(crate) fn of_error(kind: ErrorKind) -> u8 {
     match kind {
+        ErrorKind::Usage => USAGE,
         ErrorKind::Authentication => AUTHENTICATION,
         ErrorKind::Unreachable | ErrorKind::Untrusted => UNREACHABLE,
         ErrorKind::Locked => LOCKED,
@@ -150,6 +151,7 @@ mod tests {
             (ErrorKind::Full, 8),
             (ErrorKind::Interrupted, 130),
             (ErrorKind::Local, 1),
+            (ErrorKind::Usage, 2),
         ];
         for (kind, code) in table {
             assert_eq!(of_error(kind), code, "{kind:?}");

@@ -75,6 +75,7 @@ pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Locked => "locked",
         ErrorKind::SameMailbox => "same_mailbox",
         ErrorKind::Interrupted => "interrupted",
+        ErrorKind::Usage => "usage",
         ErrorKind::Local => "local",
     }
 }

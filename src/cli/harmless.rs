@@ -9,6 +9,9 @@ use std::fmt::Write as _;
 /// The longest text of one field, in characters: a name, a reason, a warning.
 const FIELD: usize = 300;
 
+/// The longest advice, in characters: a few sentences, with what a server offers.
+const ADVICE: usize = 1000;
+
 /// The longest line of the protocol, in characters.
 const TRACE: usize = 2000;
 
@@ -25,6 +28,11 @@ pub(crate) fn is_harmful(c: char) -> bool {
 /// One field's text, ready to be shown.
 pub(crate) fn text(raw: &str) -> String {
     limited(raw, FIELD)
+}
+
+/// Advice, ready to be shown: it is of no use where its end is cut off.
+pub(crate) fn advice(raw: &str) -> String {
+    limited(raw, ADVICE)
 }
 
 /// A line of the protocol, ready to be shown. Bytes that are no UTF-8 show as U+FFFD.
@@ -74,6 +82,7 @@ mod tests {
     fn a_text_is_one_line_long_at_most() {
         assert_eq!(text(&"x".repeat(300)), "x".repeat(300));
         assert_eq!(text(&"ü".repeat(5000)), format!("{}…", "ü".repeat(300)));
+        assert_eq!(advice(&"x".repeat(600)), "x".repeat(600));
         assert_eq!(trace(&[0xff, b'a']), "\u{fffd}a");
         assert_eq!(trace(&[b'a'; 9000]).chars().count(), 2001);
     }

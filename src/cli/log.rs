@@ -86,7 +86,7 @@ impl Observer for Log {
             }
             Event::Trace { side, connection, direction, line } => {
                 let arrow = if *direction == Direction::Sent { '>' } else { '<' };
-                trace!(target: OURS, "{} {connection} {arrow} {}", side.name(), harmless::trace(line));
+                trace!(target: OURS, "{} {connection} {arrow} {}", side.name(), harmless::trace(line.trim_ascii_end()));
             }
             _ => {}
         }
@@ -209,7 +209,7 @@ mod tests {
     fn each_v_says_more() {
         let uid = Uid::new(7).unwrap();
         let trace =
-            Event::Trace { side: Side::Target, connection: 2, direction: Direction::Sent, line: b"A1 NOOP\x07" };
+            Event::Trace { side: Side::Target, connection: 2, direction: Direction::Sent, line: b"A1 NOOP\x07\r\n" };
         let table = [
             (connected(Side::Source, "Dovecot", false), 1, "source: connected to Dovecot"),
             (connected(Side::Target, "Cyrus", true), 1, "target: connected to Cyrus, compressed"),

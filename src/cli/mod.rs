@@ -104,10 +104,11 @@ Examples:
     mailferry doctor imaps://ann@old.example.org
     mailferry login --client-id ID imaps://ann%40example.org@outlook.office365.com
 
-A mailbox is imaps://USER@HOST[:993] (TLS) or imap://USER@HOST[:143] (STARTTLS), with %40 for an @ in USER, or the name
-of an account in the config file (docs/usage.md).
-Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWORD, MAILFERRY_TARGET_PASSWORD),
-~/.netrc, or are asked for; `mailferry copy --help` tells more. `mailferry login` is for OAuth 2.0.
+A mailbox is imaps://USER@HOST[:993] (TLS) or imap://USER@HOST[:143] (STARTTLS), a directory (maildir:PATH, mbox:PATH), \
+or the name of an account in the config file (docs/usage.md). Write %40 for an @ in USER.
+
+Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWORD, MAILFERRY_TARGET_PASSWORD), \
+~/.netrc, or a prompt; see `mailferry copy --help`. For OAuth 2.0 see `mailferry login --help`.
 
 {}",
         exit::HELP
@@ -306,6 +307,25 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_is_broken_into_lines_once() {
+        let help = Cli::command().term_width(80).render_long_help().to_string();
+        for begin in ["A mailbox is", "Passwords come"] {
+            let text = &help[help.find(begin).unwrap()..];
+            let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+            let (_, full) = lines.split_last().unwrap();
+            assert!(full.iter().all(|line| line.len() > 50), "{lines:#?}");
+        }
+    }
+
+    #[test]
+    fn the_usage_of_undo_names_each_word_once() {
+        let mut command = Cli::command();
+        let usage = command.find_subcommand_mut("undo").unwrap().render_usage().to_string();
+        assert_eq!(usage.matches("RUN").count(), 1, "{usage}");
+        assert!(usage.contains("undo [OPTIONS] --list FIRST SECOND"), "{usage}");
     }
 
     #[test]

@@ -20,7 +20,10 @@ use std::time::{Duration, Instant, SystemTime};
 /// What sync deletes on a side because the other did is kept first, for 30 days. It goes back into the folder where it was,
 /// with its flags and its date; the next sync brings it to the other side too. What is there already is not doubled.
 #[derive(Args)]
-#[command(after_help = after_help())]
+#[command(
+    after_help = after_help(),
+    override_usage = "mailferry undo [OPTIONS] RUN FIRST SECOND\n       mailferry undo [OPTIONS] --list FIRST SECOND"
+)]
 pub(crate) struct UndoArgs {
     /// The run, as --list shows it, and both mailboxes as sync was given them: RUN FIRST SECOND, or with --list FIRST SECOND
     #[arg(required = true, num_args = 2..=3, value_name = "RUN FIRST SECOND")]

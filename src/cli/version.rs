@@ -14,10 +14,10 @@ pub(crate) fn long() -> &'static str {
 
 fn describe() -> String {
     let built_in: Vec<&str> = FEATURES.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| *name).collect();
+    let commit = option_env!("MAILFERRY_COMMIT").map(|commit| format!("\ncommit: {commit}")).unwrap_or_default();
     format!(
-        "{}\ncommit: {}\nfeatures: {}\nbuild: {}, {}-{}\nstate format: {}",
+        "{}{commit}\nfeatures: {}\nbuild: {}, {}-{}\nstate format: {}",
         env!("CARGO_PKG_VERSION"),
-        option_env!("MAILFERRY_COMMIT").unwrap_or("unknown"),
         if built_in.is_empty() { "none".to_owned() } else { built_in.join(", ") },
         if cfg!(debug_assertions) { "debug" } else { "release" },
         std::env::consts::ARCH,

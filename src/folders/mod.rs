@@ -36,6 +36,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod two_way;
+mod unused;
 pub mod utf7;
 
 pub use kept::{kept_folders, kept_name};

@@ -17,9 +17,11 @@ use std::collections::{HashMap, HashSet};
 /// Finds the target's folder for each of the source's folders.
 ///
 /// # Errors
-/// Two folders that would become one, or a rule that leaves no name.
+/// A folder that was asked for by name and is not there, two folders that would become one, or a rule that leaves no name.
 pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing, PairError> {
     let (from, to) = (Roster::read(source), Roster::read(target));
+    let there: Vec<&FolderName> = from.folders.iter().map(|folder| &folder.name).collect();
+    rules.check_names(&there, "the source")?;
     let mut pairing = Pairing::default();
     let candidates = candidates(source, &from, rules, &mut pairing);
     let destinations = destination::all(&candidates, &from, &to, rules)?;
@@ -51,7 +53,7 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     pairing.pairs.sort_by(|a, b| (!a.to.is_inbox(), &a.to, a.source).cmp(&(!b.to.is_inbox(), &b.to, b.source)));
     pairing.skipped.sort_by_key(|skipped| skipped.source);
     pairing.unmatched_target = unmatched([source, target], &to, rules, &matched);
-    pairing.warnings = unused_rules(&from, rules);
+    pairing.warnings = rules.unused(&there, "the source");
     pairing.warnings.extend(left_out_as_kept(&pairing.skipped));
     Ok(pairing)
 }
@@ -121,7 +123,9 @@ fn kept_aside(folder: &Folder, mailbox: &ListedMailbox, has_kept: bool, rules: &
 fn left_out_as_kept(skipped: &[Skipped]) -> Option<String> {
     let count = skipped.iter().filter(|skipped| skipped.reason == KEPT_ASIDE).count();
     (count > 0).then(|| {
-        format!("{count} folders are left out that hold what --keep-deleted has kept: --folder 'Vanished/**' takes them along")
+        let (folders, hold) =
+            if count == 1 { ("1 folder".to_owned(), "holds") } else { (format!("{count} folders"), "hold") };
+        format!("left out: {folders} that {hold} what --keep-deleted has kept; --folder 'Vanished/**' selects them")
     })
 }
 
@@ -259,20 +263,4 @@ fn unmatched(
         origins,
     };
     folders.into_iter().zip(origins).map(unmatched).collect()
-}
-
-/// Options that concern no folder: most likely mistyped.
-fn unused_rules(roster: &Roster, rules: &Rules) -> Vec<String> {
-    let names: Vec<_> = roster.folders.iter().map(|folder| &folder.name).collect();
-    let keys: Vec<_> = names.iter().map(|name| name.key()).collect();
-    let globs = [("--folder", &rules.include), ("--exclude", &rules.exclude)];
-    let idle_globs = globs.into_iter().flat_map(|(option, patterns)| {
-        let idle = patterns.iter().filter(|pattern| !keys.iter().any(|key| pattern.matches(key)));
-        idle.map(move |pattern| (option, pattern.text()))
-    });
-    let idle_maps = rules.map.unused(&names).map(|text| ("--map", text));
-    idle_globs
-        .chain(idle_maps)
-        .map(|(option, text)| format!("{option} '{text}' concerns no folder of the source"))
-        .collect()
 }

@@ -89,6 +89,14 @@ pub enum PairError {
     /// Two folders would become one, and no `--map` says that they should.
     #[error(transparent)]
     Collision(Box<Collision>),
+    /// Folders were selected by name that are not there.
+    #[error("no such folder in {whose}: {missing}")]
+    NoFolder {
+        /// Who has none.
+        whose: &'static str,
+        /// The names, with those that may be meant.
+        missing: String,
+    },
     /// A substitution leaves no folder name.
     #[error("--map-regex '{rule}' makes no folder name of {from}: a level would be empty")]
     NoName {

@@ -48,6 +48,11 @@ impl Pattern {
         self.text == key
     }
 
+    /// Whether it means one folder only: there is no wildcard in it.
+    pub(super) fn is_name(&self) -> bool {
+        self.matcher.is_none() || !self.text.contains(['*', '?', '[', '{'])
+    }
+
     /// Whether a folder is meant by a glob whose first level has no wildcard: `shared/**`, but not `**`.
     pub(super) fn matches_on_purpose(&self, key: &str) -> bool {
         let top = self.text.split('/').next().unwrap_or_default();

@@ -221,7 +221,7 @@ fn a_rule_that_concerns_nothing_is_warned_of() {
     let pairing = paired(&one, &one, &["--exclude A", "--map b=c", "--map a=a"]).unwrap();
     assert_eq!(
         pairing.warnings,
-        ["--exclude 'A' concerns no folder of the source", "--map 'b=c' concerns no folder of the source"]
+        ["--exclude 'A' matches no folder of the source", "--map 'b=c' matches no folder of the source"]
     );
 }
 

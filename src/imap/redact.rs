@@ -13,6 +13,9 @@ const HIDDEN: &str = "<hidden>";
 /// The shortest piece of base64 that counts as a part of a secret: three bytes of it.
 const SHORTEST: usize = 4;
 
+/// A secret of so few characters is struck out only where it stands alone.
+const FEW: usize = 2;
+
 /// Knows the secrets of one connection.
 #[derive(Default)]
 pub(crate) struct Redactor {
@@ -44,7 +47,7 @@ impl Redactor {
     pub(crate) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for secret in self.plain.iter().filter(|secret| text.contains(secret.as_str())).collect::<Vec<_>>() {
-            text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));
+            text = Cow::Owned(struck_out(&text, secret));
         }
         for core in &self.encoded {
             while let Some(at) = text.find(core.as_str()) {
@@ -53,6 +56,27 @@ impl Redactor {
         }
         text
     }
+}
+
+/// A text without a secret. One of a letter or two is in every other word, where it tells nothing: only where it stands
+/// alone is it struck out.
+fn struck_out(text: &str, secret: &str) -> String {
+    if secret.chars().count() > FEW {
+        return text.replace(secret, HIDDEN);
+    }
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(secret) {
+        let (before, after) = (&rest[..at], &rest[at + secret.len()..]);
+        let is_inside =
+            is_word(before.chars().next_back().or(clean.chars().next_back())) || is_word(after.chars().next());
+        clean.push_str(before);
+        clean.push_str(if is_inside { secret } else { HIDDEN });
+        rest = after;
+    }
+    clean.push_str(rest);
+    clean
 }
 
 /// A text without the whole word of base64 around this place: what stands beside a secret in it is no better.
@@ -68,6 +92,12 @@ fn without_word(text: &str, at: usize) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_secret_of_one_letter_leaves_words_whole() {
+        let redactor = redactor("a");
+        assert_eq!(redactor.clean("A1 NO bad password a for \"a\""), "A1 NO bad password <hidden> for \"<hidden>\"");
+    }
 
     fn redactor(secret: &str) -> Redactor {
         let mut redactor = Redactor::default();
@@ -88,7 +118,7 @@ mod tests {
             assert_eq!(redactor("pass\"word").clean(said), shown);
         }
         assert_eq!(redactor("").clean("a text"), "a text");
-        assert_eq!(redactor("x").clean("a text"), "a te<hidden>t");
+        assert_eq!(redactor("x").clean("a text, x"), "a text, <hidden>");
     }
 
     proptest! {

@@ -48,7 +48,7 @@ pub enum Error {
         reason: String,
     },
     /// None of the host's addresses takes a connection.
-    #[error("cannot connect to {host} port {port}: {}", list(attempts))]
+    #[error("cannot connect to {host} port {port}: {}", reasons(host, attempts))]
     NoConnection {
         /// The host.
         host: String,
@@ -308,7 +308,13 @@ pub(super) fn reason(text: &str) -> &str {
     }
 }
 
-fn list(attempts: &[Attempt]) -> String {
+/// Why each address failed. One that was written as the host stands in the sentence already.
+fn reasons(host: &str, attempts: &[Attempt]) -> String {
+    if let [only] = attempts
+        && only.address.ip().to_string() == host
+    {
+        return only.reason.clone();
+    }
     attempts.iter().map(Attempt::to_string).collect::<Vec<_>>().join("; ")
 }
 

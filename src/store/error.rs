@@ -28,6 +28,8 @@ pub enum ErrorKind {
     SameMailbox,
     /// The user asked to stop.
     Interrupted,
+    /// The command asks for what is not there.
+    Usage,
     /// Something on this machine failed: a file, the disk.
     Local,
 }

@@ -4,7 +4,7 @@ use super::compare;
 use super::unlisted::tell_gaps;
 use crate::event::{Event, Observer, Side, Stop};
 use crate::exec::{self, Lanes, Link, join, pause};
-use crate::folders::{Pair, Pairing, Rules, TargetFolder, pair};
+use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{ListedMailbox, Listing, SpecialUse};
 use crate::store::{Connector, Error, ErrorKind, Refusal, ScanDepth, ScanRequest, Store};
 use std::time::Duration;
@@ -40,8 +40,7 @@ impl Opened {
             let to = list(target.as_mut(), Side::Target, observer);
             Ok::<_, Error>((join(from.join())?, to?))
         })?;
-        let pairing = pair(&source_listing, &target_listing, rules)
-            .map_err(|error| Error::new(ErrorKind::Refused, error.to_string()))?;
+        let pairing = pair(&source_listing, &target_listing, rules).map_err(|error| unpaired(&error))?;
         for text in &pairing.warnings {
             observer.observe(&Event::Warning { text });
         }
@@ -51,6 +50,16 @@ impl Opened {
             observer.observe(&Event::FolderFailed { folder: &folder.name, reason: &folder.reason });
         }
         Ok(Self { link, source_listing, target_listing, pairing, gaps })
+    }
+}
+
+/// Why there is nothing to do with two mailboxes as the options say.
+pub(super) fn unpaired(error: &PairError) -> Error {
+    let text = error.to_string();
+    match error {
+        PairError::NoFolder { .. } => Error::new(ErrorKind::Usage, text)
+            .with_hint("nothing was copied or changed; list the folders with `mailferry folders MAILBOX`"),
+        PairError::Collision(_) | PairError::NoName { .. } => Error::new(ErrorKind::Refused, text),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::folders::{Exchange, FolderName, Roster, Rules};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, SpecialUse};
 use crate::plan::merge::{Both, FolderIdentity, FolderKind, Mark, SeenFolder, Side};
 use crate::store::Error;
+use crate::verbs::opening::unpaired;
 use crate::verbs::unlisted::{are_denied, tell_gaps, undenied};
 use std::collections::{HashMap, HashSet};
 
@@ -59,6 +60,7 @@ impl Listed {
         })?;
         let rosters = listings.as_ref().map(Roster::read);
         let exchange = Exchange::new(&rosters.first, &rosters.second, rules);
+        check_rules(rules, &rosters, &exchange, memory, observer)?;
         let mut listed = Self {
             listings,
             exchange,
@@ -205,6 +207,26 @@ impl Listed {
             Side::Second => self.exchange.to_second(canonical),
         }
     }
+}
+
+/// Options that concern no folder of either side, nor one that is known from before: a name is an error, the rest warnings.
+fn check_rules(
+    rules: &Rules,
+    rosters: &Both<Roster>,
+    exchange: &Exchange,
+    memory: &Memory<'_>,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let firsts = rosters.first.folders.iter().map(|folder| folder.name.clone());
+    let seconds = rosters.second.folders.iter().map(|folder| exchange.to_first(&folder.name));
+    let known = memory.known().iter().map(|known| known.name.clone());
+    let names: Vec<FolderName> = firsts.chain(seconds).chain(known).collect();
+    let names: Vec<&FolderName> = names.iter().collect();
+    rules.check_names(&names, "either mailbox").map_err(|error| unpaired(&error))?;
+    for text in rules.unused(&names, "either mailbox") {
+        observer.observe(&Event::Warning { text: &text });
+    }
+    Ok(())
 }
 
 fn kind(mailbox: &ListedMailbox, role: Option<SpecialUse>) -> FolderKind {

@@ -116,7 +116,7 @@ fn folders(facts: &Facts) -> Option<Section> {
         .iter()
         .filter(|folder| folder.from.is_some() && folder.from != folder.to && folder.to.is_some());
     let note = match renamed.count() as u64 {
-        0 => "Every folder has the same name on both sides.".to_owned(),
+        0 => "Folders keep their names, but for how each server writes them.".to_owned(),
         n => format!(
             "{} another name on the other side.",
             if n == 1 { "1 folder has".to_owned() } else { format!("{} folders have", units::count(n)) }
