@@ -46,14 +46,15 @@ impl Copy<'_> {
         if same.is_empty() { Ok(()) } else { Err(same_mailbox::refusal(&same)) }
     }
 
-    /// Each folder of the source beside that of the target which must be another one.
+    /// Each folder of the source beside that of the target which must be another one. Nothing is done in one that is in step.
     fn folders_to_tell_apart<'n>(&self, names: &Names<'n>) -> Vec<(&'n ListedMailbox, &'n ListedMailbox)> {
         let source = |pair: &Pair| &names.source.mailboxes[pair.source];
         let existing = |pair: &Pair| match pair.target {
             TargetFolder::Existing(index) => names.target.mailboxes.get(index),
             TargetFolder::New { .. } => None,
         };
-        let paired = names.pairs.iter().filter_map(|pair| Some((source(pair), existing(pair)?)));
+        let is_open = |pair: &&Pair| self.memory.in_step(pair, names, self.options.deleting).is_none();
+        let paired = names.pairs.iter().filter(is_open).filter_map(|pair| Some((source(pair), existing(pair)?)));
         let mut folders: Vec<_> = paired.collect();
         if !matches!(self.options.deleting, Deleting::Mirror(_)) {
             return folders;
