@@ -129,6 +129,13 @@ pub enum Event<'a> {
         /// The folder of the day.
         to: &'a str,
     },
+    /// A damaged copy on the target was replaced by what the source has (`--repair`), or in a dry run would be.
+    MessageRepaired {
+        /// The source's folder.
+        folder: &'a str,
+        /// The message's UID there.
+        uid: Uid,
+    },
     /// The target has confirmed a message.
     MessageCopied {
         /// The side that has it now.

@@ -81,6 +81,11 @@ struct RunArgs {
     /// wrongly. Without it they are named as failed and not copied; Exchange's estimates are known and need no option
     #[arg(long)]
     accept_size_mismatch: bool,
+    /// Compare the bytes of every message that both sides have (SHA-256), and replace what is damaged on TARGET: SOURCE's is taken
+    /// as good, sent and compared, and only then the damaged one is deleted, or with --keep-deleted kept. All mail is read from
+    /// both sides
+    #[arg(long, conflicts_with_all = ["move_", "save_plan"])]
+    repair: bool,
     /// Fill TARGET anew although earlier runs have filled it and it is gone or empty now: without this, a directory of which the
     /// disk may not be mounted is refused
     #[arg(long)]
@@ -183,6 +188,7 @@ impl CopyArgs {
             plan: if self.run.save_plan.is_some() { PlanUse::Keep } else { PlanUse::Nothing },
             kinship: Kinship::default(),
             new_target: self.run.new_target,
+            repair: self.run.repair,
         })
     }
 }

@@ -75,6 +75,9 @@ impl Observer for Log {
             Event::MessageDeleted { side, folder, uid } => {
                 debug!(target: OURS, "{}: deleted {} UID {uid}", side.name(), text(folder));
             }
+            Event::MessageRepaired { folder, uid } => {
+                debug!(target: OURS, "target: replaced the damaged copy of {} UID {uid}", text(folder));
+            }
             Event::MessageKept { folder, uid, to } => {
                 debug!(target: OURS, "target: moved {} UID {uid} to {}", text(folder), text(to));
             }

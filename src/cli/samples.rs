@@ -17,6 +17,7 @@ pub(crate) fn copy_summary() -> CopySummary {
         flags_updated: 0,
         deleted: 0,
         kept: 0,
+        repaired: 0,
         not_deleted: 0,
         failed: 0,
         folders_failed: 0,

@@ -58,6 +58,11 @@ impl Keyword {
         self.0.len() <= 50 && self.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"$_-.".contains(&b))
     }
 
+    /// Whether it is one that mailferry sets for itself.
+    pub fn is_own(&self) -> bool {
+        [Flags::MARK, Flags::DAMAGED].iter().any(|own| self.0.eq_ignore_ascii_case(own))
+    }
+
     /// Whether it can be written as an atom at all (RFC 3501 `flag-keyword`).
     fn is_atom(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b))
@@ -113,6 +118,10 @@ impl Flags {
     /// A keyword that a message of a target has for a moment, while it is seen whether the source's message is the same one. It
     /// is never carried to another mailbox.
     pub const MARK: &str = "$MailferryMark";
+
+    /// A keyword of a target's message that was found to be damaged and is being replaced. It is never carried to another
+    /// mailbox.
+    pub const DAMAGED: &str = "$MailferryDamaged";
 
     /// Reads flags as a server names them. `\Recent` and system flags that no RFC knows are dropped, as no other
     /// server would take them; the two that have a registered keyword (`\Forwarded`, `\Junk`) become it.
@@ -265,16 +274,16 @@ impl PermanentFlags {
         Flags { system: flags.system & self.doubted, keywords }
     }
 
-    /// Splits `wanted` into what this mailbox keeps and what it can't. [`Flags::MARK`] is left out of both.
+    /// Splits `wanted` into what this mailbox keeps and what it can't. mailferry's own keywords are left out of both.
     pub fn split(&self, wanted: &Flags) -> (Flags, Flags) {
-        let wanted = &wanted.filter_keywords(|keyword| !keyword.as_str().eq_ignore_ascii_case(Flags::MARK));
+        let wanted = &wanted.filter_keywords(|keyword| !keyword.is_own());
         let kept_keywords = wanted.keywords().iter().filter(|keyword| self.keeps_keyword(keyword)).cloned().collect();
         let kept = Flags::new(wanted.system & self.flags.system, kept_keywords);
         let lost = wanted.minus(&kept);
         (kept, lost)
     }
 
-    /// Whether this mailbox keeps all of these without a doubt, [`Flags::MARK`] too.
+    /// Whether this mailbox keeps all of these without a doubt, mailferry's own keywords too.
     pub fn keeps(&self, flags: &Flags) -> bool {
         let is_listed = flags.system & !self.flags.system == 0 && self.doubts(flags).is_empty();
         is_listed && flags.keywords().iter().all(|keyword| self.keeps_keyword(keyword))

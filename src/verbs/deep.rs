@@ -33,6 +33,16 @@ pub(super) struct Contrast {
     pub(super) changed: Vec<(Uid, String)>,
     /// The source's UIDs of pairs of which one or both could not be read.
     pub(super) unread: Vec<Uid>,
+    /// What is to be sent again, where the target's copies say something else.
+    pub(super) damaged: Vec<Unlike>,
+}
+
+/// A message of the source, and a copy on the target that is like no message of the source any more.
+pub(super) struct Unlike {
+    pub(super) source: Uid,
+    pub(super) target: Uid,
+    /// What the source's bytes are.
+    pub(super) content: ContentKeys,
 }
 
 impl DeepFolder {
@@ -64,7 +74,29 @@ impl DeepFolder {
         }
     }
 
-    fn contrast(&self, link: &mut Link, observer: &dyn Observer) -> Result<Contrast, Error> {
+    /// Some pairs of messages of two folders.
+    pub(super) fn of_pairs(
+        name: &str,
+        source: (&MailboxName, Option<UidValidity>),
+        target: (&MailboxName, Option<UidValidity>),
+        pairs: Vec<(Uid, Uid)>,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            source: source.0.clone(),
+            source_uid_validity: source.1,
+            target: target.0.clone(),
+            target_uid_validity: target.1,
+            pairs,
+            bytes: 0,
+        }
+    }
+
+    /// Reads and compares the messages of these pairs.
+    ///
+    /// # Errors
+    /// What ends a connection.
+    pub(super) fn contrast(&self, link: &mut Link, observer: &dyn Observer) -> Result<Contrast, Error> {
         let source_uids: UidSet = self.pairs.iter().map(|(source, _)| *source).collect();
         let target_uids: UidSet = self.pairs.iter().map(|(_, target)| *target).collect();
         let Link { source, target } = link;
@@ -94,6 +126,7 @@ impl DeepFolder {
     fn judge(&self, on_source: &Contents, on_target: &Contents) -> Contrast {
         let mut contrast = Contrast::default();
         let mut unlike = Vec::new();
+        let mut targets = Vec::new();
         for (source, target) in &self.pairs {
             let (Some(ours), Some(theirs)) = (on_source.get(source), on_target.get(target)) else {
                 contrast.unread.push(*source);
@@ -102,8 +135,10 @@ impl DeepFolder {
             contrast.bytes += ours.length + theirs.length;
             if ours.raw != theirs.raw {
                 unlike.push((*source, ours, theirs));
+                targets.push(*target);
             }
         }
+        contrast.damaged = damaged(&unlike, &targets);
         contrast.changed = truly_changed(&unlike);
         contrast
     }
@@ -146,6 +181,37 @@ fn truly_changed(unlike: &[(Uid, &ContentKeys, &ContentKeys)]) -> Vec<(Uid, Stri
         }
     }
     changed
+}
+
+/// Of pairs with unlike contents, the sources that no target says the same as, each with a target that says the same as no
+/// source. What differs in line ends and added fields only is what servers do, and no damage.
+fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec<Unlike> {
+    let mut on_source: HashMap<[u8; 16], usize> = HashMap::new();
+    let mut on_target: HashMap<[u8; 16], usize> = HashMap::new();
+    for (_, ours, theirs) in unlike {
+        *on_source.entry(ours.canonical).or_default() += 1;
+        *on_target.entry(theirs.canonical).or_default() += 1;
+    }
+    let take = |counts: &mut HashMap<[u8; 16], usize>, key: &[u8; 16]| match counts.get_mut(key) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    };
+    let lost: Vec<bool> = unlike.iter().map(|(_, ours, _)| !take(&mut on_target, &ours.canonical)).collect();
+    let bad: Vec<bool> = unlike.iter().map(|(.., theirs)| !take(&mut on_source, &theirs.canonical)).collect();
+    let unlike_of = |source: usize, target: usize| {
+        let (source, content, _) = unlike[source];
+        Unlike { source, target: targets[target], content: *content }
+    };
+    // A pair of which both are left over belongs together; what was paired crosswise takes what is left.
+    let all = 0..unlike.len();
+    let mut found: Vec<Unlike> = all.clone().filter(|at| lost[*at] && bad[*at]).map(|at| unlike_of(at, at)).collect();
+    let sources = all.clone().filter(|at| lost[*at] && !bad[*at]);
+    let rest = sources.zip(all.filter(|at| bad[*at] && !lost[*at]));
+    found.extend(rest.map(|(source, target)| unlike_of(source, target)));
+    found
 }
 
 fn describe(ours: &ContentKeys, theirs: &ContentKeys) -> String {

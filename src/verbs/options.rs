@@ -81,6 +81,8 @@ pub struct CopyOptions {
     pub dry_run: bool,
     /// What it has to do with a saved plan.
     pub plan: PlanUse,
+    /// Whether the bytes of what both sides have are compared, and copies on the target replaced that say something else.
+    pub repair: bool,
     /// Whether an empty mailbox may be filled anew that earlier runs have filled.
     pub new_target: bool,
     /// What the addresses tell of each other.

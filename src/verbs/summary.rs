@@ -43,6 +43,8 @@ pub struct CopySummary {
     pub deleted: u64,
     /// Messages that were moved to a folder of the day on the target, as they vanished from the source.
     pub kept: u64,
+    /// Messages of which the target's copy was damaged and replaced; they count as copied too.
+    pub repaired: u64,
     /// Messages that were to be deleted, or moved to a folder of the day, and are still there.
     pub not_deleted: u64,
     /// Messages that failed.
@@ -76,6 +78,7 @@ impl CopySummary {
             flags_updated: 0,
             deleted: 0,
             kept: 0,
+            repaired: 0,
             not_deleted: 0,
             failed: 0,
             folders_failed: 0,

@@ -11,6 +11,7 @@ mod gone;
 mod hostile;
 mod killed;
 mod others;
+mod repair;
 
 use lab::client::{Client, Snapshot};
 use lab::servers::{Account, Dovecot, Personality};

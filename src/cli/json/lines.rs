@@ -56,6 +56,8 @@ pub(crate) enum Line<'a> {
     MessageDeleted { side: &'static str, folder: &'a str, uid: u32 },
     /// A message that vanished from the source was kept on the target.
     MessageKept { folder: &'a str, uid: u32, to: &'a str },
+    /// A damaged copy on the target was replaced.
+    MessageRepaired { folder: &'a str, uid: u32 },
     /// A message was copied (`-vv`).
     MessageCopied { folder: &'a str, uid: u32, bytes: u64 },
     /// A message failed.
@@ -133,6 +135,7 @@ impl<'a> Line<'a> {
             Event::MessageDeleted { side, folder, uid } => {
                 Self::MessageDeleted { side: side.name(), folder, uid: uid.get() }
             }
+            Event::MessageRepaired { folder, uid } => Self::MessageRepaired { folder, uid: uid.get() },
             Event::MessageKept { folder, uid, to } => Self::MessageKept { folder, uid: uid.get(), to },
             Event::MessageCopied { folder, uid, bytes, .. } => Self::MessageCopied { folder, uid: uid.get(), bytes },
             Event::MessageFailed { folder, uid, message_id, reason } => {
@@ -270,6 +273,7 @@ pub(crate) struct Copied {
     folders_renamed: u64,
     folders_deleted: u64,
     kept: u64,
+    repaired: u64,
     not_deleted: u64,
     source: Amounts,
     target: Amounts,
@@ -295,6 +299,7 @@ impl Copied {
             folders_renamed: summary.folders_renamed,
             folders_deleted: summary.folders_deleted,
             kept: summary.kept,
+            repaired: summary.repaired,
             not_deleted: summary.not_deleted,
             source: summary.source_traffic.into(),
             target: summary.target_traffic.into(),

@@ -159,6 +159,11 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
         (if dry_run { "to delete" } else { "deleted" }, summary.deleted, ""),
         (if dry_run { "to keep" } else { "kept" }, summary.kept, "in folders of the day on the target"),
         ("not deleted", summary.not_deleted, "messages that are still there; a second run tries them again"),
+        (
+            if dry_run { "to repair" } else { "repaired" },
+            summary.repaired,
+            "damaged on the target; the source's copy is taken as good",
+        ),
         ("left out", summary.skipped, "by a filter, or shown by a folder that is a view of others"),
         ("failed", summary.failed, "named above; the next run tries again"),
         ("failed folders", summary.folders_failed, ""),

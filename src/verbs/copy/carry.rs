@@ -85,6 +85,7 @@ impl Copy<'_> {
         self.create_folders(link, names.pairs)?;
         self.subscribe(link, names)?;
         self.change_flags(link, names.pairs)?;
+        self.mark_damaged(link)?;
         self.memory.begin(names, &self.folders);
         let jobs = std::mem::take(&mut self.elsewhere.jobs);
         if !jobs.is_empty() {
@@ -101,6 +102,7 @@ impl Copy<'_> {
         }
         let unproven = self.prove(way, &sent)?;
         self.check_kept(way, &sent)?;
+        self.replace_damaged(way, names, &sent)?;
         self.delete(way, names, &sent, &unproven)?;
         self.remember(way, &sent)
     }

@@ -19,6 +19,7 @@ mod proof;
 mod relocate;
 mod removals;
 mod renames;
+mod repair;
 mod saving;
 
 use super::compare::Comparison;
@@ -42,6 +43,7 @@ use prepare::Preparing;
 use relocate::Leftover;
 use removals::Doomed;
 use renames::Rename;
+use repair::Damaged;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -142,6 +144,10 @@ struct Copy<'a> {
     subscribed: HashSet<MailboxName>,
     /// Folders to rename on the target.
     renames: Vec<Rename>,
+    /// What is damaged on the target.
+    damaged: Vec<Damaged>,
+    /// What an earlier run found to be damaged and has replaced, by its pair.
+    ended_repairs: Vec<(usize, UidSet)>,
     /// What is deleted at the end.
     doomed: Vec<Doomed>,
     /// Whether more was to be deleted than is allowed.
@@ -171,6 +177,8 @@ impl<'a> Copy<'a> {
             prepared: None,
             subscribed: HashSet::new(),
             renames: Vec::new(),
+            damaged: Vec::new(),
+            ended_repairs: Vec::new(),
             doomed: Vec::new(),
             braked: false,
             has_failed: HashSet::new(),
@@ -190,13 +198,16 @@ impl Copy<'_> {
         let mut open = Vec::new();
         for (index, pair) in names.pairs.iter().enumerate() {
             let in_step = self.memory.in_step(pair, names, self.options.deleting);
-            match in_step.filter(|_| !self.is_held(pair, names)) {
+            match in_step.filter(|_| !self.is_held(pair, names) && !self.options.repair) {
                 Some(messages) => {
                     survey.add_unopened(&pair.from.to_string(), messages);
                     self.folders[index] = Some(Needs::in_step(messages));
                 }
                 None => {
-                    compared_pairs[index].known = self.memory.known(pair, names);
+                    // What is to be read is listed, whatever is known of it.
+                    if !self.options.repair {
+                        compared_pairs[index].known = self.memory.known(pair, names);
+                    }
                     open.push(index);
                 }
             }
@@ -208,6 +219,7 @@ impl Copy<'_> {
             remembers: self.memory.is_kept(),
             read_only: self.options.dry_run,
             names_flags: !matches!(self.options.plan, PlanUse::Nothing),
+            repair: self.options.repair,
         };
         let preparing = if self.prepares_ahead() { self.to_prepare(names, &open) } else { Preparing::default() };
         let prepared = Mutex::new(None);
@@ -262,6 +274,7 @@ impl Copy<'_> {
         self.leave_moved_away(link, names)?;
         self.look_elsewhere(link, names)?;
         self.hold_moves();
+        self.find_damaged(link, names)?;
         self.plan_deletions(names);
         self.refuse_unnumbered(names);
         survey.tell(link.source.as_mut(), self.observer)?;
@@ -311,6 +324,9 @@ impl Copy<'_> {
             self.summary.flags_updated += needs.flags_to_change();
         }
         self.summary.folders_created = created.len() as u64;
+        for damaged in std::mem::take(&mut self.damaged) {
+            self.tell_repaired(&names.pairs[damaged.pair], damaged.uid());
+        }
         for rename in std::mem::take(&mut self.renames) {
             self.tell_renamed(&rename);
         }

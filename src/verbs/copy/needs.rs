@@ -1,5 +1,6 @@
 //! What one folder needs, as its comparison shows.
 
+use super::repair::ToCheck;
 use crate::mail::{FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity};
 use crate::plan::planned::{Flagged, by_flags};
 use crate::store::{FlagEdit, FolderScan};
@@ -27,6 +28,8 @@ pub(super) struct Needs {
     pub(super) extra: Option<UidSet>,
     /// How many messages the target's folder holds.
     pub(super) on_target: u64,
+    /// What is to be read on both sides, where the target's copies are repaired.
+    pub(super) to_check: Option<ToCheck>,
     /// Messages that both sides have, where they are to leave the source.
     pub(super) there: Vec<There>,
     /// What may be deleted, by flags, where a plan names it.
@@ -118,6 +121,8 @@ pub(super) struct NeedRules {
     pub(super) read_only: bool,
     /// Whether a plan names what is deleted, with its flags.
     pub(super) names_flags: bool,
+    /// Whether the target's copies are repaired.
+    pub(super) repair: bool,
 }
 
 impl Needs {
@@ -141,6 +146,7 @@ impl Needs {
             there: if matches!(rules.deleting, Deleting::Source(_)) { there(compared) } else { Vec::new() },
             doomed_flags: if rules.names_flags { doomed_flags(compared, rules.deleting) } else { Vec::new() },
             is_seen: true,
+            to_check: rules.repair.then(|| ToCheck::new(compared)).flatten(),
             server_side: 0,
             server_side_bytes: 0,
         }
