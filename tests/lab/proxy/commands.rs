@@ -77,9 +77,12 @@ impl std::fmt::Debug for Meanwhile {
     }
 }
 
+/// Gives a line's replacement, if it has one.
+type Rewriting = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// What becomes of the lines of untagged responses.
 #[derive(Clone)]
-pub struct Rewrite(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Rewrite(Arc<Rewriting>);
 
 impl Rewrite {
     /// Gives for a line without its end what is said instead, which is nothing at all where it is empty; `None`: the line
