@@ -107,7 +107,12 @@ impl Comparison<'_> {
                         compared => tied.push((index, compared)),
                     }
                 }
-                Err(refusal) if refusal.meaning == RefusalMeaning::Transient && attempt < ATTEMPTS => again.push(index),
+                Err(refusal) if refusal.meaning == RefusalMeaning::Transient && attempt < ATTEMPTS => {
+                    if self.pairs[index].known.is_some() {
+                        as_whole.insert(index);
+                    }
+                    again.push(index);
+                }
                 // A server may offer what it then refuses: it is asked in the plainest way before it is believed.
                 Err(_) if self.pairs[index].known.is_some() && as_whole.insert(index) && attempt < ATTEMPTS => {
                     again.push(index);
@@ -143,6 +148,9 @@ impl Comparison<'_> {
             if open.is_empty() {
                 break;
             }
+        }
+        for index in open {
+            each(index, Err("not all of its messages could be listed".to_owned()));
         }
         Ok(())
     }

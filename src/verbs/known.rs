@@ -67,6 +67,9 @@ impl Known {
     /// Fills in what a scan did not list, as it is as it was. `None`: the server's count of messages says otherwise.
     pub(super) fn fill_in(&self, side: Side, scan: FolderScan) -> Option<FolderScan> {
         let Some(unchanged) = &scan.unchanged else { return Some(scan) };
+        if scan.unlisted > 0 {
+            return None;
+        }
         let is_listed = |uid| scan.messages.binary_search_by_key(&uid, Message::uid).is_ok();
         let mut flags = scan.flags.clone();
         let mut filled: Vec<Message> = Vec::with_capacity(self.pairs.len());
@@ -308,6 +311,14 @@ mod tests {
         assert_eq!((of_target.uid_next, of_target.probe), (uid(10), [Some(uid(6)); 2]));
         // One message was in no pair: it must be listed.
         assert_eq!(baseline(&known(&[(1, 4), (2, 5)]), Side::Source, Asking::default()).known, KnownDepth::Flags);
+    }
+
+    #[test]
+    fn where_a_line_could_not_be_read_nothing_is_as_it_was() {
+        let known = known(&[(1, 4), (2, 5), (3, 6)]);
+        let unchanged = Some(Unchanged::AllBut(UidSet::default()));
+        let scan = FolderScan { exists: 3, unchanged, unlisted: 1, ..scan(7, 10, 60, &[3]) };
+        assert!(known.fill_in(Side::Source, scan).is_none());
     }
 
     #[test]

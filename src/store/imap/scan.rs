@@ -188,6 +188,8 @@ struct UnderWay {
     found: Option<UidSet>,
     /// Messages whose attributes came in a form that can't be read.
     unreadable: u64,
+    /// Messages of which something came, and not all that was asked for.
+    short: UidSet,
     scan: FolderScan,
 }
 
@@ -206,6 +208,7 @@ impl UnderWay {
             gone: UidSet::default(),
             found: None,
             unreadable: 0,
+            short: UidSet::default(),
             scan: FolderScan::default(),
         }
     }
@@ -246,10 +249,13 @@ impl UnderWay {
     /// A message is known once everything about it has come; less is another client's flag change, told in passing.
     fn take_fetch(&mut self, fetch: &Fetch<'_>) {
         let Some(uid) = fetch.uid.and_then(Uid::new) else { return };
-        let Some(items) = Items::found(fetch, Items::least(self.depth, uid)) else { return };
         if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(uid)) {
             return;
         }
+        let Some(items) = Items::found(fetch, Items::least(self.depth, uid)) else {
+            self.short.insert(uid);
+            return;
+        };
         let flags = fetch.flags.iter().flatten().map(AsRef::as_ref);
         let flags = self.scan.flags.intern(Flags::from_names(flags));
         if items == Items::Flags {
@@ -285,7 +291,9 @@ impl UnderWay {
         let is_whole = self.wanted.is_none() && !self.tells_changes;
         let absent = if is_whole { self.expected.saturating_sub(listed) } else { 0 };
         scan.unchanged = self.tells_changes.then(|| self.found.map_or(Unchanged::AllBut(self.gone), Unchanged::Only));
-        scan.unlisted = absent.max(self.unreadable);
+        let is_listed = |uid: &Uid| scan.messages.binary_search_by_key(uid, Message::uid).is_ok();
+        let short = self.short.iter().filter(|uid| !is_listed(uid)).count() as u64;
+        scan.unlisted = absent.max(self.unreadable).max(short);
         Ok(scan)
     }
 }

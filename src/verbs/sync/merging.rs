@@ -197,6 +197,9 @@ impl Sync<'_> {
             for side in Side::BOTH {
                 self.read_more(link, at, side, &lacking[side])?;
             }
+            if self.works[at].unread {
+                return Ok(());
+            }
             merge = merge_messages(&self.works[at].folder(), policy);
         }
         let ties = merge.ties().to_vec();

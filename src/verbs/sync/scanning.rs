@@ -6,7 +6,7 @@ use super::{SideState, Sync, Work};
 use crate::exec::Link;
 use crate::mail::{FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Uid, UidSet};
 use crate::plan::merge::{BaseFolder, Both, Mark, PairState, Side, View};
-use crate::store::{Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+use crate::store::{Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 
 /// How often a folder is scanned when a server contradicts itself or refuses in passing.
 const ATTEMPTS: usize = 3;
@@ -87,7 +87,23 @@ impl Sync<'_> {
         let mut found = None;
         store(link, side).scan(&[request], &mut |_, scan| found = Some(scan))?;
         match found {
-            Some(Ok(found)) => work.learn(side, &uids, &found),
+            Some(Ok(found)) => {
+                let is_read = |uid: &Uid| found.messages.binary_search_by_key(uid, Message::uid).is_ok();
+                let lacking: UidSet = uids.iter().filter(|uid| !is_read(uid)).collect();
+                let unread = still_there(store(link, side), &mailbox, &lacking)?;
+                let work = &mut self.works[at];
+                if unread.is_empty() {
+                    work.learn(side, &uids, &found);
+                } else {
+                    work.unread = true;
+                    let name = work.name(side);
+                    let text = format!(
+                        "left alone: the {} has messages that could not be read: UID {unread}",
+                        super::sides::word(side)
+                    );
+                    self.fail_folder(&name, &text);
+                }
+            }
             Some(Err(refusal)) => {
                 work.unread = true;
                 let name = work.name(side);
@@ -97,6 +113,23 @@ impl Sync<'_> {
         }
         Ok(())
     }
+}
+
+/// Which of these messages a folder still has: all of them where that can't be told. What was not read is not gone.
+fn still_there(store: &mut dyn Store, mailbox: &MailboxName, uids: &UidSet) -> Result<UidSet, Error> {
+    if uids.is_empty() {
+        return Ok(UidSet::default());
+    }
+    let mut there = uids.clone();
+    let request = ScanRequest { mailbox, depth: ScanDepth::Sizes, uids: None, search: None, for_writing: false };
+    store.scan(&[request], &mut |_, scan| {
+        if let Ok(scan) = scan
+            && scan.unlisted == 0
+        {
+            there = scan.messages.iter().map(Message::uid).filter(|uid| uids.contains(*uid)).collect();
+        }
+    })?;
+    Ok(there)
 }
 
 impl Work {
@@ -204,9 +237,10 @@ fn take(
     }
 }
 
-/// What a scan of changes did not list is as it was. `None`: the server's count of messages says otherwise.
+/// What a scan of changes did not list is as it was. `None`: something in it could not be read, or the server's count of
+/// messages says otherwise.
 fn fill_in(base: &BaseFolder, side: Side, scan: &FolderScan) -> Option<FolderScan> {
-    let unchanged = scan.unchanged.as_ref()?;
+    let unchanged = scan.unchanged.as_ref().filter(|_| scan.unlisted == 0)?;
     let is_listed = |uid| scan.messages.binary_search_by_key(&uid, Message::uid).is_ok();
     let mut flags = scan.flags.clone();
     let mut known = UidSet::default();
