@@ -7,9 +7,12 @@ mod lab;
 use lab::client::Client;
 use lab::mailboxes::each;
 use lab::pair::{Pair, letters, snapshot};
+use lab::proxy::twist::{Damage, Kind, Twist};
 use lab::proxy::{Plan, Proxy};
-use lab::run::{Run, copy};
+use lab::run::{Run, copy, sync};
 use lab::servers::{Account, Dovecot, Personality};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Servers that differ in how they tell what has changed: by QRESYNC, by CONDSTORE alone, and not at all.
 const KINDS: [Personality; 3] = [Personality::Plain, Personality::NoQresync, Personality::Poor];
@@ -238,4 +241,133 @@ fn a_conditional_change_leaves_alone_what_somebody_else_has_changed() {
     let flagged: Vec<bool> =
         there.folder(&["INBOX"]).iter().map(|message| message.flags.contains("\\Flagged")).collect();
     assert_eq!(flagged, [true, false, true]);
+}
+
+/// The two verbs that go by what an earlier run has recorded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verb {
+    Copy,
+    Sync,
+}
+
+const VERBS: [Verb; 2] = [Verb::Copy, Verb::Sync];
+
+/// Two accounts with the same mail and a record of it; what one of them answers can be damaged.
+struct Damaged {
+    pair: Pair,
+    verb: Verb,
+    /// Whether it is the source, or the first, whose answers are damaged.
+    is_source: bool,
+    account: Account,
+    is_on: Arc<AtomicBool>,
+}
+
+impl Damaged {
+    fn new(kind: Personality, verb: Verb, is_source: bool, plan: Plan) -> Self {
+        let pair = Pair::new("damaged", kind);
+        Client::login(&pair.source).append(&["INBOX"], letters("mail", 4));
+        // Equal UIDs in folders of one second's making would look like one folder.
+        let mut client = Client::login(&pair.target);
+        client.append(&["INBOX"], letters("gone", 1));
+        client.select(&["INBOX"]);
+        client.expunge("1");
+        let account = if is_source { &pair.source } else { &pair.target };
+        let is_on = Arc::default();
+        let proxy = Proxy::start(account.port, plan.only_while(&is_on));
+        let account = account.by_port(proxy.port);
+        let damaged = Self { pair, verb, is_source, account, is_on };
+        damaged.run().ended(0).counts(&[("copied", 4)]);
+        damaged.run().ended(0).counts(&[("copied", 0)]);
+        damaged
+    }
+
+    fn run(&self) -> Run {
+        let Self { pair, account, .. } = self;
+        let (source, target) = if self.is_source { (account, &pair.target) } else { (&pair.source, account) };
+        match self.verb {
+            Verb::Copy => copy(source, target, &pair.state_options()),
+            Verb::Sync => sync(source, target, &pair.state_options()),
+        }
+    }
+
+    fn run_damaged(&self) -> Run {
+        self.is_on.store(true, Ordering::Relaxed);
+        let run = self.run();
+        self.is_on.store(false, Ordering::Relaxed);
+        run
+    }
+
+    /// Gives the mail of the other account's INBOX new UIDs.
+    fn renew_the_other(&self) {
+        let other = if self.is_source { &self.pair.target } else { &self.pair.source };
+        let validity = || Client::login(other).command("STATUS INBOX (UIDVALIDITY)");
+        let before = validity();
+        for file in std::fs::read_dir(Dovecot::shared().maildir(other)).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy();
+            if name == "dovecot-uidlist" || name.starts_with("dovecot.index") {
+                std::fs::remove_file(&path).unwrap();
+            }
+        }
+        assert!(validity() != before, "UIDVALIDITY is the same");
+    }
+
+    fn counts(&self) -> [usize; 2] {
+        [&self.pair.source, &self.pair.target].map(|account| snapshot(account).folder(&["INBOX"]).len())
+    }
+}
+
+/// After one side's UIDs are new, the other's messages are recognised by their headers. One that can't be read is not gone.
+#[test]
+fn a_message_whose_header_does_not_come_is_not_sent_again() {
+    let damages = [(Damage::Nil, true), (Damage::Garbled, false), (Damage::Dropped, false)];
+    let cases = VERBS.into_iter().flat_map(|verb| KINDS.map(|kind| (verb, kind)));
+    for (verb, kind) in cases {
+        each(damages, |(damage, is_source)| {
+            let name = format!("{verb:?}, {kind:?}, {damage:?}, source {is_source}");
+            let twist = Twist::new(Kind::Untagged("FETCH"), 1, damage).with("(UID 2 ").with("BODY[HEADER");
+            let damaged = Damaged::new(kind, verb, is_source, Plan::default().twist(twist.clone()));
+            damaged.renew_the_other();
+            let run = damaged.run_damaged();
+            assert!(twist.is_done(), "{name}: nothing was damaged: {run:?}");
+            assert_eq!(damaged.counts(), [4, 4], "{name}: {run:?}");
+            // Where the scan itself shows that something is lacking, everything is listed once more.
+            assert!([Some(0), Some(3)].contains(&run.code), "{name}: {run:?}");
+            let is_named = run.texts("folder_failed", "reason").iter().any(|text| text.contains("UID 2"));
+            assert_eq!(is_named, run.code == Some(3), "{name}: {run:?}");
+            damaged.run().ended(0).counts(&[("copied", 0)]);
+            damaged.run().ended(0).counts(&[("copied", 0)]);
+            damaged.pair.assert_equal();
+        });
+    }
+}
+
+/// A change that a server tells once, and in a line that can't be read, is asked for again.
+#[test]
+fn a_change_of_flags_in_a_line_that_can_not_be_read_is_not_lost() {
+    let garbled = || Plan::default().twist(Twist::new(Kind::Untagged("FETCH"), 1, Damage::Garbled).with("(UID 2 "));
+    let without_flags = || {
+        Plan::default().rewrite(|line| {
+            let (start, rest) = line.split_once(" FETCH (UID 2 FLAGS (")?;
+            let (_, rest) = rest.split_once(')')?;
+            Some(format!("{start} FETCH (UID 2{rest}"))
+        })
+    };
+    let plans: [(&str, &(dyn Fn() -> Plan + Sync)); 2] = [("garbled", &garbled), ("no flags", &without_flags)];
+    let cases = VERBS.into_iter().flat_map(|verb| KINDS.map(|kind| (verb, kind)));
+    for (what, plan) in plans {
+        each(cases.clone(), |(verb, kind)| {
+            let name = format!("{verb:?}, {kind:?}, {what}");
+            let damaged = Damaged::new(kind, verb, true, plan());
+            let mut client = Client::login(&damaged.pair.source);
+            client.select(&["INBOX"]);
+            client.store("2:3", "+FLAGS", "\\Flagged");
+            let run = damaged.run_damaged();
+            assert!([Some(0), Some(3)].contains(&run.code), "{name}: {run:?}");
+            assert_eq!(damaged.counts(), [4, 4], "{name}: {run:?}");
+            damaged.run().ended(0).counts(&[("copied", 0)]);
+            let [here, there] = [&damaged.pair.source, &damaged.pair.target].map(|side| snapshot(side).content());
+            assert_eq!(there, here, "{name}: {run:?}");
+        });
+    }
 }

@@ -5,6 +5,7 @@
 
 use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
+use super::scans::read_listed;
 use crate::event::{Event, Observer, Side};
 use crate::exec::{Link, read_tied};
 use crate::folders;
@@ -334,9 +335,9 @@ impl Comparison<'_> {
             on_source.push(source);
             on_target.push(target);
         }
-        let source = add_keys(link.source.as_mut(), &pair.source, &mut compared.source, &on_source)?;
+        let source = add_keys(link.source.as_mut(), (&pair.source, "source"), &mut compared.source, &on_source)?;
         let (Some(scan), Some(name)) = (&mut compared.target, &pair.target) else { return Ok(source) };
-        let target = add_keys(link.target.as_mut(), name, scan, &on_target)?;
+        let target = add_keys(link.target.as_mut(), (name, "target"), scan, &on_target)?;
         Ok(source.and(target))
     }
 
@@ -477,7 +478,7 @@ impl Compared {
 /// Adds the header keys of these messages, as far as they were not asked for.
 fn add_keys(
     store: &mut dyn Store,
-    mailbox: &MailboxName,
+    (mailbox, side): (&MailboxName, &str),
     scan: &mut FolderScan,
     which: &[u32],
 ) -> Result<Result<(), Refusal>, Error> {
@@ -487,11 +488,7 @@ fn add_keys(
         return Ok(Ok(()));
     }
     let uids = lacking.iter().map(|at| scan.messages[*at].uid()).collect();
-    let depth = ScanDepth::Identity;
-    let request = ScanRequest { mailbox, depth, uids: Some(uids), search: None, for_writing: false };
-    let mut found = None;
-    store.scan(&[request], &mut |_, result| found = Some(result))?;
-    Ok(found.unwrap_or_else(|| Ok(FolderScan::default())).map(|found| {
+    Ok(read_listed(store, mailbox, &uids, side)?.map(|found| {
         for at in lacking {
             let message = &mut scan.messages[at];
             match found.messages.binary_search_by_key(&message.uid(), Message::uid) {

@@ -1,7 +1,7 @@
 //! Several folders looked at in one flight: some of their messages, or how they are when they are new.
 
-use crate::mail::{MailboxName, UidSet};
-use crate::store::{Error, FolderScan, Prepared, Refusal, ScanDepth, ScanRequest, Store};
+use crate::mail::{MailboxName, Message, Uid, UidSet};
+use crate::store::{Error, FolderScan, Prepared, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 
 /// Scans folders for reading: each whole, or only these messages. The results are in the order of the requests.
 ///
@@ -17,6 +17,38 @@ pub(super) fn scan_each<'m>(
     let mut scans = Vec::with_capacity(requests.len());
     store.scan(&requests, &mut |_, scan| scans.push(scan))?;
     Ok(scans)
+}
+
+/// Reads all attributes and headers of messages that were listed before. Those that are lacking in the result are gone. Where one is
+/// still there and can't be read, the refusal names it: it must not be taken for gone.
+///
+/// # Errors
+/// What ends the connection.
+pub(super) fn read_listed(
+    store: &mut dyn Store,
+    mailbox: &MailboxName,
+    uids: &UidSet,
+    side: &str,
+) -> Result<Result<FolderScan, Refusal>, Error> {
+    let found = scan_each(store, ScanDepth::Identity, [(mailbox, Some(uids.clone()))])?.pop();
+    let Some(Ok(found)) = found else { return Ok(found.unwrap_or_else(|| Ok(FolderScan::default()))) };
+    let lacking: UidSet = uids.iter().filter(|uid| !lists(&found, *uid)).collect();
+    if lacking.is_empty() {
+        return Ok(Ok(found));
+    }
+    let unread = match scan_each(store, ScanDepth::Sizes, [(mailbox, None)])?.pop() {
+        Some(Ok(now)) if now.unlisted == 0 => lacking.iter().filter(|uid| lists(&now, *uid)).collect(),
+        _ => lacking,
+    };
+    if unread.is_empty() {
+        return Ok(Ok(found));
+    }
+    let text = format!("left alone: the {side} has messages that could not be read: UID {unread}; run again");
+    Ok(Err(Refusal { meaning: RefusalMeaning::Transient, text }))
+}
+
+fn lists(scan: &FolderScan, uid: Uid) -> bool {
+    scan.messages.binary_search_by_key(&uid, Message::uid).is_ok()
 }
 
 /// How created folders are, in their order; those that were not opened in passing are opened now. `None`: it was not created, or

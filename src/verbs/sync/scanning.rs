@@ -6,7 +6,8 @@ use super::{SideState, Sync, Work};
 use crate::exec::Link;
 use crate::mail::{FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Uid, UidSet};
 use crate::plan::merge::{BaseFolder, Both, Mark, PairState, Side, View};
-use crate::store::{Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
+use crate::store::{Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+use crate::verbs::scans::read_listed;
 
 /// How often a folder is scanned when a server contradicts itself or refuses in passing.
 const ATTEMPTS: usize = 3;
@@ -73,63 +74,21 @@ impl Sync<'_> {
 
     /// Asks for all attributes and headers of these messages of a side's folder, which are in its view.
     pub(super) fn read_more(&mut self, link: &mut Link, at: usize, side: Side, indices: &[u32]) -> Result<(), Error> {
-        let work = &mut self.works[at];
+        let work = &self.works[at];
         let Some(mailbox) = work.raw[side].clone().filter(|_| !indices.is_empty()) else { return Ok(()) };
         let messages = work.views[side].messages();
         let uids: UidSet = indices.iter().filter_map(|index| messages.get(*index as usize)).map(Message::uid).collect();
-        let request = ScanRequest {
-            mailbox: &mailbox,
-            depth: ScanDepth::Identity,
-            uids: Some(uids.clone()),
-            search: None,
-            for_writing: false,
-        };
-        let mut found = None;
-        store(link, side).scan(&[request], &mut |_, scan| found = Some(scan))?;
-        match found {
-            Some(Ok(found)) => {
-                let is_read = |uid: &Uid| found.messages.binary_search_by_key(uid, Message::uid).is_ok();
-                let lacking: UidSet = uids.iter().filter(|uid| !is_read(uid)).collect();
-                let unread = still_there(store(link, side), &mailbox, &lacking)?;
+        match read_listed(store(link, side), &mailbox, &uids, super::sides::word(side))? {
+            Ok(found) => self.works[at].learn(side, &uids, &found),
+            Err(refusal) => {
                 let work = &mut self.works[at];
-                if unread.is_empty() {
-                    work.learn(side, &uids, &found);
-                } else {
-                    work.unread = true;
-                    let name = work.name(side);
-                    let text = format!(
-                        "left alone: the {} has messages that could not be read: UID {unread}",
-                        super::sides::word(side)
-                    );
-                    self.fail_folder(&name, &text);
-                }
-            }
-            Some(Err(refusal)) => {
                 work.unread = true;
                 let name = work.name(side);
                 self.fail_folder(&name, &refusal.text);
             }
-            None => {}
         }
         Ok(())
     }
-}
-
-/// Which of these messages a folder still has: all of them where that can't be told. What was not read is not gone.
-fn still_there(store: &mut dyn Store, mailbox: &MailboxName, uids: &UidSet) -> Result<UidSet, Error> {
-    if uids.is_empty() {
-        return Ok(UidSet::default());
-    }
-    let mut there = uids.clone();
-    let request = ScanRequest { mailbox, depth: ScanDepth::Sizes, uids: None, search: None, for_writing: false };
-    store.scan(&[request], &mut |_, scan| {
-        if let Ok(scan) = scan
-            && scan.unlisted == 0
-        {
-            there = scan.messages.iter().map(Message::uid).filter(|uid| uids.contains(*uid)).collect();
-        }
-    })?;
-    Ok(there)
 }
 
 impl Work {

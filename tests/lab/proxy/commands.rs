@@ -320,6 +320,16 @@ impl Editor {
                 out.extend_from_slice(line);
                 self.doubled = Some(line.to_vec());
             }
+            Damage::Nil => {
+                let at = literal_at_end(line).and_then(|_| line.iter().rposition(|&byte| byte == b'{'));
+                let Some(at) = at else {
+                    out.extend_from_slice(line);
+                    return true;
+                };
+                out.extend_from_slice(&line[..at]);
+                out.extend_from_slice(b"NIL)\r\n");
+                return false;
+            }
             Damage::Late(by) => {
                 std::thread::sleep(by);
                 out.extend_from_slice(line);

@@ -44,6 +44,8 @@ pub enum Damage {
     Garbled,
     Dropped,
     Doubled,
+    /// Its literal, the last thing in it, is NIL. A response without a literal comes as it is.
+    Nil,
     /// It comes so much later, and so does everything after it.
     Late(Duration),
     /// Its first half comes, then the connection's end.
@@ -56,13 +58,20 @@ pub struct Twist {
     kind: Kind,
     nth: usize,
     damage: Damage,
+    texts: Vec<&'static str>,
     seen: Arc<AtomicUsize>,
 }
 
 impl Twist {
     /// Damages the nth response of this kind, from 1, whichever connection it comes on.
     pub fn new(kind: Kind, nth: usize, damage: Damage) -> Self {
-        Self { kind, nth, damage, seen: Arc::default() }
+        Self { kind, nth, damage, texts: Vec::new(), seen: Arc::default() }
+    }
+
+    /// Counts only responses with this text in their first line.
+    pub fn with(mut self, text: &'static str) -> Self {
+        self.texts.push(text);
+        self
     }
 
     /// Whether a response was damaged.
@@ -72,7 +81,9 @@ impl Twist {
 
     /// What becomes of the response that begins with this line.
     pub(super) fn look_at(&self, line: &[u8]) -> Option<Damage> {
-        let is_due = self.kind.is_of(&String::from_utf8_lossy(line))
+        let line = String::from_utf8_lossy(line);
+        let is_due = self.kind.is_of(&line)
+            && self.texts.iter().all(|text| line.contains(text))
             && self.seen.fetch_add(1, Ordering::Relaxed) + 1 == self.nth;
         is_due.then_some(self.damage)
     }
