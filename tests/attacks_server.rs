@@ -11,7 +11,7 @@ use lab::fake::{Fake, Shared, is_for_bodies, literal};
 use lab::mailboxes::{at, by, each, empty, filled, message};
 use lab::memory::{self, Manner};
 use lab::proxy::{Answer, Plan, Proxy};
-use lab::run::{End, Run, copy, folders, mailferry, verify};
+use lab::run::{End, Run, copy, doctor, folders, mailferry, verify};
 use lab::scripted::{Command, Reply, Scripted, Step, expect, send};
 use lab::servers::Personality;
 use std::time::{Duration, Instant};
@@ -80,13 +80,38 @@ fn endless_answers_end_soon() {
         let deep = deep.clone();
         move || Reply::ok().line(&format!("* LIST {deep} \"/\" x")).line("* LIST () \"/\" INBOX")
     });
-    run.ended(0).counts(&[("messages", 3)]);
+    // A line of the listing that can't be read is named: it may stand for a folder.
+    run.ended(3).counts(&[("messages", 3)]);
     let (server, _) = Fake::of(bytes(3)).serve(move |command, folder| {
         let nested = format!("* 1 FETCH (UID 1 BODYSTRUCTURE {deep} ENVELOPE {deep})\r\n* 1 FETCH {deep}\r\n");
         (command.name == "UID FETCH").then(|| Reply::before(nested.as_bytes(), folder.answer(command)))
     });
     let run = folders(end(&server), &[]);
     run.ended(0);
+}
+
+/// P2: replies that are each valid, and together more than was asked for.
+#[test]
+fn replies_beyond_what_was_asked_end_the_connection() {
+    let copied = |is_meant: fn(&Command) -> bool, line: &'static [u8]| {
+        let (source, _) = Fake::of(bytes(3))
+            .serve(move |command, _| is_meant(command).then(|| Reply::unfinished().raw(&line.repeat(70_000))));
+        let (target, got) = Fake::of([]).serve(|_, _| None);
+        let run = copy(end(&source), end(&target), &["-j", "1"]);
+        assert!(content(&got).is_empty());
+        run
+    };
+    let is_for_attributes = |command: &Command| command.name == "UID FETCH" && !is_for_bodies(&command.arguments);
+    let words = "more than 65548 FETCH replies where 3 messages were asked for";
+    for line in [&b"* 1 FETCH (UID 1 FLAGS ())\r\n"[..], b"* 9 FETCH (UID 9 FLAGS () RFC822.SIZE 1)\r\n"] {
+        let run = copied(is_for_attributes, line).ended(1);
+        assert!(run.says(words), "{run:?}");
+    }
+    let is_for_bodies = |command: &Command| is_for_bodies(&command.arguments);
+    let run = copied(is_for_bodies, b"* 9 FETCH (UID 9 BODY[] {1}\r\nx)\r\n").ended(3);
+    assert!(run.says(words), "{run:?}");
+    let run = copied(is_for_bodies, b"* 9 FETCH (UID 9 BODY[] {1099511627776}\r\nx").ended(3);
+    assert!(run.says("messages of more than 1073741824 bytes that nobody asked for"), "{run:?}");
 }
 
 /// P5: ranges stay ranges.
@@ -349,6 +374,44 @@ fn a_servers_words_are_shown_and_do_nothing() {
             }
         }
     });
+}
+
+/// N6: a text of a megabyte floods neither a terminal nor a log, JSON or a report.
+#[test]
+fn a_text_of_a_megabyte_is_cut_wherever_it_is_shown() {
+    let flood = "flood ".repeat(200_000);
+    let twist = |refused: &'static str| {
+        let flood = flood.clone();
+        move |command: &Command, folder: &mut Fake| match command.name.as_str() {
+            "CAPABILITY" => Some(Reply::ok().line("* CAPABILITY IMAP4rev1 ID")),
+            "ID" => Some(Reply::ok().line(&format!("* ID (\"name\" \"{flood}\" \"{flood}\" \"x\")"))),
+            name if name == refused => Some(Reply::status(&format!("NO [X{flood}] {flood}"))),
+            "LIST" => Some(folder.answer(command).line(&format!("* OK [ALERT] {flood}"))),
+            _ => None,
+        }
+    };
+    let page = tempfile::tempdir().unwrap();
+    let page = page.path().join("report.html");
+    each(["EXAMINE", "APPEND", "UID FETCH", "LIST", "LOGIN", "-"], |refused| {
+        let serve = || Fake::of(bytes(2)).serve(twist(refused)).0;
+        let (source, target) = (serve(), Fake::of([]).serve(twist(refused)).0);
+        let runs = [
+            copy(end(&source), end(&target), &["-v"]),
+            folders(end(&source), &[]),
+            doctor(&[end(&source)], &[]),
+            Run::of(&mut mailferry(&["copy", &end(&source).address, &end(&target).address])),
+        ];
+        for run in runs {
+            let longest = run.stdout.lines().chain(run.stderr.lines()).map(str::len).max();
+            assert!(longest.unwrap_or(0) < 4_000, "{refused}: a line of {longest:?} bytes");
+        }
+    });
+    let (source, target) = (Fake::of(bytes(2)).serve(twist("UID FETCH")).0, Fake::of([]).serve(|_, _| None).0);
+    copy(end(&source), end(&target), &["--report", page.to_str().unwrap()]).ended(3);
+    assert!(std::fs::metadata(&page).unwrap().len() < 500_000);
+    let greeting = Scripted::serve(&format!("BYE {flood}"), |_| Reply::hang_up());
+    let run = folders(End::plain(greeting.port, "&timeout=2"), &[]);
+    assert!(run.says("flood flood") && run.stdout.len() + run.stderr.len() < 10_000, "{run:?}");
 }
 
 /// N5: a message's bytes are never commands, and never more or fewer than were announced.

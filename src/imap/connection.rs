@@ -455,7 +455,7 @@ impl Connection {
             }
         }
         let oldest = self.waiting.oldest();
-        let response = Response::parse(frame);
+        let response = self.redactor.shortened(Response::parse(frame));
         match &response {
             Response::Tagged { .. } => self.unanswered = Unanswered::default(),
             response => self.unanswered.count(&self.limits, matches!(response, Response::Status { .. }))?,

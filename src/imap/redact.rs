@@ -1,6 +1,7 @@
 //! Strikes a secret out of what a server says, should it repeat it: as it is, as a quoted string, or in base64, as a server does
 //! that repeats a whole command it does not understand.
 
+use super::response::{Code, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -12,6 +13,12 @@ const HIDDEN: &str = "<hidden>";
 
 /// The shortest piece of base64 that counts as a part of a secret: three bytes of it.
 const SHORTEST: usize = 4;
+
+/// The longest text of a server that is kept, in characters. A longer one floods whatever shows it: a terminal, a log, a report.
+const LONGEST: usize = 500;
+
+/// Fields of an ID that are kept. RFC 2971 allows 30.
+const ID_FIELDS: usize = 30;
 
 /// A secret of so few characters is struck out only where it stands alone.
 const FEW: usize = 2;
@@ -55,6 +62,45 @@ impl Redactor {
             }
         }
         text
+    }
+
+    /// The response with its texts for people cut to a length that can be shown. Secrets are struck out of a text before it is
+    /// cut: the cut could leave a part of one that nothing recognizes later.
+    pub(super) fn shortened<'a>(&self, response: Response<'a>) -> Response<'a> {
+        match response {
+            Response::Tagged { tag, completion, code, text } => {
+                Response::Tagged { tag, completion, code: self.short_code(code), text: self.short(text) }
+            }
+            Response::Status { condition, code, text } => {
+                Response::Status { condition, code: self.short_code(code), text: self.short(text) }
+            }
+            Response::Id(fields) => {
+                let owned = |text: String| self.short(Cow::Owned(text)).into_owned();
+                let fields = fields.into_iter().take(ID_FIELDS);
+                Response::Id(fields.map(|(name, value)| (owned(name), value.map(owned))).collect())
+            }
+            response => response,
+        }
+    }
+
+    fn short_code(&self, code: Option<Code>) -> Option<Code> {
+        let owned = |text: String| self.short(Cow::Owned(text)).into_owned();
+        code.map(|code| match code {
+            Code::Referral(url) => Code::Referral(owned(url)),
+            Code::Other { name, arguments } => Code::Other { name: owned(name), arguments: owned(arguments) },
+            code => code,
+        })
+    }
+
+    fn short<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
+        if text.len() <= LONGEST {
+            return text;
+        }
+        let clean = self.clean(&text);
+        match clean.char_indices().nth(LONGEST) {
+            Some((end, _)) => Cow::Owned(format!("{}…", &clean[..end])),
+            None => text,
+        }
     }
 }
 
@@ -119,6 +165,15 @@ mod tests {
         }
         assert_eq!(redactor("").clean("a text"), "a text");
         assert_eq!(redactor("x").clean("a text, x"), "a text, <hidden>");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_shows_no_part_of_a_secret() {
+        let short = |text: &str| redactor("pass-word").short(text.into()).into_owned();
+        assert_eq!(short(&"ü".repeat(LONGEST)), "ü".repeat(LONGEST));
+        assert_eq!(short(&"ü".repeat(1 << 20)), "ü".repeat(LONGEST) + "…");
+        let cut = short(&(" ".repeat(LONGEST - 4) + "pass-word" + &"x".repeat(100)));
+        assert!(cut.ends_with(" <hid…"), "{cut}");
     }
 
     proptest! {

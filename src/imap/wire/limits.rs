@@ -12,6 +12,15 @@ pub(super) const FOLDERS: usize = 1 << 19;
 /// Bytes of all their names together: 256 for each. Names that are subscribed to count too.
 pub(super) const FOLDER_NAMES: usize = FOLDERS << 8;
 
+/// FETCH replies that may come for each message that was asked for: others change flags while a folder is read.
+const TELLINGS: u64 = 4;
+
+/// FETCH replies that may come beyond those, for messages that nobody asked for.
+const UNASKED: u64 = 1 << 16;
+
+/// Bytes of message bodies that may come unasked.
+const UNASKED_BYTES: u64 = 1 << 30;
+
 /// Bounds on one response. What is beyond them ends the connection, before memory is taken for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -70,6 +79,17 @@ pub enum Violation {
     /// Untagged status lines without an end.
     #[error("the server sent more than {0} remarks and did not answer the command")]
     TooManyRemarks(usize),
+    /// FETCH replies without an end.
+    #[error("the server sent more than {sent} FETCH replies where {asked} messages were asked for")]
+    TooManyReplies {
+        /// How many it sent.
+        sent: u64,
+        /// How many messages were asked for.
+        asked: u64,
+    },
+    /// Messages that nobody asked for, without an end.
+    #[error("the server sent messages of more than {UNASKED_BYTES} bytes that nobody asked for")]
+    TooMuchUnasked,
     /// A listing without an end.
     #[error("the server listed more than {FOLDERS} folders, or names of more than {FOLDER_NAMES} bytes together")]
     TooManyFolders,
@@ -97,6 +117,38 @@ impl Unanswered {
             return Err(Violation::TooManyRemarks(limits.remarks));
         }
         Ok(())
+    }
+}
+
+/// Counts FETCH replies against the messages that were asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answers {
+    replies: u64,
+    unasked_bytes: u64,
+}
+
+impl Answers {
+    /// Counts one more FETCH reply. `asked` tells how many messages were asked for; it is called only where many replies came.
+    ///
+    /// # Errors
+    /// It is one too many.
+    pub fn count(&mut self, asked: impl FnOnce() -> u64) -> Result<(), Violation> {
+        self.replies += 1;
+        if self.replies <= UNASKED {
+            return Ok(());
+        }
+        let asked = asked();
+        let most = asked.saturating_mul(TELLINGS).saturating_add(UNASKED);
+        if self.replies > most { Err(Violation::TooManyReplies { sent: most, asked }) } else { Ok(()) }
+    }
+
+    /// Counts the bytes of a message that nobody asked for.
+    ///
+    /// # Errors
+    /// They are too many.
+    pub fn count_unasked(&mut self, bytes: u64) -> Result<(), Violation> {
+        self.unasked_bytes = self.unasked_bytes.saturating_add(bytes);
+        if self.unasked_bytes > UNASKED_BYTES { Err(Violation::TooMuchUnasked) } else { Ok(()) }
     }
 }
 
@@ -137,5 +189,15 @@ mod tests {
         assert!((0..FOLDERS).all(|_| listed.count(FOLDER_NAMES / FOLDERS).is_ok()));
         assert_eq!(listed.count(0), Err(Violation::TooManyFolders));
         assert_eq!(Listed::default().count(FOLDER_NAMES + 1), Err(Violation::TooManyFolders));
+    }
+
+    #[test]
+    fn replies_are_counted_against_what_was_asked() {
+        let mut answers = Answers::default();
+        let most = UNASKED + 10 * TELLINGS;
+        assert!((0..most).all(|_| answers.count(|| 10).is_ok()));
+        assert_eq!(answers.count(|| 10), Err(Violation::TooManyReplies { sent: most, asked: 10 }));
+        assert_eq!(answers.count_unasked(UNASKED_BYTES), Ok(()));
+        assert_eq!(answers.count_unasked(u64::MAX), Err(Violation::TooMuchUnasked));
     }
 }

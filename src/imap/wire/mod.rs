@@ -13,6 +13,6 @@ mod tags;
 pub use command::{Command, ForbiddenByte, LiteralMode, Step};
 pub use frame::{Frame, Literal};
 pub use framer::{Framer, Incoming};
-pub use limits::{Limits, Listed, RECURSION, Unanswered, Violation};
+pub use limits::{Answers, Limits, Listed, RECURSION, Unanswered, Violation};
 pub use source::{ByteSource, FrameError};
 pub use tags::Tags;

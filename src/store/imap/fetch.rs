@@ -3,6 +3,7 @@
 use super::account::from_imap;
 use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session};
+use crate::imap::wire::{Answers, Violation};
 use crate::imap::{
     Attributes, Code, Command, Connection, Content, Error as ImapError, Incoming, Received, Reply, Response, Ticket,
 };
@@ -18,6 +19,8 @@ pub(super) struct Requests {
     queue: VecDeque<Request>,
     /// How the folder that the oldest request reads from was opened: by that request, or by one before it.
     folder: Opened,
+    /// What came since a request was last done.
+    answers: Answers,
 }
 
 /// What came of opening a folder.
@@ -89,11 +92,12 @@ impl Session {
         }
         let Self { connection, requests, open, .. } = self;
         loop {
-            let Requests { queue, folder } = &mut *requests;
+            let Requests { queue, folder, answers } = &mut *requests;
             let Some(oldest) = queue.front_mut() else {
                 return Err(Error::new(ErrorKind::Protocol, "nothing was asked for"));
             };
             if oldest.opening.is_none() && oldest.fetches.is_empty() {
+                *answers = Answers::default();
                 let done = queue.pop_front().map(|request| request.end(folder)).unwrap_or_default();
                 return Ok(Fetched::RequestDone { missing: done.0, refusal: done.1 });
             }
@@ -158,7 +162,7 @@ impl Requests {
     /// The request that this message answers: the oldest, or a later one for the same folder, since a server may carry
     /// out several FETCHes at the same time (RFC 3501 section 5.5), as Dovecot does.
     fn taker(&mut self, uid: Uid) -> Option<&mut Request> {
-        let Self { queue, folder } = self;
+        let Self { queue, folder, .. } = self;
         let mut queue = queue.iter_mut();
         let oldest = queue.next();
         let same_folder = queue.take_while(|request| request.sent && request.opening.is_none());
@@ -191,6 +195,7 @@ impl Requests {
                 self.folder.uid_validity = Some(UidValidity(*value));
             }
             Response::Fetch(fetch) => {
+                self.count_reply()?;
                 let (Some(uid), Some(Content::Bytes(bytes))) = (fetch.uid.and_then(Uid::new), &fetch.body) else {
                     return Ok(false);
                 };
@@ -199,10 +204,17 @@ impl Requests {
                     request.received.insert(uid);
                     return Ok(true);
                 }
+                self.answers.count_unasked(bytes.len() as u64).map_err(endless)?;
             }
             _ => {}
         }
         Ok(false)
+    }
+
+    /// Counts a FETCH reply against all that was asked for and is not done.
+    fn count_reply(&mut self) -> Result<(), Error> {
+        let queue = &self.queue;
+        self.answers.count(|| queue.iter().map(|request| request.wanted.len()).sum()).map_err(endless)
     }
 
     /// Takes a large literal. True: a message went to the sink.
@@ -212,12 +224,16 @@ impl Requests {
         size: u64,
         sink: &mut dyn MessageSink,
     ) -> Result<bool, Error> {
+        self.count_reply()?;
         let opening = connection.fetch_opening().filter(|opening| opening.place == Attributes::BODY);
         let Some(opening) = opening else { return Ok(false) };
         let Some(uid) = opening.uid.and_then(Uid::new) else {
             return self.take_nameless(connection, size, sink);
         };
-        let Some(request) = self.taker(uid) else { return Ok(false) };
+        let Some(request) = self.taker(uid) else {
+            self.answers.count_unasked(size).map_err(endless)?;
+            return Ok(false);
+        };
         stream(connection, size, |from| sink.message(uid, Body::Stream { size, from }))?;
         request.received.insert(uid);
         Ok(true)
@@ -260,6 +276,11 @@ impl Requests {
         request.received.insert(uid);
         Ok(true)
     }
+}
+
+/// An answer that has no end.
+fn endless(violation: Violation) -> Error {
+    from_imap(&violation.into())
 }
 
 /// Lets `take` read a large literal. An error of the connection counts for more than what `take` makes of it.

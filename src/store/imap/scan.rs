@@ -8,6 +8,7 @@ use super::opening::Opening;
 use super::refusal::{Asked, refusal};
 use super::session::{Open, Session, open_command};
 use crate::identity;
+use crate::imap::wire::Answers;
 use crate::imap::{Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
 use crate::mail::{Flags, HeaderKey, InternalDate, Message, Uid, UidSet};
 use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest, Unchanged};
@@ -149,13 +150,11 @@ impl Session {
         }
         while !scan.fetches.is_empty() {
             let due = std::mem::take(&mut scan.fetches);
-            let (done, reply) = self.connection.wait_any(
-                |ticket| due.contains(&ticket),
-                &mut |_: Option<Ticket>, response: &Response<'_>| {
-                    scan.take_fetched(response);
-                    Ok(())
-                },
-            )?;
+            let (done, reply) = self
+                .connection
+                .wait_any(|ticket| due.contains(&ticket), &mut |_: Option<Ticket>, response: &Response<'_>| {
+                    scan.take_fetched(response)
+                })?;
             scan.fetches = due.into_iter().filter(|ticket| *ticket != done).collect();
             if !reply.is_ok() {
                 scan.refusal.get_or_insert_with(|| refusal(&reply, Asked::Read));
@@ -190,6 +189,7 @@ struct UnderWay {
     unreadable: u64,
     /// Messages of which something came, and not all that was asked for.
     short: UidSet,
+    answers: Answers,
     scan: FolderScan,
 }
 
@@ -209,6 +209,7 @@ impl UnderWay {
             found: None,
             unreadable: 0,
             short: UidSet::default(),
+            answers: Answers::default(),
             scan: FolderScan::default(),
         }
     }
@@ -228,7 +229,11 @@ impl UnderWay {
         }
     }
 
-    fn take_fetched(&mut self, response: &Response<'_>) {
+    fn take_fetched(&mut self, response: &Response<'_>) -> Result<(), Error> {
+        if matches!(response, Response::Fetch(_) | Response::Unreadable(Unreadable { kind: "FETCH", .. })) {
+            let (exists, wanted) = (self.scan.exists, self.wanted.as_ref());
+            self.answers.count(|| wanted.map_or(u64::from(exists), UidSet::len))?;
+        }
         match response {
             Response::Fetch(fetch) => self.take_fetch(fetch),
             Response::Unreadable(Unreadable { kind: "FETCH", .. }) => self.unreadable += 1,
@@ -239,6 +244,7 @@ impl UnderWay {
             Response::Vanished { earlier: false, uids } => self.expunged(uids.len()),
             _ => {}
         }
+        Ok(())
     }
 
     /// Messages went while the scan was under way.
