@@ -131,8 +131,8 @@ fn a_referral_is_named_and_never_followed() {
     let login = || expect("AUTHENTICATE PLAIN ");
     let refusal = format!("[REFERRAL {url}] elsewhere");
     let cases = [
-        (1, "&tls=none", vec![send(&format!("* BYE {refusal}"))]),
-        (1, "", vec![send(&format!("* BYE {refusal}"))]),
+        (6, "&tls=none", vec![send(&format!("* BYE {refusal}"))]),
+        (6, "", vec![send(&format!("* BYE {refusal}"))]),
         (5, "&tls=none", vec![greeting(), login(), send(&format!("{{tag}} NO {refusal}"))]),
     ];
     for (code, more, steps) in cases {
@@ -154,7 +154,7 @@ fn a_referral_is_named_and_never_followed() {
 fn words_from_before_tls_are_marked_and_harmless() {
     let alert = "[ALERT] \x1b[2Jcall +49 30 123\x07";
     let refused = vec![send("* OK [ALERT] call now"), expect("STARTTLS"), send(&format!("{{tag}} NO {alert}"))];
-    for (code, steps) in [(6, refused), (1, vec![send(&format!("* BYE {alert}"))])] {
+    for (code, steps) in [(6, refused), (6, vec![send(&format!("* BYE {alert}"))])] {
         let run = attack(steps, "").ended(code);
         assert!(run.says("says (unauthenticated): ") && !run.says("\x1b") && !run.says("\x07"), "{run:?}");
         assert!(run.stderr.contains(r"\u{1b}[2Jcall +49"), "{run:?}");

@@ -122,8 +122,13 @@ fn apart(source: &Reached<'_>, target: &Reached<'_>, report: &mut SideReport<'_,
     let result = format!("the same on both sides: {}", some(&same));
     let seen = seen(Check::Folders, tried, result);
     if same.len() == with_mail(&source.survey).max(with_mail(&target.survey)) {
-        let meaning = "both addresses lead to the same mailbox, or to a copy of its server's files";
-        report.failed(seen, ErrorKind::SameMailbox, meaning, advice);
+        // Only a mark on a message proves it, and this writes nothing: two accounts filled alike look the same.
+        let meaning = "both addresses may lead to the same mailbox, or to a copy of its server's files";
+        report.doubtful(
+            seen,
+            meaning,
+            "make sure that these are two mailboxes; a copy or sync of one with itself is refused",
+        );
     } else {
         let meaning = "these folders may be the same mailbox, such as folders that both users share";
         report.doubtful(seen, meaning, "leave them out with --exclude");
