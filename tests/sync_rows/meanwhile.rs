@@ -153,6 +153,52 @@ fn what_a_rule_does_to_a_delivered_message_crosses_and_nothing_is_sent_again() {
     });
 }
 
+/// What a side told to have put a message under is not believed if another message has that UID by the time of the proof.
+#[test]
+fn messages_whose_uids_are_exchanged_before_the_proof_are_not_taken_for_each_other() {
+    let root = tempfile::tempdir().unwrap();
+    let (tree, state) = (root.path().join("tree"), root.path().join("state"));
+    let account = crate::lab::mailboxes::empty("exchanged", Personality::Plain);
+    let files = |sub: &str| -> Vec<_> {
+        let mut files: Vec<_> = std::fs::read_dir(tree.join(sub)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    };
+    let is_on: Arc<AtomicBool> = Arc::default();
+    let exchange = {
+        let cur = tree.join("cur");
+        move || {
+            let mut files: Vec<_> = std::fs::read_dir(&cur).unwrap().map(|entry| entry.unwrap().path()).collect();
+            files.sort();
+            let [.., one, other] = files.as_slice() else { panic!("{files:?}") };
+            let aside = cur.join("../tmp/aside");
+            for (from, to) in [(one, &aside), (other, one), (&aside, other)] {
+                std::fs::rename(from, to).unwrap();
+            }
+        }
+    };
+    // The server proves first what came to it.
+    let meanwhile = Meanwhile::before("EXAMINE", exchange).after("APPEND");
+    let proxy = Proxy::start(account.port, Plan::default().meanwhile(meanwhile).only_while(&is_on));
+    let address = format!("maildir:{}", tree.display());
+    let go = || crate::sync(&account.by_port(proxy.port), &address, &["--state", state.to_str().unwrap()]).ended(0);
+    go();
+    std::fs::write(tree.join("new/1700000000.M1.other"), crate::letter('c').bytes).unwrap();
+    edits(&account, &["add INBOX ab"]);
+    is_on.store(true, Ordering::Relaxed);
+    go().counts(&[("to_first.copied", 1), ("to_second.copied", 2)]);
+    is_on.store(false, Ordering::Relaxed);
+    go().counts(&[("copied", 0), ("deleted", 0)]);
+    let is_a = |path: &std::path::PathBuf| std::fs::read(path).unwrap().windows(8).any(|text| text == b"<a@rows>");
+    std::fs::remove_file(files("cur").into_iter().find(is_a).unwrap()).unwrap();
+    go().counts(&[("copied", 0), ("deleted", 1)]);
+    let mut client = Client::login(&account);
+    let here = client.snapshot();
+    let is_there =
+        |name: char| here.folder(&["INBOX"]).iter().any(|found| found.sha256 == crate::sha(&crate::letter(name).bytes));
+    assert_eq!(['a', 'b', 'c'].map(is_there), [false, true, true], "{here:?}");
+}
+
 /// A deletion that was decided is not carried out on a UID that stands for another message by then.
 #[test]
 fn a_uid_that_stands_for_another_message_by_now_is_not_deleted() {

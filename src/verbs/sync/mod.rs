@@ -17,6 +17,7 @@ mod keeping;
 mod listing;
 mod memory;
 mod merging;
+mod mistaken;
 mod moving;
 mod planning;
 mod proof;

@@ -4,6 +4,7 @@
 //! either would delete the other.
 
 use super::copying::{Direction, Sent, sent_pair};
+use super::mistaken::Proof;
 use super::sides::{number, store, word};
 use super::{Sync, Work};
 use crate::event::Event;
@@ -52,26 +53,27 @@ impl Sync<'_> {
         })?;
         let mut changes = Vec::new();
         let mut proofs = Vec::new();
-        let mut taken: HashMap<usize, UidSet> = HashMap::new();
-        for ((at, task, fates), scan) in tasks.into_iter().zip(scans) {
+        for ((work, task, fates), scan) in tasks.into_iter().zip(scans) {
             match scan.filter(|scan| scan.uid_validity == task.target_uid_validity) {
-                Some(scan) => {
-                    let taken = taken.entry(at).or_default();
-                    taken.add(&self.works[at].paired(side, task, fates));
-                    let firsts = firsts(fates, taken);
-                    self.refuse_seconds(side, at, task, fates, &firsts, &mut changes);
-                    self.compare_word((side, at), task, &firsts, &scan, taken, &mut changes);
-                    proofs.push((at, task, fates, scan));
-                }
-                None => self.works[at].open = true,
+                Some(scan) => proofs.push(Proof { work, task, fates: fates.to_vec(), scan }),
+                None => self.works[work].open = true,
             }
+        }
+        self.doubt_uids(way, side, &mut proofs, &mut changes)?;
+        let mut taken: HashMap<usize, UidSet> = HashMap::new();
+        for Proof { work, task, fates, scan } in &proofs {
+            let taken = taken.entry(*work).or_default();
+            taken.add(&self.works[*work].paired(side, task, fates));
+            let firsts = firsts(fates, taken);
+            self.refuse_seconds(side, *work, task, fates, &firsts, &mut changes);
+            self.compare_word((side, *work), task, &firsts, scan, taken, &mut changes);
         }
         self.memory.write(&changes, false)?;
         let arrivals: Vec<Arrival<'_>> =
-            proofs.iter().map(|(_, task, fates, scan)| Arrival { task, fates, scan }).collect();
+            proofs.iter().map(|Proof { task, fates, scan, .. }| Arrival { task, fates, scan }).collect();
         let all = way.repeatable(|link| latecomers::find(store(link, side), &arrivals))?;
-        for ((at, task, ..), twice) in proofs.iter().zip(all).filter(|(_, twice)| !twice.is_empty()) {
-            self.take_back(way, side, *at, task, &twice)?;
+        for (proof, twice) in proofs.iter().zip(all).filter(|(_, twice)| !twice.is_empty()) {
+            self.take_back(way, side, proof.work, proof.task, &twice)?;
         }
         Ok(())
     }
@@ -284,7 +286,7 @@ fn loose(fates: &[Fate], scan: &FolderScan) -> HashMap<Sameness, Vec<Uid>> {
     loose
 }
 
-fn find(scan: &FolderScan, uid: Uid) -> Option<&Message> {
+pub(super) fn find(scan: &FolderScan, uid: Uid) -> Option<&Message> {
     let at = scan.messages.binary_search_by_key(&uid, Message::uid).ok()?;
     scan.messages.get(at)
 }
