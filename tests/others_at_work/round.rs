@@ -5,6 +5,7 @@ use crate::lab::run::{Run, copy, sync};
 use crate::lab::servers::{Dovecot, Personality};
 use crate::record::Record;
 use crate::sides::{Hand, Mailbox, Shown, Touch};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -182,7 +183,7 @@ impl Round {
                 0..=2 if delivers => {
                     let number = self.number(at, next);
                     next += 1;
-                    if hand.deliver(folder, number) {
+                    if self.lasting(at, &mut hand, |hand| hand.deliver(folder, number)) == Some(true) {
                         record.log.push(format!("{at} delivers {number} to {folder}"));
                         record.delivered.insert(number);
                     }
@@ -196,13 +197,13 @@ impl Round {
                     let names = random.of(&[("F1", "G1"), ("G1", "F1"), ("F2", "G2"), ("G2", "F2")]);
                     record.log.push(format!("{at} renames {names:?}"));
                     record.has_renamed = true;
-                    hand.rename(names.0, names.1);
+                    self.lasting(at, &mut hand, |hand| hand.rename(names.0, names.1));
                 }
                 8 if habits.resets && random.below(2) == 0 => {
                     let indexes = random.below(2) == 0;
                     record.log.push(format!("{at} resets {folder}, indexes {indexes}"));
                     record.has_reset = true;
-                    hand.reset(folder, indexes);
+                    self.lasting(at, &mut hand, |hand| hand.reset(folder, indexes));
                 }
                 _ => match habits.rule {
                     Some(Rule::Move) => self.touch(at, &mut hand, "INBOX", Touch::Move("F1"), &mut random, &mut record),
@@ -212,6 +213,15 @@ impl Round {
             }
         }
         record
+    }
+
+    /// Does this, and logs in again if the server ends the connection: Dovecot does when its indexes are taken away under it.
+    fn lasting<T>(&self, at: usize, hand: &mut Hand, act: impl FnOnce(&mut Hand) -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(|| act(hand))).ok();
+        if done.is_none() {
+            *hand = self.sides[at].at_work();
+        }
+        done
     }
 
     fn touch(
@@ -226,7 +236,12 @@ impl Round {
         if matches!(what, Touch::Move(to) if to == folder) {
             return;
         }
-        let Some(number) = hand.touch(folder, &what, &mut |count| random.below(count as u64) as usize) else { return };
+        let mut chosen = None;
+        let done = self.lasting(at, hand, |hand| {
+            hand.touch(folder, &what, &mut |count| random.below(count as u64) as usize, &mut chosen)
+        });
+        // What was under way when the connection broke may have been done.
+        let Some(number) = done.unwrap_or(chosen) else { return };
         match what {
             Touch::Flag => {
                 record.flagged.insert(number);

@@ -149,10 +149,18 @@ impl Hand {
         }
     }
 
-    /// Does this to one message of a folder, which `choose` chooses from how many there are; gives its number.
-    pub fn touch(&mut self, folder: &str, what: &Touch<'_>, choose: &mut dyn FnMut(usize) -> usize) -> Option<u64> {
+    /// Does this to one message of a folder, which `choose` chooses from how many there are; gives its number. `chosen` is that
+    /// number before anything is done to it.
+    pub fn touch(
+        &mut self,
+        folder: &str,
+        what: &Touch<'_>,
+        choose: &mut dyn FnMut(usize) -> usize,
+        chosen: &mut Option<u64>,
+    ) -> Option<u64> {
         let messages = self.open(folder);
         let (id, number) = messages.get(choose(messages.len().max(1))).cloned()?;
+        *chosen = Some(number);
         let is_done = match self {
             Self::Client(client, _) => {
                 let is_done = match what {
