@@ -325,6 +325,23 @@ fn a_server_that_drips_is_left() {
     assert!(begun.elapsed() < Duration::from_secs(60));
 }
 
+/// P12: a message whose bytes come now and then is given up and named as failed, and a run in which nothing gets through ends.
+#[test]
+fn messages_that_drip_end_the_run_after_a_few_tries() {
+    let (source, _) = Fake::of(bytes(3)).serve(|command, _| {
+        let reply = || Reply::dripping().raw(b"* 1 FETCH (UID 1 BODY[] {100000}\r\nSubject: half");
+        is_for_bodies(&command.arguments).then(reply)
+    });
+    let (target, got) = Fake::of([]).serve(|_, _| None);
+    let run = copy(End::plain(source.port, "&timeout=1"), end(&target), &["-j", "1"]).ended(1);
+    let words = "the server sent next to nothing for 4 s while mailferry was reading a message";
+    assert!(run.says(&format!("4 connections in a row broke before a message got through: {words}")), "{run:?}");
+    let failed = run.named("message_failed");
+    assert!(failed.len() == 1 && failed[0]["uid"] == 1, "{run:?}");
+    assert!(failed[0]["reason"].as_str().unwrap().contains(words), "{failed:?}");
+    assert!(content(&got).is_empty());
+}
+
 /// N4: a literal that the server has not asked for is not sent: it would be read as commands.
 #[test]
 fn a_literal_that_is_refused_is_not_sent() {

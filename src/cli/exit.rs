@@ -70,6 +70,7 @@ pub(crate) fn of_error(kind: ErrorKind) -> u8 {
         ErrorKind::Interrupted => INTERRUPTED,
         ErrorKind::TooManyConnections
         | ErrorKind::Lost
+        | ErrorKind::Stalled
         | ErrorKind::Protocol
         | ErrorKind::Refused
         | ErrorKind::Local => STOPPED,
@@ -146,6 +147,7 @@ mod tests {
             (ErrorKind::Authentication, 5),
             (ErrorKind::TooManyConnections, 1),
             (ErrorKind::Lost, 1),
+            (ErrorKind::Stalled, 1),
             (ErrorKind::Protocol, 1),
             (ErrorKind::Refused, 1),
             (ErrorKind::Full, 8),

@@ -68,7 +68,7 @@ pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Untrusted => "untrusted",
         ErrorKind::Authentication => "authentication",
         ErrorKind::TooManyConnections => "too_many_connections",
-        ErrorKind::Lost => "lost",
+        ErrorKind::Lost | ErrorKind::Stalled => "lost",
         ErrorKind::Protocol => "protocol",
         ErrorKind::Refused => "refused",
         ErrorKind::Full => "full",

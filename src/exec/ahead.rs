@@ -61,7 +61,9 @@ impl<'env> Connecting<'_, 'env> {
         let more = {
             let mut state = ahead.state();
             // One that broke says nothing of the next.
-            state.made.retain(|made| made.as_ref().err().is_none_or(|(_, error)| error.kind != ErrorKind::Lost));
+            state.made.retain(|made| {
+                made.as_ref().err().is_none_or(|(_, error)| !matches!(error.kind, ErrorKind::Lost | ErrorKind::Stalled))
+            });
             let more = count.saturating_sub(state.pending + state.made.len());
             state.pending += more;
             more

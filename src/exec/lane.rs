@@ -25,6 +25,8 @@ const ATTEMPTS: u8 = 3;
 /// How many connections in a row may break without one message getting through, before the lane gives up. One message
 /// that breaks every connection costs three of them.
 const BREAKS: u32 = 10;
+/// The same for connections that brought next to nothing for very long: each costs as much time as many that break at once.
+const STALLS: u32 = 4;
 
 pub(super) struct Lane<'a> {
     shared: &'a Shared<'a>,
@@ -37,12 +39,14 @@ pub(super) struct Lane<'a> {
     target_failed: bool,
     /// Connections that broke since a message last got through.
     breaks: u32,
+    /// How many of them stalled.
+    stalls: u32,
 }
 
 impl<'a> Lane<'a> {
     pub(super) fn new(shared: &'a Shared<'a>, number: usize, link: Link) -> Self {
         let (asked, on_the_way) = (VecDeque::new(), HashMap::new());
-        Self { shared, number, link, asked, on_the_way, target_failed: false, breaks: 0 }
+        Self { shared, number, link, asked, on_the_way, target_failed: false, breaks: 0, stalls: 0 }
     }
 
     /// Works until the queue is empty and everything is acknowledged. Gives its connections for what comes after.
@@ -59,9 +63,11 @@ impl<'a> Lane<'a> {
                 return Err(error);
             }
             self.breaks += 1;
-            if self.breaks == BREAKS {
+            self.stalls += u32::from(error.kind == ErrorKind::Stalled);
+            if self.breaks == BREAKS || self.stalls == STALLS {
+                let breaks = self.breaks;
                 let text =
-                    format!("{BREAKS} connections in a row broke before a message got through: {}", error.message);
+                    format!("{breaks} connections in a row broke before a message got through: {}", error.message);
                 return Err(Error { message: text, ..error });
             }
             self.shared.note_break(&error);
@@ -255,7 +261,7 @@ impl<'a> Lane<'a> {
 
     fn confirm(&mut self, token: u32) {
         let bytes = self.on_the_way.remove(&token).map_or(0, |message| message.bytes);
-        self.breaks = 0;
+        (self.breaks, self.stalls) = (0, 0);
         self.shared.confirm(token, bytes);
     }
 

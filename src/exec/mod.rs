@@ -33,7 +33,7 @@ use queue::Queue;
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use throttle::Throttle;
 
 /// How long a server is given to finish what it received before its connection broke.
@@ -266,11 +266,13 @@ impl Context<'_> {
     /// Why there is no connection, however often it was tried.
     pub fn connect_with_patience(&self) -> Result<Link, Error> {
         let mut pauses = pause::pauses();
+        let begun = Instant::now();
         loop {
             match self.connect() {
                 Ok(link) => return Ok(link),
                 Err((side, error)) => {
-                    let Some(wait) = pauses.next().filter(|_| error.kind.is_worth_retrying()) else {
+                    let may_do_better = error.kind.is_worth_retrying() && begun.elapsed() < pause::LONGEST;
+                    let Some(wait) = pauses.next().filter(|_| may_do_better) else {
                         return Err(error);
                     };
                     self.observer.observe(&Event::Retrying { side, wait, reason: &error.message });

@@ -9,6 +9,9 @@ pub(super) fn pauses() -> impl Iterator<Item = Duration> {
     (0..6).map(|n| Duration::from_millis(500 << n))
 }
 
+/// How long connecting may take in all, with its tries and pauses: a try may be slow by itself.
+pub(super) const LONGEST: Duration = Duration::from_secs(600);
+
 /// Waits, unless the user asks to stop meanwhile.
 pub(crate) fn wait(time: Duration, stop: &Stop) -> Result<(), Error> {
     let end = Instant::now() + time;

@@ -464,6 +464,7 @@ impl Connection {
             Response::Tagged { tag, completion, code, text } => {
                 let reply = Reply { completion, code, text: text.into_owned() };
                 self.courtesy.heard(&reply);
+                self.stream.begin_answer();
                 if let Some(Code::Capability(names)) = &reply.code {
                     self.capabilities = Some(Capabilities::new(names.iter().cloned()));
                 }

@@ -15,6 +15,8 @@ pub enum ErrorKind {
     Untrusted,
     /// A connection that was up broke or fell silent.
     Lost,
+    /// A connection that was up brought next to nothing for very long.
+    Stalled,
     /// The user asked to stop.
     Interrupted,
     /// Something on this machine, or in how it was called.
@@ -76,6 +78,16 @@ pub enum Error {
         phase: Phase,
         /// How long that went on.
         patience: Duration,
+    },
+    /// An answer took too long for what came of it.
+    #[error("the server sent {bytes} bytes in {} while mailferry {phase}, and was not done", seconds(*waited))]
+    Slow {
+        /// What was under way.
+        phase: Phase,
+        /// How long that went on.
+        waited: Duration,
+        /// What came.
+        bytes: u64,
     },
     /// The connection broke.
     #[error("the connection broke while mailferry {phase}: {reason}")]
@@ -186,12 +198,16 @@ impl Error {
             | Self::PlainText { .. }
             | Self::TlsAtOnce { .. }
             | Self::Handshake { .. } => ErrorKind::Unreachable,
-            Self::Silent { phase, .. } | Self::Dripping { phase, .. } | Self::Broken { phase, .. }
+            Self::Silent { phase, .. }
+            | Self::Dripping { phase, .. }
+            | Self::Slow { phase, .. }
+            | Self::Broken { phase, .. }
                 if phase.is_opening() =>
             {
                 ErrorKind::Unreachable
             }
-            Self::Silent { .. } | Self::Dripping { .. } | Self::Broken { .. } => ErrorKind::Lost,
+            Self::Silent { .. } | Self::Broken { .. } => ErrorKind::Lost,
+            Self::Dripping { .. } | Self::Slow { .. } => ErrorKind::Stalled,
             Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::Untrusted { .. } | Self::OtherCertificate { .. } => ErrorKind::Untrusted,
             Self::CaUnreadable { .. }

@@ -21,8 +21,18 @@ pub(super) const SLICE: Duration = Duration::from_millis(250);
 /// would hold a run for ever. With the usual timeout it is 40 minutes, more than honest servers need to say anything of note.
 const PATIENCE: u32 = 20;
 
+/// The same while a message's bytes are due, which lie ready. Each message that comes whole begins it again.
+const BODY_PATIENCE: u32 = 4;
+
 /// What is more than next to nothing, in bytes: 27 a second with the usual timeout.
 const NOTEWORTHY: usize = 64 << 10;
+
+/// Bytes a second below which an answer as a whole is given up, once the patience is over: what comes then is never enough to
+/// wait for its end. A listing may come slowly, as a server looks at each message.
+const SLOWEST: u64 = 64;
+
+/// The same for a message's bytes, which lie ready. No line in use is slower.
+const SLOWEST_BODY: u64 = 1 << 10;
 
 /// How many of a connection's first bytes are kept: enough to tell plain text from TLS.
 const FIRST: usize = 5;
@@ -73,7 +83,12 @@ impl Limits {
 pub(super) enum Ended {
     Silent(Way),
     /// Something came all the time, and never enough.
-    Dripping,
+    Dripping(Duration),
+    /// An answer has taken too long for what came of it.
+    Slow {
+        waited: Duration,
+        bytes: u64,
+    },
     Stopped,
 }
 
@@ -83,6 +98,21 @@ struct Trickle {
     /// Spent waiting for it.
     waited: Duration,
     bytes: usize,
+}
+
+/// What has come of an answer as a whole.
+#[derive(Debug)]
+struct Answer {
+    waited: Duration,
+    bytes: u64,
+    /// How many bytes buy a second.
+    slowest: u64,
+}
+
+impl Answer {
+    fn new(slowest: u64) -> Self {
+        Self { waited: Duration::ZERO, bytes: 0, slowest }
+    }
 }
 
 /// What a socket saw. It outlives the socket where a handshake fails and takes the socket with it.
@@ -103,6 +133,7 @@ pub(super) struct Socket {
     limits: Arc<Limits>,
     witness: Arc<Mutex<Witness>>,
     trickle: Trickle,
+    answer: Answer,
     polling: bool,
     hurried: bool,
     faults: Option<Arc<dyn FaultInjector>>,
@@ -127,6 +158,7 @@ impl Socket {
             limits,
             witness: Arc::default(),
             trickle: Trickle::default(),
+            answer: Answer::new(SLOWEST),
             polling: false,
             hurried: false,
             faults: None,
@@ -163,6 +195,12 @@ impl Socket {
     /// Whether reads give `WouldBlock` at once where nothing has arrived.
     pub(super) fn set_polling(&mut self, polling: bool) {
         self.polling = polling;
+    }
+
+    /// Another answer begins, or another part of one that counts for itself.
+    pub(super) fn begin_answer(&mut self, is_body: bool) {
+        self.trickle = Trickle::default();
+        self.answer = Answer::new(if is_body { SLOWEST_BODY } else { SLOWEST });
     }
 
     /// Whether anything comes within this time, were it the connection's end. What comes is left to be read.
@@ -245,7 +283,18 @@ impl Socket {
         if self.trickle.bytes >= NOTEWORTHY {
             self.trickle = Trickle::default();
         }
-        if self.trickle.waited >= self.limits.patience() { Err(self.end(Ended::Dripping)) } else { Ok(()) }
+        self.answer.waited += waited;
+        self.answer.bytes += bytes as u64;
+        let Answer { waited, bytes, slowest } = self.answer;
+        let patience =
+            if slowest == SLOWEST_BODY { self.limits.timeout * BODY_PATIENCE } else { self.limits.patience() };
+        if self.trickle.waited >= patience {
+            Err(self.end(Ended::Dripping(patience)))
+        } else if waited >= patience + Duration::from_secs(bytes / slowest) {
+            Err(self.end(Ended::Slow { waited, bytes }))
+        } else {
+            Ok(())
+        }
     }
 
     /// Notes what came.
@@ -288,6 +337,7 @@ impl Write for Socket {
             return Err(broken());
         }
         self.trickle = Trickle::default();
+        self.answer = Answer::new(self.answer.slowest);
         if self.faults.is_some() {
             return self.write_or_break(bytes);
         }
@@ -365,7 +415,7 @@ mod tests {
             assert!(begun.elapsed() < Duration::from_secs(20));
         }
         // A loaded machine may let the peer fall silent.
-        assert!(matches!(socket.ended(), Some(Ended::Dripping | Ended::Silent(Way::In))));
+        assert!(matches!(socket.ended(), Some(Ended::Dripping(_) | Ended::Silent(Way::In))));
         drop(socket);
         dripping.join().unwrap();
     }
@@ -383,7 +433,32 @@ mod tests {
         }
         socket.measure(nearly, 1).unwrap();
         assert!(socket.measure(nearly, 1).is_err());
-        assert_eq!(socket.ended(), Some(Ended::Dripping));
+        assert_eq!(socket.ended(), Some(Ended::Dripping(Duration::from_secs(20))));
+    }
+
+    #[test]
+    fn an_answer_has_its_time_by_the_bytes_that_come() {
+        let (mut socket, _peer) = pair(Duration::from_secs(1));
+        let slow = |socket: &mut Socket, bytes: usize| {
+            (0..1_000).find(|_| socket.measure(Duration::from_secs(3), bytes).is_err())
+        };
+        // 21 KiB a second.
+        socket.begin_answer(true);
+        assert_eq!(slow(&mut socket, NOTEWORTHY), None);
+        socket.begin_answer(true);
+        let mut dripped = 0;
+        while socket.measure(Duration::from_secs(1), 500).is_ok() && dripped < 1_000 {
+            dripped += 1;
+            socket.trickle = Trickle::default();
+        }
+        // Over when t = 4 + 500 t / 1024.
+        assert_eq!(dripped, 5);
+        assert!(matches!(socket.ended(), Some(Ended::Slow { bytes: 3_000, .. })));
+        socket.begin_answer(false);
+        assert!((0..1_000).all(|_| {
+            socket.trickle = Trickle::default();
+            socket.measure(Duration::from_secs(1), 500).is_ok()
+        }));
     }
 
     #[test]

@@ -152,9 +152,16 @@ impl Stream {
         }
     }
 
-    /// Says what the coming waits are for. It begins as [`Phase::Greeting`].
+    /// Says what the coming waits are for. It begins as [`Phase::Greeting`]. What comes from now on has its own time.
     pub fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;
+        self.begin_answer();
+    }
+
+    /// Another answer begins, which has its own time.
+    pub fn begin_answer(&mut self) {
+        let is_body = self.phase == Phase::Body;
+        self.channel.socket_mut().begin_answer(is_body);
     }
 
     /// Reads what comes next, at most `buf` full; 0 where the peer has closed. Sends what was written before.
@@ -313,7 +320,8 @@ impl Stream {
                 let timeout = self.channel.socket().limits().timeout();
                 Error::Silent { phase, way, timeout, encrypted: self.is_encrypted() }
             }
-            Some(Ended::Dripping) => Error::Dripping { phase, patience: self.channel.socket().limits().patience() },
+            Some(Ended::Dripping(patience)) => Error::Dripping { phase, patience },
+            Some(Ended::Slow { waited, bytes }) => Error::Slow { phase, waited, bytes },
             None => Error::Broken { phase, reason: words(error) },
         }
     }

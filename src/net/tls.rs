@@ -145,7 +145,7 @@ pub(super) fn handshake(
     peer: &Peer<'_>,
 ) -> Result<TlsStream<Socket>, Error> {
     let phase = Phase::TlsHandshake;
-    let (timeout, patience) = (socket.limits().timeout(), socket.limits().patience());
+    let timeout = socket.limits().timeout();
     let witness = socket.begin_witness();
     let text = match connector.connect(peer.host, socket) {
         Ok(stream) => return Ok(stream),
@@ -156,7 +156,8 @@ pub(super) fn handshake(
     Err(match witness.ended {
         Some(Ended::Stopped) => Error::Interrupted { phase },
         Some(Ended::Silent(way)) => Error::Silent { phase, way, timeout, encrypted: false },
-        Some(Ended::Dripping) => Error::Dripping { phase, patience },
+        Some(Ended::Dripping(patience)) => Error::Dripping { phase, patience },
+        Some(Ended::Slow { waited, bytes }) => Error::Slow { phase, waited, bytes },
         None if is_plain_text(&witness.first) => {
             Error::PlainText { host: peer.host.to_owned(), port: peer.port, after_start_tls: peer.after_start_tls }
         }

@@ -16,6 +16,8 @@ pub enum ErrorKind {
     TooManyConnections,
     /// The connection broke or fell silent.
     Lost,
+    /// The connection brought next to nothing for so long that few tries are worth their time.
+    Stalled,
     /// The server said what no server may say.
     Protocol,
     /// The server refused something that the whole run needs.
@@ -37,7 +39,7 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Whether a new connection, after a pause, may do better.
     pub fn is_worth_retrying(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Lost | Self::Protocol | Self::TooManyConnections)
+        matches!(self, Self::Unreachable | Self::Lost | Self::Stalled | Self::Protocol | Self::TooManyConnections)
     }
 }
 

@@ -82,9 +82,11 @@ pub(super) fn patiently<T>(
     mut work: impl FnMut(Link) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut done = work(connect()?);
-    for wait in [500, 2_000].map(Duration::from_millis) {
+    for (nth, wait) in [500, 2_000].map(Duration::from_millis).into_iter().enumerate() {
         let error = match done {
             Err(error) if error.kind == ErrorKind::Lost => error,
+            // It has taken long enough: once more.
+            Err(error) if error.kind == ErrorKind::Stalled && nth == 0 => error,
             _ => break,
         };
         let side = error.account.as_ref().map_or(Side::Source, |account| account.side);

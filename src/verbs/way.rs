@@ -61,5 +61,5 @@ impl<'a> Way<'a> {
 
 /// Whether new connections may do better.
 pub(super) fn is_broken(error: &Error) -> bool {
-    matches!(error.kind, ErrorKind::Lost | ErrorKind::Protocol)
+    matches!(error.kind, ErrorKind::Lost | ErrorKind::Stalled | ErrorKind::Protocol)
 }

@@ -62,6 +62,7 @@ pub struct Reply {
     bytes: Vec<u8>,
     tagged: Option<String>,
     close: bool,
+    drips: bool,
 }
 
 impl Reply {
@@ -78,6 +79,11 @@ impl Reply {
     /// No tagged status: the command goes on.
     pub fn unfinished() -> Self {
         Self::default()
+    }
+
+    /// After the bytes, one more now and then until the client closes.
+    pub fn dripping() -> Self {
+        Self { drips: true, ..Self::default() }
     }
 
     /// Closes the connection without a tagged reply.
@@ -231,6 +237,10 @@ fn converse(
         let command = read_command(&mut reader, writer, connection, log)?;
         let reply = answer(&command);
         writer.write_all(&reply.bytes)?;
+        while reply.drips {
+            std::thread::sleep(Duration::from_millis(200));
+            writer.write_all(b"x")?;
+        }
         if let Some(status) = reply.tagged {
             writer.write_all(format!("{} {status}\r\n", command.tag).as_bytes())?;
         }

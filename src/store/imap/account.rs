@@ -126,6 +126,7 @@ fn from_net(error: &net::Error) -> Error {
         net::ErrorKind::Unreachable => ErrorKind::Unreachable,
         net::ErrorKind::Untrusted => ErrorKind::Untrusted,
         net::ErrorKind::Lost => ErrorKind::Lost,
+        net::ErrorKind::Stalled => ErrorKind::Stalled,
         net::ErrorKind::Interrupted => ErrorKind::Interrupted,
         net::ErrorKind::Local => ErrorKind::Local,
     };

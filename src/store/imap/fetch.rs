@@ -107,6 +107,7 @@ impl Session {
             let incoming = connection.incoming().map_err(|error| from_imap(&error))?;
             if let Incoming::LargeLiteral { size } = incoming {
                 if requests.take_large(connection, size, sink)? {
+                    connection.set_phase(Phase::Body);
                     return Ok(Fetched::Message);
                 }
                 continue;
@@ -124,6 +125,7 @@ impl Session {
                 *open = None;
             }
             if delivered? {
+                connection.set_phase(Phase::Body);
                 return Ok(Fetched::Message);
             }
         }

@@ -11,6 +11,7 @@ use crate::identity;
 use crate::imap::wire::Answers;
 use crate::imap::{Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
 use crate::mail::{Flags, HeaderKey, InternalDate, Message, Uid, UidSet};
+use crate::net::Phase;
 use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest, Unchanged};
 use std::collections::VecDeque;
 
@@ -27,6 +28,7 @@ impl Session {
             return Ok(());
         }
         self.ensure_alive()?;
+        self.connection.set_phase(Phase::Reply);
         self.enable_qresync(requests)?;
         let found = self.search_all(requests)?;
         let mut under_way: VecDeque<UnderWay> = VecDeque::new();
