@@ -87,6 +87,16 @@ mod tests {
     }
 
     #[test]
+    fn dots_after_a_link_lead_to_where_the_link_leads() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| format!("maildir:{}/{name}", directory.path().display());
+        std::fs::create_dir_all(directory.path().join("far/away")).unwrap();
+        std::os::unix::fs::symlink("far/away", directory.path().join("link")).unwrap();
+        assert!(checked(&path("far/mail"), &path("link/../mail")).is_err());
+        assert!(checked(&path("mail"), &path("link/../mail")).is_ok());
+    }
+
+    #[test]
     fn one_account_is_known_by_its_address_however_it_is_written() {
         let kin = |one: &str, other: &str| kinship(&[Address::parse(one).unwrap(), Address::parse(other).unwrap()]);
         assert_eq!(kin("imaps://ann@H.example:993", "imap://%61nn@h.example?connections=2"), Kinship::OneAccount);

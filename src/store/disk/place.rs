@@ -5,7 +5,7 @@ use super::said::stopped;
 use crate::store::{Error, ErrorKind};
 use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -62,20 +62,17 @@ impl Place {
     /// The path of a place with every link resolved, as far as it is there: what tells two mailboxes apart.
     pub(in crate::store) fn canonical(path: &Path) -> PathBuf {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let mut rest = Vec::new();
-        let mut there = absolute.as_path();
-        loop {
-            if let Ok(found) = there.canonicalize() {
-                return rest.iter().rev().fold(found, |path, name| path.join(name));
+        let mut found = PathBuf::new();
+        for component in absolute.components() {
+            if component == Component::ParentDir {
+                // What was found has no links any more, as far as it exists.
+                found.pop();
+                continue;
             }
-            match (there.parent(), there.file_name()) {
-                (Some(parent), Some(name)) => {
-                    rest.push(name.to_owned());
-                    there = parent;
-                }
-                _ => return absolute,
-            }
+            found.push(component);
+            found = found.canonicalize().unwrap_or(found);
         }
+        found
     }
 }
 
