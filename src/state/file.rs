@@ -101,9 +101,10 @@ impl StateFile {
                 "another program has it open",
                 "close that program, or let a copy do without the state by --no-state",
             ),
-            Some(ErrorCode::DiskFull) => {
-                self.refused("the disk is full", "make room, or let a copy do without the state by --no-state")
-            }
+            Some(ErrorCode::DiskFull) => self.refused(
+                "the disk is full",
+                "make room on that disk, or keep the state on another one with --state DIR",
+            ),
             Some(_) => self.refused(&error.to_string(), WITHOUT),
             // Not SQLite's own: a value is not of the kind that the column has.
             None => self.damaged(&error.to_string()),

@@ -5,9 +5,9 @@
 use super::{PairName, StateDirectory};
 use crate::store::{Error, ErrorKind};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The longest note about a holder that is read.
 const MAX_NOTE: u64 = 200;
@@ -27,8 +27,7 @@ impl PairLock {
     /// [`ErrorKind::Locked`] with the holder's note, or that the file can't be made.
     pub fn take(directory: &StateDirectory, pair: &PairName, holder: &str) -> Result<Self, Error> {
         let path = directory.file(pair, "lock");
-        let failed =
-            |error: std::io::Error| Error::new(ErrorKind::Local, format!("cannot lock {}: {error}", path.display()));
+        let failed = |error: io::Error| refused(&path, &error);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(&path).map_err(failed)?;
@@ -64,6 +63,16 @@ impl Drop for PairLock {
     }
 }
 
+fn refused(path: &Path, error: &io::Error) -> Error {
+    let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let hint = if is_full {
+        "make room on that disk, or keep the state on another one with --state DIR"
+    } else {
+        "check who may write to that directory, or give another one with --state DIR"
+    };
+    Error::new(ErrorKind::Local, format!("cannot lock {}: {error}", path.display())).with_hint(hint)
+}
+
 fn taken(file: &mut File) -> Error {
     let mut note = Vec::new();
     let holder = match file.take(MAX_NOTE).read_to_end(&mut note) {
@@ -91,6 +100,14 @@ mod tests {
         drop(lock);
         let lock = PairLock::take(&directory, &pair, "process 44").unwrap();
         assert!(!lock.follows_a_death());
+    }
+
+    #[test]
+    fn a_lock_that_can_not_be_taken_has_a_hint() {
+        let hint = |error: rustix::io::Errno| refused(Path::new("/x"), &error.into()).hint.unwrap();
+        assert!(hint(rustix::io::Errno::NOSPC).contains("make room"));
+        assert!(hint(rustix::io::Errno::DQUOT).contains("make room"));
+        assert!(hint(rustix::io::Errno::ACCESS).contains("who may write"));
     }
 
     #[test]

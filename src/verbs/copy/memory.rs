@@ -323,7 +323,8 @@ impl<'a> Memory<'a> {
         result
             .inspect_err(|error| {
                 if !self.has_failed.swap(true, Ordering::Relaxed) {
-                    let text = format!("the next run will take longer: {error}");
+                    let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+                    let text = format!("the next run will take longer: {error}{hint}");
                     self.observer.observe(&Event::Warning { text: &text });
                 }
             })
