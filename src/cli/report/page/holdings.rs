@@ -174,5 +174,5 @@ fn message_cells(message: &Named) -> [Cell; 4] {
         .map_or_else(|| Cell { text: "no subject".to_owned(), is_dim: true, ..Cell::default() }, Cell::text);
     let uid = Cell { text: message.uid.to_string(), number: Some(u64::from(message.uid)), ..Cell::default() };
     let day = message.date.as_deref().and_then(|date| date.get(..10));
-    [subject, Cell::text(&message.folder), uid, day.map_or_else(Cell::unknown, Cell::text)]
+    [subject, Cell::text(&message.folder), uid, day.map_or_else(Cell::unknown, Cell::day)]
 }

@@ -37,6 +37,8 @@ pub(super) struct Cell {
     pub(super) bar: Option<u64>,
     /// Whether it is about something that went wrong.
     pub(super) is_bad: bool,
+    /// Whether it stays on one line.
+    pub(super) is_whole: bool,
     /// Whether it is nothing worth reading.
     pub(super) is_dim: bool,
 }
@@ -45,6 +47,11 @@ impl Cell {
     /// A server's text.
     pub(super) fn text(text: &str) -> Self {
         Self { text: super::shown(text), ..Self::default() }
+    }
+
+    /// A day, such as `2011-03-26`.
+    pub(super) fn day(text: &str) -> Self {
+        Self { is_whole: true, ..Self::text(text) }
     }
 
     /// A number.

@@ -190,6 +190,14 @@ fn an_address_is_shown_without_files_of_this_machine() {
     assert!(page.contains("imaps://ann@imap.example.org<") && !page.contains("ca.pem"));
 }
 
+#[test]
+fn a_day_stays_on_one_line() {
+    let page = render(&facts("copy", "plain")).unwrap();
+    assert!(page.contains(" whole\"><bdi>2023-11-14</bdi>"), "{page}");
+    let rule = STYLE.lines().find(|line| line.starts_with(".whole ")).unwrap();
+    assert!(rule.contains("white-space: nowrap") && rule.contains("overflow-wrap: normal"), "{rule}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
