@@ -1,6 +1,6 @@
 //! Why: the row of the case table that decided. Every action and everything that is left alone carries one.
 
-/// What decided. The order is that of the table; [`Row::number`] gives the number there.
+/// What decided. [`Row::number`] gives the number in the tables of docs/two-way.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Row {
     /// Flags changed since both sides agreed.
@@ -74,7 +74,7 @@ pub enum Row {
 }
 
 impl Row {
-    /// Its number in the case table; `None` for what follows from the rules below the table.
+    /// Its number in the tables of docs/two-way.md; `None` for what follows from the rules there.
     pub fn number(self) -> Option<u8> {
         Some(match self {
             Self::FlagsChanged => 1,
@@ -177,5 +177,59 @@ impl Row {
                 | Self::RenamedApart
                 | Self::FolderDeletedAndChanged
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const ALL: [Row; 34] = [
+        Row::FlagsChanged,
+        Row::FlagsJoined,
+        Row::DeletedAndChanged,
+        Row::DeletedOnBoth,
+        Row::Moved,
+        Row::MovedApart,
+        Row::MovedAndDeleted,
+        Row::Renamed,
+        Row::RenamedApart,
+        Row::FolderDeleted,
+        Row::FolderDeletedAndChanged,
+        Row::Recreated,
+        Row::NewUids,
+        Row::Emptied,
+        Row::LostAll,
+        Row::TooMany,
+        Row::Restored,
+        Row::FirstRun,
+        Row::StaleState,
+        Row::Hidden,
+        Row::Undecided,
+        Row::FoundOnBoth,
+        Row::Refused,
+        Row::NotPermitted,
+        Row::NotAFolder,
+        Row::NewMail,
+        Row::Deleted,
+        Row::NewFolder,
+        Row::Subscription,
+        Row::OneWay,
+        Row::Capped,
+        Row::Incomplete,
+        Row::Unlisted,
+        Row::KeptFolder,
+    ];
+
+    #[test]
+    fn the_documentation_has_each_number_that_explanations_cite() {
+        assert_eq!(ALL.last().map(|row| *row as usize + 1), Some(ALL.len()));
+        assert!(ALL.iter().enumerate().all(|(at, row)| *row as usize == at));
+        let cited: BTreeSet<u8> = ALL.iter().filter_map(|row| row.number()).collect();
+        let tables = include_str!("../../../docs/two-way.md");
+        let first = |line: &str| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok();
+        let documented: BTreeSet<u8> = tables.lines().filter_map(first).collect();
+        assert_eq!(documented, cited);
     }
 }
