@@ -11,7 +11,14 @@ use crate::verbs::holdings::Survey;
 
 impl Sync<'_> {
     pub(super) fn tell_folders(&self) {
-        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| work.raw.any(Option::is_some)) {
+        let mut works: Vec<(usize, &Work)> =
+            self.works.iter().enumerate().filter(|(_, work)| work.raw.any(Option::is_some)).collect();
+        // INBOX first, then as people look names up.
+        works.sort_by_cached_key(|(_, work)| {
+            let name = work.name(Side::First);
+            (!name.eq_ignore_ascii_case("inbox"), name.to_lowercase(), name)
+        });
+        for (at, work) in works {
             let steps = Both::of(|side| self.step(at, side));
             self.observer.observe(&Event::SyncPlanned(SyncPlanned {
                 first: &work.name(Side::First),
