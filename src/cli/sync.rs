@@ -6,7 +6,7 @@ use super::json::Summary;
 use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::state::{TwoWayStateArgs, identity};
-use super::text::{self, ChangeList};
+use super::text::{self, ChangeList, Detail};
 use super::undo::UndoStore;
 use super::{exit, password, places, values};
 use clap::{Args, ValueEnum};
@@ -98,7 +98,7 @@ struct RunArgs {
     new_target: bool,
     #[command(flatten)]
     state: TwoWayStateArgs,
-    /// Show each change with the side that it comes from and why, and do nothing
+    /// Show what each folder needs, and do nothing; with -v also each change, the side that it comes from and why
     #[arg(long)]
     dry_run: bool,
     /// With --dry-run: say of one message, by its UID on either side, what both agreed on, what each shows, and which rule
@@ -257,7 +257,12 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let second_password = session.password(Side::Target, &second, second_password)?;
 
     let kept = if dry_run { args.run.state.look(&first, &second)? } else { args.run.state.open(&first, &second)? };
-    let changes = Arc::new(ChangeList::default());
+    let detail = match (dry_run, args.output.verbose) {
+        (false, _) => Detail::Conflicts,
+        (true, 0) => Detail::Folders,
+        (true, _) => Detail::Changes,
+    };
+    let changes = Arc::new(ChangeList::new(detail));
     session.watch_signals()?;
     let observers = session.observers(Some(Arc::<ChangeList>::clone(&changes) as _));
     let purpose = if dry_run { Purpose::Rehearse } else { Purpose::Write };
@@ -271,7 +276,7 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
         &summary.status,
         || Summary::sync(&summary, dry_run),
         |paint| {
-            let mut lines = changes.lines();
+            let mut lines = changes.lines(paint);
             lines.extend(text::sync_summary(&summary, dry_run, paint));
             lines
         },

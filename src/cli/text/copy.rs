@@ -1,5 +1,6 @@
 //! `copy` for people: a dry run's table, and the summary.
 
+use super::deletions::Deletions;
 use crate::cli::console::Paint;
 use crate::cli::harmless;
 use crate::cli::table::{Align, Table};
@@ -16,8 +17,7 @@ pub(crate) struct PlanTable(Mutex<Found>);
 #[derive(Default)]
 struct Found {
     rows: Vec<Row>,
-    /// What would be deleted: the side, the folder there, the messages, and whether the folder itself goes.
-    deleted: Vec<(&'static str, String, UidSet, bool)>,
+    deleted: Deletions,
     /// What would be kept: the folder, the folder of the day, the messages.
     kept: Vec<(String, String, UidSet)>,
 }
@@ -30,15 +30,6 @@ impl Found {
             self.kept.len() - 1
         });
         &mut self.kept[at].2
-    }
-
-    fn deleted_in(&mut self, side: &'static str, folder: &str) -> &mut (&'static str, String, UidSet, bool) {
-        let at = self.deleted.iter().position(|(of, name, ..)| (*of, name.as_str()) == (side, folder));
-        let at = at.unwrap_or_else(|| {
-            self.deleted.push((side, folder.to_owned(), UidSet::default(), false));
-            self.deleted.len() - 1
-        });
-        &mut self.deleted[at]
     }
 }
 
@@ -56,9 +47,9 @@ impl Observer for PlanTable {
         let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::FolderPlanned(plan) => found.rows.push(Row::new(plan)),
-            Event::MessageDeleted { side, folder, uid } => found.deleted_in(side.name(), folder).2.insert(*uid),
+            Event::MessageDeleted { side, folder, uid } => found.deleted.add(side.name(), folder, *uid),
             Event::MessageKept { folder, uid, to } => found.kept_in(folder, to).insert(*uid),
-            Event::FolderDeleted { folder } => found.deleted_in("target", folder).3 = true,
+            Event::FolderDeleted { folder } => found.deleted.add_folder("target", folder),
             _ => {}
         }
     }
@@ -123,13 +114,7 @@ impl PlanTable {
                 harmless::text(to)
             ));
         }
-        for (side, folder, uids, whole) in &found.deleted {
-            let messages =
-                (!uids.is_empty()).then(|| format!("{} (UID {uids})", units::counted(uids.len(), "message")));
-            let whole = whole.then(|| "the folder".to_owned());
-            let what: Vec<String> = messages.into_iter().chain(whole).collect();
-            lines.push(format!("to delete on the {side}: {}: {}", harmless::text(folder), what.join(" and ")));
-        }
+        lines.extend(found.deleted.lines());
         lines
     }
 }

@@ -1,6 +1,7 @@
 //! Results for people, on stdout. Every name and every word of a server is made harmless here.
 
 mod copy;
+mod deletions;
 mod doctor;
 mod folders;
 mod sync;
@@ -9,5 +10,5 @@ mod verify;
 pub(crate) use copy::{PlanTable, summary as copy_summary};
 pub(crate) use doctor::{Findings, summary as doctor_summary};
 pub(crate) use folders::listing;
-pub(crate) use sync::{ChangeList, summary as sync_summary};
+pub(crate) use sync::{ChangeList, Detail, summary as sync_summary};
 pub(crate) use verify::Differences;

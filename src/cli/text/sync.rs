@@ -1,33 +1,135 @@
 //! `sync` for people: each change of a dry run, conflicts, and the summary.
 
+use super::deletions::Deletions;
 use crate::cli::console::Paint;
 use crate::cli::harmless;
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
-use mailferry::event::{Change, Contradiction, Event, Observer, Side};
+use mailferry::event::{Change, Contradiction, Event, Observer, Side, SyncPlanned, SyncStep};
 use mailferry::verbs::{Status, SyncSummary, SyncWay};
 use std::sync::{Mutex, PoisonError};
 
-/// Collects changes as lines.
+/// How much of a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Nothing: it is carried out, and only conflicts are named.
+    Conflicts,
+    /// A table of the folders, and the changes that it has no column for.
+    Folders,
+    /// Each change, after the table.
+    Changes,
+}
+
+/// Collects what is told of the plan.
+pub(crate) struct ChangeList {
+    detail: Detail,
+    found: Mutex<Found>,
+}
+
 #[derive(Default)]
-pub(crate) struct ChangeList(Mutex<Vec<String>>);
+struct Found {
+    folders: Vec<[String; 7]>,
+    deleted: Deletions,
+    /// Subscriptions to change, on each side.
+    subscriptions: [u64; 2],
+    lines: Vec<String>,
+}
 
 impl Observer for ChangeList {
     fn observe(&self, event: &Event<'_>) {
-        let line = match event {
-            Event::Change(change) => line(change),
-            Event::Explained { text } => harmless::text(text),
-            _ => return,
-        };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::SyncPlanned(plan) if self.detail != Detail::Conflicts => found.folders.push(folder(plan)),
+            Event::Change(change) => found.take(change, self.detail),
+            Event::Explained { text } => found.lines.push(harmless::text(text)),
+            _ => {}
+        }
     }
 }
 
 impl ChangeList {
-    /// The changes in their order.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Nothing yet.
+    pub(crate) fn new(detail: Detail) -> Self {
+        Self { detail, found: Mutex::default() }
     }
+
+    /// The table, what would be deleted, and changes in their order.
+    pub(crate) fn lines(&self, paint: Paint) -> Vec<String> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = found.table(paint);
+        lines.extend(found.deleted.lines());
+        for (side, count) in ["first", "second"].into_iter().zip(found.subscriptions).filter(|(_, count)| *count > 0) {
+            lines.push(format!("to change on the {side}: {}", units::counted(count, "subscription")));
+        }
+        lines.extend(found.lines.iter().cloned());
+        if self.detail == Detail::Folders && !found.folders.is_empty() {
+            lines.push("each change, and why: the same with -v".to_owned());
+        }
+        lines
+    }
+}
+
+impl Found {
+    fn take(&mut self, change: &Change<'_>, detail: Detail) {
+        let (side, at) = match change.to {
+            Side::Source => ("first", 0),
+            Side::Target => ("second", 1),
+        };
+        if detail != Detail::Folders || change.conflict {
+            self.lines.push(line(change));
+            return;
+        }
+        match (change.action, change.uid) {
+            ("delete", Some(uid)) => self.deleted.add(side, change.folder, uid),
+            ("delete_folder", _) => self.deleted.add_folder(side, change.folder),
+            ("subscribe" | "unsubscribe", _) => self.subscriptions[at] += 1,
+            ("rename_folder", _) => self.lines.push(line(change)),
+            // The table counts them.
+            _ => {}
+        }
+    }
+
+    fn table(&self, paint: Paint) -> Vec<String> {
+        if self.folders.is_empty() {
+            return Vec::new();
+        }
+        let mut columns = [Align::Right; 7];
+        [columns[0], columns[1], columns[6]] = [Align::Left; 3];
+        let mut table = Table::new(columns);
+        table.row(["FIRST", "SECOND", "TO FIRST", "TO SECOND", "BYTES", "ON BOTH", "NOTES"]);
+        for folder in &self.folders {
+            table.row(folder.each_ref().map(String::as_str));
+        }
+        let mut lines = table.lines();
+        if let Some(head) = lines.first_mut() {
+            *head = paint.bold(head);
+        }
+        lines
+    }
+}
+
+fn folder(plan: &SyncPlanned<'_>) -> [String; 7] {
+    let (first, second) = (plan.to_first, plan.to_second);
+    let notes = notes("first", first).into_iter().chain(notes("second", second));
+    [
+        harmless::text(plan.first),
+        harmless::text(plan.second),
+        units::count(first.copy),
+        units::count(second.copy),
+        units::bytes(first.bytes + second.bytes),
+        units::count(plan.already_there),
+        notes.collect::<Vec<_>>().join(", "),
+    ]
+}
+
+/// What has no column.
+fn notes(side: &str, step: SyncStep) -> Vec<String> {
+    let counted = [(step.moved, "to move in"), (step.flags, "to flag"), (step.delete, "to delete")];
+    let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+    let new = step.create.then(|| format!("new on the {side}"));
+    new.into_iter()
+        .chain(counted.map(|(count, what)| format!("{} {what} on the {side}", units::count(count))))
+        .collect()
 }
 
 fn line(change: &Change<'_>) -> String {
@@ -111,6 +213,52 @@ fn headline(summary: &SyncSummary, dry_run: bool, paint: Paint) -> String {
 mod tests {
     use super::*;
     use mailferry::mail::Uid;
+
+    #[test]
+    fn a_dry_run_is_a_table_and_names_each_change_only_when_asked() {
+        let paint = Paint::new(crate::cli::args::When::Never, false);
+        let shown = |detail| {
+            let list = ChangeList::new(detail);
+            let to_second = SyncStep { create: true, copy: 1000, bytes: 2048, delete: 1, ..SyncStep::default() };
+            list.observe(&Event::SyncPlanned(SyncPlanned {
+                first: "Work\x1b",
+                second: "Work",
+                already_there: 3,
+                to_first: SyncStep { flags: 2, ..SyncStep::default() },
+                to_second,
+            }));
+            for (action, uid) in [("create_folder", None), ("copy", Uid::new(4)), ("delete", Uid::new(7))] {
+                let (folder, reason) = ("Work", "Nothing is recorded of this folder yet.");
+                let to = Side::Target;
+                let (detail, conflict, contradiction) = ("", false, None);
+                list.observe(&Event::Change(Change {
+                    action,
+                    to,
+                    folder,
+                    uid,
+                    detail,
+                    reason,
+                    conflict,
+                    contradiction,
+                }));
+            }
+            list.lines(paint)
+        };
+        let table = [
+            "FIRST       SECOND  TO FIRST  TO SECOND    BYTES  ON BOTH  NOTES",
+            "Work\\u{1b}  Work           0      1,000  2.0 KiB        3  2 to flag on the first, new on the second, 1 to delete \
+             on the second",
+        ];
+        let brief = shown(Detail::Folders);
+        assert_eq!(brief[..2], table);
+        let rest = ["to delete on the second: Work: 1 message (UID 7)", "each change, and why: the same with -v"];
+        assert_eq!(brief[2..], rest);
+        let full = shown(Detail::Changes);
+        assert_eq!(full[..2], table);
+        assert_eq!(full.len(), 5);
+        assert_eq!(full[3], "first → second: copy Work UID 4: Nothing is recorded of this folder yet.");
+        assert_eq!(shown(Detail::Conflicts).len(), 3);
+    }
 
     #[test]
     fn a_change_says_where_it_comes_from_and_why() {
