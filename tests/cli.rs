@@ -190,6 +190,27 @@ fn a_log_has_what_was_said_and_metrics_have_the_end() {
 }
 
 #[test]
+fn a_log_in_text_names_the_command_and_both_mailboxes_and_has_no_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    for part in ["cur", "new", "tmp"] {
+        std::fs::create_dir_all(directory.path().join("one").join(part)).unwrap();
+    }
+    std::fs::write(directory.path().join("one/cur/1.a:2,S"), "Subject: x\n\nx\n").unwrap();
+    let (source, target) = (format!("maildir:{}", at("one")), format!("maildir:{}", at("two")));
+    let output = run(&["copy", "--no-state", "--log-file", &at("log"), &source, &target]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let written = std::fs::read_to_string(at("log")).unwrap();
+    for part in [": copy begins", &format!("source: {source}"), &format!("target: {target}"), "  copied  "] {
+        assert!(written.contains(part), "{part}: {written}");
+    }
+    assert!(!written.contains('{'), "{written}");
+    let output = run(&["copy", "--no-state", "--output", "json", "--log-file", &at("json.log"), &source, &target]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(std::fs::read_to_string(at("json.log")).unwrap().contains("{\"event\":\"summary\""));
+}
+
+#[test]
 fn manual_pages_and_completions() {
     let page = run(&["man"]);
     assert_eq!(page.status.code(), Some(0));

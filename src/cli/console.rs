@@ -118,6 +118,11 @@ impl Paint {
         Self { on }
     }
 
+    /// No colours.
+    pub(crate) fn none() -> Self {
+        Self { on: false }
+    }
+
     /// Heads of tables, labels.
     pub(crate) fn bold(self, text: &str) -> String {
         self.code("1", text)

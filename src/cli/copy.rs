@@ -286,7 +286,7 @@ impl OneWay<'_> {
             |paint| {
                 let mut lines = table.lines(paint);
                 lines.extend(text::copy_summary(&summary, options.dry_run, paint));
-                lines.extend(saved);
+                lines.extend(saved.clone());
                 lines
             },
         );

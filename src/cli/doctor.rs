@@ -72,6 +72,9 @@ pub(crate) fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
         .map(|(side, address, options)| session.password(*side, &Address::Imap(address.clone()), *options))
         .collect::<Result<_, _>>()?;
     let observers = session.observers(Some(Arc::new(text::Findings::new(session.lines(), sides.len() > 1))));
+    for (side, address, _) in &sides {
+        session.note_mailbox(*side, &address.to_string());
+    }
     let accounts: Vec<Account> = (sides.iter().zip(secrets))
         .map(|((side, address, _), secret)| session.imap_account(*side, address, secret, Access::ReadOnly, &observers))
         .collect::<Result<_, _>>()?;

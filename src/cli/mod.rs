@@ -211,7 +211,25 @@ impl Command {
             Self::Verify(args) => args.report()?,
             _ => None,
         };
-        Session::new(self.output().unwrap_or(&args::OutputArgs::default()), report)
+        Session::new(self.name(), self.output().unwrap_or(&args::OutputArgs::default()), report)
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Copy(_) => "copy",
+            Self::Apply(_) => "apply",
+            Self::Sync(_) => "sync",
+            Self::Undo(_) => "undo",
+            Self::Verify(_) => "verify",
+            Self::Folders(_) => "folders",
+            Self::Doctor(_) => "doctor",
+            Self::Run(_) => "run",
+            Self::Login(_) => "login",
+            Self::Logout(_) => "logout",
+            Self::Config(_) => "config",
+            Self::Man(_) => "man",
+            Self::Completions(_) => "completions",
+        }
     }
 
     fn output(&self) -> Option<&args::OutputArgs> {

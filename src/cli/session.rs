@@ -57,11 +57,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Streams as the options say.
+    /// Streams as the options say. `command` is the command's name, for the log.
     ///
     /// # Errors
     /// A log that can't be opened.
-    pub(crate) fn new(options: &OutputArgs, report: Option<Report>) -> Result<Self, Failure> {
+    pub(crate) fn new(command: &str, options: &OutputArgs, report: Option<Report>) -> Result<Self, Failure> {
         let stop = Arc::new(Stop::new());
         let open = |path: &PathBuf| {
             LogFile::open(path)
@@ -70,7 +70,7 @@ impl Session {
         let log = options.log_file.as_ref().map(open).transpose()?;
         let console = Arc::new(Console::new(options.color).with_log(log));
         Lines::new(options.verbose, log::to_console(Arc::clone(&console))).install();
-        console.note(&format!("mailferry {} begins", env!("CARGO_PKG_VERSION")));
+        console.note(&format!("mailferry {}: {command} begins", env!("CARGO_PKG_VERSION")));
         let output = Arc::new(Output::stdout(Arc::clone(&console), Arc::clone(&stop)));
         Ok(Self {
             format: options.output,
@@ -213,6 +213,7 @@ impl Session {
         if let Some(report) = &self.report {
             report.note_address(side, address);
         }
+        self.note_mailbox(side, &address.to_string());
         let (access, if_absent) = match purpose {
             Purpose::Read => (Access::ReadOnly, IfAbsent::Fail),
             Purpose::Rehearse => (Access::ReadOnly, IfAbsent::Imagine),
@@ -251,12 +252,17 @@ impl Session {
         Ok(imap::Account::new(address, secret, side, access, observer, trace, stop)?.with_recall(recall))
     }
 
+    /// Names a mailbox in the log.
+    pub(crate) fn note_mailbox(&self, side: Side, address: &str) {
+        self.console.note(&format!("{}: {}", side.name(), harmless::text(address)));
+    }
+
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.
     pub(crate) fn results(
         &self,
         status: &Status,
         summary: impl FnOnce() -> Summary,
-        text: impl FnOnce(Paint) -> Vec<String>,
+        text: impl Fn(Paint) -> Vec<String>,
     ) {
         if let Status::Stopped(error) = status {
             self.fail(&error.into());
@@ -272,20 +278,23 @@ impl Session {
         &self,
         lines: &[Line<'_>],
         summary: impl FnOnce() -> Summary,
-        text: impl FnOnce(Paint) -> Vec<String>,
+        text: impl Fn(Paint) -> Vec<String>,
     ) {
         self.end_progress();
         let summary = Line::Summary(Box::new(summary()));
-        self.console.note(&json::text(&summary));
         *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_value(&summary).ok();
         match self.format {
             Format::Json => {
+                self.console.note(&json::text(&summary));
                 for line in lines {
                     json::print(&self.output, line);
                 }
                 json::print(&self.output, &summary);
             }
             Format::Text => {
+                for line in text(Paint::none()) {
+                    self.console.note(&line);
+                }
                 for line in text(self.paint) {
                     self.output.line(&line);
                 }
