@@ -34,8 +34,7 @@ impl fmt::Display for Unread {
             Self::Subscription => f.write_str("a line of the subscriptions"),
             Self::Folder(name) => write!(f, "{name}"),
             Self::Path(path) => f.write_str(path),
-            Self::Messages(1) => f.write_str("1 message"),
-            Self::Messages(count) => write!(f, "{count} messages"),
+            Self::Messages(count) => f.write_str(&super::counted(*count, "message")),
             Self::Message(uid) => write!(f, "UID {uid}"),
         }
     }

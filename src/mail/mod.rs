@@ -2,6 +2,7 @@
 //!
 //! Plain values, no I/O, no knowledge of any store. Names are those of RFC 3501 and RFC 9051.
 
+mod count;
 mod date;
 mod flags;
 mod gaps;
@@ -9,6 +10,7 @@ mod listing;
 mod message;
 mod uid;
 
+pub(crate) use count::counted;
 pub use date::InternalDate;
 pub use flags::{Flags, Keyword, PermanentFlags, SystemFlag};
 pub use gaps::{Gap, Gaps, Unread};

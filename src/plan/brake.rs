@@ -4,6 +4,7 @@
 //! counts is past the limit, nothing at all is deleted on that side. What it keeps true: no count is ever rounded in
 //! favour of a deletion, and by default a folder of more than [`DeletionLimit::SMALL`] messages is never emptied.
 
+use crate::mail::counted;
 use std::fmt;
 use std::str::FromStr;
 
@@ -82,7 +83,7 @@ impl std::iter::Sum for Deletions {
 
 impl fmt::Display for Deletions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} messages", self.deleted, self.of)
+        write!(f, "{} of {}", self.deleted, counted(self.of, "message"))
     }
 }
 

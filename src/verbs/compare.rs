@@ -9,7 +9,7 @@ use super::scans::read_listed;
 use crate::event::{Event, Observer, Side};
 use crate::exec::{Link, read_tied};
 use crate::folders;
-use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet};
+use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet, counted};
 use crate::plan::{Likeness, MatchRules, Matching, look_alike, match_folder, settle};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{HashMap, HashSet};
@@ -511,7 +511,7 @@ fn complete(scans: (FolderScan, Option<FolderScan>), last: bool) -> Result<(Fold
         (None, true) if !last => ("source", source.unlisted),
         (None, _) => return Ok(scans),
     };
-    let text = format!("the {} has {} messages more in it than it lists", side.0, side.1);
+    let text = format!("the {} has {} more in it than it lists", side.0, counted(side.1, "message"));
     Err(Refusal { meaning: RefusalMeaning::Transient, text })
 }
 

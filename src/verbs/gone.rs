@@ -2,7 +2,7 @@
 //! an empty mount point, and nothing is deleted on one side because the other side's disk is not there.
 
 use crate::event::Side;
-use crate::mail::{Listing, MailboxName, UidValidity};
+use crate::mail::{Listing, MailboxName, UidValidity, counted};
 use crate::store::{Connector, Error, ErrorKind};
 
 /// What earlier runs left in a mailbox.
@@ -48,7 +48,8 @@ impl Held {
 
     /// The error that ends a run.
     pub(super) fn refusal(&self, side: Side, what: &str) -> Error {
-        let text = format!("the {} held {} messages after the last run and {what}", side.name(), self.messages);
+        let text =
+            format!("the {} held {} after the last run and {what}", side.name(), counted(self.messages, "message"));
         Error::new(ErrorKind::Local, text).with_hint(
             "check the address, and whether the disk is mounted; if it is meant to be filled anew, give --new-target",
         )
@@ -57,8 +58,8 @@ impl Held {
     /// What is said where an empty mailbox on a server is filled again.
     pub(super) fn warning(&self) -> String {
         format!(
-            "the target held {} messages after the last run and is empty now: everything is copied to it again",
-            self.messages
+            "the target held {} after the last run and is empty now: everything is copied to it again",
+            counted(self.messages, "message")
         )
     }
 }

@@ -9,7 +9,7 @@ use super::{Status, VerifyOptions, VerifySummary};
 use crate::event::{Difference, DifferenceKind, Event, Observer, Side, Stop};
 use crate::exec::Link;
 use crate::folders::{Pair, Rules, TargetFolder};
-use crate::mail::{ListedMailbox, Message, Uid};
+use crate::mail::{ListedMailbox, Message, Uid, counted};
 use crate::store::{Connector, Error, FolderScan};
 use std::collections::HashMap;
 use std::time::Instant;
@@ -232,7 +232,7 @@ impl Verify<'_> {
             // Servers make Trash and Junk by themselves; what holds nothing is no difference.
             return Ok(());
         }
-        let detail = format!("the folder is only on the target, with {messages} messages");
+        let detail = format!("the folder is only on the target, with {}", counted(messages, "message"));
         self.differ_by(DifferenceKind::Extra, name, None, messages, &detail);
         Ok(())
     }

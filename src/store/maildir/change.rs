@@ -7,7 +7,7 @@ use super::folder::Folder;
 use super::index::Found;
 use super::keywords::Keywords;
 use super::session::Session;
-use crate::mail::{Uid, UidSet};
+use crate::mail::{Uid, UidSet, counted};
 use crate::store::disk::{made_anew, permanent, refused};
 use crate::store::{FlagChange, FlagEdit, Refusal, RefusalMeaning, Removal};
 use std::io;
@@ -98,7 +98,8 @@ impl Session {
             }
             open = renamed.into_iter().collect();
         }
-        let text = format!("{} messages of {} were renamed again and again", open.len(), folder.dir.path().display());
+        let text =
+            format!("renamed again and again in {}: {}", folder.dir.path().display(), counted(open.len(), "message"));
         Err(Refusal { meaning: RefusalMeaning::Transient, text })
     }
 }

@@ -7,7 +7,7 @@ use super::removals::Doomed;
 use crate::event::Event;
 use crate::exec::Fate;
 use crate::folders::{Pair, TargetFolder};
-use crate::mail::{ListedMailbox, Message, Uid, UidSet};
+use crate::mail::{ListedMailbox, Message, Uid, UidSet, counted};
 use crate::store::{Error, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::opening::{Names, Opened};
@@ -173,9 +173,9 @@ impl Copy<'_> {
         });
         for doomed in spared {
             let reason = format!(
-                "{} messages are not deleted, as the target keeps no flag by which it could be shown that both sides are not one \
+                "not deleted: {}, as the target keeps no flag by which it could be shown that both sides are not one \
                  mailbox; check the addresses, and delete them with a mail program",
-                doomed.uids.len()
+                counted(doomed.uids.len(), "message")
             );
             self.summary.folders_failed += 1;
             self.has_failed.extend(&doomed.pairs);

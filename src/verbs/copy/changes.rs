@@ -8,7 +8,7 @@
 
 use super::needs::{Needs, SideState};
 use crate::event::Side;
-use crate::mail::{Flags, MailboxName, Message, Uid, UidSet};
+use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, counted};
 use crate::plan::planned::{Counters, Planned, PlannedFolder, contains, contains_as, writable};
 use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::Compared;
@@ -290,8 +290,7 @@ fn after(scan: &FolderScan, next: u32) -> u64 {
 fn new(count: u64) -> String {
     match count {
         0 => "had new messages".to_owned(),
-        1 => "1 new message".to_owned(),
-        count => format!("{count} new messages"),
+        count => counted(count, "new message"),
     }
 }
 

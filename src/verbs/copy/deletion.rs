@@ -5,7 +5,7 @@ use super::Copy;
 use super::relocate::Leftover;
 use super::removals::Doomed;
 use crate::event::{Event, Side};
-use crate::mail::{MailboxName, Uid, UidSet};
+use crate::mail::{MailboxName, Uid, UidSet, counted};
 use crate::store::{Error, Removal, ScanDepth, Store};
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
@@ -50,7 +50,7 @@ impl Copy<'_> {
         let results = way.repeatable(|link| remove(link.target.as_mut(), &removals))?;
         for (removal, removed) in removals.iter().zip(results) {
             if let Some((left, why)) = removed.left {
-                let reason = format!("{} messages that moved are still there too: {why}", left.len());
+                let reason = format!("still there after a move: {}: {why}", counted(left.len(), "message"));
                 self.note_not_deleted(&removal.mailbox.to_string(), &left, &reason);
             }
         }
@@ -83,7 +83,7 @@ impl Copy<'_> {
         let Removed { gone, left } = removed;
         self.tell_deleted(&Doomed { uids: gone.clone(), ..doomed.clone() });
         if let Some((left, why)) = left {
-            let reason = format!("{} messages could not be deleted: {why}", left.len());
+            let reason = format!("{} could not be deleted: {why}", counted(left.len(), "message"));
             self.note_not_deleted(&doomed.folder, &left, &reason);
         }
         gone

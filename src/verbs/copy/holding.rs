@@ -10,7 +10,7 @@ use super::saving::name_on_target;
 use super::{Copy, PlanUse};
 use crate::event::{Event, Side};
 use crate::folders::Pair;
-use crate::mail::{MailboxName, Uid, UidSet};
+use crate::mail::{MailboxName, Uid, UidSet, counted};
 use crate::plan::planned::{Flagged, Planned, PlannedFolder, by_flags, contains_as, writable};
 use crate::store::FolderScan;
 use crate::verbs::compare::Compared;
@@ -246,8 +246,8 @@ impl Copy<'_> {
     pub(super) fn tell_unplanned(&self) {
         if self.unplanned > 0 {
             let text = format!(
-                "{} folders are new since the plan was made, or have work that is not in it; that is left alone",
-                self.unplanned
+                "left alone: {} with work that is not in the plan, or new since it was made",
+                counted(self.unplanned, "folder")
             );
             self.observer.observe(&Event::Warning { text: &text });
         }

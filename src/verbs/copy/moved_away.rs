@@ -6,7 +6,7 @@
 use super::Copy;
 use crate::event::Event;
 use crate::exec::Link;
-use crate::mail::{MailboxName, Message, Uid, UidSet};
+use crate::mail::{MailboxName, Message, Uid, UidSet, counted};
 use crate::plan::elsewhere::{Looks, Sameness};
 use crate::store::{Error, ScanDepth, Store};
 use crate::verbs::Deleting;
@@ -48,8 +48,10 @@ impl Copy<'_> {
         self.summary.already_there += uids.len();
         // The record is what tells the next run of it.
         needs.news.stale = needs.news.stale.minus(uids);
-        let text =
-            format!("{folder}: {} messages were moved to other folders on the target, and stay there", uids.len());
+        let text = format!(
+            "{folder}: moved to other folders on the target, and left there: {}",
+            counted(uids.len(), "message")
+        );
         self.observer.observe(&Event::Warning { text: &text });
     }
 

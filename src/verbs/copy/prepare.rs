@@ -5,7 +5,7 @@ use super::{Copy, opening};
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
-use crate::mail::{MailboxName, UidSet};
+use crate::mail::{MailboxName, UidSet, counted};
 use crate::store::{Error, FlagChange, NewFolder, Prepared, Refusal, Store};
 use crate::verbs::PlanUse;
 use crate::verbs::compare::Learnt;
@@ -122,8 +122,8 @@ impl Copy<'_> {
                 // It may be what was to be sent.
                 (Ok(_), Some(scan)) if scan.exists > 0 => {
                     let reason = format!(
-                        "the target did not list it and has it, with {} messages: nothing is sent to it; run again",
-                        scan.exists
+                        "the target did not list it and has it, with {}: nothing is sent to it; run again",
+                        counted(scan.exists.into(), "message")
                     );
                     self.folders[index] = None;
                     self.fail_folder(index, pair, &reason);

@@ -1,9 +1,6 @@
 //! Numbers in sentences.
 
-/// `1 message`, `3089 messages`.
-pub(super) fn counted(n: u64, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
-}
+pub(super) use crate::mail::counted;
 
 /// `38.3 MiB`; powers of 1024.
 pub(super) fn bytes(n: u64) -> String {
@@ -41,7 +38,6 @@ mod tests {
         for (n, text) in table {
             assert_eq!(bytes(n), text);
         }
-        assert_eq!((counted(1, "day"), counted(2, "day")), ("1 day".to_owned(), "2 days".to_owned()));
         let letters: Vec<String> = "abcdefg".chars().map(String::from).collect();
         assert_eq!(some(&letters), "a, b, c, d, e and 2 more");
         assert_eq!(some(&letters[..2]), "a, b");

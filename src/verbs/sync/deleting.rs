@@ -6,7 +6,7 @@ use super::memory::changed;
 use super::sides::{pair, shown, store, word};
 use super::{Sync, Work};
 use crate::event::Event;
-use crate::mail::{Message, Uid};
+use crate::mail::{Message, Uid, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{PairState, Side};
 use crate::state::TwoWayChange;
@@ -87,8 +87,9 @@ impl Sync<'_> {
                 self.works[one.work].open = true;
                 let (name, word) = (self.works[one.work].name(side), word(side));
                 self.warn(&format!(
-                    "{name}: {spared} messages are not deleted on the {word}, as their UIDs stand for other messages now; the next \
-                     run compares the folder again"
+                    "{name}: not deleted on the {word}: {}, as other messages have taken those UIDs; the next \
+                     run compares the folder again",
+                    counted(spared as u64, "message")
                 ));
             }
         }
@@ -120,7 +121,7 @@ impl Sync<'_> {
             }
             if let Some((left, why)) = left {
                 self.works[*at].open = true;
-                let text = format!("the {} did not delete {} messages: {why}", word(side), left.len());
+                let text = format!("the {} did not delete {}: {why}", word(side), counted(left.len(), "message"));
                 self.fail_folder(&name, &text);
             }
         }

@@ -3,7 +3,7 @@
 use super::deleting::Doomed;
 use super::sides::{store, word};
 use super::{Sync, Work};
-use crate::mail::{Message, Uid, UidSet};
+use crate::mail::{Message, Uid, UidSet, counted};
 use crate::plan::merge::Side;
 use crate::store::{Body, Error, ErrorKind, Fetched, MessageSink};
 use crate::verbs::undo::{DroppedRun, KeptMessage, UndoRun};
@@ -41,8 +41,9 @@ impl Sync<'_> {
         }
         for DroppedRun { name, messages } in dropped {
             self.warn(&format!(
-                "what the run {name} deleted ({messages} messages) can't be put back any more: the undo store is full and \
-                 newer deletions take its place; --keep-size lets more be kept"
+                "what the run {name} deleted ({}) can't be put back any more: the undo store is full and \
+                 newer deletions take its place; --keep-size lets more be kept",
+                counted(messages, "message")
             ));
         }
         let left = doomed.messages.len() - fitting.len();
@@ -52,9 +53,10 @@ impl Sync<'_> {
             self.works[doomed.work].open = true;
             let name = self.works[doomed.work].name(side);
             let reason = format!(
-                "{left} messages are not deleted on the {}, as the undo store has no room for their {too_much} bytes; let \
+                "not deleted on the {}: {}, as the undo store has no room for their {too_much} bytes; let \
                  more be kept by --keep-size, or nothing by --keep-deleted 0",
-                word(side)
+                word(side),
+                counted(left as u64, "message")
             );
             self.fail_folder(&name, &reason);
         }
