@@ -77,7 +77,7 @@ fn a_passing_refusal_on_the_source_is_asked_again() {
 #[test]
 fn a_passing_refusal_of_a_search_is_asked_again() {
     let source = source();
-    for nth in [1, 3] {
+    for nth in [1, 2, 4] {
         let target = begun(Personality::Plain);
         let plan = once("UID SEARCH", nth, LATER);
         copy_by(&source, &target, plan, Plan::default(), &["-j", "1", "--search", "ALL"]).ended(0);

@@ -5,6 +5,7 @@
 mod lab;
 
 use lab::client::{Client, NewMessage, Snapshot};
+use lab::pair::Pair;
 use lab::proxy::{Plan, Proxy};
 use lab::run::{Run, copy, run, sync, verify};
 use lab::servers::{Account, Dovecot, Personality};
@@ -151,6 +152,34 @@ fn messages_are_chosen_by_date_size_and_search() {
         verify(&source, &target, options).ended(0).counts(&[("compared", expected)]);
         // What the filter left out comes with a run without it, and nothing comes twice.
         copy(&source, &target, &[]).ended(0).counts(&[("copied", 4 - expected), ("already_there", expected)]);
+    }
+}
+
+/// Also where the state is in step, so that no folder would be looked into.
+#[test]
+fn a_search_that_the_server_refuses_ends_the_run_before_it_begins() {
+    for kind in [Personality::Plain, Personality::Poor] {
+        let ground = Pair::new("search", kind);
+        let mut client = Client::login(&ground.source);
+        client.create(&["Box"]);
+        client.append(&["Box"], letters("Box", 2));
+        let refused = |options: &[&str]| {
+            let options = [options, &["--search", "FOO BAR"]].concat();
+            for run in [ground.copy(&options), verify(&ground.source, &ground.target, &options[options.len() - 2..])] {
+                let run = run.ended(2);
+                assert!(run.says("FOO BAR") && run.stderr.contains("nknown argument FOO"), "{run:?}");
+                assert!(run.named("folder_failed").is_empty(), "{run:?}");
+            }
+        };
+        refused(&[]);
+        refused(&["--dry-run"]);
+        let there = snapshot(&ground.target);
+        assert!(!there.folders.keys().any(|name| name == &["Box"]), "{there:?}");
+        ground.copy(&[]).ended(0).counts(&[("copied", 2)]);
+        ground.copy(&[]).ended(0).counts(&[("copied", 0)]);
+        refused(&[]);
+        ground.copy(&["--search", "CHARSET UTF-8 ALL"]).ended(0).counts(&[("copied", 0)]);
+        ground.copy(&["--search", "OR SEEN UNSEEN"]).ended(0).counts(&[("copied", 0)]);
     }
 }
 

@@ -17,6 +17,7 @@ mod plan_file;
 mod removing;
 mod same_mailbox;
 mod scans;
+mod searching;
 mod summary;
 mod sync;
 mod twins;

@@ -5,6 +5,7 @@ use super::deep::{DeepFolder, compare_contents};
 use super::holdings::Survey;
 use super::opening::{self, Opened};
 use super::same_mailbox::{self, Kinship};
+use super::searching::check_search;
 use super::{Status, VerifyOptions, VerifySummary};
 use crate::event::{Difference, DifferenceKind, Event, Observer, Side, Stop};
 use crate::exec::Link;
@@ -34,6 +35,9 @@ pub fn verify(
     let Opened { mut link, pairing, source_listing, target_listing, .. } = opened;
     let pairs = &pairing.pairs;
     let names = opening::Names::new(&pairing, &source_listing, &target_listing);
+    let search = options.filter.search.as_deref();
+    check_search(link.source.as_mut(), search, Side::Source, &names)?;
+    check_search(link.target.as_mut(), search, Side::Target, &names)?;
     tell_same(&mut link, &names, options.kinship, observer)?;
     let summary = VerifySummary { failed, ..VerifySummary::empty() };
     let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new() };

@@ -27,6 +27,7 @@ use super::gone::{self, Held};
 use super::holdings::Survey;
 use super::latecomers;
 use super::opening::{self, Opened};
+use super::searching::check_search;
 use super::{CopyOptions, CopySummary, FlagPolicy, PlanUse, Status};
 use crate::event::{Event, FolderPlanned, Observer, Side, Stop};
 use crate::exec::{self, Context, Link};
@@ -82,6 +83,8 @@ pub fn copy(
                 }
                 observer.observe(&Event::Warning { text: &held.warning() });
             }
+            let (link, names) = opened.link_and_names();
+            check_search(link.source.as_mut(), options.filter.search.as_deref(), Side::Source, &names)?;
             let memory = Memory::open(state, options, observer);
             let mut copy = Copy::new(options, memory, observer);
             copy.summary.folders_failed = opened.folders_failed();

@@ -1,0 +1,59 @@
+//! Whether a server takes the search that a run is limited to. That is asked before anything is made or compared: a mistyped search
+//! is one error, whatever the number of folders and however much of them is in step.
+
+use super::opening::Names;
+use super::scans::scan_each;
+use crate::event::Side;
+use crate::mail::{ListedMailbox, MailboxName, Uid};
+use crate::store::{Error, ErrorKind, RefusalMeaning, ScanDepth, ScanRequest, Store};
+
+/// How many folders are tried: one that can't be opened says nothing about the search.
+const TRIES: usize = 3;
+
+/// Tries the search in the smallest paired folders of a side.
+///
+/// # Errors
+/// The server's words where it refuses the search, and what ends the connection.
+pub(super) fn check_search(
+    store: &mut dyn Store,
+    search: Option<&str>,
+    side: Side,
+    names: &Names<'_>,
+) -> Result<(), Error> {
+    let Some(search) = search else { return Ok(()) };
+    let mut folders: Vec<&ListedMailbox> = match side {
+        Side::Source => names.pairs.iter().map(|pair| &names.source.mailboxes[pair.source]).collect(),
+        Side::Target => names.pairs.iter().filter_map(|pair| names.existing(pair)).collect(),
+    };
+    // Some servers read no search in an empty folder.
+    folders.sort_by_key(|folder| {
+        let messages = folder.status.as_ref().and_then(|status| status.messages);
+        (messages == Some(0), messages.unwrap_or(u32::MAX))
+    });
+    for folder in folders.into_iter().take(TRIES) {
+        let Some(words) = refused_words(store, search, &folder.name)? else { return Ok(()) };
+        let first = Uid::new(1).into_iter().collect();
+        let opened = scan_each(store, ScanDepth::Sizes, [(&folder.name, Some(first))])?.pop();
+        if opened.is_some_and(|scan| scan.is_ok()) {
+            let text = format!("the {} refuses the search '{search}': {words}", side.name());
+            let hint = "nothing was copied or changed; correct --search, which takes what IMAP's SEARCH takes \
+                        (RFC 3501, section 6.4.4)";
+            return Err(Error::new(ErrorKind::Usage, text).with_hint(hint));
+        }
+    }
+    Ok(())
+}
+
+/// What the server says against a search in this folder; `None` where it searches, or refuses in passing.
+fn refused_words(store: &mut dyn Store, search: &str, mailbox: &MailboxName) -> Result<Option<String>, Error> {
+    // Of one message at most, as it is done again in earnest. A CHARSET stands before everything else.
+    let has_charset = search.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("CHARSET "));
+    let limited = if has_charset { search.to_owned() } else { format!("UID 1 {search}") };
+    let depth = ScanDepth::Sizes;
+    let request = ScanRequest { mailbox, depth, uids: None, search: Some(&limited), for_writing: false };
+    let mut words = None;
+    store.scan(&[request], &mut |_, scan| {
+        words = scan.err().filter(|refusal| refusal.meaning != RefusalMeaning::Transient).map(|refusal| refusal.text);
+    })?;
+    Ok(words)
+}
