@@ -72,7 +72,8 @@ fn greeting(
 impl Source {
     /// Copies to a good server. Gives what that got.
     fn copy(&self, options: &[&str]) -> (Run, Vec<Vec<u8>>) {
-        let (target, got) = Fake::of([]).serve(|_, _| None);
+        // Of another UIDVALIDITY, so that the two can't be one mailbox.
+        let (target, got) = Fake { uid_validity: 9, ..Fake::of([]) }.serve(|_, _| None);
         let run = copy(&*address(&self.server), &*address(&target), options);
         let mut got = content(&got);
         got.sort();

@@ -19,6 +19,7 @@ pub(crate) fn copy_summary() -> CopySummary {
         kept: 0,
         repaired: 0,
         not_deleted: 0,
+        only_in_views: Vec::new(),
         failed: 0,
         folders_failed: 0,
         skipped: 0,

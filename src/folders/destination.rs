@@ -27,6 +27,15 @@ pub(super) struct Destination {
     pub(super) reasons: Vec<String>,
 }
 
+/// Where the user's rules put a folder of this name; `None`: they say nothing of it but `--into`.
+///
+/// # Errors
+/// A substitution that leaves no name.
+pub(super) fn by_rules(name: &FolderName, rules: &Rules) -> Result<Option<FolderName>, PairError> {
+    let renamed = Renamed::by(rules, name).map_err(|rule| PairError::NoName { from: name.clone(), rule })?;
+    Ok((renamed.mapped || renamed.substituted).then_some(renamed.name))
+}
+
 /// A folder of each side with the same role.
 struct RolePair {
     role: SpecialUse,

@@ -12,6 +12,7 @@
 //! two_way       both sides' names for two-way sync  kept       where --keep-deleted keeps what vanished
 //! origin        what a folder of the target may be called on the source
 //! name          FolderName                       pairing      the outcome's types
+//! views         where what only a view has goes
 //! ```
 
 mod destination;
@@ -38,6 +39,7 @@ mod tests;
 mod two_way;
 mod unused;
 pub mod utf7;
+mod views;
 
 pub use kept::{kept_folders, kept_name};
 pub use name::FolderName;

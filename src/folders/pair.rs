@@ -11,6 +11,7 @@ use super::pairing::{Collision, Pair, PairError, Pairing, Skipped, TargetFolder,
 use super::roster::{Folder, Roster};
 use super::rules::Rules;
 use super::target::{Resolved, TargetSide};
+use super::views;
 use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
 use std::collections::{HashMap, HashSet};
 
@@ -44,6 +45,11 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     }
     tell_of_merges(&mut drafts, source)?;
     tell_of_case(&mut drafts);
+    pairing.views = views::pairs(source, target, (&from, &to), rules)?;
+    matched.extend(pairing.views.iter().filter_map(|view| match view.target {
+        TargetFolder::Existing(index) => Some(index),
+        TargetFolder::New { .. } => None,
+    }));
     pairing.pairs = drafts.into_iter().map(|draft| draft.into_pair(source, target)).collect();
     for pair in &mut pairing.pairs {
         let is_free =
@@ -92,6 +98,9 @@ fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing:
     found
 }
 
+/// What is said of a view.
+const VIEW: &str = "it shows messages of other folders: only what is in none of them takes part, all of it by --folder with its whole name";
+
 /// Why a folder takes no part whatever its name, if so.
 fn unfit(folder: &Folder, mailbox: &ListedMailbox, rules: &Rules) -> Option<&'static str> {
     let key = folder.name.key();
@@ -100,7 +109,7 @@ fn unfit(folder: &Folder, mailbox: &ListedMailbox, rules: &Rules) -> Option<&'st
     } else if mailbox.special_use.is_some_and(SpecialUse::is_view)
         && !rules.include.iter().any(|pattern| pattern.names(&key))
     {
-        Some("it shows messages of other folders: --folder with its whole name takes it along")
+        Some(VIEW)
     } else if folder.foreign && !rules.include.iter().any(|pattern| pattern.matches_on_purpose(&key)) {
         Some("it belongs to other users or is shared: --folder with its first level takes it along")
     } else {
@@ -158,6 +167,7 @@ impl Draft<'_> {
             target: self.resolved.target,
             role: self.folder.role,
             new_role,
+            view: false,
             reasons,
             subscribe: is_subscribed(source, self.folder.index) && !there,
         }

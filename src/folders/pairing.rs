@@ -10,6 +10,8 @@ pub struct Pairing {
     ///
     /// Two pairs have the same target only where `--map` says so; then a new folder is named in each.
     pub pairs: Vec<Pair>,
+    /// The source's views that take part with what is in no other folder; `target` is where that goes.
+    pub views: Vec<Pair>,
     /// The source's folders that do not take part.
     pub skipped: Vec<Skipped>,
     /// The target's own folders that no folder of the source is paired with, as far as `--folder`, `--exclude` and
@@ -35,6 +37,8 @@ pub struct Pair {
     /// What a new folder on the target will be for: the source's role, where the target has no folder for it and no
     /// rule of the user's has chosen the name. Never a view.
     pub new_role: Option<SpecialUse>,
+    /// Whether it is a view, of which only what is in no other folder takes part.
+    pub view: bool,
     /// Why it has this name there and what is odd about it, as fragments for people. A name may come from a server.
     pub reasons: Vec<String>,
     /// Whether the user is subscribed to it on the source and not yet on the target.

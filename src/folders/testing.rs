@@ -50,5 +50,5 @@ pub(super) fn listing(prefix: &str, separator: char, names: &[&str]) -> Listing 
         })
         .collect();
     let style = NameStyle { prefix: prefix.into(), separator: Some(separator), utf8: false };
-    Listing { mailboxes, style, foreign_prefixes: Vec::new(), gaps: Gaps::default() }
+    Listing { mailboxes, style, foreign_prefixes: Vec::new(), gaps: Gaps::default(), are_labels: false }
 }

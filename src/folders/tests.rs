@@ -295,6 +295,7 @@ fn a_tree_comes_back_unchanged_from_another_kind_of_server() {
             style: between.clone(),
             foreign_prefixes: Vec::new(),
             gaps: Gaps::default(),
+            are_labels: false,
         };
         let second = after(&paired(&first, &empty, &[]).unwrap(), between);
         let third = paired(&second, &listing("", '/', &[]), &[]).unwrap();
@@ -325,7 +326,7 @@ proptest! {
         let names: Vec<String> = raw.iter().map(|levels| levels.join("/")).collect();
         let source = listing("", '/', &names.iter().map(String::as_str).collect::<Vec<_>>());
         let between = [style("INBOX.", '.'), style("", '/'), style("", '.')][which].clone();
-        let empty = Listing { mailboxes: Vec::new(), style: between.clone(), foreign_prefixes: Vec::new(), gaps: Gaps::default() };
+        let empty = Listing { mailboxes: Vec::new(), style: between.clone(), foreign_prefixes: Vec::new(), gaps: Gaps::default(), are_labels: false };
         if let Ok(pairing) = paired(&source, &empty, &["--no-roles"]) {
             let spelled = |raw: &MailboxName| if raw.is_inbox() { "INBOX".into() } else { raw.clone() };
             let distinct: HashSet<_> = source.mailboxes.iter().map(|mailbox| spelled(&mailbox.name)).collect();

@@ -184,4 +184,6 @@ pub struct Listing {
     pub foreign_prefixes: Vec<Vec<u8>>,
     /// What the account holds, or may hold, and could not list.
     pub gaps: Gaps,
+    /// Whether folders are labels that show messages of one store (X-GM-EXT-1), so that its All Mail takes messages, too.
+    pub are_labels: bool,
 }

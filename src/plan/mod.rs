@@ -7,6 +7,7 @@ pub mod merge;
 pub mod planned;
 mod second_look;
 mod settling;
+pub mod views;
 mod work;
 
 pub use brake::{DeletionLimit, Deletions, LimitError, Verdict};

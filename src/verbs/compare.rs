@@ -33,6 +33,8 @@ pub(super) struct Pair {
     pub(super) drafts: bool,
     /// What earlier runs know of it.
     pub(super) known: Option<Known>,
+    /// Only these messages of the source take part: of a view, what is in no other folder.
+    pub(super) only: Option<UidSet>,
 }
 
 /// What is compared and how.
@@ -213,11 +215,12 @@ impl Comparison<'_> {
     }
 
     fn source_request<'p>(&'p self, pair: &'p Pair, depth: ScanDepth) -> ScanRequest<'p> {
+        let search = self.filter.search.as_deref();
         ScanRequest {
             mailbox: &pair.source,
             depth,
-            uids: None,
-            search: self.filter.search.as_deref(),
+            uids: pair.only.clone().filter(|_| search.is_none()),
+            search,
             for_writing: false,
         }
     }
@@ -235,7 +238,8 @@ impl Comparison<'_> {
     /// How much is asked of a side's folder: of what is known, only what may have changed.
     fn depth(&self, pair: &Pair, side: Side, whole: bool) -> ScanDepth {
         let asking = Asking { attributes: *self.filter != MessageFilter::default(), target_flags: self.target_flags };
-        let known = pair.known.as_ref().filter(|_| !whole).and_then(|known| known.depth(side, asking));
+        let known =
+            pair.known.as_ref().filter(|_| !whole && pair.only.is_none()).and_then(|known| known.depth(side, asking));
         match known {
             Some(depth) if pair.by_identity => depth,
             _ if pair.by_identity => ScanDepth::Identity,
@@ -292,6 +296,9 @@ impl Comparison<'_> {
         let pair = &self.pairs[index];
         let mut recognised = Recognised::default();
         let mut doubt = None;
+        if let Some(only) = &pair.only {
+            source.messages.retain(|message| only.contains(message.uid()));
+        }
         let before = source.messages.len();
         source.messages.retain(|message| self.filter.takes(message));
         let filtered_out = (before - source.messages.len()) as u64;

@@ -88,7 +88,7 @@ mod tests {
         };
         let style = NameStyle { prefix: Vec::new(), separator: Some('/'), utf8: false };
         let mailboxes = folders.iter().map(mailbox).collect();
-        Listing { mailboxes, style, foreign_prefixes: Vec::new(), gaps: Default::default() }
+        Listing { mailboxes, style, foreign_prefixes: Vec::new(), gaps: Default::default(), are_labels: false }
     }
 
     #[test]

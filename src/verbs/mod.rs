@@ -24,6 +24,7 @@ mod twins;
 mod undo;
 mod unlisted;
 mod verify;
+mod views;
 mod way;
 
 pub use copy::copy;
@@ -32,7 +33,7 @@ pub use folders::folders;
 pub use options::{CopyOptions, Deleting, FlagPolicy, MessageFilter, PlanUse, SyncOptions, VerifyOptions};
 pub use plan_file::{PlanError, PlanHead, PlanMailbox, read_plan, write_plan};
 pub use same_mailbox::Kinship;
-pub use summary::{CopySummary, FolderListing, FolderRow, Status, SyncSummary, SyncWay, VerifySummary};
+pub use summary::{CopySummary, FolderListing, FolderRow, OnlyInView, Status, SyncSummary, SyncWay, VerifySummary};
 pub use sync::sync;
 pub use undo::{KeptMessage, UndoSummary, kept_messages, undo};
 pub use verify::verify;

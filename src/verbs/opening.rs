@@ -40,7 +40,9 @@ impl Opened {
             let to = list(target.as_mut(), Side::Target, observer);
             Ok::<_, Error>((join(from.join())?, to?))
         })?;
-        let pairing = pair(&source_listing, &target_listing, rules).map_err(|error| unpaired(&error))?;
+        let mut pairing = pair(&source_listing, &target_listing, rules).map_err(|error| unpaired(&error))?;
+        let views = std::mem::take(&mut pairing.views);
+        pairing.pairs.extend(views);
         for text in &pairing.warnings {
             observer.observe(&Event::Warning { text });
         }
@@ -163,12 +165,13 @@ impl Names<'_> {
             by_identity: all_headers || target.is_some_and(|folder| !folder.is_empty()),
             drafts: pair.role == Some(SpecialUse::Drafts),
             known: None,
+            only: None,
         }
     }
 
     /// How many messages the source's folders hold; `None` where the server did not tell it of each with the listing.
     pub(super) fn messages_on_source(&self) -> Option<u64> {
-        self.pairs.iter().map(|pair| self.messages(pair)).sum()
+        self.pairs.iter().filter(|pair| !pair.view).map(|pair| self.messages(pair)).sum()
     }
 
     /// The same of one pair.

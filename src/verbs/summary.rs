@@ -18,6 +18,17 @@ pub enum Status {
     Stopped(Error),
 }
 
+/// Messages that are in no folder of the source but a view, such as archived mail in All Mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnlyInView {
+    /// The view.
+    pub view: String,
+    /// The folder of the target that has them, or gets them.
+    pub folder: String,
+    /// How many there are.
+    pub messages: u64,
+}
+
 /// What `copy` did, or in a dry run would do.
 #[derive(Clone, Debug)]
 pub struct CopySummary {
@@ -47,6 +58,8 @@ pub struct CopySummary {
     pub repaired: u64,
     /// Messages that were to be deleted, or moved to a folder of the day, and are still there.
     pub not_deleted: u64,
+    /// What only views of the source have, which takes part.
+    pub only_in_views: Vec<OnlyInView>,
     /// Messages that failed.
     pub failed: u64,
     /// Folders that failed.
@@ -80,6 +93,7 @@ impl CopySummary {
             kept: 0,
             repaired: 0,
             not_deleted: 0,
+            only_in_views: Vec::new(),
             failed: 0,
             folders_failed: 0,
             skipped: 0,

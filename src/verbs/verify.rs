@@ -6,11 +6,12 @@ use super::holdings::Survey;
 use super::opening::{self, Opened};
 use super::same_mailbox::{self, Kinship};
 use super::searching::check_search;
+use super::views::look_through;
 use super::{Status, VerifyOptions, VerifySummary};
 use crate::event::{Difference, DifferenceKind, Event, Observer, Side, Stop};
 use crate::exec::Link;
 use crate::folders::{Pair, Rules, TargetFolder};
-use crate::mail::{ListedMailbox, Message, Uid, counted};
+use crate::mail::{ListedMailbox, Message, SpecialUse, Uid, counted};
 use crate::store::{Connector, Error, FolderScan};
 use std::collections::HashMap;
 use std::time::Instant;
@@ -110,11 +111,13 @@ struct Verify<'a> {
 impl Verify<'_> {
     fn compare(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
         let mut surveys = [Side::Source, Side::Target].map(|side| Survey::new(side, self.observer));
-        let compared_pairs = names.comparison_pairs(surveys[0].is_wanted());
-        for pair in names.pairs {
+        let mut compared_pairs = names.comparison_pairs(surveys[0].is_wanted());
+        for pair in names.pairs.iter().filter(|pair| !pair.view) {
             let (from, to) = (&pair.from.to_string(), &pair.to.to_string());
             self.observer.observe(&Event::FolderPaired { from, to, reason: &pair.reasons.join("; ") });
         }
+        let folders: Vec<usize> = (0..names.pairs.len()).filter(|index| !names.pairs[*index].view).collect();
+        let views = self.views(link, names, &mut compared_pairs)?;
         let comparison = Comparison {
             first_on_target: &|_| Ok(compare::Learnt::new()),
             pairs: &compared_pairs,
@@ -123,8 +126,8 @@ impl Verify<'_> {
             for_writing: false,
             target_flags: true,
         };
-        self.summary.folders = names.pairs.len() as u64;
-        let mut to_compare: Vec<usize> = (0..compared_pairs.len()).collect();
+        self.summary.folders = (folders.len() + views.len()) as u64;
+        let mut to_compare = [folders, views].concat();
         if names.target.gaps.hide_folders() {
             // What the target does not list it may have.
             let (listed, unlisted) = to_compare.into_iter().partition(|index| compared_pairs[*index].target.is_some());
@@ -160,6 +163,35 @@ impl Verify<'_> {
         target.tell(link.target.as_mut(), self.observer)
     }
 
+    /// The views that have something that is in no other folder, limited to that.
+    fn views(
+        &mut self,
+        link: &mut Link,
+        names: &opening::Names<'_>,
+        compared: &mut [compare::Pair],
+    ) -> Result<Vec<usize>, Error> {
+        if !names.pairs.iter().any(|pair| pair.view) {
+            return Ok(Vec::new());
+        }
+        let mut views = Vec::new();
+        for outcome in look_through(link.source.as_mut(), names)? {
+            match outcome {
+                // The target's folder may have what the view has no more.
+                Ok(looked) if !looked.only.is_empty() || compared[looked.pair].target.is_some() => {
+                    compared[looked.pair].only = Some(looked.only);
+                    views.push(looked.pair);
+                }
+                Ok(_) => {}
+                Err((index, reason)) => {
+                    self.summary.failed += 1;
+                    let folder = names.pairs[index].from.to_string();
+                    self.observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
+                }
+            }
+        }
+        Ok(views)
+    }
+
     /// Tells what differs in one pair of folders. Gives the UIDs that are on the target only.
     fn take_compared(&mut self, index: usize, compared: &Compared, names: &opening::Names<'_>) -> Option<Vec<Uid>> {
         let from = self.pairs[index].from.to_string();
@@ -186,6 +218,13 @@ impl Verify<'_> {
         }
         if self.options.deep {
             self.deep.push(DeepFolder::new(&self.pairs[index], compared, target, names));
+        }
+        // All Mail shows what is in other folders: nothing in it is extra.
+        let is_view = names
+            .existing(&self.pairs[index])
+            .is_some_and(|folder| folder.special_use.is_some_and(SpecialUse::is_view));
+        if self.pairs[index].view && is_view {
+            return None;
         }
         Some(compared.matching.extra.iter().map(|at| target.messages[*at as usize].uid()).collect())
     }

@@ -253,6 +253,20 @@ pub(crate) enum Summary {
     },
 }
 
+/// What only a view of the source has.
+#[derive(Serialize)]
+struct OnlyInView {
+    view: String,
+    folder: String,
+    messages: u64,
+}
+
+impl OnlyInView {
+    fn new(of: &mailferry::verbs::OnlyInView) -> Self {
+        Self { view: of.view.clone(), folder: of.folder.clone(), messages: of.messages }
+    }
+}
+
 /// What `copy` did.
 #[derive(Serialize)]
 pub(crate) struct Copied {
@@ -275,6 +289,7 @@ pub(crate) struct Copied {
     kept: u64,
     repaired: u64,
     not_deleted: u64,
+    only_in_views: Vec<OnlyInView>,
     source: Amounts,
     target: Amounts,
 }
@@ -301,6 +316,7 @@ impl Copied {
             kept: summary.kept,
             repaired: summary.repaired,
             not_deleted: summary.not_deleted,
+            only_in_views: summary.only_in_views.iter().map(OnlyInView::new).collect(),
             source: summary.source_traffic.into(),
             target: summary.target_traffic.into(),
         }

@@ -7,7 +7,7 @@ use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Event, FolderPlanned, Observer};
 use mailferry::mail::UidSet;
-use mailferry::verbs::{CopySummary, Status};
+use mailferry::verbs::{CopySummary, OnlyInView, Status};
 use std::sync::{Mutex, PoisonError};
 
 /// Collects a dry run's plan.
@@ -153,6 +153,11 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
         ("failed", summary.failed, "named above; the next run tries again"),
         ("failed folders", summary.folders_failed, ""),
     ];
+    for OnlyInView { view, folder, messages } in &summary.only_in_views {
+        let (view, folder) = (harmless::text(view), harmless::text(folder));
+        let done = if dry_run { "to copy to" } else { "copied to" };
+        table.row(["only in views", &units::count(*messages), &format!("in {view} and no folder: {done} {folder}")]);
+    }
     for (label, n, detail) in rest.into_iter().filter(|(_, n, _)| *n > 0) {
         table.row([label, &units::count(n), detail]);
     }

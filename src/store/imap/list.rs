@@ -34,8 +34,9 @@ impl Session {
             self.labelled = Some(LabelledFolders::new(&found.mailboxes));
         }
         let style = self.name_style(&found);
+        let are_labels = self.capabilities.has("X-GM-EXT-1");
         let foreign_prefixes = self.namespaces.foreign.clone();
-        Ok(Listing { mailboxes: found.mailboxes, style, foreign_prefixes, gaps: found.gaps })
+        Ok(Listing { mailboxes: found.mailboxes, style, foreign_prefixes, gaps: found.gaps, are_labels })
     }
 
     fn has(&self, capability: &str) -> bool {

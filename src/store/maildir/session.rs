@@ -47,7 +47,13 @@ impl Session {
                 false,
                 Some(FolderStatus { messages: Some(0), ..FolderStatus::default() }),
             );
-            return Ok(Listing { mailboxes: vec![inbox], style, foreign_prefixes: Vec::new(), gaps: Gaps::default() });
+            return Ok(Listing {
+                mailboxes: vec![inbox],
+                style,
+                foreign_prefixes: Vec::new(),
+                gaps: Gaps::default(),
+                are_labels: false,
+            });
         };
         let failed = |error: io::Error| stopped("read", root.path(), &error);
         let subscriptions = Subscriptions::read(root).map_err(failed)?;
@@ -57,7 +63,13 @@ impl Session {
             let status = self.status(&name).ok();
             listed(name.clone(), subscriptions.has(&name), status)
         };
-        Ok(Listing { mailboxes: names.into_iter().map(mailbox).collect(), style, foreign_prefixes: Vec::new(), gaps })
+        Ok(Listing {
+            mailboxes: names.into_iter().map(mailbox).collect(),
+            style,
+            foreign_prefixes: Vec::new(),
+            gaps,
+            are_labels: false,
+        })
     }
 
     fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {

@@ -55,7 +55,13 @@ impl Session {
             name,
         };
         let style = NameStyle { prefix: Vec::new(), separator: Some('/'), utf8: true };
-        Ok(Listing { mailboxes: all.map(mailbox).collect(), style, foreign_prefixes: Vec::new(), gaps })
+        Ok(Listing {
+            mailboxes: all.map(mailbox).collect(),
+            style,
+            foreign_prefixes: Vec::new(),
+            gaps,
+            are_labels: false,
+        })
     }
 
     fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {

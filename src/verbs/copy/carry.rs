@@ -62,7 +62,8 @@ impl Copy<'_> {
         if !is_certain {
             return 1;
         }
-        let messages = names.pairs.iter().filter_map(|pair| names.messages(pair)).filter(|messages| *messages > 0);
+        let own = names.pairs.iter().filter(|pair| !pair.view);
+        let messages = own.filter_map(|pair| names.messages(pair)).filter(|messages| *messages > 0);
         let (pieces, total) = messages.fold((0, 0), |(pieces, total), messages| (pieces + 1, total + messages));
         if total < MANY_MESSAGES { 1 } else { lanes.first.min(pieces).max(1) }
     }

@@ -8,7 +8,7 @@ use super::needs::{Needs, SideState, TargetState};
 use crate::event::{Event, Observer};
 use crate::exec::Journal;
 use crate::folders::Pair;
-use crate::mail::{Flags, FolderStatus, MailboxName, Uid, UidSet};
+use crate::mail::{Flags, FolderStatus, MailboxName, Uid, UidSet, UidValidity};
 use crate::plan::FolderTask;
 use crate::state::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, State};
 use crate::store::{Error, Store};
@@ -38,8 +38,25 @@ pub(super) struct Memory<'a> {
     /// The pair's index of each task.
     tasks: Vec<usize>,
     copied: Mutex<HashMap<usize, u32>>,
+    /// Views that were looked through.
+    views: Vec<Seen>,
     has_failed: AtomicBool,
 }
+
+/// A view that was looked through, to be recorded under no target folder.
+pub(super) struct Seen {
+    pub(super) view: MailboxName,
+    pub(super) source: SideState,
+    /// The print of all other folders.
+    pub(super) print: u64,
+    /// How many messages it alone has.
+    pub(super) messages: u64,
+}
+
+/// What stands in a view's record for the target: no folder has this name.
+const NO_FOLDER: &str = "";
+/// The generation of what is no folder.
+const NO_GENERATION: UidValidity = UidValidity(1);
 
 /// A folder between its intent and its checkpoint.
 struct Begun {
@@ -69,6 +86,7 @@ impl<'a> Memory<'a> {
             proven: HashMap::new(),
             tasks: Vec::new(),
             copied: Mutex::default(),
+            views: Vec::new(),
             has_failed: AtomicBool::new(false),
         };
         if let Some(state) = state {
@@ -291,7 +309,7 @@ impl<'a> Memory<'a> {
 
     /// Whether there is something to note once everything has gone through.
     pub(super) fn is_to_settle(&self) -> bool {
-        self.writable().is_some() && self.whole && !self.begun.is_empty()
+        self.writable().is_some() && self.whole && !(self.begun.is_empty() && self.views.is_empty())
     }
 
     /// How a folder of the target looked after everything was sent to it.
@@ -316,6 +334,22 @@ impl<'a> Memory<'a> {
         };
         let in_step: Vec<FolderInStep> = self.begun.iter().filter_map(in_step).collect();
         self.heed(state.checkpoint_all(&in_step));
+        for seen in &self.views {
+            self.heed(seen.record(state));
+        }
+    }
+
+    /// A view was looked through; it is recorded once everything has gone through.
+    pub(super) fn note_view(&mut self, seen: Seen) {
+        self.views.retain(|other| other.view != seen.view);
+        self.views.push(seen);
+    }
+
+    /// How many messages a view alone has, where its counters and the print of all other folders are what they were.
+    pub(super) fn seen_view(&self, view: &MailboxName, now: &FolderStatus, print: u64) -> Option<u64> {
+        let record = self.records.get(view, &NO_FOLDER.into())?;
+        let (was, then) = record.checkpoint.as_ref()?;
+        (is_as_it_was(now, was) && then.mod_seq == Some(print)).then_some(u64::from(then.messages))
     }
 
     /// A failure of the state costs the next run time; it is said once.
@@ -372,6 +406,24 @@ impl Begun {
             ..before
         };
         is_ours_alone.then_some(FolderInStep { id: self.id, source, target })
+    }
+}
+
+impl Seen {
+    fn record(&self, state: &State) -> Result<(), Error> {
+        let Some(source) = self.source.checkpoint() else { return Ok(()) };
+        let id = state.begin(&FolderStart {
+            source: &self.view,
+            target: &NO_FOLDER.into(),
+            source_uid_validity: self.source.uid_validity,
+            target_uid_validity: Some(NO_GENERATION),
+            target_uid_next: None,
+            source_mailbox_id: None,
+            target_mailbox_id: None,
+        })?;
+        let messages = u32::try_from(self.messages).unwrap_or(u32::MAX);
+        let target = Checkpoint { uid_validity: NO_GENERATION, uid_next: 1, messages, mod_seq: Some(self.print) };
+        state.checkpoint(&FolderInStep { id, source, target }).map(|_| ())
     }
 }
 

@@ -21,14 +21,15 @@ mod removals;
 mod renames;
 mod repair;
 mod saving;
+mod views;
 
-use super::compare::Comparison;
+use super::compare::{Comparison, Learnt};
 use super::gone::{self, Held};
 use super::holdings::Survey;
 use super::latecomers;
 use super::opening::{self, Opened};
 use super::searching::check_search;
-use super::{CopyOptions, CopySummary, FlagPolicy, PlanUse, Status};
+use super::{CopyOptions, CopySummary, Deleting, FlagPolicy, PlanUse, Status};
 use crate::event::{Event, FolderPlanned, Observer, Side, Stop};
 use crate::exec::{self, Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
@@ -199,7 +200,7 @@ impl Copy<'_> {
         let mut compared_pairs = names.comparison_pairs(survey.is_wanted());
         self.folders.resize_with(names.pairs.len(), || None);
         let mut open = Vec::new();
-        for (index, pair) in names.pairs.iter().enumerate() {
+        for (index, pair) in names.pairs.iter().enumerate().filter(|(_, pair)| !pair.view) {
             let in_step = self.memory.in_step(pair, names, self.options.deleting);
             match in_step.filter(|_| !self.is_held(pair, names) && !self.options.repair) {
                 Some(messages) => {
@@ -232,44 +233,55 @@ impl Copy<'_> {
             *prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
             Ok(known)
         };
-        let comparison = Comparison {
-            first_on_target: &prepare,
-            pairs: &compared_pairs,
-            filter: &self.options.filter,
-            filter_target: false,
-            for_writing: !self.options.dry_run,
-            target_flags: self.options.flags == FlagPolicy::Union,
-        };
-        self.summary.folders = names.pairs.len() as u64;
-        comparison.run(link, open, &mut |index, result| match result {
-            Ok(compared) => {
-                self.summary.skipped += compared.filtered_out;
-                let from = names.pairs[index].from.to_string();
-                survey.add(&from, &compared_pairs[index].source, &compared.source.messages);
-                let doubtful = compared.tell_doubtful(&names.pairs[index], self.observer);
-                self.summary.failed += doubtful;
-                if doubtful > 0 {
-                    self.has_failed.insert(index);
+        let unprepared = |_: &mut dyn Store| Ok(Learnt::new());
+        // Views come last: what is only there shows once everything else is known.
+        for views in [false, true] {
+            if views {
+                if !names.pairs.iter().any(|pair| pair.view) {
+                    break;
                 }
-                if let Some(reason) = compared.unlisted() {
-                    self.fail_folder(index, &names.pairs[index], &reason);
-                }
-                if let Some(doubt) = &compared.doubt {
-                    let text = format!("{}: {doubt}; everything in it is compared anew", names.pairs[index].from);
-                    self.observer.observe(&Event::Warning { text: &text });
-                }
-                self.note_compared(index, &compared);
-                let mut needs = Needs::new(&compared, compared_pairs[index].target.clone(), rules);
-                needs.spare(&self.memory.kept(&names.pairs[index], names));
-                if let Err(reason) = self.hold(index, names, &compared, &mut needs) {
-                    self.refuse(index, &names.pairs[index], &reason);
-                    return;
-                }
-                self.summary.already_there += needs.already_there;
-                self.folders[index] = Some(needs);
+                open = self.views_to_compare(link, names, &mut compared_pairs)?;
             }
-            Err(reason) => self.fail_folder(index, &names.pairs[index], &reason),
-        })?;
+            let comparison = Comparison {
+                first_on_target: if views { &unprepared } else { &prepare },
+                pairs: &compared_pairs,
+                filter: &self.options.filter,
+                filter_target: false,
+                for_writing: !self.options.dry_run,
+                target_flags: self.options.flags == FlagPolicy::Union,
+            };
+            comparison.run(link, std::mem::take(&mut open), &mut |index, result| match result {
+                Ok(compared) => {
+                    self.summary.skipped += compared.filtered_out;
+                    let from = names.pairs[index].from.to_string();
+                    survey.add(&from, &compared_pairs[index].source, &compared.source.messages);
+                    let doubtful = compared.tell_doubtful(&names.pairs[index], self.observer);
+                    self.summary.failed += doubtful;
+                    if doubtful > 0 {
+                        self.has_failed.insert(index);
+                    }
+                    if let Some(reason) = compared.unlisted() {
+                        self.fail_folder(index, &names.pairs[index], &reason);
+                    }
+                    if let Some(doubt) = &compared.doubt {
+                        let text = format!("{}: {doubt}; everything in it is compared anew", names.pairs[index].from);
+                        self.observer.observe(&Event::Warning { text: &text });
+                    }
+                    self.note_compared(index, &compared);
+                    let mut needs = Needs::new(&compared, compared_pairs[index].target.clone(), rules);
+                    needs.spare(&self.memory.kept(&names.pairs[index], names));
+                    if let Err(reason) = self.hold(index, names, &compared, &mut needs) {
+                        self.refuse(index, &names.pairs[index], &reason);
+                        return;
+                    }
+                    self.summary.already_there += needs.already_there;
+                    self.folders[index] = Some(needs);
+                }
+                Err(reason) => self.fail_folder(index, &names.pairs[index], &reason),
+            })?;
+        }
+        self.summary.folders =
+            (0..names.pairs.len()).filter(|index| !self.is_idle_view(*index, names.pairs)).count() as u64;
         let prepared = prepared.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.take_prepared(&preparing, prepared.unwrap_or_default());
         self.hold_renames(names);
@@ -279,6 +291,9 @@ impl Copy<'_> {
         self.hold_moves();
         self.find_damaged(link, names)?;
         self.plan_deletions(names);
+        if matches!(self.options.deleting, Deleting::Source(_)) {
+            self.tell_left_in_views(names);
+        }
         self.refuse_unnumbered(names);
         survey.tell(link.source.as_mut(), self.observer)?;
         self.tell_plan(names.pairs);
@@ -289,7 +304,7 @@ impl Copy<'_> {
     fn tell_plan(&self, pairs: &[Pair]) {
         let (mut messages, mut bytes) = (0, 0);
         for (index, (pair, needs)) in pairs.iter().zip(&self.folders).enumerate() {
-            let Some(needs) = needs else { continue };
+            let Some(needs) = needs.as_ref().filter(|_| !self.is_idle_view(index, pairs)) else { continue };
             let to_send = needs.bytes_to_send();
             let leaving = self.doomed_in(index);
             let (delete, keep) = if self.options.keep_deleted.is_some() { (0, leaving) } else { (leaving, 0) };
@@ -310,14 +325,14 @@ impl Copy<'_> {
                 keep,
             }));
         }
-        self.observer.observe(&Event::Planned { folders: pairs.len() as u64, messages, bytes });
+        self.observer.observe(&Event::Planned { folders: self.summary.folders, messages, bytes });
     }
 
     /// A dry run's numbers: what would be done.
     fn foresee(&mut self, names: &opening::Names<'_>) {
         let mut created = HashSet::new();
-        for (pair, needs) in names.pairs.iter().zip(&self.folders) {
-            let Some(needs) = needs else { continue };
+        for (index, (pair, needs)) in names.pairs.iter().zip(&self.folders).enumerate() {
+            let Some(needs) = needs.as_ref().filter(|_| !self.is_idle_view(index, names.pairs)) else { continue };
             if let TargetFolder::New { name, .. } = &pair.target {
                 created.insert(name);
             }
@@ -343,6 +358,12 @@ impl Copy<'_> {
                 self.observer.observe(&Event::FolderDeleted { folder: &doomed.folder });
             }
         }
+    }
+
+    /// Whether a pair is a view that has nothing of its own.
+    fn is_idle_view(&self, index: usize, pairs: &[Pair]) -> bool {
+        let has_work = |needs: &Needs| !needs.missing.is_empty() || needs.already_there > 0;
+        pairs[index].view && !self.folders.get(index).and_then(Option::as_ref).is_some_and(has_work)
     }
 
     fn fail_folder(&mut self, index: usize, pair: &Pair, reason: &str) {

@@ -62,7 +62,7 @@ pub(super) struct SideState {
 }
 
 impl SideState {
-    fn new(scan: &FolderScan) -> Self {
+    pub(super) fn new(scan: &FolderScan) -> Self {
         // A server that does not tell UIDNEXT gives new messages higher UIDs all the same (RFC 3501 section 2.3.1.1).
         let after_last = || scan.messages.last().map(|message| message.uid().get().saturating_add(1));
         Self {

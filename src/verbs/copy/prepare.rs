@@ -79,7 +79,10 @@ impl Copy<'_> {
     pub(super) fn folders_to_make(&self, pairs: &[Pair]) -> Vec<NewFolder> {
         let mut wanted: Vec<NewFolder> = Vec::new();
         let mut place: HashMap<&MailboxName, usize> = HashMap::new();
-        for (index, pair) in pairs.iter().enumerate() {
+        // Views come last, as what they need is known last.
+        let folders = pairs.iter().enumerate().filter(|(_, pair)| !pair.view);
+        let views = pairs.iter().enumerate().filter(|(index, pair)| pair.view && !self.is_idle_view(*index, pairs));
+        for (index, pair) in folders.chain(views) {
             let TargetFolder::New { name, fallbacks } = &pair.target else { continue };
             if self.refused.contains(&index) {
                 continue;
@@ -107,10 +110,10 @@ impl Copy<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let prepared = match self.prepared.take() {
-            Some(prepared) => prepared,
-            None => link.target.prepare(&wanted)?,
-        };
+        let mut prepared = self.prepared.take().unwrap_or_default();
+        if prepared.len() < wanted.len() {
+            prepared.extend(link.target.prepare(&wanted[prepared.len()..])?);
+        }
         let opened = open_prepared(link.target.as_mut(), &prepared)?;
         let place: HashMap<&MailboxName, usize> =
             wanted.iter().enumerate().map(|(at, folder)| (&folder.name, at)).collect();

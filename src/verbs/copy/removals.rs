@@ -8,7 +8,7 @@ use super::Copy;
 use super::needs::Needs;
 use crate::event::Event;
 use crate::exec::Link;
-use crate::mail::{MailboxName, UidSet, UidValidity};
+use crate::mail::{MailboxName, SpecialUse, UidSet, UidValidity};
 use crate::plan::planned::Flagged;
 use crate::plan::{DeletionLimit, Deletions};
 use crate::store::{Error, ScanDepth};
@@ -136,6 +136,10 @@ impl Copy<'_> {
             let Some(folder) = names.existing(pair) else { continue };
             let key = folder.name.as_bytes();
             let needs = self.folders[index].as_ref();
+            // All Mail shows what is in other folders: nothing in it is extra.
+            if pair.view && folder.special_use.is_some_and(SpecialUse::is_view) {
+                continue;
+            }
             let Some((needs, extra)) = needs.and_then(|needs| Some((needs, needs.extra.as_ref()?))) else {
                 uncertain.insert(key);
                 continue;
@@ -170,7 +174,8 @@ impl Copy<'_> {
 
     /// What the source has and the target has too, or will have.
     fn doom_sources(&mut self, names: &Names<'_>) {
-        for (index, pair) in names.pairs.iter().enumerate() {
+        // What only a view has stays: to delete it there may delete it from more than is shown.
+        for (index, pair) in names.pairs.iter().enumerate().filter(|(_, pair)| !pair.view) {
             let Some(needs) = &self.folders[index] else { continue };
             let there = needs.there.iter().map(|there| there.source);
             let missing = needs.missing.iter().map(crate::mail::Message::uid);

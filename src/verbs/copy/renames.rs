@@ -113,7 +113,7 @@ impl Copy<'_> {
     /// Folders of the source that no run has seen and that the target does not have.
     fn new_folders(&self, opened: &Opened) -> Vec<New> {
         let mut new = Vec::new();
-        for (index, pair) in opened.pairing.pairs.iter().enumerate() {
+        for (index, pair) in opened.pairing.pairs.iter().enumerate().filter(|(_, pair)| !pair.view) {
             let TargetFolder::New { name: to, .. } = &pair.target else { continue };
             let source = &opened.source_listing.mailboxes[pair.source].name;
             if !self.memory.records().any(|record| record.source == *source) {

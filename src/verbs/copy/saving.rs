@@ -22,7 +22,7 @@ impl Copy<'_> {
     }
 
     fn planned_folder(&self, index: usize, pair: &Pair, names: &Names<'_>) -> Option<PlannedFolder> {
-        let needs = self.folders[index].as_ref()?;
+        let needs = self.folders[index].as_ref().filter(|_| !self.is_idle_view(index, names.pairs))?;
         let rename = self.renames.iter().find(|rename| rename.pair == index);
         let target = rename.map_or_else(|| name_on_target(pair, names), |rename| rename.to.clone());
         let flags = |message: &Message| (message.uid(), needs.flags.get(message.flags()));

@@ -1,0 +1,214 @@
+//! Looks through a source's views (`\All`, `\Flagged`, `\Important`) for messages that are in no folder of their own.
+//!
+//! On Gmail an archived message is in All Mail and nowhere else; a copy that leaves the view out would leave it behind. What a folder
+//! has is no matter of the view, whether that folder takes part or the user has left it out.
+
+use super::opening::Names;
+use crate::mail::{ListedMailbox, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
+use crate::plan::views::{Look, Unplaced, look};
+use crate::store::{ContentId, Error, FolderScan, ScanDepth, ScanRequest, SomeMessages, Store};
+use std::collections::{HashMap, HashSet};
+
+/// A view that was looked through.
+pub(super) struct Looked {
+    /// The pair's index.
+    pub(super) pair: usize,
+    /// How it was when it was opened, and what it holds.
+    pub(super) scan: FolderScan,
+    /// What it alone has.
+    pub(super) only: UidSet,
+}
+
+/// What came of a view: by its pair's index, why it could not be looked through.
+pub(super) type Outcome = Result<Looked, (usize, String)>;
+
+/// Looks through the views of these pairs, All Mail first: what that has is no matter of another view.
+///
+/// # Errors
+/// What ends the connection.
+pub(super) fn look_through(store: &mut dyn Store, names: &Names<'_>) -> Result<Vec<Outcome>, Error> {
+    let mut views: Vec<usize> = (0..names.pairs.len()).filter(|index| names.pairs[*index].view).collect();
+    let mailbox = |pair: &usize| &names.source.mailboxes[names.pairs[*pair].source];
+    views.sort_by_key(|pair| mailbox(pair).special_use != Some(SpecialUse::All));
+    let view_names: Vec<&MailboxName> = views.iter().map(|pair| &mailbox(pair).name).collect();
+    if names.source.gaps.hide_folders() {
+        let reason = "it can't be told what is only here, as not all of the source's folders could be listed";
+        return Ok(views.into_iter().map(|pair| Err((pair, reason.to_owned()))).collect());
+    }
+    let looked = Homes::new(names).look(store, &view_names)?;
+    Ok(views
+        .into_iter()
+        .zip(looked)
+        .map(|(pair, looked)| match looked {
+            Ok((scan, only)) => Ok(Looked { pair, scan, only }),
+            Err(reason) => Err((pair, reason)),
+        })
+        .collect())
+}
+
+/// The folders in which messages are at home.
+struct Homes<'a> {
+    folders: Vec<&'a ListedMailbox>,
+}
+
+/// A folder with its UIDVALIDITY and how many messages it has.
+type Counted<'a> = (&'a MailboxName, Option<UidValidity>, usize);
+
+/// What was found of each view.
+type Found = Vec<Result<(FolderScan, UidSet), String>>;
+
+impl<'a> Homes<'a> {
+    /// All folders but the views; a view that the user copies by its name is a folder, too.
+    fn new(names: &Names<'a>) -> Self {
+        let as_folders: HashSet<usize> = names.pairs.iter().filter(|pair| !pair.view).map(|pair| pair.source).collect();
+        let is_home = |(at, folder): &(usize, &ListedMailbox)| {
+            folder.selectable
+                && !folder.is_empty()
+                && (as_folders.contains(at) || !folder.special_use.is_some_and(SpecialUse::is_view))
+        };
+        let folders = names.source.mailboxes.iter().enumerate().filter(is_home).map(|(_, folder)| folder);
+        Self { folders: folders.collect() }
+    }
+
+    /// By the server's own names for messages where it has them, else by headers.
+    fn look(&self, store: &mut dyn Store, views: &[&MailboxName]) -> Result<Found, Error> {
+        let scans = scan_all(store, ScanDepth::Sizes, views)?;
+        if let Some(by_id) = self.by_ids(store, views, &scans)? {
+            return Ok(scans.into_iter().zip(by_id).map(|(scan, only)| Ok((scan?, only))).collect());
+        }
+        self.by_looks(store, views)
+    }
+
+    /// `None`: the server does not name every message.
+    fn by_ids(
+        &self,
+        store: &mut dyn Store,
+        views: &[&MailboxName],
+        scans: &[Result<FolderScan, String>],
+    ) -> Result<Option<Vec<UidSet>>, Error> {
+        let Some(scans) = scans.iter().map(|scan| scan.as_ref().ok()).collect::<Option<Vec<_>>>() else {
+            return Ok(None);
+        };
+        let Some(homes) = self.with_counters(store)? else { return Ok(None) };
+        let of_views = views.iter().zip(&scans).map(|(mailbox, scan)| SomeMessages {
+            mailbox,
+            uid_validity: scan.uid_validity,
+            uids: scan.messages.iter().map(Message::uid).collect(),
+        });
+        let told = store.content_ids(&of_views.collect::<Vec<_>>())?;
+        if told.iter().zip(&scans).any(|(ids, scan)| ids.len() < scan.messages.len()) {
+            return Ok(None);
+        }
+        let Some(first) = Uid::new(1) else { return Ok(None) };
+        let of_homes = homes.iter().map(|(mailbox, uid_validity, _)| SomeMessages {
+            mailbox,
+            uid_validity: *uid_validity,
+            uids: UidSet::from_uid(first),
+        });
+        let at_home = store.content_ids(&of_homes.collect::<Vec<_>>())?;
+        if at_home.iter().zip(&homes).any(|(ids, (.., messages))| ids.len() < *messages) {
+            return Ok(None);
+        }
+        let mut known: HashSet<ContentId> = at_home.into_iter().flat_map(HashMap::into_values).collect();
+        let mut all = Vec::new();
+        for ids in told {
+            let mut unplaced = Unplaced::new(ids.iter().map(|(uid, id)| (*id, *uid)));
+            known.iter().for_each(|id| unplaced.place_all(id));
+            known.extend(ids.into_values());
+            all.push(unplaced.left());
+        }
+        Ok(Some(all))
+    }
+
+    /// The folders with their UIDVALIDITY and how many messages they have. `None`: one of them can't be read.
+    fn with_counters(&self, store: &mut dyn Store) -> Result<Option<Vec<Counted<'a>>>, Error> {
+        let counters = |folder: &ListedMailbox| {
+            let status = folder.status.as_ref()?;
+            Some((status.uid_validity, status.messages? as usize)).filter(|(validity, _)| validity.is_some())
+        };
+        let unknown: Vec<&MailboxName> =
+            self.folders.iter().filter(|folder| counters(folder).is_none()).map(|folder| &folder.name).collect();
+        let mut scans = scan_all(store, ScanDepth::Sizes, &unknown)?.into_iter();
+        let mut all = Vec::new();
+        for folder in &self.folders {
+            let told = counters(folder).or_else(|| {
+                let scan = scans.next()?.ok()?;
+                Some((scan.uid_validity, scan.messages.len()))
+            });
+            let Some((validity, messages)) = told else { return Ok(None) };
+            all.push((&folder.name, validity, messages));
+        }
+        Ok(Some(all))
+    }
+
+    fn by_looks(&self, store: &mut dyn Store, views: &[&MailboxName]) -> Result<Found, Error> {
+        let scans = scan_all(store, ScanDepth::Identity, views)?;
+        let looks = |scan: &FolderScan| -> Vec<(Look, Uid)> {
+            scan.messages.iter().map(|message| (look(message), message.uid())).collect()
+        };
+        let mut unplaced: Vec<Option<Unplaced<Look>>> =
+            scans.iter().map(|scan| Some(Unplaced::new(looks(scan.as_ref().ok()?)))).collect();
+        let homes: Vec<&MailboxName> = self.folders.iter().map(|folder| &folder.name).collect();
+        let mut unread = None;
+        // One folder's scan at a time: together they may be larger than any.
+        store.scan(&requests(ScanDepth::Identity, &homes), &mut |nth, scan| match scan {
+            Ok(scan) if scan.unlisted == 0 => {
+                for message in &scan.messages {
+                    unplaced.iter_mut().flatten().for_each(|view| view.place_one(&look(message)));
+                }
+            }
+            Ok(_) => unread = Some(format!("{} has more messages than it lists", homes[nth])),
+            Err(refusal) => unread = Some(format!("{} can't be read: {}", homes[nth], refusal.text)),
+        })?;
+        for (at, scan) in scans.iter().enumerate() {
+            let Ok(scan) = scan else { continue };
+            let later = unplaced.iter_mut().skip(at + 1).flatten();
+            later.for_each(|view| scan.messages.iter().for_each(|message| view.place_all(&look(message))));
+        }
+        let found = |(scan, view): (Result<FolderScan, String>, Option<Unplaced<Look>>)| {
+            let scan = scan?;
+            if let Some(reason) = &unread {
+                return Err(format!("it can't be told what is only here: {reason}"));
+            }
+            Ok((scan, view.map(Unplaced::left).unwrap_or_default()))
+        };
+        Ok(scans.into_iter().zip(unplaced).map(found).collect())
+    }
+}
+
+fn requests<'m>(depth: ScanDepth, mailboxes: &[&'m MailboxName]) -> Vec<ScanRequest<'m>> {
+    let request =
+        |mailbox: &&'m MailboxName| ScanRequest { mailbox, depth, uids: None, search: None, for_writing: false };
+    mailboxes.iter().map(request).collect()
+}
+
+/// Scans folders whole; what lists less than it has counts as not read.
+fn scan_all(
+    store: &mut dyn Store,
+    depth: ScanDepth,
+    mailboxes: &[&MailboxName],
+) -> Result<Vec<Result<FolderScan, String>>, Error> {
+    let mut scans = Vec::new();
+    store.scan(&requests(depth, mailboxes), &mut |_, scan| {
+        scans.push(match scan {
+            Ok(scan) if scan.unlisted == 0 => Ok(scan),
+            Ok(scan) => Err(format!("it has {} messages more than it lists", scan.unlisted)),
+            Err(refusal) => Err(refusal.text),
+        });
+    })?;
+    Ok(scans)
+}
+
+/// A print of the folders beside the views, as the listing tells them: while it stays, and a view's own counters, nothing has lost its
+/// home. `None` where the server does not tell every counter.
+pub(super) fn print_of_homes(names: &Names<'_>) -> Option<u64> {
+    let mut text = Vec::new();
+    for folder in &Homes::new(names).folders {
+        let status = folder.status.as_ref()?;
+        let counters = (status.uid_validity?.0, status.uid_next?, status.messages?);
+        text.extend_from_slice(format!("{:?} {counters:?}\n", folder.name).as_bytes());
+    }
+    // FNV-1a, as 63 bits, which the state can hold.
+    let print = |print: u64, byte: &u8| (print ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    Some(text.iter().fold(0xcbf2_9ce4_8422_2325, print) >> 1)
+}
