@@ -136,6 +136,18 @@ pub enum Event<'a> {
         /// The message's UID there.
         uid: Uid,
     },
+    /// Bytes of a message went to the target, which has not confirmed it yet.
+    Sent {
+        /// How many.
+        bytes: u64,
+        /// Whether they are the last of their message.
+        ended: bool,
+    },
+    /// A message is no longer on its way, nor are its bytes: it was confirmed, refused, or lost with its connection.
+    Settled {
+        /// The bytes of it that were sent.
+        bytes: u64,
+    },
     /// The target has confirmed a message.
     MessageCopied {
         /// The side that has it now.

@@ -104,6 +104,19 @@ fn a_limited_rate_is_never_exceeded() {
     assert!(bytes > 2e6 && seconds >= 0.95 * bytes / f64::from(1 << 20), "{bytes} bytes in {seconds} s");
 }
 
+/// The target confirms either kind as one, after about three seconds.
+#[test]
+fn progress_moves_before_the_target_confirms() {
+    each([("batch", 60, 10_000), ("large", 1, 600_000)], |(name, count, bytes)| {
+        let accounts = accounts(&format!("moves{name}"), Personality::Plain, 1, count, bytes);
+        let (run, _) = over(Plan::default(), &accounts, &["-j1", "--limit-rate", "200k"]);
+        let none_confirmed = format!("0/{count} messages, ");
+        let sent = run.stderr.lines().find_map(|line| line.strip_prefix(&none_confirmed));
+        let sent = sent.unwrap_or_else(|| panic!("{name}: {}", run.stderr));
+        assert!(!sent.starts_with("0 B") && sent.contains(" KiB/s, ") && sent.contains(" s left"), "{name}: {sent}");
+    });
+}
+
 #[test]
 fn a_server_that_throttles_is_given_time() {
     use lab::proxy::Answer;

@@ -67,15 +67,16 @@ impl Pace {
         (seconds >= 1.0).then(|| of(done).saturating_sub(of(*before)) as f64 / seconds)
     }
 
-    /// How long the rest will take; `None` while nothing moves.
+    /// How long the rest will take; `None` while nothing moves, and when there is nothing left but to wait for the
+    /// server's word.
     pub(crate) fn time_left(&self, now: Duration, done: Amount, total: Amount) -> Option<Duration> {
         let (then, before) = self.samples.front()?;
         let seconds = now.saturating_sub(*then).as_secs_f64();
         let moved = done.work().saturating_sub(before.work()) as f64;
-        if seconds < 1.0 || moved <= 0.0 {
+        let rest = total.work().saturating_sub(done.work()) as f64;
+        if seconds < 1.0 || moved <= 0.0 || rest <= 0.0 {
             return None;
         }
-        let rest = total.work().saturating_sub(done.work()) as f64;
         Duration::try_from_secs_f64(rest * seconds / moved).ok()
     }
 }
@@ -122,5 +123,6 @@ mod tests {
         let done = Amount { messages: 10, bytes: 0 };
         let total = Amount { messages: 30, bytes: 0 };
         assert_eq!(pace.time_left(at(2.0), done, total), Some(at(4.0)));
+        assert_eq!(pace.time_left(at(6.0), total, total), None);
     }
 }

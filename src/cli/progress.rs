@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// How often the bar is drawn anew when nothing happens, so that a stall shows.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How long after the plan the first line comes.
+const FIRST_LINE: Duration = Duration::from_secs(2);
+
 /// How far apart two lines are at least.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -28,8 +31,8 @@ pub(crate) struct Progress {
     counters: Arc<Counters>,
     /// The bar; `None` where lines are printed.
     bar: Option<ProgressBar>,
-    /// When the last line was printed, since the beginning.
-    last_line: Mutex<Duration>,
+    /// When the next line is due, since the beginning.
+    next_line: Mutex<Duration>,
 }
 
 impl Progress {
@@ -42,7 +45,7 @@ impl Progress {
             bar.enable_steady_tick(TICK);
             bar
         });
-        Self { console, counters, bar, last_line: Mutex::new(Duration::ZERO) }
+        Self { console, counters, bar, next_line: Mutex::new(LINE_EVERY) }
     }
 
     /// Takes the bar away; results may follow.
@@ -63,7 +66,7 @@ impl Progress {
             }
             None => {
                 let text = self.counters.plan_text();
-                *lock(&self.last_line) = self.counters.now();
+                *lock(&self.next_line) = self.counters.now() + FIRST_LINE;
                 self.console.line(&text);
             }
         }
@@ -76,10 +79,10 @@ impl Progress {
             None => {
                 let now = self.counters.now();
                 // Who does not get the lock need not wait for it: another lane is just printing.
-                if let Ok(mut last) = self.last_line.try_lock()
-                    && now.saturating_sub(*last) >= LINE_EVERY
+                if let Ok(mut next) = self.next_line.try_lock()
+                    && now >= *next
                 {
-                    *last = now;
+                    *next = now + LINE_EVERY;
                     self.console.line(&self.counters.status());
                 }
             }
@@ -99,6 +102,12 @@ impl Observer for Progress {
             Event::ToCompare { messages, bytes, .. } => {
                 self.planned(Work::Compare, Amount { messages: *messages, bytes: *bytes });
             }
+            Event::Sent { bytes, ended } => {
+                self.counters.send(*bytes, *ended);
+                self.moved();
+            }
+            // What became of the message is told next, and shown then.
+            Event::Settled { bytes } => self.counters.settle(*bytes),
             Event::MessageCopied { folder, bytes, .. } => {
                 self.counters.add(folder, Amount { messages: 1, bytes: *bytes });
                 self.moved();
@@ -151,6 +160,9 @@ struct Counters {
     planned_folders: AtomicU64,
     messages: AtomicU64,
     bytes: AtomicU64,
+    /// Messages and bytes that were sent and not confirmed yet.
+    messages_in_flight: AtomicU64,
+    bytes_in_flight: AtomicU64,
     failed: AtomicU64,
     rest: Mutex<Rest>,
 }
@@ -171,6 +183,8 @@ impl Counters {
             planned_folders: AtomicU64::new(0),
             messages: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            messages_in_flight: AtomicU64::new(0),
+            bytes_in_flight: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             rest: Mutex::default(),
         }
@@ -191,12 +205,36 @@ impl Counters {
 
     /// How far the bar is, of the total's length.
     fn position(&self) -> u64 {
-        let (done, total) = (self.done(), lock(&self.rest).total);
+        let total = lock(&self.rest).total;
+        let done = self.sent(total);
         if total.bytes > 0 { done.bytes } else { done.messages }
     }
 
     fn done(&self) -> Amount {
         Amount { messages: self.messages.load(Relaxed), bytes: self.bytes.load(Relaxed) }
+    }
+
+    /// The same with what was sent and is not confirmed yet. Servers confirm hundreds of messages at a time, so only this
+    /// moves steadily. It may be more than announced where sizes were estimated.
+    fn sent(&self, total: Amount) -> Amount {
+        let more = |done: u64, in_flight: &AtomicU64, total: u64| {
+            done.saturating_add(in_flight.load(Relaxed)).min(total).max(done)
+        };
+        let done = self.done();
+        Amount {
+            messages: more(done.messages, &self.messages_in_flight, total.messages),
+            bytes: more(done.bytes, &self.bytes_in_flight, total.bytes),
+        }
+    }
+
+    fn send(&self, bytes: u64, ended: bool) {
+        self.bytes_in_flight.fetch_add(bytes, Relaxed);
+        self.messages_in_flight.fetch_add(u64::from(ended), Relaxed);
+    }
+
+    fn settle(&self, bytes: u64) {
+        self.bytes_in_flight.fetch_sub(bytes, Relaxed);
+        self.messages_in_flight.fetch_sub(1, Relaxed);
     }
 
     fn add(&self, folder: &str, more: Amount) {
@@ -225,15 +263,17 @@ impl Counters {
         plan_text(rest.work, rest.total)
     }
 
-    /// `1,234/3,089 messages, 12.0 MiB/38.3 MiB`
+    /// `1,234/3,089 messages, 12.0 MiB/38.3 MiB`: messages that are confirmed, and the bytes that were sent.
     fn amounts(&self) -> String {
-        amounts_text(self.done(), lock(&self.rest).total)
+        let total = lock(&self.rest).total;
+        amounts_text(Amount { bytes: self.sent(total).bytes, ..self.done() }, total)
     }
 
     /// `5.1 MiB/s, 5 s left, INBOX`
     fn pace(&self) -> String {
-        let (now, done, failed) = (self.now(), self.done(), self.failed.load(Relaxed));
+        let (now, failed) = (self.now(), self.failed.load(Relaxed));
         let mut rest = lock(&self.rest);
+        let done = self.sent(rest.total);
         rest.pace.note(now, done);
         pace_text(now, done, failed, &rest)
     }
@@ -333,6 +373,37 @@ mod tests {
         counters.begin(Work::Compare, contents);
         counters.add("INBOX", Amount { messages: 1, bytes: 1 << 20 });
         assert_eq!((counters.amounts().as_str(), counters.position()), ("1/3,000 messages, 1.0 MiB/4.0 MiB", 1 << 20));
+    }
+
+    #[test]
+    fn what_was_sent_counts_before_it_is_confirmed() {
+        let counters = Counters::new();
+        counters.begin(Work::Copy, Amount { messages: 4, bytes: 40 << 20 });
+        counters.send(10 << 20, true);
+        counters.send(2 << 20, false);
+        assert_eq!(counters.amounts(), "0/4 messages, 12.0 MiB/40.0 MiB");
+        assert_eq!(counters.position(), 12 << 20);
+        let rest = lock(&counters.rest);
+        let text = pace_text(counters.now() + Duration::from_secs(12), counters.sent(rest.total), 0, &rest);
+        assert!(text.contains("MiB/s, 2") && text.ends_with(" s left"), "{text}");
+        drop(rest);
+        counters.settle(10 << 20);
+        counters.add("INBOX", Amount { messages: 1, bytes: 10 << 20 });
+        assert_eq!(counters.amounts(), "1/4 messages, 12.0 MiB/40.0 MiB");
+        // The other one is refused before its end.
+        counters.send(0, true);
+        counters.settle(2 << 20);
+        assert_eq!(counters.amounts(), "1/4 messages, 10.0 MiB/40.0 MiB");
+        assert_eq!(counters.sent(Amount { messages: 4, bytes: 40 << 20 }), counters.done());
+    }
+
+    #[test]
+    fn no_more_was_sent_than_there_is() {
+        let counters = Counters::new();
+        let total = Amount { messages: 1, bytes: 100 };
+        counters.begin(Work::Copy, total);
+        counters.send(150, true);
+        assert_eq!(counters.sent(total), total);
     }
 
     #[test]

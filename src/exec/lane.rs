@@ -252,6 +252,7 @@ impl<'a> Lane<'a> {
         };
         for token in &outcome.tokens {
             self.shared.ledger.set(*token, Stage::Waiting);
+            self.settle(*token);
         }
         let [token] = outcome.tokens[..] else {
             return self.split(&outcome.tokens, &refusal);
@@ -260,9 +261,17 @@ impl<'a> Lane<'a> {
     }
 
     fn confirm(&mut self, token: u32) {
+        self.settle(token);
         let bytes = self.on_the_way.remove(&token).map_or(0, |message| message.bytes);
         (self.breaks, self.stalls) = (0, 0);
         self.shared.confirm(token, bytes);
+    }
+
+    /// Tells that a message is no longer on its way.
+    fn settle(&mut self, token: u32) {
+        if let Some(bytes) = self.on_the_way.get_mut(&token).and_then(|message| message.in_flight.take()) {
+            self.shared.context.observer.observe(&Event::Settled { bytes });
+        }
     }
 
     /// A refused batch goes again in two halves, until the one bad message is alone.
@@ -390,7 +399,9 @@ impl<'a> Lane<'a> {
                 self.shared.ledger.set(token, Stage::Uncertain);
             }
         }
-        self.on_the_way.clear();
+        for bytes in self.on_the_way.drain().filter_map(|(_, message)| message.in_flight) {
+            self.shared.context.observer.observe(&Event::Settled { bytes });
+        }
         let mut is_explained = target_failed || !error.kind.is_worth_retrying();
         for piece in std::mem::take(&mut self.asked) {
             let waiting: Vec<usize> =
@@ -417,6 +428,11 @@ impl Shared<'_> {
         self.ledger.set_copied(token, bytes);
         let uid = folder.messages[position].uid();
         self.context.observer.observe(&Event::MessageCopied { to: Side::Target, folder: &folder.from, uid, bytes });
+    }
+
+    /// Tells of bytes of a message that were sent.
+    pub(super) fn tell_sent(&self, bytes: u64, ended: bool) {
+        self.context.observer.observe(&Event::Sent { bytes, ended });
     }
 
     /// Notes where the target has put messages; each UID belongs to the delivery in its place.

@@ -18,6 +18,8 @@ const HEADER_BYTES: u64 = 64 << 10;
 #[derive(Clone, Debug)]
 pub(super) struct OnTheWay {
     pub(super) bytes: u64,
+    /// How many of them were sent, until the message is settled.
+    pub(super) in_flight: Option<u64>,
     pub(super) treatment: Treatment,
     pub(super) attempts: u8,
     /// Its Message-ID, kept only where it goes alone and may be named as failed.
@@ -68,13 +70,22 @@ impl<'a> Transfer<'a> {
         let token = self.shared.ledger.token(piece.task, position);
         let mut source_failed = false;
         let size = body.size();
+        // A stream tells of its bytes as they pass, a whole message once it is sent.
+        let (mut passed, mut untold) = (0, 0);
         let delivered = match body {
-            Body::Whole(bytes) => self.deliver(piece, message, token, Body::Whole(bytes)),
+            Body::Whole(bytes) => {
+                untold = size;
+                self.deliver(piece, message, token, Body::Whole(bytes))
+            }
             Body::Stream { size, from } => {
-                let from = &mut Watched { from, failed: &mut source_failed };
+                let from = &mut Watched { from, failed: &mut source_failed, passed: &mut passed, shared: self.shared };
                 self.deliver(piece, message, token, Body::Stream { size, from })
             }
         };
+        if let Some(message) = self.on_the_way.get_mut(&token) {
+            message.in_flight = Some(passed + untold);
+            self.shared.tell_sent(untold, true);
+        }
         self.target_failed |= delivered.is_err() && !source_failed;
         self.shared.growth.delivered(size);
         delivered
@@ -93,7 +104,7 @@ impl<'a> Transfer<'a> {
         let is_odd = date.is_some_and(|date| !date.is_kept_everywhere());
         let careful = treatment.careful || bytes == 0 || is_odd || !flags.keywords().iter().all(Keyword::is_plain);
         let Treatment { binary, batch, .. } = treatment;
-        let on_the_way = OnTheWay { bytes, treatment, attempts: piece.attempts, message_id: None };
+        let on_the_way = OnTheWay { bytes, in_flight: None, treatment, attempts: piece.attempts, message_id: None };
         let Self { shared, target, on_the_way: all, .. } = self;
         let mut send = |message_id, date, body| {
             all.insert(token, OnTheWay { message_id, ..on_the_way });
@@ -145,15 +156,20 @@ impl<'a> Transfer<'a> {
     }
 }
 
-/// Notes whether reading from the source failed, which fails the delivery too.
+/// Notes whether reading from the source failed, which fails the delivery too, and tells of bytes as they pass.
 struct Watched<'a> {
     from: &'a mut dyn Read,
     failed: &'a mut bool,
+    passed: &'a mut u64,
+    shared: &'a Shared<'a>,
 }
 
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.from.read(buffer).inspect_err(|_| *self.failed = true)
+        let count = self.from.read(buffer).inspect_err(|_| *self.failed = true)?;
+        *self.passed += count as u64;
+        self.shared.tell_sent(count as u64, false);
+        Ok(count)
     }
 }
 

@@ -173,6 +173,8 @@ impl<'a> Line<'a> {
             | Event::ToCompare { .. }
             | Event::Compared { .. }
             | Event::Retrying { .. }
+            | Event::Sent { .. }
+            | Event::Settled { .. }
             | Event::Trace { .. } => return None,
         })
     }

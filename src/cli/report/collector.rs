@@ -50,8 +50,8 @@ impl Collector {
 
 impl Observer for Collector {
     fn observe(&self, event: &Event<'_>) {
-        // A trace has thousands of lines, and nothing for a report.
-        if matches!(event, Event::Trace { .. }) {
+        // There are thousands of these, with nothing for a report.
+        if matches!(event, Event::Trace { .. } | Event::Sent { .. } | Event::Settled { .. }) {
             return;
         }
         let mut collected = self.collected();
