@@ -12,9 +12,7 @@ use lab::pair::{Pair, letters, snapshot};
 use lab::proxy::{Plan, Proxy};
 use lab::run::{End, Run, copy, folders, sync, verify};
 use lab::servers::{Account, Dovecot, Personality};
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
-use std::process::Command;
+use lab::trees::{DAMAGES, Tree};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -220,93 +218,6 @@ fn a_subscription_that_could_not_be_read_is_not_ended() {
         assert_eq!(snapshot(&ground.source).subscribed, snapshot(&ground.target).subscribed);
     });
 }
-
-/// A tree on the disk with the mail of an account.
-struct Tree {
-    root: tempfile::TempDir,
-    kind: &'static str,
-}
-
-impl Tree {
-    fn of(kind: &'static str, account: &Account) -> Self {
-        let tree = Self { root: tempfile::tempdir().unwrap(), kind };
-        copy(account, &tree.address(), &[]).ended(0);
-        tree
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join("tree").join(name)
-    }
-
-    fn address(&self) -> String {
-        format!("{}:{}", self.kind, self.path("").display())
-    }
-
-    fn state(&self) -> String {
-        self.root.path().join("state").display().to_string()
-    }
-
-    /// Moves something out of the tree.
-    fn take_away(&self, name: &str) -> PathBuf {
-        let away = self.root.path().join("away");
-        std::fs::rename(self.path(name), &away).unwrap();
-        away
-    }
-
-    fn pipe(&self, name: &str) {
-        assert!(Command::new("mkfifo").arg(self.path(name)).status().unwrap().success());
-    }
-}
-
-/// What is done to a tree's folder Work, which has Work/Sub below it, and how that is named.
-type Damage = (&'static str, &'static str, fn(&Tree));
-
-const DAMAGES: [Damage; 14] = [
-    ("mbox", "a link to the folder's file", |tree| symlink(tree.take_away("Work"), tree.path("Work")).unwrap()),
-    ("mbox", "a link to nothing", |tree| {
-        tree.take_away("Work");
-        symlink("/nonexistent/x", tree.path("Work")).unwrap();
-    }),
-    ("mbox", "a pipe", |tree| {
-        tree.take_away("Work");
-        tree.pipe("Work");
-    }),
-    ("mbox", "a directory", |tree| {
-        tree.take_away("Work");
-        std::fs::create_dir(tree.path("Work")).unwrap();
-    }),
-    ("mbox", "a damaged head", |tree| {
-        let bytes = std::fs::read(tree.path("Work")).unwrap();
-        std::fs::write(tree.path("Work"), [b"\0\0\0", &bytes[3..]].concat()).unwrap();
-    }),
-    ("mbox", "a link to the directory below", |tree| {
-        symlink(tree.take_away("Work.sbd"), tree.path("Work.sbd")).unwrap();
-    }),
-    ("mbox", "a pipe for the directory below", |tree| {
-        tree.take_away("Work.sbd");
-        tree.pipe("Work.sbd");
-    }),
-    ("maildir", "a link to the folder", |tree| symlink(tree.take_away(".Work"), tree.path(".Work")).unwrap()),
-    ("maildir", "a link to nothing", |tree| {
-        tree.take_away(".Work");
-        symlink("/nonexistent/x", tree.path(".Work")).unwrap();
-    }),
-    ("maildir", "a pipe", |tree| {
-        tree.take_away(".Work");
-        tree.pipe(".Work");
-    }),
-    ("maildir", "a file", |tree| {
-        tree.take_away(".Work");
-        std::fs::write(tree.path(".Work"), "x").unwrap();
-    }),
-    ("maildir", "no cur and no new", |tree| {
-        for inner in ["cur", "new"] {
-            std::fs::remove_dir_all(tree.path(".Work").join(inner)).unwrap();
-        }
-    }),
-    ("maildir", "no cur", |tree| std::fs::remove_dir_all(tree.path(".Work/cur")).unwrap()),
-    ("maildir", "a link for cur", |tree| symlink(tree.take_away(".Work/cur"), tree.path(".Work/cur")).unwrap()),
-];
 
 fn with_sub(name: &str) -> Account {
     let account = Dovecot::shared().account(name, Personality::Plain);

@@ -24,6 +24,7 @@
 //! - [`run`]: runs of mailferry, with their events and summaries.
 //! - [`secrets`]: where secrets come from, and that none is shown.
 //! - [`mailboxes`]: small mailboxes on real servers, and what they must hold after a run.
+//! - [`trees`]: mail in directories, and damage to them.
 //! - [`pair`]: two accounts and what runs between them leave.
 
 #![expect(dead_code, unreachable_pub, reason = "each test file and example uses its own part of the lab")]
@@ -52,4 +53,5 @@ pub mod secrets;
 pub mod servers;
 pub mod stripper;
 pub mod tls_front;
+pub mod trees;
 pub mod wire;

@@ -12,7 +12,7 @@ use crate::imap::wire::Answers;
 use crate::imap::{Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
 use crate::mail::{Flags, HeaderKey, InternalDate, Message, Uid, UidSet};
 use crate::net::Phase;
-use crate::store::{FolderScan, Refusal, ScanDepth, ScanRequest, Unchanged};
+use crate::store::{FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Unchanged};
 use std::collections::VecDeque;
 
 /// Room is made for no more messages than this on a server's word alone.
@@ -148,6 +148,12 @@ impl Session {
             })?;
             told.end(&reply);
             scan.opened(told, &reply);
+            if scan.refusal.is_none() && scan.scan.uid_validity.is_none() && self.gives_uid_validity {
+                // The reply that has it was lost or can't be read: without it, known UIDs would count as new ones.
+                let text = "the server opened the folder without its UIDVALIDITY, which it gives otherwise".to_owned();
+                scan.refusal = Some(Refusal { meaning: RefusalMeaning::Transient, text });
+            }
+            self.gives_uid_validity |= scan.scan.uid_validity.is_some();
             scan.make_room();
         }
         while !scan.fetches.is_empty() {

@@ -44,6 +44,8 @@ pub(super) struct Session {
     pub(super) open: Option<Open>,
     /// Whether the server tells of expunged messages by UID (QRESYNC was enabled, RFC 7162).
     pub(super) has_qresync: bool,
+    /// Whether the server has given the UIDVALIDITY of any folder.
+    pub(super) gives_uid_validity: bool,
     pub(super) requests: Requests,
     pub(super) appends: Appends,
 }
@@ -102,6 +104,7 @@ impl Session {
             labelled: None,
             open: None,
             has_qresync: false,
+            gives_uid_validity: false,
             requests: Requests::default(),
             appends: Appends::default(),
         })

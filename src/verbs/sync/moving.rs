@@ -91,6 +91,7 @@ impl Sync<'_> {
             }
         }
         self.find_moved(way, side, moves, &unknown, &mut placed)?;
+        self.tell_unfound(side, moves, &unknown, &placed);
         let kept = self.clear_leftovers(way, side, moves, &leftover, &placed)?;
         let unflagged = self.set_moved_flags(way, side, moves, &placed)?;
         self.conclude_moves(side, moves, &placed, &kept, &unflagged)
@@ -140,6 +141,19 @@ impl Sync<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Names the folders with messages that were to be moved and were not found where they were to go.
+    fn tell_unfound(&mut self, side: Side, moves: &[Move], unknown: &[usize], placed: &[Option<Uid>]) {
+        let mut routes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        for moved in unknown.iter().filter(|at| placed[**at].is_none()).map(|at| &moves[*at]) {
+            *routes.entry((moved.from, moved.to)).or_default() += 1;
+        }
+        for ((from, to), count) in routes {
+            let (from, to) = (self.works[from].name(side), self.works[to].name(side));
+            let text = format!("the {} did not confirm the move of {count} messages to {to}; run again", word(side));
+            self.fail_folder(&from, &text);
+        }
     }
 
     /// Removes what was to leave and may still be where it was. Gives the moves of which the message may be there yet.

@@ -79,6 +79,11 @@ impl Twist {
         self.seen.load(Ordering::Relaxed) >= self.nth
     }
 
+    /// How many responses of this kind there were.
+    pub fn seen(&self) -> usize {
+        self.seen.load(Ordering::Relaxed)
+    }
+
     /// What becomes of the response that begins with this line.
     pub(super) fn look_at(&self, line: &[u8]) -> Option<Damage> {
         let line = String::from_utf8_lossy(line);
