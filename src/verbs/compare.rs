@@ -10,7 +10,7 @@ use crate::event::{Event, Observer, Side};
 use crate::exec::{Link, read_tied};
 use crate::folders;
 use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet, counted};
-use crate::plan::{Likeness, MatchRules, Matching, look_alike, match_folder, settle};
+use crate::plan::{Likeness, MatchRules, Matching, Settled, Tie, look_alike, match_folder, settle};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
@@ -101,7 +101,8 @@ impl Comparison<'_> {
                         return;
                     };
                     let compared = self.recognise(index, source, target, &used);
-                    if compared.lacks_keys(self.pairs[index].known.as_ref()) {
+                    let needs_more = compared.lacks_keys(self.pairs[index].known.as_ref());
+                    if needs_more || !self.unclear(index, &compared).is_empty() {
                         keyless.push((index, compared));
                         return;
                     }
@@ -126,6 +127,7 @@ impl Comparison<'_> {
                 match self.read_keys(link, index, &mut compared)? {
                     Ok(()) => {
                         self.probe(index, &mut compared);
+                        self.probe_bodies(link, index, &mut compared)?;
                         if compared.doubt.is_some() && compared.lacks_keys(None) {
                             match self.read_keys(link, index, &mut compared)? {
                                 Ok(()) => {}
@@ -268,21 +270,47 @@ impl Comparison<'_> {
     /// Looks whether recorded pairs are still the same messages, by the headers of those with the highest UIDs. If not,
     /// none of them is believed.
     fn probe(&self, index: usize, compared: &mut Compared) {
-        let (Some(known), Some(target)) = (&self.pairs[index].known, &compared.target) else { return };
-        let differs = |(source, at): &(u32, u32)| {
-            let (source, target) = (&compared.source.messages[*source as usize], &target.messages[*at as usize]);
-            matches!(
-                (source.key(), target.key()),
-                (HeaderKey::WithId(_) | HeaderKey::WithoutId(_), HeaderKey::WithId(_) | HeaderKey::WithoutId(_))
-            ) && source.key() != target.key()
-                // A server may have changed the header; a message of another origin has another size or date.
-                && !look_alike(source, target)
-        };
-        if known.to_probe(&compared.recognised, &compared.source, target).iter().any(differs) {
-            let doubt = "UIDs that were known belong to other messages now, as after a restoration from a backup";
-            compared.doubt = Some(doubt.to_owned());
-            compared.recognised = Recognised::default();
+        if self.differing(index, compared).iter().any(|(_, looks_alike)| !looks_alike) {
+            compared.believe_no_record();
         }
+    }
+
+    /// Compares the bodies of recorded pairs whose headers differ and that look alike otherwise: a server may have changed the
+    /// header, or the UID may belong to another message of the same size and date by now.
+    fn probe_bodies(&self, link: &mut Link, index: usize, compared: &mut Compared) -> Result<(), Error> {
+        if compared.doubt.is_some() {
+            return Ok(());
+        }
+        for (source, target) in self.unclear(index, compared) {
+            let tie = Tie { source: vec![source], target: vec![target] };
+            if self.settle_by_bodies(link, index, compared, &tie)?.pairs.is_empty() {
+                compared.believe_no_record();
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The recorded pairs to probe that only their bodies tell apart.
+    fn unclear(&self, index: usize, compared: &Compared) -> Vec<(u32, u32)> {
+        let alike = self.differing(index, compared).into_iter().filter(|(_, looks_alike)| *looks_alike);
+        alike.map(|(pair, _)| pair).collect()
+    }
+
+    /// The recorded pairs to probe whose header keys differ, and whether they look alike otherwise.
+    fn differing(&self, index: usize, compared: &Compared) -> Vec<((u32, u32), bool)> {
+        let (Some(known), Some(target)) = (&self.pairs[index].known, &compared.target) else { return Vec::new() };
+        let mut found = Vec::new();
+        for pair in known.to_probe(&compared.recognised, &compared.source, target) {
+            let (source, target) = (&compared.source.messages[pair.0 as usize], &target.messages[pair.1 as usize]);
+            let are_known = [source, target]
+                .iter()
+                .all(|message| matches!(message.key(), HeaderKey::WithId(_) | HeaderKey::WithoutId(_)));
+            if are_known && source.key() != target.key() {
+                found.push((pair, look_alike(source, target)));
+            }
+        }
+        found
     }
 
     /// Limits two scans to what takes part, and finds what earlier runs have paired.
@@ -350,22 +378,8 @@ impl Comparison<'_> {
 
     /// Reads the contents of what headers can't tell apart.
     fn settle_ties(&self, link: &mut Link, index: usize, compared: &mut Compared) -> Result<(), Error> {
-        let pair = &self.pairs[index];
-        let (Some(target), Some(target_name)) = (&compared.target, &pair.target) else { return Ok(()) };
-        let source = &compared.source;
         for tie in std::mem::take(&mut compared.matching.ties) {
-            let on_source = uids(source, &tie.source);
-            let on_source = read_tied(link.source.as_mut(), &pair.source, source.uid_validity, &on_source)?;
-            let on_target = uids(target, &tie.target);
-            let on_target = read_tied(link.target.as_mut(), target_name, target.uid_validity, &on_target)?;
-            let settled = settle(&tie, |side, at| {
-                let (scan, contents) = match side {
-                    Side::Source => (source, &on_source),
-                    Side::Target => (target, &on_target),
-                };
-                let message = &scan.messages[at as usize];
-                Some(Likeness::new(contents.get(&message.uid())?, message))
-            });
+            let settled = self.settle_by_bodies(link, index, compared, &tie)?;
             compared.munged.extend(settled.munged);
             compared.doubtful.extend(settled.doubtful.source);
             compared.has_doubtful_target |= !settled.doubtful.target.is_empty();
@@ -377,9 +391,43 @@ impl Comparison<'_> {
         compared.matching.extra.sort_unstable();
         Ok(())
     }
+
+    /// Reads the bodies of a tie and decides which is which. Nothing is settled where the target has no folder.
+    fn settle_by_bodies(
+        &self,
+        link: &mut Link,
+        index: usize,
+        compared: &Compared,
+        tie: &Tie,
+    ) -> Result<Settled, Error> {
+        let pair = &self.pairs[index];
+        let (Some(target), Some(target_name)) = (&compared.target, &pair.target) else {
+            return Ok(Settled::default());
+        };
+        let source = &compared.source;
+        let on_source = uids(source, &tie.source);
+        let on_source = read_tied(link.source.as_mut(), &pair.source, source.uid_validity, &on_source)?;
+        let on_target = uids(target, &tie.target);
+        let on_target = read_tied(link.target.as_mut(), target_name, target.uid_validity, &on_target)?;
+        Ok(settle(tie, |side, at| {
+            let (scan, contents) = match side {
+                Side::Source => (source, &on_source),
+                Side::Target => (target, &on_target),
+            };
+            let message = &scan.messages[at as usize];
+            Some(Likeness::new(contents.get(&message.uid())?, message))
+        }))
+    }
 }
 
 impl Compared {
+    /// Forgets what the record says of pairs, as it is contradicted.
+    fn believe_no_record(&mut self) {
+        let doubt = "UIDs that were known belong to other messages now, as after a restoration from a backup";
+        self.doubt = Some(doubt.to_owned());
+        self.recognised = Recognised::default();
+    }
+
     /// The positions of messages that no earlier run has paired, in both scans.
     fn unpaired(&self) -> (Vec<u32>, Vec<u32>) {
         let rest = |length: usize, taken: &dyn Fn(&super::known::KnownPair) -> u32| {
