@@ -38,6 +38,7 @@ pub(crate) fn check([source, target]: &[Address; 2]) -> Result<(), Failure> {
 pub(crate) fn kinship([source, target]: &[Address; 2]) -> Kinship {
     match (source.path(), target.path()) {
         (Some(_), Some(_)) => Kinship::Apart,
+        (Some(_), None) | (None, Some(_)) => Kinship::ServerAndDirectory,
         _ if identity(source) == identity(target) => Kinship::OneAccount,
         _ => Kinship::Unknown,
     }
@@ -101,7 +102,7 @@ mod tests {
         let kin = |one: &str, other: &str| kinship(&[Address::parse(one).unwrap(), Address::parse(other).unwrap()]);
         assert_eq!(kin("imaps://ann@H.example:993", "imap://%61nn@h.example?connections=2"), Kinship::OneAccount);
         assert_eq!(kin("imaps://ann@h.example", "imaps://ben@h.example"), Kinship::Unknown);
-        assert_eq!(kin("imaps://ann@h.example", "maildir:/x"), Kinship::Unknown);
+        assert_eq!(kin("imaps://ann@h.example", "maildir:/x"), Kinship::ServerAndDirectory);
         assert_eq!(kin("mbox:/y", "maildir:/x"), Kinship::Apart);
     }
 }

@@ -19,9 +19,11 @@ use std::time::{Duration, Instant};
 /// What the addresses of a run tell of each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kinship {
-    /// Nothing: they may lead to one account.
+    /// Nothing: they are two servers' addresses, which may lead to one account. Its UIDVALIDITYs are the same by either.
     #[default]
     Unknown,
+    /// One is a server, the other a directory, which may be what it serves: each numbers the messages by itself.
+    ServerAndDirectory,
     /// They are equal, so a folder is told by its name.
     OneAccount,
     /// Both are directories of this machine, and neither is in the other.

@@ -77,7 +77,7 @@ fn tell_same(
     let text = match kinship {
         Kinship::Apart => return Ok(()),
         Kinship::OneAccount => "source and target are the same mailbox: it is compared with itself".to_owned(),
-        Kinship::Unknown => {
+        Kinship::Unknown | Kinship::ServerAndDirectory => {
             let pair = |pair: &Pair| Some((&names.source.mailboxes[pair.source], names.existing(pair)?));
             let paired: Vec<_> = names.pairs.iter().filter_map(pair).collect();
             let suspects = same_mailbox::suspects(link, &paired)?;

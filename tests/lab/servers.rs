@@ -205,7 +205,22 @@ impl Dovecot {
 
     /// A new, empty account; `name` (letters and digits) is for the reader of logs.
     pub fn account(&self, name: &str, personality: Personality) -> Account {
-        self.0.account_of(format!("{name}{}{}", self.0.count(), personality.suffix()))
+        let number = self.0.count();
+        let account = self.0.account_of(format!("{name}{number}{}", personality.suffix()));
+        if !matches!(personality, Personality::Mbox | Personality::Mdbox | Personality::Sdbox) {
+            self.begin_generations(&account, number);
+        }
+        account
+    }
+
+    /// Gives an account's folders UIDVALIDITYs of its own. Dovecot would take the second in which a folder is created, and two
+    /// accounts that a test fills alike would look like one mailbox.
+    fn begin_generations(&self, account: &Account, number: u32) {
+        let (maildir, first) = (self.maildir(account), 0x6000_0000 + (number << 12));
+        std::fs::create_dir_all(&maildir).unwrap();
+        std::fs::write(maildir.join("dovecot-uidvalidity"), format!("{first:08x}")).unwrap();
+        std::fs::write(maildir.join(format!("dovecot-uidvalidity.{first:08x}")), "").unwrap();
+        Self::give_to_mail(&account.home());
     }
 
     /// The Maildir of one of its accounts, which is there once somebody has logged in.
@@ -223,17 +238,18 @@ impl Dovecot {
         Self::put(directory, &account.home().join("mbox"));
     }
 
-    /// Copies a tree to a place in an account's home that is not there yet.
+    /// Copies a tree to a place in an account's home, instead of what is there.
     fn put(tree: &Path, place: &Path) {
         let home = place.parent().unwrap();
         std::fs::create_dir_all(home).unwrap();
-        let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
-            assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program} {arguments:?}");
-        };
-        run("cp", &["-a".as_ref(), tree.as_os_str(), place.as_os_str()]);
+        shell(&format!("rm -rf {1} && cp -a {0} {1}", tree.display(), place.display()));
+        Self::give_to_mail(home);
+    }
+
+    /// Where root runs the lab, mail belongs to `mail`.
+    fn give_to_mail(home: &Path) {
         if rustix::process::geteuid().is_root() {
-            // Where root runs the lab, mail belongs to `mail`.
-            run("chown", &["-R".as_ref(), "mail:mail".as_ref(), home.as_os_str()]);
+            shell(&format!("chown -R mail:mail {}", home.display()));
         }
     }
 }

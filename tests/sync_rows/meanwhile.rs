@@ -231,7 +231,7 @@ fn a_uid_that_stands_for_another_message_by_now_is_not_deleted() {
     edits(&account, &["expunge INBOX a", "add INBOX c"]);
     is_on.store(true, Ordering::Relaxed);
     let run = go().counts(&[("deleted", 0)]);
-    assert!(run.says("stand for other messages now"), "{run:?}");
+    assert!(run.says("other messages have taken those UIDs"), "{run:?}");
     is_on.store(false, Ordering::Relaxed);
     go();
     let here = Client::login(&account).snapshot();

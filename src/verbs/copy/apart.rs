@@ -79,7 +79,7 @@ impl Copy<'_> {
         let open: Vec<(usize, usize)> = (self.doomed.iter().enumerate())
             .filter(|(_, doomed)| !doomed.uids.is_empty())
             .filter_map(|(at, doomed)| Some((at, *doomed.pairs.first()?)))
-            .filter(|(_, pair)| !self.has_own_ids(*pair))
+            .filter(|(_, pair)| !self.has_own_ids(*pair) && !self.has_own_generations(*pair))
             .collect();
         let (tried, mut unknown) = self.messages_to_mark(way, &open, sent)?;
         let trial = |(_, pair, uid): &Marked| {
@@ -111,6 +111,14 @@ impl Copy<'_> {
         let Some(needs) = &self.folders[pair] else { return false };
         let target = needs.target.as_ref().and_then(|target| target.side.mailbox_id.as_deref());
         same_mailbox::has_equal_ids(needs.source.mailbox_id.as_deref(), target) == Some(false)
+    }
+
+    /// Whether both folders of a pair on two servers have UIDVALIDITYs that differ, which one folder never shows.
+    fn has_own_generations(&self, pair: usize) -> bool {
+        let Some(needs) = &self.folders[pair] else { return false };
+        let target = needs.target.as_ref().and_then(|target| target.side.uid_validity);
+        let differ = needs.source.uid_validity.zip(target).is_some_and(|(source, target)| source != target);
+        self.options.kinship == Kinship::Unknown && differ
     }
 
     /// A message of the target for each of these folders, by its place among what is to be deleted and its pair; and those that
