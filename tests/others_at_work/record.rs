@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What was done on each side.
 #[derive(Clone, Debug, Default)]
-pub struct Record {
+pub(crate) struct Record {
     /// All that were delivered, with how often.
     pub delivered: BTreeSet<u64>,
     /// By message, the sides on which it may have been deleted.
@@ -19,7 +19,7 @@ pub struct Record {
 }
 
 impl Record {
-    pub fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.delivered.extend(other.delivered);
         for (number, sides) in other.deleted {
             self.deleted.entry(number).or_default().extend(sides);
@@ -33,11 +33,11 @@ impl Record {
         self.log.extend(other.log);
     }
 
-    pub fn was_deleted(&self, number: u64) -> bool {
+    pub(crate) fn was_deleted(&self, number: u64) -> bool {
         self.deleted.contains_key(&number)
     }
 
-    pub fn was_deleted_on(&self, side: usize, number: u64) -> bool {
+    pub(crate) fn was_deleted_on(&self, side: usize, number: u64) -> bool {
         self.deleted.get(&number).is_some_and(|sides| sides.contains(&side))
     }
 }

@@ -40,7 +40,7 @@ enum Rule {
     Delete,
 }
 
-pub struct Round {
+pub(crate) struct Round {
     seed: u64,
     verb: Verb,
     sides: [Mailbox; 2],
@@ -50,7 +50,7 @@ pub struct Round {
 }
 
 impl Round {
-    pub fn of_seed(seed: u64) -> Self {
+    pub(crate) fn of_seed(seed: u64) -> Self {
         let mut random = Random::new(Random::mix(seed, 77));
         let verb = random.of(&[Verb::Sync, Verb::Sync, Verb::Copy, Verb::Mirror, Verb::Move, Verb::Keep]);
         let state = tempfile::tempdir().unwrap();
@@ -83,7 +83,12 @@ impl Round {
         Self { seed, verb, sides, habits, state, shown }
     }
 
-    pub fn run(self) -> Result<(), String> {
+    /// Whether it syncs, and does not copy.
+    pub(crate) fn is_sync(&self) -> bool {
+        self.verb == Verb::Sync
+    }
+
+    pub(crate) fn run(self) -> Result<(), String> {
         let mut record = Record::default();
         for (at, side) in self.sides.iter().enumerate() {
             // Folders that are made in one second have one UIDVALIDITY, and look like those of one mailbox.
@@ -189,10 +194,10 @@ impl Round {
                     }
                 }
                 3..=4 if habits.moves => {
-                    self.touch(at, &mut hand, folder, Touch::Move(random.of(&FOLDERS)), &mut random, &mut record)
+                    self.touch(at, &mut hand, folder, &Touch::Move(random.of(&FOLDERS)), &mut random, &mut record);
                 }
-                5 if habits.deletes => self.touch(at, &mut hand, folder, Touch::Delete, &mut random, &mut record),
-                6 if habits.flags => self.touch(at, &mut hand, folder, Touch::Flag, &mut random, &mut record),
+                5 if habits.deletes => self.touch(at, &mut hand, folder, &Touch::Delete, &mut random, &mut record),
+                6 if habits.flags => self.touch(at, &mut hand, folder, &Touch::Flag, &mut random, &mut record),
                 7 if habits.renames && random.below(2) == 0 => {
                     let names = random.of(&[("F1", "G1"), ("G1", "F1"), ("F2", "G2"), ("G2", "F2")]);
                     record.log.push(format!("{at} renames {names:?}"));
@@ -206,8 +211,10 @@ impl Round {
                     self.lasting(at, &mut hand, |hand| hand.reset(folder, indexes));
                 }
                 _ => match habits.rule {
-                    Some(Rule::Move) => self.touch(at, &mut hand, "INBOX", Touch::Move("F1"), &mut random, &mut record),
-                    Some(Rule::Delete) => self.touch(at, &mut hand, "INBOX", Touch::Delete, &mut random, &mut record),
+                    Some(Rule::Move) => {
+                        self.touch(at, &mut hand, "INBOX", &Touch::Move("F1"), &mut random, &mut record)
+                    }
+                    Some(Rule::Delete) => self.touch(at, &mut hand, "INBOX", &Touch::Delete, &mut random, &mut record),
                     None => {}
                 },
             }
@@ -229,7 +236,7 @@ impl Round {
         at: usize,
         hand: &mut Hand,
         folder: &str,
-        what: Touch<'_>,
+        what: &Touch<'_>,
         random: &mut Random,
         record: &mut Record,
     ) {
@@ -238,7 +245,7 @@ impl Round {
         }
         let mut chosen = None;
         let done = self.lasting(at, hand, |hand| {
-            hand.touch(folder, &what, &mut |count| random.below(count as u64) as usize, &mut chosen)
+            hand.touch(folder, what, &mut |count| random.below(count as u64) as usize, &mut chosen)
         });
         // What was under way when the connection broke may have been done.
         let Some(number) = done.unwrap_or(chosen) else { return };

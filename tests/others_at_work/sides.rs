@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The numbers of the messages in each folder.
-pub type Shown = BTreeMap<String, Vec<u64>>;
+pub(crate) type Shown = BTreeMap<String, Vec<u64>>;
 
 /// The bytes of a message; some have no Message-ID.
-pub fn text(number: u64) -> String {
+pub(crate) fn text(number: u64) -> String {
     let id = if number.is_multiple_of(9) { String::new() } else { format!("Message-ID: <{number}@churn>\r\n") };
     let body = format!("line {number}\r\n").repeat(3 + (number % 5) as usize);
     format!("{id}Subject: n{number}\r\nFrom: ann@example.org\r\nDate: Thu, 01 Feb 2024 03:04:05 +0000\r\n\r\n{body}")
@@ -33,7 +33,7 @@ fn number_in(text: &str) -> Option<u64> {
 }
 
 /// A mailbox in which somebody is at work.
-pub enum Mailbox {
+pub(crate) enum Mailbox {
     /// On a Dovecot, and by a slow line for mailferry.
     Server { account: Account, proxy: Proxy },
     /// A Maildir++ tree.
@@ -41,19 +41,19 @@ pub enum Mailbox {
 }
 
 impl Mailbox {
-    pub fn server(account: Account, round_trip: Duration) -> Self {
+    pub(crate) fn server(account: Account, round_trip: Duration) -> Self {
         let proxy = Proxy::start(account.port, Plan::round_trip(round_trip));
         Self::Server { account, proxy }
     }
 
-    pub fn end(&self) -> End {
+    pub(crate) fn end(&self) -> End {
         match self {
             Self::Server { account, proxy } => End::from(&account.by_port(proxy.port)),
             Self::Tree(path) => End::from(&format!("maildir:{}", path.display())),
         }
     }
 
-    pub fn at_work(&self) -> Hand {
+    pub(crate) fn at_work(&self) -> Hand {
         match self {
             Self::Server { account, .. } => {
                 Hand::Client(Box::new(Client::login(account)), Dovecot::shared().maildir(account))
@@ -62,7 +62,7 @@ impl Mailbox {
         }
     }
 
-    pub fn shown(&self) -> Shown {
+    pub(crate) fn shown(&self) -> Shown {
         match self.at_work() {
             Hand::Client(mut client, _) => {
                 let known: BTreeMap<[u8; 32], u64> =
@@ -91,7 +91,7 @@ impl Mailbox {
 }
 
 /// Somebody who is at work in a mailbox.
-pub enum Hand {
+pub(crate) enum Hand {
     /// By IMAP, and who may get at the files of that Maildir.
     Client(Box<Client>, PathBuf),
     /// On the files of a tree.
@@ -99,7 +99,7 @@ pub enum Hand {
 }
 
 impl Hand {
-    pub fn create(&mut self, folder: &str) {
+    pub(crate) fn create(&mut self, folder: &str) {
         match self {
             Self::Client(client, _) => {
                 client.try_command(&format!("CREATE {folder}"));
@@ -114,7 +114,7 @@ impl Hand {
     }
 
     /// Gives whether it has arrived.
-    pub fn deliver(&mut self, folder: &str, number: u64) -> bool {
+    pub(crate) fn deliver(&mut self, folder: &str, number: u64) -> bool {
         match self {
             Self::Client(client, _) => {
                 if !client.try_command(&format!("STATUS {folder} (MESSAGES)")).1.starts_with("OK") {
@@ -151,7 +151,7 @@ impl Hand {
 
     /// Does this to one message of a folder, which `choose` chooses from how many there are; gives its number. `chosen` is that
     /// number before anything is done to it.
-    pub fn touch(
+    pub(crate) fn touch(
         &mut self,
         folder: &str,
         what: &Touch<'_>,
@@ -190,7 +190,7 @@ impl Hand {
         is_done.then_some(number)
     }
 
-    pub fn rename(&mut self, from: &str, to: &str) {
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
         match self {
             Self::Client(client, _) => {
                 client.try_command(&format!("RENAME {from} {to}"));
@@ -206,7 +206,7 @@ impl Hand {
     }
 
     /// Takes away what gives a folder's messages their UIDs; with `indexes`, all that the server knows of them.
-    pub fn reset(&mut self, folder: &str, indexes: bool) {
+    pub(crate) fn reset(&mut self, folder: &str, indexes: bool) {
         let root = match self {
             Self::Client(client, root) => {
                 client.try_command("UNSELECT");
@@ -226,7 +226,7 @@ impl Hand {
 }
 
 /// What is done to a message.
-pub enum Touch<'a> {
+pub(crate) enum Touch<'a> {
     Flag,
     Move(&'a str),
     Delete,
