@@ -38,7 +38,7 @@ fn shown(fake: &Fake) -> Vec<BTreeSet<String>> {
 }
 
 fn poor(lists: &'static str) -> Manner {
-    Manner { after: "IMAP4rev1 UIDPLUS".to_owned(), lists: Some(lists), ..Manner::default() }
+    Manner { after: "IMAP4rev1 UIDPLUS".to_owned(), lists: Some(lists), own_validities: true, ..Manner::default() }
 }
 
 fn warnings(run: &Run) -> String {

@@ -58,6 +58,7 @@ fn runs() -> Vec<Run> {
     client.store("1", "+FLAGS", "\\Deleted");
     client.expunge("1");
     let kept = copy(both().0, both().1, &with(&["--keep-deleted"])).ended(0);
+    let [repaired, damaged] = damaged_tree(&source);
     let strict = Fake::start(Manner::default(), &[]);
     let holds_nul = Fake::start(Manner::default(), &[]);
     holds_nul.put("INBOX", b"Subject: nul\r\n\r\n\0\r\n");
@@ -71,6 +72,8 @@ fn runs() -> Vec<Run> {
         mirrored,
         kept,
         refused,
+        repaired,
+        damaged,
         verify(both().0, both().1, &["--deep"]).ended(0),
         folders(both().0, &[]).ended(0),
         folders(&empty("schemaquota", Personality::Tiny), &[]).ended(0),
@@ -175,6 +178,22 @@ fn a_list_of_folders_comes_from_a_file_or_from_stdin() {
     // Both ways of choosing add up; what is excluded stays out.
     let planned = copy(&source, &target, &["--dry-run", "--folders-from", list, "--folder", "W", "--exclude", "Work"]);
     assert_eq!(planned.ended(0).texts("folder_planned", "from"), ["W", "Work [old]"]);
+}
+
+/// A copy that repairs a damaged file, and a listing of a tree in which something stands in a folder's place.
+fn damaged_tree(source: &Account) -> [Run; 2] {
+    let root = tempfile::tempdir().unwrap();
+    let tree = root.path().join("tree");
+    let address = format!("maildir:{}", tree.display());
+    copy(End::tls(source), &address, &[]).ended(0);
+    let file = std::fs::read_dir(tree.join("cur")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 3;
+    bytes[last] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let repaired = copy(End::tls(source), &address, &["--repair"]).ended(0);
+    std::os::unix::fs::symlink("nowhere", tree.join(".Gone")).unwrap();
+    [repaired, folders(&address, &[]).ended(3)]
 }
 
 #[test]

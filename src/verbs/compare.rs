@@ -3,14 +3,16 @@
 //! Both sides are scanned at the same time, and each pair of folders is matched as soon as both scans are there, so
 //! that only one folder's scans are in memory at a time.
 
+mod bodies;
+
 use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
 use super::scans::read_listed;
 use crate::event::{Event, Observer, Side};
-use crate::exec::{Link, read_tied};
+use crate::exec::Link;
 use crate::folders;
 use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet, counted};
-use crate::plan::{Likeness, MatchRules, Matching, Settled, Tie, look_alike, match_folder, settle};
+use crate::plan::{MatchRules, Matching, match_folder};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
@@ -267,52 +269,6 @@ impl Comparison<'_> {
         Some((known.fill_in(Side::Source, source)?, Some(known.fill_in(Side::Target, target?)?)))
     }
 
-    /// Looks whether recorded pairs are still the same messages, by the headers of those with the highest UIDs. If not,
-    /// none of them is believed.
-    fn probe(&self, index: usize, compared: &mut Compared) {
-        if self.differing(index, compared).iter().any(|(_, looks_alike)| !looks_alike) {
-            compared.believe_no_record();
-        }
-    }
-
-    /// Compares the bodies of recorded pairs whose headers differ and that look alike otherwise: a server may have changed the
-    /// header, or the UID may belong to another message of the same size and date by now.
-    fn probe_bodies(&self, link: &mut Link, index: usize, compared: &mut Compared) -> Result<(), Error> {
-        if compared.doubt.is_some() {
-            return Ok(());
-        }
-        for (source, target) in self.unclear(index, compared) {
-            let tie = Tie { source: vec![source], target: vec![target] };
-            if self.settle_by_bodies(link, index, compared, &tie)?.pairs.is_empty() {
-                compared.believe_no_record();
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The recorded pairs to probe that only their bodies tell apart.
-    fn unclear(&self, index: usize, compared: &Compared) -> Vec<(u32, u32)> {
-        let alike = self.differing(index, compared).into_iter().filter(|(_, looks_alike)| *looks_alike);
-        alike.map(|(pair, _)| pair).collect()
-    }
-
-    /// The recorded pairs to probe whose header keys differ, and whether they look alike otherwise.
-    fn differing(&self, index: usize, compared: &Compared) -> Vec<((u32, u32), bool)> {
-        let (Some(known), Some(target)) = (&self.pairs[index].known, &compared.target) else { return Vec::new() };
-        let mut found = Vec::new();
-        for pair in known.to_probe(&compared.recognised, &compared.source, target) {
-            let (source, target) = (&compared.source.messages[pair.0 as usize], &target.messages[pair.1 as usize]);
-            let are_known = [source, target]
-                .iter()
-                .all(|message| matches!(message.key(), HeaderKey::WithId(_) | HeaderKey::WithoutId(_)));
-            if are_known && source.key() != target.key() {
-                found.push((pair, look_alike(source, target)));
-            }
-        }
-        found
-    }
-
     /// Limits two scans to what takes part, and finds what earlier runs have paired.
     fn recognise(
         &self,
@@ -390,33 +346,6 @@ impl Comparison<'_> {
         compared.matching.missing.sort_unstable();
         compared.matching.extra.sort_unstable();
         Ok(())
-    }
-
-    /// Reads the bodies of a tie and decides which is which. Nothing is settled where the target has no folder.
-    fn settle_by_bodies(
-        &self,
-        link: &mut Link,
-        index: usize,
-        compared: &Compared,
-        tie: &Tie,
-    ) -> Result<Settled, Error> {
-        let pair = &self.pairs[index];
-        let (Some(target), Some(target_name)) = (&compared.target, &pair.target) else {
-            return Ok(Settled::default());
-        };
-        let source = &compared.source;
-        let on_source = uids(source, &tie.source);
-        let on_source = read_tied(link.source.as_mut(), &pair.source, source.uid_validity, &on_source)?;
-        let on_target = uids(target, &tie.target);
-        let on_target = read_tied(link.target.as_mut(), target_name, target.uid_validity, &on_target)?;
-        Ok(settle(tie, |side, at| {
-            let (scan, contents) = match side {
-                Side::Source => (source, &on_source),
-                Side::Target => (target, &on_target),
-            };
-            let message = &scan.messages[at as usize];
-            Some(Likeness::new(contents.get(&message.uid())?, message))
-        }))
     }
 }
 

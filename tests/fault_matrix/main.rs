@@ -35,7 +35,10 @@ type Undamaged = Option<(Reference, [Vec<usize>; 2])>;
 
 /// Runs without damage, each made when it is first asked for.
 #[derive(Default)]
-struct References(Mutex<HashMap<(Verb, [Store; 2]), Arc<OnceLock<Undamaged>>>>);
+struct References(Mutex<HashMap<Kind, Arc<OnceLock<Undamaged>>>>);
+
+/// A verb and where its two mailboxes are.
+type Kind = (Verb, [Store; 2]);
 
 impl References {
     fn of(&self, cell: &Cell) -> Arc<OnceLock<Undamaged>> {

@@ -72,7 +72,7 @@ pub struct Manner {
     /// The mailbox that is INBOX, as LIST spells it.
     pub inbox: String,
     pub xlist: bool,
-    /// Whether each folder that is made gets a UIDVALIDITY of its own, as it should be; else all have 7.
+    /// Whether each folder gets a UIDVALIDITY of its own, as it should be; else all have 7.
     pub own_validities: bool,
     /// Whether it keeps keywords; else it takes them and forgets them, and says so when a folder is opened.
     pub keywords: bool,
@@ -126,6 +126,11 @@ impl Fake {
         let mut boxes = BTreeMap::from([(manner.inbox.clone(), Folder::default())]);
         for (name, attributes) in folders {
             boxes.insert((*name).to_owned(), Folder { attributes: (*attributes).to_owned(), ..Folder::default() });
+        }
+        if manner.own_validities {
+            for held in boxes.values_mut() {
+                held.uid_validity = 1 + LAST_VALIDITY.fetch_add(1, Ordering::Relaxed);
+            }
         }
         let boxes = Arc::new(Mutex::new(boxes));
         let greeting = manner.greeting.clone();

@@ -237,9 +237,12 @@ fn converse(
         let command = read_command(&mut reader, writer, connection, log)?;
         let reply = answer(&command);
         writer.write_all(&reply.bytes)?;
-        while reply.drips {
-            std::thread::sleep(Duration::from_millis(200));
-            writer.write_all(b"x")?;
+        if reply.drips {
+            // Until the client has had enough.
+            loop {
+                std::thread::sleep(Duration::from_millis(200));
+                writer.write_all(b"x")?;
+            }
         }
         if let Some(status) = reply.tagged {
             writer.write_all(format!("{} {status}\r\n", command.tag).as_bytes())?;
