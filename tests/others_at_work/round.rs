@@ -240,7 +240,7 @@ impl Round {
         random: &mut Random,
         record: &mut Record,
     ) {
-        if matches!(what, Touch::Move(to) if to == folder) {
+        if matches!(what, Touch::Move(to) if *to == folder) {
             return;
         }
         let mut chosen = None;
