@@ -1,8 +1,6 @@
 //! Folders that a side has and does not show: a line of its listing that can't be read, that is dropped or that lies. What
 //! was not listed is not absent: nothing is deleted, renamed or unsubscribed on the other side for it, and the run says so.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
 mod lab;
 
 use lab::client::{Client, Snapshot};
