@@ -35,10 +35,10 @@ type Undamaged = Option<(Reference, [Vec<usize>; 2])>;
 
 /// Runs without damage, each made when it is first asked for.
 #[derive(Default)]
-struct References(Mutex<HashMap<Kind, Arc<OnceLock<Undamaged>>>>);
+struct References(Mutex<HashMap<Setting, Arc<OnceLock<Undamaged>>>>);
 
 /// A verb and where its two mailboxes are.
-type Kind = (Verb, [Store; 2]);
+type Setting = (Verb, [Store; 2]);
 
 impl References {
     fn of(&self, cell: &Cell) -> Arc<OnceLock<Undamaged>> {
