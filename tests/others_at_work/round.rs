@@ -212,7 +212,7 @@ impl Round {
                 }
                 _ => match habits.rule {
                     Some(Rule::Move) => {
-                        self.touch(at, &mut hand, "INBOX", &Touch::Move("F1"), &mut random, &mut record)
+                        self.touch(at, &mut hand, "INBOX", &Touch::Move("F1"), &mut random, &mut record);
                     }
                     Some(Rule::Delete) => self.touch(at, &mut hand, "INBOX", &Touch::Delete, &mut random, &mut record),
                     None => {}
