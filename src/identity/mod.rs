@@ -9,10 +9,12 @@ mod content;
 mod date;
 mod header;
 mod key;
+mod print;
 mod stand_in;
 
 pub use content::{ContentHasher, ContentKeys};
 pub use date::message_date;
 pub use header::{message_id, subject};
 pub use key::{FIELDS, header_key};
+pub use print::print;
 pub use stand_in::stand_in;

@@ -389,11 +389,7 @@ pub struct ContentId(u64);
 impl ContentId {
     /// Of a server's name.
     pub fn new(name: &[u8]) -> Self {
-        // FNV-1a.
-        Self(
-            name.iter()
-                .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)),
-        )
+        Self(crate::identity::print(name))
     }
 }
 

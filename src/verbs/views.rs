@@ -208,7 +208,6 @@ pub(super) fn print_of_homes(names: &Names<'_>) -> Option<u64> {
         let counters = (status.uid_validity?.0, status.uid_next?, status.messages?);
         text.extend_from_slice(format!("{:?} {counters:?}\n", folder.name).as_bytes());
     }
-    // FNV-1a, as 63 bits, which the state can hold.
-    let print = |print: u64, byte: &u8| (print ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-    Some(text.iter().fold(0xcbf2_9ce4_8422_2325, print) >> 1)
+    // As 63 bits, which the state can hold.
+    Some(crate::identity::print(&text) >> 1)
 }
