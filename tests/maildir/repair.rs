@@ -92,3 +92,25 @@ fn equal_headers_with_crossed_contents_are_no_damage() {
     copy(&source, &target, &["--repair"]).ended(0).counts(&[("repaired", 1), ("copied", 1)]);
     verify(&source, &target, &["--deep"]).ended(0);
 }
+
+#[test]
+fn of_equal_messages_the_damaged_one_is_replaced() {
+    let source = account("twinsfrom");
+    let twin = || letter(1, "twin");
+    Client::login(&source).append(&["INBOX"], [twin(), twin(), letter(2, "other")].into_iter());
+    // A copy of it is elsewhere on the target too, from where it could be taken.
+    Client::login(&source).create(&["Old"]);
+    Client::login(&source).append(&["Old"], std::iter::once(twin()));
+    let ground = Ground::new();
+    copy(&source, &ground.address(), &[]).ended(0).counts(&[("copied", 4)]);
+    let is_twin = |file: &&std::path::PathBuf| std::fs::read_to_string(file).unwrap().contains("twin");
+    let files = messages(&ground.tree());
+    let file = files.iter().find(is_twin).unwrap();
+    let damaged = std::fs::read_to_string(file).unwrap().replace("twin", "tw1n");
+    // A new file, as the other folder may hold the same one. Its date is another: only header and size tell what it is.
+    std::fs::remove_file(file).unwrap();
+    std::fs::write(file, damaged).unwrap();
+    copy(&source, &ground.address(), &["--repair"]).ended(0).counts(&[("repaired", 1), ("copied", 1)]);
+    verify(&source, &ground.address(), &["--deep"]).ended(0).counts(&[("extra", 0), ("missing", 0)]);
+    copy(&source, &ground.address(), &["--repair"]).ended(0).counts(&[("repaired", 0), ("copied", 0)]);
+}

@@ -251,7 +251,10 @@ impl Copy<'_> {
                 target_flags: self.options.flags == FlagPolicy::Union,
             };
             comparison.run(link, std::mem::take(&mut open), &mut |index, result| match result {
-                Ok(compared) => {
+                Ok(mut compared) => {
+                    if self.options.repair && !compared_pairs[index].drafts {
+                        repair::pair_damaged(&mut compared);
+                    }
                     self.summary.skipped += compared.filtered_out;
                     let from = names.pairs[index].from.to_string();
                     survey.add(&from, &compared_pairs[index].source, &compared.source.messages);

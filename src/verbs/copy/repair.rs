@@ -20,7 +20,37 @@ use crate::verbs::deep::{DeepFolder, Unlike};
 use crate::verbs::opening::Names;
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+
+/// Pairs what each side has left of messages with the same header and size: the target's is the source's, damaged.
+///
+/// Among messages with equal headers only contents say which is which, and a damaged copy is like none of the source's: it comes
+/// out of the comparison as an extra, and its message as missing. Another size makes another message of it.
+pub(super) fn pair_damaged(compared: &mut Compared) {
+    let Some(target) = &compared.target else { return };
+    let looks = |message: &Message| match message.key() {
+        HeaderKey::Unknown | HeaderKey::Empty => None,
+        key => Some((key, message.size())),
+    };
+    let mut left: HashMap<(HeaderKey, u32), VecDeque<u32>> = HashMap::new();
+    for at in &compared.matching.extra {
+        if let Some(looks) = looks(&target.messages[*at as usize]) {
+            left.entry(looks).or_default().push_back(*at);
+        }
+    }
+    let mut paired = HashSet::new();
+    let mut pairs = Vec::new();
+    compared.matching.missing.retain(|at| {
+        let looks = looks(&compared.source.messages[*at as usize]);
+        let Some(extra) = looks.and_then(|looks| left.get_mut(&looks)?.pop_front()) else { return true };
+        pairs.push((*at, extra));
+        paired.insert(extra);
+        false
+    });
+    compared.matching.extra.retain(|at| !paired.contains(at));
+    compared.matching.pairs.append(&mut pairs);
+    compared.matching.pairs.sort_unstable();
+}
 
 /// What of one folder is to be read.
 pub(super) struct ToCheck {
