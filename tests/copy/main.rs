@@ -5,6 +5,7 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod after;
 mod matching;
 mod odd;
 mod round_trips;

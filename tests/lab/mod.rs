@@ -23,6 +23,7 @@
 //! - [`oauth`]: an OAuth server that knows which access tokens are good; [`grants`]: how it gives them.
 //! - [`run`]: runs of mailferry, with their events and summaries.
 //! - [`secrets`]: where secrets come from, and that none is shown.
+//! - [`letters`]: mailboxes of messages that are called by letters, and edits of them in words.
 //! - [`mailboxes`]: small mailboxes on real servers, and what they must hold after a run.
 //! - [`trees`]: mail in directories, and damage to them.
 //! - [`pair`]: two accounts and what runs between them leave.
@@ -38,6 +39,7 @@ pub mod fake;
 pub mod generator;
 pub mod gmail;
 pub mod grants;
+pub mod letters;
 pub mod mailboxes;
 pub mod memory;
 pub mod names;

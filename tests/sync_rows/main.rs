@@ -1,7 +1,7 @@
 //! The case table of two-way sync on two real servers: what was done on each side since both agreed, and what both hold
 //! after a run. Each case is run both ways round, and after each a further run finds nothing to do.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 #[path = "../lab/mod.rs"]
 mod lab;
@@ -17,7 +17,8 @@ mod sharing;
 mod situations;
 
 use cases::{CASES, Case};
-use lab::client::{Client, NewMessage, Snapshot};
+use lab::client::{Client, Snapshot};
+use lab::letters::{self, edit, letter, sha};
 use lab::mailboxes::each;
 use lab::memory::{Fake, Manner};
 use lab::run::{Run, sync};
@@ -97,22 +98,7 @@ impl Ground {
 
     /// What a side holds: `FOLDER: SUBJECT+FLAGS ...` by folder.
     fn shown(&self, side: usize) -> BTreeMap<String, Vec<String>> {
-        let snapshot = self.client(side).snapshot();
-        let letters = |message: &lab::client::StoredMessage| {
-            let mut text = String::new();
-            for (flag, letter) in [("\\Seen", 'S'), ("\\Flagged", 'F'), ("\\Deleted", 'D'), ("work", 'k')] {
-                text.extend(message.flags.contains(flag).then_some(letter));
-            }
-            text
-        };
-        let known: BTreeMap<[u8; 32], char> = ('a'..='z').map(|name| (sha(&letter(name).bytes), name)).collect();
-        let of = |message| format!("{}{}", known.get(&message_sha(message)).copied().unwrap_or('?'), letters(message));
-        let folders = snapshot.folders.iter().map(|(levels, messages)| {
-            let mut found: Vec<String> = messages.iter().map(of).collect();
-            found.sort();
-            (levels.join("/"), found)
-        });
-        folders.collect()
+        letters::shown(&self.client(side).snapshot())
     }
 }
 
@@ -142,15 +128,6 @@ fn assert_as_documented(run: &Run) {
     }
 }
 
-fn message_sha(message: &lab::client::StoredMessage) -> [u8; 32] {
-    message.sha256
-}
-
-fn sha(bytes: &[u8]) -> [u8; 32] {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).into()
-}
-
 #[track_caller]
 fn assert_idle(run: &Run, case: &str) {
     for field in
@@ -158,64 +135,6 @@ fn assert_idle(run: &Run, case: &str) {
     {
         assert_eq!(run.count(field), 0, "{case}: {field}: {}", run.stdout);
     }
-}
-
-/// The message of a letter.
-fn letter(name: char) -> NewMessage {
-    let text = format!(
-        "Message-ID: <{name}@rows>\r\nSubject: {name}\r\nFrom: ann@example.org\r\n\r\n{}\r\n",
-        format!("body {name} ").repeat(20)
-    );
-    NewMessage { date: Some(format!("{:02}-Feb-2024 03:04:05 +0130", 1 + name as u32 % 28)), ..NewMessage::of(text) }
-}
-
-/// One edit: `WORD FOLDER LETTERS [FLAGS or FOLDER]`.
-fn edit(client: &mut Client, text: &str) {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let folder = |at: usize| words[at].split('/').collect::<Vec<_>>();
-    match words[0] {
-        "add" => {
-            client.append(&folder(1), words[2].chars().map(letter).collect::<Vec<_>>().into_iter());
-        }
-        "create" => client.create(&folder(1)),
-        "subscribe" => client.subscribe(&folder(1)),
-        "rename" => {
-            let (from, to) = (client.name(&folder(1)), client.name(&folder(2)));
-            client.command(&format!("RENAME {from} {to}"));
-        }
-        "drop" => {
-            let name = client.name(&folder(1));
-            client.command(&format!("DELETE {name}"));
-        }
-        what => {
-            let uids = uids(client, &folder(1), words[2]);
-            client.select(&folder(1));
-            match what {
-                "expunge" => client.expunge(&uids),
-                "move" => {
-                    let to = client.name(&folder(3));
-                    if !client.try_command(&format!("UID MOVE {uids} {to}")).1.starts_with("OK") {
-                        client.command(&format!("UID COPY {uids} {to}"));
-                        client.expunge(&uids);
-                    }
-                }
-                "flag" => client.store(&uids, "+FLAGS", words[3]),
-                "unflag" => client.store(&uids, "-FLAGS", words[3]),
-                other => panic!("no edit {other}"),
-            }
-            // A server of RFC 3501 alone has it open until something else is.
-            client.try_command("UNSELECT");
-        }
-    }
-}
-
-fn uids(client: &mut Client, folder: &[&str], letters: &str) -> String {
-    let snapshot = client.snapshot();
-    let wanted: Vec<[u8; 32]> = letters.chars().map(|name| sha(&letter(name).bytes)).collect();
-    let found = snapshot.folder(folder).iter().filter(|message| wanted.contains(&message.sha256));
-    let uids: Vec<String> = found.map(|message| message.uid.to_string()).collect();
-    assert!(!uids.is_empty(), "{letters} not in {folder:?}");
-    uids.join(",")
 }
 
 #[track_caller]

@@ -195,12 +195,14 @@ impl<'a> Memory<'a> {
             });
         }
         let mut begun = HashMap::new();
-        for ((index, needs, _), id) in looked_into.iter().zip(state.begin_all(&starts)?) {
+        for ((index, needs, target), id) in looked_into.iter().zip(state.begin_all(&starts)?) {
             self.take_news(state, id, needs)?;
             if !needs.news.keep.is_empty() {
                 state.keep(id, &needs.news.keep)?;
             }
-            begun.extend(Begun::new(id, needs).map(|folder| (*index, folder)));
+            let pair = &names.pairs[*index];
+            let record = self.records.get(&names.source.mailboxes[pair.source].name, &target.name);
+            begun.extend(Begun::new(id, needs, record).map(|folder| (*index, folder)));
         }
         Ok(begun)
     }
@@ -370,11 +372,17 @@ impl<'a> Memory<'a> {
 type Side<'n> = (&'n MailboxName, Option<&'n FolderStatus>);
 
 impl Begun {
-    fn new(id: FolderId, needs: &Needs) -> Option<Self> {
+    fn new(id: FolderId, needs: &Needs, record: Option<&FolderRecord>) -> Option<Self> {
         let target = needs.target.as_ref()?;
+        let mut source = needs.source.clone();
+        if needs.news.flags_wait {
+            // The next run looks at all flags that have changed since they were last carried over.
+            let was = record.filter(|_| !needs.news.all_void).and_then(|record| record.checkpoint.as_ref());
+            source.mod_seq = was.and_then(|(source, _)| source.mod_seq);
+        }
         Some(Self {
             id,
-            source: needs.source.clone(),
+            source,
             target_name: target.name.clone(),
             target: target.side.clone(),
             removed: 0,

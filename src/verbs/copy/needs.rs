@@ -83,8 +83,10 @@ pub(super) struct News {
     pub(super) matched: Vec<(Uid, Uid, u32)>,
     /// Records that hold no longer, by UID on the source.
     pub(super) stale: UidSet,
-    /// Known pairs of which the source's flags have changed since: UIDs of source and target, and the new flags.
+    /// Known pairs whose flags are to be recorded anew: UIDs of source and target, and the new flags.
     pub(super) flags: Vec<(Uid, Uid, Flags)>,
+    /// Whether changes of flags on the source were left for a run whose policy carries them over.
+    pub(super) flags_wait: bool,
     /// Messages of the target whose flags could not be changed, as somebody else was changing them.
     pub(super) left_alone: UidSet,
     /// Whether something is left undone on purpose, so that the folder is not in step afterwards.
@@ -132,7 +134,8 @@ impl Needs {
     }
 
     pub(super) fn new(compared: &Compared, target: Option<MailboxName>, rules: NeedRules) -> Self {
-        let (missing, flags) = only(&compared.source, &compared.matching.missing);
+        let (missing, mut flags) = only(&compared.source, &compared.matching.missing);
+        let news = if rules.remembers { News::new(compared, rules.flags, &mut flags) } else { News::default() };
         Self {
             source: SideState::new(&compared.source),
             missing,
@@ -140,7 +143,7 @@ impl Needs {
             already_there: (compared.matching.pairs.len() + compared.recognised.pairs.len()) as u64,
             flag_changes: flag_changes(compared, rules),
             target: target.zip(compared.target.as_ref()).map(|(name, scan)| TargetState::new(name, scan)),
-            news: if rules.remembers { News::new(compared) } else { News::default() },
+            news,
             extra: compared.is_certain().then(|| compared.extra()),
             on_target: compared.target.as_ref().map_or(0, |scan| scan.messages.len() as u64),
             there: if matches!(rules.deleting, Deleting::Source(_)) { there(compared) } else { Vec::new() },
@@ -164,26 +167,48 @@ impl Needs {
 }
 
 impl News {
-    fn new(compared: &Compared) -> Self {
+    /// What is recorded of flags is what both sides agree on: what the policy leaves undone is not, so that a later run with
+    /// another policy finds it. New flags are added to `flags`.
+    fn new(compared: &Compared, policy: FlagPolicy, flags: &mut FlagTable) -> Self {
         let Some(target) = &compared.target else { return Self::default() };
-        let flags_of = |at: u32| compared.source.flags.get(compared.source.messages[at as usize].flags());
-        let source_uid = |at: u32| compared.source.messages[at as usize].uid();
-        let target_uid = |at: u32| target.messages[at as usize].uid();
-        let matched = |(source, at): &(u32, u32)| {
-            (source_uid(*source), target_uid(*at), compared.source.messages[*source as usize].flags())
+        let on_source = |at: u32| compared.source.flags.get(compared.source.messages[at as usize].flags());
+        let on_target = |at: u32| target.flags.get(target.messages[at as usize].flags());
+        let uids = |source: u32, at: u32| {
+            (compared.source.messages[source as usize].uid(), target.messages[at as usize].uid())
         };
-        let changed = compared.recognised.pairs.iter().filter(|pair| flags_of(pair.source) != pair.base);
-        Self {
-            matched: compared.matching.pairs.iter().map(matched).collect(),
+        let mut news = Self {
             stale: compared.recognised.stale.clone(),
-            flags: changed
-                .map(|pair| (source_uid(pair.source), target_uid(pair.target), flags_of(pair.source)))
-                .collect(),
-            left_alone: UidSet::default(),
-            unfinished: false,
             all_void: compared.doubt.is_some(),
             keep: if compared.doubt.is_some() { compared.extra() } else { UidSet::default() },
+            ..Self::default()
+        };
+        for (source, at) in &compared.matching.pairs {
+            let mut agreed = compared.source.messages[*source as usize].flags();
+            if policy == FlagPolicy::Ignore {
+                let (now, there) = (on_source(*source), on_target(*at));
+                let alone = now.minus(&there);
+                if !alone.is_empty() {
+                    agreed = flags.intern(now.minus(&alone));
+                    news.flags_wait = true;
+                }
+            }
+            let (source, target) = uids(*source, *at);
+            news.matched.push((source, target, agreed));
         }
+        for pair in &compared.recognised.pairs {
+            let now = on_source(pair.source);
+            let agreed = match policy {
+                FlagPolicy::Follow => now.clone(),
+                FlagPolicy::Union => pair.base.union(&now),
+                FlagPolicy::Ignore => pair.base.clone(),
+            };
+            news.flags_wait |= agreed != now;
+            if agreed != pair.base {
+                let (source, target) = uids(pair.source, pair.target);
+                news.flags.push((source, target, agreed));
+            }
+        }
+        news
     }
 }
 
