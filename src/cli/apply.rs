@@ -1,6 +1,7 @@
 //! `mailferry apply FILE`
 
 use super::args::{OutputArgs, ReportArgs, SourcePasswordArgs, SpeedArgs, TargetPasswordArgs, folder_rules};
+use super::chosen::Choice;
 use super::config::names::Mailbox;
 use super::copy::{OneWay, today};
 use super::failure::Failure;
@@ -136,6 +137,7 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
         new_target: args.new_target,
         ..head.options()
     };
+    session.note_options(Choice::of_copy(&head.folders, &options));
     let state = args.state.or_saved(head.state.as_deref(), head.no_state);
     let run =
         OneWay { addresses: &addresses, passwords, rules: &rules, options: &options, state: &state, tell_work: false };

@@ -50,14 +50,6 @@ impl FolderArgs {
         self.folders_from.as_deref() == Some("-")
     }
 
-    /// The rules for names.
-    ///
-    /// # Errors
-    /// A pattern or a mapping that can't be read, or a list of folders.
-    pub(crate) fn rules(&self) -> Result<Rules, Failure> {
-        folder_rules(&self.options()?)
-    }
-
     /// What the rules are made of. A list of folders is read now, once.
     ///
     /// # Errors
@@ -84,12 +76,9 @@ pub(crate) fn folder_rules(options: &FolderOptions) -> Result<Rules, Failure> {
 }
 
 impl TwoWayFolderArgs {
-    /// The rules for names.
-    ///
-    /// # Errors
-    /// A pattern or a mapping that can't be read.
-    pub(crate) fn rules(&self) -> Result<Rules, Failure> {
-        let options = FolderOptions {
+    /// What the rules are made of.
+    pub(crate) fn options(&self) -> FolderOptions {
+        FolderOptions {
             include: self.folder.clone(),
             include_names: Vec::new(),
             exclude: self.exclude.clone(),
@@ -97,8 +86,7 @@ impl TwoWayFolderArgs {
             map_regex: Vec::new(),
             into: None,
             no_roles: self.no_roles,
-        };
-        Rules::new(&options).map_err(|error| Failure::usage(error.to_string()))
+        }
     }
 }
 

@@ -133,6 +133,11 @@ impl Paint {
         self.code("1;31", text)
     }
 
+    /// What went well, in green; with something that limits it, in yellow.
+    pub(crate) fn done(self, what: &str, but: &str) -> String {
+        if but.is_empty() { self.green(what) } else { self.yellow(&format!("{what}{but}")) }
+    }
+
     /// What went well.
     pub(crate) fn green(self, text: &str) -> String {
         self.code("1;32", text)

@@ -4,6 +4,7 @@ use super::args::{
     FolderArgs, MessageArgs, OutputArgs, PasswordOptions, ReportArgs, SourcePasswordArgs, SpeedArgs,
     TargetPasswordArgs, folder_rules,
 };
+use super::chosen::Choice;
 use super::failure::Failure;
 use super::json::Summary;
 use super::report::{About, Report};
@@ -218,6 +219,7 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
         kinship: places::kinship(&addresses),
         ..args.options([source.connections(), target.connections()])?
     };
+    session.note_options(Choice::of_copy(&folders, &options));
     let save = args.run.save_plan.as_deref().map(|path| {
         let texts = [&args.source, &args.target];
         (path, plan_file::head(&addresses, texts, passwords, folders, &options, &args.run.state))

@@ -6,6 +6,7 @@
 mod apply;
 mod args;
 mod browser;
+mod chosen;
 mod config;
 mod console;
 mod copy;
@@ -16,6 +17,7 @@ mod folder_list;
 mod folders;
 mod harmless;
 mod json;
+mod left_out;
 mod log;
 mod log_file;
 mod login;

@@ -23,6 +23,7 @@ pub(crate) fn copy_summary() -> CopySummary {
         failed: 0,
         folders_failed: 0,
         skipped: 0,
+        left_out: Vec::new(),
         bytes_copied: 40_200_000,
         seconds: 1.9,
         source_traffic: Traffic { sent: 1, received: 2, round_trips: 3 },
@@ -43,6 +44,7 @@ pub(crate) fn verify_summary() -> VerifySummary {
         dates_differ: 0,
         failed: 0,
         bytes_compared: 0,
+        left_out: Vec::new(),
         seconds: 0.75,
     }
 }
@@ -59,6 +61,7 @@ pub(crate) fn sync_summary() -> SyncSummary {
         failed: 0,
         folders_failed: 0,
         skipped: 0,
+        left_out: Vec::new(),
         seconds: 0.4,
         first_traffic: Traffic { sent: 1, received: 2, round_trips: 3 },
         second_traffic: Traffic { sent: 4, received: 5, round_trips: 6 },

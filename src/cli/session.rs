@@ -1,11 +1,12 @@
 //! What every command needs around its verb: streams, observers, accounts with their passwords, and an end.
 
 use super::args::{Format, OutputArgs, PasswordOptions};
+use super::chosen::Choice;
 use super::console::{Console, Paint};
 use super::exit;
 use super::failure::{AGAIN, Failure};
 use super::harmless;
-use super::json::{self, Line, Summary};
+use super::json::{self, Line, Mailboxes, Summary};
 use super::log::{self, Lines, Log};
 use super::log_file::LogFile;
 use super::metrics;
@@ -23,7 +24,7 @@ use mailferry::store::imap::Secret;
 use mailferry::store::{Access, Connector, IfAbsent, imap, maildir, mbox};
 use mailferry::verbs::Status;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What a command does with a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +53,36 @@ pub(crate) struct Session {
     metrics: Option<PathBuf>,
     report: Option<Report>,
     summary: Mutex<Option<serde_json::Value>>,
+    subject: Mutex<Subject>,
     /// What is known of earlier logins, and whether a weaker one may follow.
     recollection: OnceLock<(Recollection, bool)>,
+}
+
+/// What a run is about.
+#[derive(Clone, Default)]
+struct Subject {
+    command: String,
+    mailboxes: Mailboxes,
+    options: Choice,
+}
+
+impl Subject {
+    /// What the command calls a side.
+    fn name(&self, side: Side) -> &'static str {
+        match (self.command.as_str(), side) {
+            ("sync" | "undo", Side::Source) => "first",
+            ("sync" | "undo", Side::Target) => "second",
+            _ => side.name(),
+        }
+    }
+
+    /// `copy imaps://ann@old.example.org → maildir:/backup --exclude Junk`, for a command with two mailboxes.
+    fn line(&self) -> Option<String> {
+        let [one, other] = [Side::Source, Side::Target].map(|side| self.mailboxes.0.get(self.name(side)));
+        let arrow = if self.name(Side::Source) == "first" { "↔" } else { "→" };
+        let line = format!("{} {} {arrow} {}", self.command, harmless::text(one?), harmless::text(other?));
+        Some(format!("{line} {}", harmless::advice(&self.options.typed())).trim_end().to_owned())
+    }
 }
 
 impl Session {
@@ -84,6 +113,7 @@ impl Session {
             metrics: options.metrics.clone(),
             report,
             summary: Mutex::default(),
+            subject: Mutex::new(Subject { command: command.to_owned(), ..Subject::default() }),
             recollection: OnceLock::new(),
         })
     }
@@ -252,9 +282,29 @@ impl Session {
         Ok(imap::Account::new(address, secret, side, access, observer, trace, stop)?.with_recall(recall))
     }
 
-    /// Names a mailbox in the log.
+    /// Names a mailbox in the log, once, and in the summary.
     pub(crate) fn note_mailbox(&self, side: Side, address: &str) {
-        self.console.note(&format!("{}: {}", side.name(), harmless::text(address)));
+        let mut subject = self.subject();
+        let name = subject.name(side);
+        if subject.mailboxes.0.insert(name, without_options(address).to_owned()).is_none() {
+            self.console.note(&format!("{name}: {}", harmless::text(address)));
+        }
+    }
+
+    /// Names the options of the run in the log, the summary and the report.
+    pub(crate) fn note_options(&self, options: Choice) {
+        let typed = options.typed();
+        if !typed.is_empty() {
+            self.console.note(&format!("options: {}", harmless::advice(&typed)));
+        }
+        if let Some(report) = &self.report {
+            report.note_options(&options);
+        }
+        self.subject().options = options;
+    }
+
+    fn subject(&self) -> MutexGuard<'_, Subject> {
+        self.subject.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.
@@ -281,7 +331,9 @@ impl Session {
         text: impl Fn(Paint) -> Vec<String>,
     ) {
         self.end_progress();
-        let summary = Line::Summary(Box::new(summary()));
+        let subject = self.subject().clone();
+        let title = subject.line();
+        let summary = Line::of_summary(summary(), subject.mailboxes, subject.options);
         *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_value(&summary).ok();
         match self.format {
             Format::Json => {
@@ -295,7 +347,7 @@ impl Session {
                 for line in text(Paint::none()) {
                     self.console.note(&line);
                 }
-                for line in text(self.paint) {
+                for line in title.into_iter().chain(text(self.paint)) {
                     self.output.line(&line);
                 }
             }
@@ -364,4 +416,9 @@ impl Session {
             progress.finish();
         }
     }
+}
+
+/// An address without its options: which files of this machine it names is not what a mailbox is known by.
+pub(crate) fn without_options(address: &str) -> &str {
+    address.split_once('?').filter(|_| address.starts_with("imap")).map_or(address, |(address, _)| address)
 }

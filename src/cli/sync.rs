@@ -1,6 +1,9 @@
 //! `mailferry sync FIRST SECOND`
 
-use super::args::{JobArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs, TwoWayFolderArgs};
+use super::args::{
+    JobArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs, TwoWayFolderArgs, folder_rules,
+};
+use super::chosen::Choice;
 use super::failure::Failure;
 use super::json::Summary;
 use super::report::{About, Report};
@@ -163,6 +166,21 @@ impl RunArgs {
         Ok((self.keep_deleted > 0).then(|| store.new_run()))
     }
 
+    /// Adds the options that say what is done.
+    fn choice(&self, mut choice: Choice) -> Choice {
+        choice.value("--prefer", self.prefer.as_ref().map(typed));
+        choice.value("--only", self.only.as_ref().map(typed));
+        for (option, way) in [("--new", &self.new), ("--flags", &self.flags), ("--deletions", &self.deletions)] {
+            choice.value(option, Some(way).filter(|way| !matches!(way, AnyWay::Both)).map(typed));
+        }
+        choice.value("--max-delete", Some(self.max_delete).filter(|limit| *limit != DeletionLimit::default()));
+        choice.value("--keep-deleted", Some(self.keep_deleted).filter(|days| *days != 30));
+        choice.flag("--retry-refused", self.retry_refused);
+        choice.flag("--accept-size-mismatch", self.accept_size_mismatch);
+        choice.flag("--new-target", self.new_target);
+        choice
+    }
+
     fn policy(&self) -> Policy {
         let [new, flags, deletions] = match self.only {
             Some(OneWay::FirstToSecond) => [AnyWay::FirstToSecond; 3],
@@ -185,6 +203,11 @@ impl RunArgs {
             ..Policy::default()
         }
     }
+}
+
+/// A value as it is typed.
+fn typed(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 fn folder_and_uid(text: &str) -> Result<(String, Uid), String> {
@@ -236,8 +259,10 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     if kinship == Kinship::OneAccount {
         return Err(Failure::usage("FIRST and SECOND are the same mailbox").with_hint("give two mailboxes"));
     }
-    let rules = args.folders.rules()?;
+    let folders = args.folders.options();
+    let rules = folder_rules(&folders)?;
     let dry_run = args.run.dry_run;
+    session.note_options(args.run.choice(Choice::of_folders(&folders)));
     let options = SyncOptions {
         policy: args.run.policy(),
         jobs: args.jobs.lanes([first.connections(), second.connections()]),

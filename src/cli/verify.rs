@@ -1,6 +1,9 @@
 //! `mailferry verify SOURCE TARGET`
 
-use super::args::{FolderArgs, JobArgs, MessageArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs};
+use super::args::{
+    FolderArgs, JobArgs, MessageArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs, folder_rules,
+};
+use super::chosen::Choice;
 use super::failure::Failure;
 use super::json::Summary;
 use super::report::{About, Report};
@@ -75,7 +78,8 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let [source, target] = addresses;
     let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
     password::check_stdin([source_password, target_password], args.folders.reads_stdin())?;
-    let rules = args.folders.rules()?;
+    let folders = args.folders.options()?;
+    let rules = folder_rules(&folders)?;
     args.messages.check_search(&[&source, &target])?;
     let options = VerifyOptions {
         filter: args.messages.filter()?,
@@ -83,6 +87,10 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
         jobs: args.jobs.lanes([source.connections(), target.connections()]),
         kinship,
     };
+    let mut choice = Choice::of_folders(&folders);
+    choice.messages(&options.filter);
+    choice.flag("--deep", options.deep);
+    session.note_options(choice);
     let source_password = session.password(Side::Source, &source, source_password)?;
     let target_password = session.password(Side::Target, &target, target_password)?;
 

@@ -44,7 +44,7 @@ mod views;
 pub use kept::{kept_folders, kept_name};
 pub use name::FolderName;
 pub use pair::pair;
-pub use pairing::{Collision, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
+pub use pairing::{Collision, LeavesOut, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
 pub use roster::{Folder, Roster, Unreadable};
 pub use rules::{Options, RuleError, Rules};
 pub use two_way::{Exchange, place, place_all};

@@ -7,12 +7,12 @@ use super::destination::{self, Destination};
 use super::kept;
 use super::name::FolderName;
 use super::origin::origins;
-use super::pairing::{Collision, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
+use super::pairing::{Collision, LeavesOut, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
 use super::roster::{Folder, Roster};
 use super::rules::Rules;
 use super::target::{Resolved, TargetSide};
 use super::views;
-use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
+use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse, counted};
 use std::collections::{HashMap, HashSet};
 
 /// Finds the target's folder for each of the source's folders.
@@ -34,8 +34,8 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
         if let Ok(Resolved { target: TargetFolder::Existing(index), .. }) = &resolved {
             matched.insert(*index);
         }
-        if let Some(reason) = rules.refuses(&folder.name.key()) {
-            pairing.skip(folder, reason.to_owned(), false);
+        if let Some(by) = rules.refuses(&folder.name.key()) {
+            pairing.leave_out(folder, by);
             continue;
         }
         match resolved {
@@ -66,7 +66,14 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
 
 impl Pairing {
     fn skip(&mut self, folder: &Folder, reason: String, failed: bool) {
-        self.skipped.push(Skipped { source: folder.index, name: folder.name.to_string(), reason, failed });
+        self.skipped.push(Skipped { source: folder.index, name: folder.name.to_string(), reason, failed, by: None });
+    }
+
+    fn leave_out(&mut self, folder: &Folder, by: LeavesOut) {
+        self.skip(folder, by.reason().to_owned(), false);
+        if let Some(skipped) = self.skipped.last_mut() {
+            skipped.by = Some(by);
+        }
     }
 }
 
@@ -80,6 +87,7 @@ fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing:
             name: raw,
             reason: unreadable.reason.clone(),
             failed: mailbox.is_some_and(|mailbox| mailbox.selectable),
+            by: None,
         });
     }
     let parents: HashSet<FolderName> = roster.folders.iter().flat_map(|folder| folder.name.ancestors()).collect();
@@ -87,12 +95,17 @@ fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing:
     let mut found = Vec::new();
     for folder in &roster.folders {
         let Some(mailbox) = listing.mailboxes.get(folder.index) else { continue };
-        let reason = unfit(folder, mailbox, rules).or_else(|| kept_aside(folder, mailbox, has_kept, rules));
-        match reason {
+        let is_aside = || kept_aside(folder, mailbox, has_kept, rules).then_some(Unfit::LeftOut(LeavesOut::Kept));
+        match unfit(folder, mailbox, rules).or_else(is_aside) {
             None => found.push(folder),
             // A parent comes into being with its children: there is nothing to tell.
             Some(_) if !mailbox.selectable && parents.contains(&folder.name) => {}
-            Some(reason) => pairing.skip(folder, reason.to_owned(), false),
+            Some(Unfit::LeftOut(by)) => pairing.leave_out(folder, rules.refuses(&folder.name.key()).unwrap_or(by)),
+            Some(Unfit::HoldsNone) => pairing.skip(folder, "it can hold no messages".to_owned(), false),
+            Some(Unfit::View) => match rules.refuses(&folder.name.key()) {
+                Some(by) => pairing.leave_out(folder, by),
+                None => pairing.skip(folder, VIEW.to_owned(), false),
+            },
         }
     }
     found
@@ -101,39 +114,44 @@ fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing:
 /// What is said of a view.
 const VIEW: &str = "it shows messages of other folders: only what is in none of them takes part, all of it by --folder with its whole name";
 
-/// Why a folder takes no part whatever its name, if so.
-fn unfit(folder: &Folder, mailbox: &ListedMailbox, rules: &Rules) -> Option<&'static str> {
+/// Why a folder takes no part whatever its name.
+enum Unfit {
+    /// It is no mailbox.
+    HoldsNone,
+    /// It shows what other folders have.
+    View,
+    /// It is left out unless an option names it.
+    LeftOut(LeavesOut),
+}
+
+fn unfit(folder: &Folder, mailbox: &ListedMailbox, rules: &Rules) -> Option<Unfit> {
     let key = folder.name.key();
     if !mailbox.selectable {
-        Some("it can hold no messages")
+        Some(Unfit::HoldsNone)
     } else if mailbox.special_use.is_some_and(SpecialUse::is_view)
         && !rules.include.iter().any(|pattern| pattern.names(&key))
     {
-        Some(VIEW)
+        Some(Unfit::View)
     } else if folder.foreign && !rules.include.iter().any(|pattern| pattern.matches_on_purpose(&key)) {
-        Some("it belongs to other users or is shared: --folder with its first level takes it along")
+        Some(Unfit::LeftOut(LeavesOut::Shared))
     } else {
         None
     }
 }
 
-/// What is said of a folder that holds what an earlier run has kept.
-const KEPT_ASIDE: &str = "it holds what --keep-deleted has kept: --folder 'Vanished/**' takes it along";
-
-/// Why a folder takes no part as it holds what vanished from another mailbox, if so. The folder above all of them may be
-/// the user's own, unless it is empty.
-fn kept_aside(folder: &Folder, mailbox: &ListedMailbox, has_kept: bool, rules: &Rules) -> Option<&'static str> {
+/// Whether a folder takes no part as it holds what vanished from another mailbox. The folder above all of them may be the
+/// user's own, unless it is empty.
+fn kept_aside(folder: &Folder, mailbox: &ListedMailbox, has_kept: bool, rules: &Rules) -> bool {
     let is_aside = kept::is_of_a_day(&folder.name) || has_kept && kept::is_kept(&folder.name) && mailbox.is_empty();
     let key = folder.name.key();
     let is_meant = || rules.include.iter().any(|pattern| pattern.matches_on_purpose(&key));
-    (is_aside && !folder.foreign && !is_meant()).then_some(KEPT_ASIDE)
+    is_aside && !folder.foreign && !is_meant()
 }
 
 fn left_out_as_kept(skipped: &[Skipped]) -> Option<String> {
-    let count = skipped.iter().filter(|skipped| skipped.reason == KEPT_ASIDE).count();
+    let count = skipped.iter().filter(|skipped| skipped.by == Some(LeavesOut::Kept)).count() as u64;
     (count > 0).then(|| {
-        let (folders, hold) =
-            if count == 1 { ("1 folder".to_owned(), "holds") } else { (format!("{count} folders"), "hold") };
+        let (folders, hold) = (counted(count, "folder"), if count == 1 { "holds" } else { "hold" });
         format!("left out: {folders} that {hold} what --keep-deleted has kept; --folder 'Vanished/**' selects them")
     })
 }

@@ -61,6 +61,41 @@ pub enum TargetFolder {
     },
 }
 
+/// What keeps a folder that may hold mail from taking part, where that is no failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeavesOut {
+    /// `--folder` and `--folders-from` do not select it.
+    Folder,
+    /// `--exclude` names it.
+    Exclude,
+    /// It belongs to other users or is shared, and no `--folder` names its first level.
+    Shared,
+    /// It holds what `--keep-deleted` has kept.
+    Kept,
+}
+
+impl LeavesOut {
+    /// The name in JSON: the option's, where it is one.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Folder => "--folder",
+            Self::Exclude => "--exclude",
+            Self::Shared => "shared",
+            Self::Kept => "kept",
+        }
+    }
+
+    /// Why, as a fragment for people.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Folder => "not selected by --folder",
+            Self::Exclude => "excluded by --exclude",
+            Self::Shared => "it belongs to other users or is shared: --folder with its first level selects it",
+            Self::Kept => "it holds what --keep-deleted has kept: --folder 'Vanished/**' selects it",
+        }
+    }
+}
+
 /// A folder of the source that does not take part.
 #[derive(Clone, Debug)]
 pub struct Skipped {
@@ -72,6 +107,8 @@ pub struct Skipped {
     pub reason: String,
     /// Whether it should have taken part: mail is left behind, and the run can't count as complete.
     pub failed: bool,
+    /// What left it out; `None`: it holds no mail of its own, or it failed.
+    pub by: Option<LeavesOut>,
 }
 
 /// A folder of the target that nothing is paired with.

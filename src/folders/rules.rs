@@ -1,6 +1,7 @@
 //! The folder options as the user typed them, and their compiled form.
 
 use super::name::FolderName;
+use super::pairing::LeavesOut;
 use super::rename::{Map, parse_typed};
 use super::select::Pattern;
 use super::substitution::Substitution;
@@ -80,12 +81,12 @@ impl Rules {
         })
     }
 
-    /// Why `--folder` and `--exclude` keep a folder out, by its key; `None`: they let it take part.
-    pub(super) fn refuses(&self, key: &str) -> Option<&'static str> {
+    /// Which of `--folder` and `--exclude` keeps a folder out, by its key; `None`: both let it take part.
+    pub(super) fn refuses(&self, key: &str) -> Option<LeavesOut> {
         if !self.include.is_empty() && !self.include.iter().any(|pattern| pattern.matches(key)) {
-            return Some("not selected by --folder");
+            return Some(LeavesOut::Folder);
         }
-        self.exclude.iter().any(|pattern| pattern.matches(key)).then_some("excluded by --exclude")
+        self.exclude.iter().any(|pattern| pattern.matches(key)).then_some(LeavesOut::Exclude)
     }
 
     /// Whether a folder of the target may be what a selected folder of the source was copied to: below `--into`, and

@@ -5,7 +5,7 @@
 //! and only names that can be read back are given to new folders.
 
 use super::name::FolderName;
-use super::pairing::TargetFolder;
+use super::pairing::{LeavesOut, TargetFolder};
 use super::roles;
 use super::roster::{Folder, Roster};
 use super::rules::Rules;
@@ -70,8 +70,8 @@ fn has(roster: &Roster, name: &FolderName) -> bool {
 }
 
 impl Rules {
-    /// Why `--folder` and `--exclude` keep a folder out; `None`: they let it take part.
-    pub fn keeps_out(&self, name: &FolderName) -> Option<&'static str> {
+    /// Which of `--folder` and `--exclude` keeps a folder out; `None`: both let it take part.
+    pub fn keeps_out(&self, name: &FolderName) -> Option<LeavesOut> {
         self.refuses(&name.key())
     }
 

@@ -7,6 +7,7 @@ mod bodies;
 
 use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
+use super::left_out::FilteredOut;
 use super::scans::read_listed;
 use crate::event::{Event, Observer, Side};
 use crate::exec::Link;
@@ -70,8 +71,8 @@ pub(super) struct Compared {
     pub(super) munged: HashSet<(u32, u32)>,
     /// Whether something on the target could not be read, so that it can't be told whether the source has it.
     pub(super) has_doubtful_target: bool,
-    /// The source's messages that the filter left out.
-    pub(super) filtered_out: u64,
+    /// The source's messages that options left out.
+    pub(super) filtered_out: FilteredOut,
 }
 
 impl Comparison<'_> {
@@ -283,12 +284,19 @@ impl Comparison<'_> {
         if let Some(only) = &pair.only {
             source.messages.retain(|message| only.contains(message.uid()));
         }
-        let before = source.messages.len();
-        source.messages.retain(|message| self.filter.takes(message));
-        let filtered_out = (before - source.messages.len()) as u64;
+        let mut filtered_out = FilteredOut::default();
+        if self.filter.search.is_some() {
+            let all = pair.only.as_ref().map_or(u64::from(source.exists), UidSet::len);
+            filtered_out.add("--search", all.saturating_sub(source.messages.len() as u64 + source.unlisted));
+        }
+        source.messages.retain(|message| {
+            let by = self.filter.refuses(message);
+            by.into_iter().for_each(|by| filtered_out.add(by, 1));
+            by.is_none()
+        });
         if let (Some(scan), Some(name)) = (&mut target, &pair.target) {
             if self.filter_target {
-                scan.messages.retain(|message| self.filter.takes(message));
+                scan.messages.retain(|message| self.filter.refuses(message).is_none());
             }
             // Where two folders are mapped to one, a message of the target stands for one of one of them only.
             if let Some(used) = used.get(name) {
@@ -537,18 +545,6 @@ fn mark_used(used: &mut HashMap<MailboxName, UidSet>, name: &MailboxName, compar
     }
     for pair in &compared.recognised.pairs {
         used.insert(target.messages[pair.target as usize].uid());
-    }
-}
-
-impl MessageFilter {
-    /// Whether a message takes part, as far as its date and size tell. One without a readable date always does.
-    fn takes(&self, message: &Message) -> bool {
-        let size = u64::from(message.size());
-        let day = message.date().and_then(crate::mail::InternalDate::day);
-        let in_time = day.is_none_or(|day| {
-            self.since.is_none_or(|since| day >= since) && self.before.is_none_or(|before| day < before)
-        });
-        in_time && self.min_size.is_none_or(|min| size >= min) && self.max_size.is_none_or(|max| size <= max)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What came of a verb. Field names are those of the JSON summary; sizes are bytes, times seconds.
 
+use super::left_out::LeftOut;
 use crate::mail::SpecialUse;
 use crate::store::{Error, Quota, Traffic};
 
@@ -64,8 +65,10 @@ pub struct CopySummary {
     pub failed: u64,
     /// Folders that failed.
     pub folders_failed: u64,
-    /// Messages left out by a filter, and folders' messages that are views of others.
+    /// Messages of folders that took part that an option left out, or that were gone before they could be copied.
     pub skipped: u64,
+    /// What options left out.
+    pub left_out: Vec<LeftOut>,
     /// Bytes of the messages copied.
     pub bytes_copied: u64,
     /// How long it took.
@@ -97,6 +100,7 @@ impl CopySummary {
             failed: 0,
             folders_failed: 0,
             skipped: 0,
+            left_out: Vec::new(),
             bytes_copied: 0,
             seconds: 0.0,
             source_traffic: Traffic::default(),
@@ -184,6 +188,8 @@ pub struct SyncSummary {
     pub folders_failed: u64,
     /// Messages that went before they could be copied.
     pub skipped: u64,
+    /// What options left out.
+    pub left_out: Vec<LeftOut>,
     /// How long it took.
     pub seconds: f64,
     /// What went over the first's connections.
@@ -205,6 +211,7 @@ impl SyncSummary {
             failed: 0,
             folders_failed: 0,
             skipped: 0,
+            left_out: Vec::new(),
             seconds: 0.0,
             first_traffic: Traffic::default(),
             second_traffic: Traffic::default(),
@@ -246,6 +253,8 @@ pub struct VerifySummary {
     pub failed: u64,
     /// Bytes whose SHA-256 was compared, both sides together (`--deep`).
     pub bytes_compared: u64,
+    /// What options left out of the source.
+    pub left_out: Vec<LeftOut>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -264,6 +273,7 @@ impl VerifySummary {
             dates_differ: 0,
             failed: 0,
             bytes_compared: 0,
+            left_out: Vec::new(),
             seconds: 0.0,
         }
     }

@@ -3,6 +3,7 @@
 use super::compare::{self, Compared, Comparison};
 use super::deep::{DeepFolder, compare_contents};
 use super::holdings::Survey;
+use super::left_out;
 use super::opening::{self, Opened};
 use super::same_mailbox::{self, Kinship};
 use super::searching::check_search;
@@ -40,7 +41,8 @@ pub fn verify(
     check_search(link.source.as_mut(), search, Side::Source, &names)?;
     check_search(link.target.as_mut(), search, Side::Target, &names)?;
     tell_same(&mut link, &names, options.kinship, observer)?;
-    let summary = VerifySummary { failed, ..VerifySummary::empty() };
+    let left_out = left_out::folders_of(&pairing, &source_listing);
+    let summary = VerifySummary { failed, left_out, ..VerifySummary::empty() };
     let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new() };
     verify.compare(&mut link, &names)?;
     for folder in &pairing.unmatched_target {
@@ -196,6 +198,7 @@ impl Verify<'_> {
     fn take_compared(&mut self, index: usize, compared: &Compared, names: &opening::Names<'_>) -> Option<Vec<Uid>> {
         let from = self.pairs[index].from.to_string();
         self.observer.observe(&Event::Compared { folder: &from, messages: compared.source.exists.into(), bytes: 0 });
+        compared.filtered_out.add_to(&mut self.summary.left_out);
         self.summary.failed += compared.tell_doubtful(&self.pairs[index], self.observer);
         if let Some(reason) = compared.unlisted() {
             self.fail_folder(&from, &reason);

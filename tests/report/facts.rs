@@ -163,6 +163,62 @@ fn a_plan_that_is_carried_out_has_what_was_done_and_what_was_refused() {
 }
 
 #[test]
+fn what_options_left_out_is_named_and_counted() {
+    let reports = Reports::new();
+    let source = filled("reportleft", messages(5));
+    let mut client = Client::login(&source);
+    client.create(&["Junk"]);
+    client.append(&["Junk"], messages(3).into_iter());
+    client.create(&["Old"]);
+    client
+        .append(&["Old"], vec![with_subject(3, "small", "x"), with_subject(4, "large", &"y".repeat(9000))].into_iter());
+    let target = empty("reportleftdst", Personality::Plain);
+    let junk = json!({"by":"--exclude","folders":[{"folder":"Junk","messages":3}],"messages":3});
+    let large = json!({"by":"--max-size","folders":[],"messages":1});
+    let limits = ["--exclude", "Junk", "--max-size", "5000"];
+
+    let done = reports.of(|options| copy(&source, &target, &[options, &limits].concat()).ended(0));
+    agrees(&done);
+    let summary = done.0.summary();
+    assert_eq!(summary["left_out"], json!([junk, large]));
+    assert_eq!((&summary["status"], done.0.count("skipped")), (&json!("complete"), 1));
+    let options = json!([{"option":"--exclude","value":"Junk"},{"option":"--max-size","value":"5000"}]);
+    assert_eq!([&summary["options"], &done.1["options"]], [&options, &options]);
+    let addresses = [&summary["mailboxes"]["source"], &summary["mailboxes"]["target"]].map(|one| one.as_str().unwrap());
+    assert!(addresses.iter().all(|one| one.starts_with("imap") && !one.contains('?')), "{addresses:?}");
+    let started = done.1["started"].as_str().unwrap();
+    assert!(started.len() == 25 && started[19..].contains(':'), "{started}: it has its zone");
+
+    let page = reports.path("left.html");
+    let log = reports.path("log");
+    let files = ["--report", page.to_str().unwrap(), "--log-file", log.to_str().unwrap()];
+    let (from, to) = (source.plain_address(), target.plain_address());
+    let people = run(&[&["copy", &from, &to][..], &files, &limits].concat()).ended(0);
+    let lines: Vec<&str> = people.stdout.lines().collect();
+    assert!(lines[0].starts_with("copy imap") && lines[0].ends_with("--exclude Junk --max-size 5000"), "{lines:?}");
+    assert_eq!(lines[1], "done, but 1 folder was left out by --exclude and 1 message by --max-size");
+    let told = ["  left out by --exclude: Junk (3 messages)", "  left out by --max-size: 1 message"];
+    assert_eq!(lines[lines.len() - 2..], told);
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("complete, but 1 folder was left out by --exclude and 1 message by --max-size<"), "{page}");
+    assert!(
+        page.contains("Options: <bdi>--exclude Junk --max-size 5000</bdi>") && page.contains("<bdi>2 folders</bdi>")
+    );
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("options: --exclude Junk --max-size 5000") && log.contains("left out by --exclude: Junk"));
+
+    let equal = verify(&source, &target, &limits).ended(0);
+    assert_eq!(equal.summary()["left_out"], json!([junk, large]));
+    let state = tempfile::tempdir().unwrap();
+    let state = ["--state", state.path().to_str().unwrap()];
+    let both = reports.of(|options| sync(&source, &target, &[options, &limits[..2], &state].concat()).ended(0));
+    agrees(&both);
+    assert_eq!(both.1["summary"]["left_out"], json!([junk]));
+    let named = run(&[&["sync", &from, &to, "--folder", "INBOX"][..], &state].concat()).ended(0);
+    assert!(named.says("nothing to do, but 2 folders were left out by --folder"), "{named:?}");
+}
+
+#[test]
 fn a_sync_has_both_directions_and_how_conflicts_were_settled() {
     let reports = Reports::new();
     let (first, second) = (filled("reportone", messages(5)), filled("reporttwo", messages(3)));

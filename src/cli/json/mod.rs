@@ -4,8 +4,10 @@
 //! `\u` escapes even where JSON would not need it, so that looking at the lines is safe too.
 
 mod lines;
+mod summary;
 
-pub(crate) use lines::{Line, Summary};
+pub(crate) use lines::Line;
+pub(crate) use summary::{Mailboxes, Summary};
 
 use super::harmless;
 use super::output::Output;
@@ -81,6 +83,10 @@ mod tests {
     use mailferry::verbs::{FolderListing, FolderRow};
     use proptest::prelude::*;
 
+    fn of(summary: Summary) -> Line<'static> {
+        Line::of_summary(summary, Mailboxes::default(), crate::cli::chosen::Choice::default())
+    }
+
     fn event(event: &Event<'_>) -> String {
         text(&Line::of_event(event).unwrap())
     }
@@ -127,20 +133,20 @@ mod tests {
     fn the_summary_of_a_copy_is_the_contracts() {
         let summary = copy_summary();
         assert_eq!(
-            text(&Line::Summary(Box::new(Summary::copy(&summary, false)))),
+            text(&of(Summary::copy(&summary, false))),
             concat!(
                 r#"{"event":"summary","command":"copy","dry_run":false,"status":"complete","folders":18,"folders_created":17,"#,
                 r#""copied":3089,"copied_server_side":0,"already_there":12,"flags_updated":0,"deleted":0,"failed":0,"#,
                 r#""skipped":0,"bytes_copied":40200000,"seconds":1.9,"folders_failed":0,"folders_renamed":0,"folders_deleted":0,"kept":0,"repaired":0,"not_deleted":0,"only_in_views":[],"#,
-                r#""source":{"sent":1,"received":2,"round_trips":3},"target":{"sent":4,"received":5,"round_trips":6}}"#
+                r#""source":{"sent":1,"received":2,"round_trips":3},"target":{"sent":4,"received":5,"round_trips":6},"left_out":[],"#,
+                r#""mailboxes":{},"options":[]}"#
             )
         );
     }
 
     #[test]
     fn the_summary_of_a_sync_counts_both_directions_and_each() {
-        let read: serde_json::Value =
-            serde_json::from_str(&text(&Line::Summary(Box::new(Summary::sync(&sync_summary(), false))))).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&text(&of(Summary::sync(&sync_summary(), false)))).unwrap();
         let counts = |of: &serde_json::Value| {
             ["copied", "moved", "flags_updated", "deleted", "conflicts", "bytes_copied", "folders_renamed"]
                 .map(|name| of[name].as_u64().unwrap())
@@ -155,11 +161,11 @@ mod tests {
     #[test]
     fn the_summaries_of_verify_and_folders() {
         assert_eq!(
-            text(&Line::Summary(Box::new(Summary::verify(&verify_summary())))),
+            text(&of(Summary::verify(&verify_summary()))),
             concat!(
                 r#"{"event":"summary","command":"verify","status":"complete","equal":true,"folders":18,"compared":3101,"#,
                 r#""missing":0,"extra":0,"changed":0,"flags_differ":0,"dates_differ":0,"failed":0,"bytes_compared":0,"#,
-                r#""seconds":0.75}"#
+                r#""seconds":0.75,"left_out":[],"mailboxes":{},"options":[]}"#
             )
         );
         let row = FolderRow {
@@ -178,8 +184,8 @@ mod tests {
         let quota = Some(Quota { used: 5, limit: 10 });
         let listing = FolderListing { folders: vec![row], quota, failed: 0, seconds: 0.123_456 };
         assert_eq!(
-            text(&Line::Summary(Box::new(Summary::folders(&listing)))),
-            r#"{"event":"summary","command":"folders","folders":1,"messages":2,"bytes":300,"quota":{"used":5,"limit":10},"seconds":0.123,"failed":0}"#
+            text(&of(Summary::folders(&listing))),
+            r#"{"event":"summary","command":"folders","folders":1,"messages":2,"bytes":300,"quota":{"used":5,"limit":10},"seconds":0.123,"failed":0,"mailboxes":{},"options":[]}"#
         );
     }
 

@@ -1,6 +1,7 @@
 //! What a report says: the fields of `--report FILE.json` in their order, and what the page is made of. docs/json.md describes
 //! them; names are part of the contract.
 
+use crate::cli::chosen::Choice;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -23,6 +24,8 @@ pub(crate) struct Facts {
     pub(crate) exit_reason: String,
     pub(crate) error: Option<Failed>,
     pub(crate) sides: Vec<SideFacts>,
+    /// What was given on the command line, or is in the plan.
+    pub(crate) options: Choice,
     /// The summary as `--output json` prints it; `None`: the run did not come so far.
     pub(crate) summary: Option<Value>,
     #[serde(flatten)]

@@ -11,11 +11,13 @@ mod throughput;
 
 use collector::Collector;
 
+use super::chosen::Choice;
 use super::exit;
 use super::failure::Failure;
 use super::harmless;
 use facts::{Facts, Failed};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use mailferry::address::Address;
 use mailferry::event::Side;
 use serde_json::Value;
@@ -76,6 +78,7 @@ pub(crate) struct Report {
     started: (Timestamp, Instant),
     collector: Arc<Collector>,
     error: Mutex<Option<Failed>>,
+    options: Mutex<Choice>,
 }
 
 impl Report {
@@ -98,6 +101,7 @@ impl Report {
             started: (Timestamp::now(), Instant::now()),
             collector: Arc::new(Collector::new(names, about.empties_source)),
             error: Mutex::default(),
+            options: Mutex::default(),
         })
     }
 
@@ -110,6 +114,11 @@ impl Report {
     pub(crate) fn note_address(&self, side: Side, address: &Address) {
         let side = usize::from(side == Side::Target);
         self.collector.collected().sides[side].address = Some(address.to_string());
+    }
+
+    /// Which options it has.
+    pub(crate) fn note_options(&self, options: &Choice) {
+        self.options.lock().unwrap_or_else(PoisonError::into_inner).clone_from(options);
     }
 
     /// What ends the run early.
@@ -147,13 +156,14 @@ impl Report {
             version: env!("CARGO_PKG_VERSION"),
             command: self.about.command,
             dry_run: self.about.dry_run,
-            started: format!("{:.0}", self.started.0),
+            started: format!("{:.0}", self.started.0.display_with_offset(TimeZone::system().to_offset(self.started.0))),
             seconds: (self.started.1.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
             status: status.to_owned(),
             exit_code: code,
             exit_reason: exit::meaning(code, self.about.command),
             error,
             sides: take.sides.clone(),
+            options: self.options.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             summary: summary.map(without_event),
             told: std::mem::take(&mut take.told),
             throughput: take.throughput(),
@@ -205,7 +215,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::json::{Line, Summary};
+    use crate::cli::chosen::Choice;
+    use crate::cli::json::{Line, Mailboxes, Summary};
     use crate::cli::samples::copy_summary;
     use mailferry::event::{Event, Observer as _};
     use std::fs;
@@ -244,7 +255,12 @@ mod tests {
     fn a_report_replaces_the_last_one_and_is_private() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("report.json");
-        let summary = serde_json::to_value(Line::Summary(Box::new(Summary::copy(&copy_summary(), false)))).unwrap();
+        let summary = serde_json::to_value(Line::of_summary(
+            Summary::copy(&copy_summary(), false),
+            Mailboxes::default(),
+            Choice::default(),
+        ))
+        .unwrap();
         fs::write(&path, "old").unwrap();
         let report = Report::begin(&destination(&path), ABOUT).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "old", "it stays until there is another");

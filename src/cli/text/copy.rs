@@ -3,6 +3,7 @@
 use super::deletions::Deletions;
 use crate::cli::console::Paint;
 use crate::cli::harmless;
+use crate::cli::left_out::{self, LeftOut};
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Event, FolderPlanned, Observer};
@@ -102,9 +103,24 @@ impl PlanTable {
                 &row.notes,
             ]);
         }
+        if found.rows.len() > 1 {
+            let sum = |of: fn(&Row) -> u64| found.rows.iter().map(of).sum::<u64>();
+            table.row([
+                units::counted(found.rows.len() as u64, "folder").as_str(),
+                "",
+                "",
+                &units::count(sum(|row| row.copy)),
+                &units::bytes(sum(|row| row.bytes)),
+                &units::count(sum(|row| row.there)),
+                "",
+            ]);
+        }
         let mut lines = table.lines();
         if let Some(head) = lines.first_mut() {
             *head = paint.bold(head);
+        }
+        if let Some(sums) = lines.last_mut().filter(|_| found.rows.len() > 1) {
+            *sums = paint.bold(sums);
         }
         for (folder, to, uids) in &found.kept {
             let count = units::counted(uids.len(), "message");
@@ -121,6 +137,8 @@ impl PlanTable {
 
 /// What was done, or in a dry run would be.
 pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec<String> {
+    let left_out = LeftOut::all(&summary.left_out);
+    let single = left_out::single_messages(&left_out);
     let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
     let took = units::seconds(summary.seconds);
     let bytes = units::bytes(summary.bytes_copied);
@@ -149,7 +167,7 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
             summary.repaired,
             "damaged on the target; the source's copy is taken as good",
         ),
-        ("left out", summary.skipped, "by a filter, or shown by a folder that is a view of others"),
+        ("gone", summary.skipped.saturating_sub(single), "from the source before they could be copied"),
         ("failed", summary.failed, "named above; the next run tries again"),
         ("failed folders", summary.folders_failed, ""),
     ];
@@ -161,8 +179,8 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
     for (label, n, detail) in rest.into_iter().filter(|(_, n, _)| *n > 0) {
         table.row([label, &units::count(n), detail]);
     }
-    let mut lines = vec![headline(summary, dry_run, paint)];
-    lines.extend(table.lines().into_iter().map(|line| format!("  {line}")));
+    let mut lines = vec![headline(summary, dry_run, &left_out, paint)];
+    lines.extend(table.lines().into_iter().chain(left_out::lines(&left_out)).map(|line| format!("  {line}")));
     lines
 }
 
@@ -178,10 +196,10 @@ fn folders_detail(summary: &CopySummary, dry_run: bool) -> String {
     parts.join(", ")
 }
 
-fn headline(summary: &CopySummary, dry_run: bool, paint: Paint) -> String {
+fn headline(summary: &CopySummary, dry_run: bool, left_out: &[LeftOut], paint: Paint) -> String {
     match (&summary.status, dry_run) {
-        (Status::Complete, false) => paint.green("done"),
-        (Status::Complete, true) => paint.green("dry run: nothing was written"),
+        (Status::Complete, false) => paint.done("done", &left_out::but(left_out)),
+        (Status::Complete, true) => paint.done("dry run: nothing was written", &left_out::planned(left_out)),
         (Status::Braked, false) => paint.yellow("finished, but nothing was deleted: it would be too much"),
         (Status::Braked, true) => {
             paint.yellow("dry run: nothing was written; nothing would be deleted: it is too much")
@@ -221,6 +239,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_left_out_stands_beside_done() {
+        use mailferry::verbs::{LeftOut, LeftOutFolder};
+        let junk = LeftOutFolder { folder: "Junk".to_owned(), messages: Some(312) };
+        let by_name = LeftOut { by: "--exclude", folders: vec![junk], messages: 312 };
+        let by_date = LeftOut { by: "--since", folders: Vec::new(), messages: 20 };
+        let left = CopySummary { left_out: vec![by_name, by_date], skipped: 21, ..copy_summary() };
+        let lines = summary(&left, false, plain());
+        assert_eq!(lines[0], "done, but 1 folder was left out by --exclude and 20 messages by --since");
+        assert_eq!(lines[4], "  gone               1  from the source before they could be copied");
+        assert_eq!(lines[5..], ["  left out by --exclude: Junk (312 messages)", "  left out by --since: 20 messages"]);
+        let dry = summary(&left, true, plain());
+        assert_eq!(
+            dry[0],
+            "dry run: nothing was written; 1 folder is left out by --exclude and 20 messages by --since"
+        );
+    }
+
+    #[test]
     fn a_plan_is_a_table() {
         let plan = PlanTable::default();
         assert!(plan.lines(plain()).is_empty());
@@ -244,6 +280,7 @@ mod tests {
             "FROM               TO     TO COPY       BYTES  THERE  NOTES",
             "INBOX           →  INBOX        2     2.0 KiB      3",
             "Gesendet\\u{1b}  →  Sent     1,000  1000.0 KiB      3  new, same role",
+            "2 folders                   1,002  1002.0 KiB      6",
         ];
         assert_eq!(plan.lines(plain()), expected);
         for uid in [4, 8, 7] {
@@ -251,6 +288,6 @@ mod tests {
             plan.observe(&Event::MessageDeleted { side: mailferry::event::Side::Target, folder: "Old", uid });
         }
         plan.observe(&Event::FolderDeleted { folder: "Old" });
-        assert_eq!(plan.lines(plain())[3], "to delete on the target: Old: 3 messages (UID 4,7:8) and the folder");
+        assert_eq!(plan.lines(plain())[4], "to delete on the target: Old: 3 messages (UID 4,7:8) and the folder");
     }
 }

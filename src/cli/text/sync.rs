@@ -3,6 +3,7 @@
 use super::deletions::Deletions;
 use crate::cli::console::Paint;
 use crate::cli::harmless;
+use crate::cli::left_out::{self, LeftOut};
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Change, Contradiction, Event, Observer, Side, SyncPlanned, SyncStep};
@@ -29,6 +30,8 @@ pub(crate) struct ChangeList {
 #[derive(Default)]
 struct Found {
     folders: Vec<[String; 7]>,
+    /// The sums of the columns that are numbers: to the first, to the second, bytes, on both.
+    sums: [u64; 4],
     deleted: Deletions,
     /// Subscriptions to change, on each side.
     subscriptions: [u64; 2],
@@ -39,7 +42,12 @@ impl Observer for ChangeList {
     fn observe(&self, event: &Event<'_>) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::SyncPlanned(plan) if self.detail != Detail::Conflicts => found.folders.push(folder(plan)),
+            Event::SyncPlanned(plan) if self.detail != Detail::Conflicts => {
+                let (first, second) = (plan.to_first, plan.to_second);
+                let of_folder = [first.copy, second.copy, first.bytes + second.bytes, plan.already_there];
+                found.sums.iter_mut().zip(of_folder).for_each(|(sum, n)| *sum += n);
+                found.folders.push(folder(plan));
+            }
             Event::Change(change) => found.take(change, self.detail),
             Event::Explained { text } => found.lines.push(harmless::text(text)),
             _ => {}
@@ -100,9 +108,18 @@ impl Found {
         for folder in &self.folders {
             table.row(folder.each_ref().map(String::as_str));
         }
+        if self.folders.len() > 1 {
+            let [first, second, bytes, both] = self.sums;
+            let all = units::counted(self.folders.len() as u64, "folder");
+            let [first, second, both] = [first, second, both].map(units::count);
+            table.row([all, String::new(), first, second, units::bytes(bytes), both, String::new()]);
+        }
         let mut lines = table.lines();
         if let Some(head) = lines.first_mut() {
             *head = paint.bold(head);
+        }
+        if let Some(sums) = lines.last_mut().filter(|_| self.folders.len() > 1) {
+            *sums = paint.bold(sums);
         }
         lines
     }
@@ -176,7 +193,8 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
             table.row([label, &units::count(first), &units::count(second)]);
         }
     }
-    let mut lines = vec![headline(summary, dry_run, paint)];
+    let left_out = LeftOut::all(&summary.left_out);
+    let mut lines = vec![headline(summary, dry_run, &left_out, paint)];
     lines.extend(table.lines().into_iter().map(|line| format!("  {line}")));
     if summary.held_back > 0 {
         lines.push(format!(
@@ -191,15 +209,17 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
         units::counted(summary.in_both(), "message"),
         units::seconds(summary.seconds)
     ));
+    lines.extend(left_out::lines(&left_out).into_iter().map(|line| format!("  {line}")));
     lines
 }
 
-fn headline(summary: &SyncSummary, dry_run: bool, paint: Paint) -> String {
+fn headline(summary: &SyncSummary, dry_run: bool, left_out: &[LeftOut], paint: Paint) -> String {
+    let (but, planned) = (left_out::but(left_out), left_out::planned(left_out));
     match (&summary.status, dry_run) {
         (Status::Complete, false) if summary.held_back > 0 => paint.yellow("done, but not everything may be done now"),
-        (Status::Complete, false) if summary.total().is_idle() => paint.green("nothing to do"),
-        (Status::Complete, false) => paint.green("done"),
-        (Status::Complete, true) => paint.green("dry run: nothing was written"),
+        (Status::Complete, false) if summary.total().is_idle() => paint.done("nothing to do", &but),
+        (Status::Complete, false) => paint.done("done", &but),
+        (Status::Complete, true) => paint.done("dry run: nothing was written", &planned),
         (Status::Braked, false) => paint.yellow("finished, but not everything was deleted: it would be too much"),
         (Status::Braked, true) => paint.yellow("dry run: nothing was written; too much would be deleted"),
         (Status::Partial, false) => paint.yellow("finished, but not everything could be done"),

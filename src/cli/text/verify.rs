@@ -2,6 +2,8 @@
 
 use crate::cli::console::Paint;
 use crate::cli::harmless;
+use crate::cli::left_out::{self, LeftOut};
+use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Difference, DifferenceKind, Event, Observer};
 use mailferry::verbs::{Status, VerifySummary};
@@ -28,6 +30,8 @@ pub(crate) struct Differences(Mutex<BTreeMap<String, [Found; KINDS.len()]>>);
 struct Found {
     listed: Vec<String>,
     more: u64,
+    /// How many messages differ so.
+    messages: u64,
 }
 
 impl Observer for Differences {
@@ -46,6 +50,7 @@ impl Observer for Differences {
 
 impl Found {
     fn add(&mut self, difference: &Difference<'_>) {
+        self.messages += difference.messages;
         if self.listed.len() == LISTED {
             self.more += 1;
             return;
@@ -63,8 +68,9 @@ impl Found {
 impl Differences {
     /// The differences, and the verdict as the last line.
     pub(crate) fn lines(&self, summary: &VerifySummary, paint: Paint) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (folder, kinds) in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = by_folder(&folders, paint);
+        for (folder, kinds) in folders.iter() {
             lines.push(paint.bold(&harmless::text(folder)));
             for ((_, name), found) in KINDS.iter().zip(kinds).filter(|(_, found)| !found.listed.is_empty()) {
                 lines.push(format!("  {name}: {}", units::count(found.listed.len() as u64 + found.more)));
@@ -74,12 +80,41 @@ impl Differences {
                 }
             }
         }
-        lines.push(verdict(summary, paint));
+        let left_out = LeftOut::all(&summary.left_out);
+        lines.extend(left_out::lines(&left_out));
+        lines.push(verdict(summary, &left_out, paint));
         lines
     }
 }
 
-fn verdict(summary: &VerifySummary, paint: Paint) -> String {
+/// How many differences each folder has, where more than one has some.
+fn by_folder(folders: &BTreeMap<String, [Found; KINDS.len()]>, paint: Paint) -> Vec<String> {
+    if folders.len() < 2 {
+        return Vec::new();
+    }
+    let right = Align::Right;
+    let mut table = Table::new([Align::Left, right, right, right, right, right]);
+    table.row(["FOLDER", "MISSING", "EXTRA", "CONTENT", "FLAGS", "DATE"]);
+    let row = |name: String, counts: [u64; KINDS.len()]| {
+        let [missing, extra, content, flags, date] = counts.map(units::count);
+        [name, missing, extra, content, flags, date]
+    };
+    let mut sums = [0; KINDS.len()];
+    for (folder, kinds) in folders {
+        let counts = kinds.each_ref().map(|found| found.messages);
+        sums.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
+        table.row(row(harmless::text(folder), counts));
+    }
+    table.row(row(units::counted(folders.len() as u64, "folder"), sums));
+    let mut lines = table.lines();
+    for at in [0, folders.len() + 1] {
+        lines[at] = paint.bold(&lines[at]);
+    }
+    lines.push(String::new());
+    lines
+}
+
+fn verdict(summary: &VerifySummary, left_out: &[LeftOut], paint: Paint) -> String {
     let compared = format!(
         "{} in {} compared in {}",
         units::counted(summary.compared, "message"),
@@ -103,7 +138,7 @@ fn verdict(summary: &VerifySummary, paint: Paint) -> String {
     let word = match (&summary.status, summary.is_equal()) {
         (Status::Interrupted, _) => paint.yellow("interrupted"),
         (Status::Stopped(_), _) => paint.red("stopped early"),
-        (_, true) => paint.green("equal"),
+        (_, true) => paint.done("equal", &left_out::but(left_out)),
         (_, false) if crate::cli::exit::of_verify(summary) == crate::cli::exit::PARTIAL => {
             paint.yellow("no difference found, but not everything could be compared")
         }
@@ -151,8 +186,16 @@ mod tests {
         found.observe(&Event::Difference(whole));
         let summary = VerifySummary { missing: 25, extra: 1, bytes_compared: 2048, ..verify_summary() };
         let lines = found.lines(&summary, plain());
-        assert_eq!(lines[..4], ["Old", "  only on the target: 1", "    the whole folder", "Work"]);
-        assert_eq!(lines[4..6], ["  missing on the target: 25", "    UID 1: <a@b>\\u{a}"]);
+        let table = [
+            "FOLDER     MISSING  EXTRA  CONTENT  FLAGS  DATE",
+            "Old              0      1        0      0     0",
+            "Work            25      0        0      0     0",
+            "2 folders       25      1        0      0     0",
+            "",
+        ];
+        assert_eq!(lines[..5], table);
+        assert_eq!(lines[5..9], ["Old", "  only on the target: 1", "    the whole folder", "Work"]);
+        assert_eq!(lines[9..11], ["  missing on the target: 25", "    UID 1: <a@b>\\u{a}"]);
         assert_eq!(lines[lines.len() - 2], "    and 5 more");
         assert_eq!(
             lines[lines.len() - 1],

@@ -27,6 +27,7 @@ use super::compare::{Comparison, Learnt};
 use super::gone::{self, Held};
 use super::holdings::Survey;
 use super::latecomers;
+use super::left_out;
 use super::opening::{self, Opened};
 use super::searching::check_search;
 use super::{CopyOptions, CopySummary, Deleting, FlagPolicy, PlanUse, Status};
@@ -89,6 +90,7 @@ pub fn copy(
             let memory = Memory::open(state, options, observer);
             let mut copy = Copy::new(options, memory, observer);
             copy.summary.folders_failed = opened.folders_failed();
+            copy.summary.left_out = left_out::folders_of(&opened.pairing, &opened.source_listing);
             copy.limit_to_plan(&mut opened);
             copy.find_renames(&mut opened)?;
             copy.check_apart(&mut opened)?;
@@ -255,7 +257,8 @@ impl Copy<'_> {
                     if self.options.repair && !compared_pairs[index].drafts {
                         repair::pair_damaged(&mut compared);
                     }
-                    self.summary.skipped += compared.filtered_out;
+                    self.summary.skipped += compared.filtered_out.total();
+                    compared.filtered_out.add_to(&mut self.summary.left_out);
                     let from = names.pairs[index].from.to_string();
                     survey.add(&from, &compared_pairs[index].source, &compared.source.messages);
                     let doubtful = compared.tell_doubtful(&names.pairs[index], self.observer);

@@ -11,6 +11,7 @@ use crate::folders::{Exchange, FolderName, Roster, Rules};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, SpecialUse};
 use crate::plan::merge::{Both, FolderIdentity, FolderKind, Mark, SeenFolder, Side};
 use crate::store::Error;
+use crate::verbs::left_out::{LeaveOut as _, LeftOut};
 use crate::verbs::opening::unpaired;
 use crate::verbs::unlisted::{are_denied, tell_gaps, undenied};
 use std::collections::{HashMap, HashSet};
@@ -33,6 +34,8 @@ pub(super) struct Listed {
     pub(super) folders: Both<Vec<SideFolder>>,
     /// Folders that can't take part.
     pub(super) failed: u64,
+    /// Folders that options leave out.
+    pub(super) omitted: Vec<LeftOut>,
     /// Whether a side may have folders that it does not show.
     pub(super) unlisted: Both<bool>,
     /// The folders, by their keys, that a side neither shows nor denies; each was named.
@@ -67,6 +70,7 @@ impl Listed {
             seen: Both::default(),
             folders: Both::default(),
             failed: 0,
+            omitted: Vec::new(),
             unlisted: Both::default(),
             undenied: HashSet::new(),
         };
@@ -164,8 +168,12 @@ impl Listed {
             let kind = kind(mailbox, folder.role);
             let known = memory.name_of(side, &mailbox.name);
             let name = known.clone().unwrap_or_else(|| self.canonical(side, &folder.name));
-            if rules.keeps_out(&name).is_some() {
+            if let Some(by) = rules.keeps_out(&name) {
                 left_out.push(identity(mailbox));
+                let messages = mailbox.status.as_ref().and_then(|status| status.messages);
+                if kind != FolderKind::NoMail {
+                    self.omitted.add_folder(by, name.to_string(), messages.map(u64::from));
+                }
                 continue;
             }
             if kind != FolderKind::NoMail {

@@ -206,6 +206,7 @@ impl<'a> Sync<'a> {
         let mut summary = SyncSummary::empty();
         let listed = Listed::read(link, rules, &mut memory, observer)?;
         summary.folders_failed = listed.failed;
+        summary.left_out.clone_from(&listed.omitted);
         let undo = options.undo.clone().map(|path| UndoRun::new(path, options.undo_size));
         let (works, moves) = (Vec::new(), Vec::new());
         let (folders, subscribed, verdicts) = (FoldersMerge::default(), Both::default(), Both::default());

@@ -1,7 +1,9 @@
 //! The top of the page: what came of the run in one line, between which mailboxes, and its main numbers.
 
 use super::shown;
+use crate::cli::left_out::{self, LeftOut};
 use crate::cli::report::facts::Facts;
+use crate::cli::session::without_options;
 use crate::cli::units;
 use serde_json::Value;
 
@@ -19,6 +21,8 @@ pub(super) struct Headline {
     /// The same for people.
     pub(super) began: String,
     pub(super) took: String,
+    /// The options of the run; empty: none.
+    pub(super) options: String,
     pub(super) exit_code: u8,
     pub(super) exit_reason: String,
     /// What ended it early, and what to do.
@@ -36,7 +40,7 @@ impl Headline {
     pub(super) fn new(facts: &Facts) -> Self {
         let side = |side: &crate::cli::report::facts::SideFacts| Side {
             name: side.name,
-            address: side.address.as_deref().map(without_options).unwrap_or_else(|| "not known".to_owned()),
+            address: (side.address.as_deref().map(without_options)).map_or_else(|| "not known".to_owned(), shown),
             server: side.server.as_deref().map(shown).unwrap_or_default(),
         };
         let error = facts.error.as_ref().map(|error| (shown(&error.reason), error.hint.as_deref().map(shown)));
@@ -53,18 +57,14 @@ impl Headline {
                 _ => "→",
             },
             started: facts.started.clone(),
-            began: facts.started.replace('T', " ").replace('Z', " UTC"),
+            began: began(&facts.started),
+            options: shown(&facts.options.typed()),
             took: units::seconds(facts.seconds),
             exit_code: facts.exit_code,
             exit_reason: facts.exit_reason.clone(),
             error,
         }
     }
-}
-
-/// The address without its options: files on this machine are no reader's business.
-fn without_options(address: &str) -> String {
-    shown(address.split_once('?').filter(|_| address.starts_with("imap")).map_or(address, |(address, _)| address))
 }
 
 fn number(facts: &Facts, key: &str) -> u64 {
@@ -107,17 +107,34 @@ fn verdict(facts: &Facts) -> String {
 }
 
 fn status(facts: &Facts) -> String {
+    let left_out = left_out(facts);
     match (facts.status.as_str(), facts.exit_code) {
-        ("complete", 4) if facts.command == "verify" => "different",
-        ("complete", _) if facts.dry_run => "planned",
-        ("partial", _) => "finished with failures",
-        ("braked", _) => "braked",
-        (other, _) => other,
+        ("complete", 4) if facts.command == "verify" => format!("different{}", left_out::but(&left_out)),
+        ("complete", _) if facts.dry_run => format!("planned{}", left_out::planned(&left_out)),
+        ("partial", _) => "finished with failures".to_owned(),
+        ("complete", _) => format!("complete{}", left_out::but(&left_out)),
+        (other, _) => other.to_owned(),
     }
-    .to_owned()
+}
+
+/// What options left out.
+pub(super) fn left_out(facts: &Facts) -> Vec<LeftOut> {
+    let listed = facts.summary.as_ref().and_then(|summary| summary.get("left_out"));
+    listed.and_then(|listed| serde_json::from_value(listed.clone()).ok()).unwrap_or_default()
+}
+
+/// An instant for people, `2026-11-28 23:42:45 +01:00`.
+fn began(started: &str) -> String {
+    let (date, time) = started.split_once('T').unwrap_or((started, ""));
+    let at = time.find(['+', '-', 'Z']).unwrap_or(time.len());
+    let (time, offset) = time.split_at(at);
+    format!("{date} {time} {}", if offset == "Z" { "+00:00" } else { offset })
 }
 
 fn mood(facts: &Facts) -> &'static str {
+    if facts.status == "complete" && !left_out::but(&left_out(facts)).is_empty() {
+        return "doubtful";
+    }
     match (facts.status.as_str(), facts.exit_code) {
         ("complete", 0 | 4) if facts.command != "verify" => "good",
         ("complete", 0) => "good",

@@ -113,7 +113,7 @@ fn by_folder(id: &'static str, held: &Holdings) -> Option<Section> {
         })
         .collect();
     let title = format!("By folder, on the {}", mailbox(held));
-    let tables = vec![table.without_idle_columns(&["Messages", "Bytes"])];
+    let tables = vec![table.without_idle_columns(&["Messages", "Bytes"]).with_sums("folder")];
     Some(Section { id, title, notes: unread(held).into_iter().collect(), tables, ..Section::default() })
 }
 

@@ -1,6 +1,7 @@
 //! The parts of the page, the most pressing first.
 
 use super::chart::Chart;
+use super::headline;
 use super::holdings;
 use super::table::{Cell, Table};
 use super::{Section, shown};
@@ -9,7 +10,7 @@ use crate::cli::units;
 
 /// All parts in which there is something.
 pub(super) fn all(facts: &Facts) -> Vec<Section> {
-    let mut sections = vec![failures(facts), conflicts(facts), differences(facts), folders(facts)];
+    let mut sections = vec![failures(facts), left_out(facts), conflicts(facts), differences(facts), folders(facts)];
     sections.extend([folder_changes(facts), changes(facts), throughput(facts)]);
     sections.extend(facts.told.holdings.iter().flat_map(|held| holdings::sections(held, facts)).map(Some));
     sections.push(warnings(facts));
@@ -41,6 +42,30 @@ fn failures(facts: &Facts) -> Option<Section> {
         .collect();
     let table = table.with_more(facts.told.failures.more, "failure");
     counted("failures", "Failures", facts.told.failures.count(), table)
+}
+
+/// What the user's options left out, folder by folder.
+fn left_out(facts: &Facts) -> Option<Section> {
+    let mut table =
+        Table::new("What was left out, and by what", &[("By", false), ("Folder", false), ("Messages", true)]);
+    let all = headline::left_out(facts);
+    for found in &all {
+        let by = match found.why() {
+            Some(why) => Cell::text("no option").with_note(why),
+            None => Cell::text(&found.by),
+        };
+        let row = |folder: Cell, messages: Option<u64>| vec![by.clone(), folder, known(messages)];
+        table.rows.extend(found.folders.iter().map(|folder| row(Cell::text(&folder.folder), folder.messages)));
+        let single = found.single_messages();
+        if single > 0 {
+            let anywhere = Cell { text: "of folders that took part".to_owned(), is_dim: true, ..Cell::default() };
+            table.rows.push(row(anywhere, Some(single)));
+        }
+    }
+    let rows = table.rows.len() as u64;
+    let section = counted("left-out", "Left out", rows, table.with_sums(""))?;
+    let messages = all.iter().map(|found| found.messages).sum();
+    Some(Section { count: Some(units::counted(messages, "message")), ..section })
 }
 
 fn conflicts(facts: &Facts) -> Option<Section> {
@@ -79,7 +104,33 @@ fn differences(facts: &Facts) -> Option<Section> {
         })
         .collect();
     let table = table.with_more(facts.told.differences.more, "difference");
-    counted("differences", "Differences", facts.told.differences.count(), table)
+    let section = counted("differences", "Differences", facts.told.differences.count(), table)?;
+    // How many there are in each folder comes before each of them.
+    let tables = differing_folders(facts).into_iter().chain(section.tables).collect();
+    Some(Section { tables, ..section })
+}
+
+/// The folders in which something differs, where that is more than one.
+fn differing_folders(facts: &Facts) -> Option<Table> {
+    let columns = [
+        ("Folder", false),
+        ("Only on source", true),
+        ("Only on target", true),
+        ("Other content", true),
+        ("Other flags", true),
+        ("Other dates", true),
+    ];
+    let mut table = Table::new("How many differences each folder has", &columns);
+    table.rows = (facts.told.folders.iter())
+        .filter_map(|folder| {
+            let found = &folder.differences;
+            let counts = [found.missing, found.extra, found.changed, found.flags_differ, found.dates_differ];
+            let name = folder.from.as_deref().or(folder.to.as_deref()).unwrap_or_default();
+            let cells = || std::iter::once(Cell::text(name)).chain(counts.map(Cell::count)).collect();
+            counts.iter().any(|n| *n > 0).then(cells)
+        })
+        .collect();
+    (table.rows.len() > 1).then(|| table.without_idle_columns(&[]).with_sums("folder"))
 }
 
 fn folder_changes(facts: &Facts) -> Option<Section> {
@@ -122,6 +173,7 @@ fn folders(facts: &Facts) -> Option<Section> {
             if n == 1 { "1 folder has".to_owned() } else { format!("{} folders have", units::count(n)) }
         ),
     };
+    let table = table.with_sums("folder");
     let section = counted("folders", "Folder by folder", facts.told.folders.len() as u64, table)?;
     Some(Section { notes: vec![note], ..section })
 }

@@ -11,6 +11,8 @@ pub(super) struct Table {
     pub(super) caption: String,
     pub(super) columns: Vec<Column>,
     pub(super) rows: Vec<Vec<Cell>>,
+    /// The sums below the rows; empty: there are none.
+    pub(super) sums: Vec<Cell>,
     /// What is said below it.
     pub(super) more: String,
     /// Whether it stands behind a line that opens it.
@@ -41,6 +43,8 @@ pub(super) struct Cell {
     pub(super) is_whole: bool,
     /// Whether it is nothing worth reading.
     pub(super) is_dim: bool,
+    /// Whether its number is a size.
+    pub(super) is_size: bool,
 }
 
 impl Cell {
@@ -61,7 +65,7 @@ impl Cell {
 
     /// A size.
     pub(super) fn bytes(n: u64) -> Self {
-        Self { text: units::bytes(n), ..Self::count(n) }
+        Self { text: units::bytes(n), is_size: true, ..Self::count(n) }
     }
 
     /// A number that should be nothing.
@@ -113,6 +117,30 @@ impl Table {
             .map(|(_, column)| column.title)
             .collect();
         self.without(&idle)
+    }
+
+    /// The same with a row of sums, where there is more than one row to sum up. `noun` is what a row is,
+    /// if that has a name.
+    pub(super) fn with_sums(mut self, noun: &str) -> Self {
+        if self.rows.len() < 2 {
+            return self;
+        }
+        let sum = |at: usize| {
+            let numbers = self.rows.iter().filter_map(|row| row[at].number);
+            match numbers.clone().count() {
+                0 => Cell::unknown(),
+                _ if self.rows.iter().any(|row| row[at].is_size) => Cell::bytes(numbers.sum()),
+                _ => Cell::count(numbers.sum()),
+            }
+        };
+        let columns = self.columns.iter().enumerate();
+        let mut sums: Vec<Cell> =
+            columns.map(|(at, column)| if column.is_number { sum(at) } else { Cell::default() }).collect();
+        if let Some(first) = sums.first_mut() {
+            first.text = if noun.is_empty() { "all".to_owned() } else { units::counted(self.rows.len() as u64, noun) };
+        }
+        self.sums = sums;
+        self
     }
 
     /// Whether it gets a place of its own to scroll in.

@@ -1,8 +1,9 @@
 //! The page as text: what a server wrote never becomes markup, and the policy allows just what is in the page.
 
 use super::*;
+use crate::cli::chosen::Choice;
 use crate::cli::failure::Failure;
-use crate::cli::json::{Line, Summary};
+use crate::cli::json::{Line, Mailboxes, Summary};
 use crate::cli::report::{About, Destination, Report};
 use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
 use mailferry::event::{
@@ -40,7 +41,7 @@ fn facts(command: &'static str, text: &str) -> Facts {
         "verify" => Summary::verify(&verify_summary()),
         _ => Summary::copy(&copy_summary(), false),
     };
-    let summary = serde_json::to_value(Line::Summary(Box::new(summary))).unwrap();
+    let summary = serde_json::to_value(Line::of_summary(summary, Mailboxes::default(), Choice::default())).unwrap();
     report.facts(Some(&summary), 3)
 }
 

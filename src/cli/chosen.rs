@@ -1,0 +1,128 @@
+//! The options that say what a run does and what it leaves out, as they can be typed: for the summary, the report and the log.
+
+use mailferry::folders::Options as FolderOptions;
+use mailferry::verbs::{CopyOptions, Deleting, FlagPolicy, MessageFilter};
+use serde::Serialize;
+
+/// An option of a run, with what was given for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Chosen {
+    option: &'static str,
+    /// `None`: it takes none.
+    value: Option<String>,
+}
+
+/// Options in the order in which they were added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Choice(Vec<Chosen>);
+
+impl Choice {
+    /// Those that select folders and name them.
+    pub(crate) fn of_folders(folders: &FolderOptions) -> Self {
+        let mut choice = Self::default();
+        choice.each("--folder", &folders.include);
+        choice.each("--folders-from", &folders.include_names);
+        choice.each("--exclude", &folders.exclude);
+        choice.each("--map", &folders.map);
+        choice.each("--map-regex", &folders.map_regex);
+        choice.each("--into", folders.into.as_slice());
+        choice.flag("--no-roles", folders.no_roles);
+        choice
+    }
+
+    /// Adds those that select messages.
+    pub(crate) fn messages(&mut self, filter: &MessageFilter) {
+        self.value("--since", filter.since);
+        self.value("--before", filter.before);
+        self.value("--min-size", filter.min_size);
+        self.value("--max-size", filter.max_size);
+        self.value("--search", filter.search.as_ref());
+    }
+
+    /// Those of a copy.
+    pub(crate) fn of_copy(folders: &FolderOptions, options: &CopyOptions) -> Self {
+        let mut choice = Self::of_folders(folders);
+        choice.messages(&options.filter);
+        choice.value(
+            "--flags",
+            match options.flags {
+                FlagPolicy::Follow => None,
+                FlagPolicy::Union => Some("union"),
+                FlagPolicy::Ignore => Some("ignore"),
+            },
+        );
+        let is_kept = options.keep_deleted.is_some();
+        choice.flag("--delete", matches!(options.deleting, Deleting::Mirror(_)) && !is_kept);
+        choice.flag("--keep-deleted", is_kept);
+        choice.flag("--move", matches!(options.deleting, Deleting::Source(_)));
+        choice.value(
+            "--max-delete",
+            match options.deleting {
+                Deleting::Mirror(limit) if limit != mailferry::plan::DeletionLimit::default() => Some(limit),
+                Deleting::Source(limit) => limit,
+                Deleting::Nothing | Deleting::Mirror(_) => None,
+            },
+        );
+        choice.flag("--repair", options.repair);
+        choice.flag("--accept-size-mismatch", options.accept_sizes);
+        choice.flag("--new-target", options.new_target);
+        choice
+    }
+
+    /// Adds an option that takes no value, where it is given.
+    pub(crate) fn flag(&mut self, option: &'static str, is_given: bool) {
+        if is_given {
+            self.0.push(Chosen { option, value: None });
+        }
+    }
+
+    /// Adds an option, where it is given.
+    pub(crate) fn value(&mut self, option: &'static str, value: Option<impl ToString>) {
+        self.0.extend(value.map(|value| Chosen { option, value: Some(value.to_string()) }));
+    }
+
+    fn each(&mut self, option: &'static str, values: &[String]) {
+        values.iter().for_each(|value| self.value(option, Some(value)));
+    }
+
+    /// As a shell takes them: `--exclude Junk --search 'FROM ann'`. Empty where there are none.
+    pub(crate) fn typed(&self) -> String {
+        let one = |chosen: &Chosen| match &chosen.value {
+            None => chosen.option.to_owned(),
+            Some(value) => format!("{} {}", chosen.option, in_quotes(value)),
+        };
+        self.0.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// In quotes where a shell would not take it as it is.
+fn in_quotes(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./,:@%+=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_read_as_they_were_typed() {
+        let folders = FolderOptions {
+            exclude: vec!["Junk".to_owned(), "Lists/*".to_owned(), "it's".to_owned()],
+            no_roles: true,
+            ..FolderOptions::default()
+        };
+        let since = Some(jiff::civil::date(2024, 1, 31));
+        let filter = MessageFilter { since, max_size: Some(9), ..MessageFilter::default() };
+        let options = CopyOptions { filter, flags: FlagPolicy::Ignore, ..CopyOptions::default() };
+        assert_eq!(
+            Choice::of_copy(&folders, &options).typed(),
+            r"--exclude Junk --exclude 'Lists/*' --exclude 'it'\''s' --no-roles --since 2024-01-31 --max-size 9 --flags ignore"
+        );
+        assert_eq!(Choice::of_copy(&FolderOptions::default(), &CopyOptions::default()).typed(), "");
+    }
+}

@@ -1,0 +1,159 @@
+//! What options left out of a run, in the JSON summary and in words.
+
+use super::harmless;
+use super::units;
+use mailferry::verbs;
+use serde::{Deserialize, Serialize};
+
+/// How many folders are named for one option in a text; the rest is counted.
+const NAMED: usize = 10;
+
+/// What one option left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    /// The option; `shared` and `kept` are what takes part only if an option selects it.
+    pub(crate) by: String,
+    pub(crate) folders: Vec<LeftOutFolder>,
+    /// Messages of these folders, as far as is known, and of folders that took part.
+    pub(crate) messages: u64,
+}
+
+/// A folder that took no part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeftOutFolder {
+    pub(crate) folder: String,
+    pub(crate) messages: Option<u64>,
+}
+
+impl LeftOut {
+    /// What a run tells.
+    pub(crate) fn all(of: &[verbs::LeftOut]) -> Vec<Self> {
+        let folder =
+            |found: &verbs::LeftOutFolder| LeftOutFolder { folder: found.folder.clone(), messages: found.messages };
+        let one = |found: &verbs::LeftOut| Self {
+            by: found.by.to_owned(),
+            folders: found.folders.iter().map(folder).collect(),
+            messages: found.messages,
+        };
+        of.iter().map(one).collect()
+    }
+
+    /// Messages of folders that took part.
+    pub(crate) fn single_messages(&self) -> u64 {
+        self.messages - self.folders.iter().filter_map(|folder| folder.messages).sum::<u64>().min(self.messages)
+    }
+
+    /// Why, where it is no option's doing.
+    pub(crate) fn why(&self) -> Option<&'static str> {
+        match self.by.as_str() {
+            "shared" => Some("they belong to other users or are shared: --folder with their first level selects them"),
+            "kept" => Some("they hold what --keep-deleted has kept: --folder 'Vanished/**' selects them"),
+            _ => None,
+        }
+    }
+
+    /// `left out by --exclude: Junk (312 messages)`
+    fn line(&self) -> String {
+        let folder = |found: &LeftOutFolder| match found.messages {
+            Some(messages) => format!("{} ({})", harmless::text(&found.folder), units::counted(messages, "message")),
+            None => harmless::text(&found.folder),
+        };
+        let mut parts: Vec<String> = self.folders.iter().take(NAMED).map(folder).collect();
+        let more: Vec<&LeftOutFolder> = self.folders.iter().skip(NAMED).collect();
+        if !more.is_empty() {
+            let messages = more.iter().filter_map(|found| found.messages).sum();
+            let folders = units::counted(more.len() as u64, "more folder");
+            parts.push(format!("and {folders} ({})", units::counted(messages, "message")));
+        }
+        if self.single_messages() > 0 {
+            parts.push(units::counted(self.single_messages(), "message"));
+        }
+        let parts = parts.join(", ");
+        match self.why() {
+            Some(why) => format!("left out: {parts}: {why}"),
+            None => format!("left out by {}: {parts}", self.by),
+        }
+    }
+
+    /// `1 folder`, `1 folder and 20 messages`
+    fn amount(&self) -> String {
+        let counts = [(self.folders.len() as u64, "folder"), (self.single_messages(), "message")];
+        let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, noun)| units::counted(n, noun));
+        counts.collect::<Vec<_>>().join(" and ")
+    }
+}
+
+/// A line for each option.
+pub(crate) fn lines(all: &[LeftOut]) -> Vec<String> {
+    all.iter().map(LeftOut::line).collect()
+}
+
+/// What follows `done`: `, but 1 folder was left out by --exclude`; empty where the user's options left nothing out.
+pub(crate) fn but(all: &[LeftOut]) -> String {
+    clause(all, "was", "were").map_or_else(String::new, |clause| format!(", but {clause}"))
+}
+
+/// The same for what is only planned: `; 1 folder is left out by --exclude`.
+pub(crate) fn planned(all: &[LeftOut]) -> String {
+    clause(all, "is", "are").map_or_else(String::new, |clause| format!("; {clause}"))
+}
+
+fn clause(all: &[LeftOut], one: &str, many: &str) -> Option<String> {
+    let chosen: Vec<&LeftOut> =
+        all.iter().filter(|found| found.why().is_none() && !found.amount().is_empty()).collect();
+    let (first, rest) = chosen.split_first()?;
+    let is_one = first.folders.len() as u64 + first.single_messages() == 1;
+    let verb = if is_one { one } else { many };
+    let mut text = format!("{} {verb} left out by {}", first.amount(), first.by);
+    for (nth, found) in rest.iter().enumerate() {
+        let joint = if nth + 1 == rest.len() { " and" } else { "," };
+        text.push_str(&format!("{joint} {} by {}", found.amount(), found.by));
+    }
+    Some(text)
+}
+
+/// How many messages of folders that took part were left out.
+pub(crate) fn single_messages(all: &[LeftOut]) -> u64 {
+    all.iter().map(LeftOut::single_messages).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(by: &str, folders: &[(&str, Option<u64>)], messages: u64) -> LeftOut {
+        let folder = |(folder, messages): &(&str, Option<u64>)| LeftOutFolder {
+            folder: (*folder).to_owned(),
+            messages: *messages,
+        };
+        LeftOut { by: by.to_owned(), folders: folders.iter().map(folder).collect(), messages }
+    }
+
+    #[test]
+    fn what_was_left_out_is_named_and_counted() {
+        let junk = left("--exclude", &[("Junk\x1b", Some(1312)), ("All", None)], 1312);
+        let old = left("--since", &[], 1);
+        let all = [junk, old, left("shared", &[("Shared/x", Some(2))], 2)];
+        assert_eq!(
+            lines(&all),
+            [
+                "left out by --exclude: Junk\\u{1b} (1,312 messages), All",
+                "left out by --since: 1 message",
+                "left out: Shared/x (2 messages): they belong to other users or are shared: --folder with their first level \
+                 selects them"
+            ]
+        );
+        assert_eq!(but(&all), ", but 2 folders were left out by --exclude and 1 message by --since");
+        assert_eq!(planned(&all[1..]), "; 1 message is left out by --since");
+        assert_eq!((but(&all[2..]), but(&[])), (String::new(), String::new()));
+        assert_eq!(single_messages(&all), 1);
+    }
+
+    #[test]
+    fn many_folders_are_counted() {
+        let names: Vec<String> = (0..12).map(|n| format!("F{n}")).collect();
+        let folders: Vec<(&str, Option<u64>)> = names.iter().map(|name| (name.as_str(), Some(1))).collect();
+        let line = lines(&[left("--folder", &folders, 12)]).remove(0);
+        assert!(line.ends_with("F9 (1 message), and 2 more folders (2 messages)"), "{line}");
+    }
+}

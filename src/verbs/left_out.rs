@@ -1,0 +1,144 @@
+//! What a run leaves out because an option says so: folders by their names, messages by their number.
+
+use super::MessageFilter;
+use crate::folders::{LeavesOut, Pairing};
+use crate::mail::{InternalDate, Listing, Message};
+
+/// What one option left out, or what needs an option to take part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The option, such as `--exclude`; without one, `shared` (other users' folders) or `kept` (what `--keep-deleted` has
+    /// kept).
+    pub by: &'static str,
+    /// Folders that took no part.
+    pub folders: Vec<LeftOutFolder>,
+    /// Messages: of these folders, as far as their numbers are known, or of folders that took part.
+    pub messages: u64,
+}
+
+/// A folder that took no part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOutFolder {
+    /// Its name.
+    pub folder: String,
+    /// How many messages it holds; `None` where the listing did not tell, and of a view, which shows what other folders hold.
+    pub messages: Option<u64>,
+}
+
+impl LeftOut {
+    /// Whether an option of the user's did it.
+    pub fn is_chosen(&self) -> bool {
+        self.by.starts_with("--")
+    }
+}
+
+/// Sums up what was left out.
+pub(super) trait LeaveOut {
+    /// A folder.
+    fn add_folder(&mut self, by: LeavesOut, folder: String, messages: Option<u64>);
+
+    /// Messages of a folder that took part.
+    fn add_messages(&mut self, by: &'static str, messages: u64);
+}
+
+impl LeaveOut for Vec<LeftOut> {
+    fn add_folder(&mut self, by: LeavesOut, folder: String, messages: Option<u64>) {
+        let entry = of(self, by.name());
+        if let Some(known) = entry.folders.iter_mut().find(|known| known.folder == folder) {
+            // Both sides of a sync have it: the one with more messages counts.
+            let more = messages.unwrap_or(0).saturating_sub(known.messages.unwrap_or(0));
+            known.messages = known.messages.max(messages);
+            entry.messages += more;
+            return;
+        }
+        entry.messages += messages.unwrap_or(0);
+        entry.folders.push(LeftOutFolder { folder, messages });
+    }
+
+    fn add_messages(&mut self, by: &'static str, messages: u64) {
+        if messages > 0 {
+            of(self, by).messages += messages;
+        }
+    }
+}
+
+fn of<'a>(all: &'a mut Vec<LeftOut>, by: &'static str) -> &'a mut LeftOut {
+    let at = all.iter().position(|one| one.by == by).unwrap_or_else(|| {
+        all.push(LeftOut { by, folders: Vec::new(), messages: 0 });
+        all.len() - 1
+    });
+    &mut all[at]
+}
+
+/// The source's folders that were left out.
+pub(super) fn folders_of(pairing: &Pairing, source: &Listing) -> Vec<LeftOut> {
+    let mut found = Vec::new();
+    for skipped in &pairing.skipped {
+        let (Some(by), Some(mailbox)) = (skipped.by, source.mailboxes.get(skipped.source)) else { continue };
+        let is_view = mailbox.special_use.is_some_and(crate::mail::SpecialUse::is_view);
+        let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.messages);
+        found.add_folder(by, skipped.name.clone(), messages.map(u64::from));
+    }
+    found
+}
+
+/// How many messages of a folder each option left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct FilteredOut(Vec<(&'static str, u64)>);
+
+impl FilteredOut {
+    pub(super) fn add(&mut self, by: &'static str, messages: u64) {
+        match self.0.iter_mut().find(|(known, _)| *known == by) {
+            Some((_, sum)) => *sum += messages,
+            None if messages > 0 => self.0.push((by, messages)),
+            None => {}
+        }
+    }
+
+    /// All of them.
+    pub(super) fn total(&self) -> u64 {
+        self.0.iter().map(|(_, messages)| messages).sum()
+    }
+
+    /// Adds them to what a run left out.
+    pub(super) fn add_to(&self, all: &mut Vec<LeftOut>) {
+        self.0.iter().for_each(|(by, messages)| all.add_messages(by, *messages));
+    }
+}
+
+impl MessageFilter {
+    /// The first of the options that leaves a message out, as far as its date and size tell; `None`: it takes part. One
+    /// without a readable date is in time.
+    pub(super) fn refuses(&self, message: &Message) -> Option<&'static str> {
+        let size = u64::from(message.size());
+        let day = message.date().and_then(InternalDate::day);
+        if day.is_some_and(|day| self.since.is_some_and(|since| day < since)) {
+            return Some("--since");
+        }
+        if day.is_some_and(|day| self.before.is_some_and(|before| day >= before)) {
+            return Some("--before");
+        }
+        if self.min_size.is_some_and(|min| size < min) {
+            return Some("--min-size");
+        }
+        self.max_size.is_some_and(|max| size > max).then_some("--max-size")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_both_sides_have_is_left_out_once() {
+        let mut all = Vec::new();
+        all.add_folder(LeavesOut::Exclude, "Junk".to_owned(), Some(3));
+        all.add_folder(LeavesOut::Exclude, "Junk".to_owned(), Some(5));
+        all.add_folder(LeavesOut::Exclude, "Old".to_owned(), None);
+        all.add_folder(LeavesOut::Folder, "Trash".to_owned(), Some(1));
+        all.add_messages("--since", 7);
+        all.add_messages("--before", 0);
+        let shown: Vec<_> = all.iter().map(|one| (one.by, one.folders.len(), one.messages)).collect();
+        assert_eq!(shown, [("--exclude", 2, 5), ("--folder", 1, 1), ("--since", 0, 7)]);
+    }
+}
