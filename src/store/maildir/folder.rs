@@ -1,6 +1,6 @@
 //! One folder's directories: `new`, `cur` and `tmp` below INBOX's own directory or `.NAME` (Maildir++).
 
-use super::keywords;
+use super::{keywords, uidlist};
 use crate::mail::MailboxName;
 use crate::store::Refusal;
 use crate::store::disk::{Dir, gone, permanent, refused};
@@ -56,7 +56,10 @@ impl Folder {
     /// Makes a mailbox's directories. One that is there already is completed.
     pub(super) fn make(root: &Dir, mailbox: &MailboxName) -> Result<(), Refusal> {
         let dir = match directory_name(mailbox) {
-            None => root.clone(),
+            None => {
+                check_not_emptied(root)?;
+                root.clone()
+            }
             Some(name) => {
                 check_new_name(root, mailbox)?;
                 let failed = |error: io::Error| refused("create", &root.path_of(&name), &error);
@@ -65,6 +68,7 @@ impl Folder {
                     made => made.map_err(failed)?,
                 }
                 let dir = root.directory(&name).map_err(failed)?;
+                check_not_emptied(&dir)?;
                 // Courier's mark of a folder, which Dovecot makes too.
                 match dir.new_file(b"maildirfolder") {
                     Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
@@ -136,6 +140,19 @@ fn inner(dir: &Dir, name: &[u8]) -> Result<Option<Dir>, Refusal> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(refused("open", &dir.path_of(name), &error)),
     }
+}
+
+/// A directory without `cur` and `new` that has a list of UIDs held messages. They may come back (a backup, a disk that is
+/// mounted late), so it isn't filled a second time. Without such a list a run was killed while it made the folder.
+fn check_not_emptied(dir: &Dir) -> Result<(), Refusal> {
+    let lacks = |names: &[&[u8]]| names.iter().all(|name| dir.lacks(name));
+    if !lacks(&[b"cur", b"new"]) || lacks(&uidlist::KNOWN) {
+        return Ok(());
+    }
+    let path = dir.path().display();
+    Err(permanent(format!(
+        "{path} has neither `cur` nor `new` and once held messages; put them back, or move the directory away"
+    )))
 }
 
 fn make_inner(dir: &Dir) -> io::Result<()> {

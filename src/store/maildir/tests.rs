@@ -112,6 +112,34 @@ fn a_directory_that_is_not_there_is_made_by_a_copy_alone() {
 }
 
 #[test]
+fn a_folder_that_lost_its_directories_is_not_filled_again() {
+    for name in ["INBOX", "A"] {
+        let ground = Ground::new();
+        ground.put(".B/cur/1:2,", "b");
+        let place = if name == "INBOX" { "" } else { ".A/" };
+        {
+            let writer = ground.writer();
+            let mut bench = Bench::of(&writer);
+            bench.create("A").unwrap();
+            bench.deliver(name, "", b"a").unwrap();
+        }
+        for inner in ["cur", "new"] {
+            std::fs::remove_dir_all(ground.path().join(place).join(inner)).unwrap();
+        }
+        let writer = ground.writer();
+        let refused = writer.connect().map(|_| Bench::of(&writer).create(name).unwrap_err().text);
+        let said = refused.unwrap_or_else(|error| error.message);
+        assert!(said.contains("once held messages"), "{said}");
+        assert!(!ground.path().join(place).join("cur").exists(), "{name}");
+    }
+    // A run that was killed while it made a folder leaves no list of UIDs.
+    let ground = Ground::new();
+    ground.put("cur/1:2,", "b");
+    ground.put(".A/maildirfolder", "");
+    Bench::of(&ground.writer()).create("A").unwrap();
+}
+
+#[test]
 fn a_directory_of_other_things_is_not_written_to() {
     let ground = Ground::new();
     ground.put("notes.txt", "mine");

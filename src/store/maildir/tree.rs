@@ -199,8 +199,8 @@ fn is_folder(root: &Dir, name: &[u8]) -> bool {
 /// Whether a directory that is no folder has been one.
 fn was_folder(root: &Dir, name: &[u8]) -> bool {
     let Ok(dir) = root.directory(name) else { return true };
-    let traces: [&[u8]; 5] = [b"tmp", b"maildirfolder", super::uidlist::OWN, b"dovecot-uidlist", b"courierimapuiddb"];
-    traces.iter().any(|trace| !dir.lacks(trace))
+    let traces: [&[u8]; 2] = [b"tmp", b"maildirfolder"];
+    traces.iter().chain(&super::uidlist::KNOWN).any(|trace| !dir.lacks(trace))
 }
 
 /// Lets a directory pass that is a Maildir, or may become one as it is empty.

@@ -7,6 +7,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 pub(super) const OWN: &[u8] = b"mailferry-uids";
 /// The name of Dovecot's.
 const DOVECOTS: &[u8] = b"dovecot-uidlist";
+/// The lists of UIDs that programs keep beside a folder's messages: ours, Dovecot's and Courier's.
+pub(super) const KNOWN: [&[u8]; 3] = [OWN, DOVECOTS, b"courierimapuiddb"];
 /// No line of it is longer.
 const MAX_LINE: u64 = 2_000;
 

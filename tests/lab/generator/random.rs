@@ -38,6 +38,14 @@ impl Random {
         from[usize::try_from(self.below(from.len() as u64)).unwrap()]
     }
 
+    /// Puts them in another order.
+    pub fn shuffle<T>(&mut self, all: &mut [T]) {
+        for left in (2..=all.len()).rev() {
+            let other = usize::try_from(self.below(left as u64)).unwrap();
+            all.swap(left - 1, other);
+        }
+    }
+
     /// A number from 0 to below 1.
     pub fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
