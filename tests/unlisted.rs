@@ -109,6 +109,53 @@ fn a_mirror_deletes_no_folder_that_the_source_has_and_does_not_list() {
 }
 
 #[test]
+fn a_folder_that_was_copied_before_and_is_not_listed_now_is_named() {
+    each(FALSE.into_iter().flat_map(|twist| KINDS.map(|kind| (twist, kind))), |(twist, kind)| {
+        let ground = ground("unlistedcopy", kind);
+        let source = Twisted::listing(&ground.source, "Work", twist);
+        let state = ground.state_options();
+        copy(&source.account, &ground.target, &state).ended(0);
+        Client::login(&ground.source).append(&["Work"], letters("new", 1));
+        for options in [&[][..], &["--move"]] {
+            let run = source.while_on(|| copy(&source.account, &ground.target, &[options, &state].concat()));
+            let name = format!("{}, {kind:?}, {options:?}: {run:?}", twist.0);
+            assert_eq!(run.code, Some(3), "{name}");
+            assert_eq!(run.texts("folder_failed", "folder"), ["Work"], "{name}");
+        }
+        let run =
+            source.while_on(|| copy(&source.account, &ground.target, &[&["--exclude", "Work"], &state[..]].concat()));
+        run.ended(0);
+        Client::login(&ground.source).command("DELETE Work");
+        copy(&source.account, &ground.target, &state).ended(0);
+    });
+}
+
+#[test]
+fn what_may_have_been_moved_to_a_folder_that_is_not_listed_stays() {
+    let cases = ["--delete", "--keep-deleted", "sync"].into_iter().flat_map(|verb| KINDS.map(|kind| (verb, kind)));
+    each(cases, |(verb, kind)| {
+        let ground = ground("unlistedmove", kind);
+        let source = Twisted::listing(&ground.source, "Work", FALSE[0]);
+        let state = ground.state_options();
+        let go = || match verb {
+            "sync" => sync(&source.account, &ground.target, &state),
+            _ => copy(&source.account, &ground.target, &[&[verb], &state[..]].concat()),
+        };
+        go().ended(0);
+        let mut client = Client::login(&ground.source);
+        client.select(&["INBOX"]);
+        client.command("UID MOVE 1 Work");
+        let before = snapshot(&ground.target).content();
+        let run = source.while_on(go);
+        assert_eq!(run.code, Some(3), "{verb}, {kind:?}: {run:?}");
+        assert!(run.says("INBOX: not deleted on the "), "{verb}, {kind:?}: {run:?}");
+        assert_eq!(snapshot(&ground.target).content(), before, "{verb}, {kind:?}: {run:?}");
+        go().ended(0);
+        assert_eq!(snapshot(&ground.target).content(), snapshot(&ground.source).content(), "{verb}, {kind:?}");
+    });
+}
+
+#[test]
 fn a_sync_deletes_no_folder_that_a_side_has_and_does_not_list() {
     let twists = UNREADABLE.into_iter().chain(FALSE);
     let cases = twists.flat_map(|twist| KINDS.map(|kind| (twist, kind)));

@@ -90,7 +90,7 @@ fn take(cell: &Cell, references: &References) -> Result<End, String> {
     };
     let hides_flags = cell.may_hide_flags();
     let told = |fault: String| format!("{fault}\n{run:?}");
-    let fault = reference.fault_after(&ground.content(), run.code, hides_flags);
+    let fault = reference.fault_after(&ground.content(), &run, hides_flags);
     fault.map_or(Ok(()), |fault| Err(told(format!("after the damaged run: {fault}"))))?;
     let last = ground.again();
     if last.code != Some(0) {

@@ -2,6 +2,7 @@
 
 use crate::cells::Verb;
 use crate::ground::{ALIVE, DELETED, LETTERS, MOVED};
+use crate::lab::run::Run;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The folder of what was kept.
@@ -32,8 +33,9 @@ fn without_flags(sides: &[Content; 2]) -> [Vec<(&str, &str)>; 2] {
     sides.each_ref().map(places)
 }
 
-/// Leaves out what was kept although it was moved: a run that copied it to its new folder and could not look into the old
-/// one leaves it there, and for the next run it has vanished from there.
+/// Leaves out what was kept although it was moved. A run that copied it to its new folder and could not look into the old one
+/// leaves it there, and for the next run it has vanished from there. Nothing tells that run that the source did not have it in
+/// both folders and delete it in one, so it keeps it: one copy too many, never one too few.
 fn without_twice_kept(now: &[Content; 2], wanted: &[Content; 2]) -> [Content; 2] {
     let mut now = now.clone();
     let place = format!("{KEPT}/INBOX");
@@ -71,17 +73,45 @@ impl Reference {
     }
 
     /// What is wrong after the damaged run with this exit code.
-    pub(crate) fn fault_after(&self, now: &[Content; 2], code: Option<i32>, hides_flags: bool) -> Option<String> {
+    pub(crate) fn fault_after(&self, now: &[Content; 2], run: &Run, hides_flags: bool) -> Option<String> {
         let fault = (0..2).find_map(|side| self.fault_on(side, now));
         if fault.is_some() {
             return fault;
         }
-        match code {
+        match run.code {
             Some(0) => self.is_reached(now, &self.after, hides_flags),
-            // Stopped, not all done, not let in, no connection: each is said.
-            Some(1 | 3 | 5 | 6) => None,
+            Some(3) => self.unnamed(now, run, hides_flags),
+            // Stopped, not let in, no connection: each is said.
+            Some(1 | 5 | 6) => None,
             other => Some(format!("exit code {other:?}")),
         }
+    }
+
+    /// A folder that is not as it should be, and that the run does not name.
+    fn unnamed(&self, now: &[Content; 2], run: &Run, hides_flags: bool) -> Option<String> {
+        // What such a line would have named is unknown.
+        if run.stderr.contains("a line of the listing") {
+            return None;
+        }
+        let is_named = |folder: &str| {
+            // A folder that can't be read hides those below it.
+            folder.split('/').any(|level| run.stderr.contains(level))
+        };
+        let (now, wanted) = (&without_twice_kept(now, &self.after), &self.after);
+        let differs = |side: usize, folder: &str| {
+            let mut both = [now, wanted].map(|all| all[side].get(folder).cloned().unwrap_or_default());
+            for messages in &mut both {
+                // What did not get into a folder that is named is still where it was.
+                messages.retain(|(name, _)| name != MOVED || !is_named("Work"));
+                messages.iter_mut().filter(|_| hides_flags).for_each(|(_, flags)| flags.clear());
+            }
+            both[0] != both[1]
+        };
+        (0..2).find_map(|side| {
+            let folders: BTreeSet<&String> = now[side].keys().chain(wanted[side].keys()).collect();
+            let unnamed = folders.into_iter().find(|folder| differs(side, folder) && !is_named(folder))?;
+            Some(format!("{unnamed} is not as it should be on side {side} and not named: {now:#?}"))
+        })
     }
 
     /// What is wrong once a clean run has followed.
@@ -121,9 +151,7 @@ impl Reference {
         let missing = names(before).into_iter().find(|name| {
             let is_alive = ALIVE.contains(name);
             let is_here = held.contains(name);
-            // What was moved into a folder that could not be read is still where it was moved, and the run says the rest.
-            let is_on_its_way = side == 1 && *name == MOVED && elsewhere.contains(name);
-            !is_here && !is_on_its_way && (stays(&name) || is_alive && !elsewhere.contains(name))
+            !is_here && (stays(&name) || is_alive && !elsewhere.contains(name))
         });
         missing.map(|name| format!("on side {side} {name} is missing: {now:#?}"))
     }

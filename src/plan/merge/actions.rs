@@ -205,10 +205,10 @@ impl FolderMerge {
         agreed.iter().sum::<usize>() + self.dropped.len() + self.pending.len() > 0
     }
 
-    /// How many changes of messages were decided and are not made now: the options or the brake forbid them, or a side
-    /// permits no changes. A later run that may make them finds them again, as long as no mark moves past them.
+    /// How many changes of messages were decided and are not made now: the options or the brake forbid them, a side
+    /// permits no changes, or they may be parts of moves to folders that could not be read. A later run that may make them finds them again, as long as no mark moves past them.
     pub fn held_back(&self) -> u64 {
-        let is_held = |row: Row| matches!(row, Row::OneWay | Row::NotPermitted | Row::TooMany);
+        let is_held = |row: Row| matches!(row, Row::OneWay | Row::NotPermitted | Row::TooMany | Row::PerhapsMoved);
         let left = Side::BOTH.into_iter().flat_map(|side| &self.left[side]).filter(|left| is_held(left.row)).count();
         let pending = self.pending.iter().filter(|pending| is_held(pending.row)).count();
         let joined = self.joined.iter().filter(|joined| self.flags.waits(joined.flags)).count();

@@ -16,7 +16,7 @@
 //! 1. [`merge_folders`] pairs the folders of two listings. Renames and new folders are carried out in its order.
 //! 2. Each pair is scanned; [`headers_wanted`] tells which headers that takes.
 //! 3. [`merge_messages`] for each pair, then [`FolderMerge::settle`] with what contents have told of its ties.
-//! 4. [`merge_moves`] over all of them, then [`hold_back`], then [`fate`] for folders that are missing on a side.
+//! 4. [`merge_moves`] over all of them, then [`hold_departures`] and [`hold_back`], then [`fate`] for folders that are missing on a side.
 //! 5. Moves are carried out first, deletions after copies, folders deleted last, the innermost first and only when empty.
 //!
 //! What it keeps true: nothing is deleted but what the base knew on both sides and one side no longer has; whatever else
@@ -56,7 +56,7 @@ pub use messages::merge_messages;
 pub use moves::{Move, merge_moves};
 pub use policy::{Policy, Prefer};
 pub use renames::Rename;
-pub use restraint::hold_back;
+pub use restraint::{hold_back, hold_departures};
 pub use row::Row;
 pub use side::{Both, Side};
 pub use view::{Extent, View};

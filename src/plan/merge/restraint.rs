@@ -1,10 +1,20 @@
-//! Nothing is deleted in bulk without being asked for: emptied folders (row 17) and the brake (row 18).
+//! Nothing is deleted in bulk without being asked for: emptied folders (row 17) and the brake (row 18). Nothing is deleted either
+//! that may have been moved to a folder that could not be read.
 //!
-//! Both are decided when all folders are merged and moves are found, as a moved message is not a deleted one.
+//! All are decided when all folders are merged and moves are found, as a moved message is not a deleted one.
 
 use super::actions::{FolderMerge, Left};
 use super::{Both, Extent, Folder, Policy, Row, Side};
 use crate::plan::{Deletions, Verdict};
+
+/// Takes back the deletions of what is missing on a side with folders that could not be read (`hides`): a message may have been
+/// moved to one of them. Returns how many each folder keeps for it on each side.
+pub fn hold_departures(merges: &mut [FolderMerge], hides: Both<bool>) -> Both<Vec<u64>> {
+    Both::of(|side| {
+        let held = merges.iter_mut().filter(|_| hides[side.other()]);
+        held.map(|merge| take_back(merge, side, Row::PerhapsMoved)).collect()
+    })
+}
 
 /// Refuses folders that show no mail any more, then counts the deletions of each side and, where they are too many, takes
 /// all of that side back. Folders are told by their place in the verdict as in both lists.
@@ -19,7 +29,9 @@ pub fn hold_back(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Po
             folders.iter().zip(merges.iter()).map(|(folder, merge)| count(folder, merge, side)).collect();
         let verdict = policy.limits[side].verdict(&counts);
         if verdict.stops() {
-            merges.iter_mut().for_each(|merge| take_back(merge, side));
+            for merge in merges.iter_mut() {
+                take_back(merge, side, Row::TooMany);
+            }
         }
         verdict
     })
@@ -36,7 +48,30 @@ fn count(folder: &Folder<'_>, merge: &FolderMerge, side: Side) -> Deletions {
 }
 
 /// The pairs stay in the base, so the next run finds the same deletions.
-fn take_back(merge: &mut FolderMerge, side: Side) {
+fn take_back(merge: &mut FolderMerge, side: Side, row: Row) -> u64 {
     let deletions = std::mem::take(&mut merge.deletions[side]);
-    merge.left[side].extend(deletions.iter().map(|deletion| Left { index: deletion.index, row: Row::TooMany }));
+    merge.left[side].extend(deletions.iter().map(|deletion| Left { index: deletion.index, row }));
+    deletions.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Deletion;
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_moved_out_of_sight_is_held_back() {
+        for side in Side::BOTH {
+            let mut merges = [FolderMerge::default(), FolderMerge::default()];
+            merges[1].deletions[side].push(Deletion { index: 3, pair: 0, row: Row::Deleted, keep_first: false });
+            let hides = |hiding: Side| Both::of(|at| at == hiding);
+            let held = hold_departures(&mut merges, hides(side));
+            assert!(held[side].is_empty() && merges[1].deletions[side].len() == 1, "it is gone from the other side");
+            let held = hold_departures(&mut merges, hides(side.other()));
+            assert_eq!(held[side], [0, 1]);
+            assert!(merges[1].deletions[side].is_empty());
+            assert_eq!(merges[1].left[side], [Left { index: 3, row: Row::PerhapsMoved }]);
+            assert_eq!(merges[1].held_back(), 1);
+        }
+    }
 }

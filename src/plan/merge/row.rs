@@ -35,6 +35,8 @@ pub enum Row {
     LostAll,
     /// More would be deleted than the brake allows.
     TooMany,
+    /// It may have been moved to a folder that could not be read.
+    PerhapsMoved,
     /// The server was restored from a backup.
     Restored,
     /// Nothing is recorded of this folder.
@@ -109,6 +111,7 @@ impl Row {
             | Self::Capped
             | Self::Incomplete
             | Self::Unlisted
+            | Self::PerhapsMoved
             | Self::KeptFolder => return None,
         })
     }
@@ -138,6 +141,9 @@ impl Row {
             Self::LostAll => {
                 "The server has gone back to an older state in which the folder shows no mail. Say --prefer keep to put its \
                  mail back, or empty the folder on the other side too."
+            }
+            Self::PerhapsMoved => {
+                "It may have been moved to a folder that could not be read, so it is not deleted on this side."
             }
             Self::TooMany => "More would be deleted than --max-delete allows, so nothing is deleted on this side.",
             Self::Restored => "The server has gone back to an older state, so missing mail is put back.",
@@ -185,7 +191,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const ALL: [Row; 34] = [
+    const ALL: [Row; 35] = [
         Row::FlagsChanged,
         Row::FlagsJoined,
         Row::DeletedAndChanged,
@@ -202,6 +208,7 @@ mod tests {
         Row::Emptied,
         Row::LostAll,
         Row::TooMany,
+        Row::PerhapsMoved,
         Row::Restored,
         Row::FirstRun,
         Row::StaleState,

@@ -112,6 +112,16 @@ impl<'a> Memory<'a> {
         (is_as_it_was(source.1?, was_source) && is_as_it_was(target.1?, was_target)).then_some(record.pairs)
     }
 
+    /// Whether the source's folder shows by its counters that no mail has come into it since it was last in step.
+    pub(super) fn has_no_news(&self, pair: &Pair, names: &Names<'_>) -> bool {
+        let no_news = || {
+            let (record, (_, now), _) = self.record(pair, names)?;
+            let (then, now) = (&record.checkpoint.as_ref()?.0, now?);
+            Some(now.uid_validity == Some(then.uid_validity) && now.uid_next == Some(then.uid_next))
+        };
+        no_news().unwrap_or(false)
+    }
+
     /// What earlier runs know of a folder that must be looked into.
     pub(super) fn known(&self, pair: &Pair, names: &Names<'_>) -> Option<Known> {
         let (record, ..) = self.record(pair, names)?;

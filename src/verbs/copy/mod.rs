@@ -21,6 +21,7 @@ mod removals;
 mod renames;
 mod repair;
 mod saving;
+mod unlisted;
 mod views;
 
 use super::compare::{Comparison, Learnt};
@@ -93,6 +94,7 @@ pub fn copy(
             copy.summary.left_out = left_out::folders_of(&opened.pairing, &opened.source_listing);
             copy.limit_to_plan(&mut opened);
             copy.find_renames(&mut opened)?;
+            copy.ask_for_unlisted(&mut opened, rules)?;
             copy.check_apart(&mut opened)?;
             let lanes = opening::lanes(options.jobs, [source, target], &opened.link);
             let (link, names) = opened.link_and_names();
@@ -164,6 +166,8 @@ struct Copy<'a> {
     relocated: HashMap<usize, UidSet>,
     /// The pairs that are left alone, as a saved plan does not hold for them.
     refused: HashSet<usize>,
+    /// Folders that the source neither lists nor denies.
+    undenied: Vec<String>,
     /// Folders in which there is more to do than a saved plan has.
     unplanned: u64,
 }
@@ -190,6 +194,7 @@ impl<'a> Copy<'a> {
             has_failed: HashSet::new(),
             relocated: HashMap::new(),
             refused: HashSet::new(),
+            undenied: Vec::new(),
             unplanned: 0,
         }
     }

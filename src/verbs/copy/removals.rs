@@ -8,14 +8,15 @@ use super::Copy;
 use super::needs::Needs;
 use crate::event::Event;
 use crate::exec::Link;
-use crate::mail::{MailboxName, SpecialUse, UidSet, UidValidity};
+use crate::folders::Pair;
+use crate::mail::{MailboxName, SpecialUse, UidSet, UidValidity, counted};
 use crate::plan::planned::Flagged;
 use crate::plan::{DeletionLimit, Deletions};
 use crate::store::{Error, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
 use crate::verbs::scans::scan_each;
-use crate::verbs::unlisted::{are_denied, undenied};
+use crate::verbs::unlisted::are_denied;
 use std::collections::{BTreeMap, HashSet};
 
 /// Messages of one folder that are to be deleted.
@@ -101,9 +102,7 @@ impl Copy<'_> {
             .collect();
         let denied = are_denied(link.source.as_mut(), &asked)?;
         for (folder, _) in unmatched.iter().zip(&denied).filter(|(_, denied)| !**denied) {
-            self.summary.folders_failed += 1;
-            let (folder, reason) = (folder.name.to_string(), undenied("source"));
-            self.observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
+            self.note_undenied(folder.name.to_string());
         }
         Ok(denied.iter().all(|denied| *denied))
     }
@@ -114,6 +113,7 @@ impl Copy<'_> {
             Deleting::Nothing => {}
             Deleting::Mirror(limit) => {
                 self.doom_extras(names);
+                self.hold_departures(names);
                 self.hold_deletions(names);
                 self.brake(limit);
             }
@@ -170,6 +170,39 @@ impl Copy<'_> {
         }
         // Parents come after what is below them.
         self.doomed.sort_by_key(|doomed| std::cmp::Reverse(doomed.mailbox.as_bytes().len()));
+    }
+
+    /// Deletes nothing where folders of the source were not compared whole: what its other folders lack may have been moved there,
+    /// and would be on the source and not on the target any more.
+    fn hold_departures(&mut self, names: &Names<'_>) {
+        let hiding = self.hiding(names);
+        if hiding.is_empty() {
+            return;
+        }
+        for doomed in std::mem::take(&mut self.doomed).iter().filter(|doomed| !doomed.uids.is_empty()) {
+            let text = format!(
+                "{}: not deleted on the target: {}, which the source may have moved to a folder that could not be compared ({}); run \
+                 again, or leave that folder out with --exclude",
+                doomed.folder,
+                counted(doomed.uids.len(), "message"),
+                hiding.join(", ")
+            );
+            self.observer.observe(&Event::Warning { text: &text });
+            self.summary.not_deleted += doomed.uids.len();
+        }
+    }
+
+    /// The folders to which messages may have been moved that are missing in others: they were not compared whole, and nothing
+    /// shows that no mail has come into them.
+    fn hiding(&self, names: &Names<'_>) -> Vec<String> {
+        let is_hiding = |(index, pair): &(usize, &Pair)| {
+            let is_unread = self.has_failed.contains(index) && !self.refused.contains(index);
+            is_unread && !self.memory.has_no_news(pair, names)
+        };
+        let unread = names.pairs.iter().enumerate().filter(is_hiding).map(|(_, pair)| pair.from.to_string());
+        let unmatched = names.pairing.unmatched_target.iter().filter(|_| names.source.gaps.hide_folders());
+        let unlisted = unmatched.map(|folder| folder.name.to_string()).chain(self.undenied.iter().cloned());
+        unread.chain(unlisted).collect()
     }
 
     /// What the source has and the target has too, or will have.

@@ -5,12 +5,14 @@ use super::sides::number;
 use super::{SideState, Sync, Work};
 use crate::event::Side as EventSide;
 use crate::exec::{Contents, Link, read_tied};
+use crate::folders::FolderName;
 use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
 use crate::plan::merge::{
-    Both, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Policy, Row, SeenFolder, Side,
-    View, fate, headers_wanted, hold_back, merge_folders, merge_messages, merge_moves,
+    Both, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Mark, Policy, Row, SeenFolder,
+    Side, View, fate, headers_wanted, hold_back, hold_departures, merge_folders, merge_messages, merge_moves,
 };
 use crate::plan::{Likeness, MatchRules, Settled, settle};
+use crate::state::TwoWayFolder;
 use crate::store::{Error, ScanDepth, ScanRequest};
 use std::collections::{HashMap, HashSet};
 
@@ -34,16 +36,37 @@ impl Sync<'_> {
         let folders: Vec<Folder<'_>> = self.works.iter().map(Work::folder).collect();
         let mut merges: Vec<FolderMerge> = self.works.iter().map(|work| work.merge.clone()).collect();
         self.moves = merge_moves(&folders, &mut merges, &self.options.policy);
+        let hiding = Both::of(|side| self.hiding(side));
+        let held = hold_departures(&mut merges, hiding.as_ref().map(|names| !names.is_empty()));
         self.verdicts = hold_back(&folders, &mut merges, &self.options.policy);
         for (work, merge) in self.works.iter_mut().zip(merges) {
             work.merge = merge;
         }
+        self.tell_held_departures(&held, &hiding);
         self.summary.folders = self.works.iter().filter(|work| work.raw.any(Option::is_some)).count() as u64;
         self.tell_holdings(link)?;
         self.tell_refused();
         self.find_originals(link)?;
         self.tell_folders();
         Ok(())
+    }
+
+    /// The folders of a side to which messages may have been moved that are missing in others: they could not be read, and nothing
+    /// shows that no mail has come into them.
+    fn hiding(&self, side: Side) -> Vec<String> {
+        let works = self.works.iter().filter(|work| work.hides_arrivals(side)).map(|work| work.name(side));
+        // One that the other side may have is not looked into on either side.
+        let unlisted = self.folders.left.iter().filter(|left| left.row == Row::Unlisted);
+        let unlisted = unlisted.filter(|left| left.side != side || !self.has_no_news(side, &left.name));
+        works.chain(unlisted.map(|left| left.name.to_string())).collect()
+    }
+
+    /// Whether a side's folder shows by its counters that no mail has come into it since both sides were in step.
+    fn has_no_news(&self, side: Side, name: &FolderName) -> bool {
+        let known = self.memory.known().iter().position(|known| known.name.key() == name.key());
+        let stored = known.and_then(|known| self.memory.record(known)).map(|(_, stored)| stored);
+        let seen = self.listed.seen[side].iter().find(|seen| seen.name.key() == name.key());
+        stored.zip(seen).is_some_and(|(stored, seen)| no_news(stored, side, &seen.identity.mark))
     }
 
     /// Which folders a side is to get, as the merge says.
@@ -262,6 +285,15 @@ impl Work {
         })
     }
 
+    /// Whether new mail in a side's folder was not seen, and the counters leave open whether there is any.
+    fn hides_arrivals(&self, side: Side) -> bool {
+        let is_incomplete = self.merge.refused.is_some_and(|refusal| refusal.row == Row::Incomplete);
+        if self.raw[side].is_none() || !self.unread && !is_incomplete {
+            return false;
+        }
+        !self.stored.as_ref().is_some_and(|stored| no_news(stored, side, &self.state[side].mark))
+    }
+
     /// The messages of a side of which something is done that takes more than their flags, and no more is known.
     fn lacking(&self, merge: &FolderMerge, side: Side) -> Vec<u32> {
         let messages = self.views[side].messages();
@@ -279,6 +311,13 @@ impl Work {
     pub(super) fn refused(&self) -> Option<(Row, Side)> {
         self.merge.refused.map(|refusal| (refusal.row, refusal.side))
     }
+}
+
+/// Whether a side's folder shows by its counters that no mail has come into it since both sides were in step.
+fn no_news(stored: &TwoWayFolder, side: Side, now: &Mark) -> bool {
+    let counters = |mark: &Mark| Some((mark.uid_validity?, mark.uid_next?));
+    let then = counters(&super::memory::mark(&stored.sides[number(side)]));
+    !stored.unfinished && then.is_some() && then == counters(now)
 }
 
 /// A folder of so many messages of which none is looked at.

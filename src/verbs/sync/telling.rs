@@ -5,7 +5,7 @@ use super::sides::{number, shown, word};
 use super::{Sync, Work};
 use crate::event::{Change, Event};
 use crate::folders::FolderName;
-use crate::mail::{Message, Uid};
+use crate::mail::{Message, Uid, counted};
 use crate::plan::merge::{Both, Fate, FlagMerge, Left, Row, Side};
 use crate::state::TwoWayRefused;
 
@@ -69,6 +69,23 @@ impl Sync<'_> {
                 self.options.policy.limits[side],
                 verdict.account.deleted
             ));
+        }
+    }
+
+    /// Says which messages stay because they may have been moved to folders that could not be read, by the side that keeps them.
+    pub(super) fn tell_held_departures(&self, held: &Both<Vec<u64>>, hiding: &Both<Vec<String>>) {
+        for side in Side::BOTH {
+            for (work, count) in self.works.iter().zip(&held[side]).filter(|(_, count)| **count > 0) {
+                self.warn(&format!(
+                    "{}: not deleted on the {}: {}, which the {} may have moved to a folder that could not be read ({}); run again, \
+                     or leave that folder out with --exclude",
+                    work.name(side),
+                    word(side),
+                    counted(*count, "message"),
+                    word(side.other()),
+                    hiding[side.other()].join(", ")
+                ));
+            }
         }
     }
 
