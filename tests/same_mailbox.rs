@@ -5,9 +5,12 @@ mod lab;
 
 use lab::client::Client;
 use lab::pair::{Pair, letters, snapshot};
-use lab::proxy::{Plan, Proxy};
+use lab::proxy::{At, Direction, How, Plan, Proxy};
 use lab::run::{End, Run, copy, doctor, run, sync, verify};
 use lab::servers::{Account, Cyrus, Dovecot, PASSWORD, Personality};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An account with mail in two folders.
 fn filled(name: &str) -> Account {
@@ -151,18 +154,36 @@ fn the_directory_that_a_server_serves_is_not_emptied_into_itself() {
         refused(&copy(&account, &tree, &[options, &["--move"]].concat()), &account, &before);
         refused(&copy(&tree, &account, &[options, &["--move"]].concat()), &account, &before);
     }
+    for is_first in [true, false] {
+        let state = tempfile::tempdir().unwrap();
+        let state = ["--state", state.path().to_str().unwrap()];
+        let run = if is_first { sync(&tree, &account, &state) } else { sync(&account, &tree, &state) };
+        refused(&run, &account, &before);
+    }
+}
+
+#[test]
+fn a_directory_with_the_same_mail_is_kept_in_step_with_a_server() {
+    let account = filled("backedup");
+    let root = tempfile::tempdir().unwrap();
+    let state = root.path().join("state");
+    let state = ["--state", state.to_str().unwrap()];
+    for kind in ["maildir", "mbox"] {
+        let before = snapshot(&account).content();
+        let tree = format!("{kind}:{}", root.path().join(kind).display());
+        copy(&account, &tree, &[]).ended(0);
+        for _ in 0..2 {
+            sync(&account, &tree, &state).ended(0).counts(&[("to_first.copied", 0), ("to_second.copied", 0)]);
+        }
+        sync(&tree, &account, &state).ended(0);
+        assert_eq!(snapshot(&account).content(), before, "no mark is left");
+    }
 }
 
 #[test]
 fn two_accounts_that_look_the_same_are_two() {
-    let dovecot = Dovecot::shared();
-    let twins = [dovecot.account("twinfrom", Personality::Plain), dovecot.account("twinto", Personality::Plain)];
-    fill(&twins[0]);
-    // A byte-exact copy of the first one's files: everything that can be asked for is equal.
     let kept = tempfile::tempdir().unwrap();
-    twins[0].copy_home(kept.path());
-    drop(Client::login(&twins[1]));
-    twins[1].restore_home(kept.path());
+    let twins = twins(["twinfrom", "twinto"], kept.path());
     let before = snapshot(&twins[0]).content();
     let ground = Pair::of(twins[0].clone(), twins[1].clone());
     let said = verify(&ground.source, &ground.target, &[]).ended(0);
@@ -172,6 +193,55 @@ fn two_accounts_that_look_the_same_are_two() {
     ground.copy_without_state(&["--move"]).ended(0).counts(&[("copied", 0), ("deleted", 10)]);
     assert_eq!(snapshot(&ground.source).count(), 0);
     assert_eq!(snapshot(&ground.target).content(), before, "no mark is left");
+}
+
+/// Two accounts of which everything that can be asked for is equal.
+fn twins(names: [&str; 2], kept: &Path) -> [Account; 2] {
+    let twins = names.map(|name| Dovecot::shared().account(name, Personality::Plain));
+    fill(&twins[0]);
+    // A byte-exact copy of the first one's files.
+    twins[0].copy_home(kept);
+    drop(Client::login(&twins[1]));
+    twins[1].restore_home(kept);
+    twins
+}
+
+fn is_marked(account: &Account) -> bool {
+    let mark = |flag: &String| flag.eq_ignore_ascii_case("$MailferryMark");
+    snapshot(account).folders.values().flatten().any(|message| message.flags.iter().any(mark))
+}
+
+#[test]
+fn a_mark_that_a_killed_run_left_comes_off_and_goes_nowhere_else() {
+    for is_sync in [false, true] {
+        let verb = if is_sync { "sync" } else { "copy" };
+        let kept = tempfile::tempdir().unwrap();
+        let names = [format!("marked{verb}from"), format!("marked{verb}to")];
+        let twins = twins(names.each_ref().map(String::as_str), kept.path());
+        let is_on = Arc::new(AtomicBool::new(true));
+        let cut = Plan::default().cut(Direction::Up, At::Before("-FLAGS".to_owned()), How::Rst);
+        let proxy = Proxy::start(twins[1].port, cut.only_while(&is_on));
+        let target = twins[1].by_port(proxy.port);
+        let state = tempfile::tempdir().unwrap();
+        let state = ["--state", state.path().to_str().unwrap()];
+        let go = || match is_sync {
+            true => sync(&twins[0], &target, &state),
+            false => copy(&twins[0], &target, &[&["--delete"], &state[..]].concat()),
+        };
+        assert_ne!(go().code, Some(0));
+        assert!(is_marked(&twins[1]), "the run ended before its mark came off");
+        is_on.store(false, Ordering::Relaxed);
+        // From now on another message is the one that would be marked.
+        for account in &twins {
+            let mut client = Client::login(account);
+            client.append(&["INBOX"], letters("later", 1));
+            client.append(&["Work"], letters("late", 1));
+        }
+        let elsewhere = Dovecot::shared().account(&format!("marked{verb}on"), Personality::Plain);
+        copy(&twins[1], &elsewhere, &[]).ended(0);
+        go().ended(0);
+        assert!(![&twins[0], &twins[1], &elsewhere].into_iter().any(is_marked), "{verb}");
+    }
 }
 
 #[test]

@@ -9,11 +9,11 @@
 
 use super::scans::scan_each;
 use crate::exec::Link;
-use crate::mail::{Flags, ListedMailbox, MailboxName, Message, Uid, UidSet};
+use crate::mail::{Flags, HeaderKey, ListedMailbox, MailboxName, Message, Uid, UidSet};
 use crate::store::{
     Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, KnownDepth, ScanDepth, ScanRequest, Store,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// What the addresses of a run tell of each other.
@@ -124,6 +124,35 @@ pub(super) fn suspects(link: &mut Link, folders: &[(&ListedMailbox, &ListedMailb
         }
     }
     Ok(found)
+}
+
+/// Those of some folders of a server and a directory that have a message in common. Each numbers its messages by itself, so nothing
+/// but a mark tells more.
+///
+/// # Errors
+/// What ends a connection.
+pub(super) fn possible(link: &mut Link, folders: &[(&ListedMailbox, &ListedMailbox)]) -> Result<Vec<Suspect>, Error> {
+    if folders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let newest = |folder: &ListedMailbox| {
+        let next = folder.status.as_ref().and_then(|status| status.uid_next).unwrap_or(1);
+        Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
+    };
+    let depth = ScanDepth::Identity;
+    let on_source = scan_each(link.source.as_mut(), depth, folders.iter().map(|at| (&at.0.name, newest(at.0))))?;
+    let on_target = scan_each(link.target.as_mut(), depth, folders.iter().map(|at| (&at.1.name, newest(at.1))))?;
+    let in_common = |(at, (source, target)): (&_, (Result<FolderScan, _>, Result<FolderScan, _>))| {
+        let (source, target) = (source.ok()?, target.ok()?);
+        let keys: HashSet<HeaderKey> = source.messages.iter().map(Message::key).filter(is_telling).collect();
+        let message = target.messages.iter().rev().find(|message| keys.contains(&message.key()))?;
+        Some(suspect(at, message.uid()))
+    };
+    Ok(folders.iter().zip(on_source.into_iter().zip(on_target)).filter_map(in_common).collect())
+}
+
+fn is_telling(key: &HeaderKey) -> bool {
+    matches!(key, HeaderKey::WithId(_) | HeaderKey::WithoutId(_))
 }
 
 fn suspect((source, target): &(&ListedMailbox, &ListedMailbox), uid: Uid) -> Suspect {
@@ -247,6 +276,17 @@ pub(super) fn convict(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<Strin
         return Ok(suspects.iter().map(Suspect::name).collect());
     }
     guilty(others)
+}
+
+/// The names of those that a mark shows to be one mailbox.
+///
+/// # Errors
+/// What ends a connection.
+pub(super) fn proven(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String>, Error> {
+    let trials: Vec<Trial<'_>> = suspects.iter().map(Suspect::trial).collect();
+    let verdicts = judge(link, &trials)?;
+    let proven = suspects.iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::One);
+    Ok(proven.map(|(suspect, _)| suspect.name()).collect())
 }
 
 /// The error that ends a run of one mailbox with itself. `folders` are the source's that would go into themselves.
@@ -410,6 +450,14 @@ fn bearers_on_source(
         }
     })?;
     Ok(bearers)
+}
+
+/// Messages that bear a mark which a run that was killed has left. Seen before a run makes any of its own.
+pub(super) fn left_marked(scan: &FolderScan) -> UidSet {
+    let mark = Flags::from_names([Flags::MARK]);
+    let mut bearing: HashMap<u32, bool> = HashMap::new();
+    let bears = |message: &&Message| *bearing.entry(message.flags()).or_insert_with(|| has(scan, message, &mark));
+    scan.messages.iter().filter(bears).map(Message::uid).collect()
 }
 
 fn has(scan: &FolderScan, message: &Message, flag: &Flags) -> bool {

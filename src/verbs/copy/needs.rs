@@ -5,6 +5,7 @@ use crate::mail::{FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, U
 use crate::plan::planned::{Flagged, by_flags};
 use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::{Compared, only};
+use crate::verbs::same_mailbox::left_marked;
 use crate::verbs::{Deleting, FlagPolicy};
 use std::collections::HashMap;
 
@@ -141,7 +142,7 @@ impl Needs {
             missing,
             flags,
             already_there: (compared.matching.pairs.len() + compared.recognised.pairs.len()) as u64,
-            flag_changes: flag_changes(compared, rules),
+            flag_changes: with_marks_taken_off(flag_changes(compared, rules), compared),
             target: target.zip(compared.target.as_ref()).map(|(name, scan)| TargetState::new(name, scan)),
             news,
             extra: compared.is_certain().then(|| compared.extra()),
@@ -210,6 +211,15 @@ impl News {
         }
         news
     }
+}
+
+/// The same, and marks that a killed run has left on the target come off.
+fn with_marks_taken_off(mut changes: FlagChanges, compared: &Compared) -> FlagChanges {
+    let marked = compared.target.as_ref().map(left_marked).unwrap_or_default();
+    if !marked.is_empty() {
+        changes.insert((FlagEdit::Remove, Flags::from_names([Flags::MARK])), marked);
+    }
+    changes
 }
 
 /// The messages that both sides have.

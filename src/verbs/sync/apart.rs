@@ -34,7 +34,21 @@ impl Sync<'_> {
             }
             return Ok(());
         }
-        let same = same_mailbox::convict(link, &suspects)?;
+        let mut same = same_mailbox::convict(link, &suspects)?;
+        if same.is_empty() && self.options.kinship == Kinship::ServerAndDirectory {
+            // Only where nothing is known yet: two that were told apart once stay two.
+            folders.retain(|(first, second)| self.is_new_and_equal(first, second));
+            let possible = same_mailbox::possible(link, &folders)?;
+            same = same_mailbox::proven(link, &possible)?;
+        }
         if same.is_empty() { Ok(()) } else { Err(same_mailbox::refusal(&same)) }
+    }
+
+    /// Whether nothing is known of two folders, and they hold as many messages.
+    fn is_new_and_equal(&self, first: &ListedMailbox, second: &ListedMailbox) -> bool {
+        let count = |folder: &ListedMailbox| folder.status.as_ref().and_then(|status| status.messages);
+        let is_known = |side: Side, folder: &ListedMailbox| self.memory.name_of(side, &folder.name).is_some();
+        let has_equal_count = count(first).is_some_and(|messages| messages > 0) && count(first) == count(second);
+        has_equal_count && !is_known(Side::First, first) && !is_known(Side::Second, second)
     }
 }

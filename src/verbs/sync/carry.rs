@@ -34,6 +34,7 @@ impl Sync<'_> {
         self.begin_folders()?;
         self.move_messages(way)?;
         self.change_flags(way)?;
+        self.take_marks_off(way)?;
         if way.context.stop.is_requested() {
             return Ok(());
         }

@@ -60,6 +60,27 @@ impl Sync<'_> {
         self.memory.write(&changes, false)
     }
 
+    /// Takes off the marks that a killed run has left. Where that is refused, the next run sees them again.
+    pub(super) fn take_marks_off(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        for side in Side::BOTH {
+            let marked = self.works.iter().filter(|work| !work.marked[side].is_empty());
+            let change = |work: &super::Work| {
+                Some(FlagChange {
+                    mailbox: work.raw[side].clone()?,
+                    uids: work.marked[side].clone(),
+                    edit: FlagEdit::Remove,
+                    flags: Flags::from_names([Flags::MARK]),
+                    unchanged_since: None,
+                })
+            };
+            let changes: Vec<FlagChange> = marked.filter_map(change).collect();
+            if !changes.is_empty() {
+                way.repeatable(|link| super::sides::store(link, side).change_flags(&changes))?;
+            }
+        }
+        Ok(())
+    }
+
     /// What was set and is not there, of flags that the folder does not list. It is recorded as lacking: its absence is no
     /// change that anybody made.
     fn lost_flags(&mut self, way: &mut Way<'_>, flagged: &[Flagged]) -> Result<Both<Lost>, Error> {

@@ -177,6 +177,7 @@ impl Sync<'_> {
             views: Both::new(View::absent(), View::absent()),
             merge: FolderMerge::default(),
             sent_from: Both::default(),
+            marked: Both::default(),
             new: Both::default(),
             in_step: false,
             unread: false,

@@ -34,7 +34,7 @@ use super::{Status, SyncOptions, SyncSummary, SyncWay};
 use crate::event::{self, Event, Observer, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::Rules;
-use crate::mail::{MailboxName, PermanentFlags};
+use crate::mail::{MailboxName, PermanentFlags, UidSet};
 use crate::plan::merge::{BaseFolder, Both, FolderMerge, FolderPair, FoldersMerge, Mark, Move, Row, Side, View};
 use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
 use crate::store::{Connector, Error};
@@ -140,6 +140,8 @@ struct Work {
     drafts: bool,
     /// What is sent to each side gets this UID or a higher one, as far as is known beyond its mark.
     sent_from: Both<u32>,
+    /// Messages with a mark that a killed run has left.
+    marked: Both<UidSet>,
     /// Why it is to be made on a side that lacks it, whatever becomes of its messages.
     new: Both<Option<Row>>,
     /// It is as it was when both were in step, and was not opened.

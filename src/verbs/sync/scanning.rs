@@ -7,6 +7,7 @@ use crate::exec::Link;
 use crate::mail::{FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Uid, UidSet};
 use crate::plan::merge::{BaseFolder, Both, Mark, PairState, Side, View};
 use crate::store::{Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+use crate::verbs::same_mailbox::left_marked;
 use crate::verbs::scans::read_listed;
 
 /// How often a folder is scanned when a server contradicts itself or refuses in passing.
@@ -92,7 +93,13 @@ impl Sync<'_> {
 }
 
 impl Work {
-    fn take_scan(&mut self, side: Side, scan: FolderScan, dry_run: bool) {
+    fn take_scan(&mut self, side: Side, mut scan: FolderScan, dry_run: bool) {
+        self.marked[side] = left_marked(&scan);
+        let mark = Flags::from_names([Flags::MARK]);
+        // The other side never learns of it.
+        for message in scan.messages.iter_mut().filter(|message| self.marked[side].contains(message.uid())) {
+            *message = message.with_flags(scan.flags.intern(scan.flags.get(message.flags()).minus(&mark)));
+        }
         // A folder that is opened for reading only says of every flag that it keeps none.
         let permanent = if dry_run { PermanentFlags::everything() } else { scan.permanent_flags.clone() };
         let uid_next = scan.uid_next.or_else(|| Some(self.least_uid_next(side, &scan)));
