@@ -7,9 +7,12 @@ use lab::client::{Client, Snapshot};
 use lab::generator::mailbox;
 use lab::mailboxes::assert_folders;
 use lab::memory::{Fake, Manner, Told};
-use lab::run::{End, copy, folders, verify};
+use lab::pair::{Pair, letter, letters};
+use lab::run::{End, Run, copy, folders, mailferry, sync, verify};
 use lab::scripted::{Scripted, Step, expect, send};
-use lab::servers::{Account, Dovecot, PASSWORD, Personality};
+use lab::servers::{Account, Dovecot, Mailutils, PASSWORD, Personality};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 fn snapshot(account: &Account) -> Snapshot {
     Client::login(account).snapshot()
@@ -193,10 +196,11 @@ fn xlist_tells_roles() {
     client.create(&["Junk"]);
     copy(End::plain(fake.server.port, ""), End::tls(&target), &[]).ended(0);
     let snapshot = snapshot(&target);
-    for folder in ["INBOX", "Sent", "Junk"] {
+    // What the view of all mail alone has is archived mail.
+    for folder in ["INBOX", "Sent", "Junk", "Archive"] {
         assert_eq!(snapshot.folder(&[folder]).len(), 1, "{:?}", snapshot.folders.keys());
     }
-    assert_eq!(snapshot.count(), 3, "the view of all mail was copied");
+    assert_eq!(snapshot.count(), 4, "the view of all mail was copied whole");
     assert_eq!(snapshot.subscribed, [vec!["Junk".to_owned()]].into());
 }
 
@@ -349,4 +353,182 @@ fn a_server_that_does_not_answer_logout_holds_nobody_up() {
     ]]);
     folders(End::plain(server.port, ""), &[]).ended(0);
     server.finish();
+}
+
+/// A server on which a mailbox is a file, so that it can have no folders below it.
+fn of_files() -> (Fake, Account) {
+    account_of(Manner { files: true, own_validities: true, ..Manner::default() })
+}
+
+fn account_of(manner: Manner) -> (Fake, Account) {
+    let (user, password) = (manner.user.clone(), manner.password.clone());
+    let fake = Fake::start(manner, &[]);
+    let account = Account { port: fake.server.port, tls_port: 0, user, password, ca: PathBuf::new() };
+    (fake, account)
+}
+
+/// Mail in folders and below them, and below one that holds none.
+fn nested(name: &str) -> Account {
+    let account = Dovecot::shared().account(name, Personality::Plain);
+    let mut client = Client::login(&account);
+    for (folder, subjects) in [
+        ("INBOX", &["one", "two"][..]),
+        ("Archive", &["three", "four"]),
+        ("Archive/2019", &["five", "six"]),
+        ("Archive/2019/Q1", &["seven"]),
+        ("INBOX/kid", &["eight"]),
+        ("Tree/leaf", &["nine"]),
+    ] {
+        let levels: Vec<&str> = folder.split('/').collect();
+        if folder != "INBOX" {
+            client.create(&levels);
+        }
+        client.append(&levels, subjects.iter().map(|subject| letter(subject)).collect::<Vec<_>>().into_iter());
+    }
+    account
+}
+
+const BESIDE: [(&str, usize); 6] = [
+    ("Archive", 2),
+    ("Archive=2F2019", 2),
+    ("Archive=2F2019=2FQ1", 1),
+    ("INBOX", 2),
+    ("INBOX=2Fkid", 1),
+    ("Tree/leaf", 1),
+];
+
+#[track_caller]
+fn assert_held(fake: &Fake, expected: &[(&str, usize)]) {
+    let held = fake.contents().into_iter().map(|(name, messages)| (name, messages.len()));
+    let held: BTreeMap<String, usize> = held.filter(|(name, count)| *count > 0 || name != "Tree").collect();
+    let expected = expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+    assert_eq!(held, expected);
+}
+
+fn tells_of_flattening(run: &Run) -> usize {
+    run.texts("warning", "text").iter().filter(|text| text.contains("no folders below")).count()
+}
+
+#[test]
+fn a_folder_below_a_mailbox_goes_beside_it_where_mailboxes_are_files() {
+    for with_state in [true, false] {
+        let (fake, target) = of_files();
+        let ground = Pair::of(nested("beside"), target);
+        let go = |options: &[&str]| if with_state { ground.copy(options) } else { ground.copy_without_state(options) };
+        let run = go(&[]).ended(0).counts(&[("copied", 9), ("folders_failed", 0)]);
+        assert!(tells_of_flattening(&run) > 0, "{}", run.stderr);
+        assert_held(&fake, &BESIDE);
+        let again = go(&[]).ended(0).counts(&[("copied", 0), ("already_there", 9)]);
+        assert_eq!(tells_of_flattening(&again), 0, "it is said once");
+        verify(&ground.source, &ground.target, &[]).ended(0).counts(&[("compared", 9), ("extra", 0)]);
+        go(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 0), ("folders_deleted", 0)]);
+        // One that is new below what is there, and one of which the mailbox above is gone.
+        let mut client = Client::login(&ground.source);
+        client.create(&["Archive", "2020"]);
+        client.append(&["Archive", "2020"], [letter("ten")].into_iter());
+        client.append(&["Archive", "2019"], [letter("eleven")].into_iter());
+        fake.boxes().remove("Archive");
+        go(&[]).ended(0).counts(&[("copied", 4)]);
+        let all = [&BESIDE[..], &[("Archive=2F2020", 1)]].concat();
+        let all: Vec<(&str, usize)> =
+            all.into_iter().map(|(name, count)| (name, if name == "Archive=2F2019" { 3 } else { count })).collect();
+        assert_held(&fake, &all);
+    }
+}
+
+#[test]
+fn a_saved_plan_puts_folders_beside_mailboxes_that_are_files() {
+    let (fake, target) = of_files();
+    let ground = Pair::of(nested("besideplan"), target);
+    let plan = ground.state.path().join("plan").display().to_string();
+    ground.copy(&["--dry-run", "--save-plan", &plan]).ended(0);
+    let mut apply = mailferry(&[&["apply", &plan, "--output", "json"], &ground.state_options()[..]].concat());
+    Run::of(&mut apply).ended(0).counts(&[("copied", 9)]);
+    assert_held(&fake, &BESIDE);
+    verify(&ground.source, &ground.target, &[]).ended(0);
+}
+
+/// Both ways round, and with a state that was lost.
+#[test]
+fn a_sync_keeps_folders_beside_mailboxes_that_are_files() {
+    for files_first in [false, true] {
+        let (fake, there) = of_files();
+        let here = nested("besidesync");
+        let sides = if files_first { [&there, &here] } else { [&here, &there] };
+        let state = tempfile::tempdir().unwrap();
+        let go =
+            |state: &tempfile::TempDir| sync(sides[0], sides[1], &["--state", state.path().to_str().unwrap()]).ended(0);
+        let to_files = if files_first { "to_first.copied" } else { "to_second.copied" };
+        let from_files = if files_first { "to_second.copied" } else { "to_first.copied" };
+        let run = go(&state).counts(&[(to_files, 9), (from_files, 0), ("folders_failed", 0)]);
+        assert!(tells_of_flattening(&run) > 0, "{}", run.stderr);
+        assert_held(&fake, &BESIDE);
+        go(&state).counts(&[(to_files, 0), (from_files, 0)]);
+        let lost = tempfile::tempdir().unwrap();
+        for state in [&state, &lost] {
+            let number = if state.path() == lost.path() { "lost" } else { "kept" };
+            fake.put("Archive=2F2019", &letter(&format!("from files {number}")).bytes);
+            Client::login(&here).append(&["Archive", "2019", "Q1"], [letter(&format!("to {number}"))].into_iter());
+            go(state).counts(&[(to_files, 1), (from_files, 1), ("to_first.folders_created", 0)]);
+            go(state).counts(&[(to_files, 0), (from_files, 0)]);
+        }
+        let folder = |levels: &[&str]| snapshot(&here).folder(levels).len();
+        assert_eq!((folder(&["Archive", "2019"]), folder(&["Archive", "2019", "Q1"])), (4, 3));
+        assert_eq!(fake.contents()["Archive=2F2019=2FQ1"].len(), 3);
+        assert!(!snapshot(&here).folders.keys().any(|levels| levels.iter().any(|level| level.contains("=2F"))));
+        // A name that it gets on one side goes to the other, beside what it is below there.
+        Client::login(&here).command("RENAME Archive/2019/Q1 Archive/2019/Q2");
+        go(&lost).counts(&[(to_files, 0), ("conflicts", 0)]);
+        assert_eq!(fake.contents()["Archive=2F2019=2FQ2"].len(), 3, "{:?}", fake.contents().keys());
+        assert!(!fake.contents().contains_key("Archive=2F2019=2FQ1"));
+        go(&lost).counts(&[(to_files, 0), (from_files, 0)]);
+    }
+}
+
+#[test]
+fn two_folders_never_become_one_where_mailboxes_are_files() {
+    let source = Fake::start(
+        Manner { separator: Some('.'), own_validities: true, ..Manner::default() },
+        &[("Archive", ""), ("Archive.2019", ""), ("Archive/2019", "")],
+    );
+    for folder in ["Archive", "Archive.2019", "Archive/2019"] {
+        source.put(folder, &letter(folder).bytes);
+    }
+    let (fake, target) = of_files();
+    let from = End::plain(source.server.port, "");
+    let run = copy(from.clone(), &target, &[]).ended(3).counts(&[("copied", 2), ("folders_failed", 1)]);
+    assert_eq!(run.texts("folder_failed", "folder"), ["Archive/2019"]);
+    assert_held(&fake, &[("Archive", 1), ("Archive=2F2019", 1), ("INBOX", 0)]);
+    assert_eq!(fake.contents()["Archive=2F2019"], [letter("Archive/2019").bytes]);
+    let refused = copy(from.clone(), &target, &[]);
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.says("--map"), "{}", refused.stderr);
+    copy(from, &target, &["--map", "Archive/2019=Archive-2019"]).ended(0).counts(&[("copied", 1)]);
+    assert_held(&fake, &[("Archive", 1), ("Archive-2019", 1), ("Archive=2F2019", 1), ("INBOX", 0)]);
+}
+
+#[test]
+fn mailutils_takes_folders_below_mailboxes() {
+    let Some(mailutils) = Mailutils::shared() else { return };
+    let end = |account: &Account| End::new(format!("{}&auth=LOGIN", account.plain_address()), PASSWORD);
+    let (source, target) = (nested("tomailutils"), end(&mailutils.account()));
+    let run = copy(&source, target.clone(), &[]).ended(0).counts(&[("copied", 9), ("folders_failed", 0)]);
+    assert!(tells_of_flattening(&run) > 0, "{}", run.stderr);
+    let names = |of: &End| -> Vec<String> {
+        let listed = folders(of.clone(), &[]).ended(0).named("folder");
+        let has_mail = |row: &&serde_json::Value| row["messages"].as_u64() > Some(0);
+        let mut names: Vec<String> =
+            listed.iter().filter(has_mail).map(|row| row["name"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&target), BESIDE.map(|(name, _)| name.to_owned()));
+    copy(&source, target.clone(), &[]).ended(0).counts(&[("copied", 0)]);
+    let state = tempfile::tempdir().unwrap();
+    let other = end(&mailutils.account());
+    for copied in [9, 0] {
+        let options = ["--state", state.path().to_str().unwrap()];
+        sync(&source, other.clone(), &options).ended(0).counts(&[("to_second.copied", copied), ("to_first.copied", 0)]);
+        assert_eq!(names(&other), BESIDE.map(|(name, _)| name.to_owned()));
+    }
 }

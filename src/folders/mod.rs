@@ -47,4 +47,4 @@ pub use pair::pair;
 pub use pairing::{Collision, LeavesOut, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
 pub use roster::{Folder, Roster, Unreadable};
 pub use rules::{Options, RuleError, Rules};
-pub use two_way::{Exchange, place, place_all};
+pub use two_way::{Exchange, Place, place, place_all};

@@ -20,7 +20,7 @@ pub(super) fn origins(
     for names in wanted {
         let mut raw: Vec<MailboxName> = Vec::new();
         for place in places.by_ref().take(names.len()) {
-            let Ok(TargetFolder::New { name, fallbacks }) = place else { continue };
+            let Ok(TargetFolder::New { name, fallbacks, .. }) = place.map(|place| place.folder) else { continue };
             for name in std::iter::once(name).chain(fallbacks) {
                 if !raw.contains(&name) {
                     raw.push(name);

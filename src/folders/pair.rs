@@ -29,8 +29,10 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     let side = TargetSide::new(target, &to);
     let mut drafts = Vec::new();
     let mut matched = HashSet::new();
+    let mut claimed: HashSet<String> = destinations.iter().map(|destination| destination.to.key()).collect();
     for (folder, destination) in candidates.iter().zip(destinations) {
         let resolved = side.resolve(&destination.to, destination.explicit);
+        let resolved = resolved.map(|resolved| side.or_flattened(resolved, destination.explicit, &mut claimed));
         if let Ok(Resolved { target: TargetFolder::Existing(index), .. }) = &resolved {
             matched.insert(*index);
         }
@@ -43,6 +45,7 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
             Err(reason) => pairing.skip(folder, reason, true),
         }
     }
+    leave_others_names(&mut drafts, target);
     tell_of_merges(&mut drafts, source)?;
     tell_of_case(&mut drafts);
     pairing.views = views::pairs(source, target, (&from, &to), rules)?;
@@ -205,6 +208,22 @@ fn style_reason(from: &FolderName, to: &FolderName, source: &Listing, target: &L
         parts.push(format!("prefix {} becomes {}", shown(&ours.prefix), shown(&theirs.prefix)));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Keeps names of fewer levels from being those of other folders, also where each of two may come to have one: then the first may.
+fn leave_others_names(drafts: &mut [Draft<'_>], target: &Listing) {
+    let mut taken: HashSet<MailboxName> = target.mailboxes.iter().map(|mailbox| mailbox.name.clone()).collect();
+    for draft in drafts.iter() {
+        if let TargetFolder::New { name, fallbacks, .. } = &draft.resolved.target {
+            taken.insert(name.clone());
+            taken.extend(fallbacks.iter().cloned());
+        }
+    }
+    for draft in drafts {
+        let TargetFolder::New { flattened, .. } = &mut draft.resolved.target else { continue };
+        flattened.retain(|flattened| !taken.contains(&flattened.name));
+        taken.extend(flattened.iter().map(|flattened| flattened.name.clone()));
+    }
 }
 
 /// Names merges that `--map` asks for; any other is an error.

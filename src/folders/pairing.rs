@@ -1,7 +1,7 @@
 //! What pairing two mailboxes' folders gives: which folder goes where, and why.
 
 use super::name::FolderName;
-use crate::mail::{MailboxName, SpecialUse};
+use crate::mail::{Flattened, MailboxName, SpecialUse};
 
 /// Every folder of the source and what becomes of it.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +58,8 @@ pub enum TargetFolder {
         /// any server is known to refuse, first in the last level, then in the last two, and so on. So a folder whose
         /// parent was taken as it stands is not put below another spelling of that parent.
         fallbacks: Vec<MailboxName>,
+        /// What it is called where a mailbox above it turns out to be one that can have no folders below it.
+        flattened: Vec<Flattened>,
     },
 }
 

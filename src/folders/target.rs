@@ -9,8 +9,8 @@ use super::name::FolderName;
 use super::pairing::TargetFolder;
 use super::roster::{self, Folder, Roster};
 use super::style;
-use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
-use std::collections::HashMap;
+use crate::mail::{Flattened, ListedMailbox, Listing, MailboxName, SpecialUse};
+use std::collections::{HashMap, HashSet};
 
 /// Servers are known to refuse names from 250 bytes on; some count the path around it.
 const LONG_NAME: usize = 200;
@@ -60,6 +60,11 @@ impl<'a> TargetSide<'a> {
         side
     }
 
+    /// Whether a folder can be below another one at all.
+    pub(super) fn has_levels(&self) -> bool {
+        style::usable(self.listing.style.separator).is_some()
+    }
+
     /// The folder for a name. `explicit`: the user gave this very name, and may mean another's folder or a view.
     ///
     /// `Err`: why mail can't go there.
@@ -73,6 +78,25 @@ impl<'a> TargetSide<'a> {
             Some((folder, mailbox)) if mailbox.selectable => self.existing(to, folder, mailbox, explicit, reasons),
             _ => self.create(to, explicit, reasons),
         }
+    }
+
+    /// The folder that an earlier run has made under a name of fewer levels, as a mailbox above could have no folders below it:
+    /// for one that would be new. `claimed` are the keys of the names that others are to have; the one that is taken is added.
+    pub(super) fn or_flattened(&self, new: Resolved, explicit: bool, claimed: &mut HashSet<String>) -> Resolved {
+        if !matches!(new.target, TargetFolder::New { .. }) {
+            return new;
+        }
+        for depth in 0..new.to.levels().len() - 1 {
+            let name = new.to.flattened(depth);
+            let Some(folder) = self.find(&name, explicit).filter(|_| !claimed.contains(&name.key())) else { continue };
+            let Some(mailbox) = self.mailbox(folder).filter(|mailbox| mailbox.selectable) else { continue };
+            if let Ok(found) = self.existing(name, folder, mailbox, explicit, Vec::new()) {
+                claimed.insert(found.to.key());
+                let reason = "the target has it so: the folder above it could have no folders below it".to_owned();
+                return Resolved { reasons: [vec![reason], found.reasons].concat(), ..found };
+            }
+        }
+        new
     }
 
     fn existing(
@@ -116,7 +140,29 @@ impl<'a> TargetSide<'a> {
         {
             reasons.push(format!("the target has {}, which differs by case only", other.name));
         }
-        Ok(Resolved { to, target: TargetFolder::New { name, fallbacks }, reasons })
+        let flattened = self.flattened(&to, explicit);
+        Ok(Resolved { to, target: TargetFolder::New { name, fallbacks, flattened }, reasons })
+    }
+
+    /// What a folder is called where a mailbox above it can have no folders below it: that one and all below it as one level, the
+    /// outermost first, as [`Self::fit`] has it once the mailbox is known.
+    fn flattened(&self, to: &FolderName, explicit: bool) -> Vec<Flattened> {
+        let mut all = Vec::new();
+        if !self.has_levels() {
+            return all;
+        }
+        for (depth, parent) in to.ancestors().collect::<Vec<_>>().into_iter().rev().enumerate() {
+            let name = to.flattened(depth);
+            let there = self.find(&parent, explicit).and_then(|folder| self.mailbox(folder));
+            for plain in [style::ALL_PLAIN, 0] {
+                let above = there.map_or_else(|| self.write(&parent, explicit, plain), |mailbox| mailbox.name.clone());
+                let flattened = Flattened { parent: above, name: self.write(&name, explicit, plain) };
+                if !all.contains(&flattened) {
+                    all.push(flattened);
+                }
+            }
+        }
+        all
     }
 
     /// A raw name for a new folder, below its nearest ancestor that exists. What is below INBOX stands below the prefix.
@@ -152,7 +198,7 @@ impl<'a> TargetSide<'a> {
 
     /// Makes one level of all levels that the target can't have: none at all, or none below a `\Noinferiors` folder.
     fn fit(&self, wanted: &FolderName, explicit: bool) -> (FolderName, Vec<String>) {
-        if wanted.levels().len() > 1 && style::usable(self.listing.style.separator).is_none() {
+        if wanted.levels().len() > 1 && !self.has_levels() {
             return (wanted.flattened(0), vec!["the target has no levels".to_owned()]);
         }
         let barren = |name: &FolderName| {
@@ -211,7 +257,7 @@ mod tests {
 
     fn created(listing: &Listing, wanted: &[&str]) -> (String, Vec<String>) {
         match resolved(listing, wanted, false).unwrap().1 {
-            TargetFolder::New { name, fallbacks } => {
+            TargetFolder::New { name, fallbacks, .. } => {
                 (name.to_string(), fallbacks.iter().map(ToString::to_string).collect())
             }
             TargetFolder::Existing(index) => panic!("{wanted:?} is {index}"),
@@ -277,6 +323,30 @@ mod tests {
         flat.mailboxes.iter_mut().for_each(|mailbox| mailbox.separator = None);
         assert_eq!(created(&flat, &["a", "c"]).0, "a=2Fc");
         assert_eq!(found(&flat, &["a", "b"]), Some(1));
+    }
+
+    #[test]
+    fn a_folder_below_a_mailbox_has_a_name_beside_it_too() {
+        let target = listing("", '/', &["INBOX", "A", "B=2Fkid", "C=2Fkid"]);
+        let roster = Roster::read(&target);
+        let side = TargetSide::new(&target, &roster);
+        let flattened = |wanted: &[&str]| match side.resolve(&name(wanted), false).unwrap().target {
+            TargetFolder::New { flattened, .. } => {
+                flattened.into_iter().map(|Flattened { parent, name }| format!("{parent}: {name}")).collect::<Vec<_>>()
+            }
+            TargetFolder::Existing(index) => panic!("{wanted:?} is {index}"),
+        };
+        assert_eq!(flattened(&["A"]), [""; 0]);
+        assert_eq!(flattened(&["A", "b", "c"]), ["A: A=2Fb=2Fc", "A/b: A/b=2Fc"]);
+        assert_eq!(flattened(&["x%", "y"]), ["x%: x%=2Fy", "x=25: x=25=2Fy"]);
+        let mut claimed = HashSet::from([name(&["C/kid"]).key()]);
+        let mut found = |wanted: &[&str]| {
+            let new = side.resolve(&name(wanted), false).unwrap();
+            side.or_flattened(new, false, &mut claimed).to
+        };
+        assert_eq!(found(&["B", "kid"]), name(&["B/kid"]));
+        assert_eq!(found(&["B", "kid"]), name(&["B", "kid"]), "it is the first's by now");
+        assert_eq!(found(&["C", "kid"]), name(&["C", "kid"]), "it is another folder's");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::roster::{Folder, Roster};
 use super::rules::Rules;
 use super::target::TargetSide;
 use crate::mail::{Listing, SpecialUse};
+use std::collections::HashSet;
 
 /// Names that differ on the two sides: a folder's on the first and on the second, and all below them.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +33,37 @@ impl Exchange {
                 exchange.add(from, to);
             }
         }
+        exchange.add_flattened(first, second);
         exchange
+    }
+
+    /// Adds the folders that one side has in levels and the other one under a name of fewer levels, as a mailbox there can have no
+    /// folders below it. A folder that both sides have under one name stays what it is.
+    fn add_flattened(&mut self, first: &Roster, second: &Roster) {
+        let keys = |roster: &Roster| -> HashSet<String> {
+            roster.folders.iter().filter(|folder| !folder.foreign).map(|folder| folder.name.key()).collect()
+        };
+        let (on_first, on_second) = (keys(first), keys(second));
+        let flattened = |name: &FolderName, here: &HashSet<String>, there: &HashSet<String>| {
+            let mut names = (0..name.levels().len() - 1).map(|depth| name.flattened(depth));
+            names.find(|name| there.contains(&name.key()) && !here.contains(&name.key()))
+        };
+        let mut found = Vec::new();
+        for folder in first.folders.iter().filter(|folder| !folder.foreign) {
+            let wanted = self.to_second(&folder.name);
+            if !on_second.contains(&wanted.key()) {
+                found.extend(flattened(&wanted, &on_first, &on_second).map(|there| (folder.name.clone(), there)));
+            }
+        }
+        for folder in second.folders.iter().filter(|folder| !folder.foreign) {
+            let wanted = self.to_first(&folder.name);
+            if !on_first.contains(&wanted.key()) {
+                found.extend(flattened(&wanted, &on_second, &on_first).map(|here| (here, folder.name.clone())));
+            }
+        }
+        for (first, second) in found {
+            self.add(&first, &second);
+        }
     }
 
     fn add(&mut self, first: &FolderName, second: &FolderName) {
@@ -82,30 +113,42 @@ impl Rules {
     }
 }
 
+/// Where a folder of some name is, or is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The folder.
+    pub folder: TargetFolder,
+    /// Why it has a name of fewer levels there, if it does.
+    pub note: Option<String>,
+}
+
 /// The folder of a listing with this name, or how a new one is written there.
 ///
 /// # Errors
 /// Why there can be none of this name.
 pub fn place(listing: &Listing, name: &FolderName) -> Result<TargetFolder, String> {
     let roster = Roster::read(listing);
-    place_on(&TargetSide::new(listing, &roster), name)
+    place_on(&TargetSide::new(listing, &roster), name).map(|place| place.folder)
 }
 
 /// The same for many names, of which none is there for the others yet.
-pub fn place_all(listing: &Listing, names: &[FolderName]) -> Vec<Result<TargetFolder, String>> {
+pub fn place_all(listing: &Listing, names: &[FolderName]) -> Vec<Result<Place, String>> {
     let roster = Roster::read(listing);
     let side = TargetSide::new(listing, &roster);
     names.iter().map(|name| place_on(&side, name)).collect()
 }
 
-fn place_on(side: &TargetSide<'_>, name: &FolderName) -> Result<TargetFolder, String> {
+fn place_on(side: &TargetSide<'_>, name: &FolderName) -> Result<Place, String> {
     let resolved = side.resolve(name, false)?;
-    if resolved.to.key() == name.key() { Ok(resolved.target) } else { Err(resolved.reasons.join("; ")) }
+    let why = if side.has_levels() { "a mailbox above it can have no folders below it" } else { "it has no levels" };
+    let note = (resolved.to.key() != name.key()).then(|| why.to_owned());
+    Ok(Place { folder: resolved.target, note })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::name::tests::{any_name, name};
+    use super::super::testing::listing;
     use super::*;
     use crate::folders::Options;
     use proptest::prelude::*;
@@ -124,6 +167,20 @@ mod tests {
             let (first, second) = (FolderName::parse(first).unwrap(), FolderName::parse(second).unwrap());
             assert_eq!((exchange.to_second(&first), exchange.to_first(&second)), (second, first));
         }
+    }
+
+    #[test]
+    fn a_folder_that_one_side_has_beside_its_parent_is_the_same() {
+        let levels = Roster::read(&listing("", '/', &["A", "A/x", "B/y", "B=2Fy"]));
+        let beside = Roster::read(&listing("", '/', &["A", "A=2Fx", "B=2Fy"]));
+        let rules = Rules::new(&Options::default()).unwrap();
+        let (to_files, from_files) = (Exchange::new(&levels, &beside, &rules), Exchange::new(&beside, &levels, &rules));
+        for (here, there) in [(["A", "x"], name(&["A/x"])), (["B", "y"], name(&["B", "y"]))] {
+            assert_eq!(to_files.to_second(&name(&here)), there);
+            assert_eq!(to_files.to_first(&there), name(&here));
+            assert_eq!(from_files.to_first(&name(&here)), there);
+        }
+        assert_eq!(to_files.to_second(&name(&["B/y"])), name(&["B/y"]), "both have it");
     }
 
     proptest! {

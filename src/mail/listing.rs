@@ -136,6 +136,15 @@ pub struct FolderStatus {
     pub mailbox_id: Option<String>,
 }
 
+/// A name for a folder below a mailbox that can have none below it: all levels from the mailbox's on are made one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Flattened {
+    /// The mailbox above.
+    pub parent: MailboxName,
+    /// The folder's name beside it.
+    pub name: MailboxName,
+}
+
 /// One mailbox of a listing.
 #[derive(Clone, Debug)]
 pub struct ListedMailbox {

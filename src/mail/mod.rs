@@ -14,6 +14,6 @@ pub(crate) use count::counted;
 pub use date::InternalDate;
 pub use flags::{Flags, Keyword, PermanentFlags, SystemFlag};
 pub use gaps::{Gap, Gaps, Unread};
-pub use listing::{FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
+pub use listing::{Flattened, FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
 pub use message::{FlagTable, HeaderKey, Message};
 pub use uid::{Uid, UidSet, UidValidity};

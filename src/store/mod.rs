@@ -14,7 +14,8 @@ pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind};
 
 use crate::mail::{
-    FlagTable, Flags, InternalDate, Listing, MailboxName, Message, PermanentFlags, SpecialUse, Uid, UidSet, UidValidity,
+    FlagTable, Flags, Flattened, InternalDate, Listing, MailboxName, Message, PermanentFlags, SpecialUse, Uid, UidSet,
+    UidValidity,
 };
 use std::collections::HashMap;
 use std::io::Read;
@@ -277,6 +278,8 @@ pub struct NewFolder {
     pub name: MailboxName,
     /// What to try after it, in this order.
     pub fallbacks: Vec<MailboxName>,
+    /// What to try in the end where a mailbox above it turns out to be one that can have no folders below it.
+    pub flattened: Vec<Flattened>,
     /// What it is for: told where the server takes that (CREATE-SPECIAL-USE, RFC 6154). Never a view.
     pub role: Option<SpecialUse>,
     /// Whether the user is to be subscribed to it, where [`Store::prepare`] is what creates it.
@@ -288,7 +291,7 @@ pub struct NewFolder {
 impl NewFolder {
     /// A folder for no purpose of its own, which is to be created and not subscribed to.
     pub fn new(name: MailboxName, fallbacks: Vec<MailboxName>) -> Self {
-        Self { name, fallbacks, role: None, subscribe: false, exists: false }
+        Self { name, fallbacks, flattened: Vec::new(), role: None, subscribe: false, exists: false }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Several folders looked at in one flight: some of their messages, or how they are when they are new.
 
 use crate::mail::{MailboxName, Message, Uid, UidSet};
-use crate::store::{Error, FolderScan, Prepared, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
+use crate::store::{Error, FolderScan, NewFolder, Prepared, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 
 /// Scans folders for reading: each whole, or only these messages. The results are in the order of the requests.
 ///
@@ -71,4 +71,19 @@ pub(super) fn open_prepared(
     let requests: Vec<ScanRequest<'_>> = unopened.iter().map(|(_, mailbox)| request(mailbox)).collect();
     store.scan(&requests, &mut |nth, scan| opened[unopened[nth].0] = scan.ok())?;
     Ok(opened)
+}
+
+/// What is said of a folder that was created under another name than was planned, as its side refused that one.
+pub(super) fn other_name(planned: &NewFolder, created: &MailboxName, shown: &str, side: &str) -> Option<String> {
+    if *created == planned.name {
+        return None;
+    }
+    let flattened = planned.flattened.iter().find(|flattened| flattened.name == *created);
+    Some(match flattened {
+        Some(flattened) => format!(
+            "{shown}: the {side} can have no folders below {}, so it was created beside it, as {created}",
+            flattened.parent
+        ),
+        None => format!("{shown}: the {side} refused the name {}, so it was created as {created}", planned.name),
+    })
 }

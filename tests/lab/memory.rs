@@ -34,7 +34,13 @@ pub struct Folder {
 
 impl Default for Folder {
     fn default() -> Self {
-        Self { messages: Vec::new(), subscribed: false, attributes: String::new(), uid_validity: 7, uid_next: 0 }
+        Self {
+            messages: Vec::new(),
+            subscribed: false,
+            attributes: String::new(),
+            uid_validity: 7,
+            uid_next: 0
+        }
     }
 }
 
@@ -84,6 +90,9 @@ pub struct Manner {
     pub only_store: bool,
     /// Whether it writes a line of its own into the header of what is appended.
     pub adds_header: bool,
+    /// Whether a mailbox is a file, which can have no folders below it, and a folder with others below it is none that holds mail
+    /// (UW, GNU Mailutils).
+    pub files: bool,
     /// Whether folders are labels, as Gmail's.
     pub labels: Labels,
 }
@@ -109,6 +118,7 @@ impl Default for Manner {
             forgets: &[],
             only_store: false,
             adds_header: false,
+            files: false,
             labels: Labels::Unknown,
         }
     }
@@ -304,7 +314,14 @@ fn serve(
         "CREATE" if words.len() > 1 => Reply::status("NO [USEATTR] no roles here"),
         "CREATE" if boxes.contains_key(&text(0)) => Reply::status("NO it exists"),
         "CREATE" if !manner.utf8 && !text(0).is_ascii() => Reply::status("NO not modified UTF-7"),
+        "CREATE" | "RENAME" if manner.files && is_below_a_file(&text(words.len() - 1), boxes) => {
+            Reply::status("NO Can't create mailbox node: File exists")
+        }
         "CREATE" => {
+            for directory in above(&text(0)).into_iter().filter(|_| manner.files) {
+                let attributes = "\\Noselect".to_owned();
+                boxes.entry(directory).or_insert_with(|| Folder { attributes, ..Folder::default() });
+            }
             let mut made = Folder::default();
             if manner.own_validities {
                 made.uid_validity = 1 + LAST_VALIDITY.fetch_add(1, Ordering::Relaxed);
@@ -337,8 +354,10 @@ fn serve(
             Some(held) => status(&mailbox(0), held, &words[1]),
             None => Reply::status("NO no such mailbox"),
         },
-        "SELECT" | "EXAMINE" => match boxes.get(&mailbox(0)).filter(|held| !held.attributes.contains("\\Noselect")) {
+        "SELECT" | "EXAMINE" => match boxes.get(&mailbox(0)).filter(|held| !held.attributes.contains("\\Noselect"))
+        {
             Some(held) => {
+                
                 connection.selected = Some((mailbox(0), name == "SELECT"));
                 open(held, name, manner)
             }
@@ -378,13 +397,17 @@ fn serve(
             }
             None => bad("nothing is open"),
         },
-        "EXPUNGE" => match &connection.selected {
-            Some((open, true)) => {
-                boxes.get_mut(open).unwrap().messages.retain(|message| !message.flags.contains("\\Deleted"));
-                Reply::ok()
+        "EXPUNGE" | "UID EXPUNGE" if name == "EXPUNGE" || manner.after.contains("UIDPLUS") => {
+            match &connection.selected {
+                Some((open, true)) => {
+                    let set = if name == "EXPUNGE" { "1:*".to_owned() } else { text(0) };
+                    let is_left = |message: &Held| !message.flags.contains("\\Deleted") || !is_in(&set, message.uid);
+                    boxes.get_mut(open).unwrap().messages.retain(is_left);
+                    Reply::ok()
+                }
+                _ => Reply::status("NO read only"),
             }
-            _ => Reply::status("NO read only"),
-        },
+        }
         "UID FETCH" | "UID STORE" => match &connection.selected {
             Some((open, writable)) => {
                 let held = boxes.get_mut(open).unwrap();
@@ -398,6 +421,15 @@ fn serve(
         },
         _ => bad("unknown command"),
     }
+}
+
+/// The names above this one, by the separator `/`.
+fn above(name: &str) -> Vec<String> {
+    name.match_indices('/').map(|(at, _)| name[..at].to_owned()).collect()
+}
+
+fn is_below_a_file(name: &str, boxes: &BTreeMap<String, Folder>) -> bool {
+    above(name).iter().any(|above| boxes.get(above).is_some_and(|held| held.attributes != "\\Noselect"))
 }
 
 /// With all that is below it (RFC 3501 section 6.3.5). What it was subscribed to is a name, and stays with that name's folder.
@@ -425,7 +457,11 @@ fn list(verb: &str, words: &[Value], manner: &Manner, boxes: &BTreeMap<String, F
         Reply::ok(),
         |reply, (name, held)| {
             // Only XLIST tells of roles.
-            let attributes = if verb == "XLIST" || held.attributes == "\\Noselect" { &held.attributes } else { "" };
+            let attributes = match held.attributes.as_str() {
+                attributes if verb == "XLIST" || attributes == "\\Noselect" => attributes,
+                _ if manner.files => "\\NoInferiors",
+                _ => "",
+            };
             reply.line(&format!("* {verb} ({attributes}) {separator} {}", quoted(name)))
         },
     )

@@ -3,7 +3,7 @@
 //! Nothing here uses mailferry's own code, so that a fault in it can't hide itself. Test files say `mod lab;`, the
 //! examples below `bin/` take the same files by path.
 //!
-//! - [`servers`]: Dovecot, Cyrus and Courier, started once per test binary, with an account of its own for every test.
+//! - [`servers`]: Dovecot, Cyrus, Courier and Mailutils, started once per test binary, with an account of its own for every test.
 //! - [`agreeing`]: `mailferry login` with a user in front of it.
 //! - [`browser`]: a real browser without a window, which opens pages from the disk.
 //! - [`certificates`]: certificates that must not be trusted.

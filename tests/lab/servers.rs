@@ -11,9 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The exit status of a script whose server can't run on this machine (Courier without root).
+/// The exit status of a script whose server can't run on this machine (Courier and Mailutils without root).
 const CANNOT: i32 = 77;
-/// How many accounts Cyrus and Courier are started with: `pool` in `scripts/servers/common`.
+/// How many accounts Cyrus, Courier and Mailutils are started with: `pool` in `scripts/servers/common`.
 const POOL: u32 = 40;
 
 /// The password of every account that has none of its own: `password` in `scripts/servers/common`. It is in no word that anything
@@ -375,6 +375,34 @@ impl Cyrus {
     }
 }
 
+/// GNU Mailutils: separator `/`, and mailboxes that can have no folders below them; no implicit TLS.
+pub struct Mailutils(Server);
+
+impl Mailutils {
+    /// The test binary's Mailutils, or `None`, said on stderr, where it can't run: it needs root.
+    pub fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Result<Mailutils, String>> = OnceLock::new();
+        or_skipped(SHARED.get_or_init(|| Server::start("mailutils").map(Self)))
+    }
+
+    /// A new, empty account.
+    pub fn account(&self) -> Account {
+        let account = self.0.pooled();
+        Account { user: format!("{}@lab.test", account.user), ..account }
+    }
+}
+
+/// A server, or `None`, said on stderr, where it can't run.
+fn or_skipped<T>(server: &'static Result<T, String>) -> Option<&'static T> {
+    server
+        .as_ref()
+        .inspect_err(|reason| {
+            // Not by eprintln!, which the test harness would swallow.
+            std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
+        })
+        .ok()
+}
+
 /// Courier: no LITERAL+, no MULTIAPPEND, prefix `INBOX.`, separator `.`.
 pub struct Courier(Server);
 
@@ -382,14 +410,7 @@ impl Courier {
     /// The test binary's Courier, or `None`, said on stderr, where it can't run: it needs root.
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Result<Courier, String>> = OnceLock::new();
-        match SHARED.get_or_init(|| Server::start("courier").map(Self)) {
-            Ok(courier) => Some(courier),
-            Err(reason) => {
-                // Not by eprintln!, which the test harness would swallow.
-                std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
-                None
-            }
-        }
+        or_skipped(SHARED.get_or_init(|| Server::start("courier").map(Self)))
     }
 
     /// A new, empty account.

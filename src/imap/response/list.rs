@@ -21,8 +21,12 @@ pub struct ListedItem {
 impl ListedItem {
     /// Whether it can be opened: neither `\\Noselect` nor `\\NonExistent`.
     pub fn is_selectable(&self) -> bool {
-        let bars = ["\\Noselect", "\\NonExistent"];
-        !self.attributes.iter().any(|attribute| bars.iter().any(|bar| attribute.eq_ignore_ascii_case(bar)))
+        !self.has("\\Noselect") && !self.has("\\NonExistent")
+    }
+
+    /// Whether it has an attribute, such as `\\Noinferiors`.
+    pub fn has(&self, attribute: &str) -> bool {
+        self.attributes.iter().any(|told| told.eq_ignore_ascii_case(attribute))
     }
 }
 

@@ -84,7 +84,7 @@ impl Session {
             match response {
                 Response::List(item) | Response::XList(item) => found.add(item, Some(false))?,
                 // Only something below such a folder is subscribed (RFC 3501 section 6.3.9).
-                Response::Lsub(item) if !has(item, "\\Noselect") => {
+                Response::Lsub(item) if !item.has("\\Noselect") => {
                     found.listed.count(item.name.len())?;
                     subscribed.insert(item.name.clone());
                 }
@@ -214,14 +214,13 @@ struct Found {
 
 impl Found {
     fn add(&mut self, item: &ListedItem, subscribed: Option<bool>) -> Result<(), Error> {
-        let has = |name| has(item, name);
         let is_inbox = item.name.eq_ignore_ascii_case(b"INBOX");
         let mailbox = ListedMailbox {
             name: MailboxName::new(item.name.clone()),
             separator: item.separator,
             selectable: item.is_selectable(),
-            no_inferiors: has("\\Noinferiors"),
-            subscribed: subscribed.unwrap_or_else(|| has("\\Subscribed")),
+            no_inferiors: item.has("\\Noinferiors"),
+            subscribed: subscribed.unwrap_or_else(|| item.has("\\Subscribed")),
             special_use: if is_inbox { None } else { special_use(&item.attributes) },
             status: None,
         };
@@ -282,10 +281,6 @@ fn looks_like_a_listing(line: &[u8]) -> bool {
     let text = line.strip_prefix(b"*").unwrap_or_default().trim_ascii_start();
     let begins = |word: &[u8]| text.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
     begins(b"LIST") || begins(b"XLIST") || begins(b"LSUB")
-}
-
-fn has(item: &ListedItem, name: &str) -> bool {
-    item.attributes.iter().any(|attribute| attribute.eq_ignore_ascii_case(name))
 }
 
 fn special_use(attributes: &[String]) -> Option<SpecialUse> {

@@ -2,9 +2,10 @@
 
 use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session, open_command};
-use crate::imap::{Code, Command, Error, Reply, Response};
-use crate::mail::{MailboxName, SpecialUse, UidSet};
+use crate::imap::{Code, Command, Error, ListedItem, Reply, Response};
+use crate::mail::{Flattened, MailboxName, SpecialUse, UidSet};
 use crate::store::{FlagChange, FlagEdit, NewFolder, Quota, Refusal};
+use std::collections::HashSet;
 
 /// CREATE, with what the folder is for (RFC 6154 section 3).
 pub(super) fn create_command(name: &MailboxName, role: Option<SpecialUse>) -> Command {
@@ -53,6 +54,32 @@ impl Session {
                 }
             }
         }
+        self.create_flattened(folders, results)
+    }
+
+    /// Tries names of fewer levels for what was refused below a mailbox that can have no folders below it: UW and GNU Mailutils
+    /// keep a mailbox as a file, which is no directory.
+    fn create_flattened(
+        &mut self,
+        folders: &[NewFolder],
+        mut results: Vec<Result<MailboxName, Refusal>>,
+    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        let refused: Vec<usize> = (0..folders.len()).filter(|at| results[*at].is_err()).collect();
+        let parents: HashSet<&MailboxName> =
+            refused.iter().flat_map(|at| &folders[*at].flattened).map(|flattened| &flattened.parent).collect();
+        if parents.is_empty() {
+            return Ok(results);
+        }
+        let barren = self.which_are_barren(parents.into_iter().collect())?;
+        for at in refused {
+            let may_help = |flattened: &&Flattened| barren.contains(&flattened.parent);
+            for Flattened { name, .. } in folders[at].flattened.iter().filter(may_help) {
+                if let Some(Ok(name)) = self.create_each(&[(name, folders[at].role)])?.pop() {
+                    results[at] = Ok(name);
+                    break;
+                }
+            }
+        }
         Ok(results)
     }
 
@@ -90,17 +117,28 @@ impl Session {
 
     /// Which of these folders exist and can hold messages.
     fn which_exist(&mut self, names: &[&MailboxName]) -> Result<Vec<bool>, Error> {
+        self.which_are(names, ListedItem::is_selectable)
+    }
+
+    /// Those of these folders that are mailboxes without folders below them, and can have none.
+    fn which_are_barren(&mut self, names: Vec<&MailboxName>) -> Result<HashSet<MailboxName>, Error> {
+        let are = self.which_are(&names, |item| item.is_selectable() && item.has("\\Noinferiors"))?;
+        Ok(names.into_iter().zip(are).filter(|(_, is)| *is).map(|(name, _)| name.clone()).collect())
+    }
+
+    /// Which of these folders are listed, and listed so.
+    fn which_are(&mut self, names: &[&MailboxName], is: impl Fn(&ListedItem) -> bool) -> Result<Vec<bool>, Error> {
         // A name with a wildcard in it is asked for as a pattern; what comes back is compared with the name itself.
         let list = |name: &&MailboxName| Command::new("LIST").string(b"").mailbox(name);
         let commands: Vec<Command> = names.iter().map(list).collect();
-        let mut exist = vec![false; names.len()];
+        let mut are = vec![false; names.len()];
         self.connection.run_all(&commands, |nth, response| {
             if let Response::List(item) = response {
-                exist[nth] |= item.is_selectable() && item.name == names[nth].as_bytes();
+                are[nth] |= item.name == names[nth].as_bytes() && is(item);
             }
             Ok(())
         })?;
-        Ok(exist)
+        Ok(are)
     }
 
     pub(super) fn subscribe_all(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {

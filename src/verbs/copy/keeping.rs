@@ -222,8 +222,9 @@ fn leavings(way: &mut Way<'_>, names: &Names<'_>, day: Date, doomed: &[Doomed]) 
         let mut refusal = None;
         let mailbox = match place(names.target, &name) {
             Ok(TargetFolder::Existing(index)) => names.target.mailboxes[index].name.clone(),
-            Ok(TargetFolder::New { name, fallbacks }) => {
-                new.push((leavings.len(), NewFolder::new(name.clone(), fallbacks)));
+            Ok(TargetFolder::New { name, fallbacks, flattened }) => {
+                let folder = NewFolder { flattened, ..NewFolder::new(name.clone(), fallbacks) };
+                new.push((leavings.len(), folder));
                 name
             }
             Err(reason) => {

@@ -9,7 +9,7 @@ use crate::mail::{MailboxName, UidSet, counted};
 use crate::store::{Error, FlagChange, NewFolder, Prepared, Refusal, Store};
 use crate::verbs::PlanUse;
 use crate::verbs::compare::Learnt;
-use crate::verbs::scans::open_prepared;
+use crate::verbs::scans::{open_prepared, other_name};
 use std::collections::{HashMap, HashSet};
 
 /// What is done on the target while the source is read: new folders are made, and those that are empty are opened.
@@ -83,12 +83,13 @@ impl Copy<'_> {
         let folders = pairs.iter().enumerate().filter(|(_, pair)| !pair.view);
         let views = pairs.iter().enumerate().filter(|(index, pair)| pair.view && !self.is_idle_view(*index, pairs));
         for (index, pair) in folders.chain(views) {
-            let TargetFolder::New { name, fallbacks } = &pair.target else { continue };
+            let TargetFolder::New { name, fallbacks, flattened } = &pair.target else { continue };
             if self.refused.contains(&index) {
                 continue;
             }
             let at = *place.entry(name).or_insert_with(|| {
-                wanted.push(NewFolder::new(name.clone(), fallbacks.clone()));
+                let flattened = flattened.clone();
+                wanted.push(NewFolder { flattened, ..NewFolder::new(name.clone(), fallbacks.clone()) });
                 wanted.len() - 1
             });
             // Of several that become one, one may have a role, and one may be subscribed to.
@@ -135,7 +136,9 @@ impl Copy<'_> {
                     if told.insert(at) {
                         self.summary.folders_created += 1;
                         self.observer.observe(&Event::FolderCreated { folder: &pair.to.to_string() });
-                        self.tell_other_spelling(pair, name, &folder.name);
+                        if let Some(text) = other_name(&wanted[at], &folder.name, &pair.to.to_string(), "target") {
+                            self.observer.observe(&Event::Warning { text: &text });
+                        }
                     }
                     if let Some(needs) = &mut self.folders[index] {
                         needs.target = Some(TargetState::new(folder.name.clone(), scan));
@@ -149,14 +152,6 @@ impl Copy<'_> {
         }
         self.note_subscribed(prepared);
         Ok(())
-    }
-
-    /// Says that a folder has another name than was planned, since the target refused that one.
-    fn tell_other_spelling(&self, pair: &Pair, planned: &MailboxName, created: &MailboxName) {
-        if planned != created {
-            let text = format!("{}: the target refused the name {planned}, so it was created as {created}", pair.to);
-            self.observer.observe(&Event::Warning { text: &text });
-        }
     }
 
     /// Subscribes on the target to what the source is subscribed to.

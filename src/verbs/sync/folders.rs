@@ -10,7 +10,7 @@ use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
 use crate::plan::merge::{Both, Fate, Mark, Rename, Side};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FolderScan, NewFolder, Prepared, Refusal, ScanDepth, ScanRequest};
-use crate::verbs::scans::open_prepared;
+use crate::verbs::scans::{open_prepared, other_name};
 use crate::verbs::way::Way;
 use std::collections::{HashMap, HashSet};
 
@@ -107,7 +107,12 @@ impl Sync<'_> {
         })?;
         let Both { first, second } = made;
         for (side, made) in [(Side::First, first), (Side::Second, second)] {
-            for ((at, _), (prepared, opened)) in wanted[side].iter().zip(made) {
+            for ((at, folder), (prepared, opened)) in wanted[side].iter().zip(made) {
+                if let Ok(made) = &prepared
+                    && let Some(text) = other_name(folder, &made.name, &self.works[*at].name(side), word(side))
+                {
+                    self.warn(&text);
+                }
                 self.take_made(side, *at, prepared, opened);
             }
         }
@@ -125,24 +130,45 @@ impl Sync<'_> {
         let mut folders = Vec::new();
         for (at, place) in wanted.into_iter().zip(places) {
             let subscribe = subscribed.contains(&self.works[at].pair.names[side].key());
-            match place {
-                Ok(TargetFolder::New { name, fallbacks }) => {
-                    let role = self.role(at, side);
-                    folders.push((at, NewFolder { role, subscribe, ..NewFolder::new(name, fallbacks) }));
+            let folder = place.and_then(|place| {
+                let folder = self.new_folder((at, side), place.folder)?;
+                if folders.iter().any(|(_, other): &(usize, NewFolder)| other.name == folder.name) {
+                    return Err(format!("another folder becomes {} there", folder.name));
                 }
-                // One that holds no mail has the name, such as a parent that is only a level.
-                Ok(TargetFolder::Existing(index)) => {
-                    let name = self.listed.listings[side].mailboxes[index].name.clone();
-                    folders.push((at, NewFolder { subscribe, ..NewFolder::new(name, Vec::new()) }));
+                Ok((folder, place.note))
+            });
+            let name = self.works[at].name(side);
+            match folder {
+                Ok((folder, note)) => {
+                    if let Some(note) = note {
+                        self.warn(&format!("{name}: it becomes {} on the {}: {note}", folder.name, word(side)));
+                    }
+                    folders.push((at, NewFolder { subscribe, ..folder }));
                 }
                 Err(reason) => {
                     self.works[at].unread = true;
-                    let name = self.works[at].name(side);
                     self.fail_folder(&name, &format!("the {} can't have it: {reason}", word(side)));
                 }
             }
         }
         folders
+    }
+
+    fn new_folder(&self, (at, side): (usize, Side), place: TargetFolder) -> Result<NewFolder, String> {
+        match place {
+            TargetFolder::New { name, fallbacks, flattened } => {
+                let role = self.role(at, side);
+                Ok(NewFolder { flattened, role, ..NewFolder::new(name, fallbacks) })
+            }
+            // One that holds no mail has the name, such as a parent that is only a level.
+            TargetFolder::Existing(index) => {
+                let name = self.listed.listings[side].mailboxes[index].name.clone();
+                if self.works.iter().any(|work| work.raw[side].as_ref() == Some(&name)) {
+                    return Err(format!("its name there is that of another folder, {name}"));
+                }
+                Ok(NewFolder::new(name, Vec::new()))
+            }
+        }
     }
 
     /// Whether a side is to get this folder.

@@ -175,8 +175,9 @@ fn open(
     let placed = FolderName::parse(folder).ok_or_else(|| "it is no folder's name".to_owned());
     let mailbox = match placed.and_then(|name| place(listing, &name)) {
         Ok(TargetFolder::Existing(index)) => listing.mailboxes[index].name.clone(),
-        Ok(TargetFolder::New { name, fallbacks }) => {
-            match store.create(&[NewFolder::new(name, fallbacks)])?.into_iter().next() {
+        Ok(TargetFolder::New { name, fallbacks, flattened }) => {
+            let new = NewFolder { flattened, ..NewFolder::new(name, fallbacks) };
+            match store.create(&[new])?.into_iter().next() {
                 Some(Ok(name)) => {
                     *listing = store.list()?;
                     observer.observe(&Event::FolderCreated { folder });
