@@ -532,3 +532,52 @@ fn mailutils_takes_folders_below_mailboxes() {
         assert_eq!(names(&other), BESIDE.map(|(name, _)| name.to_owned()));
     }
 }
+
+/// UW takes the UID of a message that brings an `X-UID` of its own, and counts on from there.
+#[test]
+fn messages_that_get_other_uids_than_were_told_are_found() {
+    for renumbers in [1, 100] {
+        for with_state in [true, false] {
+            let after = "IMAP4rev1 UIDPLUS".to_owned();
+            let (fake, target) = account_of(Manner { after, own_validities: true, renumbers, ..Manner::default() });
+            let source = Dovecot::shared().account("renumbered", Personality::Plain);
+            Client::login(&source).append(&["INBOX"], letters("n", 12));
+            let ground = Pair::of(source, target);
+            let go =
+                |options: &[&str]| if with_state { ground.copy(options) } else { ground.copy_without_state(options) };
+            let run = go(&[]).ended(0).counts(&[("copied", 12), ("failed", 0)]);
+            assert!(run.says("found again") && !run.says("moved or deleted"), "{}", run.stderr);
+            go(&[]).ended(0).counts(&[("copied", 0), ("already_there", 12)]);
+            let mut client = Client::login(&ground.source);
+            client.append(&["INBOX"], letters("more", 3));
+            client.select(&["INBOX"]);
+            client.expunge("4");
+            go(&["--delete"]).ended(0).counts(&[("copied", 3), ("deleted", 1)]);
+            let snapshot = snapshot(&ground.source);
+            let mut there = fake.contents()["INBOX"].clone();
+            there.retain(|bytes| *bytes != letter("n 3").bytes);
+            assert_eq!((there.len(), snapshot.count()), (14, 14), "another message was deleted");
+            go(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 0), ("already_there", 14)]);
+        }
+    }
+}
+
+#[test]
+fn a_sync_finds_messages_that_get_other_uids_than_were_told() {
+    for renumbers in [1, 100] {
+        let after = "IMAP4rev1 UIDPLUS".to_owned();
+        let (fake, there) = account_of(Manner { after, own_validities: true, renumbers, ..Manner::default() });
+        let here = Dovecot::shared().account("renumbersync", Personality::Plain);
+        Client::login(&here).append(&["INBOX"], letters("n", 12));
+        let state = tempfile::tempdir().unwrap();
+        let go = |state: &tempfile::TempDir| sync(&here, &there, &["--state", state.path().to_str().unwrap()]).ended(0);
+        let run = go(&state).counts(&[("to_second.copied", 12), ("to_second.failed", 0)]);
+        assert!(run.says("found again") && !run.says("moved or deleted"), "{}", run.stderr);
+        go(&state).counts(&[("to_first.copied", 0), ("to_second.copied", 0)]);
+        fake.boxes().get_mut("INBOX").unwrap().messages.retain(|held| held.bytes != letter("n 7").bytes);
+        go(&state).counts(&[("to_first.deleted", 1), ("to_second.copied", 0), ("to_first.copied", 0)]);
+        assert_eq!(snapshot(&here).count(), 11);
+        let lost = tempfile::tempdir().unwrap();
+        go(&lost).counts(&[("to_first.copied", 0), ("to_second.copied", 0), ("already_there", 11)]);
+    }
+}

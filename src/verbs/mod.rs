@@ -16,6 +16,7 @@ mod opening;
 mod options;
 mod plan_file;
 mod removing;
+mod renumbered;
 mod same_mailbox;
 mod scans;
 mod searching;

@@ -30,6 +30,8 @@ pub struct Folder {
     pub attributes: String,
     pub(super) uid_validity: u32,
     pub(super) uid_next: u32,
+    /// The highest UID that is final.
+    numbered: u32,
 }
 
 impl Default for Folder {
@@ -39,7 +41,8 @@ impl Default for Folder {
             subscribed: false,
             attributes: String::new(),
             uid_validity: 7,
-            uid_next: 0
+            uid_next: 0,
+            numbered: 0,
         }
     }
 }
@@ -93,6 +96,8 @@ pub struct Manner {
     /// Whether a mailbox is a file, which can have no folders below it, and a folder with others below it is none that holds mail
     /// (UW, GNU Mailutils).
     pub files: bool,
+    /// By how much the UIDs of appended messages are higher, when their folder is opened, than was told for them.
+    pub renumbers: u32,
     /// Whether folders are labels, as Gmail's.
     pub labels: Labels,
 }
@@ -119,6 +124,7 @@ impl Default for Manner {
             only_store: false,
             adds_header: false,
             files: false,
+            renumbers: 0,
             labels: Labels::Unknown,
         }
     }
@@ -185,6 +191,14 @@ impl Folder {
     pub fn add(&mut self, flags: BTreeSet<String>, date: String, bytes: Vec<u8>) {
         self.uid_next += 1;
         self.messages.push(Held { uid: self.uid_next, flags, date, bytes });
+    }
+
+    /// Gives what has come since the folder was last opened UIDs that are higher by `by`.
+    fn renumber(&mut self, by: u32) {
+        let new = self.messages.iter_mut().filter(|message| message.uid > self.numbered);
+        let count = new.map(|message| message.uid += by).count();
+        self.uid_next += if count > 0 { by } else { 0 };
+        self.numbered = self.uid_next;
     }
 
     fn forget_keywords(&mut self) {
@@ -354,10 +368,10 @@ fn serve(
             Some(held) => status(&mailbox(0), held, &words[1]),
             None => Reply::status("NO no such mailbox"),
         },
-        "SELECT" | "EXAMINE" => match boxes.get(&mailbox(0)).filter(|held| !held.attributes.contains("\\Noselect"))
+        "SELECT" | "EXAMINE" => match boxes.get_mut(&mailbox(0)).filter(|held| !held.attributes.contains("\\Noselect"))
         {
             Some(held) => {
-                
+                held.renumber(manner.renumbers);
                 connection.selected = Some((mailbox(0), name == "SELECT"));
                 open(held, name, manner)
             }

@@ -5,14 +5,16 @@
 
 use super::Copy;
 use super::carry::Sent;
-use crate::event::Event;
+use crate::event::{Event, Side};
 use crate::exec::Fate;
 use crate::mail::{Flags, FolderStatus, MailboxName, Message, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
 use crate::verbs::departures;
 use crate::verbs::latecomers::{self, Arrival, Twice};
+use crate::verbs::renumbered::{self, Corrected, Proof};
 use crate::verbs::way::Way;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// What the target says of one folder's new messages.
@@ -20,14 +22,6 @@ struct Word {
     scan: FolderScan,
     /// How many of each size are in no pair yet: for messages whose UIDs were not told.
     loose: HashMap<u32, u32>,
-}
-
-/// What was sent to one folder, with the target's word on it.
-struct Proof<'a> {
-    pair: usize,
-    task: &'a FolderTask,
-    fates: &'a [Fate],
-    scan: FolderScan,
 }
 
 impl Copy<'_> {
@@ -49,20 +43,23 @@ impl Copy<'_> {
         })?;
         let mut unproven: HashMap<usize, UidSet> = HashMap::new();
         let mut proofs = Vec::new();
-        for ((pair, task, fates), scan) in tasks.into_iter().zip(scans) {
+        for ((of, task, fates), scan) in tasks.into_iter().zip(scans) {
             match scan.filter(|scan| scan.uid_validity == task.target_uid_validity) {
-                Some(scan) => proofs.push(Proof { pair, task, fates, scan }),
-                None => unproven.entry(pair).or_default().add(&task.messages.iter().map(Message::uid).collect()),
+                Some(scan) => proofs.push(Proof { of, task, fates: Cow::Borrowed(fates), scan }),
+                None => unproven.entry(of).or_default().add(&task.messages.iter().map(Message::uid).collect()),
             }
+        }
+        for corrected in renumbered::correct(way, Side::Target, &mut proofs)? {
+            self.correct_pairs(&proofs[corrected.at], &corrected);
         }
         for (pair, uids) in self.take_back(way, &proofs)? {
             unproven.entry(pair).or_default().add(&uids);
         }
-        for Proof { pair, task, fates, scan } in proofs {
+        for Proof { of: pair, task, fates, scan } in proofs {
             if scan.uid_next.is_some() && scan.highest_mod_seq.is_some() {
                 self.memory.proven(&task.target, status_of(&scan));
             }
-            let doubtful = self.compare_word(pair, task, fates, Word::new(scan, fates));
+            let doubtful = self.compare_word(pair, task, &fates, Word::new(scan, &fates));
             unproven.entry(pair).or_default().add(&doubtful);
         }
         Ok(unproven)
@@ -76,13 +73,14 @@ impl Copy<'_> {
         let relocated_to: HashSet<&MailboxName> = self.relocated.keys().filter_map(mailbox).collect();
         let looked_at: Vec<&Proof<'_>> =
             proofs.iter().filter(|proof| !relocated_to.contains(&proof.task.target)).collect();
-        let arrivals: Vec<Arrival<'_>> =
-            looked_at.iter().map(|proof| Arrival { task: proof.task, fates: proof.fates, scan: &proof.scan }).collect();
+        let arrivals: Vec<Arrival<'_>> = (looked_at.iter())
+            .map(|proof| Arrival { task: proof.task, fates: &proof.fates, scan: &proof.scan })
+            .collect();
         let all = way.repeatable(|link| latecomers::find(link.target.as_mut(), &arrivals))?;
         let mut taken_back: HashMap<usize, UidSet> = HashMap::new();
         for (proof, twice) in looked_at.into_iter().zip(all).filter(|(_, twice)| !twice.is_empty()) {
             let sources = self.take_back_some(way, proof, &twice)?;
-            taken_back.entry(proof.pair).or_default().add(&sources);
+            taken_back.entry(proof.of).or_default().add(&sources);
         }
         Ok(taken_back)
     }
@@ -93,8 +91,8 @@ impl Copy<'_> {
         // First the record, then the removal: a run that dies between the two leaves a message that is there twice, never
         // one that is recorded and not there.
         let sources: UidSet = twice.iter().map(|twice| twice.source).collect();
-        self.memory.unpair(proof.pair, &sources);
-        self.memory.pair(proof.pair, &pairs);
+        self.memory.unpair(proof.of, &sources);
+        self.memory.pair(proof.of, &pairs);
         let (messages, bytes) = latecomers::take_back(way.link()?.target.as_mut(), proof.task, twice, self.observer)?;
         self.summary.copied -= messages;
         self.summary.already_there += messages;
@@ -145,6 +143,18 @@ impl Copy<'_> {
 }
 
 impl Copy<'_> {
+    /// Records the UIDs that messages have now, instead of those that were told.
+    fn correct_pairs(&self, proof: &Proof<'_>, corrected: &Corrected) {
+        let mistaken: UidSet = corrected.mistaken.iter().map(|(source, _)| *source).collect();
+        let pairs: Vec<(Uid, Uid, Flags)> = (proof.task.messages.iter().zip(proof.fates.iter()))
+            .filter(|(message, _)| mistaken.contains(message.uid()))
+            .filter_map(|(message, fate)| Some((message.uid(), fate.uid()?, proof.task.flags.get(message.flags()))))
+            .collect();
+        self.memory.unpair(proof.of, &mistaken);
+        self.memory.pair(proof.of, &pairs);
+        self.observer.observe(&Event::Warning { text: &corrected.told(&proof.task.to, "target") });
+    }
+
     /// Records messages that have left where they were put, with the UIDs that they had there: what was moved is not sent again.
     fn note_left(&self, pair: usize, task: &FolderTask, left: &[(&Message, Uid)]) {
         if left.is_empty() {

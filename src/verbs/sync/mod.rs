@@ -17,7 +17,6 @@ mod keeping;
 mod listing;
 mod memory;
 mod merging;
-mod mistaken;
 mod moving;
 mod planning;
 mod proof;

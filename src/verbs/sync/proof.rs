@@ -4,8 +4,7 @@
 //! either would delete the other.
 
 use super::copying::{Direction, Sent, sent_pair};
-use super::mistaken::Proof;
-use super::sides::{number, store, word};
+use super::sides::{number, shown, store, word};
 use super::{Sync, Work};
 use crate::event::Event;
 use crate::exec::Fate;
@@ -18,7 +17,9 @@ use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
 use crate::verbs::departures;
 use crate::verbs::kept::LostDates;
 use crate::verbs::latecomers::{self, Arrival, Twice};
+use crate::verbs::renumbered::{self, Corrected, Proof};
 use crate::verbs::way::Way;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 impl Sync<'_> {
@@ -53,15 +54,17 @@ impl Sync<'_> {
         })?;
         let mut changes = Vec::new();
         let mut proofs = Vec::new();
-        for ((work, task, fates), scan) in tasks.into_iter().zip(scans) {
+        for ((of, task, fates), scan) in tasks.into_iter().zip(scans) {
             match scan.filter(|scan| scan.uid_validity == task.target_uid_validity) {
-                Some(scan) => proofs.push(Proof { work, task, fates: fates.to_vec(), scan }),
-                None => self.works[work].open = true,
+                Some(scan) => proofs.push(Proof { of, task, fates: Cow::Borrowed(fates), scan }),
+                None => self.works[of].open = true,
             }
         }
-        self.doubt_uids(way, side, &mut proofs, &mut changes)?;
+        for corrected in renumbered::correct(way, shown(side), &mut proofs)? {
+            self.take_back_uids(side, &proofs[corrected.at], &corrected, &mut changes);
+        }
         let mut taken: HashMap<usize, UidSet> = HashMap::new();
-        for Proof { work, task, fates, scan } in &proofs {
+        for Proof { of: work, task, fates, scan } in &proofs {
             let taken = taken.entry(*work).or_default();
             taken.add(&self.works[*work].paired(side, task, fates));
             let firsts = firsts(fates, taken);
@@ -73,9 +76,28 @@ impl Sync<'_> {
             proofs.iter().map(|Proof { task, fates, scan, .. }| Arrival { task, fates, scan }).collect();
         let all = way.repeatable(|link| latecomers::find(store(link, side), &arrivals))?;
         for (proof, twice) in proofs.iter().zip(all).filter(|(_, twice)| !twice.is_empty()) {
-            self.take_back(way, side, proof.work, proof.task, &twice)?;
+            self.take_back(way, side, proof.of, proof.task, &twice)?;
         }
         Ok(())
+    }
+
+    /// Forgets pairs by UIDs that are not those of what was sent. Those of the messages that were found come by the proof.
+    fn take_back_uids(
+        &mut self,
+        side: Side,
+        proof: &Proof<'_>,
+        corrected: &Corrected,
+        changes: &mut Vec<TwoWayChange>,
+    ) {
+        let work = &mut self.works[proof.of];
+        work.open = true;
+        for (source, told) in &corrected.mistaken {
+            let mut uids = [*source; 2];
+            uids[number(side)] = *told;
+            changes.extend(work.record.map(|id| TwoWayChange::Unpair(id, uids)));
+        }
+        let told = corrected.told(&proof.task.to, word(side));
+        self.warn(&format!("{told}; the next run compares the folder again"));
     }
 
     /// Takes back the copies of messages that an earlier run had sent and that arrived only now.

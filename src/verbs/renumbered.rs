@@ -1,0 +1,300 @@
+//! Messages that are there under other UIDs than their side told when it took them. UW takes the UID of a message that brings an
+//! `X-UID` of its own, and counts on from there; a server that loses its list of UIDs numbers its messages again, in the same
+//! generation. Such a message has not failed, and a pair by the told UID would join two different messages.
+//!
+//! Looked for only where a told UID is nobody's or another message's, and only among what has come since the run began to send.
+
+use super::scans::scan_each;
+use super::way::Way;
+use crate::event::Side;
+use crate::exec::{Fate, Link};
+use crate::mail::{HeaderKey, InternalDate, Message, Uid, UidSet, counted};
+use crate::plan::FolderTask;
+use crate::plan::views::{Look, look};
+use crate::store::{Error, FolderScan, ScanDepth, Store};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+/// What was sent to one folder, and how its side shows it now.
+pub(super) struct Proof<'a> {
+    /// The caller's number of the folder.
+    pub(super) of: usize,
+    pub(super) task: &'a FolderTask,
+    pub(super) fates: Cow<'a, [Fate]>,
+    pub(super) scan: FolderScan,
+}
+
+/// What was corrected of one folder.
+pub(super) struct Corrected {
+    /// Which of the proofs.
+    pub(super) at: usize,
+    /// The messages where they come from, with the UIDs that were told for them and are not theirs.
+    pub(super) mistaken: Vec<(Uid, Uid)>,
+    /// How many of them were found.
+    pub(super) found: u64,
+}
+
+impl Corrected {
+    /// What is said of it.
+    pub(super) fn told(&self, folder: &str, side: &str) -> String {
+        let count = self.mistaken.len() as u64;
+        let all = if self.found == count { "all".to_owned() } else { self.found.to_string() };
+        format!(
+            "{folder}: the {side} has given other UIDs than it told to {}; {all} of them were found again by their headers",
+            counted(count, "delivered message")
+        )
+    }
+}
+
+/// Gives messages that were sent to this side the UIDs under which they are there. One that is not found, in a folder where
+/// others have the told UIDs, has none.
+///
+/// # Errors
+/// What ends the connections.
+pub(super) fn correct(way: &mut Way<'_>, to: Side, proofs: &mut [Proof<'_>]) -> Result<Vec<Corrected>, Error> {
+    let doubtful = doubtful(way, to, proofs)?;
+    if doubtful.is_empty() {
+        return Ok(Vec::new());
+    }
+    let scans = way.repeatable(|link| {
+        let asked = doubtful.iter().map(|at| (&proofs[*at].task.target, proofs[*at].new_uids()));
+        scan_each(store(link, to), ScanDepth::Identity, asked)
+    })?;
+    let wanted: Vec<(&Proof<'_>, UidSet)> = doubtful.iter().map(|at| (&proofs[*at], proofs[*at].sent())).collect();
+    let sent = with_keys(way, to, &wanted)?;
+    let mut all = Vec::new();
+    for ((at, scan), sent) in doubtful.into_iter().zip(scans).zip(sent) {
+        let proof = &mut proofs[at];
+        let is_whole = |scan: &FolderScan| scan.uid_validity == proof.task.target_uid_validity && scan.unlisted == 0;
+        if let Some(scan) = scan.ok().filter(is_whole)
+            && let Some((mistaken, found)) = proof.correct(scan, &sent)
+        {
+            all.push(Corrected { at, mistaken, found });
+        }
+    }
+    Ok(all)
+}
+
+/// The folders in which a told UID is nobody's while there are messages of which none was told, or is another message's.
+fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<usize>, Error> {
+    let mut doubtful: Vec<usize> = Vec::new();
+    let absent: Vec<usize> = (0..proofs.len()).filter(|at| proofs[*at].lacks_some()).collect();
+    if !absent.is_empty() {
+        let scans = way.repeatable(|link| {
+            let asked = absent.iter().map(|at| (&proofs[*at].task.target, proofs[*at].new_uids()));
+            scan_each(store(link, to), ScanDepth::Sizes, asked)
+        })?;
+        let shows_others = |(at, scan): &(usize, FolderScan)| {
+            let told: UidSet = proofs[*at].told().map(|(_, uid, _)| uid).collect();
+            scan.messages.iter().any(|message| !told.contains(message.uid()))
+        };
+        let scans = absent.into_iter().zip(scans).filter_map(|(at, scan)| Some((at, scan.ok()?)));
+        doubtful.extend(scans.filter(shows_others).map(|(at, _)| at));
+    }
+    // Most copies look like what was sent. Where one doesn't, its header tells whether the side rewrote it.
+    let unlike: Vec<(usize, Vec<(Uid, Uid)>)> = (0..proofs.len())
+        .filter(|at| !doubtful.contains(at))
+        .map(|at| (at, proofs[at].unlike()))
+        .filter(|(_, unlike)| !unlike.is_empty())
+        .collect();
+    if unlike.is_empty() {
+        return Ok(doubtful);
+    }
+    let headers = way.repeatable(|link| {
+        let uids = |unlike: &[(Uid, Uid)]| unlike.iter().map(|(_, told)| *told).collect();
+        let asked = unlike.iter().map(|(at, unlike)| (&proofs[*at].task.target, Some(uids(unlike))));
+        scan_each(store(link, to), ScanDepth::Identity, asked)
+    })?;
+    let wanted: Vec<(&Proof<'_>, UidSet)> =
+        unlike.iter().map(|(at, unlike)| (&proofs[*at], unlike.iter().map(|(source, _)| *source).collect())).collect();
+    let sent = with_keys(way, to, &wanted)?;
+    for (((at, unlike), headers), sent) in unlike.into_iter().zip(headers).zip(sent) {
+        let Ok(headers) = headers else { continue };
+        let is_other = |(source, told): &(Uid, Uid)| {
+            let (Some(sent), Some(now)) = (sent.get(source), find(&headers, *told)) else { return false };
+            sent.key() != HeaderKey::Unknown && now.key() != sent.key()
+        };
+        if unlike.iter().any(is_other) {
+            doubtful.push(at);
+        }
+    }
+    Ok(doubtful)
+}
+
+/// Messages where they come from, by their UIDs; their headers are asked for where they were not read.
+fn with_keys(
+    way: &mut Way<'_>,
+    to: Side,
+    wanted: &[(&Proof<'_>, UidSet)],
+) -> Result<Vec<HashMap<Uid, Message>>, Error> {
+    let mut all: Vec<HashMap<Uid, Message>> = Vec::new();
+    let mut unread: Vec<(usize, UidSet)> = Vec::new();
+    for (nth, (proof, uids)) in wanted.iter().enumerate() {
+        let messages = proof.task.messages.iter().filter(|message| uids.contains(message.uid()));
+        let messages: HashMap<Uid, Message> = messages.map(|message| (message.uid(), *message)).collect();
+        let without: UidSet =
+            proof.task.messages.iter().map(Message::uid).filter(|uid| lacks_key(messages.get(uid))).collect();
+        if !without.is_empty() {
+            unread.push((nth, without));
+        }
+        all.push(messages);
+    }
+    if unread.is_empty() {
+        return Ok(all);
+    }
+    let from = match to {
+        Side::Source => Side::Target,
+        Side::Target => Side::Source,
+    };
+    let scans = way.repeatable(|link| {
+        let asked = unread.iter().map(|(nth, uids)| (&wanted[*nth].0.task.source, Some(uids.clone())));
+        scan_each(store(link, from), ScanDepth::Identity, asked)
+    })?;
+    for ((nth, uids), scan) in unread.into_iter().zip(scans) {
+        let validity = wanted[nth].0.task.source_uid_validity;
+        let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == validity) else { continue };
+        let read = scan.messages.into_iter().filter(|message| uids.contains(message.uid()));
+        all[nth].extend(read.map(|message| (message.uid(), message)));
+    }
+    Ok(all)
+}
+
+fn lacks_key(message: Option<&Message>) -> bool {
+    message.is_some_and(|message| message.key() == HeaderKey::Unknown)
+}
+
+fn store(link: &mut Link, side: Side) -> &mut dyn Store {
+    match side {
+        Side::Source => link.source.as_mut(),
+        Side::Target => link.target.as_mut(),
+    }
+}
+
+fn find(scan: &FolderScan, uid: Uid) -> Option<&Message> {
+    let at = scan.messages.binary_search_by_key(&uid, Message::uid).ok()?;
+    scan.messages.get(at)
+}
+
+impl Proof<'_> {
+    /// What was sent, with the UID that was told for it, and the bytes that were sent.
+    fn told(&self) -> impl Iterator<Item = (&Message, Uid, u32)> {
+        self.task.messages.iter().zip(self.fates.iter()).filter_map(|(message, fate)| match fate {
+            Fate::Copied { uid: Some(uid), bytes } => Some((message, *uid, *bytes)),
+            _ => None,
+        })
+    }
+
+    /// The messages of which a UID was told, where they come from.
+    fn sent(&self) -> UidSet {
+        self.told().map(|(message, ..)| message.uid()).collect()
+    }
+
+    /// The UIDs of what is new in the folder; all, where that is not known.
+    fn new_uids(&self) -> Option<UidSet> {
+        self.task.target_uid_next.and_then(Uid::new).map(UidSet::from_uid)
+    }
+
+    fn lacks_some(&self) -> bool {
+        self.told().any(|(_, uid, _)| find(&self.scan, uid).is_none())
+    }
+
+    /// The messages, with the UIDs told for them, under which there is one of another size than was sent, or of another date.
+    fn unlike(&self) -> Vec<(Uid, Uid)> {
+        let is_unlike = |(message, uid, bytes): &(&Message, Uid, u32)| {
+            find(&self.scan, *uid).is_some_and(|now| {
+                let seconds = |of: &Message| of.date().map(InternalDate::seconds);
+                let has_date = now.date().is_some() && message.date().is_some_and(InternalDate::is_kept_everywhere);
+                *bytes != u32::MAX && now.size() != *bytes || has_date && seconds(now) != seconds(message)
+            })
+        };
+        self.told().filter(is_unlike).map(|(message, uid, _)| (message.uid(), uid)).collect()
+    }
+
+    /// Takes the UIDs by which `scan` shows the messages. `None`: none of them is under another one than was told, as where a side
+    /// only rewrites headers.
+    fn correct(&mut self, scan: FolderScan, sent: &HashMap<Uid, Message>) -> Option<(Vec<(Uid, Uid)>, u64)> {
+        let (mut astray, mut in_place) = (Vec::new(), HashSet::new());
+        for (position, (message, fate)) in self.task.messages.iter().zip(self.fates.iter()).enumerate() {
+            let Some(told) = fate.uid() else { continue };
+            let message = sent.get(&message.uid()).unwrap_or(message);
+            match find(&scan, told) {
+                Some(now) if now.key() == message.key() && now.key() != HeaderKey::Unknown => {
+                    in_place.insert(told);
+                }
+                now => astray.push((position, *message, told, now.is_some())),
+            }
+        }
+        let mut others = Others::new(&scan, &in_place);
+        let mut found: HashMap<usize, Uid> = HashMap::new();
+        for take in [Others::take_alike, Others::take_of_key] {
+            for (position, message, ..) in &astray {
+                if !found.contains_key(position)
+                    && let Some(uid) = take(&mut others, message)
+                {
+                    found.insert(*position, uid);
+                }
+            }
+        }
+        if found.is_empty() {
+            return None;
+        }
+        // Where UIDs have gone to other messages, gaps between them say nothing of what has left.
+        let have_moved_on = astray.iter().any(|(.., is_taken)| *is_taken);
+        let mut mistaken = Vec::new();
+        for (position, message, told, _) in astray {
+            let now = found.get(&position).copied();
+            if (now.is_some() || have_moved_on)
+                && let Some(Fate::Copied { uid, .. }) = self.fates.to_mut().get_mut(position)
+            {
+                *uid = now;
+                mistaken.push((message.uid(), told));
+            }
+        }
+        self.scan = FolderScan { uid_next: scan.uid_next.filter(|_| !have_moved_on), ..scan };
+        Some((mistaken, found.len() as u64))
+    }
+}
+
+/// Messages that are not where they were said to be, each of which may be one of those that were sent.
+struct Others {
+    by_look: HashMap<Look, Vec<Uid>>,
+    by_key: HashMap<[u8; 16], Vec<Uid>>,
+    taken: HashSet<Uid>,
+}
+
+impl Others {
+    fn new(scan: &FolderScan, in_place: &HashSet<Uid>) -> Self {
+        let mut others = Self { by_look: HashMap::new(), by_key: HashMap::new(), taken: HashSet::new() };
+        // The last first, as they are taken from the end.
+        for message in scan.messages.iter().rev().filter(|message| !in_place.contains(&message.uid())) {
+            if message.key() != HeaderKey::Unknown {
+                others.by_look.entry(look(message)).or_default().push(message.uid());
+            }
+            if let HeaderKey::WithId(key) = message.key() {
+                others.by_key.entry(key).or_default().push(message.uid());
+            }
+        }
+        others
+    }
+
+    /// One of the same header, size and date.
+    fn take_alike(&mut self, message: &Message) -> Option<Uid> {
+        let uids = self.by_look.get_mut(&look(message))?;
+        take(uids, &mut self.taken)
+    }
+
+    /// One of the same header with a Message-ID: a server may have changed its size, or keep no dates.
+    fn take_of_key(&mut self, message: &Message) -> Option<Uid> {
+        let HeaderKey::WithId(key) = message.key() else { return None };
+        take(self.by_key.get_mut(&key)?, &mut self.taken)
+    }
+}
+
+fn take(uids: &mut Vec<Uid>, taken: &mut HashSet<Uid>) -> Option<Uid> {
+    while let Some(uid) = uids.pop() {
+        if taken.insert(uid) {
+            return Some(uid);
+        }
+    }
+    None
+}
