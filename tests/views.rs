@@ -9,7 +9,7 @@ use lab::gmail::{self, ALL, Labels, TRASH};
 use lab::mailboxes::empty;
 use lab::memory::{Fake, Manner};
 use lab::pair::{Pair, letter, snapshot};
-use lab::run::{Run, verify};
+use lab::run::{Run, sync, verify};
 use lab::servers::{Account, PASSWORD, Personality};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -167,4 +167,51 @@ fn views_are_told_apart_by_headers_where_the_server_names_no_messages() {
     assert_eq!(held(&ground.target), counts(&[("Archive", 1), ("INBOX", 2), ("Starred", 1), ("Work", 2)]));
     ground.copy(&[]).ended(0).counts(&[("copied", 0)]);
     verify(&ground.source, &ground.target, &[]).ended(0);
+}
+
+/// A sync has no folder for what only a view has, and never leaves it behind without a word.
+#[test]
+fn a_sync_names_what_only_a_view_has() {
+    for exchanged in [false, true] {
+        let (fake, gmail) = archive();
+        let other = empty("viewsync", Personality::Plain);
+        let sides = if exchanged { [&other, &gmail] } else { [&gmail, &other] };
+        let state = tempfile::tempdir().unwrap();
+        let go =
+            |more: &[&str]| sync(sides[0], sides[1], &[&["--state", state.path().to_str().unwrap()], more].concat());
+        let looked = |fake: &Fake| fake.lines_of("EXAMINE").iter().filter(|line| line.contains("All Mail")).count();
+        for nth in 0..3 {
+            let before = looked(&fake);
+            let run = go(&[]).ended(3).counts(&[("folders_failed", 1)]);
+            let failed = run.named("folder_failed");
+            assert_eq!(failed[0]["folder"], ALL, "{}", run.stdout);
+            assert!(run.says("2 messages on the") && run.says("--exclude"), "{}", run.stderr);
+            assert_eq!(looked(&fake) > before, nth == 0, "run {nth}: nothing has changed that a view rests on");
+        }
+        let there = counts(&[("INBOX", 2), ("Work", 2), (TRASH, 1)]);
+        assert_eq!(held(&other), there);
+        go(&["--exclude", ALL]).ended(0);
+        go(&["--dry-run"]).ended(3);
+        // What the text says works: a copy brings it into a folder, and then it is at home.
+        Pair::of(gmail.clone(), other.clone()).copy_without_state(&[]).ended(0).counts(&[("copied", 2)]);
+        go(&[]).ended(0);
+        go(&[]).ended(0).counts(&[("to_first.copied", 0), ("to_second.copied", 0)]);
+        assert_eq!(held(&other)["Archive"], 2);
+        // The last label of a message is taken away.
+        fake.boxes().get_mut("Archive").unwrap().messages.pop();
+        let run = go(&[]).ended(3);
+        assert!(run.says("1 message on the"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_sync_says_nothing_of_a_view_that_shows_what_folders_have() {
+    let (_fake, gmail) = gmail::start(Labels::Others);
+    fill(&gmail, "INBOX", &["one", "two"]);
+    fill(&gmail, "Work", &["one", "three"]);
+    let other = empty("quietview", Personality::Plain);
+    let state = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        sync(&gmail, &other, &["--state", state.path().to_str().unwrap()]).ended(0);
+    }
 }

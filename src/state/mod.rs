@@ -22,6 +22,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod two_way;
+mod views;
 
 pub use directory::{PairName, StateDirectory};
 pub use lock::PairLock;
@@ -29,6 +30,7 @@ pub use mechanisms::Mechanisms;
 pub use peek::StateCopy;
 pub use records::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, Mailboxes, PairRecord};
 pub use two_way::{TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide};
+pub use views::SeenView;
 
 use crate::store::{Error, ErrorKind};
 use file::StateFile;

@@ -127,7 +127,7 @@ pub enum TwoWayChange {
 /// The part of a state that two-way sync keeps, with the sides in the order of the run.
 #[derive(Clone, Copy, Debug)]
 pub struct TwoWay<'a> {
-    state: &'a State,
+    pub(super) state: &'a State,
     exchanged: bool,
 }
 
@@ -329,7 +329,7 @@ impl<'a> TwoWay<'a> {
         if self.exchanged { [second, first] } else { [first, second] }
     }
 
-    fn place(&self, side: usize) -> usize {
+    pub(super) fn place(&self, side: usize) -> usize {
         if self.exchanged { 1 - side } else { side }
     }
 }

@@ -1,6 +1,6 @@
 //! Several folders looked at in one flight: some of their messages, or how they are when they are new.
 
-use crate::mail::{MailboxName, Message, Uid, UidSet};
+use crate::mail::{MailboxName, Message, Uid, UidSet, counted};
 use crate::store::{Error, FolderScan, NewFolder, Prepared, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 
 /// Scans folders for reading: each whole, or only these messages. The results are in the order of the requests.
@@ -45,6 +45,11 @@ pub(super) fn read_listed(
     }
     let text = format!("left alone: the {side} has messages that could not be read: UID {unread}; run again");
     Ok(Err(Refusal { meaning: RefusalMeaning::Transient, text }))
+}
+
+/// What is said of a folder that has more messages than it lists.
+pub(super) fn more_than_listed(scan: &FolderScan, whose: &str) -> Option<String> {
+    (scan.unlisted > 0).then(|| format!("{whose} has {} more in it than it lists", counted(scan.unlisted, "message")))
 }
 
 fn lists(scan: &FolderScan, uid: Uid) -> bool {

@@ -4,10 +4,14 @@
 //! has is no matter of the view, whether that folder takes part or the user has left it out.
 
 use super::opening::Names;
-use crate::mail::{ListedMailbox, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
+use super::scans::more_than_listed;
+use crate::mail::{ListedMailbox, Listing, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
 use crate::plan::views::{Look, Unplaced, look};
 use crate::store::{ContentId, Error, FolderScan, ScanDepth, ScanRequest, SomeMessages, Store};
 use std::collections::{HashMap, HashSet};
+
+/// Why nothing is said of a view.
+const UNTELLABLE: &str = "it can't be told what is only here, as not all folders could be listed";
 
 /// A view that was looked through.
 pub(super) struct Looked {
@@ -32,10 +36,9 @@ pub(super) fn look_through(store: &mut dyn Store, names: &Names<'_>) -> Result<V
     views.sort_by_key(|pair| mailbox(pair).special_use != Some(SpecialUse::All));
     let view_names: Vec<&MailboxName> = views.iter().map(|pair| &mailbox(pair).name).collect();
     if names.source.gaps.hide_folders() {
-        let reason = "it can't be told what is only here, as not all of the source's folders could be listed";
-        return Ok(views.into_iter().map(|pair| Err((pair, reason.to_owned()))).collect());
+        return Ok(views.into_iter().map(|pair| Err((pair, UNTELLABLE.to_owned()))).collect());
     }
-    let looked = Homes::new(names).look(store, &view_names)?;
+    let looked = Homes::of(names).look(store, &view_names)?;
     Ok(views
         .into_iter()
         .zip(looked)
@@ -44,6 +47,18 @@ pub(super) fn look_through(store: &mut dyn Store, names: &Names<'_>) -> Result<V
             Err(reason) => Err((pair, reason)),
         })
         .collect())
+}
+
+/// What only views of a mailbox have: for each of these places in its listing, in this order, and by the same means.
+///
+/// # Errors
+/// What ends the connection.
+pub(super) fn only_in(store: &mut dyn Store, listing: &Listing, views: &[usize]) -> Result<Found, Error> {
+    if listing.gaps.hide_folders() {
+        return Ok(views.iter().map(|_| Err(UNTELLABLE.to_owned())).collect());
+    }
+    let names: Vec<&MailboxName> = views.iter().map(|at| &listing.mailboxes[*at].name).collect();
+    Homes::new(listing, &HashSet::new()).look(store, &names)
 }
 
 /// The folders in which messages are at home.
@@ -55,18 +70,23 @@ struct Homes<'a> {
 type Counted<'a> = (&'a MailboxName, Option<UidValidity>, usize);
 
 /// What was found of each view.
-type Found = Vec<Result<(FolderScan, UidSet), String>>;
+pub(super) type Found = Vec<Result<(FolderScan, UidSet), String>>;
 
 impl<'a> Homes<'a> {
-    /// All folders but the views; a view that the user copies by its name is a folder, too.
-    fn new(names: &Names<'a>) -> Self {
-        let as_folders: HashSet<usize> = names.pairs.iter().filter(|pair| !pair.view).map(|pair| pair.source).collect();
+    /// Those of a copy: a view that the user copies by its name is a folder, too.
+    fn of(names: &Names<'a>) -> Self {
+        let as_folders = names.pairs.iter().filter(|pair| !pair.view).map(|pair| pair.source).collect();
+        Self::new(names.source, &as_folders)
+    }
+
+    /// All folders but the views, of which some count as folders.
+    fn new(listing: &'a Listing, as_folders: &HashSet<usize>) -> Self {
         let is_home = |(at, folder): &(usize, &ListedMailbox)| {
             folder.selectable
                 && !folder.is_empty()
                 && (as_folders.contains(at) || !folder.special_use.is_some_and(SpecialUse::is_view))
         };
-        let folders = names.source.mailboxes.iter().enumerate().filter(is_home).map(|(_, folder)| folder);
+        let folders = listing.mailboxes.iter().enumerate().filter(is_home).map(|(_, folder)| folder);
         Self { folders: folders.collect() }
     }
 
@@ -152,12 +172,12 @@ impl<'a> Homes<'a> {
         let mut unread = None;
         // One folder's scan at a time: together they may be larger than any.
         store.scan(&requests(ScanDepth::Identity, &homes), &mut |nth, scan| match scan {
-            Ok(scan) if scan.unlisted == 0 => {
+            Ok(scan) => {
+                unread = unread.take().or_else(|| more_than_listed(&scan, &homes[nth].to_string()));
                 for message in &scan.messages {
                     unplaced.iter_mut().flatten().for_each(|view| view.place_one(&look(message)));
                 }
             }
-            Ok(_) => unread = Some(format!("{} has more messages than it lists", homes[nth])),
             Err(refusal) => unread = Some(format!("{} can't be read: {}", homes[nth], refusal.text)),
         })?;
         for (at, scan) in scans.iter().enumerate() {
@@ -190,11 +210,8 @@ fn scan_all(
 ) -> Result<Vec<Result<FolderScan, String>>, Error> {
     let mut scans = Vec::new();
     store.scan(&requests(depth, mailboxes), &mut |_, scan| {
-        scans.push(match scan {
-            Ok(scan) if scan.unlisted == 0 => Ok(scan),
-            Ok(scan) => Err(format!("it has {} messages more than it lists", scan.unlisted)),
-            Err(refusal) => Err(refusal.text),
-        });
+        let scan = scan.map_err(|refusal| refusal.text);
+        scans.push(scan.and_then(|scan| more_than_listed(&scan, "it").map_or(Ok(scan), Err)));
     })?;
     Ok(scans)
 }
@@ -202,12 +219,23 @@ fn scan_all(
 /// A print of the folders beside the views, as the listing tells them: while it stays, and a view's own counters, nothing has lost its
 /// home. `None` where the server does not tell every counter.
 pub(super) fn print_of_homes(names: &Names<'_>) -> Option<u64> {
-    let mut text = Vec::new();
-    for folder in &Homes::new(names).folders {
-        let status = folder.status.as_ref()?;
-        let counters = (status.uid_validity?.0, status.uid_next?, status.messages?);
-        text.extend_from_slice(format!("{:?} {counters:?}\n", folder.name).as_bytes());
+    Homes::of(names).print()
+}
+
+/// The same of one mailbox.
+pub(super) fn print_of(listing: &Listing) -> Option<u64> {
+    Homes::new(listing, &HashSet::new()).print()
+}
+
+impl Homes<'_> {
+    fn print(&self) -> Option<u64> {
+        let mut text = Vec::new();
+        for folder in &self.folders {
+            let status = folder.status.as_ref()?;
+            let counters = (status.uid_validity?.0, status.uid_next?, status.messages?);
+            text.extend_from_slice(format!("{:?} {counters:?}\n", folder.name).as_bytes());
+        }
+        // As 63 bits, which the state can hold.
+        Some(crate::identity::print(&text) >> 1)
     }
-    // As 63 bits, which the state can hold.
-    Some(crate::identity::print(&text) >> 1)
 }

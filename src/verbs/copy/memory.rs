@@ -8,9 +8,9 @@ use super::needs::{Needs, SideState, TargetState};
 use crate::event::{Event, Observer};
 use crate::exec::Journal;
 use crate::folders::Pair;
-use crate::mail::{Flags, FolderStatus, MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, FolderStatus, MailboxName, Uid, UidSet};
 use crate::plan::FolderTask;
-use crate::state::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, State};
+use crate::state::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, SeenView, State};
 use crate::store::{Error, Store};
 use crate::verbs::known::{Known, Records};
 use crate::verbs::opening::Names;
@@ -39,24 +39,9 @@ pub(super) struct Memory<'a> {
     tasks: Vec<usize>,
     copied: Mutex<HashMap<usize, u32>>,
     /// Views that were looked through.
-    views: Vec<Seen>,
+    views: Vec<SeenView>,
     has_failed: AtomicBool,
 }
-
-/// A view that was looked through, to be recorded under no target folder.
-pub(super) struct Seen {
-    pub(super) view: MailboxName,
-    pub(super) source: SideState,
-    /// The print of all other folders.
-    pub(super) print: u64,
-    /// How many messages it alone has.
-    pub(super) messages: u64,
-}
-
-/// What stands in a view's record for the target: no folder has this name.
-const NO_FOLDER: &str = "";
-/// The generation of what is no folder.
-const NO_GENERATION: UidValidity = UidValidity(1);
 
 /// A folder between its intent and its checkpoint.
 struct Begun {
@@ -347,21 +332,20 @@ impl<'a> Memory<'a> {
         let in_step: Vec<FolderInStep> = self.begun.iter().filter_map(in_step).collect();
         self.heed(state.checkpoint_all(&in_step));
         for seen in &self.views {
-            self.heed(seen.record(state));
+            self.heed(state.note_view(seen));
         }
     }
 
     /// A view was looked through; it is recorded once everything has gone through.
-    pub(super) fn note_view(&mut self, seen: Seen) {
+    pub(super) fn note_view(&mut self, seen: SeenView) {
         self.views.retain(|other| other.view != seen.view);
         self.views.push(seen);
     }
 
     /// How many messages a view alone has, where its counters and the print of all other folders are what they were.
     pub(super) fn seen_view(&self, view: &MailboxName, now: &FolderStatus, print: u64) -> Option<u64> {
-        let record = self.records.get(view, &NO_FOLDER.into())?;
-        let (was, then) = record.checkpoint.as_ref()?;
-        (is_as_it_was(now, was) && then.mod_seq == Some(print)).then_some(u64::from(then.messages))
+        let seen = self.records().filter_map(SeenView::of_source).find(|seen| seen.view == *view)?;
+        (is_as_it_was(now, &seen.then) && seen.print == print).then_some(seen.messages)
     }
 
     /// A failure of the state costs the next run time; it is said once.
@@ -427,26 +411,8 @@ impl Begun {
     }
 }
 
-impl Seen {
-    fn record(&self, state: &State) -> Result<(), Error> {
-        let Some(source) = self.source.checkpoint() else { return Ok(()) };
-        let id = state.begin(&FolderStart {
-            source: &self.view,
-            target: &NO_FOLDER.into(),
-            source_uid_validity: self.source.uid_validity,
-            target_uid_validity: Some(NO_GENERATION),
-            target_uid_next: None,
-            source_mailbox_id: None,
-            target_mailbox_id: None,
-        })?;
-        let messages = u32::try_from(self.messages).unwrap_or(u32::MAX);
-        let target = Checkpoint { uid_validity: NO_GENERATION, uid_next: 1, messages, mod_seq: Some(self.print) };
-        state.checkpoint(&FolderInStep { id, source, target }).map(|_| ())
-    }
-}
-
 impl SideState {
-    fn checkpoint(&self) -> Option<Checkpoint> {
+    pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
         Some(Checkpoint {
             uid_validity: self.uid_validity?,
             uid_next: self.uid_next?,

@@ -3,11 +3,11 @@
 //! A view is looked through when its counters or those of any folder have changed since the last run; else it is not opened.
 
 use super::Copy;
-use super::memory::Seen;
 use super::needs::{Needs, SideState};
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
+use crate::state::SeenView;
 use crate::store::Error;
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
@@ -46,9 +46,9 @@ impl Copy<'_> {
             };
             let pair = &names.pairs[looked.pair];
             let messages = looked.only.len();
-            if let Some(print) = print {
+            if let Some((print, then)) = print.zip(SideState::new(&looked.scan).checkpoint()) {
                 let view = names.source.mailboxes[pair.source].name.clone();
-                self.memory.note_view(Seen { view, source: SideState::new(&looked.scan), print, messages });
+                self.memory.note_view(SeenView { view, then, print, messages });
             }
             self.note_only_in_view(pair, messages);
             let is_new = matches!(pair.target, TargetFolder::New { .. });

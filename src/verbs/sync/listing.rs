@@ -84,6 +84,7 @@ impl Listed {
             listed.failed += gaps;
         }
         listed.ask_for_missing(link, rules, memory, observer)?;
+        listed.look_through_views(link, (rules, &rosters), memory, observer)?;
         let there = listed.seen.as_ref().map(|seen| seen.iter().map(|seen| seen.name.key()).collect::<HashSet<_>>());
         memory.leave_out(|known| {
             let may_be_out = |side: Side| left_out[side].iter().any(|other| may_be(other, &known.identities[side]));
@@ -201,7 +202,7 @@ impl Listed {
     }
 
     /// The name that the first has, or would have, for a folder of a side.
-    fn canonical(&self, side: Side, local: &FolderName) -> FolderName {
+    pub(super) fn canonical(&self, side: Side, local: &FolderName) -> FolderName {
         match side {
             Side::First => local.clone(),
             Side::Second => self.exchange.to_first(local),

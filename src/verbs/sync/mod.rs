@@ -24,6 +24,7 @@ mod scanning;
 mod sharing;
 mod sides;
 mod telling;
+mod views;
 
 use super::gone::{self, Held};
 use super::latecomers;

@@ -1,0 +1,91 @@
+//! Views that were looked through for messages that are in no folder. A view's record is that of a folder whose other side has no
+//! name: there the generation is 1, and HIGHESTMODSEQ is a print of all other folders' counters.
+
+use super::{Checkpoint, FolderInStep, FolderRecord, FolderStart, State, TwoWay};
+use crate::mail::{MailboxName, UidValidity};
+use crate::store::Error;
+
+/// What stands in a view's record for the other side's folder: none has this name.
+const NO_FOLDER: &str = "";
+/// The generation of what is no folder.
+const NO_GENERATION: UidValidity = UidValidity(1);
+
+/// A view that was looked through.
+#[derive(Clone, Debug)]
+pub struct SeenView {
+    /// Its name.
+    pub view: MailboxName,
+    /// How it was.
+    pub then: Checkpoint,
+    /// The print of all other folders.
+    pub print: u64,
+    /// How many messages it alone has.
+    pub messages: u64,
+}
+
+impl SeenView {
+    /// What the record of a source's view says; `None`: it is that of a folder.
+    pub fn of_source(record: &FolderRecord) -> Option<Self> {
+        let is_view = record.target.as_bytes() == NO_FOLDER.as_bytes();
+        let (then, other) = record.checkpoint.as_ref().filter(|_| is_view)?;
+        Self::new(&record.source, then, other)
+    }
+
+    fn of_target(record: &FolderRecord) -> Option<Self> {
+        let is_view = record.source.as_bytes() == NO_FOLDER.as_bytes();
+        let (other, then) = record.checkpoint.as_ref().filter(|_| is_view)?;
+        Self::new(&record.target, then, other)
+    }
+
+    fn new(view: &MailboxName, then: &Checkpoint, other: &Checkpoint) -> Option<Self> {
+        Some(Self { view: view.clone(), then: then.clone(), print: other.mod_seq?, messages: other.messages.into() })
+    }
+}
+
+impl State {
+    /// Records that a view of the source was looked through.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails or is full.
+    pub fn note_view(&self, seen: &SeenView) -> Result<(), Error> {
+        self.note_view_of(seen, false)
+    }
+
+    fn note_view_of(&self, seen: &SeenView, is_targets: bool) -> Result<(), Error> {
+        let (nothing, view) = (MailboxName::from(NO_FOLDER), &seen.view);
+        let (generation, none) = (Some(seen.then.uid_validity), Some(NO_GENERATION));
+        let start = FolderStart {
+            source: if is_targets { &nothing } else { view },
+            target: if is_targets { view } else { &nothing },
+            source_uid_validity: if is_targets { none } else { generation },
+            target_uid_validity: if is_targets { generation } else { none },
+            target_uid_next: None,
+            source_mailbox_id: None,
+            target_mailbox_id: None,
+        };
+        let messages = u32::try_from(seen.messages).unwrap_or(u32::MAX);
+        let other = Checkpoint { uid_validity: NO_GENERATION, uid_next: 1, messages, mod_seq: Some(seen.print) };
+        let (source, target) = if is_targets { (other, seen.then.clone()) } else { (seen.then.clone(), other) };
+        let id = self.begin(&start)?;
+        self.checkpoint(&FolderInStep { id, source, target }).map(|_| ())
+    }
+}
+
+impl TwoWay<'_> {
+    /// The views of a side that were looked through.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails.
+    pub fn views(&self, side: usize) -> Result<Vec<SeenView>, Error> {
+        let of = if self.place(side) == 0 { SeenView::of_source } else { SeenView::of_target };
+        Ok(self.state.folders()?.iter().filter_map(of).collect())
+    }
+
+    /// Records that a view of a side was looked through.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails or is full.
+    pub fn note_view(&self, side: usize, seen: &SeenView) -> Result<(), Error> {
+        self.state.note_view_of(seen, self.place(side) == 1)
+    }
+}
