@@ -8,11 +8,11 @@ mod bodies;
 use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
 use super::left_out::FilteredOut;
-use super::scans::read_listed;
+use super::scans::{more_than_listed, read_listed};
 use crate::event::{Event, Observer, Side};
 use crate::exec::Link;
 use crate::folders;
-use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet, counted};
+use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet};
 use crate::plan::{MatchRules, Matching, match_folder};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{HashMap, HashSet};
@@ -103,9 +103,11 @@ impl Comparison<'_> {
                         again.push(index);
                         return;
                     };
-                    let compared = self.recognise(index, source, target, &used);
-                    let needs_more = compared.lacks_keys(self.pairs[index].known.as_ref());
-                    if needs_more || !self.unclear(index, &compared).is_empty() {
+                    let mut compared = self.recognise(index, source, target, &used);
+                    let needs_more = compared.lacks_keys(self.pairs[index].known.as_ref())
+                        || !self.probe(index, &mut compared).is_empty()
+                        || compared.lacks_keys(None);
+                    if needs_more {
                         keyless.push((index, compared));
                         return;
                     }
@@ -129,8 +131,8 @@ impl Comparison<'_> {
             for (index, mut compared) in keyless {
                 match self.read_keys(link, index, &mut compared)? {
                     Ok(()) => {
-                        self.probe(index, &mut compared);
-                        self.probe_bodies(link, index, &mut compared)?;
+                        let unclear = self.probe(index, &mut compared);
+                        self.probe_bodies(link, index, &mut compared, unclear)?;
                         if compared.doubt.is_some() && compared.lacks_keys(None) {
                             match self.read_keys(link, index, &mut compared)? {
                                 Ok(()) => {}
@@ -316,9 +318,6 @@ impl Comparison<'_> {
 
     /// Matches what no earlier run has paired.
     fn compare(&self, index: usize, mut compared: Compared, used: &mut HashMap<MailboxName, UidSet>) -> Compared {
-        if compared.doubt.is_none() {
-            self.probe(index, &mut compared);
-        }
         compared.matching = compared.match_unpaired(&MatchRules { drafts: self.pairs[index].drafts });
         if let Some(target) = &self.pairs[index].target {
             mark_used(used, target, &compared);
@@ -497,13 +496,12 @@ fn add_keys(
 /// to, as what is hidden could be doubled.
 fn complete(scans: (FolderScan, Option<FolderScan>), last: bool) -> Result<(FolderScan, Option<FolderScan>), Refusal> {
     let (source, target) = &scans;
-    let hidden = |scan: &FolderScan| scan.unlisted > 0;
-    let side = match (target.as_ref().filter(|scan| hidden(scan)), hidden(source)) {
-        (Some(scan), _) => ("target", scan.unlisted),
-        (None, true) if !last => ("source", source.unlisted),
+    let on_target = target.as_ref().and_then(|scan| more_than_listed(scan, "the target"));
+    let text = match (on_target, more_than_listed(source, "the source")) {
+        (Some(text), _) => text,
+        (None, Some(text)) if !last => text,
         (None, _) => return Ok(scans),
     };
-    let text = format!("the {} has {} more in it than it lists", side.0, counted(side.1, "message"));
     Err(Refusal { meaning: RefusalMeaning::Transient, text })
 }
 

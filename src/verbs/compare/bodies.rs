@@ -9,20 +9,26 @@ use crate::store::Error;
 
 impl Comparison<'_> {
     /// Looks whether recorded pairs are still the same messages, by the headers of those with the highest UIDs. If not,
-    /// none of them is believed.
-    pub(super) fn probe(&self, index: usize, compared: &mut Compared) {
-        if self.differing(index, compared).iter().any(|(_, looks_alike)| !looks_alike) {
+    /// none of them is believed. Returns the pairs that only their bodies can tell apart.
+    pub(super) fn probe(&self, index: usize, compared: &mut Compared) -> Vec<(u32, u32)> {
+        let differing = self.differing(index, compared);
+        if differing.iter().any(|(_, looks_alike)| !looks_alike) {
             compared.believe_no_record();
+            return Vec::new();
         }
+        differing.into_iter().map(|(pair, _)| pair).collect()
     }
 
     /// Compares the bodies of recorded pairs whose headers differ and that look alike otherwise: a server may have changed the
     /// header, or the UID may belong to another message of the same size and date by now.
-    pub(super) fn probe_bodies(&self, link: &mut Link, index: usize, compared: &mut Compared) -> Result<(), Error> {
-        if compared.doubt.is_some() {
-            return Ok(());
-        }
-        for (source, target) in self.unclear(index, compared) {
+    pub(super) fn probe_bodies(
+        &self,
+        link: &mut Link,
+        index: usize,
+        compared: &mut Compared,
+        unclear: Vec<(u32, u32)>,
+    ) -> Result<(), Error> {
+        for (source, target) in unclear {
             let tie = Tie { source: vec![source], target: vec![target] };
             if self.settle_by_bodies(link, index, compared, &tie)?.pairs.is_empty() {
                 compared.believe_no_record();
@@ -30,12 +36,6 @@ impl Comparison<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The recorded pairs to probe that only their bodies tell apart.
-    pub(super) fn unclear(&self, index: usize, compared: &Compared) -> Vec<(u32, u32)> {
-        let alike = self.differing(index, compared).into_iter().filter(|(_, looks_alike)| *looks_alike);
-        alike.map(|(pair, _)| pair).collect()
     }
 
     /// The recorded pairs to probe whose header keys differ, and whether they look alike otherwise.
