@@ -6,8 +6,11 @@ mod lab;
 use lab::client::{Client, NewMessage};
 use lab::mailboxes::{each, messages};
 use lab::pair::{Pair, letter, letters, snapshot};
-use lab::run::{Run, run, verify};
+use lab::proxy::{Answer, Plan, Proxy};
+use lab::run::{Run, copy, run, verify};
 use lab::servers::Personality;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Servers that differ in how they let messages be moved and deleted.
 const KINDS: [Personality; 3] = [Personality::Plain, Personality::NoLiteral, Personality::Poor];
@@ -18,6 +21,36 @@ fn move_message(client: &mut Client, from: &str, uid: u32, to: &str) {
     client.command(&format!("UID COPY {uid} {to}"));
     client.command(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)"));
     client.command("EXPUNGE");
+}
+
+#[test]
+fn a_moved_message_that_could_not_be_copied_stays_where_it_was() {
+    each(KINDS, |kind| {
+        let ground = Pair::new("unsent", kind);
+        let is_on = Arc::new(AtomicBool::new(false));
+        let full = (1..=20)
+            .fold(Plan::default(), |plan, nth| plan.answer(Answer::instead("APPEND", nth, "NO [NOPERM] not here")));
+        let proxy = Proxy::start(ground.target.port, full.only_while(&is_on));
+        let target = ground.target.by_port(proxy.port);
+        let mut client = Client::login(&ground.source);
+        client.create(&["Archive"]);
+        // Without a Message-ID it is not known to be the one that the target has.
+        let text = "Subject: bare\r\nFrom: ann@example.org\r\n\r\nhello\r\n";
+        client.append(&["INBOX"], letters("mail", 5).chain([NewMessage { bytes: text.into(), ..letter("") }]));
+        copy(&ground.source, &target, &[]).ended(0).counts(&[("copied", 6)]);
+        move_message(&mut client, "INBOX", 6, "Archive");
+        move_message(&mut client, "INBOX", 1, "Archive");
+        client.select(&["INBOX"]);
+        client.expunge("2");
+        is_on.store(true, Ordering::Relaxed);
+        let run = copy(&ground.source, &target, &["--delete"]).ended(3);
+        is_on.store(false, Ordering::Relaxed);
+        let run = run.counts(&[("copied_server_side", 1), ("not_deleted", 1), ("deleted", 1)]);
+        assert!(run.texts("folder_failed", "folder").contains(&"INBOX".to_owned()), "{run:?}");
+        assert_eq!(snapshot(&ground.target).count(), 5, "{run:?}");
+        copy(&ground.source, &target, &["--delete"]).ended(0);
+        ground.assert_equal();
+    });
 }
 
 #[test]

@@ -7,9 +7,12 @@ mod lab;
 use lab::client::Client;
 use lab::mailboxes::each;
 use lab::pair::{Pair, letter, letters, snapshot};
+use lab::proxy::{Answer, Plan, Proxy};
 use lab::run::{Run, Running, mailferry, run, verify};
 use lab::servers::{PASSWORD, Personality};
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Servers with nearly every extension, and with none.
 const KINDS: [Personality; 2] = [Personality::Plain, Personality::Poor];
@@ -101,6 +104,33 @@ fn a_plan_is_carried_out_and_what_came_since_is_left_alone() {
         // Again: all of it is there. And what was left alone comes with the next copy.
         ground.apply(&[]).ended(0).counts(&[("copied", 0), ("flags_updated", 0), ("folders_created", 0)]);
         ground.copy(&[]).ended(0).counts(&[("copied", 3), ("flags_updated", 0)]);
+        ground.pair.assert_equal();
+    });
+}
+
+#[test]
+fn a_planned_move_that_could_not_be_carried_out_is_named() {
+    each(KINDS, |kind| {
+        let mut ground = Ground::new("planmove", kind);
+        let is_on = Arc::new(AtomicBool::new(false));
+        // The first time INBOX is compared, the second time it is looked at for what may move.
+        let closed = Plan::default().answer(Answer::instead("EXAMINE \"INBOX\"", 2, "NO [UNAVAILABLE] not now"));
+        let proxy = Proxy::start(ground.pair.target.port, closed.only_while(&is_on));
+        ground.pair.target = ground.pair.target.by_port(proxy.port);
+        let mut client = ground.source();
+        client.create(&["Work"]);
+        client.append(&["INBOX"], letters("mail", 5));
+        client.append(&["Work"], letters("work", 5));
+        ground.copy(&[]).ended(0);
+        client.select(&["INBOX"]);
+        client.command("UID MOVE 2 Work");
+        ground.save(&["--delete"]).ended(0).counts(&[("copied_server_side", 1)]);
+        is_on.store(true, Ordering::Relaxed);
+        let run = ground.apply(&[]).ended(3);
+        is_on.store(false, Ordering::Relaxed);
+        let reasons = refused(&run);
+        assert!(reasons.len() == 1 && reasons[0].0 == "INBOX" && reasons[0].1.contains("still there"), "{reasons:?}");
+        ground.copy(&["--delete"]).ended(0);
         ground.pair.assert_equal();
     });
 }

@@ -261,6 +261,7 @@ impl Copy<'_> {
             Deleting::Nothing => Ok(()),
             Deleting::Mirror(_) => {
                 self.clear_leftovers(way, &copied)?;
+                self.hold_unsent(way, sent, unproven)?;
                 self.mirror(way, names)
             }
             Deleting::Source(_) => self.empty_source(way, &copied),

@@ -2,17 +2,20 @@
 //! seen to be empty. What is deleted was decided while planning ([`super::removals`]).
 
 use super::Copy;
+use super::carry::Sent;
 use super::relocate::Leftover;
 use super::removals::Doomed;
 use crate::event::{Event, Side};
-use crate::mail::{MailboxName, Uid, UidSet, counted};
+use crate::exec::Fate;
+use crate::mail::{MailboxName, Message, Uid, UidSet, counted};
+use crate::plan::elsewhere::Looks;
 use crate::store::{Error, Removal, ScanDepth, Store};
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
 use crate::verbs::removing::{Removed, remove};
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Copy<'_> {
     /// Tells each message and folder that is deleted, or would be.
@@ -55,6 +58,61 @@ impl Copy<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Keeps messages that look like ones which were to be sent and were not: the source may have moved them, and the target would
+    /// have them nowhere.
+    pub(super) fn hold_unsent(
+        &mut self,
+        way: &mut Way<'_>,
+        sent: &Sent,
+        unproven: &HashMap<usize, UidSet>,
+    ) -> Result<(), Error> {
+        let unsent = self.unsent(sent, unproven);
+        if unsent.is_empty() {
+            return Ok(());
+        }
+        let scans = way.repeatable(|link| {
+            let asked = self.doomed.iter().map(|doomed| (&doomed.mailbox, Some(doomed.uids.clone())));
+            scan_each(link.target.as_mut(), ScanDepth::Attributes, asked)
+        })?;
+        let mut held_back = Vec::new();
+        for (doomed, scan) in self.doomed.iter_mut().zip(scans) {
+            // The removal itself leaves a folder alone that can't be opened.
+            let Ok(scan) = scan else { continue };
+            let is_unsent = |message: &&Message| Looks::of(message).is_none_or(|looks| unsent.contains(&looks));
+            let held: UidSet = scan.messages.iter().filter(is_unsent).map(Message::uid).collect();
+            if !held.is_empty() {
+                doomed.uids = doomed.uids.minus(&held);
+                doomed.whole = false;
+                held_back.push((doomed.folder.clone(), held));
+            }
+        }
+        self.doomed.retain(|doomed| doomed.whole || !doomed.uids.is_empty());
+        for (folder, held) in held_back {
+            let reason = format!(
+                "not deleted: {}, as the source may have moved what could not be copied; run again",
+                counted(held.len(), "message")
+            );
+            self.note_not_deleted(&folder, &held, &reason);
+        }
+        Ok(())
+    }
+
+    /// What was to come into a folder and is not known to be there, by its looks.
+    fn unsent(&self, sent: &Sent, unproven: &HashMap<usize, UidSet>) -> HashSet<Looks> {
+        let mut unsent: HashSet<Looks> = HashSet::new();
+        for (pair, task, fates) in sent.each() {
+            let is_unproven = |uid: Uid| unproven.get(&pair).is_some_and(|unproven| unproven.contains(uid));
+            let is_open = |fate: &Fate| !fate.is_copied() && *fate != Fate::Vanished;
+            let messages = task.messages.iter().zip(fates);
+            let open = messages.filter(|(message, fate)| is_open(fate) || is_unproven(message.uid()));
+            unsent.extend(open.filter_map(|(message, _)| Looks::of(message)));
+        }
+        // What is left of the plan had no folder to be sent to.
+        let left = self.folders.iter().flatten().flat_map(|needs| &needs.missing);
+        unsent.extend(left.filter_map(Looks::of));
+        unsent
     }
 
     /// Deletes on the target what the source does not have.

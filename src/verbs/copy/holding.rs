@@ -11,12 +11,12 @@ use super::{Copy, PlanUse};
 use crate::event::{Event, Side};
 use crate::folders::Pair;
 use crate::mail::{MailboxName, Uid, UidSet, counted};
-use crate::plan::planned::{Flagged, Planned, PlannedFolder, by_flags, contains_as, writable};
+use crate::plan::planned::{Flagged, Planned, PlannedFolder, Take, by_flags, contains_as, writable};
 use crate::store::FolderScan;
 use crate::verbs::compare::Compared;
 use crate::verbs::copy::changes;
 use crate::verbs::opening::{Names, Opened};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 impl Copy<'_> {
@@ -176,6 +176,35 @@ impl Copy<'_> {
         };
         for job in &mut self.elsewhere.jobs {
             job.leave &= takes(job.from.uid, &job.from.mailbox) && !refused.contains(&job.from.mailbox);
+        }
+        self.tell_unmoved(&planned);
+    }
+
+    /// Names the folders with messages that were to move on the target and are copied instead, as they could not be read now.
+    fn tell_unmoved(&mut self, planned: &Planned) {
+        let is_moved = |take: &Take| {
+            let mut jobs = self.elsewhere.jobs.iter();
+            jobs.any(|job| job.from.uid == take.held && job.from.mailbox == take.from)
+        };
+        let is_there = |take: &Take| {
+            let of = |needs: &&Needs| needs.target.as_ref().is_some_and(|target| target.name == take.from);
+            let mut extras = self.folders.iter().flatten().filter(of).filter_map(|needs| needs.extra.as_ref());
+            extras.any(|extra| extra.contains(take.held))
+        };
+        let mut unmoved: BTreeMap<&MailboxName, u64> = BTreeMap::new();
+        let kept = planned.folders.iter().filter(|folder| self.is_kept_whole(folder));
+        for take in kept.flat_map(|folder| &folder.takes).filter(|take| take.leave) {
+            if !is_moved(take) && is_there(take) {
+                *unmoved.entry(&take.from).or_default() += 1;
+            }
+        }
+        for (from, count) in unmoved {
+            let folder = planned.folders.iter().find(|folder| folder.target == *from);
+            let folder = folder.map_or_else(|| from.to_string(), |folder| folder.from.clone());
+            let reason =
+                format!("still there: {} that the plan moves to another folder; run again", counted(count, "message"));
+            self.summary.folders_failed += 1;
+            self.observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
         }
     }
 
