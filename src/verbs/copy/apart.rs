@@ -180,6 +180,10 @@ impl Copy<'_> {
             is_proven
         });
         for doomed in spared {
+            // A folder that could not be made has been named as failed.
+            if doomed.pairs.iter().all(|pair| self.has_failed.contains(pair) && self.target_of(*pair).is_none()) {
+                continue;
+            }
             let reason = format!(
                 "not deleted: {}, as the target keeps no flag by which it could be shown that both sides are not one \
                  mailbox; check the addresses, and delete them with a mail program",

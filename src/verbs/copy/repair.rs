@@ -192,7 +192,7 @@ impl Copy<'_> {
         Ok(())
     }
 
-    fn target_of(&self, pair: usize) -> Option<&TargetState> {
+    pub(super) fn target_of(&self, pair: usize) -> Option<&TargetState> {
         self.folders.get(pair)?.as_ref()?.target.as_ref()
     }
 
