@@ -12,7 +12,7 @@ pub use finding::{Check, Finding, Verdict};
 pub use holdings::{Duplicate, FolderHoldings, Holdings, NamedMessage, YearSum};
 pub use plan::{Change, Contradiction, FolderPlanned, SyncPlanned, SyncStep};
 
-use crate::mail::Uid;
+use crate::mail::{Heading, Uid};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -119,6 +119,8 @@ pub enum Event<'a> {
         folder: &'a str,
         /// Its UID there.
         uid: Uid,
+        /// What people know it by; `None`: that was not read.
+        heading: Option<&'a Heading>,
     },
     /// A message that vanished from the source was moved on the target (`--keep-deleted`), or in a dry run would be.
     MessageKept {
@@ -128,6 +130,8 @@ pub enum Event<'a> {
         uid: Uid,
         /// The folder of the day.
         to: &'a str,
+        /// What people know it by; `None`: that was not read.
+        heading: Option<&'a Heading>,
     },
     /// A damaged copy on the target was replaced by what the source has (`--repair`), or in a dry run would be.
     MessageRepaired {
@@ -165,8 +169,8 @@ pub enum Event<'a> {
         folder: &'a str,
         /// The source's UID.
         uid: Uid,
-        /// Its Message-ID, where it is known.
-        message_id: Option<&'a str>,
+        /// What people know it by; `None`: that was not read.
+        heading: Option<&'a Heading>,
         /// Why, with the server's own words.
         reason: &'a str,
     },
@@ -268,6 +272,20 @@ pub struct Difference<'a> {
     pub messages: u64,
     /// What is different, in words.
     pub detail: &'a str,
+    /// What people know the message by; `None`: it is about a folder, or that was not read.
+    pub heading: Option<&'a Heading>,
+}
+
+/// Of which messages the headings are worth reading, as an observer lists them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Headings {
+    /// Of none.
+    #[default]
+    Nothing,
+    /// Of those that are deleted, that differ, or that two sides contradict each other about.
+    Pressing,
+    /// Of all that something is done with.
+    Everything,
 }
 
 /// Is told what happens, from many threads at once.
@@ -275,7 +293,12 @@ pub trait Observer: Sync {
     /// Takes one event. Must be quick: lanes wait for it.
     fn observe(&self, event: &Event<'_>);
 
-    /// Whether it is worth the reading of headers, and of some subjects, to be told [`Event::Holdings`].
+    /// Of which messages it shows what people know them by. For the others nothing is read.
+    fn headings(&self) -> Headings {
+        Headings::Nothing
+    }
+
+    /// Whether it is worth the reading of headers, and of some headings, to be told [`Event::Holdings`].
     fn wants_holdings(&self) -> bool {
         false
     }

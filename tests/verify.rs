@@ -233,3 +233,57 @@ fn progress_ends_at_what_was_announced() {
     let shown = verify(&source, &target, &["--deep"]).ended(0).stderr;
     assert!(shown.contains("60 messages to compare\n") && shown.contains("60 messages to compare whole, "), "{shown}");
 }
+
+/// A message that tries to write to the terminal.
+fn hostile(number: usize) -> NewMessage {
+    let header = format!(
+        "From: =?utf-8?Q?J=C3=B6rg?= <j@example.org>\r\nSubject: =?utf-8?Q?M=C3=A4rz_{number}_=1B[2J?=\r\n\
+         Date: Mon, 3 Mar 2025 10:20:30 +0130\r\nMessage-ID: <{number}@h.example>\r\n\r\nbody\r\n"
+    );
+    NewMessage { flags: Vec::new(), date: Some(DATE.to_owned()), bytes: header.into_bytes() }
+}
+
+#[test]
+fn each_message_that_differs_has_its_subject_sender_and_date() {
+    let [source, target] = twins("named");
+    Client::login(&source).append(&["Box"], [hostile(1)].into_iter());
+    replace(&target, "1", hostile(2));
+    let mut client = Client::login(&target);
+    client.select(&["Box"]);
+    client.store("2", "+FLAGS", "\\Flagged");
+    let run = verify(&source, &target, &[]).ended(4);
+    let found: Vec<_> = (run.named("difference").iter())
+        .map(|one| ["kind", "subject", "from", "date"].map(|name| one[name].as_str().unwrap_or("null").to_owned()))
+        .collect();
+    let sent = ["Jörg <j@example.org>", "2025-03-03T10:20:30+01:30"];
+    // Where a message has no Date, when it arrived: Dovecot tells that in UTC.
+    let arrived = ["ann@example.org", "2020-07-07T05:07:07+00:00"];
+    let expected = [
+        ["missing", "one", arrived[0], arrived[1]],
+        ["missing", "März 1 \u{1b}[2J", sent[0], sent[1]],
+        ["flags_differ", "two", arrived[0], arrived[1]],
+        ["extra", "März 2 \u{1b}[2J", sent[0], sent[1]],
+    ];
+    assert_eq!(found, expected, "{run:?}");
+    let people = lab::run::run(&["verify", &source.plain_address(), &target.plain_address()]).ended(4);
+    assert!(
+        people.says("    UID 4 \"März 1 \\u{1b}[2J\" from Jörg <j@example.org>, 2025-03-03: only on"),
+        "{people:?}"
+    );
+    people.assert_harmless();
+    let deep = verify(&source, &target, &["--deep"]).ended(4);
+    assert_eq!(deep.texts("difference", "subject"), run.texts("difference", "subject"));
+}
+
+#[test]
+fn a_rehearsed_deletion_names_its_messages() {
+    let [source, target] = twins("doomed");
+    Client::login(&target).append(&["Box"], [hostile(1)].into_iter());
+    let dry = copy(&source, &target, &["--delete", "--dry-run", "--max-delete", "100%"]).ended(0);
+    assert_eq!(dry.texts("message_deleted", "from"), ["Jörg <j@example.org>"]);
+    let state = tempfile::tempdir().unwrap();
+    let (from, to) = (source.plain_address(), target.plain_address());
+    let keep = ["copy", &from, &to, "--keep-deleted", "--dry-run", "--max-delete", "100%"];
+    let people = lab::run::run(&[&keep[..], &["--state", state.path().to_str().unwrap()]].concat()).ended(0);
+    assert!(people.says("  UID 4 \"März 1 \\u{1b}[2J\" from Jörg <j@example.org>, 2025-03-03"), "{people:?}");
+}

@@ -6,6 +6,7 @@
 
 use super::console::Console;
 use super::harmless;
+use super::heading;
 use super::units;
 use mailferry::event::{Direction, Event, Observer, Side};
 use std::fmt;
@@ -50,9 +51,11 @@ impl Observer for Log {
         let text = harmless::text;
         match event {
             Event::Warning { text } => warn!(target: OURS, "{text}"),
-            Event::MessageFailed { folder, uid, message_id, reason } => {
-                let id = message_id.map(|id| format!(" {}", text(id))).unwrap_or_default();
-                error!(target: OURS, "{} UID {uid}{id}: {}", text(folder), text(reason));
+            Event::MessageFailed { folder, uid, heading, reason } => {
+                let id = heading.and_then(|heading| heading.message_id.as_deref());
+                let id = id.map(|id| format!(" {}", text(id))).unwrap_or_default();
+                let about = heading::after_uid(*heading);
+                error!(target: OURS, "{} UID {uid}{id}{about}: {}", text(folder), text(reason));
             }
             Event::FolderFailed { folder, reason } => error!(target: OURS, "{}: {}", text(folder), text(reason)),
             Event::Retrying { side, wait, reason } if !self.quiet => warn!(
@@ -72,13 +75,13 @@ impl Observer for Log {
             Event::FolderCreated { folder } => info!(target: OURS, "created {}", text(folder)),
             Event::FolderRenamed { from, to } => info!(target: OURS, "renamed {} to {}", text(from), text(to)),
             Event::FolderDeleted { folder } => info!(target: OURS, "deleted {}", text(folder)),
-            Event::MessageDeleted { side, folder, uid } => {
+            Event::MessageDeleted { side, folder, uid, .. } => {
                 debug!(target: OURS, "{}: deleted {} UID {uid}", side.name(), text(folder));
             }
             Event::MessageRepaired { folder, uid } => {
                 debug!(target: OURS, "target: replaced the damaged copy of {} UID {uid}", text(folder));
             }
-            Event::MessageKept { folder, uid, to } => {
+            Event::MessageKept { folder, uid, to, .. } => {
                 debug!(target: OURS, "target: moved {} UID {uid} to {}", text(folder), text(to));
             }
             Event::MessageCopied { folder, uid, bytes: 0, .. } => {
@@ -187,7 +190,7 @@ impl Visit for Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mailferry::mail::Uid;
+    use mailferry::mail::{Heading, Uid};
     use std::sync::Mutex;
     use std::time::Duration;
 
@@ -250,10 +253,12 @@ mod tests {
     #[test]
     fn failures_name_the_message() {
         let uid = Uid::new(7).unwrap();
-        let event = Event::MessageFailed { folder: "INBOX", uid, message_id: Some("<a@b\x1b>"), reason: "too large" };
+        let (message_id, subject) = (Some("<a@b\x1b>".to_owned()), Some("s".to_owned()));
+        let heading = Heading { message_id, subject, ..Heading::default() };
+        let event = Event::MessageFailed { folder: "INBOX", uid, heading: Some(&heading), reason: "too large" };
         let warning = Event::Warning { text: "odd" };
         let expected =
-            [(Kind::Failed, "INBOX UID 7 <a@b\\u{1b}>: too large".to_owned()), (Kind::Warning, "odd".to_owned())];
+            [(Kind::Failed, "INBOX UID 7 <a@b\\u{1b}> \"s\": too large".to_owned()), (Kind::Warning, "odd".to_owned())];
         assert_eq!(lines(0, &Log::new(true), &[event, warning]), expected);
     }
 

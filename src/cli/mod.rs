@@ -16,6 +16,7 @@ mod failure;
 mod folder_list;
 mod folders;
 mod harmless;
+mod heading;
 mod json;
 mod left_out;
 mod log;

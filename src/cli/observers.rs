@@ -1,6 +1,6 @@
 //! Tells several observers of each event.
 
-use mailferry::event::{Event, Observer};
+use mailferry::event::{Event, Headings, Observer};
 use std::sync::Arc;
 
 /// Something that is told events from any thread.
@@ -14,6 +14,10 @@ impl Observer for Observers {
         for observer in &self.0 {
             observer.observe(event);
         }
+    }
+
+    fn headings(&self) -> Headings {
+        self.0.iter().map(|observer| observer.headings()).max().unwrap_or_default()
     }
 
     fn wants_holdings(&self) -> bool {

@@ -1,7 +1,7 @@
 //! What mailboxes hold: sums by folder and year, the largest messages, messages that are there more than once.
 
 use super::Side;
-use crate::mail::{InternalDate, Uid};
+use crate::mail::{Heading, InternalDate, Uid};
 
 /// What the folders of one side hold that take part, as they were when the plan was made.
 #[derive(Debug)]
@@ -59,8 +59,8 @@ pub struct NamedMessage {
     pub bytes: u64,
     /// When it arrived.
     pub date: Option<InternalDate>,
-    /// Its subject, decoded; `None` where there is none or it could not be read.
-    pub subject: Option<String>,
+    /// What people know it by, as far as it could be read.
+    pub heading: Heading,
 }
 
 /// Messages of one folder that are the same.

@@ -1,7 +1,7 @@
 //! What is planned for one folder, and what two-way sync does because of the other side.
 
 use super::Side;
-use crate::mail::Uid;
+use crate::mail::{Heading, Uid};
 
 /// What two-way sync does on one side.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Change<'a> {
     pub conflict: bool,
     /// What each side did, where they contradicted each other.
     pub contradiction: Option<Contradiction>,
+    /// What people know the message by; `None`: it is about a folder, or that was not read.
+    pub heading: Option<&'a Heading>,
 }
 
 /// What two sides did that contradict each other, and how that ends. Clauses without their subject and without a full stop.

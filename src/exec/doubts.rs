@@ -123,8 +123,8 @@ impl Shared<'_> {
         notice: Option<&str>,
     ) -> Result<Verdict<'a>, Error> {
         let token = self.ledger.token(task, position);
-        let message_id = match &body {
-            Body::Whole(bytes) if notice.is_none() => identity::message_id(bytes),
+        let heading = match &body {
+            Body::Whole(bytes) if notice.is_none() => Some(identity::heading(bytes)),
             _ => None,
         };
         let (said, length) = (doubt.said, body.size());
@@ -147,7 +147,7 @@ impl Shared<'_> {
                 }
             }
         };
-        self.fail(task, position, message_id.as_deref(), &reason);
+        self.fail(task, position, heading.as_ref(), &reason);
         Ok(Verdict::Withheld)
     }
 

@@ -7,7 +7,7 @@ use super::ledger::Stage;
 use super::transfer::{OnTheWay, Transfer};
 use super::{Link, Shared};
 use crate::event::{Event, Side};
-use crate::mail::{Uid, UidSet, UidValidity};
+use crate::mail::{Heading, Uid, UidSet, UidValidity};
 use crate::plan::{FolderTask, Keywords, Piece, Treatment, rows};
 use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalMeaning};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -343,7 +343,7 @@ impl<'a> Lane<'a> {
             }
             _ => {
                 let reason = format!("the target refused it: {}", refusal.text);
-                self.shared.fail(task, position, sent.message_id.as_deref(), &reason);
+                self.shared.fail(task, position, sent.heading.as_deref(), &reason);
                 let is_for_good = !matches!(refusal.meaning, RefusalMeaning::Transient | RefusalMeaning::NoFolder);
                 if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
                     journal.refused(task, folder.messages[position].uid(), &refusal.text);
@@ -466,11 +466,11 @@ impl Shared<'_> {
     }
 
     /// This message can't be copied.
-    pub(super) fn fail(&self, task: usize, position: usize, message_id: Option<&str>, reason: &str) {
+    pub(super) fn fail(&self, task: usize, position: usize, heading: Option<&Heading>, reason: &str) {
         let folder = &self.tasks[task];
         self.ledger.set(self.ledger.token(task, position), Stage::Failed);
         let uid = folder.messages[position].uid();
-        self.context.observer.observe(&Event::MessageFailed { folder: &folder.from, uid, message_id, reason });
+        self.context.observer.observe(&Event::MessageFailed { folder: &folder.from, uid, heading, reason });
     }
 }
 

@@ -4,14 +4,14 @@ use super::Shared;
 use super::doubts::Verdict;
 use super::throttle::Throttled;
 use crate::identity;
-use crate::mail::{Flags, InternalDate, Keyword, Message, Uid};
+use crate::mail::{Flags, Heading, InternalDate, Keyword, Message, Uid};
 use crate::plan::{Keywords, Piece, Treatment};
 use crate::store::{Body, Delivery, Error, MessageSink, Store};
 use std::collections::{HashMap, VecDeque};
 use std::io::{Cursor, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How much of a large message is looked at for its Message-ID and its date.
+/// How much of a large message is looked at for its heading and its date.
 const HEADER_BYTES: u64 = 64 << 10;
 
 /// A message on its way: what is needed when its acknowledgement comes.
@@ -22,8 +22,8 @@ pub(super) struct OnTheWay {
     pub(super) in_flight: Option<u64>,
     pub(super) treatment: Treatment,
     pub(super) attempts: u8,
-    /// Its Message-ID, kept only where it goes alone and may be named as failed.
-    pub(super) message_id: Option<String>,
+    /// What people know it by, kept only where it goes alone and may be named as failed.
+    pub(super) heading: Option<Box<Heading>>,
 }
 
 /// Delivers the messages of pieces as the source sends them.
@@ -104,10 +104,10 @@ impl<'a> Transfer<'a> {
         let is_odd = date.is_some_and(|date| !date.is_kept_everywhere());
         let careful = treatment.careful || bytes == 0 || is_odd || !flags.keywords().iter().all(Keyword::is_plain);
         let Treatment { binary, batch, .. } = treatment;
-        let on_the_way = OnTheWay { bytes, in_flight: None, treatment, attempts: piece.attempts, message_id: None };
+        let on_the_way = OnTheWay { bytes, in_flight: None, treatment, attempts: piece.attempts, heading: None };
         let Self { shared, target, on_the_way: all, .. } = self;
-        let mut send = |message_id, date, body| {
-            all.insert(token, OnTheWay { message_id, ..on_the_way });
+        let mut send = |heading, date, body| {
+            all.insert(token, OnTheWay { heading, ..on_the_way });
             target.deliver(&task.target, Delivery { token, flags: &flags, date, body, careful, binary, batch })
         };
         match body {
@@ -115,9 +115,9 @@ impl<'a> Transfer<'a> {
                 if let Some(throttle) = &shared.throttle {
                     throttle.take(bytes.len() as u64);
                 }
-                let message_id = if careful { identity::message_id(bytes) } else { None };
+                let heading = careful.then(|| Box::new(identity::heading(bytes)));
                 let date = if look_for_date { date_in_header(bytes) } else { date };
-                send(message_id, date, Body::Whole(bytes))
+                send(heading, date, Body::Whole(bytes))
             }
             Body::Stream { size, from } => {
                 let mut throttled;
@@ -131,9 +131,9 @@ impl<'a> Transfer<'a> {
                 let mut head = Vec::new();
                 // What fails to be read now fails again, and is named, when the rest is read.
                 let _ = from.take(HEADER_BYTES).read_to_end(&mut head);
-                let message_id = identity::message_id(&head);
+                let heading = Some(Box::new(identity::heading(&head)));
                 let date = if look_for_date { date_in_header(&head) } else { date };
-                send(message_id, date, Body::Stream { size, from: &mut Cursor::new(head).chain(from) })
+                send(heading, date, Body::Stream { size, from: &mut Cursor::new(head).chain(from) })
             }
         }
     }

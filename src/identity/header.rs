@@ -4,9 +4,12 @@
 //! line. It takes what servers really send: bare LF, `\r\r\n`, blanks before the colon, a last line without an end,
 //! lines that are no fields. It borrows, so that a line of a megabyte costs nothing but its reading.
 
-/// As much of a subject as is kept, in characters, and as is looked at for it, in bytes.
-const MAX_SUBJECT: usize = 200;
-const MAX_SUBJECT_BYTES: usize = 4000;
+use super::date;
+use crate::mail::Heading;
+
+/// As much of a subject or a sender as is kept, in characters, and as is looked at for it, in bytes.
+const MAX_TEXT: usize = 200;
+const MAX_TEXT_BYTES: usize = 4000;
 
 /// One field: its name as it was spelled, and its value with the folding still in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,17 +97,26 @@ pub fn message_id(header: &[u8]) -> Option<String> {
     Some(std::str::from_utf8(bytes).map_or_else(|_| escaped(bytes), str::to_owned))
 }
 
-/// The text of a message's first Subject, for reports: decoded (RFC 2047), its blanks made single ones, cut where it is long.
+/// What people know a message by, for lists: its Message-ID, and its Subject, From and Date decoded (RFC 2047), each in one
+/// line, cut where it is long.
 ///
-/// It may be whatever the sender wrote, control characters among it. `None` where there is none or it is empty.
-pub fn subject(header: &[u8]) -> Option<String> {
-    let field = fields(header).find(|field| field.is("Subject"))?;
-    let value: Vec<u8> = unfolded(field.value).take(MAX_SUBJECT_BYTES).collect();
+/// They may be whatever the sender wrote, control characters among it.
+pub fn heading(header: &[u8]) -> Heading {
+    let date = fields(header).find(|field| field.is("Date")).and_then(|field| date::parse(field.value));
+    Heading { message_id: message_id(header), subject: decoded(header, "Subject"), from: decoded(header, "From"), date }
+}
+
+/// The text of the first field of this name: decoded, its blanks made single ones, cut where it is long. `None` where there
+/// is none or it is empty.
+fn decoded(header: &[u8], name: &str) -> Option<String> {
+    let field = fields(header).find(|field| field.is(name))?;
+    let value: Vec<u8> = unfolded(field.value).take(MAX_TEXT_BYTES).collect();
+    // Any field is decoded as a Subject is: encoded words among plain text.
     let line = [b"Subject: ", value.as_slice(), b"\r\n\r\n"].concat();
     let message = mail_parser::MessageParser::new().header_text(mail_parser::HeaderName::Subject).parse_headers(&line);
     let text = message.as_ref().and_then(mail_parser::Message::subject)?;
     let words: Vec<&str> = text.split_whitespace().collect();
-    let text: String = words.join(" ").chars().take(MAX_SUBJECT).collect();
+    let text: String = words.join(" ").chars().take(MAX_TEXT).collect();
     (!text.is_empty()).then_some(text)
 }
 
@@ -181,8 +193,19 @@ mod tests {
             ("From: a", None),
             (&long, Some(&*"ü".repeat(200))),
         ] {
-            assert_eq!(subject(header.as_bytes()).as_deref(), expected, "{header:.60}");
+            assert_eq!(heading(header.as_bytes()).subject.as_deref(), expected, "{header:.60}");
         }
+    }
+
+    #[test]
+    fn gives_the_sender_and_the_date() {
+        let header = "From: =?utf-8?Q?J=C3=B6rg?= \"B.\"\r\n <j@example.org>\r\nDate: Mon, 3 Mar 2025 10:20:30 +0130\r\n\
+                      Message-ID: <1@x>\r\n\r\nFrom: body";
+        let Heading { message_id, subject, from, date } = heading(header.as_bytes());
+        assert_eq!((message_id.as_deref(), subject), (Some("<1@x>"), None));
+        assert_eq!(from.as_deref(), Some("Jörg \"B.\" <j@example.org>"));
+        assert_eq!(date.map(|date| date.to_string()).as_deref(), Some("03-Mar-2025 10:20:30 +0130"));
+        assert_eq!(heading(b"Date: yesterday\r\nFrom:\r\n"), Heading::default());
     }
 
     #[test]
@@ -201,8 +224,11 @@ mod tests {
     proptest! {
         #[test]
         fn any_subject_will_do(value in prop::collection::vec(prop::sample::select(b"=?utf-8BQ_ \r\n\t\x00\xff\xc3".to_vec()), 0..80)) {
-            let found = subject(&[b"Subject: ".as_slice(), &value].concat());
-            prop_assert!(found.is_none_or(|text| !text.contains(['\r', '\n']) && text.chars().count() <= MAX_SUBJECT));
+            for name in [b"Subject: ".as_slice(), b"From: "] {
+                let Heading { subject, from, .. } = heading(&[name, &value].concat());
+                let found = subject.or(from);
+                prop_assert!(found.is_none_or(|text| !text.contains(['\r', '\n']) && text.chars().count() <= MAX_TEXT));
+            }
         }
 
         #[test]
@@ -210,7 +236,7 @@ mod tests {
             let total: usize = fields(&header).map(|field| field.name.len() + field.value.len()).sum();
             prop_assert!(total <= header.len());
             message_id(&header);
-            subject(&header);
+            heading(&header);
         }
     }
 }

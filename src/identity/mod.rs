@@ -14,7 +14,7 @@ mod stand_in;
 
 pub use content::{ContentHasher, ContentKeys};
 pub use date::message_date;
-pub use header::{message_id, subject};
+pub use header::{heading, message_id};
 pub use key::{FIELDS, header_key};
 pub use print::print;
 pub use stand_in::stand_in;

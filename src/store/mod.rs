@@ -14,8 +14,8 @@ pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind};
 
 use crate::mail::{
-    FlagTable, Flags, Flattened, InternalDate, Listing, MailboxName, Message, PermanentFlags, SpecialUse, Uid, UidSet,
-    UidValidity,
+    FlagTable, Flags, Flattened, Heading, InternalDate, Listing, MailboxName, Message, PermanentFlags, SpecialUse, Uid,
+    UidSet, UidValidity,
 };
 use std::collections::HashMap;
 use std::io::Read;
@@ -71,8 +71,8 @@ pub enum ScanDepth {
     Attributes,
     /// The header fields that identify a message as well.
     Identity,
-    /// The same, and the subjects: for a few messages that are named to people.
-    Subjects,
+    /// The same, and the headings: for messages that are listed to people.
+    Headings,
     /// The header fields of what is new: for a folder of which the rest is known.
     Since(Baseline),
 }
@@ -136,8 +136,8 @@ pub struct FolderScan {
     pub messages: Vec<Message>,
     /// Their flags.
     pub flags: FlagTable,
-    /// Their subjects, where these were asked for and there are any.
-    pub subjects: Vec<(Uid, String)>,
+    /// Their headings, where these were asked for.
+    pub headings: Vec<(Uid, Heading)>,
     /// What is known of messages below the baseline that are not listed; `None`: all are listed.
     pub unchanged: Option<Unchanged>,
 }

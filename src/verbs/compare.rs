@@ -460,7 +460,7 @@ impl Compared {
         for at in &self.doubtful {
             let uid = self.source.messages[*at as usize].uid();
             let reason = "its content can't be read, so it can't be told whether the target has it";
-            observer.observe(&Event::MessageFailed { folder: &folder, uid, message_id: None, reason });
+            observer.observe(&Event::MessageFailed { folder: &folder, uid, heading: None, reason });
         }
         self.doubtful.len() as u64
     }

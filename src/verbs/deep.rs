@@ -74,6 +74,11 @@ impl DeepFolder {
         }
     }
 
+    /// The source's folder.
+    pub(super) fn source(&self) -> &MailboxName {
+        &self.source
+    }
+
     /// Some pairs of messages of two folders.
     pub(super) fn of_pairs(
         name: &str,

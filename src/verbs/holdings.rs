@@ -3,11 +3,11 @@
 //!
 //! Only where an observer asks for it; else every function here does nothing.
 
-use super::scans::scan_each;
+use super::headings::Wanted;
 use crate::event::{Duplicate, Event, FolderHoldings, Holdings, NamedMessage, Observer, Side, YearSum};
-use crate::mail::{HeaderKey, InternalDate, MailboxName, Message, Uid, UidSet};
-use crate::store::{Error, ScanDepth, Store};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::mail::{HeaderKey, InternalDate, MailboxName, Message};
+use crate::store::{Error, Store};
+use std::collections::{BTreeMap, HashSet};
 
 /// How many of the largest messages are named.
 const LARGEST: usize = 25;
@@ -87,7 +87,7 @@ impl Survey {
         }
     }
 
-    /// Tells it, with the subjects of the messages that are named.
+    /// Tells it, with the headings of the messages that are named.
     ///
     /// # Errors
     /// What ends the connection.
@@ -98,7 +98,9 @@ impl Survey {
         let (largest, _) = self.largest.take();
         let (duplicates, more_duplicates) = self.duplicates.take();
         let named = largest.iter().chain(duplicates.iter().map(|(named, _)| named));
-        let subjects = read_subjects(store, named)?;
+        let mut wanted = Wanted::default();
+        named.for_each(|one| wanted.add(&one.mailbox, one.message.uid()));
+        let headings = wanted.read(store);
         let folders = &self.folders;
         let name = |named: &Named| {
             let uid = named.message.uid();
@@ -107,7 +109,7 @@ impl Survey {
                 uid,
                 bytes: u64::from(named.message.size()),
                 date: named.message.date(),
-                subject: subjects.get(&(named.mailbox.clone(), uid)).cloned(),
+                heading: headings.get(&named.mailbox, uid).cloned().unwrap_or_default(),
             }
         };
         let largest: Vec<NamedMessage> = largest.iter().map(name).collect();
@@ -117,26 +119,6 @@ impl Survey {
         observer.observe(&Event::Holdings(Holdings { side: self.side, folders, largest, duplicates, more_duplicates }));
         Ok(())
     }
-}
-
-/// The subjects of some messages, in one flight. What a server refuses to tell stays without one.
-fn read_subjects<'a>(
-    store: &mut dyn Store,
-    named: impl Iterator<Item = &'a Named>,
-) -> Result<HashMap<(MailboxName, Uid), String>, Error> {
-    let mut asked: HashMap<&MailboxName, UidSet> = HashMap::new();
-    for one in named {
-        asked.entry(&one.mailbox).or_default().insert(one.message.uid());
-    }
-    let asked: Vec<(&MailboxName, UidSet)> = asked.into_iter().collect();
-    let requests = asked.iter().map(|(mailbox, uids)| (*mailbox, Some(uids.clone())));
-    let scans = scan_each(store, ScanDepth::Subjects, requests)?;
-    let mut subjects = HashMap::new();
-    for ((mailbox, _), scan) in asked.iter().zip(scans) {
-        let found = scan.map(|scan| scan.subjects).unwrap_or_default();
-        subjects.extend(found.into_iter().map(|(uid, subject)| (((*mailbox).clone(), uid), subject)));
-    }
-    Ok(subjects)
 }
 
 /// Calls `tell` with the first message of each kind that is there more than once, and with how many there are. Of one kind
@@ -205,6 +187,7 @@ impl<T> Most<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::Uid;
     use proptest::prelude::*;
 
     fn message(uid: u32, size: u64, key: u8, day: i64) -> Message {

@@ -228,7 +228,7 @@ mod tests {
             mailbox_id: None,
             permanent_flags: PermanentFlags::everything(),
             unlisted: 0,
-            subjects: Vec::new(),
+            headings: Vec::new(),
             unchanged: None,
             messages: uids.iter().map(message).collect(),
             flags: FlagTable::default(),

@@ -7,6 +7,7 @@ mod departures;
 mod doctor;
 mod folders;
 mod gone;
+mod headings;
 mod holdings;
 mod kept;
 mod known;

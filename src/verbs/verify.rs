@@ -1,7 +1,8 @@
 //! `verify`: compares two mailboxes and writes nothing. It uses nothing but what the servers hold now.
 
 use super::compare::{self, Compared, Comparison};
-use super::deep::{DeepFolder, compare_contents};
+use super::deep::{Contrast, DeepFolder, compare_contents};
+use super::headings::{Headings, Wanted};
 use super::holdings::Survey;
 use super::left_out;
 use super::opening::{self, Opened};
@@ -9,11 +10,12 @@ use super::same_mailbox::{self, Kinship};
 use super::searching::check_search;
 use super::views::look_through;
 use super::{Status, VerifyOptions, VerifySummary};
-use crate::event::{Difference, DifferenceKind, Event, Observer, Side, Stop};
+use crate::event::{self, Difference, DifferenceKind, Event, Observer, Side, Stop};
 use crate::exec::Link;
 use crate::folders::{Pair, Rules, TargetFolder};
-use crate::mail::{ListedMailbox, Message, SpecialUse, Uid, counted};
+use crate::mail::{Heading, ListedMailbox, MailboxName, Message, SpecialUse, Uid, counted};
 use crate::store::{Connector, Error, FolderScan};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -43,7 +45,7 @@ pub fn verify(
     tell_same(&mut link, &names, options.kinship, observer)?;
     let left_out = left_out::folders_of(&pairing, &source_listing);
     let summary = VerifySummary { failed, left_out, ..VerifySummary::empty() };
-    let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new() };
+    let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new(), found: Vec::new() };
     verify.compare(&mut link, &names)?;
     for folder in &pairing.unmatched_target {
         let name = folder.name.to_string();
@@ -56,8 +58,10 @@ pub fn verify(
     }
     let lanes = options.jobs.unwrap_or_else(|| link.source.connections().usual.min(link.target.connections().usual));
     let deep = std::mem::take(&mut verify.deep);
-    for (folder, result) in compare_contents(source, target, link, lanes, deep, stop, observer) {
-        verify.take_contents(&folder, result);
+    let contents = compare_contents(source, target, link, lanes, deep, stop, observer);
+    let headings = verify.headings_of_contents(source, &contents);
+    for (folder, result) in contents {
+        verify.take_contents(&folder, result, &headings);
     }
     let mut summary = verify.summary;
     if stop.is_requested() {
@@ -108,7 +112,20 @@ struct Verify<'a> {
     summary: VerifySummary,
     /// What a deep comparison has still to read.
     deep: Vec<DeepFolder>,
+    /// Differences that are told once it is known what people know the messages by.
+    found: Vec<Found>,
 }
+
+/// A difference of a pair of folders that is still to be told.
+struct Found {
+    pair: usize,
+    kind: DifferenceKind,
+    uid: Option<Uid>,
+    detail: Cow<'static, str>,
+}
+
+/// Once so many differences wait to be told, those of further folders are told at once, without headings.
+const MOST_FOUND: usize = 10_000;
 
 impl Verify<'_> {
     fn compare(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
@@ -144,7 +161,7 @@ impl Verify<'_> {
         }
         // Folders that were mapped to one share the target's messages: what is extra is known after the last of them.
         let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
-        comparison.run(link, to_compare, &mut |index, result| match result {
+        let done = comparison.run(link, to_compare, &mut |index, result| match result {
             Ok(compared) => {
                 survey(&mut surveys, &names.pairs[index], &compared_pairs[index], &compared);
                 if let Some(uids) = self.take_compared(index, &compared, names)
@@ -154,12 +171,16 @@ impl Verify<'_> {
                 }
             }
             Err(reason) => self.fail_folder(&names.pairs[index].from.to_string(), &reason),
-        })?;
+        });
         for (index, uids) in extra.into_values() {
+            let listed = self.begin_folder(index);
             for uid in uids {
-                self.differ(DifferenceKind::Extra, &self.pairs[index].to.to_string(), Some(uid), "only on the target");
+                self.differ(listed, DifferenceKind::Extra, Some(uid), Cow::Borrowed("only on the target"));
             }
         }
+        let headings = if done.is_ok() { self.headings_of_found(link, names) } else { Default::default() };
+        self.tell_found(&headings, names);
+        done?;
         let [source, target] = surveys;
         source.tell(link.source.as_mut(), self.observer)?;
         target.tell(link.target.as_mut(), self.observer)
@@ -203,20 +224,21 @@ impl Verify<'_> {
         if let Some(reason) = compared.unlisted() {
             self.fail_folder(&from, &reason);
         }
+        let folder = self.begin_folder(index);
         for at in &compared.matching.missing {
             let uid = compared.source.messages[*at as usize].uid();
-            self.differ(DifferenceKind::Missing, &from, Some(uid), "only on the source");
+            self.differ(folder, DifferenceKind::Missing, Some(uid), Cow::Borrowed("only on the source"));
         }
         let Some(target) = &compared.target else {
-            self.differ_folder_missing(&from, compared);
+            self.differ_folder_missing(folder, compared);
             return None;
         };
         for (on_source, on_target) in &compared.matching.pairs {
             let pair = (&compared.source.messages[*on_source as usize], &target.messages[*on_target as usize]);
-            self.compare_messages(&from, &compared.source, target, pair);
+            self.compare_messages(folder, &compared.source, target, pair);
             if !self.options.deep && compared.munged.contains(&(*on_source, *on_target)) {
-                let detail = "one side has X for each 8-bit byte of the other's header";
-                self.differ(DifferenceKind::Changed, &from, Some(pair.0.uid()), detail);
+                let detail = Cow::Borrowed("one side has X for each 8-bit byte of the other's header");
+                self.differ(folder, DifferenceKind::Changed, Some(pair.0.uid()), detail);
             }
         }
         if self.options.deep {
@@ -232,35 +254,42 @@ impl Verify<'_> {
         Some(compared.matching.extra.iter().map(|at| target.messages[*at as usize].uid()).collect())
     }
 
-    fn differ_folder_missing(&mut self, folder: &str, compared: &Compared) {
+    fn differ_folder_missing(&mut self, folder: Place, compared: &Compared) {
         // A folder without messages has no other way to be missed.
         if compared.source.messages.is_empty() {
-            self.differ(DifferenceKind::Missing, folder, None, "the folder is only on the source");
+            self.differ(folder, DifferenceKind::Missing, None, Cow::Borrowed("the folder is only on the source"));
         }
     }
 
-    fn compare_messages(&mut self, folder: &str, source: &FolderScan, target: &FolderScan, pair: (&Message, &Message)) {
+    fn compare_messages(
+        &mut self,
+        folder: Place,
+        source: &FolderScan,
+        target: &FolderScan,
+        pair: (&Message, &Message),
+    ) {
         let (on_source, on_target) = pair;
         let uid = Some(on_source.uid());
         self.summary.compared += 1;
         if !self.options.deep && on_source.size() != on_target.size() {
             let detail = format!("{} bytes on the source, {} on the target", on_source.size(), on_target.size());
-            self.differ(DifferenceKind::Changed, folder, uid, &detail);
+            self.differ(folder, DifferenceKind::Changed, uid, Cow::Owned(detail));
         }
         let (source_flags, target_flags) = (source.flags.get(on_source.flags()), target.flags.get(on_target.flags()));
         if source_flags != target_flags {
             let detail = format!("{} on the source, {} on the target", source_flags.shown(), target_flags.shown());
-            self.differ(DifferenceKind::Flags, folder, uid, &detail);
+            self.differ(folder, DifferenceKind::Flags, uid, Cow::Owned(detail));
         }
         let Some(date) = on_source.date() else { return };
         match on_target.date() {
             Some(other) if other.seconds() == date.seconds() => {}
             Some(other) => {
                 let detail = format!("{date} on the source, {other} on the target");
-                self.differ(DifferenceKind::Date, folder, uid, &detail);
+                self.differ(folder, DifferenceKind::Date, uid, Cow::Owned(detail));
             }
             None => {
-                self.differ(DifferenceKind::Date, folder, uid, &format!("{date} on the source, none on the target"));
+                let detail = format!("{date} on the source, none on the target");
+                self.differ(folder, DifferenceKind::Date, uid, Cow::Owned(detail));
             }
         }
     }
@@ -279,22 +308,50 @@ impl Verify<'_> {
             return Ok(());
         }
         let detail = format!("the folder is only on the target, with {}", counted(messages, "message"));
-        self.differ_by(DifferenceKind::Extra, name, None, messages, &detail);
+        self.count(DifferenceKind::Extra, messages);
+        let (kind, uid, heading) = (DifferenceKind::Extra, None, None);
+        let difference = Difference { kind, folder: name, uid, messages, detail: &detail, heading };
+        self.observer.observe(&Event::Difference(difference));
         Ok(())
     }
 
-    fn take_contents(&mut self, folder: &DeepFolder, result: Result<super::deep::Contrast, String>) {
+    /// What people know the messages by of which the contents differ or could not be read.
+    fn headings_of_contents(&self, source: &dyn Connector, contents: &[ReadContents]) -> Headings {
+        let mut wanted = Wanted::default();
+        if self.observer.headings() >= event::Headings::Pressing {
+            for (folder, contrast) in contents {
+                let Ok(contrast) = contrast else { continue };
+                let uids = contrast.changed.iter().map(|(uid, _)| *uid).chain(contrast.unread.iter().copied());
+                uids.for_each(|uid| wanted.add(folder.source(), uid));
+            }
+        }
+        if wanted.is_empty() {
+            return Headings::default();
+        }
+        // The connections that have read the contents are closed by now.
+        let Ok(mut store) = source.connect() else { return Headings::default() };
+        let headings = wanted.read(store.as_mut());
+        store.close();
+        headings
+    }
+
+    fn take_contents(&mut self, folder: &DeepFolder, result: Result<Contrast, String>, headings: &Headings) {
         let name = &folder.name;
         match result {
             Ok(contrast) => {
                 self.summary.bytes_compared += contrast.bytes;
                 for (uid, detail) in contrast.changed {
-                    self.differ(DifferenceKind::Changed, name, Some(uid), &detail);
+                    self.count(DifferenceKind::Changed, 1);
+                    let heading = headings.get(folder.source(), uid);
+                    let (kind, uid) = (DifferenceKind::Changed, Some(uid));
+                    let difference = Difference { kind, folder: name, uid, messages: 1, detail: &detail, heading };
+                    self.observer.observe(&Event::Difference(difference));
                 }
                 for uid in contrast.unread {
                     self.summary.failed += 1;
                     let reason = "its content could not be read on both sides";
-                    self.observer.observe(&Event::MessageFailed { folder: name, uid, message_id: None, reason });
+                    let heading = headings.get(folder.source(), uid);
+                    self.observer.observe(&Event::MessageFailed { folder: name, uid, heading, reason });
                 }
             }
             Err(reason) => self.fail_folder(name, &reason),
@@ -306,11 +363,23 @@ impl Verify<'_> {
         self.observer.observe(&Event::FolderFailed { folder, reason });
     }
 
-    fn differ(&mut self, kind: DifferenceKind, folder: &str, uid: Option<Uid>, detail: &str) {
-        self.differ_by(kind, folder, uid, 1, detail);
+    /// Where differences of a pair of folders go.
+    fn begin_folder(&self, pair: usize) -> Place {
+        Place { pair, waits: self.found.len() < MOST_FOUND && self.observer.headings() >= event::Headings::Pressing }
     }
 
-    fn differ_by(&mut self, kind: DifferenceKind, folder: &str, uid: Option<Uid>, messages: u64, detail: &str) {
+    /// Counts a difference, and tells it now or once its heading is known.
+    fn differ(&mut self, place: Place, kind: DifferenceKind, uid: Option<Uid>, detail: Cow<'static, str>) {
+        self.count(kind, 1);
+        let found = Found { pair: place.pair, kind, uid, detail };
+        if place.waits {
+            self.found.push(found);
+        } else {
+            self.tell(&found, None);
+        }
+    }
+
+    fn count(&mut self, kind: DifferenceKind, messages: u64) {
         let count = match kind {
             DifferenceKind::Missing => &mut self.summary.missing,
             DifferenceKind::Extra => &mut self.summary.extra,
@@ -319,6 +388,58 @@ impl Verify<'_> {
             DifferenceKind::Date => &mut self.summary.dates_differ,
         };
         *count += messages;
-        self.observer.observe(&Event::Difference(Difference { kind, folder, uid, messages, detail }));
+    }
+
+    fn tell(&self, found: &Found, heading: Option<&Heading>) {
+        let pair = &self.pairs[found.pair];
+        let folder = if found.kind == DifferenceKind::Extra { &pair.to } else { &pair.from };
+        let (kind, uid, detail) = (found.kind, found.uid, found.detail.as_ref());
+        let folder = &folder.to_string();
+        self.observer.observe(&Event::Difference(Difference { kind, folder, uid, messages: 1, detail, heading }));
+    }
+
+    /// What people know the messages by that wait to be told, on the source and on the target.
+    fn headings_of_found(&self, link: &mut Link, names: &opening::Names<'_>) -> [Headings; 2] {
+        let mut wanted = [Wanted::default(), Wanted::default()];
+        for found in &self.found {
+            if let (Some(mailbox), Some(uid)) = (found.mailbox(names), found.uid) {
+                wanted[found.side()].add(mailbox, uid);
+            }
+        }
+        let [on_source, on_target] = wanted;
+        [on_source.read(link.source.as_mut()), on_target.read(link.target.as_mut())]
+    }
+
+    /// Tells what waits, with these headings.
+    fn tell_found(&mut self, headings: &[Headings; 2], names: &opening::Names<'_>) {
+        for found in std::mem::take(&mut self.found) {
+            let message = found.mailbox(names).zip(found.uid);
+            self.tell(&found, message.and_then(|(mailbox, uid)| headings[found.side()].get(mailbox, uid)));
+        }
     }
 }
+
+impl Found {
+    /// The side that its message is on: 0 is the source.
+    fn side(&self) -> usize {
+        usize::from(self.kind == DifferenceKind::Extra)
+    }
+
+    fn mailbox<'n>(&self, names: &'n opening::Names<'_>) -> Option<&'n MailboxName> {
+        let pair = &names.pairs[self.pair];
+        match self.kind {
+            DifferenceKind::Extra => names.existing(pair).map(|folder| &folder.name),
+            _ => Some(&names.source.mailboxes[pair.source].name),
+        }
+    }
+}
+
+/// Which pair of folders a difference is of, and whether it waits for its heading.
+#[derive(Clone, Copy)]
+struct Place {
+    pair: usize,
+    waits: bool,
+}
+
+/// What came of comparing the contents of a folder.
+type ReadContents = (DeepFolder, Result<Contrast, String>);

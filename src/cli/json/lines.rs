@@ -3,6 +3,7 @@
 use super::summary::{Mailboxes, Step, Summarised, Summary};
 use crate::cli::chosen::Choice;
 use crate::cli::failure::Failure;
+use crate::cli::heading::Shown;
 use mailferry::event::{Event, Side};
 use mailferry::verbs::FolderRow;
 use serde::Serialize;
@@ -48,23 +49,51 @@ pub(crate) enum Line<'a> {
         first_did: Option<&'static str>,
         second_did: Option<&'static str>,
         settled: Option<&'static str>,
+        #[serde(flatten)]
+        heading: Shown,
     },
     /// A line of an explanation.
     Explained { text: &'a str },
     /// A message was deleted.
-    MessageDeleted { side: &'static str, folder: &'a str, uid: u32 },
+    MessageDeleted {
+        side: &'static str,
+        folder: &'a str,
+        uid: u32,
+        #[serde(flatten)]
+        heading: Shown,
+    },
     /// A message that vanished from the source was kept on the target.
-    MessageKept { folder: &'a str, uid: u32, to: &'a str },
+    MessageKept {
+        folder: &'a str,
+        uid: u32,
+        to: &'a str,
+        #[serde(flatten)]
+        heading: Shown,
+    },
     /// A damaged copy on the target was replaced.
     MessageRepaired { folder: &'a str, uid: u32 },
     /// A message was copied (`-vv`).
     MessageCopied { folder: &'a str, uid: u32, bytes: u64 },
     /// A message failed.
-    MessageFailed { folder: &'a str, uid: u32, message_id: Option<&'a str>, reason: &'a str },
+    MessageFailed {
+        folder: &'a str,
+        uid: u32,
+        message_id: Option<&'a str>,
+        reason: &'a str,
+        #[serde(flatten)]
+        heading: Shown,
+    },
     /// A folder failed.
     FolderFailed { folder: &'a str, reason: &'a str },
     /// Two sides differ.
-    Difference { kind: &'static str, folder: &'a str, uid: Option<u32>, detail: &'a str },
+    Difference {
+        kind: &'static str,
+        folder: &'a str,
+        uid: Option<u32>,
+        detail: &'a str,
+        #[serde(flatten)]
+        heading: Shown,
+    },
     /// A check of `doctor`.
     Finding {
         side: &'static str,
@@ -129,23 +158,31 @@ impl<'a> Line<'a> {
                 first_did: change.contradiction.map(|both| both.first),
                 second_did: change.contradiction.map(|both| both.second),
                 settled: change.contradiction.map(|both| both.settled),
+                heading: Shown::of(change.heading),
             },
             Event::Explained { text } => Self::Explained { text },
-            Event::MessageDeleted { side, folder, uid } => {
-                Self::MessageDeleted { side: side.name(), folder, uid: uid.get() }
+            Event::MessageDeleted { side, folder, uid, heading } => {
+                Self::MessageDeleted { side: side.name(), folder, uid: uid.get(), heading: Shown::of(heading) }
             }
             Event::MessageRepaired { folder, uid } => Self::MessageRepaired { folder, uid: uid.get() },
-            Event::MessageKept { folder, uid, to } => Self::MessageKept { folder, uid: uid.get(), to },
-            Event::MessageCopied { folder, uid, bytes, .. } => Self::MessageCopied { folder, uid: uid.get(), bytes },
-            Event::MessageFailed { folder, uid, message_id, reason } => {
-                Self::MessageFailed { folder, uid: uid.get(), message_id, reason }
+            Event::MessageKept { folder, uid, to, heading } => {
+                Self::MessageKept { folder, uid: uid.get(), to, heading: Shown::of(heading) }
             }
+            Event::MessageCopied { folder, uid, bytes, .. } => Self::MessageCopied { folder, uid: uid.get(), bytes },
+            Event::MessageFailed { folder, uid, heading, reason } => Self::MessageFailed {
+                folder,
+                uid: uid.get(),
+                message_id: heading.and_then(|heading| heading.message_id.as_deref()),
+                reason,
+                heading: Shown::of(heading),
+            },
             Event::FolderFailed { folder, reason } => Self::FolderFailed { folder, reason },
             Event::Difference(ref found) => Self::Difference {
                 kind: found.kind.name(),
                 folder: found.folder,
                 uid: found.uid.map(mailferry::mail::Uid::get),
                 detail: found.detail,
+                heading: Shown::of(found.heading),
             },
             Event::Found(found) => Self::Finding {
                 side: found.side.name(),

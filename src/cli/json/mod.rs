@@ -11,7 +11,7 @@ pub(crate) use summary::{Mailboxes, Summary};
 
 use super::harmless;
 use super::output::Output;
-use mailferry::event::{Event, Observer};
+use mailferry::event::{Event, Headings, Observer};
 use serde::Serialize as _;
 use serde_json::ser::{Formatter, Serializer};
 use std::io;
@@ -39,6 +39,10 @@ impl Observer for Events {
         if let Some(line) = Line::of_event(event) {
             print(&self.output, &line);
         }
+    }
+
+    fn headings(&self) -> Headings {
+        Headings::Everything
     }
 }
 
@@ -78,7 +82,7 @@ mod tests {
     use super::*;
     use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
     use mailferry::event::{Difference, DifferenceKind, FolderPlanned};
-    use mailferry::mail::{SpecialUse, Uid};
+    use mailferry::mail::{Heading, SpecialUse, Uid};
     use mailferry::store::Quota;
     use mailferry::verbs::{FolderListing, FolderRow};
     use proptest::prelude::*;
@@ -94,10 +98,10 @@ mod tests {
     #[test]
     fn events_have_the_contracts_shape() {
         let uid = Uid::new(7).unwrap();
-        let failed = Event::MessageFailed { folder: "INBOX", uid, message_id: None, reason: "NO \"too\nlarge\"" };
+        let failed = Event::MessageFailed { folder: "INBOX", uid, heading: None, reason: "NO \"too\nlarge\"" };
         assert_eq!(
             event(&failed),
-            r#"{"event":"message_failed","folder":"INBOX","uid":7,"message_id":null,"reason":"NO \"too\nlarge\""}"#
+            r#"{"event":"message_failed","folder":"INBOX","uid":7,"message_id":null,"reason":"NO \"too\nlarge\"","subject":null,"from":null,"date":null}"#
         );
         let planned = FolderPlanned {
             from: "Sent",
@@ -117,15 +121,24 @@ mod tests {
             event(&Event::FolderPlanned(planned)),
             r#"{"event":"folder_planned","from":"Sent","to":"Sent Items","reason":"role","create":false,"messages":9,"copy":2,"bytes":300,"already_there":7,"flags":1,"server_side":1,"delete":4,"keep":5}"#
         );
-        let difference = Difference { kind: DifferenceKind::Flags, folder: "a", uid: None, messages: 1, detail: "d" };
+        let difference =
+            Difference { kind: DifferenceKind::Flags, folder: "a", uid: None, messages: 1, detail: "d", heading: None };
         assert_eq!(
             event(&Event::Difference(difference)),
-            r#"{"event":"difference","kind":"flags_differ","folder":"a","uid":null,"detail":"d"}"#
+            r#"{"event":"difference","kind":"flags_differ","folder":"a","uid":null,"detail":"d","subject":null,"from":null,"date":null}"#
         );
-        let deleted = Event::MessageDeleted { side: mailferry::event::Side::Target, folder: "a", uid };
-        assert_eq!(event(&deleted), r#"{"event":"message_deleted","side":"target","folder":"a","uid":7}"#);
-        let kept = Event::MessageKept { folder: "a", uid, to: "Vanished/2026-11-25/a" };
-        assert_eq!(event(&kept), r#"{"event":"message_kept","folder":"a","uid":7,"to":"Vanished/2026-11-25/a"}"#);
+        let deleted = Event::MessageDeleted { side: mailferry::event::Side::Target, folder: "a", uid, heading: None };
+        assert_eq!(
+            event(&deleted),
+            r#"{"event":"message_deleted","side":"target","folder":"a","uid":7,"subject":null,"from":null,"date":null}"#
+        );
+        let date = mailferry::mail::InternalDate::parse("03-Mar-2025 10:20:30 +0130");
+        let heading = Heading { message_id: None, subject: Some("s\x1b".to_owned()), from: Some("f".to_owned()), date };
+        let kept = Event::MessageKept { folder: "a", uid, to: "Vanished/2026-11-25/a", heading: Some(&heading) };
+        assert_eq!(
+            event(&kept),
+            r#"{"event":"message_kept","folder":"a","uid":7,"to":"Vanished/2026-11-25/a","subject":"s\u001b","from":"f","date":"2025-03-03T10:20:30+01:30"}"#
+        );
         assert_eq!(event(&Event::Warning { text: "w" }), r#"{"event":"warning","text":"w"}"#);
     }
 

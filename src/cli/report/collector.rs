@@ -5,8 +5,9 @@ use super::facts::{
     Told, Year,
 };
 use super::throughput::Meter;
+use crate::cli::heading::{Shown, rfc3339};
 use mailferry::event::{self, DifferenceKind, Event, FolderPlanned, Observer, Side, SyncPlanned, SyncStep};
-use mailferry::mail::{InternalDate, Uid};
+use mailferry::mail::{Heading, Uid};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -61,6 +62,10 @@ impl Observer for Collector {
         }
     }
 
+    fn headings(&self) -> event::Headings {
+        event::Headings::Everything
+    }
+
     fn wants_holdings(&self) -> bool {
         true
     }
@@ -91,8 +96,8 @@ impl Collected {
             Event::MessageCopied { to, folder, bytes, .. } => self.copied(*to, folder, *bytes),
             Event::MessageDeleted { side, folder, .. } => self.named(*side, folder).done.deleted += 1,
             Event::MessageKept { folder, .. } => self.named(Side::Target, folder).done.kept += 1,
-            Event::MessageFailed { folder, uid, message_id, reason } => {
-                self.fail(folder, Some(*uid), *message_id, reason);
+            Event::MessageFailed { folder, uid, heading, reason } => {
+                self.fail(folder, Some(*uid), *heading, reason);
             }
             Event::FolderFailed { folder, reason } => self.fail(folder, None, None, reason),
             Event::Compared { messages, bytes, .. } => self.meter.note(self.started.elapsed(), *messages, *bytes),
@@ -196,10 +201,11 @@ impl Collected {
             first_did: change.contradiction.map(|both| both.first),
             second_did: change.contradiction.map(|both| both.second),
             settled: change.contradiction.map(|both| both.settled),
+            heading: Shown::of(change.heading),
         });
     }
 
-    fn fail(&mut self, folder: &str, uid: Option<Uid>, message_id: Option<&str>, reason: &str) {
+    fn fail(&mut self, folder: &str, uid: Option<Uid>, heading: Option<&Heading>, reason: &str) {
         let side = if self.places[0].contains_key(folder) { Side::Source } else { Side::Target };
         let known = self.places[at(side)].contains_key(folder);
         let entry = if known { self.named(side, folder) } else { self.named(Side::Source, folder) };
@@ -210,8 +216,9 @@ impl Collected {
         self.told.failures.add(|| Failure {
             folder: folder.to_owned(),
             uid: uid.map(Uid::get),
-            message_id: message_id.map(str::to_owned),
+            message_id: heading.and_then(|heading| heading.message_id.clone()),
             reason: reason.to_owned(),
+            heading: Shown::of(heading),
         });
     }
 
@@ -231,6 +238,7 @@ impl Collected {
             folder: found.folder.to_owned(),
             uid: found.uid.map(Uid::get),
             detail: found.detail.to_owned(),
+            heading: Shown::of(found.heading),
         });
     }
 
@@ -279,16 +287,10 @@ fn named(message: &event::NamedMessage, count: u64) -> Named {
         uid: message.uid.get(),
         bytes: message.bytes,
         date: message.date.and_then(rfc3339),
-        subject: message.subject.clone(),
+        subject: message.heading.subject.clone(),
+        from: message.heading.from.clone(),
         count,
     }
-}
-
-/// The instant in its own zone.
-fn rfc3339(date: InternalDate) -> Option<String> {
-    let offset = jiff::tz::Offset::from_seconds(i32::from(date.offset_minutes()) * 60).ok()?;
-    let instant = jiff::Timestamp::from_second(date.seconds()).ok()?;
-    Some(instant.display_with_offset(offset).to_string())
 }
 
 fn at(side: Side) -> usize {
@@ -338,7 +340,7 @@ mod tests {
         // Moved on the second side, into its A.
         copied(&collector, Side::Target, "A", 0);
         let uid = Uid::new(1).unwrap();
-        collector.observe(&Event::MessageDeleted { side: Side::Target, folder: "B", uid });
+        collector.observe(&Event::MessageDeleted { side: Side::Target, folder: "B", uid, heading: None });
         assert_eq!(done(&collector), [("A".to_owned(), 1, 0, 1), ("B".to_owned(), 3, 1, 0)]);
     }
 

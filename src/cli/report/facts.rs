@@ -2,6 +2,7 @@
 //! them; names are part of the contract.
 
 use crate::cli::chosen::Choice;
+use crate::cli::heading::Shown;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -134,6 +135,8 @@ pub(crate) struct Failure {
     pub(crate) uid: Option<u32>,
     pub(crate) message_id: Option<String>,
     pub(crate) reason: String,
+    #[serde(flatten)]
+    pub(crate) heading: Shown,
 }
 
 /// What `sync` does because of the other side.
@@ -149,6 +152,8 @@ pub(crate) struct Change {
     pub(crate) first_did: Option<&'static str>,
     pub(crate) second_did: Option<&'static str>,
     pub(crate) settled: Option<&'static str>,
+    #[serde(flatten)]
+    pub(crate) heading: Shown,
 }
 
 /// A difference that `verify` found.
@@ -158,6 +163,8 @@ pub(crate) struct Difference {
     pub(crate) folder: String,
     pub(crate) uid: Option<u32>,
     pub(crate) detail: String,
+    #[serde(flatten)]
+    pub(crate) heading: Shown,
 }
 
 /// What a side's folders hold.
@@ -202,6 +209,7 @@ pub(crate) struct Named {
     /// RFC 3339.
     pub(crate) date: Option<String>,
     pub(crate) subject: Option<String>,
+    pub(crate) from: Option<String>,
     /// How many of the same there are in the folder.
     pub(crate) count: u64,
 }

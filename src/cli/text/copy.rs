@@ -1,13 +1,13 @@
 //! `copy` for people: a dry run's table, and the summary.
 
-use super::deletions::Deletions;
+use super::deletions::{self, Deletions};
 use crate::cli::console::Paint;
 use crate::cli::harmless;
 use crate::cli::left_out::{self, LeftOut};
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
-use mailferry::event::{Event, FolderPlanned, Observer};
-use mailferry::mail::UidSet;
+use mailferry::event::{Event, FolderPlanned, Headings, Observer};
+use mailferry::mail::{Heading, Uid, UidSet};
 use mailferry::verbs::{CopySummary, OnlyInView, Status};
 use std::sync::{Mutex, PoisonError};
 
@@ -19,18 +19,32 @@ pub(crate) struct PlanTable(Mutex<Found>);
 struct Found {
     rows: Vec<Row>,
     deleted: Deletions,
-    /// What would be kept: the folder, the folder of the day, the messages.
-    kept: Vec<(String, String, UidSet)>,
+    kept: Vec<Kept>,
+}
+
+/// What would be kept of a folder.
+struct Kept {
+    folder: String,
+    /// The folder of the day.
+    to: String,
+    uids: UidSet,
+    /// What people know some of them by.
+    known: Vec<String>,
 }
 
 impl Found {
-    fn kept_in(&mut self, folder: &str, to: &str) -> &mut UidSet {
-        let at = self.kept.iter().position(|(name, ..)| name == folder);
+    fn keep(&mut self, folder: &str, to: &str, uid: Uid, heading: Option<&Heading>) {
+        let at = self.kept.iter().position(|kept| kept.folder == folder);
         let at = at.unwrap_or_else(|| {
-            self.kept.push((folder.to_owned(), to.to_owned(), UidSet::default()));
+            let (folder, to) = (folder.to_owned(), to.to_owned());
+            self.kept.push(Kept { folder, to, uids: UidSet::default(), known: Vec::new() });
             self.kept.len() - 1
         });
-        &mut self.kept[at].2
+        let kept = &mut self.kept[at];
+        kept.uids.insert(uid);
+        if heading.is_some() && kept.known.len() < deletions::LISTED {
+            kept.known.push(deletions::line(uid, heading));
+        }
     }
 }
 
@@ -48,11 +62,17 @@ impl Observer for PlanTable {
         let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::FolderPlanned(plan) => found.rows.push(Row::new(plan)),
-            Event::MessageDeleted { side, folder, uid } => found.deleted.add(side.name(), folder, *uid),
-            Event::MessageKept { folder, uid, to } => found.kept_in(folder, to).insert(*uid),
+            Event::MessageDeleted { side, folder, uid, heading } => {
+                found.deleted.add(side.name(), folder, *uid, *heading);
+            }
+            Event::MessageKept { folder, uid, to, heading } => found.keep(folder, to, *uid, *heading),
             Event::FolderDeleted { folder } => found.deleted.add_folder("target", folder),
             _ => {}
         }
+    }
+
+    fn headings(&self) -> Headings {
+        Headings::Pressing
     }
 }
 
@@ -122,13 +142,14 @@ impl PlanTable {
         if let Some(sums) = lines.last_mut().filter(|_| found.rows.len() > 1) {
             *sums = paint.bold(sums);
         }
-        for (folder, to, uids) in &found.kept {
+        for Kept { folder, to, uids, known } in &found.kept {
             let count = units::counted(uids.len(), "message");
             lines.push(format!(
                 "to keep on the target: {}: {count} (UID {uids}) in {}",
                 harmless::text(folder),
                 harmless::text(to)
             ));
+            lines.extend(deletions::listed(known, uids.len()));
         }
         lines.extend(found.deleted.lines());
         lines
@@ -284,10 +305,23 @@ mod tests {
         ];
         assert_eq!(plan.lines(plain()), expected);
         for uid in [4, 8, 7] {
-            let uid = mailferry::mail::Uid::new(uid).unwrap();
-            plan.observe(&Event::MessageDeleted { side: mailferry::event::Side::Target, folder: "Old", uid });
+            let uid = Uid::new(uid).unwrap();
+            plan.observe(&Event::MessageDeleted {
+                side: mailferry::event::Side::Target,
+                folder: "Old",
+                uid,
+                heading: None,
+            });
         }
         plan.observe(&Event::FolderDeleted { folder: "Old" });
         assert_eq!(plan.lines(plain())[4], "to delete on the target: Old: 3 messages (UID 4,7:8) and the folder");
+        let heading = Heading { subject: Some("Hi".to_owned()), ..Heading::default() };
+        for n in 1..=22 {
+            let (uid, heading) = (Uid::new(n).unwrap(), Some(&heading));
+            plan.observe(&Event::MessageKept { folder: "Work", uid, to: "Vanished/2026-11-25/Work", heading });
+        }
+        let lines = plan.lines(plain());
+        assert_eq!(lines[5], "  UID 1 \"Hi\"");
+        assert_eq!(lines[25], "  and 2 more");
     }
 }

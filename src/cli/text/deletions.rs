@@ -1,8 +1,24 @@
 //! What a dry run would delete, folder by folder, with the UIDs.
 
 use crate::cli::harmless;
+use crate::cli::heading;
 use crate::cli::units;
-use mailferry::mail::{Uid, UidSet};
+use mailferry::mail::{Heading, Uid, UidSet};
+
+/// How many messages of one folder have a line; the rest is counted.
+pub(super) const LISTED: usize = 20;
+
+/// A message on a line of its own.
+pub(super) fn line(uid: Uid, heading: Option<&Heading>) -> String {
+    format!("  UID {uid}{}", heading::after_uid(heading))
+}
+
+/// The lines of some messages of so many.
+pub(super) fn listed(known: &[String], of: u64) -> Vec<String> {
+    let more = of.saturating_sub(known.len() as u64);
+    let rest = (more > 0 && !known.is_empty()).then(|| format!("  and {} more", units::count(more)));
+    known.iter().cloned().chain(rest).collect()
+}
 
 /// Deletions in the order in which they were told.
 #[derive(Default)]
@@ -12,14 +28,20 @@ struct Deletion {
     side: &'static str,
     folder: String,
     messages: UidSet,
+    /// What people know some of them by, by UID.
+    known: Vec<String>,
     /// Whether the folder itself goes.
     whole: bool,
 }
 
 impl Deletions {
     /// Adds a message.
-    pub(super) fn add(&mut self, side: &'static str, folder: &str, uid: Uid) {
-        self.of(side, folder).messages.insert(uid);
+    pub(super) fn add(&mut self, side: &'static str, folder: &str, uid: Uid, heading: Option<&Heading>) {
+        let deletion = self.of(side, folder);
+        deletion.messages.insert(uid);
+        if heading.is_some() && deletion.known.len() < LISTED {
+            deletion.known.push(line(uid, heading));
+        }
     }
 
     /// Adds a folder.
@@ -27,16 +49,18 @@ impl Deletions {
         self.of(side, folder).whole = true;
     }
 
-    /// A line for each folder.
+    /// A line for each folder, and below it one for each of the first messages.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(Deletion::line)
+        self.0
+            .iter()
+            .flat_map(|deletion| [vec![deletion.line()], listed(&deletion.known, deletion.messages.len())].concat())
     }
 
     fn of(&mut self, side: &'static str, folder: &str) -> &mut Deletion {
         let is_it = |found: &Deletion| (found.side, found.folder.as_str()) == (side, folder);
         let at = self.0.iter().position(is_it).unwrap_or_else(|| {
             let folder = folder.to_owned();
-            self.0.push(Deletion { side, folder, messages: UidSet::default(), whole: false });
+            self.0.push(Deletion { side, folder, messages: UidSet::default(), known: Vec::new(), whole: false });
             self.0.len() - 1
         });
         &mut self.0[at]

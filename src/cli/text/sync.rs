@@ -3,10 +3,11 @@
 use super::deletions::Deletions;
 use crate::cli::console::Paint;
 use crate::cli::harmless;
+use crate::cli::heading;
 use crate::cli::left_out::{self, LeftOut};
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
-use mailferry::event::{Change, Contradiction, Event, Observer, Side, SyncPlanned, SyncStep};
+use mailferry::event::{Change, Contradiction, Event, Headings, Observer, Side, SyncPlanned, SyncStep};
 use mailferry::verbs::{Status, SyncSummary, SyncWay};
 use std::sync::{Mutex, PoisonError};
 
@@ -53,6 +54,10 @@ impl Observer for ChangeList {
             _ => {}
         }
     }
+
+    fn headings(&self) -> Headings {
+        if self.detail == Detail::Changes { Headings::Everything } else { Headings::Pressing }
+    }
 }
 
 impl ChangeList {
@@ -88,7 +93,7 @@ impl Found {
             return;
         }
         match (change.action, change.uid) {
-            ("delete", Some(uid)) => self.deleted.add(side, change.folder, uid),
+            ("delete", Some(uid)) => self.deleted.add(side, change.folder, uid, change.heading),
             ("delete_folder", _) => self.deleted.add_folder(side, change.folder),
             ("subscribe" | "unsubscribe", _) => self.subscriptions[at] += 1,
             ("rename_folder", _) => self.lines.push(line(change)),
@@ -154,7 +159,8 @@ fn line(change: &Change<'_>) -> String {
         Side::Source => ["second", "first"],
         Side::Target => ["first", "second"],
     };
-    let uid = change.uid.map(|uid| format!(" UID {uid}")).unwrap_or_default();
+    let about = heading::after_uid(change.heading);
+    let uid = change.uid.map(|uid| format!(" UID {uid}{about}")).unwrap_or_default();
     let detail = if change.detail.is_empty() { String::new() } else { format!(" {}", harmless::text(change.detail)) };
     let why = match change.contradiction {
         None => format!(": {}", change.reason),
@@ -232,7 +238,7 @@ fn headline(summary: &SyncSummary, dry_run: bool, left_out: &[LeftOut], paint: P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mailferry::mail::Uid;
+    use mailferry::mail::{Heading, Uid};
 
     #[test]
     fn a_dry_run_is_a_table_and_names_each_change_only_when_asked() {
@@ -260,6 +266,7 @@ mod tests {
                     reason,
                     conflict,
                     contradiction,
+                    heading: None,
                 }));
             }
             list.lines(paint)
@@ -291,10 +298,24 @@ mod tests {
             reason: "Why not.",
             conflict: false,
             contradiction: None,
+            heading: None,
         };
         assert_eq!(line(&change), "second → first: rename folder a\\u{1b} UID 7 b: Why not.");
+        let heading = Heading { subject: Some("s".to_owned()), ..Heading::default() };
+        let known = line(&Change { heading: Some(&heading), ..change });
+        assert_eq!(known, "second → first: rename folder a\\u{1b} UID 7 \"s\" b: Why not.");
         let contradiction = Some(Contradiction { first: "did this", second: "did that", settled: "so be it" });
-        let change = Change { conflict: true, contradiction, to: Side::Target, ..change };
+        let change = Change {
+            action: "rename_folder",
+            to: Side::Target,
+            folder: "a\x1b",
+            uid: Uid::new(7),
+            detail: "b",
+            reason: "Why not.",
+            conflict: true,
+            contradiction,
+            heading: None,
+        };
         let told = "(conflict): the first did this, the second did that; so be it";
         assert_eq!(line(&change), format!("first → second: rename folder a\\u{{1b}} UID 7 b {told}"));
     }

@@ -2,10 +2,11 @@
 
 use crate::cli::console::Paint;
 use crate::cli::harmless;
+use crate::cli::heading;
 use crate::cli::left_out::{self, LeftOut};
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
-use mailferry::event::{Difference, DifferenceKind, Event, Observer};
+use mailferry::event::{Difference, DifferenceKind, Event, Headings, Observer};
 use mailferry::verbs::{Status, VerifySummary};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -46,6 +47,10 @@ impl Observer for Differences {
             }
         }
     }
+
+    fn headings(&self) -> Headings {
+        Headings::Pressing
+    }
 }
 
 impl Found {
@@ -56,9 +61,10 @@ impl Found {
             return;
         }
         let detail = harmless::text(difference.detail);
+        let about = heading::after_uid(difference.heading);
         self.listed.push(match difference.uid {
-            Some(uid) if detail.is_empty() => format!("UID {uid}"),
-            Some(uid) => format!("UID {uid}: {detail}"),
+            Some(uid) if detail.is_empty() => format!("UID {uid}{about}"),
+            Some(uid) => format!("UID {uid}{about}: {detail}"),
             None if detail.is_empty() => "the whole folder".to_owned(),
             None => detail,
         });
@@ -180,9 +186,17 @@ mod tests {
                 uid,
                 messages: 1,
                 detail: "<a@b>\n",
+                heading: None,
             }));
         }
-        let whole = Difference { kind: DifferenceKind::Extra, folder: "Old", uid: None, messages: 1, detail: "" };
+        let whole = Difference {
+            kind: DifferenceKind::Extra,
+            folder: "Old",
+            uid: None,
+            messages: 1,
+            detail: "",
+            heading: None,
+        };
         found.observe(&Event::Difference(whole));
         let summary = VerifySummary { missing: 25, extra: 1, bytes_compared: 2048, ..verify_summary() };
         let lines = found.lines(&summary, plain());

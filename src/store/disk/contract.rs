@@ -96,8 +96,8 @@ impl Bench {
     pub(in crate::store) fn read(&mut self, mailbox: &str) -> BTreeMap<u32, Read> {
         let scan = self.scan(mailbox, ScanDepth::Identity).unwrap();
         assert_eq!(scan.exists as usize, scan.messages.len());
-        assert!(scan.subjects.is_empty(), "nobody asked for them");
-        let subjects: BTreeMap<_, _> = self.scan(mailbox, ScanDepth::Subjects).unwrap().subjects.into_iter().collect();
+        assert!(scan.headings.is_empty(), "nobody asked for them");
+        let headings: BTreeMap<_, _> = self.scan(mailbox, ScanDepth::Headings).unwrap().headings.into_iter().collect();
         let wanted: UidSet = scan.messages.iter().map(crate::mail::Message::uid).collect();
         let (bytes, missing, refusal) = self.fetch(mailbox, scan.uid_validity, &wanted);
         assert!(missing.is_empty() && refusal.is_none(), "{missing} {refusal:?}");
@@ -105,7 +105,7 @@ impl Bench {
             let body = bytes[&message.uid().get()].clone();
             assert_eq!(body.len() as u64, u64::from(message.size()));
             assert_eq!(crate::identity::header_key(&body), message.key());
-            assert_eq!(crate::identity::subject(&body).as_ref(), subjects.get(&message.uid()));
+            assert_eq!(Some(&crate::identity::heading(&body)), headings.get(&message.uid()));
             (
                 message.uid().get(),
                 (body, scan.flags.get(message.flags()).to_string(), message.date().unwrap().seconds()),

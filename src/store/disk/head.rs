@@ -2,7 +2,7 @@
 //! long a line is.
 
 use crate::identity;
-use crate::mail::HeaderKey;
+use crate::mail::{HeaderKey, Heading};
 use std::io::{self, Read};
 
 /// As much of the wanted fields as an IMAP server's answer may have in memory: a longer one gives no key there either.
@@ -85,9 +85,9 @@ impl HeaderFields {
         self.place = Place::LineStart;
     }
 
-    /// The message's subject.
-    pub(in crate::store) fn subject(&self) -> Option<String> {
-        identity::subject(&self.kept)
+    /// What people know the message by.
+    pub(in crate::store) fn heading(&self) -> Heading {
+        identity::heading(&self.kept)
     }
 
     /// What the fields say of the message's identity.

@@ -66,7 +66,7 @@ impl Items {
         match depth {
             ScanDepth::Sizes => Self::Size,
             ScanDepth::Attributes => Self::Attributes,
-            ScanDepth::Identity | ScanDepth::Subjects | ScanDepth::Since(_) => Self::Header,
+            ScanDepth::Identity | ScanDepth::Headings | ScanDepth::Since(_) => Self::Header,
         }
     }
 

@@ -280,8 +280,8 @@ impl UnderWay {
             // Nobody asked for it.
             (_, Items::Size | Items::Attributes) => HeaderKey::Unknown,
             (Some(Content::Bytes(bytes)), _) => {
-                if self.depth == ScanDepth::Subjects {
-                    self.scan.subjects.extend(identity::subject(bytes).map(|subject| (uid, subject)));
+                if self.depth == ScanDepth::Headings {
+                    self.scan.headings.push((uid, identity::heading(bytes)));
                 }
                 identity::header_key(bytes)
             }

@@ -8,7 +8,7 @@ use super::index::{Found, Index};
 use super::keywords::Keywords;
 use super::session::Session;
 use crate::mail::{
-    FlagTable, Flags, HeaderKey, InternalDate, MailboxName, Message, PermanentFlags, SystemFlag, Uid, UidSet,
+    FlagTable, Flags, HeaderKey, Heading, InternalDate, MailboxName, Message, PermanentFlags, SystemFlag, Uid, UidSet,
 };
 use crate::store::disk::{Measure, header_fields, permanent, refused};
 use crate::store::{FolderScan, KnownDepth, Refusal, ScanDepth, ScanRequest};
@@ -94,7 +94,7 @@ struct Looks {
     size: u64,
     date: Option<InternalDate>,
     key: HeaderKey,
-    subject: Option<String>,
+    heading: Option<Heading>,
 }
 
 struct Reader<'a> {
@@ -120,10 +120,10 @@ impl Reader<'_> {
                 continue;
             }
             match self.read(&found) {
-                Ok(Looks { size, date, key, subject }) => {
+                Ok(Looks { size, date, key, heading }) => {
                     let flags = flags();
                     scan.messages.push(Message::new(found.uid, size, date, flags, key));
-                    scan.subjects.extend(subject.map(|subject| (found.uid, subject)));
+                    scan.headings.extend(heading.map(|heading| (found.uid, heading)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => renamed.insert(found.uid),
                 Err(error) => return Err(refused("read", self.folder.dir.path(), &error)),
@@ -139,15 +139,15 @@ impl Reader<'_> {
         let date = InternalDate::new(stat.modified, 0);
         let told = filename::wire_size(filename::base(found.name), stat.size);
         if let (Some(size), false) = (told, self.wants_header(found.uid)) {
-            return Ok(Looks { size, date, key: HeaderKey::Unknown, subject: None });
+            return Ok(Looks { size, date, key: HeaderKey::Unknown, heading: None });
         }
         let mut file = match place.file(found.name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
-            Err(_) => return Ok(Looks { size: stat.size, date, key: HeaderKey::Empty, subject: None }),
+            Err(_) => return Ok(Looks { size: stat.size, date, key: HeaderKey::Empty, heading: None }),
             Ok(file) => file,
         };
-        let (key, subject) = match self.wants_header(found.uid).then(|| header_fields(&mut file)) {
-            Some(Ok(fields)) if self.depth == ScanDepth::Subjects => (fields.key(), fields.subject()),
+        let (key, heading) = match self.wants_header(found.uid).then(|| header_fields(&mut file)) {
+            Some(Ok(fields)) if self.depth == ScanDepth::Headings => (fields.key(), Some(fields.heading())),
             Some(Ok(fields)) => (fields.key(), None),
             Some(Err(_)) => (HeaderKey::Empty, None),
             None => (HeaderKey::Unknown, None),
@@ -159,13 +159,13 @@ impl Reader<'_> {
                 Measure::of(&mut file).map_or(stat.size, Measure::on_the_wire)
             }
         };
-        Ok(Looks { size, date, key, subject })
+        Ok(Looks { size, date, key, heading })
     }
 
     fn wants_header(&self, uid: Uid) -> bool {
         match self.depth {
             ScanDepth::Sizes | ScanDepth::Attributes => false,
-            ScanDepth::Identity | ScanDepth::Subjects => true,
+            ScanDepth::Identity | ScanDepth::Headings => true,
             ScanDepth::Since(baseline) => uid >= baseline.uid_next || baseline.probe.contains(&Some(uid)),
         }
     }
@@ -174,7 +174,7 @@ impl Reader<'_> {
     fn is_bare(&self, uid: Uid) -> bool {
         match self.depth {
             ScanDepth::Since(baseline) => baseline.known != KnownDepth::Attributes && !self.wants_header(uid),
-            ScanDepth::Sizes | ScanDepth::Attributes | ScanDepth::Identity | ScanDepth::Subjects => false,
+            ScanDepth::Sizes | ScanDepth::Attributes | ScanDepth::Identity | ScanDepth::Headings => false,
         }
     }
 }

@@ -111,9 +111,9 @@ impl Session {
             let has_key = !matches!(request.depth, ScanDepth::Sizes | ScanDepth::Attributes);
             let key = if has_key { entry.key } else { HeaderKey::Unknown };
             scan.messages.push(Message::new(uid, entry.size, InternalDate::new(entry.date, 0), entry.flags, key));
-            if request.depth == ScanDepth::Subjects {
-                let subject = header_fields(index.view(entry)).ok().and_then(|fields| fields.subject());
-                scan.subjects.extend(subject.map(|subject| (uid, subject)));
+            if request.depth == ScanDepth::Headings {
+                let heading = header_fields(index.view(entry)).ok().map(|fields| fields.heading());
+                scan.headings.extend(heading.map(|heading| (uid, heading)));
             }
         }
         Ok(scan)

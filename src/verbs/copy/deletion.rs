@@ -5,12 +5,13 @@ use super::Copy;
 use super::carry::Sent;
 use super::relocate::Leftover;
 use super::removals::Doomed;
-use crate::event::{Event, Side};
-use crate::exec::Fate;
+use crate::event::{self, Event, Side};
+use crate::exec::{Fate, Link};
 use crate::mail::{MailboxName, Message, Uid, UidSet, counted};
 use crate::plan::elsewhere::Looks;
 use crate::store::{Error, Removal, ScanDepth, Store};
 use crate::verbs::Deleting;
+use crate::verbs::headings::{Headings, Wanted};
 use crate::verbs::opening::Names;
 use crate::verbs::removing::{Removed, remove};
 use crate::verbs::scans::scan_each;
@@ -19,12 +20,32 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Copy<'_> {
     /// Tells each message and folder that is deleted, or would be.
-    pub(super) fn tell_deleted(&mut self, doomed: &Doomed) {
-        let side = if matches!(self.options.deleting, Deleting::Source(_)) { Side::Source } else { Side::Target };
+    pub(super) fn tell_deleted(&mut self, doomed: &Doomed, headings: &Headings) {
+        let side = self.doomed_side();
         for uid in doomed.uids.iter() {
-            self.observer.observe(&Event::MessageDeleted { side, folder: &doomed.folder, uid });
+            let heading = headings.get(&doomed.mailbox, uid);
+            self.observer.observe(&Event::MessageDeleted { side, folder: &doomed.folder, uid, heading });
         }
         self.summary.deleted += doomed.uids.len();
+    }
+
+    fn doomed_side(&self) -> Side {
+        if matches!(self.options.deleting, Deleting::Source(_)) { Side::Source } else { Side::Target }
+    }
+
+    /// What people know the messages by that would be deleted or kept, where somebody lists them.
+    pub(super) fn doomed_headings(&self, link: &mut Link) -> Headings {
+        let mut wanted = Wanted::default();
+        if self.observer.headings() >= event::Headings::Pressing {
+            for doomed in &self.doomed {
+                doomed.uids.iter().for_each(|uid| wanted.add(&doomed.mailbox, uid));
+            }
+        }
+        let store = match self.doomed_side() {
+            Side::Source => link.source.as_mut(),
+            Side::Target => link.target.as_mut(),
+        };
+        wanted.read(store)
     }
 
     /// Removes what should have left a folder by a move and did not: what was sent instead must be known to be there.
@@ -139,7 +160,7 @@ impl Copy<'_> {
     /// Tells what became of a folder's messages that were to be deleted. Returns those that are gone.
     pub(super) fn take_removed(&mut self, doomed: &Doomed, removed: Removed) -> UidSet {
         let Removed { gone, left } = removed;
-        self.tell_deleted(&Doomed { uids: gone.clone(), ..doomed.clone() });
+        self.tell_deleted(&Doomed { uids: gone.clone(), ..doomed.clone() }, &Headings::default());
         if let Some((left, why)) = left {
             let reason = format!("{} could not be deleted: {why}", counted(left.len(), "message"));
             self.note_not_deleted(&doomed.folder, &left, &reason);

@@ -10,7 +10,7 @@ use super::removals::Doomed;
 use crate::event::Event;
 use crate::exec::read_contents;
 use crate::folders::{FolderName, TargetFolder, kept_folders, kept_name, place};
-use crate::mail::{InternalDate, MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::mail::{Heading, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity};
 use crate::store::{Error, NewFolder, Relocation, Removal, ScanDepth};
 use crate::verbs::opening::Names;
 use crate::verbs::scans::scan_each;
@@ -83,9 +83,15 @@ impl Copy<'_> {
     }
 
     /// Tells each message that is kept, or would be.
-    pub(super) fn tell_kept(&mut self, folder: &str, to: &str, kept: &UidSet) {
+    pub(super) fn tell_kept<'h>(
+        &mut self,
+        folder: &str,
+        to: &str,
+        kept: &UidSet,
+        heading: &dyn Fn(Uid) -> Option<&'h Heading>,
+    ) {
         for uid in kept.iter() {
-            self.observer.observe(&Event::MessageKept { folder, uid, to });
+            self.observer.observe(&Event::MessageKept { folder, uid, to, heading: heading(uid) });
         }
         self.summary.kept += kept.len();
     }
@@ -170,7 +176,7 @@ impl Copy<'_> {
         }
         *left = left.minus(kept);
         self.memory.removed(mailbox, kept.len());
-        self.tell_kept(folder, &shelf.shown, kept);
+        self.tell_kept(folder, &shelf.shown, kept, &|_| None);
     }
 }
 

@@ -106,8 +106,7 @@ pub fn copy(
         let names = opening::Names::new(&pairing, &source_listing, &target_listing);
         let planned = if matches!(options.plan, PlanUse::Keep) { copy.planned(&names) } else { Planned::default() };
         if options.dry_run {
-            copy.foresee(&names);
-            copy.close(link);
+            copy.foresee(&names, link);
         } else {
             connecting.begin(copy.lanes_for_certain(lanes) - 1);
             let (limit_rate, accept_sizes) = (options.limit_rate, options.accept_sizes);
@@ -340,7 +339,9 @@ impl Copy<'_> {
     }
 
     /// A dry run's numbers: what would be done.
-    fn foresee(&mut self, names: &opening::Names<'_>) {
+    fn foresee(&mut self, names: &opening::Names<'_>, mut link: Link) {
+        let headings = self.doomed_headings(&mut link);
+        self.close(link);
         let mut created = HashSet::new();
         for (index, (pair, needs)) in names.pairs.iter().zip(&self.folders).enumerate() {
             let Some(needs) = needs.as_ref().filter(|_| !self.is_idle_view(index, names.pairs)) else { continue };
@@ -361,8 +362,11 @@ impl Copy<'_> {
         }
         for doomed in std::mem::take(&mut self.doomed) {
             match self.options.keep_deleted.and_then(|day| keeping::name_of_day(day, &doomed.folder)) {
-                Some(to) => self.tell_kept(&doomed.folder, &to.to_string(), &doomed.uids),
-                None => self.tell_deleted(&doomed),
+                Some(to) => {
+                    let heading = |uid| headings.get(&doomed.mailbox, uid);
+                    self.tell_kept(&doomed.folder, &to.to_string(), &doomed.uids, &heading);
+                }
+                None => self.tell_deleted(&doomed, &headings),
             }
             if doomed.whole {
                 self.summary.folders_deleted += 1;

@@ -123,7 +123,7 @@ impl Copy<'_> {
         self.note_left(pair, task, &left);
         for uid in lost.iter() {
             let reason = "the target said that it took it, but does not have it";
-            self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, message_id: None, reason });
+            self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, heading: None, reason });
             self.summary.failed += 1;
             self.summary.copied -= 1;
             self.has_failed.insert(pair);

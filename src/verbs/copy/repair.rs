@@ -113,7 +113,7 @@ impl Copy<'_> {
             for uid in &contrast.unread {
                 let reason = "its content could not be read on both sides, so it was not compared";
                 let folder = &pair.from.to_string();
-                self.observer.observe(&Event::MessageFailed { folder, uid: *uid, message_id: None, reason });
+                self.observer.observe(&Event::MessageFailed { folder, uid: *uid, heading: None, reason });
                 self.summary.failed += 1;
                 self.has_failed.insert(index);
             }
@@ -290,7 +290,7 @@ impl Copy<'_> {
     fn fail_repair(&mut self, pair: &Pair, index: usize, uid: Uid) {
         let reason = "its copy on the target is damaged, and the target does not store what was sent as it was sent: the damaged \
                       copy stays";
-        self.observer.observe(&Event::MessageFailed { folder: &pair.from.to_string(), uid, message_id: None, reason });
+        self.observer.observe(&Event::MessageFailed { folder: &pair.from.to_string(), uid, heading: None, reason });
         self.summary.failed += 1;
         self.summary.copied = self.summary.copied.saturating_sub(1);
         self.has_failed.insert(index);

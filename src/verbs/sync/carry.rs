@@ -28,6 +28,9 @@ impl Sync<'_> {
 
     fn steps(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         self.tell_conflicts();
+        if !self.untold.is_empty() {
+            self.tell_all(way.link()?);
+        }
         self.rename_folders(way)?;
         self.create_folders(way)?;
         self.subscribe(way)?;

@@ -117,7 +117,7 @@ impl Sync<'_> {
             }
             self.way(side).deleted += gone.len();
             for uid in gone.iter() {
-                self.observer.observe(&Event::MessageDeleted { side: shown(side), folder: &name, uid });
+                self.observer.observe(&Event::MessageDeleted { side: shown(side), folder: &name, uid, heading: None });
             }
             if let Some((left, why)) = left {
                 self.works[*at].open = true;

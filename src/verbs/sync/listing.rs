@@ -171,8 +171,9 @@ impl Listed {
             let name = known.clone().unwrap_or_else(|| self.canonical(side, &folder.name));
             if let Some(by) = rules.keeps_out(&name) {
                 left_out.push(identity(mailbox));
-                let messages = mailbox.status.as_ref().and_then(|status| status.messages);
-                if kind != FolderKind::NoMail {
+                let is_view = mailbox.selectable && mailbox.special_use.is_some_and(SpecialUse::is_view);
+                let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.messages);
+                if kind != FolderKind::NoMail || is_view {
                     self.omitted.add_folder(by, name.to_string(), messages.map(u64::from));
                 }
                 continue;

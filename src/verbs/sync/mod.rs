@@ -43,6 +43,7 @@ use memory::Memory;
 use sharing::Originals;
 use std::collections::HashSet;
 use std::time::Instant;
+use telling::Untold;
 
 /// Brings two mailboxes into step.
 ///
@@ -73,7 +74,7 @@ pub fn sync(
         places.first.and(places.second)?;
     }
     let connect = || opening::connect(first, second);
-    let (mut sync, link) = patiently(connect, stop, observer, |mut link| {
+    let (mut sync, mut link) = patiently(connect, stop, observer, |mut link| {
         let mut sync = Sync::begin(&mut link, rules, options, state, observer)?;
         if sync.begins_anew(&held, &has_no_place)? {
             sync = Sync::begin(&mut link, rules, options, state, observer)?;
@@ -85,7 +86,7 @@ pub fn sync(
     sync.tell_brakes();
     sync.explain();
     if options.dry_run {
-        sync.foresee();
+        sync.foresee(&mut link);
         sync.close(link);
     } else {
         let lanes = opening::lanes(options.jobs, [first, second], &link);
@@ -194,6 +195,8 @@ struct Sync<'a> {
     verdicts: Both<crate::plan::Verdict>,
     summary: SyncSummary,
     undo: Option<UndoRun>,
+    /// Changes that are told once the headings of their messages are read.
+    untold: Vec<Untold>,
 }
 
 impl<'a> Sync<'a> {
@@ -226,6 +229,7 @@ impl<'a> Sync<'a> {
             verdicts,
             summary,
             undo,
+            untold: Vec::new(),
         })
     }
 

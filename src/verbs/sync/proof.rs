@@ -144,7 +144,7 @@ impl Sync<'_> {
         for (message, _) in seconds {
             let reason = format!("the {} takes it for one that it has in that folder already", word(side));
             let uid = message.uid();
-            self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, message_id: None, reason: &reason });
+            self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, heading: None, reason: &reason });
             if let Some(id) = self.works[at].record {
                 let refused = TwoWayRefused { side: number(side.other()), uid, reason };
                 changes.push(TwoWayChange::Refuse(id, Box::new(refused)));
@@ -228,7 +228,7 @@ impl Sync<'_> {
         changes.extend(work.record.map(|id| TwoWayChange::Unpair(id, uids)));
         let reason = format!("the {} said that it took it, but does not have it", word(side));
         let uid = message.uid();
-        self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, message_id: None, reason: &reason });
+        self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, heading: None, reason: &reason });
         let way = self.way(side);
         way.failed += 1;
         way.copied -= 1;

@@ -227,7 +227,7 @@ fn fill_in(base: &BaseFolder, side: Side, scan: &FolderScan) -> Option<FolderSca
         messages: filled,
         flags,
         unchanged: None,
-        subjects: Vec::new(),
+        headings: Vec::new(),
         uid_validity: scan.uid_validity,
         uid_next: scan.uid_next,
         exists: scan.exists,

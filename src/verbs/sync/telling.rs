@@ -1,13 +1,38 @@
 //! What is told: in a dry run each change with the side that it comes from and why; conflicts, refusals and brakes always.
 
 use super::conflicts::contradiction;
-use super::sides::{number, shown, word};
+use super::sides::{number, shown, store, word};
 use super::{Sync, Work};
-use crate::event::{Change, Event};
+use crate::event::{Change, Event, Headings};
+use crate::exec::Link;
 use crate::folders::FolderName;
-use crate::mail::{Message, Uid, counted};
+use crate::mail::{MailboxName, Message, Uid, counted};
 use crate::plan::merge::{Both, Fate, FlagMerge, Left, Row, Side};
 use crate::state::TwoWayRefused;
+use crate::verbs::headings::Wanted;
+
+/// So many changes of a dry run wait until the headings of their messages are read together.
+const MOST_UNTOLD: usize = 10_000;
+
+/// A change that is still to be told.
+pub(super) struct Untold {
+    action: &'static str,
+    side: Side,
+    folder: Box<str>,
+    /// The folder's work, and the UID.
+    message: Option<(usize, Uid)>,
+    detail: Box<str>,
+    row: Row,
+}
+
+impl Untold {
+    /// Where the message is: of one that is copied, on the other side.
+    fn place<'w>(&self, works: &'w [Work]) -> Option<(Side, &'w MailboxName, Uid)> {
+        let (at, uid) = self.message?;
+        let side = if self.action == "copy" { self.side.other() } else { self.side };
+        Some((side, works.get(at)?.raw[side].as_ref()?, uid))
+    }
+}
 
 impl Sync<'_> {
     /// Says which folders are left alone, and which messages could not be told apart.
@@ -48,7 +73,7 @@ impl Sync<'_> {
         self.summary.already_there += there;
         self.summary.failed += failed.len() as u64;
         for (folder, uid, reason) in failed {
-            self.observer.observe(&Event::MessageFailed { folder: &folder, uid, message_id: None, reason: &reason });
+            self.observer.observe(&Event::MessageFailed { folder: &folder, uid, heading: None, reason: &reason });
         }
     }
 
@@ -90,7 +115,7 @@ impl Sync<'_> {
     }
 
     /// A dry run: each change, and the numbers.
-    pub(super) fn foresee(&mut self) {
+    pub(super) fn foresee(&mut self, link: &mut Link) {
         for side in Side::BOTH {
             self.foresee_folders(side);
         }
@@ -102,14 +127,18 @@ impl Sync<'_> {
                 self.foresee_messages(at, side);
             }
             self.foresee_flags(at);
+            if self.untold.len() > MOST_UNTOLD {
+                self.tell_all(link);
+            }
         }
         for moved in self.moves.clone() {
             let (from, to) = (self.works[moved.from].name(moved.side), self.works[moved.to].name(moved.side));
             let uid = self.works[moved.from].message(moved.side, moved.index).map(Message::uid);
             self.way(moved.side).moved += 1;
-            self.tell("move", moved.side, &from, uid, &to, moved.row);
+            self.tell("move", moved.side, &from, uid.map(|uid| (moved.from, uid)), &to, moved.row);
             self.count_flags(&moved.flags);
         }
+        self.tell_all(link);
     }
 
     fn foresee_folders(&mut self, side: Side) {
@@ -156,11 +185,11 @@ impl Sync<'_> {
             way.copied += 1;
             way.copied_server_side += u64::from(is_shared);
             way.bytes_copied += if is_shared { 0 } else { u64::from(size) };
-            self.tell("copy", side, &name, Some(uid), "", row);
+            self.tell("copy", side, &name, Some((at, uid)), "", row);
         }
         for (uid, row) in deletions {
             self.way(side).deleted += 1;
-            self.tell("delete", side, &name, Some(uid), "", row);
+            self.tell("delete", side, &name, Some((at, uid)), "", row);
         }
     }
 
@@ -184,7 +213,7 @@ impl Sync<'_> {
                 };
                 let detail = [signed("+", add), signed("-", remove)].concat().join(" ");
                 if !detail.is_empty() {
-                    self.tell("flags", side, &name, uids[side], &detail, row);
+                    self.tell("flags", side, &name, uids[side].map(|uid| (at, uid)), &detail, row);
                 }
             }
             self.count_flags(&flags);
@@ -222,25 +251,61 @@ impl Sync<'_> {
                     .filter_map(|deletion| Some(("delete", work.message(side, deletion.index)?.uid(), deletion.row)));
                 let found: Vec<_> = copies.chain(deletions).filter(|(.., row)| row.is_conflict()).collect();
                 for (action, uid, row) in found {
-                    self.tell(action, side, &name, Some(uid), "", row);
+                    self.tell(action, side, &name, Some((at, uid)), "", row);
                 }
             }
         }
         for moved in self.moves.clone().iter().filter(|moved| moved.row.is_conflict()) {
             let (from, to) = (self.works[moved.from].name(moved.side), self.works[moved.to].name(moved.side));
             let uid = self.works[moved.from].message(moved.side, moved.index).map(Message::uid);
-            self.tell("move", moved.side, &from, uid, &to, moved.row);
+            self.tell("move", moved.side, &from, uid.map(|uid| (moved.from, uid)), &to, moved.row);
         }
     }
 
-    fn tell(&mut self, action: &'static str, side: Side, folder: &str, uid: Option<Uid>, detail: &str, row: Row) {
-        let conflict = row.is_conflict();
-        self.way(side).conflicts += u64::from(conflict);
-        let to = shown(side);
-        let reason = row.sentence();
-        let contradiction = contradiction(row, action, side);
-        let change = Change { action, to, folder, uid, detail, reason, conflict, contradiction };
-        self.observer.observe(&Event::Change(change));
+    /// Notes a change that is to be told, of a folder's message or of a folder.
+    fn tell(
+        &mut self,
+        action: &'static str,
+        side: Side,
+        folder: &str,
+        message: Option<(usize, Uid)>,
+        detail: &str,
+        row: Row,
+    ) {
+        self.way(side).conflicts += u64::from(row.is_conflict());
+        let (folder, detail) = (folder.into(), detail.into());
+        self.untold.push(Untold { action, side, folder, message, detail, row });
+    }
+
+    /// Tells what was noted, with what people know the messages by that somebody lists.
+    pub(super) fn tell_all(&mut self, link: &mut Link) {
+        let untold = std::mem::take(&mut self.untold);
+        let listed = self.observer.headings();
+        let mut wanted: Both<Wanted> = Both::default();
+        for one in &untold {
+            let is_pressing = one.row.is_conflict() || one.action == "delete";
+            let least = if is_pressing { Headings::Pressing } else { Headings::Everything };
+            if let Some((side, mailbox, uid)) = one.place(&self.works).filter(|_| listed >= least) {
+                wanted[side].add(mailbox, uid);
+            }
+        }
+        let Both { first, second } = wanted;
+        let headings = Both::new(first.read(store(link, Side::First)), second.read(store(link, Side::Second)));
+        for one in &untold {
+            let heading = one.place(&self.works).and_then(|(side, mailbox, uid)| headings[side].get(mailbox, uid));
+            let Untold { action, side, row, .. } = *one;
+            self.observer.observe(&Event::Change(Change {
+                action,
+                to: shown(side),
+                folder: &one.folder,
+                uid: one.message.map(|(_, uid)| uid),
+                detail: &one.detail,
+                reason: row.sentence(),
+                conflict: row.is_conflict(),
+                contradiction: contradiction(row, action, side),
+                heading,
+            }));
+        }
     }
 }
 

@@ -262,7 +262,7 @@ fn put_back(
                 Err(refusal) => {
                     summary.failed += 1;
                     let (folder, reason) = (message.folder.as_str(), refusal.text.as_str());
-                    observer.observe(&Event::MessageFailed { folder, uid, message_id: None, reason });
+                    observer.observe(&Event::MessageFailed { folder, uid, heading: None, reason });
                 }
             }
         }

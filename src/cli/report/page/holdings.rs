@@ -171,7 +171,8 @@ fn message_cells(message: &Named) -> [Cell; 4] {
     let subject = message
         .subject
         .as_deref()
-        .map_or_else(|| Cell { text: "no subject".to_owned(), is_dim: true, ..Cell::default() }, Cell::text);
+        .map_or_else(|| Cell { text: "no subject".to_owned(), is_dim: true, ..Cell::default() }, Cell::text)
+        .with_note(message.from.as_deref().unwrap_or_default());
     let uid = Cell { text: message.uid.to_string(), number: Some(u64::from(message.uid)), ..Cell::default() };
     let day = message.date.as_deref().and_then(|date| date.get(..10));
     [subject, Cell::text(&message.folder), uid, day.map_or_else(Cell::unknown, Cell::day)]

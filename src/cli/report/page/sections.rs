@@ -5,6 +5,7 @@ use super::headline;
 use super::holdings;
 use super::table::{Cell, Table};
 use super::{Section, shown};
+use crate::cli::heading::Shown;
 use crate::cli::report::facts::{Change, Facts, Folder, Planned};
 use crate::cli::units;
 
@@ -31,13 +32,30 @@ fn uid(uid: Option<u32>) -> Cell {
     uid.map_or_else(Cell::unknown, |uid| Cell { is_dim: false, text: uid.to_string(), ..Cell::count(u64::from(uid)) })
 }
 
+/// What people know a message by: the subject, and below it who sent it and when.
+fn about(heading: &Shown) -> Cell {
+    let parts = [heading.from.as_deref(), heading.date.as_deref().and_then(|date| date.get(..10))];
+    let note = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    match &heading.subject {
+        Some(subject) => Cell::text(subject).with_note(&note),
+        None if note.is_empty() => Cell::unknown(),
+        None => Cell { text: "no subject".to_owned(), is_dim: true, ..Cell::default() }.with_note(&note),
+    }
+}
+
 fn failures(facts: &Facts) -> Option<Section> {
-    let columns = [("Folder", false), ("UID", true), ("Message-ID", false), ("Reason", false)];
+    let columns = [("Folder", false), ("UID", true), ("Message", false), ("Message-ID", false), ("Reason", false)];
     let mut table = Table::new("What failed, and why", &columns);
     table.rows = (facts.told.failures.listed.iter())
         .map(|failure| {
             let id = failure.message_id.as_deref().map_or_else(Cell::unknown, Cell::text);
-            vec![Cell::text(&failure.folder), uid(failure.uid), id, Cell::text(&failure.reason)]
+            vec![
+                Cell::text(&failure.folder),
+                uid(failure.uid),
+                about(&failure.heading),
+                id,
+                Cell::text(&failure.reason),
+            ]
         })
         .collect();
     let table = table.with_more(facts.told.failures.more, "failure");
@@ -69,13 +87,15 @@ fn left_out(facts: &Facts) -> Option<Section> {
 }
 
 fn conflicts(facts: &Facts) -> Option<Section> {
-    let columns = [("Folder", false), ("UID", true), ("First", false), ("Second", false), ("Settled", false)];
+    let columns =
+        [("Folder", false), ("UID", true), ("Message", false), ("First", false), ("Second", false), ("Settled", false)];
     let mut table = Table::new("What the two sides contradicted each other about, and how it was settled", &columns);
     let clause = |text: Option<&str>| text.map_or_else(Cell::unknown, Cell::text);
     let row = |conflict: &Change| {
         let settled = Cell::text(conflict.settled.unwrap_or(conflict.reason)).with_note(&conflict.detail);
         let did = [conflict.first_did, conflict.second_did].map(clause);
-        [vec![Cell::text(&conflict.folder), uid(conflict.uid)], did.into(), vec![settled]].concat()
+        let which = vec![Cell::text(&conflict.folder), uid(conflict.uid), about(&conflict.heading)];
+        [which, did.into(), vec![settled]].concat()
     };
     table.rows = facts.told.conflicts.listed.iter().map(row).collect();
     let table = table.with_more(facts.told.conflicts.more, "conflict");
@@ -83,11 +103,13 @@ fn conflicts(facts: &Facts) -> Option<Section> {
 }
 
 fn changes(facts: &Facts) -> Option<Section> {
-    let columns = [("Change", false), ("On", false), ("Folder", false), ("UID", true), ("Why", false)];
+    let columns =
+        [("Change", false), ("On", false), ("Folder", false), ("UID", true), ("Message", false), ("Why", false)];
     let mut table = Table::new("Each change that would be made", &columns);
     let row = |change: &Change| {
         let action = Cell::text(&change.action.replace('_', " ")).with_note(&change.detail);
-        vec![action, Cell::text(change.to), Cell::text(&change.folder), uid(change.uid), Cell::text(change.reason)]
+        let which = [Cell::text(&change.folder), uid(change.uid), about(&change.heading)];
+        [vec![action, Cell::text(change.to)], which.into(), vec![Cell::text(change.reason)]].concat()
     };
     table.rows = facts.told.changes.listed.iter().map(row).collect();
     let table = table.with_more(facts.told.changes.more, "change");
@@ -95,12 +117,13 @@ fn changes(facts: &Facts) -> Option<Section> {
 }
 
 fn differences(facts: &Facts) -> Option<Section> {
-    let columns = [("Difference", false), ("Folder", false), ("UID", true), ("What differs", false)];
+    let columns =
+        [("Difference", false), ("Folder", false), ("UID", true), ("Message", false), ("What differs", false)];
     let mut table = Table::new("Where the two sides differ", &columns);
     table.rows = (facts.told.differences.listed.iter())
         .map(|found| {
             let kind = Cell::text(&found.kind.replace('_', " "));
-            vec![kind, Cell::text(&found.folder), uid(found.uid), Cell::text(&found.detail)]
+            vec![kind, Cell::text(&found.folder), uid(found.uid), about(&found.heading), Cell::text(&found.detail)]
         })
         .collect();
     let table = table.with_more(facts.told.differences.more, "difference");

@@ -10,7 +10,7 @@ use mailferry::event::{
     Change, Contradiction, Difference, DifferenceKind, Duplicate, Event, FolderHoldings, FolderPlanned, Holdings,
     NamedMessage, Observer as _, Side, SyncPlanned, SyncStep, YearSum,
 };
-use mailferry::mail::{InternalDate, Uid};
+use mailferry::mail::{Heading, InternalDate, Uid};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -49,6 +49,9 @@ fn facts(command: &'static str, text: &str) -> Facts {
 fn tell(report: &Report, text: &str) {
     let collector = report.collector();
     let uid = Uid::new(7).unwrap();
+    let words = || Some(text.to_owned());
+    let sent = InternalDate::new(1_700_000_000, 60);
+    let heading = Heading { message_id: words(), subject: words(), from: words(), date: sent };
     let tell = |event: Event<'_>| collector.observe(&event);
     tell(Event::Connected { side: Side::Target, server: text, is_compressed: false });
     let counts = (9, 2, 1, 300);
@@ -91,10 +94,11 @@ fn tell(report: &Report, text: &str) {
                 second: "was flagged",
                 settled: "the deletion wins",
             }),
+            heading: Some(&heading),
         }));
     }
     tell(Event::MessageCopied { to: Side::Target, folder: text, uid, bytes: 300 });
-    tell(Event::MessageFailed { folder: text, uid, message_id: Some(text), reason: text });
+    tell(Event::MessageFailed { folder: text, uid, heading: Some(&heading), reason: text });
     tell(Event::FolderFailed { folder: text, reason: text });
     tell(Event::Difference(Difference {
         kind: DifferenceKind::Flags,
@@ -102,10 +106,11 @@ fn tell(report: &Report, text: &str) {
         uid: Some(uid),
         messages: 1,
         detail: text,
+        heading: Some(&heading),
     }));
     tell(Event::Warning { text });
     let date = InternalDate::new(1_700_000_000, 60);
-    let message = NamedMessage { folder: text.to_owned(), uid, bytes: 10, date, subject: Some(text.to_owned()) };
+    let message = NamedMessage { folder: text.to_owned(), uid, bytes: 10, date, heading: heading.clone() };
     let years = vec![YearSum { year: Some(2023), messages: 2, bytes: 20 }];
     let folder =
         FolderHoldings { folder: text.to_owned(), messages: 3, bytes: 20, unread: 1, surplus: 1, years, unkeyed: 1 };

@@ -1,0 +1,87 @@
+//! What people know a message by, in lists: its subject, who sent it and when.
+
+use super::harmless;
+use mailferry::mail::{Heading, InternalDate};
+use serde::Serialize;
+use unicode_width::UnicodeWidthChar as _;
+
+/// How wide a subject and a sender may be in a terminal, in columns.
+const SUBJECT: usize = 60;
+const FROM: usize = 40;
+
+/// The members of a message in JSON; each `null` where it is not known.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Shown {
+    pub(crate) subject: Option<String>,
+    pub(crate) from: Option<String>,
+    /// RFC 3339.
+    pub(crate) date: Option<String>,
+}
+
+impl Shown {
+    /// Of a message that may have been read.
+    pub(crate) fn of(heading: Option<&Heading>) -> Self {
+        let Some(Heading { subject, from, date, .. }) = heading else { return Self::default() };
+        Self { subject: subject.clone(), from: from.clone(), date: date.and_then(rfc3339) }
+    }
+}
+
+/// The instant in its own zone.
+pub(crate) fn rfc3339(date: InternalDate) -> Option<String> {
+    let offset = jiff::tz::Offset::from_seconds(i32::from(date.offset_minutes()) * 60).ok()?;
+    let instant = jiff::Timestamp::from_second(date.seconds()).ok()?;
+    Some(instant.display_with_offset(offset).to_string())
+}
+
+/// ` "Invoice 4711" from Ann <ann@example.org>, 2026-03-26`, to follow a UID; empty where nothing was read.
+pub(crate) fn after_uid(heading: Option<&Heading>) -> String {
+    let Some(Heading { subject, from, date, .. }) = heading else { return String::new() };
+    let mut text = match subject {
+        Some(subject) => format!(" \"{}\"", cut(&harmless::text(subject), SUBJECT)),
+        None => " (no subject)".to_owned(),
+    };
+    if let Some(from) = from {
+        text.push_str(&format!(" from {}", cut(&harmless::text(from), FROM)));
+    }
+    if let Some(day) = date.and_then(InternalDate::day) {
+        text.push_str(&format!(", {day}"));
+    }
+    text
+}
+
+/// The text, cut where it is wider than so many columns.
+fn cut(text: &str, columns: usize) -> String {
+    let mut width = 0;
+    let mut shown = String::new();
+    for c in text.chars() {
+        width += c.width().unwrap_or(0);
+        if width > columns {
+            shown.push('…');
+            return shown;
+        }
+        shown.push(c);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heading_is_harmless_and_short() {
+        let date = InternalDate::parse("03-Mar-2025 23:20:30 -0330");
+        let heading = Heading {
+            message_id: None,
+            subject: Some(format!("\x1b[2J{}", "日".repeat(60))),
+            from: Some("Ann\u{202e} <ann@example.org>".to_owned()),
+            date,
+        };
+        let expected =
+            format!(" \"\\u{{1b}}[2J{}…\" from Ann\\u{{202e}} <ann@example.org>, 2025-03-03", "日".repeat(25));
+        assert_eq!(after_uid(Some(&heading)), expected);
+        assert_eq!(after_uid(Some(&Heading::default())), " (no subject)");
+        assert_eq!(after_uid(None), "");
+        assert_eq!(Shown::of(Some(&heading)).date.as_deref(), Some("2025-03-03T23:20:30-03:30"));
+    }
+}
