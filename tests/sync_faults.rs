@@ -121,7 +121,9 @@ impl Ground {
         // One lane, so that both directions write in the same order each time.
         let undo = Some(self.state.path().join("undo/run"));
         let options = SyncOptions { jobs: Some(1), undo, ..SyncOptions::default() };
-        let rules = Rules::new(&Options::default()).unwrap();
+        // What leaves its last label stays in All Mail, which would be named each time.
+        let exclude = self.fake.iter().map(|_| gmail::ALL.to_owned()).collect();
+        let rules = Rules::new(&Options { exclude, ..Options::default() }).unwrap();
         verbs::sync(&one, &two, &rules, &options, Some(TwoWay::new(&state, false)), &stop, &Silent)
     }
 

@@ -38,8 +38,9 @@ impl Labelled {
         edits(&self.ground.sides[side], edits_);
     }
 
+    /// What leaves its last label stays in All Mail, and would be named each time.
     fn run(&self, counts: &[(&str, u64)]) -> Run {
-        self.ground.run(&[]).ended(0).counts(counts)
+        self.ground.run(&["--exclude", ALL]).ended(0).counts(counts)
     }
 
     /// What the user's own folders hold on both sides, and of the labelled side besides that All Mail and the Trash.

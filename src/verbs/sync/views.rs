@@ -62,7 +62,7 @@ impl Listed {
                 if messages > 0 {
                     let reason = format!(
                         "{} on the {} {} in no other folder, and sync does not carry what only a view has: mailferry copy \
-                         brings it into a folder, and --exclude with the name of the view leaves it out",
+                         brings such mail into a folder, and --exclude with the name of the view leaves it out",
                         counted(messages, "message"),
                         word(side),
                         if messages == 1 { "is" } else { "are" },
