@@ -48,6 +48,7 @@ impl LeftOut {
         match self.by.as_str() {
             "shared" => Some("they belong to other users or are shared: --folder with their first level selects them"),
             "kept" => Some("they hold what --keep-deleted has kept: --folder 'Vanished/**' selects them"),
+            "chats" => Some("they are chats and no mail: --folder with the folder's whole name selects them"),
             _ => None,
         }
     }

@@ -99,7 +99,8 @@ fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing:
     for folder in &roster.folders {
         let Some(mailbox) = listing.mailboxes.get(folder.index) else { continue };
         let is_aside = || kept_aside(folder, mailbox, has_kept, rules).then_some(Unfit::LeftOut(LeavesOut::Kept));
-        match unfit(folder, mailbox, rules).or_else(is_aside) {
+        let is_chats = || rules.leaves_chats(listing, folder).then_some(Unfit::LeftOut(LeavesOut::Chats));
+        match unfit(folder, mailbox, rules).or_else(is_aside).or_else(is_chats) {
             None => found.push(folder),
             // A parent comes into being with its children: there is nothing to tell.
             Some(_) if !mailbox.selectable && parents.contains(&folder.name) => {}

@@ -74,6 +74,8 @@ pub enum LeavesOut {
     Shared,
     /// It holds what `--keep-deleted` has kept.
     Kept,
+    /// It is Gmail's folder of chats, which are no mail.
+    Chats,
 }
 
 impl LeavesOut {
@@ -84,6 +86,7 @@ impl LeavesOut {
             Self::Exclude => "--exclude",
             Self::Shared => "shared",
             Self::Kept => "kept",
+            Self::Chats => "chats",
         }
     }
 
@@ -94,6 +97,7 @@ impl LeavesOut {
             Self::Exclude => "excluded by --exclude",
             Self::Shared => "it belongs to other users or is shared: --folder with its first level selects it",
             Self::Kept => "it holds what --keep-deleted has kept: --folder 'Vanished/**' selects it",
+            Self::Chats => "it holds chats, which are no mail: --folder with its whole name selects it",
         }
     }
 }

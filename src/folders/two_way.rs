@@ -106,6 +106,17 @@ impl Rules {
         self.refuses(&name.key())
     }
 
+    /// Whether this is Gmail's folder of chats, which takes part only by its whole name: chats are no mail, and no server takes
+    /// them back.
+    pub fn leaves_chats(&self, listing: &Listing, folder: &Folder) -> bool {
+        let is_chats = match folder.name.levels() {
+            [top, name] => ["[Gmail]", "[Google Mail]"].contains(&top.as_str()) && name == "Chats",
+            _ => false,
+        };
+        let key = folder.name.key();
+        listing.are_labels && is_chats && !self.include.iter().any(|pattern| pattern.names(&key))
+    }
+
     /// Whether a folder of this roster takes part by what it is: others' folders do only when they are named.
     pub fn takes_foreign(&self, folder: &Folder) -> bool {
         let key = folder.name.key();

@@ -7,8 +7,8 @@ use crate::mail::{InternalDate, Listing, Message};
 /// What one option left out, or what needs an option to take part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The option, such as `--exclude`; without one, `shared` (other users' folders) or `kept` (what `--keep-deleted` has
-    /// kept).
+    /// The option, such as `--exclude`; without one, `shared` (other users' folders), `kept` (what `--keep-deleted` has kept)
+    /// or `chats` (Gmail's).
     pub by: &'static str,
     /// Folders that took no part.
     pub folders: Vec<LeftOutFolder>,

@@ -105,6 +105,8 @@ pub enum Personality {
     Tiny,
     /// mbox files, which Dovecot reads in a test and need not write: not among [`Self::ALL`].
     Mbox,
+    /// Virtual folders (see [`Dovecot::make_views`]), with Dovecot 2.3: not among [`Self::ALL`].
+    Virtual,
 }
 
 impl Personality {
@@ -133,6 +135,7 @@ impl Personality {
             Self::NoLiteral => "-noliteral",
             Self::Tiny => "-tiny",
             Self::Mbox => "-mbox",
+            Self::Virtual => "-virtual",
         }
     }
 }
@@ -253,6 +256,16 @@ impl Dovecot {
     /// Gives a copy of a directory of mbox files to an account of [`Personality::Mbox`], before anybody has logged in.
     pub fn take_over_mbox(&self, account: &Account, directory: &Path) {
         Self::put(directory, &account.home().join("mbox"));
+    }
+
+    /// Makes virtual folders in an account of [`Personality::Virtual`]: each by the folders that it shows and a search.
+    pub fn make_views(account: &Account, views: &[(&str, &str, &str)]) {
+        for (name, folders, search) in views {
+            let view = account.home().join("virtual").join(name);
+            std::fs::create_dir_all(&view).unwrap();
+            std::fs::write(view.join("dovecot-virtual"), format!("{folders}\n  {search}\n")).unwrap();
+        }
+        Self::give_to_mail(&account.home());
     }
 
     /// Copies a tree to a place in an account's home, instead of what is there.

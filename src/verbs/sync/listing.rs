@@ -7,7 +7,7 @@ use super::memory::Memory;
 use super::sides::{on_both, shown, word};
 use crate::event::{Event, Observer};
 use crate::exec::Link;
-use crate::folders::{Exchange, FolderName, Roster, Rules};
+use crate::folders::{Exchange, FolderName, LeavesOut, Roster, Rules};
 use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, SpecialUse};
 use crate::plan::merge::{Both, FolderIdentity, FolderKind, Mark, SeenFolder, Side};
 use crate::store::Error;
@@ -169,7 +169,8 @@ impl Listed {
             let kind = kind(mailbox, folder.role);
             let known = memory.name_of(side, &mailbox.name);
             let name = known.clone().unwrap_or_else(|| self.canonical(side, &folder.name));
-            if let Some(by) = rules.keeps_out(&name) {
+            let are_chats = rules.leaves_chats(&self.listings[side], folder).then_some(LeavesOut::Chats);
+            if let Some(by) = rules.keeps_out(&name).or(are_chats) {
                 left_out.push(identity(mailbox));
                 let is_view = mailbox.selectable && mailbox.special_use.is_some_and(SpecialUse::is_view);
                 let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.messages);
