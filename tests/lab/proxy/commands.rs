@@ -127,6 +127,11 @@ impl Commands {
         }
     }
 
+    /// Whether somebody else does something meanwhile.
+    pub(super) fn has_others(&self) -> bool {
+        !self.meanwhile.is_empty()
+    }
+
     /// Whether lines are held until they are whole.
     fn holds_lines(&self) -> bool {
         !self.answers.is_empty() || !self.meanwhile.is_empty() || !self.rewrites.is_empty() || !self.twists.is_empty()

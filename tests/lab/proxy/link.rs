@@ -99,16 +99,20 @@ impl Link {
             {
                 late = *by;
             }
-            let mut bytes = editor.feed(&buffer[..length]);
-            let twisted = editor.is_cut().then_some(How::Fin);
-            let cut = blades.iter_mut().find_map(|blade| blade.cut(&mut bytes)).or(twisted);
-            let due = self.due(bytes.len()) + late;
-            if sender.send(Piece::Bytes(due, bytes)).is_err() {
-                return;
-            }
-            if let Some(how) = cut {
-                drop(sender.send(Piece::Cut(due, how)));
-                return;
+            // What somebody does before a command, he does after the server was given those before it.
+            let by_line = self.direction == Direction::Up && self.commands.has_others();
+            for part in buffer[..length].split_inclusive(|byte| by_line && *byte == b'\n') {
+                let mut bytes = editor.feed(part);
+                let twisted = editor.is_cut().then_some(How::Fin);
+                let cut = blades.iter_mut().find_map(|blade| blade.cut(&mut bytes)).or(twisted);
+                let due = self.due(bytes.len()) + late;
+                if sender.send(Piece::Bytes(due, bytes)).is_err() {
+                    return;
+                }
+                if let Some(how) = cut {
+                    drop(sender.send(Piece::Cut(due, how)));
+                    return;
+                }
             }
         }
     }
