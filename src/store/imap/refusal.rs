@@ -31,6 +31,8 @@ const TRANSIENT: &[&str] = &[
     "server error",
     "server unavailable",
     "not available",
+    // Dovecot, of a folder that was deleted, renamed or numbered anew while it was open.
+    "was deleted under us",
 ];
 
 /// Words that mean that the account is full.
@@ -200,6 +202,7 @@ mod tests {
             (Completion::No, None, "Over quota", Append, Full),
             (Completion::No, Some(Code::TryCreate), "Mailbox doesn't exist: x", Append, NoFolder),
             (Completion::No, Some(Code::InUse), "Timeout while waiting for lock", Append, Transient),
+            (Completion::No, None, "Mailbox was deleted under us (0.001 + 0.000 secs).", Append, Transient),
             (
                 Completion::Bad,
                 None,
