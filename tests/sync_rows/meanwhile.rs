@@ -9,6 +9,7 @@ use crate::lab::servers::{Account, Personality};
 use crate::{Ground, assert_idle, bare_manner, edit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub(crate) fn edits(account: &Account, edits: &[&str]) {
     let mut client = Client::login(account);
@@ -343,5 +344,133 @@ fn messages_without_a_message_id_are_known_again() {
         let lost = Ground { state: tempfile::tempdir().unwrap(), ..ground };
         lost.run(&[]).ended(0).counts(&[("copied", 0), ("deleted", 0)]);
         lost.assert_at_rest("state lost");
+    });
+}
+
+/// The folders of [`moved_between_scans`], and the message in each.
+const READ: [(&str, &str); 2] = [("A1", "a"), ("Z1", "b")];
+
+/// A side on which somebody moves a message between the two folders of [`READ`] when the second of them is about to be read:
+/// the message of the one that is read, or of the one that is still to be read.
+fn moved_between_scans(ground: &mut Ground, of_read: bool) -> Proxied {
+    let (own, is_second) = (ground.sides[1].clone(), Arc::new(AtomicBool::new(false)));
+    let meanwhile = [0, 1].map(|at| {
+        let (own, is_second) = (own.clone(), Arc::clone(&is_second));
+        let act = move || {
+            if is_second.swap(true, Ordering::Relaxed) {
+                // The server answers what came before.
+                std::thread::sleep(Duration::from_millis(150));
+                let ((folder, name), (to, _)) =
+                    if of_read { (READ[1 - at], READ[at]) } else { (READ[at], READ[1 - at]) };
+                edits(&own, &[&format!("move {folder} {name} {to}")]);
+            }
+        };
+        Meanwhile::before(&format!("SELECT \"{}\"", READ[at].0), act)
+    });
+    let proxied = Proxied::new(ground, 1, meanwhile.into_iter().fold(Plan::default(), Plan::meanwhile));
+    edits(&ground.sides[0], &["create A1", "create B1", "create Z1", "add A1 ac", "add Z1 bd"]);
+    ground.run(&[]).ended(0);
+    proxied
+}
+
+/// The message that somebody has moved there, by name, and where it is.
+fn moved(ground: &Ground) -> (&'static str, &'static str) {
+    let shown = ground.shown(1);
+    let has = |folder: &str, name: &str| shown[folder].iter().any(|of| of.starts_with(name));
+    if has("Z1", "a") { ("a", "Z1") } else { ("b", "A1") }
+}
+
+/// The folders of both sides in which a message is, after a further run has nothing left to do.
+#[track_caller]
+fn places(ground: &Ground, name: &str) -> Vec<String> {
+    ground.run(&[]).ended(0);
+    ground.assert_at_rest(name);
+    let shown = ground.shown(0);
+    shown.iter().flat_map(|(folder, found)| found.iter().filter(|of| *of == name).map(|_| folder.clone())).collect()
+}
+
+/// Where there is no MOVE, a message is copied and then removed. Who moves it between the two has it in one place in the end: where
+/// both moved it, or where the first did.
+#[test]
+fn a_message_that_is_moved_while_the_run_moves_it_is_there_once() {
+    let elsewhere: [(&[&str], [&str; 2]); 2] =
+        [(&["move INBOX a F1"], ["F1", "F1"]), (&["move INBOX a F2"], ["F1", "F2"])];
+    each(elsewhere.into_iter().flat_map(|way| [(way, false), (way, true)]), |((done, places_of), turned)| {
+        let mut ground = Ground::new("overtaken", Personality::Poor, turned);
+        let proxied = done_there_before(&mut ground, "UID STORE", done);
+        edits(&ground.sides[0], &["add INBOX abc", "create F1", "create F2"]);
+        ground.run(&[]).ended(0);
+        edits(&ground.sides[0], &["move INBOX a F1"]);
+        let run = proxied.run(&ground, "UID COPY");
+        assert!(run.says("the second copy was taken back"), "{run:?}");
+        assert_eq!(places(&ground, "a"), [places_of[usize::from(turned)]], "{done:?}, turned {turned}");
+    });
+}
+
+/// A side's folders are read one after the other: a message that is moved from one that is still to be read to one that was read is in
+/// neither. It is not taken for deleted.
+#[test]
+fn a_message_that_no_scan_shows_is_looked_for_before_the_run_ends() {
+    each([false, true], |turned| {
+        let mut ground = Ground::new("unseen", Personality::Plain, turned);
+        let proxied = moved_between_scans(&mut ground, false);
+        edits(&ground.sides[0], &["move A1 a B1", "move Z1 b B1"]);
+        let run = proxied.run(&ground, "SELECT");
+        assert!(run.says("the second copy was taken back"), "{run:?}");
+        let (name, there) = moved(&ground);
+        assert_eq!(places(&ground, name), [if turned { there } else { "B1" }], "turned {turned}");
+    });
+}
+
+/// The other way round it is in both. It is no new mail in the second one.
+#[test]
+fn a_message_that_two_scans_show_is_moved_and_not_sent() {
+    each([false, true], |turned| {
+        let mut ground = Ground::new("seentwice", Personality::Plain, turned);
+        let proxied = moved_between_scans(&mut ground, true);
+        // Both are to be read.
+        edits(&ground.sides[0], &["flag A1 c \\Seen", "flag Z1 d \\Seen"]);
+        proxied.run(&ground, "SELECT").ended(0).counts(&[("copied", 0)]);
+        let (name, there) = moved(&ground);
+        edits(&ground.sides[0], &[&format!("move {} {name} B1", if name == "a" { "A1" } else { "Z1" })]);
+        assert_eq!(places(&ground, name), [if turned { there } else { "B1" }], "turned {turned}");
+    });
+}
+
+/// A message without a Message-ID that both sides have moved to different folders is in one in the end. One that only looks like it is
+/// another message.
+#[test]
+fn messages_without_a_message_id_are_followed_by_their_contents() {
+    let text = |body: &str| {
+        let date = Some("03-Feb-2024 03:04:05 +0000".to_owned());
+        NewMessage { date, ..NewMessage::of(format!("Subject: one\r\nFrom: ann@example.org\r\n\r\n{body}\r\n")) }
+    };
+    each([(false, false), (false, true), (true, false), (true, true)], |(is_moved, turned)| {
+        let ground = Ground::new("unnamed", Personality::Plain, turned);
+        let [mut here, mut there] = [0, 1].map(|side| ground.client(side));
+        ["F1", "F2"].iter().for_each(|folder| here.create(&[*folder]));
+        here.append(&["INBOX"], [text("body")].into_iter());
+        ground.run(&[]).ended(0);
+        for (client, folder) in [(&mut here, "F1"), (&mut there, "F2")] {
+            client.select(&["INBOX"]);
+            if is_moved {
+                client.command(&format!("UID MOVE 1 {folder}"));
+            } else if folder == "F1" {
+                client.expunge("1");
+                client.append(&["F1"], [text("ydob")].into_iter());
+            }
+            client.command("UNSELECT");
+        }
+        let run = ground.run(&[]).ended(0);
+        ground.assert_at_rest("unnamed");
+        let [snapshot, _] = ground.snapshots();
+        let count = |folder: &str| snapshot.folder(&[folder]).len();
+        let winner = usize::from(turned);
+        let expected = if is_moved { [0, 1 - winner, winner] } else { [0, 1, 0] };
+        assert_eq!(["INBOX", "F1", "F2"].map(count), expected, "{is_moved} {turned} {run:?}");
+        let body = if is_moved { "body" } else { "ydob" };
+        let found = snapshot.folders.values().flatten().next().unwrap().sha256;
+        assert_eq!(found, crate::sha(&text(body).bytes), "{is_moved} {turned}");
+        run.counts(&[("copied", u64::from(!is_moved)), ("moved", u64::from(is_moved))]);
     });
 }

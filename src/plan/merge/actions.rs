@@ -1,7 +1,7 @@
 //! What is to be done in one folder, and what is left alone and why. Messages are indices into the two views.
 
 use super::flags::FlagMerge;
-use super::{Both, Prints, Row, Side};
+use super::{Both, Former, Prints, Row, Side};
 use crate::plan::Tie;
 use std::collections::HashMap;
 
@@ -21,6 +21,15 @@ pub struct Incoming {
     pub from: u32,
     /// Why.
     pub row: Row,
+}
+
+/// A message that this side is to get although it lost it: the other side moved it (row 10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its index in the other side's view.
+    pub from: u32,
+    /// Where it was.
+    pub former: Former,
 }
 
 /// A message that this side is to lose. Only when it is gone is its pair forgotten; if the side refuses that for good,
@@ -155,6 +164,8 @@ pub struct FolderMerge {
     pub refused: Option<Refusal>,
     /// What each side is to get, by ascending index.
     pub incoming: Both<Vec<Incoming>>,
+    /// Those of them that the other side moved and this one lost.
+    pub kept: Both<Vec<Kept>>,
     /// What each side is to lose.
     pub deletions: Both<Vec<Deletion>>,
     /// Pairs whose flags change.

@@ -29,14 +29,14 @@ impl Mark {
 /// that is sent to it can't be known before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Prints {
-    /// From the header key: [`UNKNOWN`], [`NO_ID`] or part of the key of a message that has a Message-ID.
+    /// From the header key: [`UNKNOWN`], [`NO_KEY`] or part of the key. Older states have [`NO_KEY`] of all without a Message-ID.
     keys: Both<u32>,
     /// From INTERNALDATE and RFC822.SIZE: [`UNKNOWN`] or a hash.
     looks: Both<u32>,
 }
 
 const UNKNOWN: u32 = 0;
-const NO_ID: u32 = 1;
+const NO_KEY: u32 = 1;
 
 impl Prints {
     /// The prints of two messages that are the same, as scans show them; `None`: not shown yet.
@@ -70,9 +70,9 @@ impl Prints {
     }
 
     /// What a message of `side` that is this one in another folder is looked up by; `None`: it can't be told.
-    pub(super) fn trace(self, side: Side) -> Option<Trace> {
+    pub fn trace(self, side: Side) -> Option<Trace> {
         let look = if self.looks[side] == UNKNOWN { self.looks[side.other()] } else { self.looks[side] };
-        Some(self.key(side)).filter(|key| *key > NO_ID).map(|key| (key, look))
+        Some(self.key(side)).filter(|key| *key > NO_KEY).map(|key| (key, look))
     }
 
     /// Whether `message` of `side` is another one: its INTERNALDATE is, or its size and its header are. Servers rewrite
@@ -83,7 +83,8 @@ impl Prints {
         }
         let key = key_print(message);
         let other_date = date_part(self.looks[side]) != date_part(look(message));
-        other_date || key == NO_ID || key != UNKNOWN && key != self.key(side)
+        let has_no_id = matches!(message.key(), HeaderKey::WithoutId(_) | HeaderKey::Empty);
+        other_date || has_no_id || key != UNKNOWN && key != self.key(side)
     }
 
     /// Whether `message` of `side` looks like another one. One of which only the flags were asked for looks like any.
@@ -97,18 +98,20 @@ impl Prints {
     }
 }
 
-/// Header key with a Message-ID, size and date: what a message keeps when it is moved.
-pub(super) type Trace = (u32, u32);
+/// Header key, size and date: what a message keeps when it is moved. Without a Message-ID two messages may leave the same.
+pub type Trace = (u32, u32);
 
 /// The trace of a message; `None` where its header does not tell it from others.
-pub(super) fn trace(message: &Message) -> Option<Trace> {
-    Some(key_print(message)).filter(|key| *key > NO_ID).map(|key| (key, look(message)))
+pub fn trace(message: &Message) -> Option<Trace> {
+    Some(key_print(message)).filter(|key| *key > NO_KEY).map(|key| (key, look(message)))
 }
 
 fn key_print(message: &Message) -> u32 {
     match message.key() {
-        HeaderKey::WithId([a, b, c, d, ..]) => u32::from_be_bytes([a, b, c, d]).max(NO_ID + 1),
-        HeaderKey::WithoutId(_) | HeaderKey::Empty => NO_ID,
+        HeaderKey::WithId([a, b, c, d, ..]) | HeaderKey::WithoutId([a, b, c, d, ..]) => {
+            u32::from_be_bytes([a, b, c, d]).max(NO_KEY + 1)
+        }
+        HeaderKey::Empty => NO_KEY,
         HeaderKey::Unknown => UNKNOWN,
     }
 }

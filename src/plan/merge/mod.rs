@@ -43,9 +43,9 @@ mod view;
 mod whereabouts;
 
 pub use actions::{
-    Agreement, Deletion, Dropped, FlagOutcomes, FolderMerge, Incoming, Joined, Learned, Left, Pending, Refusal,
+    Agreement, Deletion, Dropped, FlagOutcomes, FolderMerge, Incoming, Joined, Kept, Learned, Left, Pending, Refusal,
 };
-pub use base::{BaseFolder, BasePair, Mark, PairState, Prints};
+pub use base::{BaseFolder, BasePair, Mark, PairState, Prints, Trace, trace};
 pub use flags::{AgreedFlags, FlagMerge, FlagState, merge_flags};
 pub use folders::{
     Fate, FolderIdentity, FolderKind, FolderPair, FoldersMerge, KnownFolder, LeftFolder, NewFolder, SeenFolder,
@@ -53,7 +53,7 @@ pub use folders::{
 };
 pub use headers::headers_wanted;
 pub use messages::merge_messages;
-pub use moves::{Move, merge_moves};
+pub use moves::{At, Former, Move, merge_moves};
 pub use policy::{Policy, Prefer};
 pub use renames::Rename;
 pub use restraint::{hold_back, hold_departures};

@@ -9,14 +9,15 @@
 //! | in the same folder, with a new UID | where it was | paired anew | 8 |
 //! | moved to X | deleted | copied to X on the second: the moved message stays | 10 |
 //!
-//! A message is the same if its header key with a Message-ID, its size and its date are, and if it is the only one to
-//! vanish and the only one to appear with them. Where that can't be told, the message is copied and the old one deleted,
-//! which comes to the same. Time and memory grow with what has vanished and appeared, not with the folders.
+//! A message is the same if its header key, its size and its date are, and if it is the only one to vanish and the only one to
+//! appear with them; without a Message-ID its content has to be the same too. Where that can't be told, the message is copied and
+//! the old one deleted, which comes to the same. Time and memory grow with what has vanished and appeared, not with the folders.
 
-use super::actions::{Dropped, FolderMerge, Joined, Left};
+use super::actions::{Dropped, FolderMerge, Joined, Kept, Left};
 use super::base::{Trace, trace};
 use super::flags::{FlagMerge, FlagState, merge_flags};
 use super::{BaseFolder, Both, Folder, Policy, Row, Side};
+use crate::mail::HeaderKey;
 use std::collections::{HashMap, HashSet};
 
 /// A message that is moved on one side, as it was on the other.
@@ -34,18 +35,35 @@ pub struct Move {
     pub partner: u32,
     /// The pair of the base of `from` that is over when it has gone; `None` where that pair was dropped already.
     pub pair: Option<u32>,
+    /// Where it was when both sides agreed.
+    pub former: Former,
     /// What its flags become on both sides.
     pub flags: FlagMerge,
     /// Why.
     pub row: Row,
 }
 
+/// Where a message was when both sides agreed: a folder, and a pair of its base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Former {
+    /// The folder.
+    pub folder: usize,
+    /// The pair, an index into its base.
+    pub pair: u32,
+}
+
 /// Finds what was moved between the folders of an account whose messages are merged and whose ties are settled, and takes
-/// it out of what is to be copied and deleted. Folders are told by their place in both lists.
-pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Policy) -> Vec<Move> {
+/// it out of what is to be copied and deleted. Folders are told by their place in both lists. `is_same` is asked for two messages
+/// without a Message-ID, each by its folder and its index in the view of its side, whether their contents are equal.
+pub fn merge_moves(
+    folders: &[Folder<'_>],
+    merges: &mut [FolderMerge],
+    policy: &Policy,
+    is_same: &mut dyn FnMut(Both<At>) -> bool,
+) -> Vec<Move> {
     let traces = Traces::of(folders, merges);
-    let mut found =
-        Moves { folders, policy, moves: Vec::new(), rejoined: Vec::new(), apart: Vec::new(), done: HashSet::new() };
+    let (moves, rejoined, apart) = (Vec::new(), Vec::new(), Vec::new());
+    let mut found = Moves { folders, policy, is_same, moves, rejoined, apart, done: HashSet::new() };
     let mut joined = Vec::new();
     let mut kept = Vec::new();
     for (number, (folder, merge)) in folders.iter().zip(merges.iter()).enumerate() {
@@ -66,8 +84,12 @@ pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &
                 {
                     joined.push((origin, one));
                 }
-                (None, Both { first: Some(Place::Alone(place)), second: None }) => kept.push((Side::Second, place)),
-                (None, Both { first: None, second: Some(Place::Alone(place)) }) => kept.push((Side::First, place)),
+                (None, Both { first: Some(Place::Alone(place)), second: None }) => {
+                    kept.push((Side::Second, place, origin.former()));
+                }
+                (None, Both { first: None, second: Some(Place::Alone(place)) }) => {
+                    kept.push((Side::First, place, origin.former()));
+                }
                 (None, _) => {}
             }
         }
@@ -78,8 +100,8 @@ pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &
     for (at, outcome) in outcomes {
         set_flags(merges, at, outcome);
     }
-    for (to, place) in kept {
-        explain(merges, to, place, Row::MovedAndDeleted);
+    for (to, place, former) in kept {
+        keep(merges, to, place, former);
     }
     for (number, merge) in merges.iter_mut().enumerate() {
         for side in Side::BOTH {
@@ -102,7 +124,7 @@ pub fn merge_moves(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &
 }
 
 /// A message by its folder and its index there: in the view of its side, or among the pairs that were joined.
-type At = (usize, u32);
+pub type At = (usize, u32);
 
 /// Where a message has appeared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +225,7 @@ enum Done {
 struct Moves<'a> {
     folders: &'a [Folder<'a>],
     policy: &'a Policy,
+    is_same: &'a mut dyn FnMut(Both<At>) -> bool,
     moves: Vec<Move>,
     rejoined: Vec<Rejoined>,
     apart: Vec<Apart>,
@@ -227,6 +250,10 @@ struct Rejoined {
 impl Moves<'_> {
     /// Row 8: still here on `side`, moved to `to` on the other side.
     fn follow(&mut self, origin: &Origin<'_>, side: Side, index: u32, to: At) {
+        let here = (origin.folder, index);
+        if !self.are_same(Both::of(|at| if at == side { here } else { to })) {
+            return;
+        }
         if to.0 == origin.folder {
             self.rejoin(origin, Both::of(|at| if at == side { index } else { to.1 }));
         } else if self.may_leave(side, origin.folder) {
@@ -253,7 +280,7 @@ impl Moves<'_> {
     fn bring_together(&mut self, origin: &Origin<'_>, places: Both<At>) {
         let winner = self.policy.prefer.winner();
         let (loser, from, to) = (winner.other(), places[winner.other()], places[winner]);
-        if from.0 == to.0 {
+        if from.0 == to.0 || !self.are_same(places) {
             return;
         }
         if !self.may_leave(loser, from.0) {
@@ -267,6 +294,15 @@ impl Moves<'_> {
         self.done.insert(Done::Left(to.0, winner, to.1));
     }
 
+    /// Whether two messages that look the same are the same.
+    fn are_same(&mut self, at: Both<At>) -> bool {
+        let has_id = |side: Side| {
+            let found = self.folders.get(at[side].0).and_then(|folder| folder.views[side].at(at[side].1));
+            found.is_none_or(|message| !matches!(message.key(), HeaderKey::WithoutId(_) | HeaderKey::Empty))
+        };
+        Side::BOTH.into_iter().all(has_id) || (self.is_same)(at)
+    }
+
     fn may_leave(&self, side: Side, folder: usize) -> bool {
         let read_only = self.folders.get(folder).is_none_or(|folder| folder.views[side].is_read_only());
         self.policy.deletions[side] && !read_only
@@ -276,11 +312,16 @@ impl Moves<'_> {
         let at = |here: Side| if here == side { from } else { to };
         let Some(flags) = origin.flags(self.folders, Both::of(at), to.0, self.policy) else { return };
         let pair = (from.0 == origin.folder && row == Row::Moved).then_some(origin.pair);
-        self.moves.push(Move { side, from: from.0, index: from.1, to: to.0, partner: to.1, pair, flags, row });
+        let former = origin.former();
+        self.moves.push(Move { side, from: from.0, index: from.1, to: to.0, partner: to.1, pair, former, flags, row });
     }
 }
 
 impl Origin<'_> {
+    fn former(&self) -> Former {
+        Former { folder: self.folder, pair: self.pair }
+    }
+
     /// What the flags of its two messages become, which are at different places and will be in folder `to`.
     fn flags(&self, folders: &[Folder<'_>], at: Both<At>, to: usize, policy: &Policy) -> Option<FlagMerge> {
         let to = folders.get(to)?;
@@ -332,9 +373,11 @@ fn set_flags(merges: &mut [FolderMerge], at: At, outcome: Option<FlagMerge>) {
     }
 }
 
-fn explain(merges: &mut [FolderMerge], to: Side, place: At, row: Row) {
+/// Row 10: what was moved on one side and is gone on the other stays where it was moved to.
+fn keep(merges: &mut [FolderMerge], to: Side, place: At, former: Former) {
     let Some(merge) = merges.get_mut(place.0) else { return };
     for incoming in merge.incoming[to].iter_mut().filter(|incoming| incoming.from == place.1) {
-        incoming.row = row;
+        incoming.row = Row::MovedAndDeleted;
+        merge.kept[to].push(Kept { from: place.1, former });
     }
 }

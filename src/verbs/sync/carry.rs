@@ -47,6 +47,7 @@ impl Sync<'_> {
         }
         self.prove(way, &sent)?;
         self.delete_messages(way, &sent)?;
+        self.look_for_strays(way)?;
         self.delete_folders(way)?;
         self.end_folders()
     }

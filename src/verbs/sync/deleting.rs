@@ -4,11 +4,12 @@
 use super::copying::Sent;
 use super::memory::changed;
 use super::sides::{pair, shown, store, word};
+use super::strays::Departed;
 use super::{Sync, Work};
 use crate::event::Event;
 use crate::mail::{Message, Uid, counted};
 use crate::plan::elsewhere::Sameness;
-use crate::plan::merge::{PairState, Side};
+use crate::plan::merge::{Former, PairState, Side};
 use crate::state::TwoWayChange;
 use crate::store::{Error, Removal, ScanDepth};
 use crate::verbs::removing::{Removed, remove};
@@ -106,6 +107,8 @@ impl Sync<'_> {
             let name = self.works[*at].name(side);
             let work = &self.works[*at];
             for (of, uid) in messages {
+                let former = Former { folder: *at, pair: *of };
+                self.departed.extend(Side::BOTH.map(|side| Departed { side, former, ours: None }));
                 let Some((id, base)) = work.record.zip(work.base.as_ref()) else { break };
                 let Some(of) = base.pairs().get(*of as usize) else { continue };
                 changes.push(if gone.contains(*uid) {

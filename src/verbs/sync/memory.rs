@@ -138,6 +138,11 @@ impl<'a> Memory<'a> {
         }
     }
 
+    /// The pairs of a folder as they are recorded by now.
+    pub(super) fn pairs(&self, folder: Option<FolderId>) -> Result<Vec<TwoWayPair>, Error> {
+        self.two_way.zip(folder).map_or_else(|| Ok(Vec::new()), |(state, folder)| state.pairs(folder))
+    }
+
     /// Whether the last run with this state died: what it had sent may be arriving still.
     pub(super) fn follows_a_death(&self) -> bool {
         self.two_way.is_some_and(|state| state.follows_a_death())

@@ -8,10 +8,10 @@ use crate::exec::{Contents, Link, read_tied};
 use crate::folders::FolderName;
 use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
 use crate::plan::merge::{
-    Both, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Mark, Policy, Row, SeenFolder,
+    At, Both, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Mark, Policy, Row, SeenFolder,
     Side, View, fate, headers_wanted, hold_back, hold_departures, merge_folders, merge_messages, merge_moves,
 };
-use crate::plan::{Likeness, MatchRules, Settled, settle};
+use crate::plan::{Likeness, MatchRules, Settled, Tie, settle};
 use crate::state::TwoWayFolder;
 use crate::store::{Error, ScanDepth, ScanRequest};
 use std::collections::{HashMap, HashSet};
@@ -33,12 +33,23 @@ impl Sync<'_> {
                 self.merge(link, at)?;
             }
         }
+        self.leave_half_seen(link)?;
         let folders: Vec<Folder<'_>> = self.works.iter().map(Work::folder).collect();
         let mut merges: Vec<FolderMerge> = self.works.iter().map(|work| work.merge.clone()).collect();
-        self.moves = merge_moves(&folders, &mut merges, &self.options.policy);
+        let mut failure = None;
+        let mut is_same = |at: Both<At>| {
+            let same = self.have_same_content(link, at);
+            same.unwrap_or_else(|error| {
+                failure.get_or_insert(error);
+                false
+            })
+        };
+        let moves = merge_moves(&folders, &mut merges, &self.options.policy, &mut is_same);
+        failure.map_or(Ok(()), Err)?;
         let hiding = Both::of(|side| self.hiding(side));
         let held = hold_departures(&mut merges, hiding.as_ref().map(|names| !names.is_empty()));
         self.verdicts = hold_back(&folders, &mut merges, &self.options.policy);
+        self.moves = moves;
         for (work, merge) in self.works.iter_mut().zip(merges) {
             work.merge = merge;
         }
@@ -248,11 +259,29 @@ impl Sync<'_> {
     }
 
     fn contents(&self, link: &mut Link, at: usize, uids: &Both<UidSet>) -> Result<Both<Contents>, Error> {
-        let work = &self.works[at];
+        self.contents_of(link, Both::new(at, at), uids)
+    }
+
+    /// The contents of messages of a folder of each side.
+    fn contents_of(&self, link: &mut Link, at: Both<usize>, uids: &Both<UidSet>) -> Result<Both<Contents>, Error> {
         super::sides::on_both(link, |side, store| {
+            let work = &self.works[at[side]];
             let Some(mailbox) = &work.raw[side] else { return Ok(Contents::new()) };
             read_tied(store, mailbox, work.state[side].mark.uid_validity, &uids[side])
         })
+    }
+
+    /// Whether a message of each side are the same by their contents.
+    fn have_same_content(&self, link: &mut Link, at: Both<At>) -> Result<bool, Error> {
+        let messages = Both::of(|side| self.works[at[side].0].message(side, at[side].1));
+        let Both { first: Some(first), second: Some(second) } = messages else { return Ok(false) };
+        let uids = Both::new(UidSet::from_iter([first.uid()]), UidSet::from_iter([second.uid()]));
+        let contents = self.contents_of(link, at.map(|(work, _)| work), &uids)?;
+        let content = |side: EventSide, _| {
+            let (side, message) = if side == EventSide::Source { (Side::First, first) } else { (Side::Second, second) };
+            contents[side].get(&message.uid()).map(|keys| Likeness::new(keys, message))
+        };
+        Ok(!settle(&Tie { source: vec![0], target: vec![0] }, content).pairs.is_empty())
     }
 }
 

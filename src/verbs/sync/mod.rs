@@ -23,6 +23,7 @@ mod proof;
 mod scanning;
 mod sharing;
 mod sides;
+mod strays;
 mod telling;
 mod views;
 
@@ -43,6 +44,7 @@ use memory::Memory;
 use sharing::Originals;
 use std::collections::HashSet;
 use std::time::Instant;
+use strays::Departed;
 use telling::Untold;
 
 /// Brings two mailboxes into step.
@@ -193,6 +195,8 @@ struct Sync<'a> {
     /// What each side is to get in several folders, and is sent once.
     originals: Both<Originals>,
     verdicts: Both<crate::plan::Verdict>,
+    /// Messages that were moved or deleted, which may be somewhere else by now.
+    departed: Vec<Departed>,
     summary: SyncSummary,
     undo: Option<UndoRun>,
     /// Changes that are told once the headings of their messages are read.
@@ -215,7 +219,7 @@ impl<'a> Sync<'a> {
         let undo = options.undo.clone().map(|path| UndoRun::new(path, options.undo_size));
         let (works, moves) = (Vec::new(), Vec::new());
         let (folders, subscribed, verdicts) = (FoldersMerge::default(), Both::default(), Both::default());
-        let originals = Both::default();
+        let (originals, departed) = (Both::default(), Vec::new());
         Ok(Self {
             options,
             observer,
@@ -227,6 +231,7 @@ impl<'a> Sync<'a> {
             subscribed,
             originals,
             verdicts,
+            departed,
             summary,
             undo,
             untold: Vec::new(),

@@ -7,6 +7,7 @@
 use super::Sync;
 use super::memory::pair_record;
 use super::sides::{pair, shown, store, word};
+use super::strays::Departed;
 use crate::event::Event;
 use crate::mail::{Flags, Message, Uid, UidSet};
 use crate::plan::elsewhere::Sameness;
@@ -277,6 +278,7 @@ impl Sync<'_> {
             // What is sent now comes after it: a lost reply must not be looked for among what was moved.
             let next = &mut self.works[moved.to].sent_from[side];
             *next = (*next).max(uid.get().saturating_add(1));
+            self.departed.push(Departed { side, former: moved.former, ours: Some((moved.to, uid)) });
             self.way(side).moved += 1;
             self.observer.observe(&Event::MessageCopied { to: shown(side), folder: &to_name, uid, bytes: 0 });
         }

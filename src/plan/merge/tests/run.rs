@@ -86,7 +86,7 @@ pub(super) fn sync(
         })
         .collect();
     let mut merges: Vec<_> = folders.iter().map(|folder| merged(folder, policy)).collect();
-    let moves = merge_moves(&folders, &mut merges, policy);
+    let moves = merge_moves(&folders, &mut merges, policy, &mut |_| true);
     hold_back(&folders, &mut merges, policy);
     meanwhile(servers);
     let known = &state.known;

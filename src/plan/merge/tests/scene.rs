@@ -237,7 +237,7 @@ pub(super) fn outcome(texts: [&str; 3], options: &str) -> String {
             merge
         })
         .collect();
-    let moves = merge_moves(&folders, &mut merges, &policy);
+    let moves = merge_moves(&folders, &mut merges, &policy, &mut |_| true);
     let verdicts = hold_back(&folders, &mut merges, &policy);
     for side in Side::BOTH.into_iter().filter(|side| verdicts[*side].stops()) {
         lines.push(format!("brake@{}", side_name(side)));

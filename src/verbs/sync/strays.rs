@@ -1,0 +1,273 @@
+//! Messages that somebody moved while this run took them for gone, or for where they were.
+//!
+//! Folders are read one after the other, and what was decided is carried out later still. A message that is moved meanwhile may
+//! be seen in neither folder, or in both, and may be carried to one place by the run and to another by its reader. So before the
+//! run ends it looks at what has come into each side's folders since it read them: what is there of a message that it has moved,
+//! deleted, or let go is a stray. A copy that the run itself made of it is taken back, and the pair is kept, so that the next run
+//! finds the move. What was seen in two folders is looked for in the first one again before it is taken for new mail.
+
+use super::Sync;
+use super::memory::changed;
+use super::sides::{number, store, word};
+use crate::exec::{Link, read_contents};
+use crate::mail::{MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::plan::merge::{BaseFolder, Former, PairState, Row, Side, Trace, trace};
+use crate::state::TwoWayChange;
+use crate::store::{Error, FolderScan, Removal, ScanDepth};
+use crate::verbs::scans::scan_each;
+use crate::verbs::way::Way;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A message that is no longer where both sides knew it, as far as this run can tell.
+pub(super) struct Departed {
+    /// The side on which it may be somewhere else.
+    pub(super) side: Side,
+    pub(super) former: Former,
+    /// What this run has made of it on that side: the folder and the UID.
+    pub(super) ours: Option<(usize, Uid)>,
+}
+
+/// A message of which no pair tells, and which came after the folder was read.
+struct Stray {
+    /// Its folder, if that is one of the run's.
+    work: Option<usize>,
+    mailbox: MailboxName,
+    uid_validity: Option<UidValidity>,
+    message: Message,
+}
+
+/// A folder that may have something new.
+struct Changed {
+    work: Option<usize>,
+    mailbox: MailboxName,
+    uids: Option<UidSet>,
+}
+
+impl Sync<'_> {
+    /// Looks on both sides for what was moved meanwhile.
+    pub(super) fn look_for_strays(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        let departed = self.all_departed()?;
+        for side in Side::BOTH {
+            let mut wanted: HashMap<Trace, Vec<&Departed>> = HashMap::new();
+            // What this run has made a copy of comes last, so it is taken first.
+            for one in departed.iter().rev().filter(|one| one.side == side) {
+                if let Some(trace) = self.trace_of(one.former, side) {
+                    wanted.entry(trace).or_default().push(one);
+                }
+            }
+            if wanted.is_empty() {
+                continue;
+            }
+            for stray in self.unpaired(way, side)? {
+                let of = trace(&stray.message).and_then(|trace| wanted.get_mut(&trace)?.pop());
+                if let Some(of) = of {
+                    self.follow_stray(way, &stray, of)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was moved and deleted, what was copied although it was gone, and what was let go as it was gone on both sides.
+    fn all_departed(&mut self) -> Result<Vec<Departed>, Error> {
+        let mut all = std::mem::take(&mut self.departed);
+        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
+            for side in Side::BOTH.into_iter().filter(|side| !work.merge.kept[*side].is_empty()) {
+                let copies = self.copies(at, side)?;
+                for kept in &work.merge.kept[side] {
+                    let source = work.message(side.other(), kept.from).map(Message::uid);
+                    let ours = source.and_then(|source| copies.get(&source)).map(|uid| (at, *uid));
+                    all.push(Departed { side, former: kept.former, ours });
+                }
+            }
+        }
+        let mut known: HashSet<(Side, Former)> = all.iter().map(|one| (one.side, one.former)).collect();
+        for (folder, work) in self.works.iter().enumerate() {
+            for dropped in work.merge.dropped.iter().filter(|dropped| dropped.row == Row::DeletedOnBoth) {
+                let former = Former { folder, pair: dropped.pair };
+                let sides = Side::BOTH.into_iter().filter(|side| known.insert((*side, former)));
+                all.extend(sides.map(|side| Departed { side, former, ours: None }));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The messages of a side by those of the other side that they are a pair with.
+    fn copies(&self, at: usize, side: Side) -> Result<HashMap<Uid, Uid>, Error> {
+        let pairs = self.memory.pairs(self.works[at].record)?;
+        Ok(pairs.iter().map(|pair| (pair.uids[number(side.other())], pair.uids[number(side)])).collect())
+    }
+
+    fn trace_of(&self, former: Former, side: Side) -> Option<Trace> {
+        let base = self.works.get(former.folder)?.base.as_ref()?;
+        base.pairs().get(former.pair as usize)?.prints().trace(side)
+    }
+
+    /// What has come to a side since it was read and is in no pair.
+    fn unpaired(&self, way: &mut Way<'_>, side: Side) -> Result<Vec<Stray>, Error> {
+        let listing = way.repeatable(|link| store(link, side).list())?;
+        let before: HashSet<&MailboxName> =
+            self.listed.listings[side].mailboxes.iter().map(|mailbox| &mailbox.name).collect();
+        let works: HashMap<&MailboxName, usize> =
+            (0..).zip(&self.works).filter_map(|(at, work)| Some((work.raw[side].as_ref()?, at))).collect();
+        let mut changed = Vec::new();
+        for mailbox in listing.mailboxes.iter().filter(|mailbox| mailbox.selectable) {
+            let work = works.get(&mailbox.name).copied();
+            let next = work.and_then(|at| self.works[at].state[side].mark.uid_next);
+            let is_new = work.is_none() && !before.contains(&mailbox.name);
+            let now = mailbox.status.as_ref().and_then(|status| status.uid_next);
+            if is_new || next.is_some_and(|next| now.is_none_or(|now| now > next)) {
+                let uids = next.and_then(Uid::new).map(UidSet::from_uid);
+                changed.push(Changed { work, mailbox: mailbox.name.clone(), uids });
+            }
+        }
+        let scans = way.repeatable(|link| {
+            let asked = changed.iter().map(|one| (&one.mailbox, one.uids.clone()));
+            scan_each(store(link, side), ScanDepth::Identity, asked)
+        })?;
+        let mut strays = Vec::new();
+        for (one, scan) in changed.into_iter().zip(scans) {
+            if let Ok(scan) = scan {
+                strays.extend(self.strays(side, &one, &scan)?);
+            }
+        }
+        Ok(strays)
+    }
+
+    fn strays(&self, side: Side, of: &Changed, scan: &FolderScan) -> Result<Vec<Stray>, Error> {
+        let Changed { work, mailbox, .. } = of;
+        if work.is_some_and(|at| self.works[at].state[side].mark.uid_validity != scan.uid_validity) {
+            return Ok(Vec::new());
+        }
+        let pairs = self.memory.pairs(work.and_then(|at| self.works[at].record))?;
+        let paired: HashSet<Uid> = pairs.iter().map(|pair| pair.uids[number(side)]).collect();
+        let stray = |message: &Message| Stray {
+            work: *work,
+            mailbox: mailbox.clone(),
+            uid_validity: scan.uid_validity,
+            message: *message,
+        };
+        Ok(scan.messages.iter().filter(|message| !paired.contains(&message.uid())).map(stray).collect())
+    }
+
+    /// Lets the next run find that the message was moved there.
+    fn follow_stray(&mut self, way: &mut Way<'_>, stray: &Stray, of: &Departed) -> Result<(), Error> {
+        let Departed { side, former, ours } = *of;
+        let is_equal = match ours {
+            Some((at, uid)) => self.is_equal(way, side, stray, (at, uid))?,
+            None => true,
+        };
+        if !is_equal {
+            return Ok(());
+        }
+        for at in [Some(former.folder), stray.work, ours.map(|(at, _)| at)].into_iter().flatten() {
+            self.works[at].open = true;
+        }
+        let work = &self.works[former.folder];
+        let mut changes = Vec::new();
+        if let (Some(id), Some(base)) = (work.record, &work.base)
+            && let Some(pair) = base.pairs().get(former.pair as usize)
+        {
+            let record = changed(base, pair, PairState::Settled, pair.prints());
+            changes.push(TwoWayChange::Pair(id, Box::new(record)));
+        }
+        if let Some((at, uid)) = ours {
+            let pairs = self.memory.pairs(self.works[at].record)?;
+            let pair = pairs.iter().find(|pair| pair.uids[number(side)] == uid);
+            changes.extend(self.works[at].record.zip(pair).map(|(id, pair)| TwoWayChange::Unpair(id, pair.uids)));
+        }
+        // First the record, and on the disk: a recorded message that is not there any more would read as a deletion.
+        self.memory.write(&changes, true)?;
+        if let Some((at, uid)) = ours {
+            self.take_back_ours(way, side, at, uid)?;
+        }
+        Ok(())
+    }
+
+    /// Whether what was found is, byte for byte, what this run has put where it belongs.
+    fn is_equal(&self, way: &mut Way<'_>, side: Side, stray: &Stray, (at, uid): (usize, Uid)) -> Result<bool, Error> {
+        let work = &self.works[at];
+        let Some(mailbox) = &work.raw[side] else { return Ok(false) };
+        let (validity, found) = (work.state[side].mark.uid_validity, stray.message.uid());
+        way.repeatable(|link| {
+            let mut read = |mailbox: &MailboxName, validity, uid| {
+                read_contents(store(link, side), mailbox, validity, &UidSet::from_iter([uid]), &mut |_| {})
+            };
+            let (ours, theirs) = (read(mailbox, validity, uid)?, read(&stray.mailbox, stray.uid_validity, found)?);
+            Ok(ours.get(&uid).zip(theirs.get(&found)).is_some_and(|(ours, theirs)| ours.raw == theirs.raw))
+        })
+    }
+
+    fn take_back_ours(&mut self, way: &mut Way<'_>, side: Side, at: usize, uid: Uid) -> Result<(), Error> {
+        let work = &self.works[at];
+        let (name, word) = (work.name(side), word(side));
+        let Some(mailbox) = work.raw[side].clone() else { return Ok(()) };
+        let uid_validity = work.state[side].mark.uid_validity;
+        let removal = Removal { mailbox, uid_validity, uids: UidSet::from_iter([uid]) };
+        let done = way.repeatable(|link| store(link, side).remove(std::slice::from_ref(&removal)))?;
+        let found = format!("{name}: somebody has moved a message on the {word} while this run put it there");
+        self.warn(&match done.into_iter().next() {
+            Some(Err(refusal)) => format!("{found}, and the second copy can't be removed: {}", refusal.text),
+            _ => format!("{found}; the second copy was taken back, and the next run settles where it belongs"),
+        });
+        Ok(())
+    }
+
+    /// Leaves alone for this run what looks like new mail and was moved there while the side was read: its old folder showed it
+    /// still, and does not any more.
+    pub(super) fn leave_half_seen(&mut self, link: &mut Link) -> Result<(), Error> {
+        for side in Side::BOTH {
+            let suspects = self.seen_twice(side);
+            if suspects.is_empty() {
+                continue;
+            }
+            let mut folders: BTreeMap<usize, UidSet> = BTreeMap::new();
+            suspects.iter().for_each(|suspect| folders.entry(suspect.old.0).or_default().insert(suspect.old.1));
+            let works = &self.works;
+            let asked: Vec<(usize, &MailboxName, UidSet)> = (folders.into_iter())
+                .filter_map(|(at, uids)| Some((at, works[at].raw[side].as_ref()?, uids)))
+                .collect();
+            let folders = asked.iter().map(|(_, mailbox, uids)| (*mailbox, Some(uids.clone())));
+            let scans = scan_each(store(link, side), ScanDepth::Sizes, folders)?;
+            let there: HashSet<(usize, Uid)> = (asked.iter().zip(scans))
+                .filter_map(|((at, ..), scan)| Some((*at, scan.ok()?)))
+                .flat_map(|(at, scan)| scan.messages.into_iter().map(move |message| (at, message.uid())))
+                .collect();
+            for SeenTwice { old, new } in suspects.into_iter().filter(|suspect| !there.contains(&suspect.old)) {
+                let work = &mut self.works[new.0];
+                work.merge.incoming[side.other()].retain(|incoming| incoming.from != new.1);
+                work.open = true;
+                self.works[old.0].open = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is new on a side, and looks like a message that it showed in another folder, too.
+    fn seen_twice(&self, side: Side) -> Vec<SeenTwice> {
+        let mut new: HashMap<Trace, (usize, u32)> = HashMap::new();
+        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
+            for incoming in &work.merge.incoming[side.other()] {
+                let message = work.message(side, incoming.from).filter(|_| incoming.row == Row::NewMail);
+                new.extend(message.and_then(trace).map(|trace| (trace, (at, incoming.from))));
+            }
+        }
+        let mut found = Vec::new();
+        for (at, work) in self.works.iter().enumerate().filter(|_| !new.is_empty()) {
+            for pair in work.base.iter().flat_map(BaseFolder::pairs) {
+                let uid = pair.uids()[side];
+                let alike = pair.prints().trace(side).and_then(|trace| new.get(&trace)).filter(|(of, _)| *of != at);
+                if let Some(new) = alike.filter(|_| work.shown(side, uid).is_some()) {
+                    found.push(SeenTwice { old: (at, uid), new: *new });
+                }
+            }
+        }
+        found
+    }
+}
+
+/// A message of a side that its scans showed in two folders: where it was known, and where it is new.
+struct SeenTwice {
+    old: (usize, Uid),
+    new: (usize, u32),
+}
