@@ -437,6 +437,24 @@ fn a_message_that_two_scans_show_is_moved_and_not_sent() {
     });
 }
 
+/// Where there is no UIDPLUS, what somebody else has marked as deleted keeps messages from leaving their folder: they are not copied to
+/// another one either, where they would be twice.
+#[test]
+fn a_message_that_can_not_leave_is_not_copied() {
+    each([false, true], |turned| {
+        let ground = Ground::new("marked", Personality::Poor, turned);
+        edits(&ground.sides[0], &["add INBOX abc", "create F1"]);
+        ground.run(&[]).ended(0);
+        edits(&ground.sides[1], &["flag INBOX b \\Deleted"]);
+        edits(&ground.sides[0], &["move INBOX a F1"]);
+        let run = ground.run(&[]).ended(3);
+        assert!(run.says("other messages in it are marked"), "{run:?}");
+        assert_eq!(ground.shown(1)["F1"], [""; 0], "turned {turned}");
+        edits(&ground.sides[1], &["unflag INBOX b \\Deleted"]);
+        assert_eq!(places(&ground, "a"), ["F1"], "turned {turned}");
+    });
+}
+
 /// A message without a Message-ID that both sides have moved to different folders is in one in the end. One that only looks like it is
 /// another message.
 #[test]

@@ -35,11 +35,15 @@ impl Session {
     /// Relocates messages of the open folder.
     fn relocate_open(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
         let has_move = self.capabilities.has("MOVE");
+        let hindrance = self.hindrance(relocations)?;
         let mut commands = Vec::new();
         let mut sets: Vec<(usize, String)> = Vec::new();
         let mut results = Vec::with_capacity(relocations.len());
         for (at, relocation) in relocations.iter().enumerate() {
-            let (uids, refusal) = self.relocatable(relocation)?;
+            let (uids, refusal) = match hindrance.as_ref().filter(|_| relocation.leave) {
+                Some(refusal) => (UidSet::default(), Some(refusal.clone())),
+                None => self.relocatable(relocation)?,
+            };
             results.push(Relocated { refusal, ..Relocated::default() });
             let verb = if relocation.leave && has_move { "UID MOVE" } else { "UID COPY" };
             for set in uids.sequence_sets(SET_BYTES) {
@@ -73,6 +77,24 @@ impl Session {
             }
         }
         Ok(results)
+    }
+
+    /// Why nothing can leave the open folder, where a move ends with a plain EXPUNGE: what is copied and then can't be removed is there
+    /// twice.
+    fn hindrance(&mut self, relocations: &[Relocation]) -> Result<Option<Refusal>, Error> {
+        if self.capabilities.has("MOVE") || self.capabilities.has("UIDPLUS") || self.labelled.is_some() {
+            return Ok(None);
+        }
+        let leaving: Vec<&UidSet> =
+            relocations.iter().filter(|relocation| relocation.leave).map(|relocation| &relocation.uids).collect();
+        if leaving.is_empty() {
+            return Ok(None);
+        }
+        Ok(match self.marked_deleted()? {
+            Ok(marked) if marked.iter().all(|uid| leaving.iter().any(|uids| uids.contains(uid))) => None,
+            Ok(_) => Some(others_are_marked()),
+            Err(refusal) => Some(refusal),
+        })
     }
 
     /// Ends a move where there is no MOVE: what is known to be copied is removed.
@@ -182,11 +204,11 @@ impl Session {
     /// The same without UID EXPUNGE: only while what is marked is what was asked for and nothing else.
     fn expunge_alone(&mut self, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
         let is_ours = |marked: &UidSet| marked.iter().all(|uid| uids.contains(uid));
-        match self.marked_deleted()? {
-            Ok(marked) if is_ours(&marked) => {}
+        let before = match self.marked_deleted()? {
+            Ok(marked) if is_ours(&marked) => marked,
             Ok(_) => return Ok(Err(others_are_marked())),
             Err(refusal) => return Ok(Err(refusal)),
-        }
+        };
         let marks: Vec<Command> = uids.sequence_sets(SET_BYTES).iter().map(|set| mark_deleted(set)).collect();
         let replies = self.connection.run_all(&marks, |_, _| Ok(()))?;
         if let Err(refusal) = all_accepted(&replies) {
@@ -198,7 +220,14 @@ impl Session {
                 let reply = self.connection.run(&Command::new("EXPUNGE"), &mut crate::imap::ignore)?;
                 self.removed(&[reply], uids)
             }
-            Ok(_) => Ok(Err(others_are_marked())),
+            Ok(_) => {
+                // Marks of ours that stay would keep everybody else from deleting anything.
+                let marked = uids.minus(&before);
+                let unmark = |set: &String| Command::new("UID STORE").text(set).text("-FLAGS.SILENT (\\Deleted)");
+                let commands: Vec<Command> = marked.sequence_sets(SET_BYTES).iter().map(unmark).collect();
+                self.connection.run_all(&commands, |_, _| Ok(()))?;
+                Ok(Err(others_are_marked()))
+            }
             Err(refusal) => Ok(Err(refusal)),
         }
     }

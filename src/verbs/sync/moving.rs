@@ -93,7 +93,7 @@ impl Sync<'_> {
         }
         self.find_moved(way, side, moves, &unknown, &mut placed)?;
         self.tell_unfound(side, moves, &unknown, &placed);
-        let kept = self.clear_leftovers(way, side, moves, &leftover, &placed)?;
+        let kept = self.clear_leftovers(way, side, moves, &leftover, &mut placed)?;
         let unflagged = self.set_moved_flags(way, side, moves, &placed)?;
         self.conclude_moves(side, moves, &placed, &kept, &unflagged)
     }
@@ -157,16 +157,17 @@ impl Sync<'_> {
         }
     }
 
-    /// Removes what was to leave and may still be where it was. Gives the moves of which the message may be there yet.
+    /// Removes what was to leave and may still be where it was; where that is refused, the copy. Gives the moves of which the message may
+    /// be in both places.
     fn clear_leftovers(
         &mut self,
         way: &mut Way<'_>,
         side: Side,
         moves: &[Move],
         leftover: &HashSet<usize>,
-        placed: &[Option<Uid>],
+        placed: &mut [Option<Uid>],
     ) -> Result<HashSet<usize>, Error> {
-        let mut kept = HashSet::new();
+        let mut kept: Vec<usize> = Vec::new();
         let mut folders: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for at in leftover.iter().filter(|at| placed[**at].is_some()) {
             folders.entry(moves[*at].from).or_default().push(*at);
@@ -181,7 +182,21 @@ impl Sync<'_> {
                 kept.extend(of_folder);
             }
         }
-        Ok(kept)
+        let mut copies: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        kept.iter().for_each(|at| copies.entry(moves[*at].to).or_default().push(*at));
+        for (to, of_folder) in copies {
+            let work = &self.works[to];
+            let Some(mailbox) = work.raw[side].clone() else { continue };
+            let uids = of_folder.iter().filter_map(|at| placed[*at]).collect();
+            let removal = Removal { mailbox, uid_validity: work.state[side].mark.uid_validity, uids };
+            let results = way.repeatable(|link| store(link, side).remove(std::slice::from_ref(&removal)))?;
+            if results.iter().all(Result::is_ok) {
+                // It is where it was, and is moved by the next run.
+                of_folder.iter().for_each(|at| placed[*at] = None);
+                kept.retain(|at| !of_folder.contains(at));
+            }
+        }
+        Ok(kept.into_iter().collect())
     }
 
     /// Gives both messages of each moved pair the flags that they are to have. Gives the UIDs, by folder, of which a side
