@@ -190,6 +190,27 @@ impl Hand {
         is_done.then_some(number)
     }
 
+    /// Removes all that is marked as deleted, as a server without UIDPLUS lets nothing be deleted beside it. Gives the messages' numbers.
+    pub(crate) fn expunge_marked(&mut self) -> Vec<u64> {
+        let Self::Client(client, _) = self else { return Vec::new() };
+        let mut numbers = Vec::new();
+        for folder in client.snapshot().folders.into_keys() {
+            let name = client.name(&folder.iter().map(String::as_str).collect::<Vec<_>>());
+            client.try_command(&format!("SELECT {name}"));
+            let (found, _) = client.try_command("UID SEARCH DELETED");
+            let uids = found.iter().flatten().map(Value::text).filter(|text| text.parse::<u32>().is_ok());
+            let uids = uids.collect::<Vec<_>>().join(",");
+            if !uids.is_empty() {
+                let (replies, _) =
+                    client.try_command(&format!("UID FETCH {uids} (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])"));
+                numbers.extend(replies.iter().filter_map(|reply| fetched(reply)).map(|(_, number)| number));
+                client.try_command("EXPUNGE");
+            }
+            client.try_command("UNSELECT");
+        }
+        numbers
+    }
+
     pub(crate) fn rename(&mut self, from: &str, to: &str) {
         match self {
             Self::Client(client, _) => {
