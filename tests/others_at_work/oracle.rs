@@ -51,7 +51,9 @@ fn of_sync(record: &Record, number: u64, at: &[Vec<&str>; 2]) -> Vec<&'static st
     // mail is moved. Who then moves it out of one of them into the other has it there twice.
     let (moves, is_renamed, is_reset) = (record.moves(number), record.was_renamed(number), record.was_reset(number));
     let is_joined = is_renamed || is_reset && moves > 0;
-    let may_be_doubled = is_renamed && moves > 0 || is_reset && moves > 1;
+    // Where a folder lost its list of UIDs on both sides, a server may show a message not at all and later under a new UID, when the
+    // other side's UID says nothing either.
+    let may_be_doubled = is_renamed && moves > 0 || is_reset && moves > 1 || record.was_reset_on_both(number);
     if (is_doubled(first) || is_doubled(second)) && !may_be_doubled {
         faults.push("is twice in a folder");
     } else if first.len().max(second.len()) > 1 && !is_joined {

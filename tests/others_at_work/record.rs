@@ -16,8 +16,8 @@ pub(crate) struct Record {
     pub flagged: BTreeSet<u64>,
     /// By message, the folders in which people have put or found it.
     pub homes: BTreeMap<u64, BTreeSet<String>>,
-    /// The folders that lost what gives their messages UIDs, on either side.
-    pub reset: BTreeSet<String>,
+    /// The folders that lost what gives their messages UIDs, on each side.
+    pub reset: [BTreeSet<String>; 2],
     /// The folders that were renamed, by both their names, on each side.
     pub renamed: [BTreeSet<String>; 2],
     /// A run was told to keep what it can (`--prefer keep`).
@@ -30,8 +30,8 @@ impl Record {
     pub(crate) fn add(&mut self, other: Self) {
         self.delivered.extend(other.delivered);
         self.flagged.extend(other.flagged);
-        self.reset.extend(other.reset);
-        for (all, more) in self.renamed.iter_mut().zip(other.renamed) {
+        let folders = self.renamed.iter_mut().chain(&mut self.reset);
+        for (all, more) in folders.zip(other.renamed.into_iter().chain(other.reset)) {
             all.extend(more);
         }
         self.prefers_keeping |= other.prefers_keeping;
@@ -75,7 +75,16 @@ impl Record {
 
     /// Whether a folder in which it was has got new UIDs.
     pub(crate) fn was_reset(&self, number: u64) -> bool {
-        self.homes.get(&number).is_some_and(|homes| !homes.is_disjoint(&self.reset))
+        [0, 1].into_iter().any(|side| self.was_reset_on(side, number))
+    }
+
+    /// Whether that happened on both sides.
+    pub(crate) fn was_reset_on_both(&self, number: u64) -> bool {
+        [0, 1].into_iter().all(|side| self.was_reset_on(side, number))
+    }
+
+    fn was_reset_on(&self, side: usize, number: u64) -> bool {
+        self.homes.get(&number).is_some_and(|homes| !homes.is_disjoint(&self.reset[side]))
     }
 
     /// Whether a folder in which it was has got another name.

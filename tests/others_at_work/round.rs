@@ -6,6 +6,7 @@ use crate::lab::servers::{Dovecot, Personality};
 use crate::oracle;
 use crate::record::Record;
 use crate::sides::{Hand, Mailbox, Touch};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -143,7 +144,7 @@ impl Round {
         let shown = [0, 1].map(|at| self.sides[at].shown());
         let mut faults = oracle::faults(self.verb, self.kinds, record, &shown);
         // Dovecot may show a folder that lost its list of UIDs once without its messages.
-        let comes_to_rest = self.verb == Verb::Sync && record.reset.is_empty();
+        let comes_to_rest = self.verb == Verb::Sync && record.reset.iter().all(BTreeSet::is_empty);
         faults.extend(last.filter(|_| comes_to_rest).and_then(|run| is_unquiet(&run)));
         if faults.is_empty() { Ok(()) } else { Err(format!("{faults:#?}\n{shown:?}")) }
     }
@@ -219,7 +220,7 @@ impl Round {
                 8 if habits.resets && random.below(2) == 0 => {
                     let indexes = random.below(2) == 0;
                     record.log.push(self.line(format!("{at} resets {folder}, indexes {indexes}")));
-                    record.reset.insert(folder.to_owned());
+                    record.reset[at].insert(folder.to_owned());
                     self.lasting(at, &mut hand, |hand| hand.reset(folder, indexes));
                 }
                 _ => match habits.rule {
