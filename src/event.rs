@@ -10,7 +10,7 @@ mod plan;
 
 pub use finding::{Check, Finding, Verdict};
 pub use holdings::{Duplicate, FolderHoldings, Holdings, NamedMessage, YearSum};
-pub use plan::{Change, Contradiction, FolderPlanned, SyncPlanned, SyncStep};
+pub use plan::{Change, Contradiction, FolderPlanned, Restored, SyncPlanned, SyncStep};
 
 use crate::mail::{Heading, Uid};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -140,6 +140,8 @@ pub enum Event<'a> {
         /// The message's UID there.
         uid: Uid,
     },
+    /// A message that a sync had deleted was put back (`undo`), was there already, or in a dry run would be put back.
+    MessageRestored(Restored<'a>),
     /// Bytes of a message went to the target, which has not confirmed it yet.
     Sent {
         /// How many.

@@ -78,6 +78,10 @@ impl Observer for Log {
             Event::MessageDeleted { side, folder, uid, .. } => {
                 debug!(target: OURS, "{}: deleted {} UID {uid}", side.name(), text(folder));
             }
+            Event::MessageRestored(restored) if !restored.is_there => {
+                let about = heading::after_uid(restored.heading);
+                debug!(target: OURS, "put back {} UID {}{about}", text(restored.folder), restored.uid);
+            }
             Event::MessageRepaired { folder, uid } => {
                 debug!(target: OURS, "target: replaced the damaged copy of {} UID {uid}", text(folder));
             }

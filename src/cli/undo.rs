@@ -1,18 +1,25 @@
 //! `mailferry undo RUN FIRST SECOND`, `mailferry undo --list FIRST SECOND`
 
+mod selected;
+
 use super::args::{OutputArgs, SourcePasswordArgs, TargetPasswordArgs};
+use super::chosen::Choice;
 use super::config::names::Mailbox;
 use super::failure::Failure;
-use super::json::{Line, Summary};
+use super::json::{KeptFolder, Line, Summary};
 use super::session::{Purpose, Session};
 use super::state::{TwoWayStateArgs, identity};
+use super::text::{self, Restorations};
 use super::{exit, harmless, password, places, units};
 use clap::Args;
 use mailferry::address::Address;
 use mailferry::event::Side;
 use mailferry::state::PairName;
-use mailferry::verbs::{self, KeptMessage, Kinship, UndoSummary};
+use mailferry::verbs::{self, KeptMessage, Kinship, Restoring, UndoSummary};
+use selected::Wanted;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Put back what a sync has deleted
@@ -28,9 +35,19 @@ pub(crate) struct UndoArgs {
     /// The run, as --list shows it, and both mailboxes as sync was given them: RUN FIRST SECOND, or with --list FIRST SECOND
     #[arg(required = true, num_args = 2..=3, value_name = "RUN FIRST SECOND")]
     words: Vec<String>,
-    /// Show the runs that have deleted something, the oldest first
+    /// Show the runs that have deleted something, the oldest first, and of which folders
     #[arg(long, help_heading = "Run")]
     list: bool,
+    /// Only messages of folders whose name matches, as --list shows it; repeatable. Example: --folder Work
+    #[arg(long, value_name = "GLOB", help_heading = "Messages", conflicts_with = "list")]
+    folder: Vec<String>,
+    /// Only this message, by its folder and UID as --dry-run shows them, or by its Message-ID; repeatable.
+    /// Example: --message INBOX/11, --message '<4711@example.org>'
+    #[arg(long, value_name = "FOLDER/UID|<ID>", help_heading = "Messages", conflicts_with = "list", value_parser = Wanted::parse)]
+    message: Vec<Wanted>,
+    /// List what would be put back, with subject, sender and date, and do nothing
+    #[arg(long, help_heading = "Run", conflicts_with = "list")]
+    dry_run: bool,
     #[command(flatten)]
     pub(crate) state: TwoWayStateArgs,
     #[command(flatten)]
@@ -58,7 +75,11 @@ fn after_help() -> String {
         "\
 Examples:
     mailferry undo --list imaps://ann@one.example.org imaps://ann@two.example.org
+    mailferry undo --dry-run 20260131T080000Z-4711 imaps://ann@one.example.org imaps://ann@two.example.org
     mailferry undo 20260131T080000Z-4711 imaps://ann@one.example.org imaps://ann@two.example.org
+  One message of it, or one folder:
+    mailferry undo --message INBOX/11 20260131T080000Z-4711 FIRST SECOND
+    mailferry undo --folder Work 20260131T080000Z-4711 FIRST SECOND
 
 {}",
         exit::HELP
@@ -124,37 +145,76 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
         let failure = Failure::usage("FIRST and SECOND are the same mailbox");
         return Err(failure.with_hint("give both mailboxes as sync was given them"));
     }
+    for (side, address) in SIDES.into_iter().zip(&addresses) {
+        session.note_mailbox(side, &address.to_string());
+    }
     let store = UndoStore::of(&args.state.directory()?, &addresses[0], &addresses[1]);
     match run {
-        None => list(&store, session),
+        None => list(&store, session, &addresses),
         Some(run) => put_back(args, session, &store, run, &addresses),
     }
 }
 
-fn list(store: &UndoStore, session: &Session) -> Result<u8, Failure> {
+const SIDES: [Side; 2] = [Side::Source, Side::Target];
+
+/// What is kept of each folder.
+fn kept_folders(messages: &[KeptMessage], addresses: &[Address; 2]) -> Vec<KeptFolder> {
+    let mut counts: BTreeMap<(&'static str, &str), u64> = BTreeMap::new();
+    let first = identity(&addresses[0]);
+    for message in messages {
+        let side = if message.mailbox == first { "first" } else { "second" };
+        *counts.entry((side, message.folder.as_str())).or_insert(0) += 1;
+    }
+    let kept = |((side, folder), messages): ((&'static str, &str), u64)| KeptFolder {
+        side,
+        folder: folder.to_owned(),
+        messages,
+    };
+    counts.into_iter().map(kept).collect()
+}
+
+fn list(store: &UndoStore, session: &Session, addresses: &[Address; 2]) -> Result<u8, Failure> {
     let started = Instant::now();
     let runs = store.runs();
     let mut found = Vec::new();
     for run in &runs {
-        found.push((run.as_str(), verbs::kept_messages(&store.0.join(run))?.len() as u64));
+        let messages = verbs::kept_messages(&store.0.join(run))?;
+        found.push((run.as_str(), messages.len() as u64, kept_folders(&messages, addresses)));
     }
-    let lines: Vec<Line<'_>> = found.iter().map(|(run, messages)| Line::UndoRun { run, messages: *messages }).collect();
+    let line = |(run, messages, folders): &(&'_ str, u64, Vec<KeptFolder>)| {
+        let folder = |kept: &KeptFolder| {
+            format!("{} ({} on the {})", harmless::text(&kept.folder), units::count(kept.messages), kept.side)
+        };
+        let folders: Vec<String> = folders.iter().map(folder).collect();
+        format!("{}  {}: {}", harmless::text(run), units::counted(*messages, "message"), folders.join(", "))
+    };
+    let lines: Vec<Line<'_>> = (found.iter())
+        .map(|(run, messages, folders)| Line::UndoRun { run, messages: *messages, folders: folders.clone() })
+        .collect();
     let summary = UndoSummary::default();
     session.print(
         &lines,
-        || Summary::undo(runs.len(), &summary, started.elapsed().as_secs_f64()),
+        || Summary::undo(runs.len(), false, &summary, started.elapsed().as_secs_f64()),
         |_| {
-            let line = |(run, messages): &(&str, u64)| {
-                format!("{}  {}", harmless::text(run), units::counted(*messages, "message"))
-            };
             if found.is_empty() {
-                vec!["no run has deleted anything".to_owned()]
+                vec!["no run has deleted anything, or what was kept of it has gone by now (--keep-deleted)".to_owned()]
             } else {
                 found.iter().map(line).collect()
             }
         },
     );
     Ok(exit::DONE)
+}
+
+/// The run's messages that are to be put back.
+fn chosen(args: &UndoArgs, store: &UndoStore, run: &str) -> Result<Vec<KeptMessage>, Failure> {
+    if !store.runs().iter().any(|known| known == run) {
+        let failure = Failure::usage(format!("there is no run {}", harmless::text(run)));
+        return Err(failure.with_hint("`mailferry undo --list FIRST SECOND` shows the runs"));
+    }
+    let path = store.0.join(run);
+    let messages = selected::of_folders(verbs::kept_messages(&path)?, &args.folder)?;
+    selected::named(&path, messages, &args.message)
 }
 
 fn put_back(
@@ -165,18 +225,19 @@ fn put_back(
     addresses: &[Address; 2],
 ) -> Result<u8, Failure> {
     let started = Instant::now();
-    if !store.runs().iter().any(|known| known == run) {
-        let failure = Failure::usage(format!("there is no run {}", harmless::text(run)));
-        return Err(failure.with_hint("`mailferry undo --list FIRST SECOND` shows the runs"));
-    }
+    let messages = chosen(args, store, run)?;
+    let mut choice = Choice::default();
+    choice.value("--folder", (!args.folder.is_empty()).then(|| args.folder.join(", ")));
+    args.message.iter().for_each(|wanted| choice.value("--message", Some(wanted)));
+    session.note_options(choice);
     let path = store.0.join(run);
-    let messages = verbs::kept_messages(&path)?;
     let passwords = [args.first_password.options(), args.second_password.options()];
     password::check_stdin(passwords, false)?;
     session.watch_signals()?;
-    let observers = session.observers(None);
+    let restorations = Arc::new(Restorations::default());
+    let observers = session.observers(args.dry_run.then(|| Arc::<Restorations>::clone(&restorations) as _));
     let mut total = UndoSummary::default();
-    for ((address, options), side) in addresses.iter().zip(passwords).zip([Side::Source, Side::Target]) {
+    for ((address, options), side) in addresses.iter().zip(passwords).zip(SIDES) {
         let identity = identity(address);
         let of_side: Vec<KeptMessage> =
             messages.iter().filter(|message| message.mailbox == identity).cloned().collect();
@@ -184,19 +245,18 @@ fn put_back(
             continue;
         }
         let secret = session.password(side, address, options)?;
-        let account = session.account(side, address, secret, Purpose::Write, &observers)?;
-        let done = verbs::undo(account.as_ref(), &path, &of_side, session.stop(), observers.as_ref())?;
+        let purpose = if args.dry_run { Purpose::Rehearse } else { Purpose::Write };
+        let account = session.account(side, address, secret, purpose, &observers)?;
+        let restoring = Restoring { run: &path, messages: &of_side, side, dry_run: args.dry_run };
+        let done = verbs::undo(account.as_ref(), restoring, session.stop(), observers.as_ref())?;
         total.restored += done.restored;
         total.already_there += done.already_there;
         total.failed += done.failed;
     }
     session.print(
         &[],
-        || Summary::undo(1, &total, started.elapsed().as_secs_f64()),
-        |_| {
-            let there = units::count(total.already_there);
-            vec![format!("put back {}, {there} were there already", units::counted(total.restored, "message"))]
-        },
+        || Summary::undo(1, args.dry_run, &total, started.elapsed().as_secs_f64()),
+        |paint| [restorations.lines(), vec![text::undo_verdict(&total, args.dry_run, paint)]].concat(),
     );
     Ok(match (session.stop().is_requested(), total.failed) {
         (true, _) => exit::INTERRUPTED,

@@ -27,6 +27,21 @@ pub struct Change<'a> {
     pub heading: Option<&'a Heading>,
 }
 
+/// A message that `undo` puts back.
+#[derive(Debug)]
+pub struct Restored<'a> {
+    /// The side that it was on.
+    pub side: Side,
+    /// The folder there.
+    pub folder: &'a str,
+    /// The UID that it had when it was deleted.
+    pub uid: u32,
+    /// Whether it is there already, so that nothing is done.
+    pub is_there: bool,
+    /// What people know it by.
+    pub heading: Option<&'a Heading>,
+}
+
 /// What two sides did that contradict each other, and how that ends. Clauses without their subject and without a full stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contradiction {

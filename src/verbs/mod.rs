@@ -39,5 +39,5 @@ pub use plan_file::{PlanError, PlanHead, PlanMailbox, read_plan, write_plan};
 pub use same_mailbox::Kinship;
 pub use summary::{CopySummary, FolderListing, FolderRow, OnlyInView, Status, SyncSummary, SyncWay, VerifySummary};
 pub use sync::sync;
-pub use undo::{KeptMessage, UndoSummary, kept_messages, undo};
+pub use undo::{KeptMessage, Restoring, UndoSummary, kept_headings, kept_messages, undo};
 pub use verify::verify;

@@ -118,11 +118,28 @@ pub(crate) enum Line<'a> {
         bytes: Option<u64>,
     },
     /// A run whose deletions `undo` can take back.
-    UndoRun { run: &'a str, messages: u64 },
+    UndoRun { run: &'a str, messages: u64, folders: Vec<KeptFolder> },
+    /// A message was put back, is there already, or would be put back.
+    MessageRestored {
+        side: &'static str,
+        folder: &'a str,
+        uid: u32,
+        already_there: bool,
+        #[serde(flatten)]
+        heading: Shown,
+    },
     /// The run ended early.
     Error { kind: &'static str, reason: &'a str, hint: Option<&'a str> },
     /// What came of it all.
     Summary(Box<Summarised>),
+}
+
+/// What a run has kept of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct KeptFolder {
+    pub(crate) side: &'static str,
+    pub(crate) folder: String,
+    pub(crate) messages: u64,
 }
 
 impl<'a> Line<'a> {
@@ -183,6 +200,13 @@ impl<'a> Line<'a> {
                 uid: found.uid.map(mailferry::mail::Uid::get),
                 detail: found.detail,
                 heading: Shown::of(found.heading),
+            },
+            Event::MessageRestored(ref restored) => Self::MessageRestored {
+                side: if restored.side == Side::Source { "first" } else { "second" },
+                folder: restored.folder,
+                uid: restored.uid,
+                already_there: restored.is_there,
+                heading: Shown::of(restored.heading),
             },
             Event::Found(found) => Self::Finding {
                 side: found.side.name(),

@@ -6,7 +6,7 @@
 mod lines;
 mod summary;
 
-pub(crate) use lines::Line;
+pub(crate) use lines::{KeptFolder, Line};
 pub(crate) use summary::{Mailboxes, Summary};
 
 use super::harmless;

@@ -53,7 +53,15 @@ pub(crate) enum Summary {
         left_out: Vec<LeftOut>,
     },
     /// Of `undo`.
-    Undo { status: &'static str, runs: u64, restored: u64, already_there: u64, failed: u64, seconds: f64 },
+    Undo {
+        dry_run: bool,
+        status: &'static str,
+        runs: u64,
+        restored: u64,
+        already_there: u64,
+        failed: u64,
+        seconds: f64,
+    },
     /// Of `verify`.
     Verify {
         status: &'static str,
@@ -190,10 +198,11 @@ impl Summary {
     }
 
     /// Of `undo`: how many runs were looked at, and what came of them.
-    pub(crate) fn undo(runs: usize, summary: &UndoSummary, seconds: f64) -> Self {
+    pub(crate) fn undo(runs: usize, dry_run: bool, summary: &UndoSummary, seconds: f64) -> Self {
         let UndoSummary { restored, already_there, failed } = *summary;
         let status = if failed > 0 { "partial" } else { "complete" };
-        Self::Undo { status, runs: runs as u64, restored, already_there, failed, seconds: milliseconds(seconds) }
+        let (runs, seconds) = (runs as u64, milliseconds(seconds));
+        Self::Undo { dry_run, status, runs, restored, already_there, failed, seconds }
     }
 
     /// Of `verify`.

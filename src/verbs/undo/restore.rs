@@ -1,0 +1,224 @@
+//! Puts back what a run has kept, or says what would be put back: folder after folder, each message once.
+
+use super::KeptMessage;
+use crate::event::{Event, Observer, Restored, Side, Stop};
+use crate::folders::{FolderName, TargetFolder, place};
+use crate::identity;
+use crate::mail::{Flags, HeaderKey, Heading, InternalDate, Listing, MailboxName, Uid};
+use crate::store::{Body, Connector, Delivery, Error, ErrorKind, FolderScan, NewFolder, ScanDepth, ScanRequest, Store};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+/// As much of a kept message as is looked at for its header.
+const HEAD: u64 = 256 << 10;
+
+/// Which kept messages are put back, all of one mailbox.
+#[derive(Clone, Copy, Debug)]
+pub struct Restoring<'a> {
+    /// The run's directory.
+    pub run: &'a Path,
+    /// The messages.
+    pub messages: &'a [KeptMessage],
+    /// The side that they were on.
+    pub side: Side,
+    /// Only say what would be put back.
+    pub dry_run: bool,
+}
+
+/// What came of putting messages back, or in a dry run would.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UndoSummary {
+    /// Messages put back.
+    pub restored: u64,
+    /// Messages that were there already.
+    pub already_there: u64,
+    /// Messages that failed, each named in an event.
+    pub failed: u64,
+}
+
+/// What people know each of these messages by.
+///
+/// # Errors
+/// A file that can't be read.
+pub fn kept_headings(run: &Path, messages: &[KeptMessage]) -> Result<Vec<Heading>, Error> {
+    messages.iter().map(|message| Ok(identity::heading(&Kept::open(run, message)?.head))).collect()
+}
+
+/// Puts messages of one mailbox back into the folders where they were. Each is told in an event.
+///
+/// # Errors
+/// No connection, a refused login, or files that can't be read. A message that the server refuses is named in an event.
+pub fn undo(
+    account: &dyn Connector,
+    restoring: Restoring<'_>,
+    stop: &Stop,
+    observer: &dyn Observer,
+) -> Result<UndoSummary, Error> {
+    let mut store = account.connect()?;
+    let listing = store.list()?;
+    let mut folders: BTreeMap<&str, Vec<&KeptMessage>> = BTreeMap::new();
+    for message in restoring.messages {
+        folders.entry(&message.folder).or_default().push(message);
+    }
+    let mut undo = Undo { store: store.as_mut(), listing, restoring, observer, summary: UndoSummary::default() };
+    for (folder, messages) in folders {
+        if stop.is_requested() {
+            break;
+        }
+        match undo.open(folder)? {
+            Some(Opened { mailbox, scan }) => undo.put_back(mailbox.as_ref(), &scan, &messages)?,
+            None => undo.summary.failed += messages.len() as u64,
+        }
+    }
+    let summary = undo.summary;
+    store.close();
+    Ok(summary)
+}
+
+struct Undo<'a> {
+    store: &'a mut dyn Store,
+    listing: Listing,
+    restoring: Restoring<'a>,
+    observer: &'a dyn Observer,
+    summary: UndoSummary,
+}
+
+/// A folder with what it holds.
+struct Opened {
+    /// `None`: it is gone, and would be made.
+    mailbox: Option<MailboxName>,
+    scan: FolderScan,
+}
+
+impl Undo<'_> {
+    /// The folder with what it holds, made where it is gone. `None`: it failed, and was named.
+    fn open(&mut self, folder: &str) -> Result<Option<Opened>, Error> {
+        let fail = |reason: &str| self.observer.observe(&Event::FolderFailed { folder, reason });
+        let placed = FolderName::parse(folder).ok_or_else(|| "it is no folder's name".to_owned());
+        let mailbox = match placed.and_then(|name| place(&self.listing, &name)) {
+            Ok(TargetFolder::Existing(index)) => self.listing.mailboxes[index].name.clone(),
+            Ok(TargetFolder::New { .. }) if self.restoring.dry_run => {
+                self.observer.observe(&Event::FolderCreated { folder });
+                return Ok(Some(Opened { mailbox: None, scan: FolderScan::default() }));
+            }
+            Ok(TargetFolder::New { name, fallbacks, flattened }) => {
+                let new = NewFolder { flattened, ..NewFolder::new(name, fallbacks) };
+                match self.store.create(&[new])?.into_iter().next() {
+                    Some(Ok(name)) => {
+                        self.listing = self.store.list()?;
+                        self.observer.observe(&Event::FolderCreated { folder });
+                        name
+                    }
+                    Some(Err(refusal)) => {
+                        fail(&refusal.text);
+                        return Ok(None);
+                    }
+                    None => return Ok(None),
+                }
+            }
+            Err(reason) => {
+                fail(&reason);
+                return Ok(None);
+            }
+        };
+        let for_writing = !self.restoring.dry_run;
+        let request =
+            ScanRequest { mailbox: &mailbox, depth: ScanDepth::Identity, uids: None, search: None, for_writing };
+        let mut found = None;
+        self.store.scan(&[request], &mut |_, scan| found = Some(scan))?;
+        match found {
+            Some(Ok(scan)) => Ok(Some(Opened { mailbox: Some(mailbox), scan })),
+            Some(Err(refusal)) => {
+                fail(&refusal.text);
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn put_back(
+        &mut self,
+        mailbox: Option<&MailboxName>,
+        scan: &FolderScan,
+        messages: &[&KeptMessage],
+    ) -> Result<(), Error> {
+        let mut there: Vec<(HeaderKey, u32)> =
+            scan.messages.iter().map(|message| (message.key(), message.size())).collect();
+        let mut headings: Vec<Heading> = Vec::with_capacity(messages.len());
+        for (token, message) in (0_u32..).zip(messages) {
+            let mut kept = Kept::open(self.restoring.run, message)?;
+            headings.push(identity::heading(&kept.head));
+            let key = identity::header_key(&kept.head);
+            let same = |(k, s): &(HeaderKey, u32)| *k == key && u64::from(*s) == kept.size;
+            if let Some(at) = there.iter().position(same) {
+                there.swap_remove(at);
+                self.summary.already_there += 1;
+                self.tell(message, true, headings.last());
+                continue;
+            }
+            let Some(mailbox) = mailbox.filter(|_| !self.restoring.dry_run) else {
+                self.summary.restored += 1;
+                self.tell(message, false, headings.last());
+                continue;
+            };
+            let flags = scan.permanent_flags.split(&Flags::from_names(message.flags.split(' '))).0;
+            let date = message.date.as_deref().and_then(InternalDate::parse);
+            let body = Body::Stream { size: kept.size, from: &mut kept.file };
+            let delivery = Delivery { token, flags: &flags, date, body, careful: true, binary: false, batch: token };
+            self.store.deliver(mailbox, delivery)?;
+        }
+        if self.restoring.dry_run {
+            return Ok(());
+        }
+        for outcome in self.store.outcomes(true)? {
+            for token in outcome.tokens {
+                let at = token as usize;
+                let (Some(message), heading) = (messages.get(at), headings.get(at)) else { continue };
+                match &outcome.result {
+                    Ok(_) => {
+                        self.summary.restored += 1;
+                        self.tell(message, false, heading);
+                    }
+                    Err(refusal) => {
+                        self.summary.failed += 1;
+                        let (folder, reason) = (message.folder.as_str(), refusal.text.as_str());
+                        let Some(uid) = Uid::new(message.uid) else { continue };
+                        self.observer.observe(&Event::MessageFailed { folder, uid, heading, reason });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, message: &KeptMessage, is_there: bool, heading: Option<&Heading>) {
+        let (side, folder, uid) = (self.restoring.side, message.folder.as_str(), message.uid);
+        self.observer.observe(&Event::MessageRestored(Restored { side, folder, uid, is_there, heading }));
+    }
+}
+
+/// A kept message's file, to be read from its beginning.
+struct Kept {
+    file: File,
+    size: u64,
+    /// Its header, as much as is looked at.
+    head: Vec<u8>,
+}
+
+impl Kept {
+    fn open(run: &Path, message: &KeptMessage) -> Result<Self, Error> {
+        let path = run.join(&message.file);
+        let read = || -> io::Result<Self> {
+            let mut file = File::open(&path)?;
+            let size = file.metadata()?.len();
+            let mut head = Vec::new();
+            io::Read::by_ref(&mut file).take(HEAD).read_to_end(&mut head)?;
+            let end = head.windows(4).position(|four| four == b"\r\n\r\n").map_or(head.len(), |at| at + 4);
+            head.truncate(end);
+            Ok(Self { file: File::open(&path)?, size, head })
+        };
+        read().map_err(|error| Error::new(ErrorKind::Local, format!("cannot read {}: {error}", path.display())))
+    }
+}
