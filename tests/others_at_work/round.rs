@@ -93,6 +93,11 @@ impl Round {
         Self { seed, verb, sides, habits, state, kinds, shown, begun: Instant::now() }
     }
 
+    /// Whether it syncs, and somebody takes away what gives messages their UIDs.
+    pub(crate) fn syncs_lost_uids(&self) -> bool {
+        self.verb == Verb::Sync && self.habits.iter().any(|habits| habits.resets)
+    }
+
     pub(crate) fn run(self) -> Outcome {
         let mut record = Record::default();
         let fault = self.play(&mut record).err();
