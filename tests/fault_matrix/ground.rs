@@ -24,7 +24,7 @@ pub(crate) const MOVED: &str = "i0";
 pub(crate) const ALIVE: [&str; 7] = ["i0", "i1", "i2", "w1", "w2", "s0", "n0"];
 
 /// How long a side may be silent, in seconds: a reply that is dropped is waited for so long.
-const TIMEOUT: u32 = 4;
+const TIMEOUT: u32 = 8;
 
 /// One mailbox.
 struct Place {

@@ -25,7 +25,7 @@ pub(super) fn check(
     let tried = tried(tls);
     // A port of implicit TLS says nothing to a client that waits for a greeting, and would be waited for long.
     let said = if tls == TlsMode::Implicit { Vec::new() } else { probe::overhear(addresses, PATIENCE) };
-    if tls != TlsMode::Implicit && said.is_empty() && patient.account.certificate_at_once().is_ok() {
+    if tls != TlsMode::Implicit && may_be_tls(&said) && patient.account.certificate_at_once().is_ok() {
         let meaning = "this port speaks TLS from the first byte";
         let advice = format!("write {}", address(patient, "imaps", 993));
         report.failed(
@@ -64,6 +64,12 @@ pub(super) fn check(
         error => refused(patient, addresses, error, &said, report),
     }
     None
+}
+
+/// Whether a server that speaks TLS from the first byte may have said this to a client that said nothing: nothing, or an alert that it has
+/// waited long enough (RFC 8446 section 5.1).
+fn may_be_tls(said: &[u8]) -> bool {
+    said.is_empty() || said.starts_with(&[0x15, 0x03])
 }
 
 /// What is said of a server that does not introduce itself.
