@@ -93,9 +93,9 @@ impl Round {
         Self { seed, verb, sides, habits, state, kinds, shown, begun: Instant::now() }
     }
 
-    /// Whether it syncs, and somebody takes away what gives messages their UIDs.
-    pub(crate) fn syncs_lost_uids(&self) -> bool {
-        self.verb == Verb::Sync && self.habits.iter().any(|habits| habits.resets)
+    /// Whether it copies, mirrors or moves, and no folder loses its list of UIDs.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.verb, Verb::Copy | Verb::Mirror | Verb::Move) && !self.habits.iter().any(|habits| habits.resets)
     }
 
     pub(crate) fn run(self) -> Outcome {
