@@ -138,7 +138,7 @@ fn a_move_copies_archived_mail_and_leaves_it() {
     let (_fake, source) = archive();
     let ground = Pair::of(source, empty("moved", Personality::Plain));
     let run = ground.copy(&["--move"]).ended(0);
-    assert!(run.says("2 messages that are in no other folder are copied and stay"), "{}", run.stderr);
+    assert!(run.says("copied and left on the source: 2 messages in no other folder"), "{}", run.stderr);
     assert_eq!(held(&ground.target)["Archive"], 2);
     assert!(held(&ground.source)[ALL] >= 2);
 }

@@ -12,7 +12,7 @@ use super::scans::{more_than_listed, read_listed};
 use crate::event::{Event, Observer, Side};
 use crate::exec::Link;
 use crate::folders;
-use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet};
+use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet, counted};
 use crate::plan::{MatchRules, Matching, match_folder};
 use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 use std::collections::{HashMap, HashSet};
@@ -451,7 +451,9 @@ impl Compared {
     /// What is to be said of messages that the source has but does not list.
     pub(super) fn unlisted(&self) -> Option<String> {
         let count = self.source.unlisted;
-        (count > 0).then(|| format!("the source has {count} messages more in it than it lists; the others are seen to"))
+        (count > 0).then(|| {
+            format!("the source has {} more in it than it lists; the others are seen to", counted(count, "message"))
+        })
     }
 
     /// Names the messages of which it can't be told whether the target has them. Gives how many there are.

@@ -8,7 +8,7 @@ use super::deletion::removal;
 use super::needs::There;
 use crate::event::Event;
 use crate::exec::read_contents;
-use crate::mail::{MailboxName, Uid, UidSet};
+use crate::mail::{MailboxName, Uid, UidSet, counted};
 use crate::store::{Error, Removal};
 use crate::verbs::removing::remove;
 use crate::verbs::way::Way;
@@ -26,8 +26,9 @@ impl Copy<'_> {
             let unproven = folder.uids.iter().filter(|uid| !proven.contains(*uid)).count();
             if unproven > 0 {
                 let text = format!(
-                    "{}: {unproven} messages stay on the source, as they are not proven to be on the target",
-                    folder.folder
+                    "{}: left on the source: {}, not proven to be on the target",
+                    folder.folder,
+                    counted(unproven as u64, "message")
                 );
                 self.observer.observe(&Event::Warning { text: &text });
             }

@@ -10,7 +10,7 @@ use super::removals::Doomed;
 use crate::event::Event;
 use crate::exec::read_contents;
 use crate::folders::{FolderName, TargetFolder, kept_folders, kept_name, place};
-use crate::mail::{Heading, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::mail::{Heading, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
 use crate::store::{Error, NewFolder, Relocation, Removal, ScanDepth};
 use crate::verbs::opening::Names;
 use crate::verbs::scans::scan_each;
@@ -74,8 +74,8 @@ impl Copy<'_> {
         for leaving in leavings.iter().filter(|leaving| !leaving.left.is_empty()) {
             full.insert(leaving.of);
             let reason = leaving.refusal.as_deref().unwrap_or("the target did not say why");
-            let (count, to) = (leaving.left.len(), &leaving.shelves[0].shown);
-            let reason = format!("{count} messages could not be moved to {to} and stay: {reason}");
+            let (left, to) = (counted(leaving.left.len(), "message"), &leaving.shelves[0].shown);
+            let reason = format!("not moved to {to}, so left where it was: {left}: {reason}");
             self.note_not_deleted(&leaving.folder, &leaving.left, &reason);
         }
         let emptied = doomed.into_iter().enumerate().filter(|(at, _)| !full.contains(at));

@@ -7,6 +7,7 @@ use super::needs::{Needs, SideState};
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
+use crate::mail::counted;
 use crate::state::SeenView;
 use crate::store::Error;
 use crate::verbs::Deleting;
@@ -99,9 +100,9 @@ impl Copy<'_> {
             let count = needs.missing.len() as u64 + needs.already_there;
             if count > 0 {
                 let text = format!(
-                    "{}: {count} messages that are in no other folder are copied and stay on the source: --move deletes \
-                     nothing from a view",
-                    pair.from
+                    "{}: copied and left on the source: {} in no other folder; --move deletes nothing from a view",
+                    pair.from,
+                    counted(count, "message")
                 );
                 self.observer.observe(&Event::Warning { text: &text });
             }

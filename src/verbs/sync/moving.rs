@@ -9,7 +9,7 @@ use super::memory::pair_record;
 use super::sides::{pair, shown, store, word};
 use super::strays::Departed;
 use crate::event::Event;
-use crate::mail::{Flags, Message, Uid, UidSet};
+use crate::mail::{Flags, Message, Uid, UidSet, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{Both, Move, PairState, Prints, Side};
 use crate::state::TwoWayChange;
@@ -152,7 +152,11 @@ impl Sync<'_> {
         }
         for ((from, to), count) in routes {
             let (from, to) = (self.works[from].name(side), self.works[to].name(side));
-            let text = format!("the {} did not confirm the move of {count} messages to {to}; run again", word(side));
+            let text = format!(
+                "the {} did not confirm the move of {} to {to}; run again",
+                word(side),
+                counted(count as u64, "message")
+            );
             self.fail_folder(&from, &text);
         }
     }
