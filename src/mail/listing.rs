@@ -165,6 +165,19 @@ pub struct ListedMailbox {
 }
 
 impl ListedMailbox {
+    /// A folder that can hold messages and of which nothing else is known.
+    pub fn new(name: MailboxName, separator: Option<char>) -> Self {
+        Self {
+            name,
+            separator,
+            selectable: true,
+            no_inferiors: false,
+            subscribed: false,
+            special_use: None,
+            status: None,
+        }
+    }
+
     /// Whether its counters say that it holds no message.
     pub fn is_empty(&self) -> bool {
         self.status.as_ref().is_some_and(|status| status.messages == Some(0))

@@ -74,17 +74,12 @@ mod tests {
 
     fn listing(folders: &[(&str, u32, u32)]) -> Listing {
         let mailbox = |(name, validity, messages): &(&str, u32, u32)| ListedMailbox {
-            name: (*name).into(),
-            separator: Some('/'),
-            selectable: true,
-            no_inferiors: false,
-            subscribed: false,
-            special_use: None,
             status: Some(FolderStatus {
                 messages: Some(*messages),
                 uid_validity: Some(UidValidity(*validity)),
                 ..FolderStatus::default()
             }),
+            ..ListedMailbox::new((*name).into(), Some('/'))
         };
         let style = NameStyle { prefix: Vec::new(), separator: Some('/'), utf8: false };
         let mailboxes = folders.iter().map(mailbox).collect();

@@ -198,15 +198,7 @@ mod tests {
     use crate::mail::ListedMailbox;
 
     fn listed(name: &str, special_use: Option<SpecialUse>) -> ListedMailbox {
-        ListedMailbox {
-            name: name.into(),
-            separator: Some('/'),
-            selectable: true,
-            no_inferiors: false,
-            subscribed: false,
-            special_use,
-            status: None,
-        }
+        ListedMailbox { special_use, ..ListedMailbox::new(name.into(), Some('/')) }
     }
 
     #[test]

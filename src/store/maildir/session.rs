@@ -93,15 +93,7 @@ impl Session {
 }
 
 fn listed(name: MailboxName, subscribed: bool, status: Option<FolderStatus>) -> ListedMailbox {
-    ListedMailbox {
-        name,
-        separator: Some('.'),
-        selectable: true,
-        no_inferiors: false,
-        subscribed,
-        special_use: None,
-        status,
-    }
+    ListedMailbox { subscribed, status, ..ListedMailbox::new(name, Some('.')) }
 }
 
 impl Store for Session {

@@ -46,13 +46,9 @@ impl Session {
         names.retain(|name| !name.is_inbox());
         let all = std::iter::once(MailboxName::from("INBOX")).chain(names);
         let mailbox = |name: MailboxName| ListedMailbox {
-            separator: Some('/'),
-            selectable: true,
-            no_inferiors: false,
             subscribed: subscribed.contains(&name),
-            special_use: None,
             status: self.status(&name).ok(),
-            name,
+            ..ListedMailbox::new(name, Some('/'))
         };
         let style = NameStyle { prefix: Vec::new(), separator: Some('/'), utf8: true };
         Ok(Listing {

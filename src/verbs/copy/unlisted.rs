@@ -42,15 +42,7 @@ impl Copy<'_> {
         let shown: HashSet<&MailboxName> =
             listing.mailboxes.iter().filter(|mailbox| mailbox.selectable).map(|mailbox| &mailbox.name).collect();
         let missing = self.memory.records().filter(|record| record.pairs > 0 && !shown.contains(&record.source));
-        let as_listed = |name: &MailboxName| ListedMailbox {
-            name: name.clone(),
-            separator: listing.style.separator,
-            selectable: true,
-            no_inferiors: false,
-            subscribed: false,
-            special_use: None,
-            status: None,
-        };
+        let as_listed = |name: &MailboxName| ListedMailbox::new(name.clone(), listing.style.separator);
         let mailboxes: Vec<ListedMailbox> = missing.map(|record| as_listed(&record.source)).collect();
         if mailboxes.is_empty() {
             return Vec::new();

@@ -330,13 +330,5 @@ fn note_created(listing: &mut Listing, raw: &MailboxName) {
         known.selectable = true;
         return;
     }
-    listing.mailboxes.push(ListedMailbox {
-        name: raw.clone(),
-        separator: listing.style.separator,
-        selectable: true,
-        no_inferiors: false,
-        subscribed: false,
-        special_use: None,
-        status: None,
-    });
+    listing.mailboxes.push(ListedMailbox::new(raw.clone(), listing.style.separator));
 }
