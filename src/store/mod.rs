@@ -142,6 +142,15 @@ pub struct FolderScan {
     pub unchanged: Option<Unchanged>,
 }
 
+impl FolderScan {
+    /// UIDNEXT. A server that does not tell it gives new messages higher UIDs than the last one all the same (RFC 3501 section 2.3.1.1);
+    /// `None` where there is no message either.
+    pub fn next_uid(&self) -> Option<u32> {
+        let after_last = || self.messages.last().map(|message| message.uid().get().saturating_add(1));
+        self.uid_next.or_else(after_last)
+    }
+}
+
 /// Messages that a scan did not list, as they are as they were ([`KnownDepth::Changes`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unchanged {

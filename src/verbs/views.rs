@@ -7,6 +7,7 @@ use super::opening::Names;
 use super::scans::more_than_listed;
 use crate::mail::{ListedMailbox, Listing, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
 use crate::plan::views::{Look, Unplaced, look};
+use crate::state::Checkpoint;
 use crate::store::{ContentId, Error, FolderScan, ScanDepth, ScanRequest, SomeMessages, Store};
 use std::collections::{HashMap, HashSet};
 
@@ -214,6 +215,16 @@ fn scan_all(
         scans.push(scan.and_then(|scan| more_than_listed(&scan, "it").map_or(Ok(scan), Err)));
     })?;
     Ok(scans)
+}
+
+/// How a view was when it was looked through; `None` where the server tells too little.
+pub(super) fn checkpoint(scan: &FolderScan) -> Option<Checkpoint> {
+    Some(Checkpoint {
+        uid_validity: scan.uid_validity?,
+        uid_next: scan.next_uid()?,
+        messages: scan.exists,
+        mod_seq: scan.highest_mod_seq,
+    })
 }
 
 /// A print of the folders beside the views, as the listing tells them: while it stays, and a view's own counters, nothing has lost its

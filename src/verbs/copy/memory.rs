@@ -412,7 +412,7 @@ impl Begun {
 }
 
 impl SideState {
-    pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
+    fn checkpoint(&self) -> Option<Checkpoint> {
         Some(Checkpoint {
             uid_validity: self.uid_validity?,
             uid_next: self.uid_next?,

@@ -63,12 +63,10 @@ pub(super) struct SideState {
 }
 
 impl SideState {
-    pub(super) fn new(scan: &FolderScan) -> Self {
-        // A server that does not tell UIDNEXT gives new messages higher UIDs all the same (RFC 3501 section 2.3.1.1).
-        let after_last = || scan.messages.last().map(|message| message.uid().get().saturating_add(1));
+    fn new(scan: &FolderScan) -> Self {
         Self {
             uid_validity: scan.uid_validity,
-            uid_next: scan.uid_next.or_else(after_last),
+            uid_next: scan.next_uid(),
             messages: scan.exists,
             mod_seq: scan.highest_mod_seq,
             mailbox_id: scan.mailbox_id.clone(),

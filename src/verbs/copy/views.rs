@@ -3,7 +3,7 @@
 //! A view is looked through when its counters or those of any folder have changed since the last run; else it is not opened.
 
 use super::Copy;
-use super::needs::{Needs, SideState};
+use super::needs::Needs;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
@@ -12,7 +12,7 @@ use crate::state::SeenView;
 use crate::store::Error;
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
-use crate::verbs::views::{look_through, print_of_homes};
+use crate::verbs::views::{checkpoint, look_through, print_of_homes};
 use crate::verbs::{OnlyInView, compare};
 
 impl Copy<'_> {
@@ -47,7 +47,7 @@ impl Copy<'_> {
             };
             let pair = &names.pairs[looked.pair];
             let messages = looked.only.len();
-            if let Some((print, then)) = print.zip(SideState::new(&looked.scan).checkpoint()) {
+            if let Some((print, then)) = print.zip(checkpoint(&looked.scan)) {
                 let view = names.source.mailboxes[pair.source].name.clone();
                 self.memory.note_view(SeenView { view, then, print, messages });
             }

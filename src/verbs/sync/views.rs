@@ -12,7 +12,7 @@ use crate::mail::{FolderStatus, SpecialUse, counted};
 use crate::plan::merge::{Both, Side};
 use crate::state::{Checkpoint, SeenView};
 use crate::store::{Error, FolderScan};
-use crate::verbs::views::{only_in, print_of};
+use crate::verbs::views::{checkpoint, only_in, print_of};
 
 /// A view of a side.
 struct View {
@@ -126,11 +126,7 @@ impl Listed {
         memory: &Memory<'_>,
     ) -> Result<(), Error> {
         let (Some(state), Some(print)) = (memory.two_way, print) else { return Ok(()) };
-        // A server that does not tell UIDNEXT gives new messages higher UIDs all the same (RFC 3501 section 2.3.1.1).
-        let after_last = || scan.messages.last().map(|message| message.uid().get().saturating_add(1));
-        let uid_next = scan.uid_next.or_else(after_last);
-        let (Some(uid_validity), Some(uid_next)) = (scan.uid_validity, uid_next) else { return Ok(()) };
-        let then = Checkpoint { uid_validity, uid_next, messages: scan.exists, mod_seq: scan.highest_mod_seq };
+        let Some(then) = checkpoint(scan) else { return Ok(()) };
         let view = self.listings[side].mailboxes[view.index].name.clone();
         state.note_view(number(side), &SeenView { view, then, print, messages })
     }
