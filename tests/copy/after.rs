@@ -3,7 +3,7 @@
 //! Each hold meets each kind of change on the source: after the run without the hold the target has all of it, nothing is
 //! there twice, and one more run finds nothing to do.
 
-use super::lab::letters::{edit, shown};
+use super::lab::letters::{BEFORE, edit, shown};
 use super::lab::mailboxes::each;
 use super::lab::run::{Run, copy};
 use super::lab::servers::{Account, Personality};
@@ -38,16 +38,6 @@ const HOLDS: [Hold; 11] = [
 /// What stops a mirror from deleting.
 const BRAKES: [Hold; 2] = [Hold { options: &["--max-delete", "0"], code: 9 }, hold(&["--dry-run"])];
 
-const BEFORE: &[&str] = &[
-    "add INBOX abcdefghijkl",
-    "flag INBOX ef \\Seen",
-    "create Old",
-    "add Old m",
-    "create Gone",
-    "add Gone n",
-    "create Archive",
-    "create Apart",
-];
 const CHANGES: &[&str] = &[
     "add INBOX o",
     "flag INBOX a \\Flagged",

@@ -3,6 +3,18 @@
 use super::client::{Client, NewMessage, Snapshot, StoredMessage};
 use std::collections::BTreeMap;
 
+/// What mailboxes hold before the tables of *the run after* change them.
+pub const BEFORE: &[&str] = &[
+    "add INBOX abcdefghijkl",
+    "flag INBOX ef \\Seen",
+    "create Old",
+    "add Old m",
+    "create Gone",
+    "add Gone n",
+    "create Archive",
+    "create Apart",
+];
+
 /// The message of a letter.
 pub fn letter(name: char) -> NewMessage {
     let text = format!(

@@ -3,6 +3,7 @@
 //! Each hold meets each kind of change, on both sides and both ways round: after the run without the hold both sides are
 //! equal, nothing is lost and nothing is there twice, and one more run finds nothing to do.
 
+use crate::lab::letters::BEFORE;
 use crate::lab::mailboxes::each;
 use crate::lab::servers::Personality;
 use crate::{Ground, edit};
@@ -36,17 +37,7 @@ const HOLDS: [Hold; 11] = [
     Hold { options: &["--exclude", "INBOX"], code: 0, is_counted: false, twice: "k" },
 ];
 
-/// What both sides hold before, and what is changed on each. The letters n to z are new.
-const BEFORE: &[&str] = &[
-    "add INBOX abcdefghijkl",
-    "flag INBOX ef \\Seen",
-    "create Old",
-    "add Old m",
-    "create Gone",
-    "add Gone n",
-    "create Archive",
-    "create Apart",
-];
+/// What is changed on each side. The letters n to z are new.
 const HERE: &[&str] = &[
     "add INBOX o",
     "flag INBOX a \\Flagged",
