@@ -75,7 +75,7 @@ impl Copy<'_> {
             full.insert(leaving.of);
             let reason = leaving.refusal.as_deref().unwrap_or("the target did not say why");
             let (left, to) = (counted(leaving.left.len(), "message"), &leaving.shelves[0].shown);
-            let reason = format!("not moved to {to}, so left where it was: {left}: {reason}");
+            let reason = format!("{left} not moved to {to}: {reason}");
             self.note_not_deleted(&leaving.folder, &leaving.left, &reason);
         }
         let emptied = doomed.into_iter().enumerate().filter(|(at, _)| !full.contains(at));
