@@ -180,7 +180,7 @@ impl Merger<'_> {
         };
         if !back {
             self.delete_or_remember(pair, here, index, row);
-        } else if let Some(closed) = self.closed(gone, self.policy.new_mail) {
+        } else if let Some(closed) = self.folder.closed(gone, self.policy.new_mail) {
             self.leave(here, vec![index], closed);
         } else {
             self.merge.incoming[gone].push(Incoming { from: index, row });
@@ -189,7 +189,7 @@ impl Merger<'_> {
     }
 
     fn delete_or_remember(&mut self, pair: u32, here: Side, index: u32, row: Row) {
-        match self.closed(here, self.policy.deletions) {
+        match self.folder.closed(here, self.policy.deletions) {
             Some(row) => self.merge.pending.push(Pending { pair, deleted_on: here.other(), row }),
             None => {
                 // If its folder comes back there, the UID that the pair knows will be another message's.
@@ -205,7 +205,7 @@ impl Merger<'_> {
     /// It was deleted before on `deleted_on`, and the other side did not let it go (row 34).
     fn try_deletion_again(&mut self, pair: u32, deleted_on: Side, seen: Presence) {
         match seen {
-            Presence::Here(index) => match self.closed(deleted_on.other(), self.policy.deletions) {
+            Presence::Here(index) => match self.folder.closed(deleted_on.other(), self.policy.deletions) {
                 Some(row) => self.leave(deleted_on.other(), vec![index], row),
                 None => self.delete_or_remember(pair, deleted_on.other(), index, Row::Deleted),
             },
@@ -298,7 +298,7 @@ impl Merger<'_> {
             (Extent::Absent, None) => Row::NewFolder,
             _ => row,
         };
-        let hindrance = self.closed(to, self.policy.new_mail).or_else(|| self.may_be_unseen(from, index));
+        let hindrance = self.folder.closed(to, self.policy.new_mail).or_else(|| self.may_be_unseen(from, index));
         match hindrance {
             Some(row) => self.leave(from, vec![index], row),
             None => self.merge.incoming[to].push(Incoming { from: index, row }),
@@ -331,17 +331,6 @@ fn shows_all_new(folder: &Folder<'_>, side: Side) -> bool {
 
 /// What may be done, and flags.
 impl Merger<'_> {
-    /// Why nothing of this kind may be changed on `side`.
-    fn closed(&self, side: Side, open: Both<bool>) -> Option<Row> {
-        if self.folder.views[side].is_read_only() {
-            Some(Row::NotPermitted)
-        } else if !open[side] {
-            Some(Row::OneWay)
-        } else {
-            None
-        }
-    }
-
     fn leave(&mut self, side: Side, indices: Vec<u32>, row: Row) {
         self.merge.left[side].extend(indices.into_iter().map(|index| Left { index, row }));
     }
@@ -352,7 +341,7 @@ impl Merger<'_> {
         let [agreed, lacks_first, lacks_second] = base.map_or([u32::MAX; 3], |(_, pair)| pair.flag_sets());
         let set = |side: Side| views[side].at(messages[side]).map_or(u32::MAX, Message::flags);
         let sets = [agreed, lacks_first, lacks_second, set(Side::First), set(Side::Second)];
-        let open = Both::of(|side| self.closed(side, self.policy.flags).is_none());
+        let open = Both::of(|side| self.folder.closed(side, self.policy.flags).is_none());
         self.merge.flags.number(sets, || {
             let now = Both::of(|side| views[side].flags_at(messages[side]));
             let sides =

@@ -6,8 +6,9 @@
 //! folders     which folder is which; made, renamed, deleted         whereabouts  a side's folders under new names
 //! messages    one folder: what is copied, deleted, left             renames      names, one after the other
 //! moves       what vanished here and appeared there                 trust        whether the base still holds
-//! flags       flag by flag                                          headers      what a scan has to ask for
-//! restraint   emptied folders and the brake                         row          why: the row that decided
+//! apart       deleted from different folders on the two sides       headers      what a scan has to ask for
+//! flags       flag by flag                                          row          why: the row that decided
+//! restraint   emptied folders and the brake
 //! base, view, policy, side    what goes in                          actions      what comes out
 //! ```
 //!
@@ -25,6 +26,7 @@
 //! between scan and execution is found by the next run, if the marks that are kept are those of the scan.
 
 mod actions;
+mod apart;
 mod base;
 mod flags;
 mod folders;
@@ -74,4 +76,17 @@ pub struct Folder<'a> {
     pub rules: MatchRules,
     /// Why its messages are kept, where it is missing on one side ([`FolderPair::comes_back`]).
     pub comes_back: Option<Row>,
+}
+
+impl Folder<'_> {
+    /// Why nothing of a kind, which the options leave `open` on each side or not, may be changed on `side`.
+    fn closed(&self, side: Side, open: Both<bool>) -> Option<Row> {
+        if self.views[side].is_read_only() {
+            Some(Row::NotPermitted)
+        } else if !open[side] {
+            Some(Row::OneWay)
+        } else {
+            None
+        }
+    }
 }

@@ -14,6 +14,7 @@
 //! the old one deleted, which comes to the same. Time and memory grow with what has vanished and appeared, not with the folders.
 
 use super::actions::{Dropped, FolderMerge, Joined, Kept, Left};
+use super::apart::keep_one_place;
 use super::base::{Trace, trace};
 use super::flags::{FlagMerge, FlagState, merge_flags};
 use super::{BaseFolder, Both, Folder, Policy, Row, Side};
@@ -53,7 +54,7 @@ pub struct Former {
 }
 
 /// Finds what was moved between the folders of an account whose messages are merged and whose ties are settled, and takes
-/// it out of what is to be copied and deleted. Folders are told by their place in both lists. `is_same` is asked for two messages
+/// it out of what is to be copied and deleted. What was deleted from different folders on the two sides keeps one of them. Folders are told by their place in both lists. `is_same` is asked for two messages
 /// without a Message-ID, each by its folder and its index in the view of its side, whether their contents are equal.
 pub fn merge_moves(
     folders: &[Folder<'_>],
@@ -120,6 +121,7 @@ pub fn merge_moves(
             merge.joined.push(Joined { messages, flags, row: Row::Moved });
         }
     }
+    keep_one_place(folders, merges, policy);
     moves
 }
 
