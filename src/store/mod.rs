@@ -143,6 +143,11 @@ pub struct FolderScan {
 }
 
 impl FolderScan {
+    /// The message with this UID.
+    pub fn message(&self, uid: Uid) -> Option<&Message> {
+        self.messages.get(self.messages.binary_search_by_key(&uid, Message::uid).ok()?)
+    }
+
     /// UIDNEXT. A server that does not tell it gives new messages higher UIDs than the last one all the same (RFC 3501 section 2.3.1.1);
     /// `None` where there is no message either.
     pub fn next_uid(&self) -> Option<u32> {

@@ -3,7 +3,7 @@
 //! A list is of use without them too, so what a server does not tell is left out and ends nothing.
 
 use super::scans::scan_each;
-use crate::mail::{Heading, MailboxName, Message, Uid, UidSet};
+use crate::mail::{Heading, MailboxName, Uid, UidSet};
 use crate::store::{ScanDepth, Store};
 use std::collections::HashMap;
 
@@ -46,10 +46,9 @@ impl Wanted {
         let scans = scan_each(store, ScanDepth::Headings, asked).unwrap_or_default();
         for ((mailbox, _), scan) in self.folders.into_iter().zip(scans) {
             let Ok(scan) = scan else { continue };
-            let mut of_folder: HashMap<Uid, Heading> = scan.headings.into_iter().collect();
+            let mut of_folder: HashMap<Uid, Heading> = scan.headings.iter().cloned().collect();
             for (uid, heading) in &mut of_folder {
-                let at = scan.messages.binary_search_by_key(uid, Message::uid);
-                heading.date = heading.date.or_else(|| scan.messages[at.ok()?].date());
+                heading.date = heading.date.or_else(|| scan.message(*uid)?.date());
             }
             found.insert(mailbox, of_folder);
         }

@@ -70,7 +70,7 @@ impl Known {
         if scan.unlisted > 0 {
             return None;
         }
-        let is_listed = |uid| scan.messages.binary_search_by_key(&uid, Message::uid).is_ok();
+        let is_listed = |uid| scan.message(uid).is_some();
         let mut flags = scan.flags.clone();
         let mut filled: Vec<Message> = Vec::with_capacity(self.pairs.len());
         for pair in &self.pairs {

@@ -114,8 +114,7 @@ impl Arrival<'_> {
     fn copies(&self, number: usize) -> impl Iterator<Item = (Uid, (usize, Uid, u32))> {
         self.task.messages.iter().zip(self.fates).filter_map(move |(message, fate)| {
             let uid = fate.uid()?;
-            let at = self.scan.messages.binary_search_by_key(&uid, Message::uid);
-            Some((uid, (number, message.uid(), at.map_or(0, |at| self.scan.messages[at].size()))))
+            Some((uid, (number, message.uid(), self.scan.message(uid).map_or(0, Message::size))))
         })
     }
 }

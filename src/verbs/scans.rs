@@ -1,6 +1,6 @@
 //! Several folders looked at in one flight: some of their messages, or how they are when they are new.
 
-use crate::mail::{MailboxName, Message, Uid, UidSet, counted};
+use crate::mail::{MailboxName, Uid, UidSet, counted};
 use crate::store::{Error, FolderScan, NewFolder, Prepared, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
 
 /// Scans folders for reading: each whole, or only these messages. The results are in the order of the requests.
@@ -53,7 +53,7 @@ pub(super) fn more_than_listed(scan: &FolderScan, whose: &str) -> Option<String>
 }
 
 fn lists(scan: &FolderScan, uid: Uid) -> bool {
-    scan.messages.binary_search_by_key(&uid, Message::uid).is_ok()
+    scan.message(uid).is_some()
 }
 
 /// How created folders are, in their order; those that were not opened in passing are opened now. `None`: it was not created, or

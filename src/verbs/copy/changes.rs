@@ -8,7 +8,7 @@
 
 use super::needs::{Needs, SideState};
 use crate::event::Side;
-use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, counted};
+use crate::mail::{Flags, MailboxName, Uid, UidSet, counted};
 use crate::plan::planned::{Counters, Planned, PlannedFolder, contains, contains_as, writable};
 use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::Compared;
@@ -142,7 +142,7 @@ impl Changes<'_> {
         let leaving = self.planned.leaving(Side::Source, &self.folder.source);
         let uids = self.folder.messages.iter().flat_map(|group| group.uids.iter());
         let of_kind = uids.filter(|uid| leaving.contains(*uid) == by_plan);
-        of_kind.filter(|uid| find(&self.compared.source, *uid).is_none()).count() as u64
+        of_kind.filter(|uid| self.compared.source.message(*uid).is_none()).count() as u64
     }
 
     fn of_target(&mut self, is_shared: bool) {
@@ -225,7 +225,7 @@ impl Changes<'_> {
     fn is_done(&self, edit: FlagEdit, flags: &Flags, uid: Uid) -> bool {
         let (Some(target), Some(state)) = (&self.compared.target, &self.needs.target) else { return false };
         // Gone ones were told with the counters.
-        let Some(message) = find(target, uid) else { return true };
+        let Some(message) = target.message(uid) else { return true };
         let now = target.flags.get(message.flags());
         match edit {
             FlagEdit::Add => state.permanent_flags.split(flags).0.minus(&now).is_empty(),
@@ -242,7 +242,7 @@ impl Changes<'_> {
         let Some((deletion, Some(scan))) = source.or(target) else { return };
         let (mut reflagged, mut wanted) = (0, 0);
         for group in &deletion.messages {
-            for uid in group.uids.iter().filter(|uid| find(scan, *uid).is_some()) {
+            for uid in group.uids.iter().filter(|uid| scan.message(*uid).is_some()) {
                 if !contains(&self.needs.doomed_flags, uid) {
                     wanted += 1;
                 } else if !contains_as(&self.needs.doomed_flags, uid, &group.flags) {
@@ -263,10 +263,6 @@ impl Changes<'_> {
     }
 }
 
-fn find(scan: &FolderScan, uid: Uid) -> Option<&Message> {
-    scan.messages.binary_search_by_key(&uid, Message::uid).ok().map(|at| &scan.messages[at])
-}
-
 /// Whether a message arrived after a folder's UIDNEXT was this.
 fn is_new(uid: Uid, next: Option<u32>) -> bool {
     next.is_some_and(|next| uid.get() >= next)
@@ -279,7 +275,7 @@ fn has_grown(was: Option<u32>, is: Option<u32>) -> bool {
 
 /// How many of these a folder does not have.
 fn absent(uids: &UidSet, scan: &FolderScan) -> u64 {
-    uids.iter().filter(|uid| find(scan, *uid).is_none()).count() as u64
+    uids.iter().filter(|uid| scan.message(*uid).is_none()).count() as u64
 }
 
 /// How many messages have this UID or a higher one.

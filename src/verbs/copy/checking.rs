@@ -56,7 +56,7 @@ impl<'a> Look<'a> {
     /// The doubtful flags that the one that is looked at lacks, with all messages that were sent with them.
     fn lacking(&self, scan: &FolderScan) -> Vec<(Flags, UidSet)> {
         let lacks = |(doubted, uids): &(Flags, UidSet)| {
-            let shown = find(scan, uids.iter().next()?)?;
+            let shown = scan.message(uids.iter().next()?)?;
             let lacks = doubted.minus(&scan.flags.get(shown.flags()));
             (!lacks.is_empty()).then(|| (lacks, uids.clone()))
         };
@@ -77,7 +77,7 @@ impl Copy<'_> {
             let Some(scan) = scan else { continue };
             let mut lost = LostDates::default();
             for (message, uid) in &look.dates {
-                find(scan, *uid).into_iter().for_each(|copy| lost.compare(message, copy));
+                scan.message(*uid).into_iter().for_each(|copy| lost.compare(message, copy));
             }
             self.tell(lost.told(&look.task.to, "target", "source"));
             for (flags, uids) in look.lacking(scan) {
@@ -118,9 +118,4 @@ fn look_at(way: &mut Way<'_>, looks: &[Look<'_>]) -> Result<Vec<Option<FolderSca
         scan.ok().filter(|scan| is_same(scan, look.task.target_uid_validity))
     };
     Ok(looks.iter().zip(scans).map(same).collect())
-}
-
-fn find(scan: &FolderScan, uid: Uid) -> Option<&Message> {
-    let at = scan.messages.binary_search_by_key(&uid, Message::uid).ok()?;
-    scan.messages.get(at)
 }

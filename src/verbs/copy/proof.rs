@@ -178,8 +178,7 @@ impl Word {
     }
 
     fn size(&self, uid: Uid) -> Option<u32> {
-        let at = self.scan.messages.binary_search_by_key(&uid, Message::uid).ok()?;
-        Some(self.scan.messages[at].size())
+        self.scan.message(uid).map(Message::size)
     }
 
     /// The UIDs of so many messages that are gone, without the target's word on which; see [`departures::left_from`].

@@ -286,6 +286,5 @@ fn look<'n>(
 }
 
 fn key(scan: &FolderScan, uid: Uid) -> Option<HeaderKey> {
-    let at = scan.messages.binary_search_by_key(&uid, Message::uid).ok()?;
-    Some(scan.messages[at].key())
+    scan.message(uid).map(Message::key)
 }

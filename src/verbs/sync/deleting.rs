@@ -76,10 +76,8 @@ impl Sync<'_> {
             // The removal itself leaves a folder alone that can't be opened or has other UIDs.
             let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == one.removal.uid_validity) else { continue };
             let work = &self.works[one.work];
-            let is_other = |(pair, uid): &(u32, Uid)| {
-                let now = scan.messages.binary_search_by_key(uid, Message::uid).ok().map(|at| &scan.messages[at]);
-                now.is_some_and(|now| work.is_other(side, *pair, now))
-            };
+            let is_other =
+                |(pair, uid): &(u32, Uid)| scan.message(*uid).is_some_and(|now| work.is_other(side, *pair, now));
             let before = one.messages.len();
             one.messages.retain(|doomed| !is_other(doomed));
             let spared = before - one.messages.len();

@@ -115,8 +115,8 @@ impl Sync<'_> {
             for flagged in flagged {
                 let Some(scan) = shown.get(&flagged.work) else { continue };
                 let uid = flagged.messages[side].uid();
-                let Ok(at) = scan.messages.binary_search_by_key(&uid, Message::uid) else { continue };
-                let lacks = doubted(side, flagged).minus(&scan.flags.get(scan.messages[at].flags()));
+                let Some(message) = scan.message(uid) else { continue };
+                let lacks = doubted(side, flagged).minus(&scan.flags.get(message.flags()));
                 if !lacks.is_empty() {
                     let all = told[side].entry(flagged.work).or_default();
                     *all = all.union(&lacks);

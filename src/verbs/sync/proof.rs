@@ -175,7 +175,7 @@ impl Sync<'_> {
         for (message, fate) in task.messages.iter().zip(fates) {
             let Fate::Copied { uid: told, bytes } = *fate else { continue };
             let uid = told.or_else(|| loose.get_mut(&Sameness::of(message)?)?.pop());
-            match (uid.and_then(|uid| find(scan, uid)), told) {
+            match (uid.and_then(|uid| scan.message(uid)), told) {
                 (Some(copy), _) => {
                     taken.insert(copy.uid());
                     if copy.size() != bytes && bytes != u32::MAX {
@@ -306,9 +306,4 @@ fn loose(fates: &[Fate], scan: &FolderScan) -> HashMap<Sameness, Vec<Uid>> {
         }
     }
     loose
-}
-
-pub(super) fn find(scan: &FolderScan, uid: Uid) -> Option<&Message> {
-    let at = scan.messages.binary_search_by_key(&uid, Message::uid).ok()?;
-    scan.messages.get(at)
 }

@@ -207,7 +207,7 @@ fn take(
 /// messages says otherwise.
 fn fill_in(base: &BaseFolder, side: Side, scan: &FolderScan) -> Option<FolderScan> {
     let unchanged = scan.unchanged.as_ref().filter(|_| scan.unlisted == 0)?;
-    let is_listed = |uid| scan.messages.binary_search_by_key(&uid, Message::uid).is_ok();
+    let is_listed = |uid| scan.message(uid).is_some();
     let mut flags = scan.flags.clone();
     let mut known = UidSet::default();
     let mut filled = Vec::new();
