@@ -2,7 +2,8 @@
 //! `X-UID` of its own, and counts on from there; a server that loses its list of UIDs numbers its messages again, in the same
 //! generation. Such a message has not failed, and a pair by the told UID would join two different messages.
 //!
-//! Looked for only where a told UID is nobody's or another message's, and only among what has come since the run began to send.
+//! Looked for only where a told UID is nobody's or another message's: among what has come since the run began to send, and in the
+//! whole folder where its UIDs were given out anew.
 
 use super::scans::scan_each;
 use super::way::Way;
@@ -57,13 +58,13 @@ pub(super) fn correct(way: &mut Way<'_>, to: Side, proofs: &mut [Proof<'_>]) -> 
         return Ok(Vec::new());
     }
     let scans = way.repeatable(|link| {
-        let asked = doubtful.iter().map(|at| (&proofs[*at].task.target, proofs[*at].new_uids()));
+        let asked = doubtful.iter().map(|(at, scope)| (&proofs[*at].task.target, proofs[*at].within(*scope)));
         scan_each(store(link, to), ScanDepth::Identity, asked)
     })?;
-    let wanted: Vec<(&Proof<'_>, UidSet)> = doubtful.iter().map(|at| (&proofs[*at], proofs[*at].sent())).collect();
+    let wanted: Vec<(&Proof<'_>, UidSet)> = doubtful.iter().map(|(at, _)| (&proofs[*at], proofs[*at].sent())).collect();
     let sent = with_keys(way, to, &wanted)?;
     let mut all = Vec::new();
-    for ((at, scan), sent) in doubtful.into_iter().zip(scans).zip(sent) {
+    for (((at, _), scan), sent) in doubtful.into_iter().zip(scans).zip(sent) {
         let proof = &mut proofs[at];
         let is_whole = |scan: &FolderScan| scan.uid_validity == proof.task.target_uid_validity && scan.unlisted == 0;
         if let Some(scan) = scan.ok().filter(is_whole)
@@ -75,13 +76,24 @@ pub(super) fn correct(way: &mut Way<'_>, to: Side, proofs: &mut [Proof<'_>]) -> 
     Ok(all)
 }
 
-/// The folders in which a told UID is nobody's while there are messages of which none was told, or is another message's.
-fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<usize>, Error> {
-    let mut doubtful: Vec<usize> = Vec::new();
-    let absent: Vec<usize> = (0..proofs.len()).filter(|at| proofs[*at].lacks_some()).collect();
+/// Where messages may be that are not under the UIDs that were told for them.
+#[derive(Clone, Copy)]
+enum Scope {
+    /// Among what is new in the folder.
+    New,
+    /// Anywhere, as the folder's UIDs were given out anew.
+    Whole,
+}
+
+/// The folders in which a told UID is nobody's while there are messages of which none was told, is beyond UIDNEXT, or is another
+/// message's.
+fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<(usize, Scope)>, Error> {
+    let (anew, others): (Vec<usize>, Vec<usize>) = (0..proofs.len()).partition(|at| proofs[*at].counts_anew());
+    let mut doubtful: Vec<(usize, Scope)> = anew.into_iter().map(|at| (at, Scope::Whole)).collect();
+    let absent: Vec<usize> = others.iter().copied().filter(|at| proofs[*at].lacks_some()).collect();
     if !absent.is_empty() {
         let scans = way.repeatable(|link| {
-            let asked = absent.iter().map(|at| (&proofs[*at].task.target, proofs[*at].new_uids()));
+            let asked = absent.iter().map(|at| (&proofs[*at].task.target, proofs[*at].within(Scope::New)));
             scan_each(store(link, to), ScanDepth::Sizes, asked)
         })?;
         let shows_others = |(at, scan): &(usize, FolderScan)| {
@@ -89,14 +101,11 @@ fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<usi
             scan.messages.iter().any(|message| !told.contains(message.uid()))
         };
         let scans = absent.into_iter().zip(scans).filter_map(|(at, scan)| Some((at, scan.ok()?)));
-        doubtful.extend(scans.filter(shows_others).map(|(at, _)| at));
+        doubtful.extend(scans.filter(shows_others).map(|(at, _)| (at, Scope::New)));
     }
     // Most copies look like what was sent. Where one doesn't, its header tells whether the side rewrote it.
-    let unlike: Vec<(usize, Vec<(Uid, Uid)>)> = (0..proofs.len())
-        .filter(|at| !doubtful.contains(at))
-        .map(|at| (at, proofs[at].unlike()))
-        .filter(|(_, unlike)| !unlike.is_empty())
-        .collect();
+    let unlike: Vec<(usize, Vec<(Uid, Uid)>)> =
+        (others.into_iter()).map(|at| (at, proofs[at].unlike())).filter(|(_, unlike)| !unlike.is_empty()).collect();
     if unlike.is_empty() {
         return Ok(doubtful);
     }
@@ -111,11 +120,12 @@ fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<usi
     for (((at, unlike), headers), sent) in unlike.into_iter().zip(headers).zip(sent) {
         let Ok(headers) = headers else { continue };
         let is_other = |(source, told): &(Uid, Uid)| {
-            let (Some(sent), Some(now)) = (sent.get(source), find(&headers, *told)) else { return false };
+            let (Some(sent), Some(now)) = (sent.get(source), headers.message(*told)) else { return false };
             sent.key() != HeaderKey::Unknown && now.key() != sent.key()
         };
         if unlike.iter().any(is_other) {
-            doubtful.push(at);
+            doubtful.retain(|(of, _)| *of != at);
+            doubtful.push((at, Scope::Whole));
         }
     }
     Ok(doubtful)
@@ -170,11 +180,6 @@ fn store(link: &mut Link, side: Side) -> &mut dyn Store {
     }
 }
 
-fn find(scan: &FolderScan, uid: Uid) -> Option<&Message> {
-    let at = scan.messages.binary_search_by_key(&uid, Message::uid).ok()?;
-    scan.messages.get(at)
-}
-
 impl Proof<'_> {
     /// What was sent, with the UID that was told for it, and the bytes that were sent.
     fn told(&self) -> impl Iterator<Item = (&Message, Uid, u32)> {
@@ -189,19 +194,27 @@ impl Proof<'_> {
         self.told().map(|(message, ..)| message.uid()).collect()
     }
 
-    /// The UIDs of what is new in the folder; all, where that is not known.
-    fn new_uids(&self) -> Option<UidSet> {
-        self.task.target_uid_next.and_then(Uid::new).map(UidSet::from_uid)
+    /// The UIDs of so much of the folder; `None`: all, also where it is not known what is new.
+    fn within(&self, scope: Scope) -> Option<UidSet> {
+        match scope {
+            Scope::New => self.task.target_uid_next.and_then(Uid::new).map(UidSet::from_uid),
+            Scope::Whole => None,
+        }
+    }
+
+    /// Whether the folder's next UID is one that was told already, so that it has lost its list of them.
+    fn counts_anew(&self) -> bool {
+        self.told().any(|(_, uid, _)| self.scan.uid_next.is_some_and(|next| uid.get() >= next))
     }
 
     fn lacks_some(&self) -> bool {
-        self.told().any(|(_, uid, _)| find(&self.scan, uid).is_none())
+        self.told().any(|(_, uid, _)| self.scan.message(uid).is_none())
     }
 
     /// The messages, with the UIDs told for them, under which there is one of another size than was sent, or of another date.
     fn unlike(&self) -> Vec<(Uid, Uid)> {
         let is_unlike = |(message, uid, bytes): &(&Message, Uid, u32)| {
-            find(&self.scan, *uid).is_some_and(|now| {
+            self.scan.message(*uid).is_some_and(|now| {
                 let seconds = |of: &Message| of.date().map(InternalDate::seconds);
                 let has_date = now.date().is_some() && message.date().is_some_and(InternalDate::is_kept_everywhere);
                 *bytes != u32::MAX && now.size() != *bytes || has_date && seconds(now) != seconds(message)
@@ -212,12 +225,12 @@ impl Proof<'_> {
 
     /// Takes the UIDs by which `scan` shows the messages. `None`: none of them is under another one than was told, as where a side
     /// only rewrites headers.
-    fn correct(&mut self, scan: FolderScan, sent: &HashMap<Uid, Message>) -> Option<(Vec<(Uid, Uid)>, u64)> {
+    fn correct(&mut self, mut scan: FolderScan, sent: &HashMap<Uid, Message>) -> Option<(Vec<(Uid, Uid)>, u64)> {
         let (mut astray, mut in_place) = (Vec::new(), HashSet::new());
         for (position, (message, fate)) in self.task.messages.iter().zip(self.fates.iter()).enumerate() {
             let Some(told) = fate.uid() else { continue };
             let message = sent.get(&message.uid()).unwrap_or(message);
-            match find(&scan, told) {
+            match scan.message(told) {
                 Some(now) if now.key() == message.key() && now.key() != HeaderKey::Unknown => {
                     in_place.insert(told);
                 }
@@ -239,7 +252,7 @@ impl Proof<'_> {
             return None;
         }
         // Where UIDs have gone to other messages, gaps between them say nothing of what has left.
-        let have_moved_on = astray.iter().any(|(.., is_taken)| *is_taken);
+        let have_moved_on = self.counts_anew() || astray.iter().any(|(.., is_taken)| *is_taken);
         let mut mistaken = Vec::new();
         for (position, message, told, _) in astray {
             let now = found.get(&position).copied();
@@ -250,6 +263,10 @@ impl Proof<'_> {
                 mistaken.push((message.uid(), told));
             }
         }
+        // What was there before is nobody's business here.
+        let theirs: UidSet = self.fates.iter().filter_map(Fate::uid).collect();
+        let first = self.task.target_uid_next.unwrap_or(0);
+        scan.messages.retain(|message| message.uid().get() >= first || theirs.contains(message.uid()));
         self.scan = FolderScan { uid_next: scan.uid_next.filter(|_| !have_moved_on), ..scan };
         Some((mistaken, found.len() as u64))
     }

@@ -76,20 +76,31 @@ impl Prints {
     }
 
     /// Whether `message` of `side` is another one: its INTERNALDATE is, or its size and its header are. Servers rewrite
-    /// headers, and some only estimate sizes, so neither of these alone will do.
+    /// headers, and some only estimate sizes, so neither of these alone will do. One that this side has not shown yet is another one if
+    /// its date and its header are not those of the other side's message.
     pub fn contradict(self, side: Side, message: &Message) -> bool {
         if !self.differ_in_looks(side, message) {
             return false;
         }
         let key = key_print(message);
+        let other_key = key != UNKNOWN && key != self.key(side);
+        if self.looks[side] == UNKNOWN {
+            return other_key && self.key(side) != UNKNOWN;
+        }
         let other_date = date_part(self.looks[side]) != date_part(look(message));
         let has_no_id = matches!(message.key(), HeaderKey::WithoutId(_) | HeaderKey::Empty);
-        other_date || has_no_id || key != UNKNOWN && key != self.key(side)
+        other_date || has_no_id || other_key
     }
 
-    /// Whether `message` of `side` looks like another one. One of which only the flags were asked for looks like any.
+    /// Whether `message` of `side` looks like another one: by its date alone, which most servers keep, where only the other side's was
+    /// shown so far. One of which only the flags were asked for looks like any.
     pub(super) fn differ_in_looks(self, side: Side, message: &Message) -> bool {
-        self.looks[side] != UNKNOWN && !message.is_bare() && self.looks[side] != look(message)
+        let (ours, theirs) = (self.looks[side], self.looks[side.other()]);
+        match (message.is_bare(), ours, theirs) {
+            (true, ..) | (_, UNKNOWN, UNKNOWN) => false,
+            (_, UNKNOWN, theirs) => date_part(theirs) != date_part(look(message)),
+            (_, ours, _) => ours != look(message),
+        }
     }
 
     /// The key of one side, or that of the other where it is not known: they mostly are the same.
@@ -287,5 +298,23 @@ mod tests {
         assert_eq!(prints.learned(Both::new(Some(&bare), Some(&bare))), prints);
         assert_eq!(Prints::of(Both::new(Some(&bare), None)), Prints::default());
         assert_eq!(Prints::from_kept(prints.keys(), prints.looks()), prints);
+    }
+
+    #[test]
+    fn a_message_that_was_not_shown_yet_is_another_one_by_its_date_and_its_header() {
+        let uid = Uid::new(7).unwrap();
+        let at = |seconds, key| Message::new(uid, 100, InternalDate::new(seconds, 0), 0, key);
+        let (key, other_key) = (HeaderKey::WithId([3; 16]), HeaderKey::WithId([4; 16]));
+        let sent = at(1_700_000_000, key);
+        let prints = Prints::of(Both::new(Some(&sent), None));
+        assert!(prints.contradict(Side::Second, &at(1_600_000_000, other_key)));
+        // A server that keeps no dates, one that rewrites headers, and a header that was not asked for.
+        for same in [at(1_600_000_000, key), at(1_700_000_000, other_key), at(1_600_000_000, HeaderKey::Unknown)] {
+            assert!(!prints.contradict(Side::Second, &same));
+        }
+        assert!(
+            prints.differ_in_looks(Side::Second, &at(1_600_000_000, HeaderKey::Unknown)),
+            "its header is asked for"
+        );
     }
 }
