@@ -58,7 +58,7 @@ pub use messages::merge_messages;
 pub use moves::{At, Former, Move, merge_moves};
 pub use policy::{Policy, Prefer};
 pub use renames::Rename;
-pub use restraint::{hold_back, hold_departures};
+pub use restraint::{hold_back, hold_departures, leave_alone};
 pub use row::Row;
 pub use side::{Both, Side};
 pub use view::{Extent, View};

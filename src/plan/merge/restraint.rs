@@ -4,8 +4,9 @@
 //! All are decided when all folders are merged and moves are found, as a moved message is not a deleted one.
 
 use super::actions::{FolderMerge, Left};
-use super::{Both, Extent, Folder, Policy, Row, Side};
+use super::{BasePair, Both, Extent, Folder, Policy, Row, Side, Trace, trace};
 use crate::plan::{Deletions, Verdict};
+use std::collections::HashSet;
 
 /// Takes back the deletions of what is missing on a side with folders that could not be read (`hides`): a message may have been
 /// moved to one of them. Returns how many each folder keeps for it on each side.
@@ -14,6 +15,33 @@ pub fn hold_departures(merges: &mut [FolderMerge], hides: Both<bool>) -> Both<Ve
         let held = merges.iter_mut().filter(|_| hides[side.other()]);
         held.map(|merge| take_back(merge, side, Row::PerhapsMoved)).collect()
     })
+}
+
+/// Takes out of a folder's actions all that concerns messages of these traces, so that the next run decides on them, with their pairs as
+/// they are in the base. Gives whether there was anything.
+pub fn leave_alone(folder: &Folder<'_>, merge: &mut FolderMerge, traces: &HashSet<Trace>) -> bool {
+    let is_of = |side: Side, index: u32| {
+        folder.views[side].at(index).and_then(trace).is_some_and(|trace| traces.contains(&trace))
+    };
+    let pair = |pair: u32| folder.base.and_then(|base| base.pairs().get(pair as usize));
+    let is_pair_of = |at: u32| {
+        let prints = pair(at).map(BasePair::prints);
+        let of_side = |side| prints.and_then(|prints| prints.trace(side)).is_some_and(|trace| traces.contains(&trace));
+        Side::BOTH.into_iter().any(of_side)
+    };
+    let count = |merge: &FolderMerge| {
+        let of_sides = Side::BOTH.map(|side| merge.incoming[side].len() + merge.deletions[side].len());
+        of_sides.iter().sum::<usize>() + merge.vanished.len() + merge.dropped.len() + merge.pending.len()
+    };
+    let before = count(merge);
+    for side in Side::BOTH {
+        merge.incoming[side].retain(|incoming| !is_of(side.other(), incoming.from));
+        merge.deletions[side].retain(|deletion| !is_pair_of(deletion.pair));
+    }
+    merge.vanished.retain(|vanished| !is_pair_of(vanished.pair));
+    merge.dropped.retain(|dropped| !is_pair_of(dropped.pair));
+    merge.pending.retain(|pending| !is_pair_of(pending.pair));
+    count(merge) < before
 }
 
 /// Refuses folders that show no mail any more, then counts the deletions of each side and, where they are too many, takes

@@ -124,7 +124,9 @@ impl Row {
             Self::DeletedAndChanged => "It was deleted on one side and its flags were changed on the other.",
             Self::DeletedOnBoth => "It is gone from both sides.",
             Self::Moved => "It was moved to another folder on one side.",
-            Self::MovedApart => "It is in different folders on the two sides since both last agreed; one place is kept.",
+            Self::MovedApart => {
+                "It is in different folders on the two sides since both last agreed; one place is kept."
+            }
             Self::MovedAndDeleted => "It was moved on one side and deleted on the other; the moved message stays.",
             Self::Renamed => "The folder was renamed on one side.",
             Self::RenamedApart => "The folder was renamed differently on the two sides; one name is kept.",

@@ -11,7 +11,7 @@ use super::memory::changed;
 use super::sides::{number, store, word};
 use crate::exec::{Link, read_contents};
 use crate::mail::{MailboxName, Message, Uid, UidSet, UidValidity};
-use crate::plan::merge::{BaseFolder, Former, PairState, Row, Side, Trace, trace};
+use crate::plan::merge::{BaseFolder, Former, PairState, Row, Side, Trace, leave_alone, trace};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use crate::verbs::scans::scan_each;
@@ -213,8 +213,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Leaves alone for this run what looks like new mail and was moved there while the side was read: its old folder showed it
-    /// still, and does not any more.
+    /// Leaves alone for this run, on both sides, what looks like new mail and was moved there while the side was read: its old folder
+    /// showed it still, and does not any more.
     pub(super) fn leave_half_seen(&mut self, link: &mut Link) -> Result<(), Error> {
         for side in Side::BOTH {
             let suspects = self.seen_twice(side);
@@ -233,32 +233,37 @@ impl Sync<'_> {
                 .filter_map(|((at, ..), scan)| Some((*at, scan.ok()?)))
                 .flat_map(|(at, scan)| scan.messages.into_iter().map(move |message| (at, message.uid())))
                 .collect();
-            for SeenTwice { old, new } in suspects.into_iter().filter(|suspect| !there.contains(&suspect.old)) {
-                let work = &mut self.works[new.0];
-                work.merge.incoming[side.other()].retain(|incoming| incoming.from != new.1);
-                work.open = true;
-                self.works[old.0].open = true;
-            }
+            let half_seen = suspects.into_iter().filter(|suspect| !there.contains(&suspect.old));
+            let half_seen: HashSet<Trace> = half_seen.map(|suspect| suspect.trace).collect();
+            self.leave_alone(&half_seen);
         }
         Ok(())
     }
 
+    fn leave_alone(&mut self, traces: &HashSet<Trace>) {
+        for work in self.works.iter_mut().filter(|_| !traces.is_empty()) {
+            let mut merge = std::mem::take(&mut work.merge);
+            work.open |= leave_alone(&work.folder(), &mut merge, traces);
+            work.merge = merge;
+        }
+    }
+
     /// What is new on a side, and looks like a message that it showed in another folder, too.
     fn seen_twice(&self, side: Side) -> Vec<SeenTwice> {
-        let mut new: HashMap<Trace, (usize, u32)> = HashMap::new();
+        let mut new: HashMap<Trace, usize> = HashMap::new();
         for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
             for incoming in &work.merge.incoming[side.other()] {
                 let message = work.message(side, incoming.from).filter(|_| incoming.row == Row::NewMail);
-                new.extend(message.and_then(trace).map(|trace| (trace, (at, incoming.from))));
+                new.extend(message.and_then(trace).map(|trace| (trace, at)));
             }
         }
         let mut found = Vec::new();
         for (at, work) in self.works.iter().enumerate().filter(|_| !new.is_empty()) {
             for pair in work.base.iter().flat_map(BaseFolder::pairs) {
                 let uid = pair.uids()[side];
-                let alike = pair.prints().trace(side).and_then(|trace| new.get(&trace)).filter(|(of, _)| *of != at);
-                if let Some(new) = alike.filter(|_| work.shown(side, uid).is_some()) {
-                    found.push(SeenTwice { old: (at, uid), new: *new });
+                let alike = pair.prints().trace(side).filter(|trace| new.get(trace).is_some_and(|of| *of != at));
+                if let Some(trace) = alike.filter(|_| work.shown(side, uid).is_some()) {
+                    found.push(SeenTwice { old: (at, uid), trace });
                 }
             }
         }
@@ -269,5 +274,5 @@ impl Sync<'_> {
 /// A message of a side that its scans showed in two folders: where it was known, and where it is new.
 struct SeenTwice {
     old: (usize, Uid),
-    new: (usize, u32),
+    trace: Trace,
 }

@@ -1,6 +1,7 @@
 //! The rows of the case table that concern messages. Each is run both ways round.
 
-use super::scene::{Case, check};
+use super::super::*;
+use super::scene::{Case, base, check, shown};
 
 #[test]
 fn flags() {
@@ -194,6 +195,31 @@ fn moves() {
         (10, "moved here, deleted there", "a b|", "b|a", "b|", "", "0: drop a DeletedOnBoth; 1: copy a>second MovedAndDeleted"),
     ];
     check(cases);
+}
+
+#[test]
+fn what_was_half_seen_is_left_for_the_next_run_and_nothing_else() {
+    let base = base("a b c");
+    // Deleted on the first, deleted on both, new on the first, new on the second.
+    let views = Both::new(shown("c m", Side::First), shown("a c n", Side::Second));
+    let views = views.as_ref().map(|shown| &shown.view);
+    let folder = Folder { base: base.as_ref(), views, rules: MatchRules::default(), comes_back: None };
+    let of = |side: Side, at: u32| trace(views[side].at(at).unwrap()).unwrap();
+    let dropped = base.as_ref().unwrap().pairs()[1].prints().trace(Side::First).unwrap();
+    let whole = merge_messages(&folder, &Policy::default());
+    for (traces, left) in [
+        (vec![of(Side::Second, 0)], [0, 1, 1, 1]),
+        (vec![dropped], [1, 0, 1, 1]),
+        (vec![of(Side::First, 1)], [1, 1, 0, 1]),
+        (vec![of(Side::Second, 2)], [1, 1, 1, 0]),
+        (vec![of(Side::First, 0)], [1, 1, 1, 1]),
+    ] {
+        let mut merge = whole.clone();
+        let is_left = leave_alone(&folder, &mut merge, &traces.into_iter().collect());
+        let Both { first, second } = merge.incoming.as_ref().map(Vec::len);
+        assert_eq!([merge.deletions.second.len(), merge.dropped.len(), second, first], left);
+        assert_eq!(is_left, left != [1; 4]);
+    }
 }
 
 #[test]
