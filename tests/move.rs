@@ -3,9 +3,11 @@
 mod lab;
 
 use lab::client::{Client, NewMessage};
+use lab::fake::{Fake, is_for_bodies};
 use lab::mailboxes::{each, messages};
 use lab::pair::{Pair, snapshot};
-use lab::servers::Personality;
+use lab::run::{End, copy};
+use lab::servers::{Dovecot, Personality};
 
 const BOTH: [Personality; 2] = [Personality::Plain, Personality::Plain];
 
@@ -81,4 +83,23 @@ fn the_same_header_with_another_body_is_no_proof() {
     let run = ground.copy(&["--move"]).ended(0).counts(&[("deleted", 0)]);
     assert!(run.says("not proven"), "{}", run.stderr);
     assert_eq!(snapshot(&ground.source).count(), 1);
+}
+
+/// A server that loses its list of UIDs gives them to other messages in the same generation.
+#[test]
+fn what_has_taken_the_uid_of_a_message_that_was_sent_stays() {
+    let target = Dovecot::shared().account("taken", Personality::Plain);
+    let text = |number: usize| format!("Message-ID: <{number}@taken>\r\n\r\n{}\r\n", "x".repeat(number)).into_bytes();
+    let mut is_sent = false;
+    let (source, _) = Fake::of((1..=3).map(text)).serve(move |command, folder| {
+        is_sent |= is_for_bodies(&command.arguments);
+        if is_sent && command.name == "EXAMINE" {
+            folder.messages[0].1 = text(9);
+        }
+        None
+    });
+    let run = copy(End::plain(source.port, ""), &target, &["--move", "-j1"]);
+    let removed: Vec<String> = source.lines().into_iter().filter(|line| line.contains("UID EXPUNGE")).collect();
+    assert!(removed.len() == 1 && removed[0].contains("UID EXPUNGE 2:3"), "{removed:?} {run:?}");
+    assert!(run.says("left on the source: 1 message, not proven to be on the target"), "{run:?}");
 }

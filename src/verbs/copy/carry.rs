@@ -264,7 +264,7 @@ impl Copy<'_> {
                 self.hold_unsent(way, sent, unproven)?;
                 self.mirror(way, names)
             }
-            Deleting::Source(_) => self.empty_source(way, &copied),
+            Deleting::Source(_) => self.empty_source(way, sent, &copied),
         }
     }
 

@@ -2,27 +2,40 @@
 //!
 //! Proven is what this run has sent and the target has confirmed with its size, what an earlier run has recorded, and what
 //! has the same SHA-256 on both sides. Everything else stays, and is counted.
+//!
+//! All are looked at once more first: a server that loses its list of UIDs gives them to other messages, in the same generation. What
+//! was sent must look as it did then, and what was recorded must look the same on both sides.
 
 use super::Copy;
+use super::carry::Sent;
 use super::deletion::removal;
 use super::needs::There;
+use super::removals::Doomed;
 use crate::event::Event;
 use crate::exec::read_contents;
-use crate::mail::{MailboxName, Uid, UidSet, counted};
-use crate::store::{Error, Removal};
+use crate::mail::{InternalDate, MailboxName, Message, Uid, UidSet, counted};
+use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use crate::verbs::removing::remove;
+use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
 use std::collections::HashMap;
 
 impl Copy<'_> {
     /// Deletes on the source what is proven to be on the target. `unproven` are messages that were copied, but of which
     /// the target's word is not what was sent.
-    pub(super) fn empty_source(&mut self, way: &mut Way<'_>, copied: &HashMap<usize, UidSet>) -> Result<(), Error> {
+    pub(super) fn empty_source(
+        &mut self,
+        way: &mut Way<'_>,
+        sent: &Sent,
+        copied: &HashMap<usize, UidSet>,
+    ) -> Result<(), Error> {
         let mut doomed = std::mem::take(&mut self.doomed);
-        for folder in &mut doomed {
+        let now = self.look_again(way, &doomed)?;
+        for (folder, now) in doomed.iter_mut().zip(&now) {
             let Some(pair) = folder.pairs.first().copied() else { continue };
-            let mut proven = self.prove_there(way, pair, &folder.mailbox)?;
-            proven.add(copied.get(&pair).unwrap_or(&UidSet::default()));
+            let mut proven = self.prove_there(way, pair, &folder.mailbox, now)?;
+            let copied = copied.get(&pair).into_iter().flat_map(UidSet::iter);
+            copied.filter(|uid| now.is_as_sent(sent, pair, *uid)).for_each(|uid| proven.insert(uid));
             let unproven = folder.uids.iter().filter(|uid| !proven.contains(*uid)).count();
             if unproven > 0 {
                 let text = format!(
@@ -44,10 +57,31 @@ impl Copy<'_> {
         Ok(())
     }
 
+    /// Looks once more at what is to leave each folder, and at what the target has of it since an earlier run.
+    fn look_again(&self, way: &mut Way<'_>, doomed: &[Doomed]) -> Result<Vec<Now>, Error> {
+        let of_pair = |folder: &Doomed| self.folders[*folder.pairs.first()?].as_ref();
+        let known = |folder: &Doomed| -> Option<(&MailboxName, UidSet)> {
+            let needs = of_pair(folder)?;
+            let known: UidSet = needs.there.iter().filter(|there| there.is_known).map(|there| there.target).collect();
+            needs.target.as_ref().map(|target| (&target.name, known)).filter(|(_, known)| !known.is_empty())
+        };
+        way.repeatable(|link| {
+            let asked = doomed.iter().map(|folder| (&folder.mailbox, Some(folder.uids.clone())));
+            let source = scan_each(link.source.as_mut(), ScanDepth::Attributes, asked)?;
+            let known: Vec<_> = doomed.iter().map(known).collect();
+            let asked = known.iter().flatten().map(|(mailbox, uids)| (*mailbox, Some(uids.clone())));
+            let mut target = scan_each(link.target.as_mut(), ScanDepth::Attributes, asked)?.into_iter();
+            let target = known.iter().map(|known| known.as_ref().and_then(|_| target.next()?.ok()).unwrap_or_default());
+            let source = source.into_iter().map(Result::unwrap_or_default);
+            Ok(source.zip(target).map(|(source, target)| Now { source, target }).collect())
+        })
+    }
+
     /// Which of the messages that both sides had already are the same: known by an earlier run, or by their content.
-    fn prove_there(&self, way: &mut Way<'_>, pair: usize, source: &MailboxName) -> Result<UidSet, Error> {
+    fn prove_there(&self, way: &mut Way<'_>, pair: usize, source: &MailboxName, now: &Now) -> Result<UidSet, Error> {
         let Some(needs) = &self.folders[pair] else { return Ok(UidSet::default()) };
-        let (known, to_read): (Vec<There>, Vec<There>) = needs.there.iter().partition(|there| there.is_known);
+        let (known, to_read): (Vec<There>, Vec<There>) =
+            needs.there.iter().partition(|there| there.is_known && now.looks_the_same(there));
         let mut proven: UidSet = known.iter().map(|there| there.source).collect();
         let Some(target) = needs.target.as_ref().filter(|_| !to_read.is_empty()) else { return Ok(proven) };
         let contents = way.repeatable(|link| {
@@ -64,6 +98,29 @@ impl Copy<'_> {
         };
         to_read.iter().filter(is_same).for_each(|there| proven.insert(there.source));
         Ok(proven)
+    }
+}
+
+/// How the messages that are to leave a folder look by now, and their counterparts.
+struct Now {
+    source: FolderScan,
+    target: FolderScan,
+}
+
+impl Now {
+    /// Whether a message of the source is the one that was sent, or has gone by itself.
+    fn is_as_sent(&self, sent: &Sent, pair: usize, uid: Uid) -> bool {
+        let sent =
+            sent.each().find(|(of, ..)| *of == pair).and_then(|(_, task, _)| task.messages.get(task.position(uid)?));
+        let looks = |message: &Message| (message.size(), message.date());
+        sent.zip(self.source.message(uid)).is_none_or(|(sent, now)| looks(sent) == looks(now))
+    }
+
+    /// Whether both sides' messages have one size and one date.
+    fn looks_the_same(&self, there: &There) -> bool {
+        let looks = |message: &Message| (message.size(), message.date().map(InternalDate::seconds));
+        let (source, target) = (self.source.message(there.source), self.target.message(there.target));
+        source.zip(target).is_some_and(|(source, target)| looks(source) == looks(target))
     }
 }
 
