@@ -33,6 +33,11 @@ fn places(shown: &Shown, number: u64) -> Vec<&str> {
     shown.iter().flat_map(|(folder, numbers)| std::iter::repeat_n(folder.as_str(), times(numbers))).collect()
 }
 
+/// Whether it is a folder of what vanished.
+fn is_kept(folder: &str) -> bool {
+    folder.starts_with("Vanished")
+}
+
 fn is_doubled(places: &[&str]) -> bool {
     places.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -83,7 +88,13 @@ fn of_copy(verb: Verb, record: &Record, number: u64, at: &[Vec<&str>; 2], is_unn
         || record.was_renamed(number);
     // A copy leaves what was moved on the source also where it was, and who moves that one on the target has both in one folder.
     let may_be_doubled = stays && record.moves(number) > 0;
-    if (is_doubled(source) || is_doubled(target)) && !may_be_doubled {
+    // Whoever moves a message on the target while a run puts it back has it there twice: a mirror deletes one of the two, and
+    // `--keep-deleted` keeps what there is.
+    let is_kept_twice = verb == Verb::Keep && record.moves(number) > 0;
+    let shelf: Vec<&str> = target.iter().copied().filter(|folder| is_kept(folder)).collect();
+    let home: Vec<&str> = target.iter().copied().filter(|folder| !is_kept(folder)).collect();
+    let is_twice = is_doubled(source) || is_doubled(&home) || is_doubled(&shelf) && !is_kept_twice;
+    if is_twice && !may_be_doubled {
         faults.push("is twice in a folder");
     }
     if verb == Verb::Move {
@@ -98,8 +109,7 @@ fn of_copy(verb: Verb, record: &Record, number: u64, at: &[Vec<&str>; 2], is_unn
     if !source.is_empty() && target.is_empty() {
         faults.push("was not copied");
     }
-    let at_home = target.iter().filter(|folder| !folder.starts_with("Vanished")).count();
-    if !stays && at_home != source.len() {
+    if !stays && home.len() != source.len() {
         faults.push("is not mirrored");
     }
     faults

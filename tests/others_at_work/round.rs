@@ -193,9 +193,9 @@ impl Round {
     fn act(&self, at: usize, is_over: &AtomicBool) -> Record {
         let mut random = Random::new(Random::mix(self.seed, 1_000 + at as u64));
         let mut record = Record::default();
+        let habits = self.habits[at];
         let mut hand = self.sides[at].at_work();
         let mut next = 100;
-        let habits = self.habits[at];
         // A copy's source alone gets mail; on its target only what was copied is touched.
         let delivers = at == 0 || self.verb == Verb::Sync;
         while !is_over.load(Ordering::Relaxed) {
@@ -222,11 +222,11 @@ impl Round {
                     record.renamed[at].extend([names.0, names.1].map(str::to_owned));
                     self.lasting(at, &mut hand, |hand| hand.rename(names.0, names.1));
                 }
-                8 if habits.resets && random.below(2) == 0 => {
-                    let indexes = random.below(2) == 0;
-                    record.log.push(self.line(format!("{at} resets {folder}, indexes {indexes}")));
+                // Once each: what happens to a folder in a lifetime.
+                8 if habits.resets && !record.reset[at].contains(folder) => {
+                    record.log.push(self.line(format!("{at} resets {folder}")));
                     record.reset[at].insert(folder.to_owned());
-                    self.lasting(at, &mut hand, |hand| hand.reset(folder, indexes));
+                    self.lasting(at, &mut hand, |hand| hand.reset(folder));
                 }
                 _ => match habits.rule {
                     Some(Rule::Move) => {
@@ -268,7 +268,10 @@ impl Round {
             return;
         }
         let mut chosen = None;
+        let resets = self.habits[at].resets;
         let done = self.lasting(at, hand, |hand| {
+            // Where UIDs are given out anew a server does to another message what is asked of one: Dovecot deletes the wrong file.
+            let hand = if resets { &mut hand.with_files() } else { hand };
             hand.touch(folder, what, &mut |count| random.below(count as u64) as usize, &mut chosen)
         });
         // What was under way when the connection broke may have been done.

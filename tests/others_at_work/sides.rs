@@ -190,6 +190,12 @@ impl Hand {
         is_done.then_some(number)
     }
 
+    /// Somebody who is at work on the files of the same mailbox.
+    pub(crate) fn with_files(&self) -> Self {
+        let (Self::Client(_, root) | Self::Files(root)) = self;
+        Self::Files(root.clone())
+    }
+
     /// Removes all that is marked as deleted, as a server without UIDPLUS lets nothing be deleted beside it. Gives the messages' numbers.
     pub(crate) fn expunge_marked(&mut self) -> Vec<u64> {
         let Self::Client(client, _) = self else { return Vec::new() };
@@ -226,8 +232,9 @@ impl Hand {
         }
     }
 
-    /// Takes away what gives a folder's messages their UIDs; with `indexes`, all that the server knows of them.
-    pub(crate) fn reset(&mut self, folder: &str, indexes: bool) {
+    /// Takes away what gives a folder's messages their UIDs, with all else that the server knows of them: Dovecot, left with a cache of
+    /// headers and without the list of UIDs, shows one message's header and another one's body under one UID.
+    pub(crate) fn reset(&mut self, folder: &str) {
         let root = match self {
             Self::Client(client, root) => {
                 client.try_command("UNSELECT");
@@ -239,7 +246,7 @@ impl Hand {
         for path in files.filter_map(|entry| Some(entry.ok()?.path())) {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let is_list = name == "dovecot-uidlist" || name == "mailferry-uids";
-            if is_list || indexes && name.starts_with("dovecot.index") {
+            if is_list || name.starts_with("dovecot.index") {
                 drop(std::fs::remove_file(path));
             }
         }
