@@ -99,6 +99,33 @@ fn a_folder_that_is_denied_once_is_not_taken_for_deleted() {
     });
 }
 
+/// A side does not subscribe to a folder: that is no wish of the user to end the subscription on the other.
+#[test]
+fn a_subscription_that_is_refused_waits() {
+    let refused = (1..=3).map(|nth| Answer::instead("SUBSCRIBE", nth, "NO [NOPERM] you may not"));
+    let plan = refused.fold(Plan::default(), Plan::answer);
+    let ways = [(false, false), (false, true), (true, false), (true, true)];
+    each(ways, |(is_known, turned)| {
+        let mut ground = Ground::new("unsubscribed", Personality::Plain, turned);
+        let proxied = Proxied::new(&mut ground, 1, plan.clone());
+        edits(&ground.sides[0], &["create Work", "add Work a"]);
+        if is_known {
+            ground.run(&[]).ended(0);
+        }
+        edits(&ground.sides[0], &["subscribe Work"]);
+        for _ in 0..2 {
+            let run = proxied.run(&ground, "SUBSCRIBE").ended(0);
+            assert!(run.says("did not subscribe to it: you may not"), "{run:?}");
+            let [here, there] = ground.snapshots().map(|side| side.subscribed.iter().any(|name| *name == ["Work"]));
+            assert!(here && !there, "known {is_known}, turned {turned}: {here}, {there}");
+        }
+        ground.run(&[]).ended(0);
+        let there = &ground.snapshots()[1].subscribed;
+        assert!(there.iter().any(|name| *name == ["Work"]), "known {is_known}, turned {turned}: {there:?}");
+        ground.assert_at_rest("permitted");
+    });
+}
+
 /// A run, and how many hundredths of a second of this machine's processors it took: not of the clock, as others run beside it.
 fn processor_time(arguments: &[&str]) -> (Run, u64) {
     let run = mailferry(arguments);

@@ -223,48 +223,64 @@ impl Sync<'_> {
 
     /// Subscribes to folders that were not subscribed to when they were made, and ends subscriptions.
     pub(super) fn subscribe(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
-        let mut wanted: Both<(Vec<MailboxName>, Vec<MailboxName>)> = Both::default();
+        let wanted = Both::of(|side| self.subscriptions_to_make(side));
+        let ended = Both::of(|side| self.subscriptions_to_end(side));
         for side in Side::BOTH {
-            let there =
-                self.works.iter().filter_map(|work| Some((work.pair.names[side].key(), work.raw[side].as_ref()?)));
-            let raw_names: HashMap<String, &MailboxName> = there.collect();
-            for change in &self.folders.subscriptions[side] {
-                let raw = raw_names.get(&change.name.key()).copied().cloned().or_else(|| {
-                    // A name that no folder has any more.
-                    match place(&self.listed.listings[side], &self.listed.local(side, &change.name)) {
-                        Ok(TargetFolder::New { name, .. }) if !change.subscribed => Some(name),
-                        _ => None,
-                    }
-                });
-                if let Some(raw) = raw.filter(|raw| !change.subscribed || !self.subscribed[side].contains(raw)) {
-                    if change.subscribed { &mut wanted[side].0 } else { &mut wanted[side].1 }.push(raw);
-                }
-            }
+            self.way(side).subscriptions += (self.subscribed[side].len() + ended[side].len()) as u64;
         }
-        for side in Side::BOTH {
-            let (subscribe, unsubscribe) = &wanted[side];
-            let changed = self.subscribed[side].len() + subscribe.len() + unsubscribe.len();
-            self.way(side).subscriptions += changed as u64;
-        }
-        if wanted.all(|(subscribe, unsubscribe)| subscribe.is_empty() && unsubscribe.is_empty()) {
+        if wanted.all(Vec::is_empty) && ended.all(Vec::is_empty) {
             return Ok(());
         }
-        let refused = way.repeatable(|link| {
+        let results = way.repeatable(|link| {
             on_both(link, |side, store| {
-                let (subscribe, unsubscribe) = &wanted[side];
-                if !unsubscribe.is_empty() {
-                    store.unsubscribe(unsubscribe)?;
+                if !ended[side].is_empty() {
+                    store.unsubscribe(&ended[side])?;
                 }
-                let results = if subscribe.is_empty() { Vec::new() } else { store.subscribe(subscribe)? };
-                Ok(results.into_iter().zip(subscribe).find_map(|(result, name)| Some((name, result.err()?))))
+                let names: Vec<MailboxName> = wanted[side].iter().map(|(_, raw)| raw.clone()).collect();
+                if names.is_empty() { Ok(Vec::new()) } else { store.subscribe(&names) }
             })
         })?;
         for side in Side::BOTH {
-            if let Some((name, refusal)) = &refused[side] {
-                self.warn(&format!("{name}: the {} did not subscribe to it: {}", word(side), refusal.text));
+            for ((name, _), result) in wanted[side].iter().zip(&results[side]) {
+                match result {
+                    Ok(()) => self.way(side).subscriptions += 1,
+                    Err(refusal) => {
+                        self.warn(&format!("{name}: the {} did not subscribe to it: {}", word(side), refusal.text));
+                        self.not_subscribed.insert(name.key());
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    fn subscriptions_to_make(&self, side: Side) -> Vec<(FolderName, MailboxName)> {
+        let raw_names = self.raw_names(side);
+        let wanted = self.folders.subscriptions[side].iter().filter(|change| change.subscribed);
+        wanted
+            .filter_map(|change| Some((change.name.clone(), (*raw_names.get(&change.name.key())?).clone())))
+            .filter(|(_, raw)| !self.subscribed[side].contains(raw))
+            .collect()
+    }
+
+    fn subscriptions_to_end(&self, side: Side) -> Vec<MailboxName> {
+        let raw_names = self.raw_names(side);
+        let ended = self.folders.subscriptions[side].iter().filter(|change| !change.subscribed);
+        ended
+            .filter_map(|change| match raw_names.get(&change.name.key()) {
+                Some(raw) => Some((*raw).clone()),
+                // A name that no folder has any more.
+                None => match place(&self.listed.listings[side], &self.listed.local(side, &change.name)) {
+                    Ok(TargetFolder::New { name, .. }) => Some(name),
+                    _ => None,
+                },
+            })
+            .collect()
+    }
+
+    /// The raw names of the folders that a side has now, by what both sides call them.
+    fn raw_names(&self, side: Side) -> HashMap<String, &MailboxName> {
+        self.works.iter().filter_map(|work| Some((work.pair.names[side].key(), work.raw[side].as_ref()?))).collect()
     }
 
     /// Whether the user is subscribed to each folder now, by what was seen and changed.
@@ -274,7 +290,12 @@ impl Sync<'_> {
             changes.map(|change| (change.name.key(), change.subscribed)).collect::<HashMap<_, _>>()
         });
         let is_subscribed = |work: &Work| {
+            // What a side refused is still to be done: the other side's subscription then counts as new.
+            let is_refused = |side: Side| self.not_subscribed.contains(&work.pair.names[side].key());
             Side::BOTH.into_iter().all(|side| {
+                if is_refused(side) {
+                    return false;
+                }
                 let seen = work.pair.seen[side].and_then(|at| self.listed.seen[side].get(at));
                 let change = changes[side].get(&work.pair.names[side].key()).copied();
                 change.unwrap_or_else(|| seen.is_some_and(|seen| seen.subscribed))

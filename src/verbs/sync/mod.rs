@@ -192,6 +192,8 @@ struct Sync<'a> {
     moves: Vec<Move>,
     /// Folders that the user was subscribed to when they were made.
     subscribed: Both<HashSet<MailboxName>>,
+    /// The keys of the names of folders that a side did not subscribe to.
+    not_subscribed: HashSet<String>,
     /// What each side is to get in several folders, and is sent once.
     originals: Both<Originals>,
     verdicts: Both<crate::plan::Verdict>,
@@ -229,6 +231,7 @@ impl<'a> Sync<'a> {
             works,
             moves,
             subscribed,
+            not_subscribed: HashSet::new(),
             originals,
             verdicts,
             departed,
