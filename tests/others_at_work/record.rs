@@ -10,6 +10,8 @@ pub(crate) struct Record {
     pub delivered: BTreeSet<u64>,
     /// By message, the sides on which it may have been deleted.
     pub deleted: BTreeMap<u64, BTreeSet<usize>>,
+    /// By message, the folders in which it may have been deleted, by their names then.
+    pub deleted_in: BTreeMap<u64, BTreeSet<String>>,
     /// By message, the side of each of its moves.
     pub moved: BTreeMap<u64, Vec<usize>>,
     /// The messages that were marked.
@@ -39,6 +41,9 @@ impl Record {
         for (number, sides) in other.deleted {
             self.deleted.entry(number).or_default().extend(sides);
         }
+        for (number, folders) in other.deleted_in {
+            self.deleted_in.entry(number).or_default().extend(folders);
+        }
         for (number, sides) in other.moved {
             self.moved.entry(number).or_default().extend(sides);
         }
@@ -51,8 +56,17 @@ impl Record {
         self.homes.entry(number).or_default().insert(folder.to_owned());
     }
 
+    pub(crate) fn note_deleted(&mut self, number: u64, side: usize, folder: &str) {
+        self.deleted.entry(number).or_default().insert(side);
+        self.deleted_in.entry(number).or_default().insert(folder.to_owned());
+    }
+
     pub(crate) fn was_deleted(&self, number: u64) -> bool {
         self.deleted.contains_key(&number)
+    }
+
+    pub(crate) fn was_deleted_in(&self, number: u64, folder: &str) -> bool {
+        self.deleted_in.get(&number).is_some_and(|folders| folders.contains(folder))
     }
 
     pub(crate) fn was_deleted_on(&self, side: usize, number: u64) -> bool {

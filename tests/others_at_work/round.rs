@@ -172,7 +172,7 @@ impl Round {
         };
         let options = [&options[..common], more].concat();
         let mut run = self.go_once(when, &options, record);
-        if self.verb == Verb::Sync && run.says("shows no mail any more") {
+        if self.verb == Verb::Sync && run.says("Say --prefer keep") {
             record.prefers_keeping = true;
             run = self.go_once(&format!("{when}, again"), &[&options[..], &["--prefer", "keep"]].concat(), record);
         }
@@ -237,10 +237,14 @@ impl Round {
                 },
             }
         }
-        // A deletion that was cut short is ended.
-        let marked = self.lasting(at, &mut hand, Hand::expunge_marked).unwrap_or_default();
-        for number in marked {
-            record.deleted.entry(number).or_default().insert(at);
+        // A deletion that was cut short is ended, whatever the server makes of a folder that was just reset.
+        let mut marked = None;
+        while marked.is_none() && self.begun.elapsed() < Duration::from_secs(60) {
+            marked = self.lasting(at, &mut hand, Hand::expunge_marked);
+        }
+        let marked = marked.unwrap_or_default();
+        for (folder, number) in marked {
+            record.note_deleted(number, at, &folder);
             record.log.push(self.line(format!("{at} ends deleting {number}")));
         }
         record
@@ -288,7 +292,7 @@ impl Round {
                 format!("{at} moves {number} from {folder} to {to}")
             }
             Touch::Delete => {
-                record.deleted.entry(number).or_default().insert(at);
+                record.note_deleted(number, at, folder);
                 format!("{at} deletes {number} in {folder}")
             }
         };

@@ -196,8 +196,9 @@ impl Hand {
         Self::Files(root.clone())
     }
 
-    /// Removes all that is marked as deleted, as a server without UIDPLUS lets nothing be deleted beside it. Gives the messages' numbers.
-    pub(crate) fn expunge_marked(&mut self) -> Vec<u64> {
+    /// Removes all that is marked as deleted, as a server without UIDPLUS lets nothing be deleted beside it. Gives each
+    /// message's folder and number.
+    pub(crate) fn expunge_marked(&mut self) -> Vec<(String, u64)> {
         let Self::Client(client, _) = self else { return Vec::new() };
         let mut numbers = Vec::new();
         for folder in client.snapshot().folders.into_keys() {
@@ -209,7 +210,8 @@ impl Hand {
             if !uids.is_empty() {
                 let (replies, _) =
                     client.try_command(&format!("UID FETCH {uids} (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])"));
-                numbers.extend(replies.iter().filter_map(|reply| fetched(reply)).map(|(_, number)| number));
+                let marked = replies.iter().filter_map(|reply| fetched(reply));
+                numbers.extend(marked.map(|(_, number)| (folder.join("/"), number)));
                 client.try_command("EXPUNGE");
             }
             client.try_command("UNSELECT");

@@ -3,8 +3,8 @@
 //!
 //! All are decided when all folders are merged and moves are found, as a moved message is not a deleted one.
 
-use super::actions::{FolderMerge, Left};
-use super::{BasePair, Both, Extent, Folder, Policy, Row, Side, Trace, trace};
+use super::actions::{FolderMerge, Left, Pending};
+use super::{BaseFolder, BasePair, Both, Extent, Folder, PairState, Policy, Row, Side, Trace, trace};
 use crate::plan::{Deletions, Verdict};
 use std::collections::HashSet;
 
@@ -18,7 +18,8 @@ pub fn hold_departures(merges: &mut [FolderMerge], hides: Both<bool>) -> Both<Ve
 }
 
 /// Takes out of a folder's actions all that concerns messages of these traces, so that the next run decides on them, with their pairs as
-/// they are in the base. Gives whether there was anything.
+/// they are in the base. Where a side's folder is gone, so are the UIDs that pairs know there: if it comes back, they are those of other
+/// messages. Gives whether there was anything.
 pub fn leave_alone(folder: &Folder<'_>, merge: &mut FolderMerge, traces: &HashSet<Trace>) -> bool {
     let is_of = |side: Side, index: u32| {
         folder.views[side].at(index).and_then(trace).is_some_and(|trace| traces.contains(&trace))
@@ -41,7 +42,15 @@ pub fn leave_alone(folder: &Folder<'_>, merge: &mut FolderMerge, traces: &HashSe
     merge.vanished.retain(|vanished| !is_pair_of(vanished.pair));
     merge.dropped.retain(|dropped| !is_pair_of(dropped.pair));
     merge.pending.retain(|pending| !is_pair_of(pending.pair));
-    count(merge) < before
+    let was_any = count(merge) < before;
+    let pairs = folder.base.map(BaseFolder::pairs).unwrap_or_default();
+    for gone in Side::BOTH.into_iter().filter(|side| folder.views[*side].extent() == Extent::Absent) {
+        let stays = |(at, pair): &(u32, &BasePair)| pair.state() == PairState::Settled && is_pair_of(*at);
+        let remembered = (0..).zip(pairs).filter(stays);
+        let row = Row::FolderDeleted;
+        merge.pending.extend(remembered.map(|(pair, _)| Pending { pair, deleted_on: gone, row }));
+    }
+    was_any
 }
 
 /// Refuses folders that show no mail any more, then counts the deletions of each side and, where they are too many, takes

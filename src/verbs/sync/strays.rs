@@ -6,12 +6,12 @@
 //! deleted, or let go is a stray. A copy that the run itself made of it is taken back, and the pair is kept, so that the next run
 //! finds the move. What was seen in two folders is looked for in the first one again before it is taken for new mail.
 
-use super::Sync;
+use super::{Sync, Work};
 use super::memory::changed;
 use super::sides::{number, store, word};
 use crate::exec::{Link, read_contents};
 use crate::mail::{MailboxName, Message, Uid, UidSet, UidValidity};
-use crate::plan::merge::{BaseFolder, Former, PairState, Row, Side, Trace, leave_alone, trace};
+use crate::plan::merge::{BaseFolder, BasePair, Extent, Former, PairState, Row, Side, Trace, leave_alone, trace};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use crate::verbs::scans::scan_each;
@@ -41,6 +41,18 @@ struct Changed {
     work: Option<usize>,
     mailbox: MailboxName,
     uids: Option<UidSet>,
+}
+
+impl Work {
+    /// The state in which a pair of the base stays that this run does not settle. Where a side's folder was gone, it may have been made
+    /// anew since: the UID that the pair knows there is that of another message then.
+    fn state_of(&self, pair: &BasePair) -> PairState {
+        let gone = Side::BOTH.into_iter().find(|side| self.views[*side].extent() == Extent::Absent);
+        match pair.state() {
+            PairState::Settled => gone.map_or(PairState::Settled, PairState::DeletedOn),
+            deleted @ PairState::DeletedOn(_) => deleted,
+        }
+    }
 }
 
 impl Sync<'_> {
@@ -168,7 +180,7 @@ impl Sync<'_> {
         if let (Some(id), Some(base)) = (work.record, &work.base)
             && let Some(pair) = base.pairs().get(former.pair as usize)
         {
-            let record = changed(base, pair, PairState::Settled, pair.prints());
+            let record = changed(base, pair, work.state_of(pair), pair.prints());
             changes.push(TwoWayChange::Pair(id, Box::new(record)));
         }
         if let Some((at, uid)) = ours {

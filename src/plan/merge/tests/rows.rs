@@ -222,6 +222,24 @@ fn what_was_half_seen_is_left_for_the_next_run_and_nothing_else() {
     }
 }
 
+/// If the folder comes back there, the UID that the pair knows is another message's.
+#[test]
+fn what_was_half_seen_is_remembered_as_deleted_where_its_folder_is_gone() {
+    let base = base("a b");
+    for (here, left) in [(shown("a b m", Side::First), 0), (shown("b m", Side::First), 1)] {
+        let absent = shown("!absent", Side::Second);
+        let views = Both::new(&here.view, &absent.view);
+        let folder = Folder { base: base.as_ref(), views, rules: MatchRules::default(), comes_back: None };
+        let mut merge = merge_messages(&folder, &Policy::default());
+        let half_seen = base.as_ref().unwrap().pairs()[0].prints().trace(Side::First).unwrap();
+        assert!(leave_alone(&folder, &mut merge, &[half_seen].into_iter().collect()));
+        assert!(merge.deletions.first.iter().all(|deletion| deletion.pair == 1) && merge.dropped.is_empty());
+        let mut pending: Vec<_> = merge.pending.iter().map(|pending| (pending.pair, pending.deleted_on)).collect();
+        pending.sort_unstable_by_key(|(pair, _)| *pair);
+        assert_eq!(pending, [(0, Side::Second), (1, Side::Second)], "{left} gone from the first");
+    }
+}
+
 #[test]
 fn the_first_side_wins_by_default() {
     let moved = super::scene::outcome(["a b||", "b|a|", "b||a"], "");
