@@ -10,6 +10,7 @@ use super::{Durability, Fault, FolderId, State};
 use crate::mail::{Flags, MailboxName, Uid, UidValidity};
 use crate::store::Error;
 use rusqlite::{Row, Transaction};
+use std::collections::HashSet;
 
 const FOLDERS: &str = "
     SELECT id, subscribed, unfinished,
@@ -165,12 +166,28 @@ impl<'a> TwoWay<'a> {
     /// # Errors
     /// The file is damaged, or the disk fails.
     pub fn pairs(&self, folder: FolderId) -> Result<Vec<TwoWayPair>, Error> {
+        self.pairs_by(folder, |_| true)
+    }
+
+    /// The pairs of a folder that have one of these keys on either side.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk fails.
+    pub fn pairs_with_keys(&self, folder: FolderId, keys: &HashSet<u32>) -> Result<Vec<TwoWayPair>, Error> {
+        self.pairs_by(folder, |of| of.iter().any(|key| keys.contains(key)))
+    }
+
+    fn pairs_by(&self, folder: FolderId, is_wanted: impl Fn([u32; 2]) -> bool) -> Result<Vec<TwoWayPair>, Error> {
         self.state.read(|connection| {
             let mut sets = FlagSets::default();
             let mut statement = connection.prepare_cached(PAIRS)?;
             let mut rows = statement.query([folder.0])?;
             let mut pairs = Vec::new();
             while let Some(row) = rows.next()? {
+                let keys = [row.get(5)?, row.get(6)?];
+                if !is_wanted(keys) {
+                    continue;
+                }
                 let lacks = [sets.flags(connection, row.get(3)?)?, sets.flags(connection, row.get(4)?)?];
                 let deleted_on = match row.get::<_, Option<u32>>(9)? {
                     None => None,
@@ -181,7 +198,7 @@ impl<'a> TwoWay<'a> {
                     uids: self.turn([uid(row.get(0)?)?, uid(row.get(1)?)?]),
                     flags: sets.flags(connection, row.get(2)?)?,
                     lacks: self.turn(lacks),
-                    keys: self.turn([row.get(5)?, row.get(6)?]),
+                    keys: self.turn(keys),
                     looks: self.turn([row.get(7)?, row.get(8)?]),
                     deleted_on,
                 });

@@ -55,6 +55,27 @@ fn grounds(name: &str) -> Vec<Ground> {
     [false, true].into_iter().flat_map(of).collect()
 }
 
+/// A message leaves a folder that nobody reads, as it has not changed since the last run, for one that is about to be read: it is no new
+/// mail there. What is done to it on the other side before the next run meets that one message.
+#[test]
+fn a_message_that_leaves_a_folder_at_rest_meanwhile_is_not_taken_for_another() {
+    each([false, true], |turned| {
+        let mut ground = Ground::new("rest", Personality::Plain, turned);
+        let proxied = done_there_before(&mut ground, r#"SELECT "INBOX""#, &["move Other b INBOX"]);
+        edits(&ground.sides[0], &["add INBOX a", "create Other", "add Other bc", "create Archive", "add Archive d"]);
+        ground.run(&[]).ended(0);
+        ground.assert_at_rest("before");
+        edits(&ground.sides[1], &["add INBOX e"]);
+        proxied.run(&ground, "SELECT").ended(0).counts(&[("copied", 1)]);
+        edits(&ground.sides[0], &["move Other b Archive"]);
+        ground.run(&[]).ended(0).counts(&[("copied", 0)]);
+        ground.assert_at_rest("after");
+        let shown = ground.shown(1);
+        let places: Vec<&String> = shown.values().flatten().filter(|message| message.starts_with('b')).collect();
+        assert_eq!(places.len(), 1, "{shown:?}");
+    });
+}
+
 /// A folder is to be made, and somebody else has made one of its name since both sides were read: with mail in it, it is left
 /// to the next run, which joins the two and doubles nothing.
 #[test]

@@ -8,7 +8,7 @@ use crate::plan::merge::{
 };
 use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide};
 use crate::store::Error;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The records of a state. Without a state nothing is known.
 pub(super) struct Memory<'a> {
@@ -141,6 +141,11 @@ impl<'a> Memory<'a> {
     /// The pairs of a folder as they are recorded by now.
     pub(super) fn pairs(&self, folder: Option<FolderId>) -> Result<Vec<TwoWayPair>, Error> {
         self.two_way.zip(folder).map_or_else(|| Ok(Vec::new()), |(state, folder)| state.pairs(folder))
+    }
+
+    /// The pairs of a folder of which either side has one of these keys ([`Prints::keys`]).
+    pub(super) fn pairs_with_keys(&self, folder: FolderId, keys: &HashSet<u32>) -> Result<Vec<TwoWayPair>, Error> {
+        self.two_way.map_or_else(|| Ok(Vec::new()), |state| state.pairs_with_keys(folder, keys))
     }
 
     /// Whether the last run with this state died: what it had sent may be arriving still.

@@ -8,10 +8,10 @@
 
 use super::{Sync, Work};
 use super::memory::changed;
-use super::sides::{number, store, word};
+use super::sides::{both, number, store, word};
 use crate::exec::{Link, read_contents};
 use crate::mail::{MailboxName, Message, Uid, UidSet, UidValidity};
-use crate::plan::merge::{BaseFolder, BasePair, Extent, Former, PairState, Row, Side, Trace, leave_alone, trace};
+use crate::plan::merge::{BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Side, Trace, leave_alone, trace};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use crate::verbs::scans::scan_each;
@@ -229,7 +229,7 @@ impl Sync<'_> {
     /// showed it still, and does not any more.
     pub(super) fn leave_half_seen(&mut self, link: &mut Link) -> Result<(), Error> {
         for side in Side::BOTH {
-            let suspects = self.seen_twice(side);
+            let suspects = self.seen_twice(side)?;
             if suspects.is_empty() {
                 continue;
             }
@@ -260,8 +260,9 @@ impl Sync<'_> {
         }
     }
 
-    /// What is new on a side, and looks like a message that it showed in another folder, too.
-    fn seen_twice(&self, side: Side) -> Vec<SeenTwice> {
+    /// What is new on a side, and looks like a message that it showed in another folder, too. A folder that was in step when it was
+    /// listed, and so was not read, showed all that is known of it.
+    fn seen_twice(&self, side: Side) -> Result<Vec<SeenTwice>, Error> {
         let mut new: HashMap<Trace, usize> = HashMap::new();
         for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
             for incoming in &work.merge.incoming[side.other()] {
@@ -270,16 +271,30 @@ impl Sync<'_> {
             }
         }
         let mut found = Vec::new();
-        for (at, work) in self.works.iter().enumerate().filter(|_| !new.is_empty()) {
-            for pair in work.base.iter().flat_map(BaseFolder::pairs) {
-                let uid = pair.uids()[side];
-                let alike = pair.prints().trace(side).filter(|trace| new.get(trace).is_some_and(|of| *of != at));
-                if let Some(trace) = alike.filter(|_| work.shown(side, uid).is_some()) {
-                    found.push(SeenTwice { old: (at, uid), trace });
+        if new.is_empty() {
+            return Ok(found);
+        }
+        let keys: HashSet<u32> = new.keys().map(|(key, _)| *key).collect();
+        for (at, work) in self.works.iter().enumerate() {
+            let mut add = |uid: Uid, prints: Prints| {
+                let alike = prints.trace(side).filter(|trace| new.get(trace).is_some_and(|of| *of != at));
+                found.extend(alike.map(|trace| SeenTwice { old: (at, uid), trace }));
+            };
+            match work.record.filter(|_| work.in_step) {
+                Some(id) => {
+                    let pairs = self.memory.pairs_with_keys(id, &keys)?;
+                    for pair in pairs.iter().filter(|pair| pair.deleted_on != Some(number(side))) {
+                        add(pair.uids[number(side)], Prints::from_kept(both(pair.keys), both(pair.looks)));
+                    }
+                }
+                None => {
+                    let pairs = work.base.iter().flat_map(BaseFolder::pairs);
+                    let shown = pairs.filter(|pair| work.shown(side, pair.uids()[side]).is_some());
+                    shown.for_each(|pair| add(pair.uids()[side], pair.prints()));
                 }
             }
         }
-        found
+        Ok(found)
     }
 }
 
