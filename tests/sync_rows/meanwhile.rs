@@ -76,6 +76,24 @@ fn a_message_that_leaves_a_folder_at_rest_meanwhile_is_not_taken_for_another() {
     });
 }
 
+/// New mail that both sides have is moved on one side between the scans of two folders, which then both show it: it is one message.
+#[test]
+fn new_mail_that_is_moved_while_folders_are_read_is_not_taken_for_two() {
+    each([false, true], |turned| {
+        let mut ground = Ground::new("between", Personality::Plain, turned);
+        let proxied = done_there_before(&mut ground, r#"SELECT "Other""#, &["move Archive b Other"]);
+        edits(&ground.sides[0], &["create Other", "add Other c", "create Archive", "add Archive d"]);
+        ground.run(&[]).ended(0);
+        edits(&ground.sides[0], &["add Archive b"]);
+        edits(&ground.sides[1], &["add Archive b", "add Other e"]);
+        proxied.run(&ground, "SELECT").ended(0).counts(&[("copied", 1)]);
+        edits(&ground.sides[0], &["move Archive b Other"]);
+        ground.run(&[]).ended(0).counts(&[("copied", 0)]);
+        ground.assert_at_rest("between");
+        assert_eq!(ground.shown(1)["Other"], ["b", "c", "e"]);
+    });
+}
+
 /// A folder is to be made, and somebody else has made one of its name since both sides were read: with mail in it, it is left
 /// to the next run, which joins the two and doubles nothing.
 #[test]

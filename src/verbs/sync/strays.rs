@@ -12,7 +12,7 @@ use super::sides::{both, number, store, word};
 use crate::exec::{Link, read_contents};
 use crate::mail::{MailboxName, Message, Uid, UidSet, UidValidity};
 use crate::plan::merge::{BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Side, Trace, leave_alone, trace};
-use crate::state::TwoWayChange;
+use crate::state::{TwoWayChange, TwoWayPair};
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
@@ -52,6 +52,12 @@ impl Work {
             PairState::Settled => gone.map_or(PairState::Settled, PairState::DeletedOn),
             deleted @ PairState::DeletedOn(_) => deleted,
         }
+    }
+
+    /// The messages of a side that are to be sent to the other, for one of these reasons.
+    fn to_send(&self, side: Side, rows: &[Row]) -> impl Iterator<Item = &Message> {
+        let incoming = self.merge.incoming[side.other()].iter().filter(|incoming| rows.contains(&incoming.row));
+        incoming.filter_map(move |incoming| self.message(side, incoming.from))
     }
 }
 
@@ -225,8 +231,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Leaves alone for this run, on both sides, what looks like new mail and was moved there while the side was read: its old folder
-    /// showed it still, and does not any more.
+    /// Leaves alone for this run, on both sides, what was moved while the side was read: two folders showed it, and one of them does not
+    /// any more.
     pub(super) fn leave_half_seen(&mut self, link: &mut Link) -> Result<(), Error> {
         for side in Side::BOTH {
             let suspects = self.seen_twice(side)?;
@@ -260,14 +266,14 @@ impl Sync<'_> {
         }
     }
 
-    /// What is new on a side, and looks like a message that it showed in another folder, too. A folder that was in step when it was
-    /// listed, and so was not read, showed all that is known of it.
+    /// What is to be sent from a side, and looks like a message that it showed in another folder, too.
     fn seen_twice(&self, side: Side) -> Result<Vec<SeenTwice>, Error> {
-        let mut new: HashMap<Trace, usize> = HashMap::new();
+        let mut new: HashMap<Trace, Vec<usize>> = HashMap::new();
         for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
-            for incoming in &work.merge.incoming[side.other()] {
-                let message = work.message(side, incoming.from).filter(|_| incoming.row == Row::NewMail);
-                new.extend(message.and_then(trace).map(|trace| (trace, at)));
+            for message in work.to_send(side, &[Row::NewMail, Row::FirstRun]) {
+                if let Some(trace) = trace(message) {
+                    new.entry(trace).or_default().push(at);
+                }
             }
         }
         let mut found = Vec::new();
@@ -276,29 +282,34 @@ impl Sync<'_> {
         }
         let keys: HashSet<u32> = new.keys().map(|(key, _)| *key).collect();
         for (at, work) in self.works.iter().enumerate() {
-            let mut add = |uid: Uid, prints: Prints| {
-                let alike = prints.trace(side).filter(|trace| new.get(trace).is_some_and(|of| *of != at));
-                found.extend(alike.map(|trace| SeenTwice { old: (at, uid), trace }));
-            };
-            match work.record.filter(|_| work.in_step) {
-                Some(id) => {
-                    let pairs = self.memory.pairs_with_keys(id, &keys)?;
-                    for pair in pairs.iter().filter(|pair| pair.deleted_on != Some(number(side))) {
-                        add(pair.uids[number(side)], Prints::from_kept(both(pair.keys), both(pair.looks)));
-                    }
-                }
-                None => {
-                    let pairs = work.base.iter().flat_map(BaseFolder::pairs);
-                    let shown = pairs.filter(|pair| work.shown(side, pair.uids()[side]).is_some());
-                    shown.for_each(|pair| add(pair.uids()[side], pair.prints()));
-                }
-            }
+            let is_elsewhere = |trace: &Trace| new.get(trace).is_some_and(|places| places.iter().any(|of| *of != at));
+            let alike = self.shown_of(work, side, &keys)?.into_iter().filter(|(trace, _)| is_elsewhere(trace));
+            found.extend(alike.map(|(trace, uid)| SeenTwice { old: (at, uid), trace }));
         }
         Ok(found)
     }
+
+    /// The messages with these keys that a side showed in a folder, with their UIDs: those that are known, and new ones. A folder that was
+    /// in step when it was listed, and so was not read, has all that is known of it.
+    fn shown_of(&self, work: &Work, side: Side, keys: &HashSet<u32>) -> Result<Vec<(Trace, Uid)>, Error> {
+        if let Some(id) = work.record.filter(|_| work.in_step) {
+            let pairs = self.memory.pairs_with_keys(id, keys)?;
+            let there = pairs.iter().filter(|pair| pair.deleted_on != Some(number(side)));
+            let prints = |pair: &TwoWayPair| Prints::from_kept(both(pair.keys), both(pair.looks));
+            return Ok(there.filter_map(|pair| Some((prints(pair).trace(side)?, pair.uids[number(side)]))).collect());
+        }
+        let known = (work.base.iter().flat_map(BaseFolder::pairs))
+            .filter(|pair| work.shown(side, pair.uids()[side]).is_some())
+            .filter_map(|pair| Some((pair.prints().trace(side)?, pair.uids()[side])));
+        let joined = work.merge.joined.iter().filter_map(|joined| work.message(side, joined.messages[side]));
+        // Without what is known, all mail is new, and the same in several folders is nothing special.
+        let new = work.to_send(side, &[Row::NewMail]);
+        let unknown = joined.chain(new).filter_map(|message| Some((trace(message)?, message.uid())));
+        Ok(known.chain(unknown).filter(|((key, _), _)| keys.contains(key)).collect())
+    }
 }
 
-/// A message of a side that its scans showed in two folders: where it was known, and where it is new.
+/// A message of a side that its scans showed in two folders: where it may have been before, and what it looks like.
 struct SeenTwice {
     old: (usize, Uid),
     trace: Trace,
