@@ -15,12 +15,11 @@ pub const BEFORE: &[&str] = &[
     "create Apart",
 ];
 
-/// The message of a letter.
+/// The message of a letter; of a capital one, without a Message-ID.
 pub fn letter(name: char) -> NewMessage {
-    let text = format!(
-        "Message-ID: <{name}@rows>\r\nSubject: {name}\r\nFrom: ann@example.org\r\n\r\n{}\r\n",
-        format!("body {name} ").repeat(20)
-    );
+    let id = if name.is_uppercase() { String::new() } else { format!("Message-ID: <{name}@rows>\r\n") };
+    let body = format!("body {name} ").repeat(20);
+    let text = format!("{id}Subject: {name}\r\nFrom: ann@example.org\r\n\r\n{body}\r\n");
     NewMessage { date: Some(format!("{:02}-Feb-2024 03:04:05 +0130", 1 + name as u32 % 28)), ..NewMessage::of(text) }
 }
 
@@ -82,7 +81,8 @@ pub fn shown(snapshot: &Snapshot) -> BTreeMap<String, Vec<String>> {
         }
         text
     };
-    let known: BTreeMap<[u8; 32], char> = ('a'..='z').map(|name| (sha(&letter(name).bytes), name)).collect();
+    let known: BTreeMap<[u8; 32], char> =
+        ('a'..='z').chain('A'..='Z').map(|name| (sha(&letter(name).bytes), name)).collect();
     let of =
         |message: &StoredMessage| format!("{}{}", known.get(&message.sha256).copied().unwrap_or('?'), flags(message));
     let folders = snapshot.folders.iter().map(|(levels, messages)| {

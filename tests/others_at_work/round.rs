@@ -172,9 +172,14 @@ impl Round {
         };
         let options = [&options[..common], more].concat();
         let mut run = self.go_once(when, &options, record);
-        if self.verb == Verb::Sync && run.says("Say --prefer keep") {
-            record.prefers_keeping = true;
-            run = self.go_once(&format!("{when}, again"), &[&options[..], &["--prefer", "keep"]].concat(), record);
+        // Whoever reads these follows their advice.
+        let advice: [(&str, &[&str]); 2] =
+            [("Say --prefer keep", &["--prefer", "keep"]), ("give --new-target", &["--new-target"])];
+        for (text, advised) in advice {
+            if run.says(text) {
+                record.prefers_keeping |= self.verb == Verb::Sync;
+                run = self.go_once(&format!("{when}, again"), &[&options[..], advised].concat(), record);
+            }
         }
         let is_expected = run.code.is_some_and(|code| codes.contains(&code));
         if is_expected { Ok(run) } else { Err(format!("{when}: exit code {:?}", run.code)) }

@@ -94,6 +94,51 @@ fn new_mail_that_is_moved_while_folders_are_read_is_not_taken_for_two() {
     });
 }
 
+/// What has a new pair by the end of a run, and is moved again before that, is a message that was moved: the pair that it had before is not
+/// taken up again beside the new one, which would hide that.
+#[test]
+fn what_has_got_a_new_place_and_is_moved_again_meanwhile_is_moved_by_the_next_run() {
+    const TO_ONE: [&str; 2] = ["move INBOX b Archive"; 2];
+    const APART: [&str; 2] = ["move INBOX b Other", "move INBOX b Archive"];
+    // Where it is on the side that is meddled with: what the first side did counts.
+    let cases: [([&str; 2], bool, &[&str]); 4] = [
+        (TO_ONE, false, &["move Archive b Third"]),
+        (TO_ONE, true, &["move Archive b Third"]),
+        (APART, false, &["move Other b Third"]),
+        (APART, true, &["move Archive b Third"]),
+    ];
+    each(cases, |(before, turned, meanwhile)| {
+        let case = format!("{before:?}, turned {turned}");
+        let mut ground = Ground::new("again", Personality::Plain, turned);
+        let proxied = done_there_before(&mut ground, "APPEND", meanwhile);
+        edits(&ground.sides[0], &["create Archive", "create Other", "create Third", "add INBOX ab"]);
+        ground.run(&[]).ended(0);
+        edits(&ground.sides[0], &[before[0], "add INBOX e"]);
+        edits(&ground.sides[1], &[before[1]]);
+        proxied.run(&ground, "APPEND").ended(0).counts(&[("copied", 1)]);
+        ground.run(&[]).ended(0).counts(&[("moved", 1), ("copied", 0), ("deleted", 0)]);
+        ground.assert_at_rest(&case);
+        assert_eq!(ground.shown(0)["Third"], ["b"], "{case}");
+    });
+}
+
+/// A message without a Message-ID is read before it is taken for one that was moved. If it is gone by then it was moved again, or deleted:
+/// the next run sees which.
+#[test]
+fn what_is_gone_when_it_is_compared_is_left_to_the_next_run() {
+    each([false, true], |turned| {
+        let mut ground = Ground::new("compared", Personality::Plain, turned);
+        let proxied = done_there_before(&mut ground, "UID FETCH 1 (UID BODY.PEEK[]", &["move Archive B Other"]);
+        edits(&ground.sides[0], &["create Archive", "create Other", "add INBOX aB"]);
+        ground.run(&[]).ended(0);
+        edits(&ground.sides[1], &["move INBOX B Archive"]);
+        proxied.run(&ground, "BODY.PEEK[]").ended(0).counts(&[("moved", 0), ("copied", 0), ("deleted", 0)]);
+        ground.run(&[]).ended(0).counts(&[("moved", 1), ("copied", 0), ("deleted", 0)]);
+        ground.assert_at_rest("compared");
+        assert_eq!(ground.shown(0)["Other"], ["B"]);
+    });
+}
+
 /// A folder is to be made, and somebody else has made one of its name since both sides were read: with mail in it, it is left
 /// to the next run, which joins the two and doubles nothing.
 #[test]

@@ -2,6 +2,7 @@
 
 use super::listing::mark_of;
 use super::sides::number;
+use super::strays::Suspect;
 use super::{SideState, Sync, Work};
 use crate::event::Side as EventSide;
 use crate::exec::{Contents, Link, read_tied};
@@ -9,7 +10,8 @@ use crate::folders::FolderName;
 use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
 use crate::plan::merge::{
     At, Both, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Mark, Policy, Row, SeenFolder,
-    Side, View, fate, headers_wanted, hold_back, hold_departures, merge_folders, merge_messages, merge_moves,
+    Side, View, fate, headers_wanted, hold_back, hold_departures, leave_alone, merge_folders, merge_messages,
+    merge_moves, trace,
 };
 use crate::plan::{Likeness, MatchRules, Settled, Tie, settle};
 use crate::state::TwoWayFolder;
@@ -37,21 +39,32 @@ impl Sync<'_> {
         let folders: Vec<Folder<'_>> = self.works.iter().map(Work::folder).collect();
         let mut merges: Vec<FolderMerge> = self.works.iter().map(|work| work.merge.clone()).collect();
         let mut failure = None;
-        let mut is_same = |at: Both<At>| {
-            let same = self.have_same_content(link, at);
-            same.unwrap_or_else(|error| {
+        let mut unread: Both<Vec<Suspect>> = Both::default();
+        let mut is_same = |at: Both<At>| match self.have_same_content(link, at) {
+            Ok(Some(same)) => same,
+            Ok(None) => {
+                Side::BOTH.into_iter().for_each(|side| unread[side].extend(self.suspect(side, at[side])));
+                false
+            }
+            Err(error) => {
                 failure.get_or_insert(error);
                 false
-            })
+            }
         };
         let moves = merge_moves(&folders, &mut merges, &self.options.policy, &mut is_same);
         failure.map_or(Ok(()), Err)?;
+        let mut gone = self.gone_by_now(link, Side::First, &unread.first)?;
+        gone.extend(self.gone_by_now(link, Side::Second, &unread.second)?);
+        let is_left: Vec<bool> = (folders.iter().zip(&mut merges))
+            .map(|(folder, merge)| !gone.is_empty() && leave_alone(folder, merge, &gone))
+            .collect();
         let hiding = Both::of(|side| self.hiding(side));
         let held = hold_departures(&mut merges, hiding.as_ref().map(|names| !names.is_empty()));
         self.verdicts = hold_back(&folders, &mut merges, &self.options.policy);
         self.moves = moves;
-        for (work, merge) in self.works.iter_mut().zip(merges) {
+        for ((work, merge), is_left) in self.works.iter_mut().zip(merges).zip(is_left) {
             work.merge = merge;
+            work.open |= is_left;
         }
         self.tell_held_departures(&held, &hiding);
         self.summary.folders = self.works.iter().filter(|work| work.raw.any(Option::is_some)).count() as u64;
@@ -271,17 +284,29 @@ impl Sync<'_> {
         })
     }
 
-    /// Whether a message of each side are the same by their contents.
-    fn have_same_content(&self, link: &mut Link, at: Both<At>) -> Result<bool, Error> {
-        let messages = Both::of(|side| self.works[at[side].0].message(side, at[side].1));
-        let Both { first: Some(first), second: Some(second) } = messages else { return Ok(false) };
+    fn at(&self, side: Side, (work, index): At) -> Option<&Message> {
+        self.works[work].message(side, index)
+    }
+
+    fn suspect(&self, side: Side, (work, index): At) -> Option<Suspect> {
+        let message = self.at(side, (work, index))?;
+        Some(Suspect { work, uid: message.uid(), trace: trace(message)? })
+    }
+
+    /// Whether a message of each side are the same by their contents. `None`: one of them could not be read.
+    fn have_same_content(&self, link: &mut Link, at: Both<At>) -> Result<Option<bool>, Error> {
+        let messages = Both::of(|side| self.at(side, at[side]));
+        let Both { first: Some(first), second: Some(second) } = messages else { return Ok(Some(false)) };
         let uids = Both::new(UidSet::from_iter([first.uid()]), UidSet::from_iter([second.uid()]));
         let contents = self.contents_of(link, at.map(|(work, _)| work), &uids)?;
+        if Side::BOTH.into_iter().any(|side| contents[side].is_empty()) {
+            return Ok(None);
+        }
         let content = |side: EventSide, _| {
             let (side, message) = if side == EventSide::Source { (Side::First, first) } else { (Side::Second, second) };
             contents[side].get(&message.uid()).map(|keys| Likeness::new(keys, message))
         };
-        Ok(!settle(&Tie { source: vec![0], target: vec![0] }, content).pairs.is_empty())
+        Ok(Some(!settle(&Tie { source: vec![0], target: vec![0] }, content).pairs.is_empty()))
     }
 }
 

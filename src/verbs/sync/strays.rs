@@ -6,12 +6,14 @@
 //! deleted, or let go is a stray. A copy that the run itself made of it is taken back, and the pair is kept, so that the next run
 //! finds the move. What was seen in two folders is looked for in the first one again before it is taken for new mail.
 
-use super::{Sync, Work};
 use super::memory::changed;
 use super::sides::{both, number, store, word};
+use super::{Sync, Work};
 use crate::exec::{Link, read_contents};
 use crate::mail::{MailboxName, Message, Uid, UidSet, UidValidity};
-use crate::plan::merge::{BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Side, Trace, leave_alone, trace};
+use crate::plan::merge::{
+    BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Side, Trace, leave_alone, trace,
+};
 use crate::state::{TwoWayChange, TwoWayPair};
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use crate::verbs::scans::scan_each;
@@ -99,15 +101,32 @@ impl Sync<'_> {
                 }
             }
         }
-        let mut known: HashSet<(Side, Former)> = all.iter().map(|one| (one.side, one.former)).collect();
+        // What has a new pair by now, of a move, a copy or mail that both sides have, is found by that one.
+        let known: HashSet<Former> = all.iter().map(|one| one.former).collect();
+        let mut joined = self.joined();
         for (folder, work) in self.works.iter().enumerate() {
             for dropped in work.merge.dropped.iter().filter(|dropped| dropped.row == Row::DeletedOnBoth) {
                 let former = Former { folder, pair: dropped.pair };
-                let sides = Side::BOTH.into_iter().filter(|side| known.insert((*side, former)));
-                all.extend(sides.map(|side| Departed { side, former, ours: None }));
+                let trace = self.trace_of(former, Side::First);
+                let alike = trace.and_then(|trace| joined.get_mut(&trace)).filter(|count| **count > 0);
+                if let Some(count) = alike {
+                    *count -= 1;
+                } else if !known.contains(&former) {
+                    all.extend(Side::BOTH.map(|side| Departed { side, former, ours: None }));
+                }
             }
         }
         Ok(all)
+    }
+
+    /// How many messages of each look are in a new pair, as both sides have them.
+    fn joined(&self) -> HashMap<Trace, usize> {
+        let mut joined = HashMap::new();
+        for work in &self.works {
+            let messages = work.merge.joined.iter().filter_map(|pair| work.message(Side::First, pair.messages.first));
+            messages.filter_map(trace).for_each(|trace| *joined.entry(trace).or_default() += 1);
+        }
+        joined
     }
 
     /// The messages of a side by those of the other side that they are a pair with.
@@ -236,26 +255,35 @@ impl Sync<'_> {
     pub(super) fn leave_half_seen(&mut self, link: &mut Link) -> Result<(), Error> {
         for side in Side::BOTH {
             let suspects = self.seen_twice(side)?;
-            if suspects.is_empty() {
-                continue;
-            }
-            let mut folders: BTreeMap<usize, UidSet> = BTreeMap::new();
-            suspects.iter().for_each(|suspect| folders.entry(suspect.old.0).or_default().insert(suspect.old.1));
-            let works = &self.works;
-            let asked: Vec<(usize, &MailboxName, UidSet)> = (folders.into_iter())
-                .filter_map(|(at, uids)| Some((at, works[at].raw[side].as_ref()?, uids)))
-                .collect();
-            let folders = asked.iter().map(|(_, mailbox, uids)| (*mailbox, Some(uids.clone())));
-            let scans = scan_each(store(link, side), ScanDepth::Sizes, folders)?;
-            let there: HashSet<(usize, Uid)> = (asked.iter().zip(scans))
-                .filter_map(|((at, ..), scan)| Some((*at, scan.ok()?)))
-                .flat_map(|(at, scan)| scan.messages.into_iter().map(move |message| (at, message.uid())))
-                .collect();
-            let half_seen = suspects.into_iter().filter(|suspect| !there.contains(&suspect.old));
-            let half_seen: HashSet<Trace> = half_seen.map(|suspect| suspect.trace).collect();
+            let half_seen = self.gone_by_now(link, side, &suspects)?;
             self.leave_alone(&half_seen);
         }
         Ok(())
+    }
+
+    /// What messages of a side looked like that are not where it showed them any more.
+    pub(super) fn gone_by_now(
+        &self,
+        link: &mut Link,
+        side: Side,
+        suspects: &[Suspect],
+    ) -> Result<HashSet<Trace>, Error> {
+        if suspects.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut folders: BTreeMap<usize, UidSet> = BTreeMap::new();
+        suspects.iter().for_each(|suspect| folders.entry(suspect.work).or_default().insert(suspect.uid));
+        let works = &self.works;
+        let asked: Vec<(usize, &MailboxName, UidSet)> =
+            (folders.into_iter()).filter_map(|(at, uids)| Some((at, works[at].raw[side].as_ref()?, uids))).collect();
+        let folders = asked.iter().map(|(_, mailbox, uids)| (*mailbox, Some(uids.clone())));
+        let scans = scan_each(store(link, side), ScanDepth::Sizes, folders)?;
+        let there: HashSet<(usize, Uid)> = (asked.iter().zip(scans))
+            .filter_map(|((at, ..), scan)| Some((*at, scan.ok()?)))
+            .flat_map(|(at, scan)| scan.messages.into_iter().map(move |message| (at, message.uid())))
+            .collect();
+        let gone = suspects.iter().filter(|suspect| !there.contains(&(suspect.work, suspect.uid)));
+        Ok(gone.map(|suspect| suspect.trace).collect())
     }
 
     fn leave_alone(&mut self, traces: &HashSet<Trace>) {
@@ -267,7 +295,7 @@ impl Sync<'_> {
     }
 
     /// What is to be sent from a side, and looks like a message that it showed in another folder, too.
-    fn seen_twice(&self, side: Side) -> Result<Vec<SeenTwice>, Error> {
+    fn seen_twice(&self, side: Side) -> Result<Vec<Suspect>, Error> {
         let mut new: HashMap<Trace, Vec<usize>> = HashMap::new();
         for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
             for message in work.to_send(side, &[Row::NewMail, Row::FirstRun]) {
@@ -284,7 +312,7 @@ impl Sync<'_> {
         for (at, work) in self.works.iter().enumerate() {
             let is_elsewhere = |trace: &Trace| new.get(trace).is_some_and(|places| places.iter().any(|of| *of != at));
             let alike = self.shown_of(work, side, &keys)?.into_iter().filter(|(trace, _)| is_elsewhere(trace));
-            found.extend(alike.map(|(trace, uid)| SeenTwice { old: (at, uid), trace }));
+            found.extend(alike.map(|(trace, uid)| Suspect { work: at, uid, trace }));
         }
         Ok(found)
     }
@@ -309,8 +337,9 @@ impl Sync<'_> {
     }
 }
 
-/// A message of a side that its scans showed in two folders: where it may have been before, and what it looks like.
-struct SeenTwice {
-    old: (usize, Uid),
-    trace: Trace,
+/// A message of a side that may have been moved or deleted since its scan showed it.
+pub(super) struct Suspect {
+    pub(super) work: usize,
+    pub(super) uid: Uid,
+    pub(super) trace: Trace,
 }
