@@ -6,7 +6,8 @@ use super::lab::run::{Running, copy, verify};
 use super::{Ground, account, messages, snapshot};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// How often it is killed.
 const KILLS: u64 = 50;
@@ -29,13 +30,17 @@ fn whatever_moment_it_is_killed_in_no_half_message_is_seen_and_nothing_is_double
         let state: &[&str] = if kill % 2 == 0 { &["--state", &state] } else { &["--no-state"] };
         let slow = ["copy", &address, &tree, "--limit-rate", "2M", "--output", "json"];
         let run = Running::start(&[&slow[..], state].concat());
-        // Most moments lie in the copy, some in the planning before it.
+        // Most moments lie in the copy, some in the planning before it, and some follow the first message, however long that takes.
         if kill % 8 != 7 {
             run.wait_for_line_with("\"planned\"");
         }
-        std::thread::sleep(Duration::from_millis(kill * 7919 % 400));
+        let until = Instant::now() + Duration::from_secs(10);
+        while kill % 4 == 1 && seen < 900 && arrived(&ground.tree()) <= seen && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(kill * 7919 % if kill % 4 == 1 { 50 } else { 400 }));
         run.kill();
-        let files = if ground.tree().exists() { messages(&ground.tree()) } else { Vec::new() };
+        let files = written(&ground);
         let mut here: HashMap<[u8; 32], usize> = HashMap::new();
         for path in &files {
             let hash: [u8; 32] = Sha256::digest(std::fs::read(path).unwrap()).into();
@@ -54,6 +59,17 @@ fn whatever_moment_it_is_killed_in_no_half_message_is_seen_and_nothing_is_double
     verify(&source, &tree, &["--deep"]).ended(0).counts(&[("missing", 0), ("extra", 0)]);
     let drafts = super::in_directories(&ground.tree(), &["tmp"]);
     assert!(drafts.is_empty(), "{} drafts of killed runs are left", drafts.len());
+}
+
+fn written(ground: &Ground) -> Vec<PathBuf> {
+    if ground.tree().exists() { messages(&ground.tree()) } else { Vec::new() }
+}
+
+/// How many messages are in a tree to which somebody is writing.
+fn arrived(tree: &Path) -> usize {
+    let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+    let folders = entries(tree).map(|entry| entry.path()).chain([tree.to_owned()]);
+    folders.map(|folder| entries(&folder.join("cur")).chain(entries(&folder.join("new"))).count()).sum()
 }
 
 #[test]
