@@ -24,6 +24,8 @@ pub(crate) struct Record {
     pub renamed: [BTreeSet<String>; 2],
     /// A run was told to keep what it can (`--prefer keep`).
     pub prefers_keeping: bool,
+    /// A server ended a connection of a run, so that replies were lost.
+    pub was_cut: bool,
     /// What was done, and when.
     pub log: Vec<(Duration, String)>,
 }
@@ -37,6 +39,7 @@ impl Record {
             all.extend(more);
         }
         self.prefers_keeping |= other.prefers_keeping;
+        self.was_cut |= other.was_cut;
         self.log.extend(other.log);
         for (number, sides) in other.deleted {
             self.deleted.entry(number).or_default().extend(sides);

@@ -93,11 +93,6 @@ impl Round {
         Self { seed, verb, sides, habits, state, kinds, shown, begun: Instant::now() }
     }
 
-    /// Whether it copies, mirrors or moves, and no folder loses its list of UIDs.
-    pub(crate) fn is_plain(&self) -> bool {
-        matches!(self.verb, Verb::Copy | Verb::Mirror | Verb::Move) && !self.habits.iter().any(|habits| habits.resets)
-    }
-
     pub(crate) fn run(self) -> Outcome {
         let mut record = Record::default();
         let fault = self.play(&mut record).err();
@@ -188,7 +183,10 @@ impl Round {
     fn go_once(&self, when: &str, options: &[&str], record: &mut Record) -> Run {
         record.log.push((self.begun.elapsed(), format!("---- {when} begins: {options:?}")));
         let [first, second] = [0, 1].map(|at| self.sides[at].end());
+        // What it did to each message and connection stands in the log of a round that fails.
+        let options = &[options, &["-vvv"]].concat();
         let run = if self.verb == Verb::Sync { sync(first, second, options) } else { copy(first, second, options) };
+        record.was_cut |= run.says("; trying again in");
         let text = format!("---- {when} ends: {:?}\n{}{}", run.code, run.stdout, run.stderr);
         record.log.push((self.begun.elapsed(), text));
         run

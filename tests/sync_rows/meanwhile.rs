@@ -122,6 +122,33 @@ fn what_has_got_a_new_place_and_is_moved_again_meanwhile_is_moved_by_the_next_ru
     });
 }
 
+/// A server without MOVE copies a message and then removes it, and somebody moves it in between, and the copy as well: it is there once.
+#[test]
+fn a_copy_that_is_moved_as_well_is_taken_back() {
+    each([false, true], |turned| {
+        let mut ground = Ground::new("copy", Personality::Poor, turned);
+        let own = ground.sides[1].clone();
+        let before = |command: &str, done: &'static str| {
+            let own = own.clone();
+            Meanwhile::before(command, move || edits(&own, &[done]))
+        };
+        let plan = Plan::default()
+            .meanwhile(before("UID STORE", "move INBOX b Other"))
+            .meanwhile(before("APPEND", "move Archive b Third"));
+        let proxied = Proxied::new(&mut ground, 1, plan);
+        edits(&ground.sides[0], &["create Archive", "create Other", "create Third", "add INBOX ab"]);
+        ground.run(&[]).ended(0);
+        edits(&ground.sides[0], &["move INBOX b Archive", "add INBOX e"]);
+        let run = proxied.run(&ground, "APPEND").ended(0);
+        assert!(run.says("the second copy was taken back"), "{run:?}");
+        ground.run(&[]).ended(0);
+        ground.assert_at_rest("copy");
+        let shown = ground.shown(0);
+        let places: Vec<&String> = shown.values().flatten().filter(|message| message.starts_with('b')).collect();
+        assert_eq!(places.len(), 1, "{shown:?}");
+    });
+}
+
 /// A message without a Message-ID is read before it is taken for one that was moved. If it is gone by then it was moved again, or deleted:
 /// the next run sees which.
 #[test]

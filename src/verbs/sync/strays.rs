@@ -18,7 +18,7 @@ use crate::state::{TwoWayChange, TwoWayPair};
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// A message that is no longer where both sides knew it, as far as this run can tell.
 pub(super) struct Departed {
@@ -78,10 +78,11 @@ impl Sync<'_> {
             if wanted.is_empty() {
                 continue;
             }
-            for stray in self.unpaired(way, side)? {
+            let mut strays: VecDeque<Stray> = self.unpaired(way, side)?.into();
+            while let Some(stray) = strays.pop_front() {
                 let of = trace(&stray.message).and_then(|trace| wanted.get_mut(&trace)?.pop());
                 if let Some(of) = of {
-                    self.follow_stray(way, &stray, of)?;
+                    self.follow_stray(way, &stray, of, &mut strays)?;
                 }
             }
         }
@@ -187,17 +188,24 @@ impl Sync<'_> {
         Ok(scan.messages.iter().filter(|message| !paired.contains(&message.uid())).map(stray).collect())
     }
 
-    /// Lets the next run find that the message was moved there.
-    fn follow_stray(&mut self, way: &mut Way<'_>, stray: &Stray, of: &Departed) -> Result<(), Error> {
+    /// Lets the next run find that the message was moved there. `others` are the strays that are left.
+    fn follow_stray(
+        &mut self,
+        way: &mut Way<'_>,
+        stray: &Stray,
+        of: &Departed,
+        others: &mut VecDeque<Stray>,
+    ) -> Result<(), Error> {
         let Departed { side, former, ours } = *of;
-        let is_equal = match ours {
-            Some((at, uid)) => self.is_equal(way, side, stray, (at, uid))?,
-            None => true,
+        let copy = match ours {
+            Some(ours) => self.find_copy(way, side, stray, ours, others)?,
+            None => None,
         };
-        if !is_equal {
+        if ours.is_some() && copy.is_none() {
             return Ok(());
         }
-        for at in [Some(former.folder), stray.work, ours.map(|(at, _)| at)].into_iter().flatten() {
+        let works = [Some(former.folder), stray.work, ours.map(|(at, _)| at), copy.map(|(at, _)| at)];
+        for at in works.into_iter().flatten() {
             self.works[at].open = true;
         }
         let work = &self.works[former.folder];
@@ -215,24 +223,55 @@ impl Sync<'_> {
         }
         // First the record, and on the disk: a recorded message that is not there any more would read as a deletion.
         self.memory.write(&changes, true)?;
-        if let Some((at, uid)) = ours {
+        if let Some((at, uid)) = copy {
             self.take_back_ours(way, side, at, uid)?;
         }
         Ok(())
     }
 
-    /// Whether what was found is, byte for byte, what this run has put where it belongs.
-    fn is_equal(&self, way: &mut Way<'_>, side: Side, stray: &Stray, (at, uid): (usize, Uid)) -> Result<bool, Error> {
-        let work = &self.works[at];
-        let Some(mailbox) = &work.raw[side] else { return Ok(false) };
-        let (validity, found) = (work.state[side].mark.uid_validity, stray.message.uid());
-        way.repeatable(|link| {
-            let mut read = |mailbox: &MailboxName, validity, uid| {
-                read_contents(store(link, side), mailbox, validity, &UidSet::from_iter([uid]), &mut |_| {})
-            };
-            let (ours, theirs) = (read(mailbox, validity, uid)?, read(&stray.mailbox, stray.uid_validity, found)?);
-            Ok(ours.get(&uid).zip(theirs.get(&found)).is_some_and(|(ours, theirs)| ours.raw == theirs.raw))
-        })
+    /// Where the copy is that this run has made of a stray, byte for byte the same: where it was put, or among the `others`, if somebody has
+    /// moved that one as well.
+    fn find_copy(
+        &self,
+        way: &mut Way<'_>,
+        side: Side,
+        stray: &Stray,
+        ours: (usize, Uid),
+        others: &mut VecDeque<Stray>,
+    ) -> Result<Option<(usize, Uid)>, Error> {
+        let Some(wanted) = self.content(way, side, &stray.mailbox, stray.uid_validity, stray.message.uid())? else {
+            return Ok(None);
+        };
+        let work = &self.works[ours.0];
+        let Some(mailbox) = &work.raw[side] else { return Ok(None) };
+        if let Some(found) = self.content(way, side, mailbox, work.state[side].mark.uid_validity, ours.1)? {
+            return Ok((found == wanted).then_some(ours));
+        }
+        for at in 0..others.len() {
+            let other = &others[at];
+            let Some(work) = other.work.filter(|_| trace(&other.message) == trace(&stray.message)) else { continue };
+            let uid = other.message.uid();
+            if self.content(way, side, &other.mailbox, other.uid_validity, uid)? == Some(wanted) {
+                others.remove(at);
+                return Ok(Some((work, uid)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The SHA-256 of a message. `None`: it is not there.
+    fn content(
+        &self,
+        way: &mut Way<'_>,
+        side: Side,
+        mailbox: &MailboxName,
+        validity: Option<UidValidity>,
+        uid: Uid,
+    ) -> Result<Option<[u8; 32]>, Error> {
+        let uids = UidSet::from_iter([uid]);
+        let contents =
+            way.repeatable(|link| read_contents(store(link, side), mailbox, validity, &uids, &mut |_| {}))?;
+        Ok(contents.get(&uid).map(|keys| keys.raw))
     }
 
     fn take_back_ours(&mut self, way: &mut Way<'_>, side: Side, at: usize, uid: Uid) -> Result<(), Error> {
