@@ -148,6 +148,28 @@ impl FolderScan {
         self.messages.get(self.messages.binary_search_by_key(&uid, Message::uid).ok()?)
     }
 
+    /// The same, with what it did not list filled in: messages that are as they were, of which `known` gives the UIDs and flags of then.
+    /// `is_known` says of a UID whether it was there then, in a pair or not. `None`: something could not be listed, or the server's count
+    /// of messages is another one.
+    #[must_use]
+    pub fn filled_in(self, known: impl Iterator<Item = (Uid, Flags)>, is_known: impl Fn(Uid) -> bool) -> Option<Self> {
+        let Some(unchanged) = &self.unchanged else { return Some(self) };
+        if self.unlisted > 0 {
+            return None;
+        }
+        let mut flags = self.flags.clone();
+        let mut messages: Vec<Message> = known
+            .filter(|(uid, _)| unchanged.contains(*uid) && self.message(*uid).is_none())
+            .map(|(uid, of)| Message::bare(uid, flags.intern(of)))
+            .collect();
+        // A message that changed and then went may be told of both ways.
+        let is_there = |message: &&Message| !is_known(message.uid()) || unchanged.contains(message.uid());
+        messages.extend(self.messages.iter().filter(is_there));
+        messages.sort_unstable_by_key(Message::uid);
+        let is_complete = messages.len() as u64 == u64::from(self.exists);
+        is_complete.then_some(Self { messages, flags, unchanged: None, ..self })
+    }
+
     /// UIDNEXT. A server that does not tell it gives new messages higher UIDs than the last one all the same (RFC 3501 section 2.3.1.1);
     /// `None` where there is no message either.
     pub fn next_uid(&self) -> Option<u32> {

@@ -66,31 +66,12 @@ impl Known {
 
     /// Fills in what a scan did not list, as it is as it was. `None`: the server's count of messages says otherwise.
     pub(super) fn fill_in(&self, side: Side, scan: FolderScan) -> Option<FolderScan> {
-        let Some(unchanged) = &scan.unchanged else { return Some(scan) };
-        if scan.unlisted > 0 {
-            return None;
-        }
-        let is_listed = |uid| scan.message(uid).is_some();
-        let mut flags = scan.flags.clone();
-        let mut filled: Vec<Message> = Vec::with_capacity(self.pairs.len());
-        for pair in &self.pairs {
-            let uid = uid_on(side, pair);
-            if !is_listed(uid) && unchanged.contains(uid) {
-                filled.push(Message::bare(uid, flags.intern(pair.flags.clone())));
-            }
-        }
-        // A message that changed and then went may be told of both ways.
-        let is_there = |message: &&Message| {
-            let is_known = self.record.checkpoint.as_ref().is_some_and(|(source, target)| {
-                message.uid().get() < if side == Side::Source { source.uid_next } else { target.uid_next }
-            });
-            !is_known || unchanged.contains(message.uid())
-        };
-        let listed: Vec<Message> = scan.messages.iter().filter(is_there).copied().collect();
-        filled.extend(listed);
-        filled.sort_unstable_by_key(Message::uid);
-        let is_complete = filled.len() as u64 == u64::from(scan.exists);
-        is_complete.then_some(FolderScan { messages: filled, flags, unchanged: None, ..scan })
+        let next = self.record.checkpoint.as_ref().map_or(0, |(source, target)| match side {
+            Side::Source => source.uid_next,
+            Side::Target => target.uid_next,
+        });
+        let known = self.pairs.iter().map(|pair| (uid_on(side, pair), pair.flags.clone()));
+        scan.filled_in(known, |uid| uid.get() < next)
     }
 
     /// The recorded pairs of which it must be seen whether they are still the same messages: of those that both sides

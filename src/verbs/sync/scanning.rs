@@ -182,14 +182,16 @@ fn take(
     whole: &mut bool,
 ) -> (Result<FolderScan, Refusal>, bool) {
     match scan {
-        Ok(scan) => match work.base.as_ref().filter(|_| !*whole).map(|base| fill_in(base, side, &scan)) {
-            Some(Some(filled)) => (Ok(filled), true),
-            Some(None) if scan.unchanged.is_some() => {
-                *whole = true;
-                let text = "not all of its messages could be listed".to_owned();
-                (Err(Refusal { meaning: RefusalMeaning::Transient, text }), false)
-            }
-            _ => {
+        Ok(scan) => match work.base.as_ref().filter(|_| !*whole && scan.unchanged.is_some()) {
+            Some(base) => match fill_in(base, side, scan) {
+                Some(filled) => (Ok(filled), true),
+                None => {
+                    *whole = true;
+                    let text = "not all of its messages could be listed".to_owned();
+                    (Err(Refusal { meaning: RefusalMeaning::Transient, text }), false)
+                }
+            },
+            None => {
                 let is_done = scan.unlisted == 0;
                 (Ok(scan), is_done)
             }
@@ -203,39 +205,12 @@ fn take(
     }
 }
 
-/// What a scan of changes did not list is as it was. `None`: something in it could not be read, or the server's count of
-/// messages says otherwise.
-fn fill_in(base: &BaseFolder, side: Side, scan: &FolderScan) -> Option<FolderScan> {
-    let unchanged = scan.unchanged.as_ref().filter(|_| scan.unlisted == 0)?;
-    let is_listed = |uid| scan.message(uid).is_some();
-    let mut flags = scan.flags.clone();
-    let mut known = UidSet::default();
-    let mut filled = Vec::new();
-    for pair in base.pairs().iter().filter(|pair| pair.state() != PairState::DeletedOn(side)) {
-        let uid = pair.uids()[side];
-        known.insert(uid);
-        if !is_listed(uid) && unchanged.contains(uid) {
-            filled.push(Message::bare(uid, flags.intern(held(base, pair, side))));
-        }
-    }
-    // A message that changed and then went may be told of both ways.
-    let is_there = |message: &&Message| !known.contains(message.uid()) || unchanged.contains(message.uid());
-    filled.extend(scan.messages.iter().filter(is_there).copied());
-    filled.sort_unstable_by_key(Message::uid);
-    let is_complete = filled.len() as u64 == u64::from(scan.exists);
-    is_complete.then(|| FolderScan {
-        messages: filled,
-        flags,
-        unchanged: None,
-        headings: Vec::new(),
-        uid_validity: scan.uid_validity,
-        uid_next: scan.uid_next,
-        exists: scan.exists,
-        highest_mod_seq: scan.highest_mod_seq,
-        mailbox_id: scan.mailbox_id.clone(),
-        permanent_flags: scan.permanent_flags.clone(),
-        unlisted: 0,
-    })
+/// What a scan of changes did not list is as it was. `None`: something in it could not be read, or the server's count of messages says
+/// otherwise.
+fn fill_in(base: &BaseFolder, side: Side, scan: FolderScan) -> Option<FolderScan> {
+    let there = || base.pairs().iter().filter(|pair| pair.state() != PairState::DeletedOn(side));
+    let known: UidSet = there().map(|pair| pair.uids()[side]).collect();
+    scan.filled_in(there().map(|pair| (pair.uids()[side], held(base, pair, side))), |uid| known.contains(uid))
 }
 
 /// The flags that a side's message had when both sides agreed.
