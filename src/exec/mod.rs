@@ -49,6 +49,16 @@ pub struct Link {
     pub target: Box<dyn Store>,
 }
 
+impl Link {
+    /// The account of one side.
+    pub fn side(&mut self, side: Side) -> &mut dyn Store {
+        match side {
+            Side::Source => self.source.as_mut(),
+            Side::Target => self.target.as_mut(),
+        }
+    }
+}
+
 /// What a copy works with.
 pub struct Context<'a> {
     /// Makes connections to the side that is read.

@@ -16,6 +16,7 @@ mod left_out;
 mod opening;
 mod options;
 mod plan_file;
+mod relocating;
 mod removing;
 mod renumbered;
 mod same_mailbox;

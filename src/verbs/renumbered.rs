@@ -8,11 +8,11 @@
 use super::scans::scan_each;
 use super::way::Way;
 use crate::event::Side;
-use crate::exec::{Fate, Link};
+use crate::exec::Fate;
 use crate::mail::{HeaderKey, InternalDate, Message, Uid, UidSet, counted};
 use crate::plan::FolderTask;
 use crate::plan::views::{Look, look};
-use crate::store::{Error, FolderScan, ScanDepth, Store};
+use crate::store::{Error, FolderScan, ScanDepth};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
@@ -59,7 +59,7 @@ pub(super) fn correct(way: &mut Way<'_>, to: Side, proofs: &mut [Proof<'_>]) -> 
     }
     let scans = way.repeatable(|link| {
         let asked = doubtful.iter().map(|(at, scope)| (&proofs[*at].task.target, proofs[*at].within(*scope)));
-        scan_each(store(link, to), ScanDepth::Identity, asked)
+        scan_each(link.side(to), ScanDepth::Identity, asked)
     })?;
     let wanted: Vec<(&Proof<'_>, UidSet)> = doubtful.iter().map(|(at, _)| (&proofs[*at], proofs[*at].sent())).collect();
     let sent = with_keys(way, to, &wanted)?;
@@ -94,7 +94,7 @@ fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<(us
     if !absent.is_empty() {
         let scans = way.repeatable(|link| {
             let asked = absent.iter().map(|at| (&proofs[*at].task.target, proofs[*at].within(Scope::New)));
-            scan_each(store(link, to), ScanDepth::Sizes, asked)
+            scan_each(link.side(to), ScanDepth::Sizes, asked)
         })?;
         let shows_others = |(at, scan): &(usize, FolderScan)| {
             let told: UidSet = proofs[*at].told().map(|(_, uid, _)| uid).collect();
@@ -112,7 +112,7 @@ fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<(us
     let headers = way.repeatable(|link| {
         let uids = |unlike: &[(Uid, Uid)]| unlike.iter().map(|(_, told)| *told).collect();
         let asked = unlike.iter().map(|(at, unlike)| (&proofs[*at].task.target, Some(uids(unlike))));
-        scan_each(store(link, to), ScanDepth::Identity, asked)
+        scan_each(link.side(to), ScanDepth::Identity, asked)
     })?;
     let wanted: Vec<(&Proof<'_>, UidSet)> =
         unlike.iter().map(|(at, unlike)| (&proofs[*at], unlike.iter().map(|(source, _)| *source).collect())).collect();
@@ -158,7 +158,7 @@ fn with_keys(
     };
     let scans = way.repeatable(|link| {
         let asked = unread.iter().map(|(nth, uids)| (&wanted[*nth].0.task.source, Some(uids.clone())));
-        scan_each(store(link, from), ScanDepth::Identity, asked)
+        scan_each(link.side(from), ScanDepth::Identity, asked)
     })?;
     for ((nth, uids), scan) in unread.into_iter().zip(scans) {
         let validity = wanted[nth].0.task.source_uid_validity;
@@ -171,13 +171,6 @@ fn with_keys(
 
 fn lacks_key(message: Option<&Message>) -> bool {
     message.is_some_and(|message| message.key() == HeaderKey::Unknown)
-}
-
-fn store(link: &mut Link, side: Side) -> &mut dyn Store {
-    match side {
-        Side::Source => link.source.as_mut(),
-        Side::Target => link.target.as_mut(),
-    }
 }
 
 impl Proof<'_> {

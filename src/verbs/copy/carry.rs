@@ -4,11 +4,13 @@
 use super::elsewhere::{Job, Place, Twin};
 use super::relocate::without;
 use super::{Copy, Status};
+use crate::event::Side;
 use crate::exec::{self, Context, Fate, Lanes, Link};
 use crate::mail::{Message, SpecialUse, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, ErrorKind};
 use crate::verbs::opening::Names;
+use crate::verbs::relocating::{self, Errand, Outcome};
 use crate::verbs::way::Way;
 use crate::verbs::{Deleting, MessageFilter};
 use std::collections::HashMap;
@@ -176,11 +178,11 @@ impl Copy<'_> {
             }
         }
         // Where the target does not tell UIDs, they are looked for.
-        let mut found = vec![None; unknown.len()];
-        let all: Vec<usize> = (0..unknown.len()).collect();
-        self.look_for(way, &unknown, &all, &mut found)?;
-        for (job, uid) in unknown.into_iter().zip(found) {
-            if let Some(uid) = uid {
+        let errands: Vec<Errand<'_>> = unknown.iter().filter_map(|job| self.errand(job)).collect();
+        let mut outcomes = vec![Outcome { was_untold: true, ..Outcome::default() }; errands.len()];
+        relocating::look_for(way, Side::Target, &errands, &mut outcomes, &|_, _| false)?;
+        for (job, outcome) in unknown.into_iter().zip(outcomes) {
+            if let Some(uid) = outcome.placed {
                 places.insert((job.pair, job.message.uid()), Place { uid, ..job.from });
             }
         }

@@ -13,9 +13,10 @@ use crate::mail::{Flags, Message, Uid, UidSet, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{Both, Move, PairState, Prints, Side};
 use crate::state::TwoWayChange;
-use crate::store::{Error, FlagChange, FlagEdit, Relocated, Relocation, Removal, ScanDepth, ScanRequest};
-use crate::verbs::way::{Way, is_broken};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::store::{Error, FlagChange, FlagEdit, Removal};
+use crate::verbs::relocating::{self, Errand, Goal};
+use crate::verbs::way::Way;
+use std::collections::{BTreeMap, HashSet};
 
 impl Sync<'_> {
     /// Carries out all moves.
@@ -31,117 +32,41 @@ impl Sync<'_> {
 
     fn is_possible(&self, moved: &Move, side: Side) -> bool {
         let is_ready = |at: usize| !self.works[at].rests() && self.works[at].raw[side].is_some();
-        moved.side == side && is_ready(moved.from) && is_ready(moved.to)
+        let is_there = self.works[moved.from].message(side, moved.index).is_some();
+        moved.side == side && is_ready(moved.from) && is_ready(moved.to) && is_there
+    }
+
+    /// What is asked of a side for a move. `None`: it is not possible.
+    fn errand<'m>(&'m self, moved: &Move) -> Option<Errand<'m>> {
+        let (side, from, to) = (moved.side, &self.works[moved.from], &self.works[moved.to]);
+        let mark = to.state[side].mark;
+        Some(Errand {
+            from: from.raw[side].as_ref()?,
+            from_uid_validity: from.state[side].mark.uid_validity,
+            uid: from.message(side, moved.index)?.uid(),
+            to: Goal { mailbox: to.raw[side].as_ref()?, uid_validity: mark.uid_validity, uid_next: mark.uid_next },
+            leave: true,
+            // The other side's message is the same, and its header was read.
+            same: to.message(side.other(), moved.partner).and_then(Sameness::of),
+        })
     }
 
     fn move_on(&mut self, way: &mut Way<'_>, side: Side, moves: &[Move]) -> Result<(), Error> {
-        let mut routes: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
-        for (at, moved) in moves.iter().enumerate() {
-            routes.entry((moved.from, moved.to)).or_default().push(at);
+        let errands: Vec<Errand<'_>> = moves.iter().filter_map(|moved| self.errand(moved)).collect();
+        let outcomes = relocating::relocate(way, shown(side), &errands, &|_, _| false)?;
+        for (first, refusal) in outcomes.refusals {
+            let (from, to) = (self.works[moves[first].from].name(side), self.works[moves[first].to].name(side));
+            let text = format!("the {} did not move all messages to {to}: {}", word(side), refusal.text);
+            self.fail_folder(&from, &text);
         }
-        let uids: Vec<Option<Uid>> =
-            moves.iter().map(|moved| self.works[moved.from].message(side, moved.index).map(Message::uid)).collect();
-        let mut requests = Vec::new();
-        for ((from, to), of_route) in &routes {
-            let (Some(source), Some(target)) = (&self.works[*from].raw[side], &self.works[*to].raw[side]) else {
-                continue;
-            };
-            requests.push(Relocation {
-                from: source.clone(),
-                uid_validity: self.works[*from].state[side].mark.uid_validity,
-                uids: of_route.iter().filter_map(|at| uids[*at]).collect(),
-                to: target.clone(),
-                leave: true,
-            });
-        }
-        let results = match store(way.link()?, side).relocate(&requests) {
-            Ok(results) => results,
-            Err(error) if is_broken(&error) => {
-                way.end();
-                std::thread::sleep(crate::exec::GRACE);
-                let somewhere = |request: &Relocation| Relocated {
-                    somewhere: request.uids.clone(),
-                    left_behind: request.uids.clone(),
-                    ..Relocated::default()
-                };
-                requests.iter().map(somewhere).collect()
-            }
-            Err(error) => return Err(error),
-        };
-        let mut placed: Vec<Option<Uid>> = vec![None; moves.len()];
-        let mut unknown = Vec::new();
-        let mut leftover: HashSet<usize> = HashSet::new();
-        for (((from, to), of_route), result) in routes.iter().zip(&results) {
-            let by_uid: HashMap<Uid, Uid> = result.placed.iter().copied().collect();
-            let same = result.uid_validity == self.works[*to].state[side].mark.uid_validity;
-            for at in of_route {
-                let Some(uid) = uids[*at] else { continue };
-                match by_uid.get(&uid) {
-                    Some(new) if same => placed[*at] = Some(*new),
-                    None if !result.somewhere.contains(uid) => continue,
-                    _ => unknown.push(*at),
-                }
-                if result.left_behind.contains(uid) {
-                    leftover.insert(*at);
-                }
-            }
-            if let Some(refusal) = &result.refusal {
-                let (from, to) = (self.works[*from].name(side), self.works[*to].name(side));
-                let text = format!("the {} did not move all messages to {to}: {}", word(side), refusal.text);
-                self.fail_folder(&from, &text);
-            }
-        }
-        self.find_moved(way, side, moves, &unknown, &mut placed)?;
+        let all = || outcomes.each.iter().enumerate();
+        let mut placed: Vec<Option<Uid>> = all().map(|(_, outcome)| outcome.placed).collect();
+        let unknown: Vec<usize> = all().filter(|(_, outcome)| outcome.was_untold).map(|(at, _)| at).collect();
+        let leftover: HashSet<usize> = all().filter(|(_, outcome)| outcome.may_be_left).map(|(at, _)| at).collect();
         self.tell_unfound(side, moves, &unknown, &placed);
         let kept = self.clear_leftovers(way, side, moves, &leftover, &mut placed)?;
         let unflagged = self.set_moved_flags(way, side, moves, &placed)?;
         self.conclude_moves(side, moves, &placed, &kept, &unflagged)
-    }
-
-    /// Looks for messages among what is new in the folders that they went to.
-    fn find_moved(
-        &self,
-        way: &mut Way<'_>,
-        side: Side,
-        moves: &[Move],
-        unknown: &[usize],
-        placed: &mut [Option<Uid>],
-    ) -> Result<(), Error> {
-        let mut folders: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for at in unknown {
-            folders.entry(moves[*at].to).or_default().push(*at);
-        }
-        for (to, of_folder) in folders {
-            let Some(mailbox) = &self.works[to].raw[side] else { continue };
-            let uids = self.works[to].state[side].mark.uid_next.and_then(Uid::new).map(UidSet::from_uid);
-            let found = way.repeatable(|link| {
-                let request = ScanRequest {
-                    mailbox,
-                    depth: ScanDepth::Identity,
-                    uids: uids.clone(),
-                    search: None,
-                    for_writing: false,
-                };
-                let mut found = None;
-                store(link, side).scan(&[request], &mut |_, scan| found = scan.ok())?;
-                Ok(found)
-            })?;
-            let mut there: HashMap<Sameness, Vec<Uid>> = HashMap::new();
-            let taken: HashSet<Uid> =
-                moves.iter().zip(placed.iter()).filter_map(|(moved, uid)| uid.filter(|_| moved.to == to)).collect();
-            for message in found.iter().flat_map(|scan| &scan.messages).filter(|found| !taken.contains(&found.uid())) {
-                if let Some(same) = Sameness::of(message) {
-                    there.entry(same).or_default().push(message.uid());
-                }
-            }
-            for at in of_folder {
-                // The other side's message is the same, and its header was read.
-                let partner = self.works[to].message(side.other(), moves[at].partner);
-                let same = partner.and_then(Sameness::of);
-                placed[at] = same.and_then(|same| there.get_mut(&same)?.pop());
-            }
-        }
-        Ok(())
     }
 
     /// Names the folders with messages that were to be moved and were not found where they were to go.

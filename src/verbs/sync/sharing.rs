@@ -15,11 +15,11 @@ use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::{self, Looks, Sameness, Wanted};
 use crate::plan::merge::Side;
-use crate::store::{Error, Relocated, Relocation, ScanDepth};
-use crate::verbs::scans::scan_each;
+use crate::store::Error;
+use crate::verbs::relocating::{self, Errand, Goal};
 use crate::verbs::twins;
-use crate::verbs::way::{Way, is_broken};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::verbs::way::Way;
+use std::collections::{HashMap, HashSet};
 
 /// A message by its folder's work and its UID on the side that has it.
 type Original = twins::Place;
@@ -46,6 +46,19 @@ struct Wish<'p> {
     of: usize,
     position: usize,
     from: &'p Place,
+}
+
+impl Wish<'_> {
+    fn errand<'w>(&'w self, task: &'w FolderTask) -> Errand<'w> {
+        Errand {
+            from: &self.from.mailbox,
+            from_uid_validity: self.from.uid_validity,
+            uid: self.from.uid,
+            to: Goal { mailbox: &task.target, uid_validity: task.target_uid_validity, uid_next: task.target_uid_next },
+            leave: false,
+            same: task.messages.get(self.position).and_then(Sameness::of),
+        }
+    }
 }
 
 /// By a folder's work, which of the messages that it is to get another folder gets, too: that one's is sent.
@@ -168,9 +181,7 @@ impl Sync<'_> {
             let from = postponed.first.iter().enumerate();
             wishes.extend(from.filter_map(|(position, first)| Some(Wish { of, position, from: places.get(first)? })));
         }
-        let mut uids: HashMap<(usize, usize), Uid> = HashMap::new();
-        let unknown = self.ask_for_copies(way, side, &postponed, &wishes, &mut uids)?;
-        look_for_copies(way, side, sent, &postponed, &unknown, &mut uids)?;
+        let uids = self.ask_for_copies(way, side, sent, &postponed, &wishes)?;
         let copied = wishes.iter().filter(|wish| uids.contains_key(&(wish.of, wish.position)));
         let bytes: HashMap<(usize, usize), u32> =
             copied.map(|wish| ((wish.of, wish.position), wish.from.bytes)).collect();
@@ -200,64 +211,27 @@ impl Sync<'_> {
         Ok((done, rest))
     }
 
-    /// Asks the side for all copies. Fills in where they are, and gives those of which that must be seen.
-    fn ask_for_copies<'w, 'p>(
+    /// Asks the side for all copies. Gives where they are, by which of the postponed they are and which of its messages.
+    fn ask_for_copies(
         &self,
         way: &mut Way<'_>,
         side: Side,
+        sent: &Direction,
         postponed: &[Postponed],
-        wishes: &'w [Wish<'p>],
-        uids: &mut HashMap<(usize, usize), Uid>,
-    ) -> Result<Vec<&'w Wish<'p>>, Error> {
-        let mut routes: BTreeMap<(&MailboxName, usize), Vec<&Wish<'_>>> = BTreeMap::new();
-        for wish in wishes {
-            routes.entry((&wish.from.mailbox, wish.of)).or_default().push(wish);
+        wishes: &[Wish<'_>],
+    ) -> Result<HashMap<(usize, usize), Uid>, Error> {
+        let errands: Vec<Errand<'_>> = wishes.iter().map(|wish| wish.errand(&postponed[wish.of].task)).collect();
+        let sent: HashMap<&MailboxName, UidSet> =
+            postponed.iter().map(|of| (&of.task.target, sent.placed_in(of.work))).collect();
+        let was_sent = |mailbox: &MailboxName, uid| sent.get(mailbox).is_some_and(|sent| sent.contains(uid));
+        let outcomes = relocating::relocate(way, shown(side), &errands, &was_sent)?;
+        for (first, refusal) in outcomes.refusals {
+            let (to, word) = (&postponed[wishes[first].of].task.to, word(side));
+            let text = format!("{to}: the {word} does not copy all messages there, so they are sent: {}", refusal.text);
+            self.warn(&text);
         }
-        let requests: Vec<Relocation> = (routes.iter())
-            .map(|((from, of), wishes)| Relocation {
-                from: (*from).clone(),
-                uid_validity: wishes.first().and_then(|wish| wish.from.uid_validity),
-                uids: wishes.iter().map(|wish| wish.from.uid).collect(),
-                to: postponed[*of].task.target.clone(),
-                leave: false,
-            })
-            .collect();
-        if requests.is_empty() {
-            return Ok(Vec::new());
-        }
-        let results: Vec<Relocated> = match store(way.link()?, side).relocate(&requests) {
-            Ok(results) => results,
-            Err(error) if is_broken(&error) => {
-                way.end();
-                std::thread::sleep(crate::exec::GRACE);
-                return Ok(wishes.iter().collect());
-            }
-            Err(error) => return Err(error),
-        };
-        let mut unknown = Vec::new();
-        for (((_, of), wishes), result) in routes.iter().zip(&results) {
-            let placed: HashMap<Uid, Uid> = result.placed.iter().copied().collect();
-            let task = &postponed[*of].task;
-            for wish in wishes {
-                match placed.get(&wish.from.uid) {
-                    Some(uid) if result.uid_validity == task.target_uid_validity => {
-                        uids.insert((wish.of, wish.position), *uid);
-                    }
-                    None if !result.somewhere.contains(wish.from.uid) => {}
-                    _ => unknown.push(*wish),
-                }
-            }
-            if let Some(refusal) = &result.refusal {
-                let text = format!(
-                    "{}: the {} does not copy all messages there, so they are sent: {}",
-                    task.to,
-                    word(side),
-                    refusal.text
-                );
-                self.warn(&text);
-            }
-        }
-        Ok(unknown)
+        let placed = wishes.iter().zip(&outcomes.each);
+        Ok(placed.filter_map(|(wish, outcome)| Some(((wish.of, wish.position), outcome.placed?))).collect())
     }
 
     /// Counts and tells what a side has copied.
@@ -279,47 +253,4 @@ impl Direction {
             self.fates.push(fates);
         }
     }
-}
-
-/// Looks for copies among what is new in the folders that they went to, apart from what was sent there.
-fn look_for_copies(
-    way: &mut Way<'_>,
-    side: Side,
-    sent: &Direction,
-    postponed: &[Postponed],
-    unknown: &[&Wish<'_>],
-    uids: &mut HashMap<(usize, usize), Uid>,
-) -> Result<(), Error> {
-    let mut folders: BTreeMap<usize, Vec<&Wish<'_>>> = BTreeMap::new();
-    for wish in unknown {
-        folders.entry(wish.of).or_default().push(wish);
-    }
-    if folders.is_empty() {
-        return Ok(());
-    }
-    let scans = way.repeatable(|link| {
-        let asked = folders.keys().map(|of| {
-            let task = &postponed[*of].task;
-            (&task.target, task.target_uid_next.and_then(Uid::new).map(UidSet::from_uid))
-        });
-        scan_each(store(link, side), ScanDepth::Identity, asked)
-    })?;
-    for ((of, wishes), scan) in folders.into_iter().zip(scans) {
-        let Postponed { work, task, .. } = &postponed[of];
-        let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == task.target_uid_validity) else { continue };
-        let sent = sent.placed_in(*work);
-        let mut there: HashMap<Sameness, Vec<Uid>> = HashMap::new();
-        for message in scan.messages.iter().filter(|message| !sent.contains(message.uid())) {
-            if let Some(same) = Sameness::of(message) {
-                there.entry(same).or_default().push(message.uid());
-            }
-        }
-        for wish in wishes {
-            let same = task.messages.get(wish.position).and_then(Sameness::of);
-            if let Some(uid) = same.and_then(|same| there.get_mut(&same)?.pop()) {
-                uids.insert((wish.of, wish.position), uid);
-            }
-        }
-    }
-    Ok(())
 }

@@ -7,10 +7,7 @@ use crate::store::{Error, Store};
 
 /// The connection to one side.
 pub(super) fn store(link: &mut Link, side: Side) -> &mut dyn Store {
-    match side {
-        Side::First => link.source.as_mut(),
-        Side::Second => link.target.as_mut(),
-    }
+    link.side(shown(side))
 }
 
 /// Does this on both sides at the same time.

@@ -1,0 +1,177 @@
+//! A side copies or moves messages from one of its folders to another by itself, and it is made sure where they are.
+//!
+//! What it keeps true: a message counts as relocated only when it is known where it is now, by COPYUID or by having been found there. A
+//! connection that breaks leaves a doubt that is settled the same way, so no message is copied twice.
+
+use super::scans::scan_each;
+use super::way::{Way, is_broken};
+use crate::event::Side;
+use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
+use crate::plan::elsewhere::Sameness;
+use crate::store::{Error, Refusal, Relocated, Relocation, ScanDepth};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A message that is to go to another folder of its side.
+pub(super) struct Errand<'a> {
+    pub(super) from: &'a MailboxName,
+    pub(super) from_uid_validity: Option<UidValidity>,
+    pub(super) uid: Uid,
+    pub(super) to: Goal<'a>,
+    /// Whether it leaves the folder that it comes from.
+    pub(super) leave: bool,
+    /// What it looks like when it has come; `None`: nothing tells it from others.
+    pub(super) same: Option<Sameness>,
+}
+
+/// A folder that messages go to, as it was before.
+#[derive(Clone, Copy)]
+pub(super) struct Goal<'a> {
+    pub(super) mailbox: &'a MailboxName,
+    pub(super) uid_validity: Option<UidValidity>,
+    pub(super) uid_next: Option<u32>,
+}
+
+/// What became of an errand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outcome {
+    /// Where the message is now, if that is known.
+    pub(super) placed: Option<Uid>,
+    /// The side did not tell where it is, so it was looked for.
+    pub(super) was_untold: bool,
+    /// It may be where it was, though it was to leave.
+    pub(super) may_be_left: bool,
+}
+
+/// What became of all errands, in their order, and what was refused, each with the first errand that it concerns.
+pub(super) struct Outcomes {
+    pub(super) each: Vec<Outcome>,
+    pub(super) refusals: Vec<(usize, Refusal)>,
+}
+
+/// Which errands one request covers: whether they leave, from where, and to where.
+type Route<'a> = (bool, &'a MailboxName, &'a MailboxName);
+
+/// Carries out errands: all are asked for at once, in the order of their routes, copies before moves, which take away what others are
+/// copied from. `is_taken` says of a message that is new in a folder that it is another one.
+///
+/// # Errors
+/// What ends the connection, but for one that breaks while messages are relocated.
+pub(super) fn relocate(
+    way: &mut Way<'_>,
+    side: Side,
+    errands: &[Errand<'_>],
+    is_taken: &dyn Fn(&MailboxName, Uid) -> bool,
+) -> Result<Outcomes, Error> {
+    let (requests, members) = requests(errands);
+    let mut outcomes = Outcomes { each: vec![Outcome::default(); errands.len()], refusals: Vec::new() };
+    if requests.is_empty() {
+        return Ok(outcomes);
+    }
+    match way.link()?.side(side).relocate(&requests) {
+        Ok(results) => {
+            for (of_request, result) in members.iter().zip(results) {
+                outcomes.take(errands, of_request, result);
+            }
+        }
+        Err(error) if is_broken(&error) => {
+            way.end();
+            std::thread::sleep(crate::exec::GRACE);
+            for (outcome, errand) in outcomes.each.iter_mut().zip(errands) {
+                (outcome.was_untold, outcome.may_be_left) = (true, errand.leave);
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    look_for(way, side, errands, &mut outcomes.each, is_taken)?;
+    Ok(outcomes)
+}
+
+/// The requests, and which errands each is for. A set names a message once: one that is wanted twice in a folder goes in two requests.
+fn requests(errands: &[Errand<'_>]) -> (Vec<Relocation>, Vec<Vec<usize>>) {
+    let mut routes: BTreeMap<Route<'_>, Vec<usize>> = BTreeMap::new();
+    for (at, errand) in errands.iter().enumerate() {
+        routes.entry((errand.leave, errand.from, errand.to.mailbox)).or_default().push(at);
+    }
+    let (mut requests, mut members) = (Vec::new(), Vec::new());
+    for ((leave, from, to), mut of_route) in routes {
+        while !of_route.is_empty() {
+            let mut seen = HashSet::new();
+            let (now, later): (Vec<usize>, Vec<usize>) =
+                of_route.into_iter().partition(|at| seen.insert(errands[*at].uid));
+            of_route = later;
+            requests.push(Relocation {
+                from: from.clone(),
+                uid_validity: errands[now[0]].from_uid_validity,
+                uids: now.iter().map(|at| errands[*at].uid).collect(),
+                to: to.clone(),
+                leave,
+            });
+            members.push(now);
+        }
+    }
+    (requests, members)
+}
+
+impl Outcomes {
+    fn take(&mut self, errands: &[Errand<'_>], of_request: &[usize], result: Relocated) {
+        let placed: HashMap<Uid, Uid> = result.placed.iter().copied().collect();
+        for at in of_request {
+            let (errand, outcome) = (&errands[*at], &mut self.each[*at]);
+            match placed.get(&errand.uid) {
+                Some(uid) if result.uid_validity == errand.to.uid_validity => outcome.placed = Some(*uid),
+                Some(_) => outcome.was_untold = true,
+                None => outcome.was_untold = result.somewhere.contains(errand.uid),
+            }
+            outcome.may_be_left = result.left_behind.contains(errand.uid);
+        }
+        if let (Some(refusal), Some(first)) = (result.refusal, of_request.first()) {
+            self.refusals.push((*first, refusal));
+        }
+    }
+}
+
+/// Looks for messages of which the side did not tell where they are, among what is new in the folders that they went to: each message
+/// there is that of one errand.
+///
+/// # Errors
+/// What ends the connection.
+pub(super) fn look_for(
+    way: &mut Way<'_>,
+    side: Side,
+    errands: &[Errand<'_>],
+    outcomes: &mut [Outcome],
+    is_taken: &dyn Fn(&MailboxName, Uid) -> bool,
+) -> Result<(), Error> {
+    let mut folders: BTreeMap<&MailboxName, Vec<usize>> = BTreeMap::new();
+    for (at, errand) in errands.iter().enumerate().filter(|(at, _)| outcomes[*at].was_untold) {
+        folders.entry(errand.to.mailbox).or_default().push(at);
+    }
+    if folders.is_empty() {
+        return Ok(());
+    }
+    let scans = way.repeatable(|link| {
+        let asked = folders.iter().map(|(mailbox, of_folder)| {
+            let first = of_folder.iter().map(|at| errands[*at].to.uid_next).min().flatten();
+            (*mailbox, first.and_then(Uid::new).map(UidSet::from_uid))
+        });
+        scan_each(link.side(side), ScanDepth::Identity, asked)
+    })?;
+    let placed = errands.iter().zip(&*outcomes).filter_map(|(errand, of)| Some((errand.to.mailbox, of.placed?)));
+    let placed: HashSet<(&MailboxName, Uid)> = placed.collect();
+    for ((mailbox, of_folder), scan) in folders.into_iter().zip(scans) {
+        let goal = errands[of_folder[0]].to;
+        let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == goal.uid_validity) else { continue };
+        let is_other = |uid: Uid| placed.contains(&(mailbox, uid)) || is_taken(mailbox, uid);
+        let mut there: HashMap<Sameness, Vec<Uid>> = HashMap::new();
+        for message in scan.messages.iter().filter(|message| !is_other(message.uid())) {
+            if let Some(same) = Sameness::of(message) {
+                there.entry(same).or_default().push(message.uid());
+            }
+        }
+        for at in of_folder {
+            let same = errands[at].same.as_ref();
+            outcomes[at].placed = same.and_then(|same| there.get_mut(same)?.pop());
+        }
+    }
+    Ok(())
+}
