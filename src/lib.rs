@@ -1,9 +1,9 @@
-//! mailferry moves mail between IMAP servers and directories: it copies, verifies, lists and diagnoses mailboxes.
+//! mailferry moves mail between IMAP servers and local directories: it copies, syncs, verifies, lists and diagnoses mailboxes.
 //!
 //! The library is laid out as the flow of one message. Imports go downward only (`scripts/check` holds them to it):
 //!
 //! ```text
-//! verbs      copy, verify, folders, doctor: one function each, all that a user can ask for
+//! verbs      copy, sync, verify, folders, doctor: one function each, all that a user can ask for
 //! exec       lanes: a pool of workers that replays a plan against the target
 //! plan       what is missing, which message is which: pure functions of two scans
 //! folders    names, roles, mapping: pure functions of two listings
@@ -12,7 +12,8 @@
 //! store      one trait for a mailbox account, and its forms: IMAP, Maildir++, mbox
 //! imap       the protocol: commands, replies, sessions
 //! net        TCP, TLS, deadlines
-//! identity   a message's keys, from its header and its content     address   where a mailbox lives
+//! identity   a message's keys, from its header and its content
+//! address    where a mailbox lives
 //! event      what happens, told to observers
 //! mail       the vocabulary: UIDs, flags, dates, mailbox names
 //! ```
