@@ -42,7 +42,7 @@ impl State {
     }
 }
 
-/// "make room there …, then run the same command again: it goes on from here"
+/// "make room there …, then rerun the same command to resume"
 #[test]
 fn a_full_target_takes_the_rest_once_there_is_room() {
     let source = filled("roomfrom", messages(40));
@@ -51,7 +51,7 @@ fn a_full_target_takes_the_rest_once_there_is_room() {
     there.create(&["Junk"]);
     there.append(&["Junk"], messages(150).into_iter());
     let full = copy(&source, &target, &[]).ended(8);
-    assert!(full.says("make room there") && full.says("run the same command again"), "{full:?}");
+    assert!(full.says("make room there") && full.says("rerun the same command to resume"), "{full:?}");
     there.command("DELETE Junk");
     let copied = full.count("copied");
     copy(&source, &target, &[]).ended(0).counts(&[("copied", 40 - copied), ("already_there", copied)]);

@@ -99,7 +99,7 @@ fn an_account_can_be_a_directory() {
     config.run(&["verify", "work", "backup"]).ended(0);
     config.run(&["folders", "backup", "--output", "json"]).ended(0).counts(&[("messages", 3)]);
     let refused = config.run(&["doctor", "work", "backup"]).ended(2);
-    assert!(refused.says("doctor looks at mailboxes on IMAP servers, and the target is a directory"), "{refused:?}");
+    assert!(refused.says("doctor only checks IMAP servers; the target is a directory"), "{refused:?}");
 }
 
 #[test]

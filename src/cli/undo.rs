@@ -22,30 +22,30 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Put back what a sync has deleted
+/// Restore messages deleted by a sync
 ///
-/// What sync deletes on a side because the other did is kept first, for 30 days. It goes back into the folder where it was,
-/// with its flags and its date; the next sync brings it to the other side too. What is there already is not doubled.
+/// Before sync deletes a message on a side, it keeps a copy for 30 days. Undo puts it back into its folder, with its
+/// flags and date; the next sync carries it to the other side too. Messages that still exist aren't duplicated.
 #[derive(Args)]
 #[command(
     after_help = after_help(),
     override_usage = "mailferry undo [OPTIONS] RUN FIRST SECOND\n       mailferry undo [OPTIONS] --list FIRST SECOND"
 )]
 pub(crate) struct UndoArgs {
-    /// The run, as --list shows it, and both mailboxes as sync was given them: RUN FIRST SECOND, or with --list FIRST SECOND
+    /// Run ID from --list, then the two mailboxes as given to sync: RUN FIRST SECOND, or with --list FIRST SECOND
     #[arg(required = true, num_args = 2..=3, value_name = "RUN FIRST SECOND")]
     words: Vec<String>,
-    /// Show the runs that have deleted something, the oldest first, and of which folders
+    /// List runs that deleted messages, oldest first, with the folders
     #[arg(long, help_heading = "Run")]
     list: bool,
-    /// Only messages of folders whose name matches, as --list shows it; repeatable. Example: --folder Work
+    /// Only messages from folders matching GLOB (names as in --list); repeatable. Example: --folder Work
     #[arg(long, value_name = "GLOB", help_heading = "Messages", conflicts_with = "list")]
     folder: Vec<String>,
-    /// Only this message, by its folder and UID as --dry-run shows them, or by its Message-ID; repeatable.
-    /// Example: --message INBOX/11, --message '<4711@example.org>'
+    /// Only this message: its folder and UID as shown by --dry-run, or its Message-ID; repeatable. Example: --message
+    /// INBOX/11, --message '<4711@example.org>'
     #[arg(long, value_name = "FOLDER/UID|<ID>", help_heading = "Messages", conflicts_with = "list", value_parser = Wanted::parse)]
     message: Vec<Wanted>,
-    /// List what would be put back, with subject, sender and date, and do nothing
+    /// List what would be restored, with subject, sender and date, without changing anything
     #[arg(long, help_heading = "Run", conflicts_with = "list")]
     dry_run: bool,
     #[command(flatten)]
@@ -77,7 +77,7 @@ Examples:
     mailferry undo --list imaps://ann@one.example.org imaps://ann@two.example.org
     mailferry undo --dry-run 20260131T080000Z-4711 imaps://ann@one.example.org imaps://ann@two.example.org
     mailferry undo 20260131T080000Z-4711 imaps://ann@one.example.org imaps://ann@two.example.org
-  One message of it, or one folder:
+  Only one message, or one folder:
     mailferry undo --message INBOX/11 20260131T080000Z-4711 FIRST SECOND
     mailferry undo --folder Work 20260131T080000Z-4711 FIRST SECOND
 

@@ -378,7 +378,7 @@ impl<'a> Lane<'a> {
         let folder = token.map(|token| self.shared.tasks[self.shared.ledger.locate(token).0].to.as_str());
         let message = format!("the target takes no more mail in {}: {}", folder.unwrap_or("any folder"), refusal.text);
         Error::new(ErrorKind::Full, message)
-            .with_hint("make room there or raise its quota, then run the same command again: it goes on from here")
+            .with_hint("make room there or raise its quota, then rerun the same command to resume")
     }
 
     /// The user asked to stop: what was sent is acknowledged, the rest is left for the next run.

@@ -24,7 +24,7 @@ pub(in crate::store) fn stopped(what: &str, path: &Path, error: &io::Error) -> E
     match error.kind() {
         io::ErrorKind::PermissionDenied => failed.with_hint("run as the user to whom the mail belongs"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            failed.with_hint("make room there, then run the same command again: it goes on from here")
+            failed.with_hint("make room there, then rerun the same command to resume")
         }
         io::ErrorKind::FileTooLarge => failed.with_hint(
             "raise the limit on the size of files (`ulimit -f`), or use a file system that takes larger ones; then run the \
