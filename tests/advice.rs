@@ -58,7 +58,7 @@ fn a_full_target_takes_the_rest_once_there_is_room() {
     assert_equal(&source, &target);
 }
 
-/// "give one another name with --map 'A=NAME', or join them with --map 'A=B'"
+/// "rename one with --map 'A=NAME', or merge them with --map 'A=B'"
 #[test]
 fn folders_that_would_become_one_are_parted_or_joined() {
     let source = lettered("partfrom", Personality::Plain, &["create One", "add One ab", "create Two", "add Two cd"]);
@@ -67,7 +67,7 @@ fn folders_that_would_become_one_are_parted_or_joined() {
     let rule = ["--map-regex", "s/^(One|Two)$/Both/"];
     let refused = copy(&source, &parted, &rule).ended(1);
     let [other, join] =
-        [between(&refused, "another name with --map '", "=NAME'"), between(&refused, "join them with --map '", "'")];
+        [between(&refused, "rename one with --map '", "=NAME'"), between(&refused, "merge them with --map '", "'")];
     let with = |map: &str| [&rule[..], &["--map", map]].concat().join("\n");
     let go = |target: &Account, map: &str| {
         let options = with(map);
@@ -79,7 +79,7 @@ fn folders_that_would_become_one_are_parted_or_joined() {
     assert_eq!(go(&joined, join)["Both"], ["a", "b", "c", "d"]);
 }
 
-/// "nothing is deleted …; if that is meant, give --max-delete N or more"
+/// "not deleting anything …; if this is intended, rerun with --max-delete N or more"
 #[test]
 fn as_many_may_be_deleted_as_the_brake_says() {
     let source = lettered("brakefrom", Personality::Plain, &["add INBOX abcdefgh", "create Old", "add Old ij"]);
@@ -102,7 +102,7 @@ fn as_many_may_be_deleted_as_the_brake_says() {
         go(&[]).ended(0);
         edit(&mut Client::login(&source), "expunge INBOX abcde");
         let braked = go(&["--max-delete", "1"]).ended(9);
-        let enough = between(&braked, "give --max-delete ", " or more").to_owned();
+        let enough = between(&braked, "rerun with --max-delete ", " or more").to_owned();
         let less = (enough.parse::<u32>().unwrap() - 1).to_string();
         go(&["--max-delete", &less]).ended(9);
         go(&["--max-delete", &enough]).ended(0).counts(&[("deleted", 5)]);
@@ -110,7 +110,7 @@ fn as_many_may_be_deleted_as_the_brake_says() {
     });
 }
 
-/// "let more be kept by --keep-size, or nothing by --keep-deleted 0"
+/// "raise --keep-size, or disable undo with --keep-deleted 0"
 #[test]
 fn a_full_undo_store_lets_go_either_way() {
     each([["--keep-size", "1G"], ["--keep-deleted", "0"]], |advice| {
@@ -120,7 +120,7 @@ fn a_full_undo_store_lets_go_either_way() {
         sync(&first, &second, &state.options(&[])).ended(0);
         edit(&mut Client::login(&first), "expunge INBOX a");
         let full = sync(&first, &second, &state.options(&["--keep-size", "1"])).ended(3);
-        assert!(full.says("--keep-size, or nothing by --keep-deleted 0"), "{full:?}");
+        assert!(full.says("raise --keep-size, or disable undo with --keep-deleted 0"), "{full:?}");
         sync(&first, &second, &state.options(&advice)).ended(0).counts(&[("deleted", 1)]);
         assert_equal(&first, &second);
     });
@@ -155,7 +155,7 @@ fn a_folder_that_was_misspelt_is_found_in_the_list() {
     copy(&source, &target, &["--folder", name]).ended(0).counts(&[("copied", 2)]);
 }
 
-/// "within one account say where mail shall go with --into FOLDER or --map FROM=TO, and leave out the other folders"
+/// "within one account, set the destination with --into FOLDER or --map FROM=TO, and select the source folders"
 #[test]
 fn within_one_account_mail_goes_where_it_is_told() {
     let account = lettered("within", Personality::Plain, &["create Work", "add Work ab", "add INBOX c"]);

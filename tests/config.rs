@@ -127,7 +127,7 @@ fn what_is_wrong_is_said_before_anything_is_done() {
         ("[job.n]\ncommand = 'copy'\nsource = 'a'\ntarget = 'b'\nsince = 'today'", &["run", "n"], "--since"),
         ("[job.n]\ncommand = 'copy'\nsource = 'a'\ntarget = 'b'\nsince = 'today'", &["config", "check"], "job.n: "),
         ("[job.n]\ncommand = 'copy'\nsource = 'a'\ntarget = 'b'", &["config", "check"], "has no account b"),
-        ("[job.n]\ncommand = 'folders'\nmailbox = 'a'", &["run", "n", "-v", "--config", "x"], "before the job's name"),
+        ("[job.n]\ncommand = 'folders'\nmailbox = 'a'", &["run", "n", "-v", "--config", "x"], "before the job name"),
         ("[account.a]\naddress = 'imaps://ann:hunter2@h'", &["config", "check"], "holds a password"),
         (
             "[account.a]\nuser = 'a'\nhost = 'h'\npassword-file = '/nonexistent/pw'",

@@ -374,7 +374,7 @@ fn a_real_quota_ends_the_run_and_what_fits_is_whole() {
     let source = filled("src", (0..200).map(|number| message(number, &"x".repeat(900))).collect());
     let target = empty("dst", Personality::Tiny);
     let run = copy(&at(&source), &at(&target), &[]).ended(8);
-    assert!(run.says("takes no more mail"), "{run:?}");
+    assert!(run.says("accepts no more mail"), "{run:?}");
     assert_no_damage(&source, &target);
 }
 

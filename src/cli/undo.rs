@@ -134,8 +134,12 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
     let (run, first, second) = match (args.list, &args.words[..]) {
         (true, [first, second]) => (None, first, second),
         (false, [run, first, second]) => (Some(run), first, second),
-        (true, _) => return Err(Failure::usage("--list takes FIRST and SECOND, and no run")),
-        (false, _) => return Err(Failure::usage("say which run: RUN FIRST SECOND; --list FIRST SECOND shows them")),
+        (true, _) => return Err(Failure::usage("--list takes only FIRST and SECOND")),
+        (false, _) => {
+            return Err(Failure::usage(
+                "missing run ID: expected RUN FIRST SECOND; list runs with --list FIRST SECOND",
+            ));
+        }
     };
     let first = Session::address(Side::Source, first)?;
     let second = Session::address(Side::Target, second)?;
@@ -143,7 +147,7 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
     places::check(&addresses)?;
     if places::kinship(&addresses) == Kinship::OneAccount {
         let failure = Failure::usage("FIRST and SECOND are the same mailbox");
-        return Err(failure.with_hint("give both mailboxes as sync was given them"));
+        return Err(failure.with_hint("pass both mailboxes as you passed them to sync"));
     }
     for (side, address) in SIDES.into_iter().zip(&addresses) {
         session.note_mailbox(side, &address.to_string());
@@ -197,7 +201,9 @@ fn list(store: &UndoStore, session: &Session, addresses: &[Address; 2]) -> Resul
         || Summary::undo(runs.len(), false, &summary, started.elapsed().as_secs_f64()),
         |_| {
             if found.is_empty() {
-                vec!["no run has deleted anything, or what was kept of it has gone by now (--keep-deleted)".to_owned()]
+                vec![
+                    "nothing to undo: no run deleted anything, or what it kept has expired (--keep-deleted)".to_owned(),
+                ]
             } else {
                 found.iter().map(line).collect()
             }
@@ -209,8 +215,8 @@ fn list(store: &UndoStore, session: &Session, addresses: &[Address; 2]) -> Resul
 /// The run's messages that are to be put back.
 fn chosen(args: &UndoArgs, store: &UndoStore, run: &str) -> Result<Vec<KeptMessage>, Failure> {
     if !store.runs().iter().any(|known| known == run) {
-        let failure = Failure::usage(format!("there is no run {}", harmless::text(run)));
-        return Err(failure.with_hint("`mailferry undo --list FIRST SECOND` shows the runs"));
+        let failure = Failure::usage(format!("no run {}", harmless::text(run)));
+        return Err(failure.with_hint("list the runs with `mailferry undo --list FIRST SECOND`"));
     }
     let path = store.0.join(run);
     let messages = selected::of_folders(verbs::kept_messages(&path)?, &args.folder)?;

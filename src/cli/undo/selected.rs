@@ -67,7 +67,7 @@ pub(super) fn of_folders(messages: Vec<KeptMessage>, globs: &[String]) -> Result
         format!("it has kept messages of {}", counts.collect::<Vec<_>>().join(", "))
     };
     let unknown = |text: String| Failure::usage(harmless::text(&text)).with_hint(has());
-    rules.check_names(&names, "the run").map_err(|error| unknown(error.to_string()))?;
+    rules.check_names(&names, "in the run").map_err(|error| unknown(error.to_string()))?;
     let is_meant =
         |message: &KeptMessage| FolderName::parse(&message.folder).is_some_and(|name| rules.keeps_out(&name).is_none());
     let chosen: Vec<KeptMessage> = messages.iter().filter(|message| is_meant(message)).cloned().collect();

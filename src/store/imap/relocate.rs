@@ -148,7 +148,7 @@ impl Session {
         }
         self.open = Some(Open { mailbox: mailbox.clone(), for_writing });
         if found != expected {
-            let text = "the folder was made anew meanwhile (its UIDVALIDITY changed); run again".to_owned();
+            let text = "the folder was recreated during the run (UIDVALIDITY changed); run again".to_owned();
             return Ok(Err(Refusal { meaning: RefusalMeaning::NoFolder, text }));
         }
         Ok(Ok(()))

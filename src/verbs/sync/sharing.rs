@@ -249,7 +249,7 @@ impl Sync<'_> {
             }
             if let Some(refusal) = &result.refusal {
                 let text = format!(
-                    "{}: the {} does not copy all messages there, so they are sent: {}",
+                    "{}: the {} did not copy all messages server-side, so they are sent: {}",
                     task.to,
                     word(side),
                     refusal.text
