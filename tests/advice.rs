@@ -42,7 +42,7 @@ impl State {
     }
 }
 
-/// "make room there …, then rerun the same command to resume"
+/// "free some space there …, then rerun the same command to resume"
 #[test]
 fn a_full_target_takes_the_rest_once_there_is_room() {
     let source = filled("roomfrom", messages(40));
@@ -51,7 +51,7 @@ fn a_full_target_takes_the_rest_once_there_is_room() {
     there.create(&["Junk"]);
     there.append(&["Junk"], messages(150).into_iter());
     let full = copy(&source, &target, &[]).ended(8);
-    assert!(full.says("make room there") && full.says("rerun the same command to resume"), "{full:?}");
+    assert!(full.says("free some space there") && full.says("rerun the same command to resume"), "{full:?}");
     there.command("DELETE Junk");
     let copied = full.count("copied");
     copy(&source, &target, &[]).ended(0).counts(&[("copied", 40 - copied), ("already_there", copied)]);
@@ -182,7 +182,7 @@ fn mail_that_was_to_go_into_a_view_goes_elsewhere() {
     assert_eq!(shown(&Client::login(&target).snapshot())["Old"], ["a", "b"]);
 }
 
-/// "give another directory with --state DIR, or do without with --no-state", or move the file away
+/// "use another directory with --state DIR, or run without state with --no-state", or move the file away
 #[test]
 fn a_damaged_state_is_done_without() {
     let source = lettered("statefrom", Personality::Plain, &["add INBOX abc"]);
@@ -201,7 +201,7 @@ fn a_damaged_state_is_done_without() {
     copy(&source, &target, &other.options(&[])).ended(0).counts(&[("copied", 0), ("already_there", 3)]);
 }
 
-/// "look whether it is still your plan, then run `chmod 600 FILE`", and "make a new plan"
+/// "check that it is still your plan, then run `chmod 600 FILE`", and "make a new plan"
 #[test]
 fn a_plan_that_others_may_write_is_taken_once_it_is_ones_own() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -222,7 +222,7 @@ fn a_plan_that_others_may_write_is_taken_once_it_is_ones_own() {
     assert_equal(&source, &target);
 }
 
-/// "expunge the folder in a mail program, then run again"
+/// "expunge the folder in a mail client, then run again"
 #[test]
 fn what_others_have_marked_is_expunged_by_hand_and_the_next_run_goes_on() {
     // A server without UIDPLUS.
@@ -230,7 +230,7 @@ fn what_others_have_marked_is_expunged_by_hand_and_the_next_run_goes_on() {
     let target = empty("expungeto", Personality::Plain);
     let only_b = ["--move", "--search", "SUBJECT b"];
     let refused = copy(&source, &target, &only_b).ended(3);
-    assert!(refused.says("expunge the folder in a mail program, then run again"), "{refused:?}");
+    assert!(refused.says("expunge the folder in a mail client, then run again"), "{refused:?}");
     let mut client = Client::login(&source);
     assert_eq!(shown(&client.snapshot())["Work"], ["aD", "b"]);
     client.select(&["Work"]);

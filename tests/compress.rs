@@ -103,9 +103,9 @@ fn bombs_and_nonsense_end_the_connection() {
     let cases = [
         ("a line of more than 16777216 bytes", deflated(&line)),
         ("more than 131072 remarks", deflated(&remarks)),
-        ("nothing in it", [0, 0, 0, 0xff, 0xff].repeat(300_000)),
-        ("no compressed data", b"* LIST () \"/\" INBOX\r\n".to_vec()),
-        ("no compressed data", vec![0xff; 50]),
+        ("empty compressed data", [0, 0, 0, 0xff, 0xff].repeat(300_000)),
+        ("not compressed data", b"* LIST () \"/\" INBOX\r\n".to_vec()),
+        ("not compressed data", vec![0xff; 50]),
     ];
     each(cases, |(words, bytes)| {
         let (run, _) = after("{tag} OK go", &bytes);

@@ -336,7 +336,7 @@ fn a_move_empties_the_source_of_what_the_plan_names() {
     ground.save(&["--move"]).ended(0).counts(&[("copied", 8), ("deleted", 8)]);
     client.append(&["INBOX"], letters("since", 1));
     let run = ground.apply(&[]).ended(0).counts(&[("copied", 8), ("deleted", 8)]);
-    assert!(run.says("INBOX: the source has 1 new message") && run.says("not in the plan"), "{}", run.stderr);
+    assert!(run.says("INBOX: 1 new message on the source") && run.says("not in the plan"), "{}", run.stderr);
     assert_eq!((snapshot(&ground.pair.source).count(), snapshot(&ground.pair.target).count()), (1, 8));
     ground.save(&["--move"]).ended(0);
     ground.apply(&[]).ended(0).counts(&[("copied", 1), ("deleted", 1)]);
@@ -394,14 +394,14 @@ fn what_is_no_plan_is_refused_and_said() {
             assert!(run.stderr.contains(word), "{word} in {}", run.stderr);
         }
     };
-    said("hello\n", &["no plan that mailferry has saved", "--save-plan"]);
+    said("hello\n", &["not a mailferry plan", "--save-plan"]);
     said(&whole.replacen("\"mailferry_plan\":1", "\"mailferry_plan\":7", 1), &["newer mailferry (format 7"]);
     said(&whole[..whole.len() / 2], &["damaged or was edited"]);
     said(&whole.replacen("\"uids\":\"1\"", "\"uids\":\"1:9\"", 1), &["damaged or was edited", "checksum"]);
     assert!(run(&["apply", "/nonexistent/plan"]).ended(2).stderr.contains("No such file"));
     std::fs::write(&path, &whole).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
-    assert!(run(&["apply", &path]).ended(2).stderr.contains("others may write"));
+    assert!(run(&["apply", &path]).ended(2).stderr.contains("writable by others"));
     // Nothing was written by any of them.
     assert_eq!(snapshot(&ground.pair.target).count(), 0);
     let (source, target) = (ground.pair.source.plain_address(), ground.pair.target.plain_address());

@@ -160,10 +160,10 @@ fn what_a_run_has_not_kept_is_named_with_what_to_do() {
         assert!(run.says(said) && run.says(advice), "{words:?}: {run:?}");
     };
     refused(&["20200101T000000Z-1"], "no run 20200101T000000Z-1", "undo --list FIRST SECOND");
-    refused(&["--message", "INBOX/99", &name], "the run has kept no message INBOX/99", "--dry-run");
-    refused(&["--message", "<x@y>", &name], "the run has kept no message <x@y>", "--dry-run");
-    refused(&["--message", "INBOX", &name], "as in INBOX/11", "--help");
-    refused(&["--folder", "Wrok", &name], "Wrok (did you mean Work?)", "it has kept messages of INBOX (2), Work (2)");
+    refused(&["--message", "INBOX/99", &name], "the run has no message INBOX/99", "--dry-run");
+    refused(&["--message", "<x@y>", &name], "the run has no message <x@y>", "--dry-run");
+    refused(&["--message", "INBOX", &name], "such as INBOX/11", "--help");
+    refused(&["--folder", "Wrok", &name], "Wrok (did you mean Work?)", "it has messages from INBOX (2), Work (2)");
     // The same place may be two messages: one of each side.
     ground.expunge(0, "INBOX", "3");
     ground.expunge(1, "INBOX", "4");

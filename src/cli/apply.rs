@@ -152,6 +152,6 @@ fn check_same(address: &Address, saved: &PlanMailbox) -> Result<(), Failure> {
         return Ok(());
     }
     let name = saved.account.as_deref().unwrap_or(&saved.address);
-    let text = format!("the plan was made for {}, and {name} is {now} now", saved.identity);
+    let text = format!("the plan was made for {}, but {name} is now {now}", saved.identity);
     Err(Failure::usage(text).with_hint("make a new plan"))
 }

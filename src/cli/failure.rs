@@ -33,7 +33,7 @@ impl Failure {
 
     /// Whoever read stdout went away. Nothing is said about it.
     pub(crate) fn broken_pipe() -> Self {
-        Self { code: exit::BROKEN_PIPE, ..Self::local("nobody reads the output any more") }
+        Self { code: exit::BROKEN_PIPE, ..Self::local("stdout was closed") }
     }
 
     /// The same with advice.

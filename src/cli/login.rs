@@ -133,15 +133,17 @@ pub(crate) fn login(args: &LoginArgs, typed: Option<&str>, session: &Session) ->
         Flow::Browser => oauth::by_browser(&client, args.port, &address.user, &guide)?,
     };
     if tokens.refresh.is_none() {
-        session.warn("the OAuth server gave no refresh token: when the access token expires, you have to log in again");
+        session.warn(
+            "the OAuth server gave no refresh token: you will have to log in again when the access token expires",
+        );
     }
     let account = oauth::Account {
         user: address.user.clone(),
         host: address.host.clone(),
         address: typed.unwrap_or(mailbox).to_owned(),
     };
-    let place = if vault.keep(&account, &client, tokens)? { "in the keyring" } else { "in a file of yours alone" };
-    say(session, &format!("logged in as {} on {}; the tokens are kept {place}", account.user, account.host));
+    let place = if vault.keep(&account, &client, tokens)? { "in the keyring" } else { "in a private file" };
+    say(session, &format!("logged in as {} on {}; tokens stored {place}", account.user, account.host));
     Ok(exit::DONE)
 }
 
@@ -150,15 +152,15 @@ pub(crate) fn logout(args: &LogoutArgs, session: &Session) -> Result<u8, Failure
     let address = read(&args.mailbox)?;
     let (user, host) = (&address.user, &address.host);
     if !vault()?.forget(user, host)? {
-        return Err(Failure::usage(format!("no tokens are kept for {user} on {host}"))
-            .with_hint("`mailferry login --list` shows for whom some are"));
+        return Err(Failure::usage(format!("no tokens stored for {user} on {host}"))
+            .with_hint("list stored tokens with `mailferry login --list`"));
     }
-    say(session, &format!("the tokens of {user} on {host} are forgotten"));
+    say(session, &format!("deleted the tokens of {user} on {host}"));
     Ok(exit::DONE)
 }
 
 fn vault() -> Result<Vault, Failure> {
-    tokens::vault().ok_or_else(|| Failure::local("no home directory is known, so there is no place for tokens"))
+    tokens::vault().ok_or_else(|| Failure::local("no home directory found, so there is no place to store tokens"))
 }
 
 fn list(vault: &Vault, session: &Session) -> Result<u8, Failure> {
@@ -186,9 +188,9 @@ impl LoginArgs {
     fn client(&self, address: &ImapAddress) -> Result<(Client, Flow), Failure> {
         let configured = &self.configured.client;
         let Some(id) = self.client_id.as_ref().or(configured.id.as_ref()) else {
-            return Err(Failure::usage("no client id is known, and mailferry has none of its own").with_hint(
-                "register one with the provider (docs/usage.md says how) and give it by --client-id ID, or as client-id in the \
-                 config file",
+            return Err(Failure::usage("no OAuth client ID: mailferry doesn't ship one").with_hint(
+                "register one with the provider (see docs/usage.md) and pass it with --client-id ID, or as client-id in the config \
+                 file",
             ));
         };
         let secret = self.client_secret_file.as_ref().or(configured.secret_file.as_ref());
@@ -217,7 +219,7 @@ impl LoginArgs {
 /// One endpoint, from the command line or the config file.
 fn endpoint(name: &str, given: Option<&String>, configured: &ConfiguredClient) -> Result<Option<Endpoint>, Failure> {
     let text = given.or_else(|| configured.endpoint(name));
-    let refused = |reason| Failure::usage(format!("the {name} endpoint is not one to send a secret to: {reason}"));
+    let refused = |reason| Failure::usage(format!("invalid {name} endpoint: {reason}"));
     text.map(|text| Endpoint::parse(text)).transpose().map_err(refused)
 }
 
@@ -238,17 +240,17 @@ struct Screen<'a> {
 
 impl Guide for Screen<'_> {
     fn show_code(&self, address: &str, code: &str, complete: Option<&str>, good_for: Duration) {
-        self.session.tell(&format!("open {address} in any browser and type in the code {code}"));
+        self.session.tell(&format!("open {address} in any browser and enter the code {code}"));
         if let Some(complete) = complete {
-            self.session.tell(&format!("or open {complete}, which has it in it"));
+            self.session.tell(&format!("or open {complete}, which includes the code"));
         }
-        self.session.tell(&format!("waiting, for {} minutes at most", good_for.as_secs().div_ceil(60)));
+        self.session.tell(&format!("waiting for up to {} minutes", good_for.as_secs().div_ceil(60)));
     }
 
     fn show_address(&self, address: &str) {
         self.session.tell(&format!("open this address in a browser on this machine: {address}"));
         if self.opens_browser && browser::open(address) {
-            self.session.tell("a browser is opening it");
+            self.session.tell("opening a browser");
         }
     }
 

@@ -260,7 +260,7 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let kinship = places::kinship(&addresses);
     let [first, second] = addresses;
     if kinship == Kinship::OneAccount {
-        return Err(Failure::usage("FIRST and SECOND are the same mailbox").with_hint("give two mailboxes"));
+        return Err(Failure::usage("FIRST and SECOND are the same mailbox").with_hint("pass two different mailboxes"));
     }
     let folders = args.folders.options();
     let rules = folder_rules(&folders)?;

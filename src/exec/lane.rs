@@ -377,7 +377,7 @@ impl<'a> Lane<'a> {
         let message =
             format!("the target accepts no more mail in {}: {}", folder.unwrap_or("any folder"), refusal.text);
         Error::new(ErrorKind::Full, message)
-            .with_hint("make room there or raise its quota, then rerun the same command to resume")
+            .with_hint("free some space there or raise its quota, then rerun the same command to resume")
     }
 
     /// The user asked to stop: what was sent is acknowledged, the rest is left for the next run.

@@ -169,7 +169,7 @@ fn a_message_without_labels_told_is_not_deleted() {
         on.edit(on.plain, &["expunge INBOX a"]);
         for _ in 0..2 {
             let run = on.ground.run(&[]).ended(3).counts(&[("copied", 0), ("deleted", 0)]);
-            assert!(run.says("does not tell which other folders"), "{run:?}");
+            assert!(run.says("doesn't say which other folders"), "{run:?}");
             assert_eq!([on.labelled, on.plain].map(|side| on.ground.shown(side)["INBOX"].len()), [2, 1]);
         }
         // Gone by itself, it is gone.

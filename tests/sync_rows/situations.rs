@@ -393,7 +393,7 @@ fn two_runs_at_once_are_one_too_many() {
     running.wait_for_line_with("planned");
     for verb in ["sync", "copy"] {
         let run = run(&[verb, &addresses[1], &addresses[0], "--output", "json", "--state", state]);
-        assert!(run.ended(7).says("another run is at work"));
+        assert!(run.ended(7).says("is using these mailboxes"));
     }
     running.interrupt();
     running.end().ended(130);
@@ -420,7 +420,7 @@ fn what_was_refused_for_good_is_not_sent_again_by_itself() {
         for _ in 0..3 {
             let before = sent();
             let run = told(ground.run(&[])).ended(3).counts(&[("copied", 0)]);
-            assert!(run.says("refused it before") && run.says("--retry-refused"), "{run:?}");
+            assert!(run.says("refused it in an earlier run") && run.says("--retry-refused"), "{run:?}");
             told(ground.run(&["--dry-run"])).ended(3).counts(&[("copied", 0)]);
             assert_eq!(sent(), before, "it was sent again");
         }
