@@ -57,7 +57,9 @@ fn it_is_one_round_trip_and_left_out_where_it_does_not_help() {
         assert_eq!(asked(&run), 0, "{more}: a server on this machine");
         assert!(!is_told(&run), "{}", run.stderr);
     }
-    for (more, words) in [("&compress=on", ", compressed;"), ("", "not compressed, which it offers (compress=on")] {
+    for (more, words) in
+        [("&compress=on", ", compressed;"), ("", "compression available but unused (compress=on enables it)")]
+    {
         assert!(doctor(&[with(&account, more)], &["--idle", "0"]).ended(0).says(words), "{more}");
     }
     // T17: never in the clear, whatever is offered, and TLS comes before it.
