@@ -154,7 +154,7 @@ fn mail_that_arrives_keeps_nothing_of_a_plan_from_being_done() {
         ground.target().append(&["INBOX"], letters("both", 1).chain(letters("there", 1)));
         let run = ground.apply(&[]).ended(0).counts(&foreseen).counts(&[("failed", 0), ("folders_failed", 0)]);
         for side in ["source", "target"] {
-            assert!(run.says(&format!("INBOX: the {side} has 2 new messages")), "{}", run.stderr);
+            assert!(run.says(&format!("INBOX: 2 new messages on the {side}")), "{}", run.stderr);
         }
         assert!(run.says("not in the plan"), "{}", run.stderr);
         assert_eq!((snapshot(&ground.pair.source).count(), snapshot(&ground.pair.target).count()), (9, 9));
@@ -210,8 +210,8 @@ fn what_changed_on_either_side_is_refused_folder_by_folder_and_said() {
                     assert!(is_told, "{folder}: {words} in {found:#?}");
                 }
                 for news in [
-                    "arrived: the source has 1 new message, its UIDNEXT was 7 and is 8; that is not in the plan",
-                    "there: the target has 1 new message, its UIDNEXT was 5 and is 6; that is not in the plan",
+                    "arrived: 1 new message on the source, UIDNEXT was 7 and is now 8; not in the plan, left alone",
+                    "there: 1 new message on the target, UIDNEXT was 5 and is now 6; not in the plan, left alone",
                 ] {
                     assert!(run.says(news), "{news} in {}", run.stderr);
                 }

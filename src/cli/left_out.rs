@@ -140,8 +140,8 @@ mod tests {
             [
                 "left out by --exclude: Junk\\u{1b} (1,312 messages), All",
                 "left out by --since: 1 message",
-                "left out: Shared/x (2 messages): shared, or owned by other users; use --folder with their first level to \
-                 include them"
+                "left out: Shared/x (2 messages): shared, or owned by other users; use --folder with their first level \
+                 to include them"
             ]
         );
         assert_eq!(but(&all), ", but 2 folders were left out by --exclude and 1 message by --since");

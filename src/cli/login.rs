@@ -189,8 +189,8 @@ impl LoginArgs {
         let configured = &self.configured.client;
         let Some(id) = self.client_id.as_ref().or(configured.id.as_ref()) else {
             return Err(Failure::usage("no OAuth client ID: mailferry doesn't ship one").with_hint(
-                "register one with the provider (see docs/usage.md) and pass it with --client-id ID, or as client-id in the config \
-                 file",
+                "register one with the provider (see docs/usage.md) and pass it with --client-id ID, or as client-id \
+                 in the config file",
             ));
         };
         let secret = self.client_secret_file.as_ref().or(configured.secret_file.as_ref());

@@ -173,14 +173,14 @@ fn advice(doubts: &[&Doubt], of: usize) -> String {
     let count = doubts.len();
     if count * 2 <= of || count == 1 {
         return format!(
-            "{count} of the {of} messages fetched differ in size from what the source reports and were not copied; if they are \
-             complete there, --accept-size-mismatch copies them as they are sent"
+            "{count} of the {of} messages fetched differ in size from what the source reports and were not copied; if \
+             they are complete there, --accept-size-mismatch copies them as they are sent"
         );
     }
     format!(
-        "{count} of the {of} messages fetched differ in size from what the source reports and were not copied: it seems to \
-         miscount{}; if a few of them are complete there, rerun with --accept-size-mismatch, which copies what the source \
-         sends identically twice",
+        "{count} of the {of} messages fetched differ in size from what the source reports and were not copied: it \
+         seems to miscount{}; if a few of them are complete there, rerun with --accept-size-mismatch, which copies \
+         what the source sends identically twice",
         pattern(doubts)
     )
 }

@@ -116,7 +116,8 @@ fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing:
 }
 
 /// What is said of a view.
-const VIEW: &str = "a view of other folders: only messages in none of them are included; use --folder with its full name to include all";
+const VIEW: &str = "a view of other folders: only messages in none of them are included; use --folder with its full \
+                    name to include all";
 
 /// Why a folder takes no part whatever its name.
 enum Unfit {

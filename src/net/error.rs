@@ -270,8 +270,8 @@ impl Error {
                 return Some(format!("write imaps://USER@HOST:{port}, and omit tls= if the address has it"));
             }
             Self::PlainText { after_start_tls: true, .. } => {
-                "the server agreed to STARTTLS but then didn't start TLS: TLS isn't set up there, or something in between \
-                 interferes; try imaps://"
+                "the server agreed to STARTTLS but then didn't start TLS: TLS isn't set up there, or something in \
+                 between interferes; try imaps://"
             }
             Self::Handshake { reason, .. } if reason.contains("protocol") => {
                 "the server doesn't offer TLS 1.2 or newer and needs an update"

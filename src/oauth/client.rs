@@ -99,7 +99,8 @@ impl Client {
 pub(super) fn wanted<'a>(endpoint: Option<&'a Endpoint>, name: &str) -> Result<&'a Endpoint, Error> {
     endpoint.ok_or_else(|| {
         Error::new(ErrorKind::Local, format!("the OAuth server's {name} endpoint is unknown")).with_hint(format!(
-            "set it with --{name}-endpoint URL, or {name}-endpoint in the config file, or use --provider if mailferry knows the provider"
+            "set it with --{name}-endpoint URL, or {name}-endpoint in the config file, or use --provider if mailferry \
+             knows the provider"
         ))
     })
 }

@@ -65,7 +65,8 @@ impl Mechanisms {
 }
 
 fn refused(path: &Path, reason: &str) -> Error {
-    let hint = "check what else has access to this account; if all is well, delete the file, and the next login is remembered again";
+    let hint = "check what else has access to this account; if all is well, delete the file, and the next login is \
+                remembered again";
     Error::new(ErrorKind::Local, format!("could not use {}, which remembers the last login: {reason}", path.display()))
         .with_hint(hint)
 }

@@ -293,8 +293,8 @@ pub(super) fn proven(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String
 pub(super) fn refusal(folders: &[String]) -> Error {
     let text = format!("source and target are the same mailbox: {}", some_names(folders));
     Error::new(ErrorKind::SameMailbox, text).with_hint(
-        "pass two different mailboxes; within one account, set the destination with --into FOLDER or --map FROM=TO, and \
-         select the source folders with --folder or --exclude",
+        "pass two different mailboxes; within one account, set the destination with --into FOLDER or --map FROM=TO, \
+         and select the source folders with --folder or --exclude",
     )
 }
 
@@ -302,8 +302,8 @@ pub(super) fn refusal(folders: &[String]) -> Error {
 pub(super) fn suspicion(suspects: &[Suspect]) -> String {
     let names: Vec<String> = suspects.iter().map(Suspect::name).collect();
     format!(
-        "source and target may be the same mailbox: the same messages have the same UIDs on both sides, in {}; a run that writes \
-         checks this before it begins",
+        "source and target may be the same mailbox: the same messages have the same UIDs on both sides, in {}; a run \
+         that writes checks this before it begins",
         some_names(&names)
     )
 }

@@ -41,7 +41,7 @@ pub(super) fn are_denied(store: &mut dyn Store, folders: &[Vec<MailboxName>]) ->
 /// Why a folder counts as failed that a side neither shows nor denies.
 pub(super) fn undenied(side: &str) -> String {
     format!(
-        "the {side} doesn't list it, but doesn't deny it either when asked for it by name: nothing is deleted because of \
-         that listing; run again"
+        "the {side} doesn't list it, but doesn't deny it either when asked for it by name: nothing is deleted because \
+         of that listing; run again"
     )
 }

@@ -204,8 +204,8 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
     lines.extend(table.lines().into_iter().map(|line| format!("  {line}")));
     if summary.held_back > 0 {
         lines.push(format!(
-            "  {} pending: blocked by --max-delete, by --only, --new, --flags or --deletions, or by a side that is read-only \
-             for them; made by the next run that is allowed to",
+            "  {} pending: blocked by --max-delete, by --only, --new, --flags or --deletions, or by a side that is \
+             read-only for them; made by the next run that is allowed to",
             units::counted(summary.held_back, "change")
         ));
     }

@@ -201,13 +201,13 @@ impl Situation<'_> {
         let hint = match self.held {
             Held::Nothing => "pass a password; the certificate alone isn't enough here",
             Held::Secret(Kind::Granted) => {
-                "this server doesn't accept access tokens: pass a password, which takes precedence over what `mailferry login` \
-                 stored, or choose a mechanism with auth="
+                "this server doesn't accept access tokens: pass a password, which takes precedence over what \
+                 `mailferry login` stored, or choose a mechanism with auth="
             }
             _ if self.has_authzid => "ask the server's administrator: authzid= needs PLAIN, SCRAM or OAUTHBEARER",
             _ if TOKENS.iter().any(|mechanism| is_listed(self.offered, *mechanism)) => {
-                "this server doesn't accept passwords: get an access token with `mailferry login`, or pass one in place of the \
-                 password, with auth=XOAUTH2 or auth=OAUTHBEARER"
+                "this server doesn't accept passwords: get an access token with `mailferry login`, or pass one in \
+                 place of the password, with auth=XOAUTH2 or auth=OAUTHBEARER"
             }
             _ if self.offered.has("LOGINDISABLED") && !self.is_encrypted => return forbidden(),
             _ => "mailferry supports none of these; ask the server's administrator for PLAIN or SCRAM-SHA-256",

@@ -139,8 +139,8 @@ impl Row {
                  --max-delete 100%, or empty the folder on the other side too."
             }
             Self::LostAll => {
-                "The server went back to an older state in which the folder is empty. Rerun with --prefer keep to restore \
-                 its mail, or empty the folder on the other side too."
+                "The server went back to an older state in which the folder is empty. Rerun with --prefer keep to \
+                 restore its mail, or empty the folder on the other side too."
             }
             Self::PerhapsMoved => {
                 "It may have been moved to a folder that could not be read, so it isn't deleted here."

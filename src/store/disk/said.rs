@@ -27,8 +27,8 @@ pub(in crate::store) fn stopped(what: &str, path: &Path, error: &io::Error) -> E
             failed.with_hint("free some space there, then rerun the same command to resume")
         }
         io::ErrorKind::FileTooLarge => failed.with_hint(
-            "raise the limit on the size of files (`ulimit -f`), or use a file system that allows larger ones; then rerun the \
-             same command",
+            "raise the limit on the size of files (`ulimit -f`), or use a file system that allows larger ones; then \
+             rerun the same command",
         ),
         io::ErrorKind::ReadOnlyFilesystem => failed.with_hint("mount it for writing, or use another directory"),
         _ => failed,

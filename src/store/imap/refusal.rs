@@ -147,8 +147,8 @@ pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered:
     } else if matches!(code, Some(Code::AuthorizationFailed)) {
         "this user isn't allowed to act for the authzid= user; only an administrator is"
     } else if lower.contains("channel-bindings-dont-match") {
-        "the server has a different certificate than mailferry was shown: this may be a man-in-the-middle attack, or an \
-         intercepting device; ask the server's operator"
+        "the server has a different certificate than mailferry was shown: this may be a man-in-the-middle attack, or \
+         an intercepting device; ask the server's operator"
     } else if ["OAUTHBEARER", "XOAUTH2"].contains(&way) {
         "the access token has expired, belongs to another account, or doesn't allow IMAP: get a new one"
     } else if way == "EXTERNAL" {

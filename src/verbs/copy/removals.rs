@@ -48,7 +48,8 @@ impl Copy<'_> {
         }
         if !self.may_delete_folders(names) || !self.are_denied(link, names)? {
             let text = format!(
-                "not deleting anything in folders that only the target has ({}): not all folders on the source are known",
+                "not deleting anything in folders that only the target has ({}): not all folders on the source are \
+                 known",
                 unmatched.iter().map(|folder| folder.name.to_string()).collect::<Vec<_>>().join(", ")
             );
             self.observer.observe(&Event::Warning { text: &text });
@@ -181,8 +182,8 @@ impl Copy<'_> {
         }
         for doomed in std::mem::take(&mut self.doomed).iter().filter(|doomed| !doomed.uids.is_empty()) {
             let text = format!(
-                "{}: not deleted on the target: {}, which the source may have moved to a folder that could not be compared ({}); run \
-                 again, or skip that folder with --exclude",
+                "{}: not deleted on the target: {}, which the source may have moved to a folder that could not be \
+                 compared ({}); run again, or skip that folder with --exclude",
                 doomed.folder,
                 counted(doomed.uids.len(), "message"),
                 hiding.join(", ")

@@ -132,7 +132,8 @@ fn unclear(error: &imap::Error) -> (&'static str, &'static str) {
             "wait a few minutes; if it persists, ask the server's operator whether it bans this address",
         ),
         imap::Error::Closed | imap::Error::Truncated | imap::Error::Net(_) => (
-            "the server closes the connection at once: it bans this address, allows no more connections, or is restarting",
+            "the server closes the connection at once: it bans this address, allows no more connections, or is \
+             restarting",
             "wait a few minutes; if it persists, ask the server's operator",
         ),
         _ => (

@@ -32,8 +32,8 @@ const PROVIDERS: &[Provider] = &[
         name: "Microsoft 365",
         host: "outlook.office365.com",
         domains: &["outlook.com", "hotmail.com", "live.com", "msn.com"],
-        login: "Microsoft no longer accepts passwords for IMAP: use an OAuth token (auth=XOAUTH2), and have IMAP enabled for \
-                the mailbox",
+        login: "Microsoft no longer accepts passwords for IMAP: use an OAuth token (auth=XOAUTH2), and have IMAP \
+                enabled for the mailbox",
         daily: None,
     },
     Provider {

@@ -115,8 +115,8 @@ pub(super) fn idle(one: &mut Reached<'_>, time: Duration, report: &mut SideRepor
         Err((after, error)) => {
             let result = format!("{} (after {:.0} s)", error.message, after.as_secs_f64());
             let meaning = "the server or a router in between drops idle connections; a copy reconnects and continues";
-            let advice = "nothing to do; if copies are slow, ask the server's operator for a longer timeout (RFC 3501 requires 30 \
-                          minutes)";
+            let advice = "nothing to do; if copies are slow, ask the server's operator for a longer timeout (RFC 3501 \
+                          requires 30 minutes)";
             report.doubtful(seen(Check::Idle, tried, result), meaning, advice);
         }
     }

@@ -201,7 +201,8 @@ impl Sync<'_> {
                     // What is there may be what was to be sent.
                     (Ok(_), Some(_)) => {
                         format!(
-                            "the folder has since been created on the {side} and has mail in it; the next run will sync it"
+                            "the folder has since been created on the {side} and has mail in it; the next run will \
+                             sync it"
                         )
                     }
                 };

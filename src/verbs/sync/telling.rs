@@ -102,8 +102,8 @@ impl Sync<'_> {
         for side in Side::BOTH {
             for (work, count) in self.works.iter().zip(&held[side]).filter(|(_, count)| **count > 0) {
                 self.warn(&format!(
-                    "{}: not deleted on the {}: {}, which the {} may have moved to a folder that could not be read ({}); run again, \
-                     or skip that folder with --exclude",
+                    "{}: not deleted on the {}: {}, which the {} may have moved to a folder that could not be read \
+                     ({}); run again, or skip that folder with --exclude",
                     work.name(side),
                     word(side),
                     counted(*count, "message"),
