@@ -313,7 +313,10 @@ fn a_refused_flag_or_date_is_left_out_with_a_warning() {
         assert_eq!((run.count("copied"), run.count("failed")), (40, 0), "{status}");
         assert_eq!(content(&kept).len(), 40, "{status}");
         let warnings = run.named("warning");
-        assert!(warnings.iter().any(|event| event.to_string().contains("that the target refuses")), "{status}: {run:?}");
+        assert!(
+            warnings.iter().any(|event| event.to_string().contains("that the target refuses")),
+            "{status}: {run:?}"
+        );
     }
 }
 
