@@ -42,7 +42,7 @@ impl State {
     }
 }
 
-/// "make room there …, then run the same command again: it goes on from here"
+/// "free some space there …, then rerun the same command to resume"
 #[test]
 fn a_full_target_takes_the_rest_once_there_is_room() {
     let source = filled("roomfrom", messages(40));
@@ -51,14 +51,14 @@ fn a_full_target_takes_the_rest_once_there_is_room() {
     there.create(&["Junk"]);
     there.append(&["Junk"], messages(150).into_iter());
     let full = copy(&source, &target, &[]).ended(8);
-    assert!(full.says("make room there") && full.says("run the same command again"), "{full:?}");
+    assert!(full.says("free some space there") && full.says("rerun the same command to resume"), "{full:?}");
     there.command("DELETE Junk");
     let copied = full.count("copied");
     copy(&source, &target, &[]).ended(0).counts(&[("copied", 40 - copied), ("already_there", copied)]);
     assert_equal(&source, &target);
 }
 
-/// "give one another name with --map 'A=NAME', or join them with --map 'A=B'"
+/// "rename one with --map 'A=NAME', or merge them with --map 'A=B'"
 #[test]
 fn folders_that_would_become_one_are_parted_or_joined() {
     let source = lettered("partfrom", Personality::Plain, &["create One", "add One ab", "create Two", "add Two cd"]);
@@ -67,7 +67,7 @@ fn folders_that_would_become_one_are_parted_or_joined() {
     let rule = ["--map-regex", "s/^(One|Two)$/Both/"];
     let refused = copy(&source, &parted, &rule).ended(1);
     let [other, join] =
-        [between(&refused, "another name with --map '", "=NAME'"), between(&refused, "join them with --map '", "'")];
+        [between(&refused, "rename one with --map '", "=NAME'"), between(&refused, "merge them with --map '", "'")];
     let with = |map: &str| [&rule[..], &["--map", map]].concat().join("\n");
     let go = |target: &Account, map: &str| {
         let options = with(map);
@@ -79,7 +79,7 @@ fn folders_that_would_become_one_are_parted_or_joined() {
     assert_eq!(go(&joined, join)["Both"], ["a", "b", "c", "d"]);
 }
 
-/// "nothing is deleted …; if that is meant, give --max-delete N or more"
+/// "not deleting anything …; if this is intended, rerun with --max-delete N or more"
 #[test]
 fn as_many_may_be_deleted_as_the_brake_says() {
     let source = lettered("brakefrom", Personality::Plain, &["add INBOX abcdefgh", "create Old", "add Old ij"]);
@@ -102,7 +102,7 @@ fn as_many_may_be_deleted_as_the_brake_says() {
         go(&[]).ended(0);
         edit(&mut Client::login(&source), "expunge INBOX abcde");
         let braked = go(&["--max-delete", "1"]).ended(9);
-        let enough = between(&braked, "give --max-delete ", " or more").to_owned();
+        let enough = between(&braked, "rerun with --max-delete ", " or more").to_owned();
         let less = (enough.parse::<u32>().unwrap() - 1).to_string();
         go(&["--max-delete", &less]).ended(9);
         go(&["--max-delete", &enough]).ended(0).counts(&[("deleted", 5)]);
@@ -110,7 +110,7 @@ fn as_many_may_be_deleted_as_the_brake_says() {
     });
 }
 
-/// "let more be kept by --keep-size, or nothing by --keep-deleted 0"
+/// "raise --keep-size, or disable undo with --keep-deleted 0"
 #[test]
 fn a_full_undo_store_lets_go_either_way() {
     each([["--keep-size", "1G"], ["--keep-deleted", "0"]], |advice| {
@@ -120,7 +120,7 @@ fn a_full_undo_store_lets_go_either_way() {
         sync(&first, &second, &state.options(&[])).ended(0);
         edit(&mut Client::login(&first), "expunge INBOX a");
         let full = sync(&first, &second, &state.options(&["--keep-size", "1"])).ended(3);
-        assert!(full.says("--keep-size, or nothing by --keep-deleted 0"), "{full:?}");
+        assert!(full.says("raise --keep-size, or disable undo with --keep-deleted 0"), "{full:?}");
         sync(&first, &second, &state.options(&advice)).ended(0).counts(&[("deleted", 1)]);
         assert_equal(&first, &second);
     });
@@ -155,7 +155,7 @@ fn a_folder_that_was_misspelt_is_found_in_the_list() {
     copy(&source, &target, &["--folder", name]).ended(0).counts(&[("copied", 2)]);
 }
 
-/// "within one account say where mail shall go with --into FOLDER or --map FROM=TO, and leave out the other folders"
+/// "within one account, set the destination with --into FOLDER or --map FROM=TO, and select the source folders"
 #[test]
 fn within_one_account_mail_goes_where_it_is_told() {
     let account = lettered("within", Personality::Plain, &["create Work", "add Work ab", "add INBOX c"]);
@@ -182,7 +182,7 @@ fn mail_that_was_to_go_into_a_view_goes_elsewhere() {
     assert_eq!(shown(&Client::login(&target).snapshot())["Old"], ["a", "b"]);
 }
 
-/// "give another directory with --state DIR, or do without with --no-state", or move the file away
+/// "use another directory with --state DIR, or run without state with --no-state", or move the file away
 #[test]
 fn a_damaged_state_is_done_without() {
     let source = lettered("statefrom", Personality::Plain, &["add INBOX abc"]);
@@ -201,7 +201,7 @@ fn a_damaged_state_is_done_without() {
     copy(&source, &target, &other.options(&[])).ended(0).counts(&[("copied", 0), ("already_there", 3)]);
 }
 
-/// "look whether it is still your plan, then run `chmod 600 FILE`", and "make a new plan"
+/// "check that it is still your plan, then run `chmod 600 FILE`", and "make a new plan"
 #[test]
 fn a_plan_that_others_may_write_is_taken_once_it_is_ones_own() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -222,7 +222,7 @@ fn a_plan_that_others_may_write_is_taken_once_it_is_ones_own() {
     assert_equal(&source, &target);
 }
 
-/// "expunge the folder in a mail program, then run again"
+/// "expunge the folder in a mail client, then run again"
 #[test]
 fn what_others_have_marked_is_expunged_by_hand_and_the_next_run_goes_on() {
     // A server without UIDPLUS.
@@ -230,7 +230,7 @@ fn what_others_have_marked_is_expunged_by_hand_and_the_next_run_goes_on() {
     let target = empty("expungeto", Personality::Plain);
     let only_b = ["--move", "--search", "SUBJECT b"];
     let refused = copy(&source, &target, &only_b).ended(3);
-    assert!(refused.says("expunge the folder in a mail program, then run again"), "{refused:?}");
+    assert!(refused.says("expunge the folder in a mail client, then run again"), "{refused:?}");
     let mut client = Client::login(&source);
     assert_eq!(shown(&client.snapshot())["Work"], ["aD", "b"]);
     client.select(&["Work"]);

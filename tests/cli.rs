@@ -261,7 +261,7 @@ fn a_limit_on_the_size_of_files_is_told_and_ends_nothing_by_a_signal() {
     let output = limited(64, "--no-state");
     let shown = text(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{:?} {shown}", output.status);
-    assert!(shown.contains("UID 2") && shown.contains("larger than a file may be here"), "{shown}");
+    assert!(shown.contains("UID 2") && shown.contains("exceed the limit on file size"), "{shown}");
     assert!(text(&output.stdout).contains("  failed         1 "), "{}", text(&output.stdout));
     // The state's file does not fit either.
     let output = limited(8, &format!("--state {}/state", directory.path().display()));

@@ -57,7 +57,9 @@ fn it_is_one_round_trip_and_left_out_where_it_does_not_help() {
         assert_eq!(asked(&run), 0, "{more}: a server on this machine");
         assert!(!is_told(&run), "{}", run.stderr);
     }
-    for (more, words) in [("&compress=on", ", compressed;"), ("", "not compressed, which it offers (compress=on")] {
+    for (more, words) in
+        [("&compress=on", ", compressed;"), ("", "compression available but unused (compress=on enables it)")]
+    {
         assert!(doctor(&[with(&account, more)], &["--idle", "0"]).ended(0).says(words), "{more}");
     }
     // T17: never in the clear, whatever is offered, and TLS comes before it.
@@ -103,9 +105,9 @@ fn bombs_and_nonsense_end_the_connection() {
     let cases = [
         ("a line of more than 16777216 bytes", deflated(&line)),
         ("more than 131072 remarks", deflated(&remarks)),
-        ("nothing in it", [0, 0, 0, 0xff, 0xff].repeat(300_000)),
-        ("no compressed data", b"* LIST () \"/\" INBOX\r\n".to_vec()),
-        ("no compressed data", vec![0xff; 50]),
+        ("empty compressed data", [0, 0, 0, 0xff, 0xff].repeat(300_000)),
+        ("not compressed data", b"* LIST () \"/\" INBOX\r\n".to_vec()),
+        ("not compressed data", vec![0xff; 50]),
     ];
     each(cases, |(words, bytes)| {
         let (run, _) = after("{tag} OK go", &bytes);

@@ -99,7 +99,7 @@ fn an_account_can_be_a_directory() {
     config.run(&["verify", "work", "backup"]).ended(0);
     config.run(&["folders", "backup", "--output", "json"]).ended(0).counts(&[("messages", 3)]);
     let refused = config.run(&["doctor", "work", "backup"]).ended(2);
-    assert!(refused.says("doctor looks at mailboxes on IMAP servers, and the target is a directory"), "{refused:?}");
+    assert!(refused.says("doctor only checks IMAP servers; the target is a directory"), "{refused:?}");
 }
 
 #[test]
@@ -127,8 +127,8 @@ fn what_is_wrong_is_said_before_anything_is_done() {
         ("[job.n]\ncommand = 'copy'\nsource = 'a'\ntarget = 'b'\nsince = 'today'", &["run", "n"], "--since"),
         ("[job.n]\ncommand = 'copy'\nsource = 'a'\ntarget = 'b'\nsince = 'today'", &["config", "check"], "job.n: "),
         ("[job.n]\ncommand = 'copy'\nsource = 'a'\ntarget = 'b'", &["config", "check"], "has no account b"),
-        ("[job.n]\ncommand = 'folders'\nmailbox = 'a'", &["run", "n", "-v", "--config", "x"], "before the job's name"),
-        ("[account.a]\naddress = 'imaps://ann:hunter2@h'", &["config", "check"], "holds a password"),
+        ("[job.n]\ncommand = 'folders'\nmailbox = 'a'", &["run", "n", "-v", "--config", "x"], "before the job name"),
+        ("[account.a]\naddress = 'imaps://ann:hunter2@h'", &["config", "check"], "contains a password"),
         (
             "[account.a]\nuser = 'a'\nhost = 'h'\npassword-file = '/nonexistent/pw'",
             &["config", "check"],
@@ -161,12 +161,12 @@ fn config_check_lists_every_problem_of_the_file_of_config() {
         "unknown key usr",
         "port must be a number",
         "host is missing",
-        "a directory takes no password",
+        "a directory needs no password",
         "/nonexistent/pw",
         "/nonexistent/other",
         "has no account nobody",
         "unknown command coppy",
-        "others may write",
+        "this file is writable by others",
     ] {
         assert!(checked.stderr.contains(words), "{words}: {}", checked.stderr);
     }
@@ -183,10 +183,10 @@ fn a_file_that_others_can_read_or_write_is_refused() {
     let secret = format!("{plain}password-command = 'echo x'\n");
     for (text, mode, words) in [
         (plain, 0o644, None),
-        (plain, 0o664, Some("may write")),
+        (plain, 0o664, Some("writable by others")),
         (&*secret, 0o600, None),
-        (&*secret, 0o640, Some("can read")),
-        (&*secret, 0o604, Some("can read")),
+        (&*secret, 0o640, Some("readable by others")),
+        (&*secret, 0o604, Some("readable by others")),
     ] {
         let config = Config::of(text).with_mode(mode);
         let run = config.run(&["config", "check"]).ended(if words.is_some() { 2 } else { 0 });

@@ -107,7 +107,7 @@ fn certificates_that_are_not_trusted_are_explained() {
     let account = empty("cert", Personality::Plain);
     for (host, words, advice) in [
         ("127.0.0.4", "made for wrong.example, not for 127.0.0.4", "confirms this fingerprint"),
-        ("127.0.0.5", "signs itself", "pin="),
+        ("127.0.0.5", "self-signed", "pin="),
         ("127.0.0.6", "days ago", "renew"),
     ] {
         stopped_by(doctor_of(over_tls(&account, host, account.tls_port).as_str()), 6, "certificate", words, advice);
@@ -126,7 +126,13 @@ fn a_wrong_password_is_tried_once() {
         let is_login = ["LOGIN", "AUTHENTICATE"].contains(&command.name.as_str());
         if is_login { Reply::status("NO [AUTHENTICATIONFAILED] no") } else { Reply::ok() }
     });
-    stopped_by(doctor_of(End::plain(server.port, "&timeout=20")), 5, "login", "not let this user in", "app password");
+    stopped_by(
+        doctor_of(End::plain(server.port, "&timeout=20")),
+        5,
+        "login",
+        "doesn't accept this user",
+        "app password",
+    );
     let logins = server.lines().iter().filter(|line| line.contains("AUTHENTICATE")).count();
     assert_eq!(logins, 1, "{:?}", server.lines());
 }
@@ -135,9 +141,9 @@ fn a_wrong_password_is_tried_once() {
 fn a_shut_port_and_a_name_that_does_not_exist() {
     let shut = format!("imaps://ann@127.0.0.1:{}", closed_port());
     stopped_by(doctor_of(shut.as_str()), 6, "port", "no server on this port", "check the port");
-    stopped_by(doctor_of("imaps://ann@imap.no-such-host.invalid"), 6, "name", "no server of this name", "spelling");
+    stopped_by(doctor_of("imaps://ann@imap.no-such-host.invalid"), 6, "name", "no server has this name", "spelling");
     let gmail = doctor_of("imaps://ann%40gmail.com@imap.no-such-host.invalid");
-    stopped_by(gmail, 6, "name", "no server of this name", "imap.gmail.com");
+    stopped_by(gmail, 6, "name", "no server has this name", "imap.gmail.com");
 }
 
 #[test]
@@ -161,9 +167,9 @@ fn a_port_of_something_else_is_named() {
 fn tls_on_the_plain_port_and_the_other_way_round() {
     let account = empty("swapped", Personality::Plain);
     let plain = over_tls(&account, "localhost", account.port);
-    let advice = format!("write imap://USER@HOST:{}", account.port);
+    let advice = format!("use imap://USER@HOST:{}", account.port);
     stopped_by(doctor_of(plain.as_str()), 6, "protocol", "speaks plain IMAP", &advice);
-    let advice = format!("write imaps://USER@HOST:{}", account.tls_port);
+    let advice = format!("use imaps://USER@HOST:{}", account.tls_port);
     for address in [
         over_tls(&account, "localhost", account.tls_port).replace("imaps:", "imap:"),
         format!("imap://{}@localhost:{}?tls=none&timeout=20", account.user, account.tls_port),

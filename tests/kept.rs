@@ -129,7 +129,7 @@ fn dates_beyond_1970_and_2038_are_kept_where_they_can_be_and_named_where_not() {
     for (name, target, lost) in targets {
         let run = copy(end(&source), target.clone(), &[]).ended(0).counts(&[("copied", 6), ("failed", 0)]);
         let warned = warnings(&run);
-        let words = format!("does not keep the dates of {lost} messages, such as UID 1 of the source");
+        let words = format!("did not preserve the dates of {lost} messages, such as UID 1 on the source");
         assert_eq!(warned.contains(&words), lost > 0, "{name}: {warned}");
         copy(end(&source), target.clone(), &[]).ended(0).counts(&[("copied", 0), ("already_there", 6)]);
         let code = if lost > 0 { 4 } else { 0 };

@@ -146,7 +146,7 @@ fn the_keyring_has_the_tokens_of_a_login() {
     let desk = Desktop { session: Session::start(), home: Home::new(), client, user: account.user.clone() };
     let address = tls(&account, "");
 
-    assert!(desk.login(&address).ended(0).says("the tokens are kept in the keyring"));
+    assert!(desk.login(&address).ended(0).says("tokens stored in the keyring"));
     let files = desk.home.token_files();
     assert_eq!((files.len(), mode(&files[0])), (1, 0o600));
     assert!(fs::read_to_string(&files[0]).unwrap().contains(r#""tokens":null"#));
@@ -179,7 +179,7 @@ fn the_keyring_has_the_tokens_of_a_login() {
 
     desk.run(&["logout", &address]).ended(0);
     assert_eq!((desk.entry(), fs::read_dir(desk.home.tokens()).unwrap().count()), (String::new(), 0));
-    assert!(desk.run(&["logout", &address]).ended(2).says("no tokens are kept"));
+    assert!(desk.run(&["logout", &address]).ended(2).says("no tokens stored"));
 }
 
 /// What an earlier login has left in the keyring goes too, where a later one found none and keeps a file; and an entry that somebody
@@ -193,7 +193,7 @@ fn a_logout_leaves_nothing_in_the_keyring() {
     let address = tls(&account, "");
     desk.login(&address).ended(0);
     let outside = lab::agreeing::by_device(&desk.home, &address, &desk.client, &[]).ended(0);
-    assert!(outside.says("in a file of yours alone") && !desk.entry().is_empty(), "{outside:?}");
+    assert!(outside.says("in a private file") && !desk.entry().is_empty(), "{outside:?}");
     let run = Run::of(desk.home.command(&["logout", &address]).env(BUS, &desk.session.bus)).ended(0);
     assert_eq!(desk.entry(), "", "{run:?}");
 

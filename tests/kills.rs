@@ -215,7 +215,7 @@ fn begin_again_before_what_was_sent_is_stored(command: &str, options: &[&str], a
     std::thread::sleep(Duration::from_millis(200));
     assert!(killed.kill(), "it ended before its mail was stored");
     let second = start(again).end().ended(0);
-    let arrived = "the second copies were taken back";
+    let arrived = "the duplicates were removed";
     assert!(second.stderr.contains(arrived) || second.count("copied") < ALL, "nothing was late: {second:?}");
     let there = Client::login(&target).snapshot().content();
     let doubled: Vec<_> = there.iter().map(|(folder, messages)| (folder, messages.len())).collect();

@@ -38,7 +38,7 @@ fn a_code_for_another_device_logs_in_as_slowly_as_the_server_wants() {
     let home = Home::new();
     let address = tls(&account, "");
     let run = by_device(&home, &address, &client, &[]).ended(0);
-    assert!(run.says("type in the code WDJB-MJHT") && run.says("http://127.0.0.1/agree"), "{run:?}");
+    assert!(run.says("enter the code WDJB-MJHT") && run.says("http://127.0.0.1/agree"), "{run:?}");
     assert!(run.stdout.contains(&format!("logged in as {} on localhost", account.user)), "{run:?}");
     assert_all_hidden(&run, &client);
 
@@ -91,10 +91,10 @@ fn what_is_kept_is_its_owners_alone_and_one_that_others_can_read_is_refused() {
 #[test]
 fn a_user_who_says_no_or_nothing_is_told_so() {
     let table = [
-        ("access_denied", "the user has said no"),
-        ("authorization_declined", "the user has said no"),
-        ("expired_token", "nobody has typed in the code in time"),
-        ("invalid_scope", "refuses: invalid_scope (in words: invalid_scope)"),
+        ("access_denied", "access denied"),
+        ("authorization_declined", "access denied"),
+        ("expired_token", "the code expired"),
+        ("invalid_scope", "refused: invalid_scope (in words: invalid_scope)"),
     ];
     let (account, _) = account("no", 0);
     each(table, |(error, words)| {
@@ -112,10 +112,10 @@ fn a_user_who_says_no_or_nothing_is_told_so() {
         (manner.is_endless, manner.code_lives) = (true, 2);
     });
     let run = by_device(&Home::new(), &tls(&account, ""), &client, &[]).ended(5);
-    assert!(run.says("nobody has typed in the code in time"), "{run:?}");
+    assert!(run.says("the code expired"), "{run:?}");
     // A server that wants to be asked once in a lifetime.
     client.change(|manner| manner.interval = u64::MAX);
-    assert!(by_device(&Home::new(), &tls(&account, ""), &client, &[]).ended(5).says("wants to be asked every"));
+    assert!(by_device(&Home::new(), &tls(&account, ""), &client, &[]).ended(5).says("allows polling only every"));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_browser_brings_the_code_and_only_the_one_that_was_asked_for() {
     assert!(client.requests("/token").is_empty(), "no code of a stranger is sent on");
     assert!(waiting.agree().contains("200"));
     let run = waiting.end().ended(0);
-    assert!(run.says("another state"), "{run:?}");
+    assert!(run.says("different state"), "{run:?}");
     assert_all_hidden(&run, &client);
     let run = home.run(&["folders", "-vvv", "--output", "json", &address]).ended(0).counts(&[("messages", 2)]);
     assert_all_hidden(&run, &client);
@@ -334,19 +334,19 @@ fn a_secret_goes_where_it_was_meant_to_go_and_nowhere_else() {
     for place in ["http://127.0.0.1:9/token", "https://evil.example/token", "/other"] {
         client.change(|manner| manner.instead = Some((307, Some(format!("{place}?{{device_code}}")), "{}".to_owned())));
         let run = by_device(&home, &tls(&account, ""), &client, &[]).ended(6);
-        assert!(run.says("does not follow") && run.says(place), "{run:?}");
+        assert!(run.says("doesn't follow") && run.says(place), "{run:?}");
         assert_all_hidden(&run, &client);
     }
     for url in ["http://login.example.org/token", "ftp://localhost/token", "https://ann:pw@login.example.org/"] {
         let more = ["--client-id", "x", "--token-endpoint", url, "imaps://ann@localhost"];
         let run = home.run(&[&["login"], &more[..]].concat()).ended(2);
-        assert!(run.says("not one to send a secret to"), "{run:?}");
+        assert!(run.says("invalid token endpoint"), "{run:?}");
     }
     // What answers is no OAuth server, and repeats what it was sent.
     for status in [200, 400] {
         client.change(|manner| manner.instead = Some((status, None, "<p>{device_code}</p>".to_owned())));
         let run = by_device(&home, &tls(&account, ""), &client, &[]).ended(5);
-        assert!(run.says("no OAuth server"), "{run:?}");
+        assert!(run.says("not an OAuth server"), "{run:?}");
         assert_all_hidden(&run, &client);
     }
 }
@@ -390,7 +390,7 @@ fn what_is_kept_is_listed_and_forgotten() {
     assert_eq!(run.stdout, format!("{} on localhost (file)\n", account.user));
     home.run(&["logout", &address]).ended(0);
     assert_eq!(fs::read_dir(home.tokens()).unwrap().count(), 0, "nothing is left");
-    assert!(home.run(&["logout", &address]).ended(2).says("no tokens are kept"));
+    assert!(home.run(&["logout", &address]).ended(2).says("no tokens stored"));
     assert!(home.run(&["folders", &address]).ended(2).says("mailferry login"), "the hint names it");
 }
 
@@ -432,7 +432,7 @@ fn an_account_of_the_config_file_has_all_that_a_login_needs() {
 fn what_is_missing_is_named() {
     let home = Home::new();
     let table: [(&[&str], &str); 5] = [
-        (&["login", "imaps://ann@imap.gmail.com"], "mailferry has none of its own"),
+        (&["login", "imaps://ann@imap.gmail.com"], "mailferry doesn't ship one"),
         (&["login", "--client-id", "x", "maildir:/m"], "a directory needs no login"),
         (&["login", "--client-id", "x", "imaps://ann:hunter2@h"], "password"),
         (&["login", "--client-id", "x", "--flow", "device", "imaps://ann@h"], "--device-endpoint"),

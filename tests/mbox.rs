@@ -171,5 +171,5 @@ fn what_is_no_directory_of_mbox_files_is_said() {
     let said = run(&["folders", &ground.address()]).ended(1);
     assert!(said.says("holds no mbox file") && said.says("backup/ann"), "{}", said.stderr);
     let said = run(&["folders", "mbox:/nowhere/at/all"]).ended(1);
-    assert!(said.says("there is no directory /nowhere/at/all"), "{}", said.stderr);
+    assert!(said.says("no such directory: /nowhere/at/all"), "{}", said.stderr);
 }

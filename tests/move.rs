@@ -81,7 +81,7 @@ fn the_same_header_with_another_body_is_no_proof() {
     Client::login(&ground.source).append(&["INBOX"], [text("ours"), text("true")].into_iter().take(1));
     Client::login(&ground.target).append(&["INBOX"], std::iter::once(text("mine")));
     let run = ground.copy(&["--move"]).ended(0).counts(&[("deleted", 0)]);
-    assert!(run.says("not proven"), "{}", run.stderr);
+    assert!(run.says("not verified"), "{}", run.stderr);
     assert_eq!(snapshot(&ground.source).count(), 1);
 }
 
@@ -101,5 +101,5 @@ fn what_has_taken_the_uid_of_a_message_that_was_sent_stays() {
     let run = copy(End::plain(source.port, ""), &target, &["--move", "-j1"]);
     let removed: Vec<String> = source.lines().into_iter().filter(|line| line.contains("UID EXPUNGE")).collect();
     assert!(removed.len() == 1 && removed[0].contains("UID EXPUNGE 2:3"), "{removed:?} {run:?}");
-    assert!(run.says("left on the source: 1 message, not proven to be on the target"), "{run:?}");
+    assert!(run.says("1 message kept on the source: not verified on the target"), "{run:?}");
 }

@@ -207,5 +207,5 @@ fn a_list_that_says_nothing_selects_nothing_by_mistake() {
     let list = directory.path().join("list");
     std::fs::write(&list, "Wrok\n").unwrap();
     let run = copy(&source, &target, &["--folders-from", list.to_str().unwrap()]).ended(2);
-    assert!(run.says("no such folder in the source: Wrok"), "{run:?}");
+    assert!(run.says("no such folder on the source: Wrok"), "{run:?}");
 }

@@ -154,7 +154,7 @@ fn mail_that_arrives_keeps_nothing_of_a_plan_from_being_done() {
         ground.target().append(&["INBOX"], letters("both", 1).chain(letters("there", 1)));
         let run = ground.apply(&[]).ended(0).counts(&foreseen).counts(&[("failed", 0), ("folders_failed", 0)]);
         for side in ["source", "target"] {
-            assert!(run.says(&format!("INBOX: the {side} has 2 new messages")), "{}", run.stderr);
+            assert!(run.says(&format!("INBOX: 2 new messages on the {side}")), "{}", run.stderr);
         }
         assert!(run.says("not in the plan"), "{}", run.stderr);
         assert_eq!((snapshot(&ground.pair.source).count(), snapshot(&ground.pair.target).count()), (9, 9));
@@ -201,17 +201,17 @@ fn what_changed_on_either_side_is_refused_folder_by_folder_and_said() {
                 assert_eq!(run.summary()["status"], "partial");
                 let found = refused(&run);
                 for (folder, words) in [
-                    ("anew", "on the source, its UIDVALIDITY was "),
+                    ("anew", "on the source, UIDVALIDITY was "),
                     ("gone", "2 messages are gone from the source"),
-                    ("flagged", "1 message has other flags on the source"),
+                    ("flagged", "1 message has different flags on the source"),
                     ("lost", "1 message is gone from the target"),
                 ] {
                     let is_told = found.iter().any(|(name, reason)| name == folder && reason.contains(words));
                     assert!(is_told, "{folder}: {words} in {found:#?}");
                 }
                 for news in [
-                    "arrived: the source has 1 new message, its UIDNEXT was 7 and is 8; that is not in the plan",
-                    "there: the target has 1 new message, its UIDNEXT was 5 and is 6; that is not in the plan",
+                    "arrived: 1 new message on the source, UIDNEXT was 7 and is now 8; not in the plan, left alone",
+                    "there: 1 new message on the target, UIDNEXT was 5 and is now 6; not in the plan, left alone",
                 ] {
                     assert!(run.says(news), "{news} in {}", run.stderr);
                 }
@@ -251,8 +251,12 @@ fn a_mirrors_plan_deletes_what_it_names_and_nothing_else() {
         let run = ground.apply(&[]).ended(3);
         let found = refused(&run);
         let told = |folder: &str, words: &str| found.iter().any(|(name, why)| name == folder && why.contains(words));
-        assert!(told("Marked", "1 message is to be deleted and has other flags"), "{found:?}");
-        assert!(told("Emptied", "left alone") && found.len() == 2 + usize::from(told("Old", "")), "{found:?}");
+        assert!(told("Marked", "1 message is to be deleted and has different flags"), "{found:?}");
+        assert!(
+            told("Emptied", "skipped, changed since the plan was made")
+                && found.len() == 2 + usize::from(told("Old", "")),
+            "{found:?}"
+        );
         run.counts(&[("deleted", 2), ("folders_deleted", 0)]);
         let there = snapshot(&ground.pair.target);
         let count = |folder: &str| there.folder(&[folder]).len();
@@ -332,7 +336,7 @@ fn a_move_empties_the_source_of_what_the_plan_names() {
     ground.save(&["--move"]).ended(0).counts(&[("copied", 8), ("deleted", 8)]);
     client.append(&["INBOX"], letters("since", 1));
     let run = ground.apply(&[]).ended(0).counts(&[("copied", 8), ("deleted", 8)]);
-    assert!(run.says("INBOX: the source has 1 new message") && run.says("not in the plan"), "{}", run.stderr);
+    assert!(run.says("INBOX: 1 new message on the source") && run.says("not in the plan"), "{}", run.stderr);
     assert_eq!((snapshot(&ground.pair.source).count(), snapshot(&ground.pair.target).count()), (1, 8));
     ground.save(&["--move"]).ended(0);
     ground.apply(&[]).ended(0).counts(&[("copied", 1), ("deleted", 1)]);
@@ -390,14 +394,14 @@ fn what_is_no_plan_is_refused_and_said() {
             assert!(run.stderr.contains(word), "{word} in {}", run.stderr);
         }
     };
-    said("hello\n", &["no plan that mailferry has saved", "--save-plan"]);
+    said("hello\n", &["not a mailferry plan", "--save-plan"]);
     said(&whole.replacen("\"mailferry_plan\":1", "\"mailferry_plan\":7", 1), &["newer mailferry (format 7"]);
     said(&whole[..whole.len() / 2], &["damaged or was edited"]);
     said(&whole.replacen("\"uids\":\"1\"", "\"uids\":\"1:9\"", 1), &["damaged or was edited", "checksum"]);
     assert!(run(&["apply", "/nonexistent/plan"]).ended(2).stderr.contains("No such file"));
     std::fs::write(&path, &whole).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
-    assert!(run(&["apply", &path]).ended(2).stderr.contains("others may write"));
+    assert!(run(&["apply", &path]).ended(2).stderr.contains("writable by others"));
     // Nothing was written by any of them.
     assert_eq!(snapshot(&ground.pair.target).count(), 0);
     let (source, target) = (ground.pair.source.plain_address(), ground.pair.target.plain_address());
@@ -460,7 +464,7 @@ fn directories_are_in_plans_where_their_numbers_last() {
     }
     std::fs::write(other.join("cur/1.2.3:2,S"), "Subject: x\n\nx\n").unwrap();
     let run = save(&format!("maildir:{}", other.display()), &ground.pair.target.plain_address()).ended(3);
-    assert!(refused_text(&run).contains("no numbers that last"), "{}", run.stdout);
+    assert!(refused_text(&run).contains("no persistent UIDs"), "{}", run.stdout);
     ground.apply(&[]).ended(0).counts(&[("copied", 0)]);
 }
 

@@ -112,7 +112,7 @@ fn a_backup_by_cron() {
     let mut client = Client::login(&ground.old);
     client.select(&["INBOX"]);
     client.expunge("1");
-    assert!(night().says("kept"));
+    assert!(night().says("to dated folders under Vanished"));
     verify(End::tls(&ground.old), backup.as_str(), &["--deep"]).ended(0);
     copy(backup.as_str(), End::tls(&ground.new), &["--folder", "Vanished/**"]).ended(0).counts(&[("copied", 1)]);
 }

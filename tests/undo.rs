@@ -67,9 +67,9 @@ fn a_rehearsed_sync_names_the_messages_of_each_change() {
     assert_eq!(dry.texts("change", "subject"), ["März a\u{1b}", "März new\u{1b}"], "{dry:?}");
     assert_eq!(dry.texts("change", "date"), ["2025-03-03T10:20:30+01:30"; 2]);
     let brief = ground.sync(&["--dry-run"]).ended(0);
-    assert!(brief.says(&format!("to delete on the second: INBOX: 1 message (UID 1)\n  UID 1 {A}")), "{brief:?}");
+    assert!(brief.says(&format!("would delete on the second: INBOX: 1 message (UID 1)\n  UID 1 {A}")), "{brief:?}");
     let full = ground.sync(&["--dry-run", "-v"]).ended(0);
-    assert!(full.says(&format!("delete INBOX UID 1 {A}: It was deleted")), "{full:?}");
+    assert!(full.says(&format!("delete INBOX UID 1 {A}: Deleted on one side")), "{full:?}");
     assert!(full.says("copy INBOX UID 5 \"März new"), "{full:?}");
     full.assert_harmless();
     // A conflict is told by the run that settles it, too.
@@ -115,8 +115,10 @@ fn a_rehearsed_undo_lists_its_messages_and_writes_nothing() {
     let dry = dry.counts(&[("restored", 3), ("already_there", 1)]);
     assert_eq!(dry.summary()["dry_run"], true);
     let people = ground.command("undo", &["--dry-run", &name], &[]).ended(0);
-    assert!(people.says(&format!("to put back on the second: INBOX/1 {A}")), "{people:?}");
-    assert!(people.says("there already on the second: Work/2 ") && people.says("; 3 messages to put back, 1 was"));
+    assert!(people.says(&format!("would restore on the second: INBOX/1 {A}")), "{people:?}");
+    assert!(
+        people.says("still exists on the second: Work/2 ") && people.says("; 3 messages to restore, 1 still exists")
+    );
     people.assert_harmless();
     assert_eq!((names(second, "INBOX"), names(second, "Work")), (letters("cd"), letters("fg")));
     // A folder that is gone is not made by it.
@@ -143,10 +145,10 @@ fn one_message_or_one_folder_can_be_put_back() {
 
     // What is back, and a run that was undone, are no failures: that is said.
     let back = ground.command("undo", &["--message", "INBOX/2", &name], &[]).ended(0);
-    assert!(back.says("nothing to put back: the message is there already"), "{back:?}");
+    assert!(back.says("nothing to restore: the message still exists"), "{back:?}");
     undo(&[]).ended(0).counts(&[("restored", 1), ("already_there", 3)]);
     let again = ground.command("undo", &[&name], &[]).ended(0);
-    assert!(again.says("nothing to put back: all 4 messages are there already"), "{again:?}");
+    assert!(again.says("nothing to restore: all 4 messages still exist"), "{again:?}");
 }
 
 #[test]
@@ -157,11 +159,11 @@ fn what_a_run_has_not_kept_is_named_with_what_to_do() {
         let run = ground.command("undo", words, &[]).ended(2);
         assert!(run.says(said) && run.says(advice), "{words:?}: {run:?}");
     };
-    refused(&["20200101T000000Z-1"], "there is no run 20200101T000000Z-1", "undo --list FIRST SECOND");
-    refused(&["--message", "INBOX/99", &name], "the run has kept no message INBOX/99", "--dry-run");
-    refused(&["--message", "<x@y>", &name], "the run has kept no message <x@y>", "--dry-run");
-    refused(&["--message", "INBOX", &name], "as in INBOX/11", "--help");
-    refused(&["--folder", "Wrok", &name], "Wrok (did you mean Work?)", "it has kept messages of INBOX (2), Work (2)");
+    refused(&["20200101T000000Z-1"], "no run 20200101T000000Z-1", "undo --list FIRST SECOND");
+    refused(&["--message", "INBOX/99", &name], "the run has no message INBOX/99", "--dry-run");
+    refused(&["--message", "<x@y>", &name], "the run has no message <x@y>", "--dry-run");
+    refused(&["--message", "INBOX", &name], "such as INBOX/11", "--help");
+    refused(&["--folder", "Wrok", &name], "Wrok (did you mean Work?)", "it has messages from INBOX (2), Work (2)");
     // The same place may be two messages: one of each side.
     ground.expunge(0, "INBOX", "3");
     ground.expunge(1, "INBOX", "4");

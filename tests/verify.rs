@@ -231,7 +231,7 @@ fn progress_ends_at_what_was_announced() {
         assert_eq!(summary.bytes_compared > 0, deep);
     }
     let shown = verify(&source, &target, &["--deep"]).ended(0).stderr;
-    assert!(shown.contains("60 messages to compare\n") && shown.contains("60 messages to compare whole, "), "{shown}");
+    assert!(shown.contains("comparing 60 messages\n") && shown.contains("comparing 60 messages in full ("), "{shown}");
 }
 
 /// A message that tries to write to the terminal.

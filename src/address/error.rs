@@ -15,7 +15,7 @@ pub enum AddressError {
     #[error("this is not a mailbox address")]
     NoAddress,
     /// `maildir:` or `mbox:` without a path.
-    #[error("`{scheme}:` lacks the path of a directory")]
+    #[error("`{scheme}:` needs the path of a directory")]
     NoPath {
         /// `maildir` or `mbox`.
         scheme: &'static str,
@@ -27,22 +27,22 @@ pub enum AddressError {
         scheme: String,
     },
     /// `imaps:` without `//`.
-    #[error("the address lacks `//` after its scheme")]
+    #[error("the address needs `//` after its scheme")]
     NoSlashes,
     /// A password in the address.
-    #[error("the address holds a password, which the process list and the shell's history would show")]
+    #[error("the address contains a password, which the process list and the shell history would show")]
     Password,
     /// Nothing before `@`, or no `@`.
-    #[error("the address names no user")]
+    #[error("the address has no user")]
     NoUser,
     /// A user name that can't be decoded.
     #[error("the user in the address is not well-formed percent-encoded text")]
     BadUser,
     /// Nothing after `@`.
-    #[error("the address names no host")]
+    #[error("the address has no host")]
     NoHost,
     /// A character in the host that no host has.
-    #[error("the host in the address holds a character that no host name has")]
+    #[error("the host in the address contains an invalid character")]
     BadHost,
     /// Something with colons that is no IPv6 address in brackets.
     #[error("the host in the address is neither a name nor an IPv6 address in brackets")]
@@ -51,16 +51,16 @@ pub enum AddressError {
     #[error("the port in the address is not a number from 1 to 65535")]
     BadPort,
     /// Something between the host and `?`.
-    #[error("the address goes on after the host with something other than `?key=value`")]
+    #[error("the address has something other than `?key=value` after the host")]
     Path,
     /// A key that mailferry does not have.
-    #[error("the address has an unknown key {key}; known are {KNOWN}")]
+    #[error("the address has an unknown key {key}; known keys: {KNOWN}")]
     UnknownKey {
         /// The key in quotation marks, or where it stands.
         key: String,
     },
     /// A key that stands twice.
-    #[error("the address gives `{key}` twice")]
+    #[error("the address sets `{key}` twice")]
     Twice {
         /// The key.
         key: &'static str,
@@ -80,13 +80,13 @@ pub enum AddressError {
         mode: &'static str,
     },
     /// A key for certificates where there are none.
-    #[error("`{key}=` has no use with `tls=none`: there are no certificates")]
+    #[error("`{key}=` makes no sense with `tls=none`: there are no certificates")]
     NeedsTls {
         /// The key.
         key: &'static str,
     },
     /// `client-key=` alone.
-    #[error("`client-key=` has no use without `client-cert=`")]
+    #[error("`client-key=` needs `client-cert=`")]
     KeyWithoutCertificate,
 }
 
@@ -101,21 +101,20 @@ impl AddressError {
             Self::NoPath { .. } => "write maildir:PATH, such as maildir:/home/ann/Maildir",
             Self::NoSlashes => "write imaps://USER@HOST",
             Self::Password => {
-                "take it out, and give it by --source-password-file or --target-password-file, by \
-                 --source-password-command, or at the prompt; a `:` that belongs to the user is written %3A"
+                "remove it, and use --source-password-file, --target-password-file, \
+                 --source-password-command or the prompt; write a `:` in USER as %3A"
             }
             Self::NoUser => "write imaps://USER@HOST, with %40 for an @ in USER (imaps://ann%40example.org@HOST)",
             Self::BadUser => "write % as %25, @ as %40, : as %3A, / as %2F; control characters are not allowed",
             Self::NoHost | Self::BadHost => "write the server's name after the @: imaps://USER@imap.example.org",
             Self::BadIpv6 => "write an IPv6 address in brackets: imaps://USER@[2001:db8::1]:993",
-            Self::BadPort => "write imaps://USER@HOST:993, or leave :PORT out",
+            Self::BadPort => "write imaps://USER@HOST:993, or omit :PORT",
             Self::Path => {
-                "end the address after the host; folders are chosen by --folder, and a `/` that belongs to the user \
-                 is written %2F"
+                "end the address after the host; select folders with --folder, and write a `/` in USER as %2F"
             }
-            Self::Contradiction { .. } => "write imap:// instead of imaps://, or leave `tls=` out",
-            Self::NeedsTls { .. } => "leave one of the two out",
-            Self::KeyWithoutCertificate => "name the certificate's file with client-cert=FILE",
+            Self::Contradiction { .. } => "write imap:// instead of imaps://, or omit `tls=`",
+            Self::NeedsTls { .. } => "remove one of the two",
+            Self::KeyWithoutCertificate => "add client-cert=FILE with the certificate",
             Self::UnknownKey { .. } | Self::Twice { .. } | Self::BadValue { .. } => return None,
         };
         Some(hint.to_owned())

@@ -75,7 +75,7 @@ impl Options {
             "client-cert" => put(&mut self.client_cert, "client-cert", value, PEM_FILE, path),
             "client-key" => put(&mut self.client_key, "client-key", value, PEM_FILE, path),
             // An empty prefix is a choice: the account's root.
-            "prefix" => put(&mut self.prefix, "prefix", value, "the start of the folders' names", Some),
+            "prefix" => put(&mut self.prefix, "prefix", value, "the start of folder names", Some),
             "separator" => put(&mut self.separator, "separator", value, "one ASCII character", one_character),
             "compress" => put(&mut self.compression, "compress", value, "auto, on or off", compression),
             "connections" => put(&mut self.connections, "connections", value, "a number from 1 to 64", |digits| {

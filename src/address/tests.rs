@@ -146,7 +146,7 @@ fn what_is_refused_and_why() {
         assert_eq!(Address::parse(text), Err(error), "{text}");
     }
     assert!(
-        unknown("`x`").to_string().contains("known are tls, auth, authzid, ca, pin, client-cert, client-key, prefix")
+        unknown("`x`").to_string().contains("known keys: tls, auth, authzid, ca, pin, client-cert, client-key, prefix")
     );
     assert!(Mechanism::ALL.into_iter().all(|mechanism| MECHANISMS.contains(mechanism.name())));
 }

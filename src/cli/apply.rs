@@ -17,25 +17,26 @@ use mailferry::verbs::{CopyOptions, PlanHead, PlanMailbox, PlanUse};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Carry out a plan that `copy --dry-run --save-plan` has saved, and nothing else
+/// Apply a plan saved by `copy --dry-run --save-plan`, and nothing else
 ///
-/// Both mailboxes and the options are in the plan; passwords are found as for a copy. A folder in which anything has changed
-/// since on either side (UIDVALIDITY, new or gone messages, flags) is left alone and named with what has changed; the rest
-/// goes on, and the exit code is 3. What is new is left alone. A plan that was cut short goes on where it stopped.
+/// The plan holds both mailboxes and the options; passwords are found as for a copy. A folder that has changed since on
+/// either side (UIDVALIDITY, missing messages, flags) is skipped and reported; the rest is applied, and the exit code
+/// is 3. New messages are left alone. An interrupted plan resumes.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct ApplyArgs {
-    /// The plan
+    /// Plan file to apply
     plan: PathBuf,
-    /// Say whether the plan still holds and what would be done, and do nothing
+    /// Check whether the plan still holds, and show what would happen without changing anything
     #[arg(long, help_heading = "Run")]
     dry_run: bool,
-    /// Copy messages, too, that have another size than their server says, if they come twice alike: for a server that counts
-    /// wrongly. Without it they are named as failed and not copied; Exchange's estimates are known and need no option
+    /// Also copy messages whose size differs from what their server reports, if two downloads are identical: for a
+    /// server that miscounts. By default they are reported as failed and not copied. Not needed for Exchange, whose
+    /// sizes are known to be estimates
     #[arg(long, help_heading = "Run")]
     accept_size_mismatch: bool,
-    /// Fill TARGET anew although earlier runs have filled it and it is gone or empty now: without this, a directory of which the
-    /// disk may not be mounted is refused
+    /// Refill TARGET if earlier runs filled it and it is now missing or empty. By default such a directory is refused,
+    /// as its disk may not be mounted
     #[arg(long, help_heading = "Run")]
     new_target: bool,
     #[command(flatten)]
@@ -151,6 +152,6 @@ fn check_same(address: &Address, saved: &PlanMailbox) -> Result<(), Failure> {
         return Ok(());
     }
     let name = saved.account.as_deref().unwrap_or(&saved.address);
-    let text = format!("the plan was made for {}, and {name} is {now} now", saved.identity);
+    let text = format!("the plan was made for {}, but {name} is now {now}", saved.identity);
     Err(Failure::usage(text).with_hint("make a new plan"))
 }

@@ -19,27 +19,27 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(next_help_heading = "Folders")]
 pub(crate) struct FolderArgs {
-    /// Only folders whose name on the source matches, `/` between levels, `**` across levels; repeatable.
-    /// Example: --folder INBOX --folder 'Work/**'
+    /// Only source folders matching GLOB (`/` separates levels, `**` crosses them); repeatable. Example: --folder INBOX
+    /// --folder 'Work/**'
     #[arg(long, value_name = "GLOB")]
     folder: Vec<String>,
-    /// Only the folders that this file names, one a line, as they are and not as patterns; together with --folder, both;
-    /// `-` is stdin. Example: --folders-from wanted.txt
+    /// Only folders listed in FILE, one literal name per line; adds to --folder; `-` is stdin. Example: --folders-from
+    /// wanted.txt
     #[arg(long, value_name = "FILE")]
     folders_from: Option<String>,
-    /// Leave out folders whose name on the source matches; repeatable. Example: --exclude Trash --exclude 'Lists/*'
+    /// Skip source folders matching GLOB; repeatable. Example: --exclude Trash --exclude 'Lists/*'
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// A folder and all below it have another name on the target; repeatable. Example: --map 'Old Mail=Archive/Old'
+    /// Rename a folder (and its subfolders) on the target; repeatable. Example: --map 'Old Mail=Archive/Old'
     #[arg(long, value_name = "FROM=TO")]
     map: Vec<String>,
-    /// Names on the target are rewritten by a regular expression; repeatable. Example: --map-regex 's/^Lists\.//'
+    /// Rewrite target folder names with a regular expression; repeatable. Example: --map-regex 's/^Lists\.//'
     #[arg(long, value_name = "s/RE/TO/")]
     map_regex: Vec<String>,
-    /// Everything goes below this folder of the target. Example: --into 'From old server'
+    /// Put everything under this folder on the target. Example: --into 'From old server'
     #[arg(long, value_name = "FOLDER")]
     into: Option<String>,
-    /// Do not pair folders by what they are for (the source's Sent with the target's Sent Items, and so on)
+    /// Don't match folders by role (the source's Sent to the target's Sent Items, and so on)
     #[arg(long)]
     no_roles: bool,
 }
@@ -94,17 +94,18 @@ impl TwoWayFolderArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Folders")]
 pub(crate) struct TwoWayFolderArgs {
-    /// Only folders whose name on FIRST matches, `/` between levels, `**` across levels; repeatable. What is left out
-    /// stays as it is on both sides. Example: --folder INBOX --folder 'Work/**'
+    /// Only folders whose name on FIRST matches GLOB (`/` separates levels, `**` crosses them); repeatable. Other
+    /// folders stay untouched on both sides. Example: --folder INBOX --folder 'Work/**'
     #[arg(long, value_name = "GLOB")]
     folder: Vec<String>,
-    /// Leave out folders whose name on FIRST matches; repeatable. Example: --exclude Trash --exclude 'Lists/*'
+    /// Skip folders whose name on FIRST matches GLOB; repeatable. Example: --exclude Trash --exclude 'Lists/*'
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// A folder of FIRST and all below it have another name on SECOND; repeatable. Example: --map 'Old Mail=Archive/Old'
+    /// Pair a folder on FIRST (and its subfolders) with another name on SECOND; repeatable. Example: --map 'Old
+    /// Mail=Archive/Old'
     #[arg(long, value_name = "FIRST=SECOND")]
     map: Vec<String>,
-    /// Do not pair folders by what they are for (FIRST's Sent with SECOND's Sent Items, and so on)
+    /// Don't match folders by role (FIRST's Sent to SECOND's Sent Items, and so on)
     #[arg(long)]
     no_roles: bool,
 }
@@ -113,10 +114,10 @@ pub(crate) struct TwoWayFolderArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Messages")]
 pub(crate) struct MessageArgs {
-    /// Only messages that arrived on this day or later. Example: --since 2024-01-31
+    /// Only messages received on or after this date. Example: --since 2024-01-31
     #[arg(long, value_name = "DATE", value_parser = values::date)]
     since: Option<Date>,
-    /// Only messages that arrived before this day. Example: --before 31-Jan-2025
+    /// Only messages received before this date. Example: --before 31-Jan-2025
     #[arg(long, value_name = "DATE", value_parser = values::date)]
     before: Option<Date>,
     /// Only messages of at least this size. Example: --min-size 500k
@@ -125,7 +126,7 @@ pub(crate) struct MessageArgs {
     /// Only messages of at most this size. Example: --max-size 25M
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     max_size: Option<u64>,
-    /// Only messages that the source's server finds by this IMAP search. Example: --search 'FLAGGED FROM ann'
+    /// Only messages matching this IMAP SEARCH on the source. Example: --search 'FLAGGED FROM ann'
     #[arg(long, value_name = "IMAP SEARCH", value_parser = values::search)]
     search: Option<String>,
 }
@@ -137,8 +138,8 @@ impl MessageArgs {
     /// A usage error.
     pub(crate) fn check_search(&self, mailboxes: &[&Address]) -> Result<(), Failure> {
         if self.search.is_some() && mailboxes.iter().any(|address| address.path().is_some()) {
-            return Err(Failure::usage("--search is done by an IMAP server, and a directory has none")
-                .with_hint("choose by --since, --before, --min-size and --max-size"));
+            return Err(Failure::usage("--search needs an IMAP server; a directory can't be searched")
+                .with_hint("use --since, --before, --min-size and --max-size instead"));
         }
         Ok(())
     }
@@ -151,12 +152,16 @@ impl MessageArgs {
         if let (Some(since), Some(before)) = (self.since, self.before)
             && since >= before
         {
-            return Err(Failure::usage(format!("no day is both since {since} and before {before}")));
+            return Err(Failure::usage(format!(
+                "--since {since} is not before --before {before}, so no message can match"
+            )));
         }
         if let (Some(min), Some(max)) = (self.min_size, self.max_size)
             && min > max
         {
-            return Err(Failure::usage(format!("no message has both at least {min} and at most {max} bytes")));
+            return Err(Failure::usage(format!(
+                "--min-size {min} is larger than --max-size {max}, so no message can match"
+            )));
         }
         Ok(MessageFilter {
             since: self.since,
@@ -172,13 +177,12 @@ impl MessageArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Passwords")]
 pub(crate) struct SourcePasswordArgs {
-    /// The source's password or access token is the first line of this file, which must be yours alone (chmod 600); `-` is
+    /// Read the source's password or access token from the first line of FILE (private to you: chmod 600); `-` is
     /// stdin. Example: --source-password-file ~/.old-pw
     #[arg(long = "source-password-file", value_name = "FILE", conflicts_with = "source_command")]
     source_file: Option<String>,
-    /// The source's password or access token is the first line that this shell command prints; it runs again when a token
-    /// has expired.
-    /// Example: --source-password-command 'pass show mail/old'
+    /// Take the source's password or access token from the first line that this shell command prints; it is rerun when
+    /// a token expires. Example: --source-password-command 'pass show mail/old'
     #[arg(long = "source-password-command", value_name = "CMD")]
     source_command: Option<String>,
     /// What the config file says, where the mailbox is an account of it.
@@ -190,13 +194,12 @@ pub(crate) struct SourcePasswordArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Passwords")]
 pub(crate) struct TargetPasswordArgs {
-    /// The target's password or access token is the first line of this file, which must be yours alone (chmod 600); `-` is
+    /// Read the target's password or access token from the first line of FILE (private to you: chmod 600); `-` is
     /// stdin. Example: --target-password-file ~/.new-pw
     #[arg(long = "target-password-file", value_name = "FILE", conflicts_with = "target_command")]
     target_file: Option<String>,
-    /// The target's password or access token is the first line that this shell command prints; it runs again when a token
-    /// has expired.
-    /// Example: --target-password-command 'pass show mail/new'
+    /// Take the target's password or access token from the first line that this shell command prints; it is rerun when
+    /// a token expires. Example: --target-password-command 'pass show mail/new'
     #[arg(long = "target-password-command", value_name = "CMD")]
     target_command: Option<String>,
     /// What the config file says, where the mailbox is an account of it.
@@ -241,8 +244,7 @@ impl TargetPasswordArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Speed")]
 pub(crate) struct JobArgs {
-    /// How many connections to each server work at the same time; without it, as many as the servers bear well.
-    /// Example: -j 2
+    /// Parallel connections per server [default: adaptive]. Example: -j 2
     #[arg(short, long, value_name = "N", value_parser = value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
 }
@@ -260,7 +262,7 @@ impl JobArgs {
 pub(crate) struct SpeedArgs {
     #[command(flatten)]
     pub(crate) jobs: JobArgs,
-    /// Deliver at most so many bytes a second, all connections together. Example: --limit-rate 1M
+    /// Limit upload speed to BYTES per second in total. Example: --limit-rate 1M
     #[arg(long, value_name = "BYTES", value_parser = values::rate)]
     pub(crate) limit_rate: Option<u64>,
 }
@@ -269,21 +271,21 @@ pub(crate) struct SpeedArgs {
 #[derive(Args, Default)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// How results are printed on stdout: for people, or as one JSON object a line
+    /// Output format on stdout: text, or JSON Lines
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) output: Format,
-    /// No progress; results, warnings and failures only
+    /// No progress: results, warnings and failures only
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say more: -v servers and folders, -vv every message, -vvv the protocol (secrets are struck out)
+    /// More detail: -v servers and folders, -vv every message, -vvv the protocol (secrets redacted)
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Keep a log in this file, behind what it has: warnings, failures and the result, and what -v asks for, which is not
-    /// on stderr then. Example: --log-file /var/log/mailferry.log
+    /// Append warnings, failures, the summary and -v output to FILE (-v then no longer writes to stderr). Example:
+    /// --log-file /var/log/mailferry.log
     #[arg(long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
-    /// When the run ends, replace this file by its numbers, for Prometheus' node_exporter.
-    /// Example: --metrics /var/lib/prometheus/node-exporter/nightly.prom
+    /// Write run metrics to FILE for Prometheus' node_exporter when the run ends; replaces the file. Example: --metrics
+    /// /var/lib/prometheus/node-exporter/nightly.prom
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
     /// Colours; `auto` means on a terminal, unless NO_COLOR is set
@@ -295,8 +297,8 @@ pub(crate) struct OutputArgs {
 #[derive(Args, Default)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct ReportArgs {
-    /// When the run ends, however it ends, write to this file what was done or would be done: a page that a browser opens from
-    /// the disk without a network, or the same facts as JSON. Example: --report plan.html
+    /// Write a report at the end, whatever the outcome: a self-contained HTML page, or JSON. Example: --report
+    /// plan.html
     #[arg(long, value_name = "FILE.html|FILE.json", value_parser = PathBufValueParser::new().try_map(Destination::new))]
     report: Option<Destination>,
 }
@@ -317,7 +319,7 @@ pub(crate) enum Format {
     /// For people
     #[default]
     Text,
-    /// NDJSON, for scripts
+    /// JSON Lines, for scripts
     Json,
 }
 

@@ -22,18 +22,18 @@ use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, FlagPolicy, Kin
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Make TARGET hold everything that SOURCE holds; safe to run again
+/// Copy everything from SOURCE to TARGET; safe to re-run
 ///
-/// Copies folders, messages, flags, dates and subscriptions. Nothing is written to SOURCE and nothing is deleted, unless
+/// Copies folders, messages, flags, dates and subscriptions. Writes nothing to SOURCE and deletes nothing, unless
 /// --delete or --move asks for it. A second run sends only what is missing. An address is imaps://USER@HOST (TLS) or
-/// imap://USER@HOST (STARTTLS), with %40 for an @ in USER, or a directory: maildir:PATH, mbox:PATH. A password never belongs
-/// into it.
+/// imap://USER@HOST (STARTTLS), with %40 for an @ in USER, or a directory: maildir:PATH, mbox:PATH. Never put a
+/// password in an address.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct CopyArgs {
-    /// Where the mail is. Example: imaps://ann%40example.org@imap.example.org
+    /// Mailbox to copy from. Example: imaps://ann%40example.org@imap.example.org
     pub(crate) source: String,
-    /// Where it shall be
+    /// Mailbox to copy to
     pub(crate) target: String,
     #[command(flatten)]
     folders: FolderArgs,
@@ -57,61 +57,60 @@ pub(crate) struct CopyArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 struct RunArgs {
-    /// What happens to the flags of messages that the target has already
+    /// How to update flags of messages already on the target
     #[arg(long, value_enum, value_name = "POLICY", default_value_t)]
     flags: Flags,
-    /// Make TARGET a mirror: delete what SOURCE does not have, messages and folders, at the end, where everything else went
-    /// well. Look first: --dry-run --delete lists each one
+    /// Make TARGET a mirror: once everything is copied, delete messages and folders that SOURCE doesn't have. Preview
+    /// with --dry-run --delete, which lists each one
     #[arg(long, conflicts_with_all = ["move_", "since", "before", "min_size", "max_size", "search"])]
     delete: bool,
-    /// Empty SOURCE: delete there what is proven to be on TARGET. Example: --move --before 2020-01-01
+    /// Move: delete from SOURCE every message verified to be on TARGET. Example: --move --before 2020-01-01
     #[arg(long = "move")]
     move_: bool,
-    /// A mirror that loses nothing: as --delete (which may stand beside it), but what SOURCE does not have any more is moved
-    /// on TARGET to a folder of the day, such as Vanished/2026-11-25/Work. No copy deletes or takes along these folders
-    /// unless --folder names them
+    /// Like --delete, but move messages that SOURCE no longer has to a dated folder on TARGET (such as
+    /// Vanished/2026-11-25/Work) instead of deleting them. Later copies skip these folders unless --folder selects them
     #[arg(long, conflicts_with_all = ["move_", "since", "before", "min_size", "max_size", "search"])]
     keep_deleted: bool,
-    /// With --delete, --keep-deleted or --move: if more messages would be deleted or kept than this number or share of a
-    /// folder or of all, take away nothing and exit with 9; without it, --delete and --keep-deleted stop at more than 20
-    /// messages that are more than 20 %.
-    /// Example: --max-delete 500, --max-delete 50%
+    /// With --delete, --keep-deleted or --move: if more messages than this number, or this share of a folder or of all,
+    /// would be deleted or moved to Vanished, remove nothing and exit with 9 [default for --delete and --keep-deleted:
+    /// 20 messages or 20 %, whichever is more]. Example: --max-delete 500, --max-delete 50%
     #[arg(long, value_name = "N|N%")]
     max_delete: Option<DeletionLimit>,
-    /// Copy messages, too, that have another size than their server says, if they come twice alike: for a server that counts
-    /// wrongly. Without it they are named as failed and not copied; Exchange's estimates are known and need no option
+    /// Also copy messages whose size differs from what their server reports, if two downloads are identical: for a
+    /// server that miscounts. By default they are reported as failed and not copied. Not needed for Exchange, whose
+    /// sizes are known to be estimates
     #[arg(long)]
     accept_size_mismatch: bool,
-    /// Compare the bytes of every message that both sides have (SHA-256), and replace what is damaged on TARGET: SOURCE's is taken
-    /// as good, sent and compared, and only then the damaged one is deleted, or with --keep-deleted kept. All mail is read from
-    /// both sides
+    /// Compare every message on both sides byte for byte (SHA-256) and replace damaged copies on TARGET. SOURCE is
+    /// taken as good: its message is sent and compared first, then the damaged one is deleted (or, with --keep-deleted,
+    /// moved to Vanished). Downloads both mailboxes in full
     #[arg(long, conflicts_with_all = ["move_", "save_plan"])]
     repair: bool,
-    /// Fill TARGET anew although earlier runs have filled it and it is gone or empty now: without this, a directory of which the
-    /// disk may not be mounted is refused
+    /// Refill TARGET if earlier runs filled it and it is now missing or empty. By default such a directory is refused,
+    /// as its disk may not be mounted
     #[arg(long)]
     new_target: bool,
     #[command(flatten)]
     state: StateArgs,
-    /// Show what would be done, and do nothing
+    /// Show what would happen without changing anything
     #[arg(long)]
     dry_run: bool,
     /// With --dry-run: exit with 4 if there is work to do
     #[arg(long, requires = "dry_run")]
     exit_code: bool,
-    /// With --dry-run: keep the plan in this file; `mailferry apply FILE` carries it out and nothing else
+    /// With --dry-run: save the plan to FILE, to be run later with `mailferry apply FILE`
     #[arg(long, value_name = "FILE", requires = "dry_run")]
     save_plan: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum Flags {
-    /// Apply the source's changes since the last run; where no last run is known, as union
+    /// Carry over changes since the last run; on the first run, same as union
     #[default]
     Follow,
-    /// Set on the target what is set on the source; take nothing away
+    /// Set on the target every flag set on the source; clear nothing
     Union,
-    /// Leave them alone
+    /// Leave flags alone
     Ignore,
 }
 
@@ -129,26 +128,26 @@ fn after_help() -> String {
     format!(
         "\
 Examples:
-  Look first, then copy; both ask for the passwords:
+  Preview, then copy; both prompt for passwords:
     mailferry copy --dry-run imaps://ann@old.example.org imaps://ann@new.example.org
     mailferry copy imaps://ann@old.example.org imaps://ann@new.example.org
-  In a script, with passwords from files and results for a program:
+  In a script, with passwords from files and JSON output:
     mailferry copy --source-password-file old.pw --target-password-file new.pw \\
         --output json imaps://ann@old.example.org imaps://ann@new.example.org
-  The plan as a page for a browser, and what came of the run as data:
+  Save the plan as an HTML page, and the result as JSON:
     mailferry copy --dry-run --report plan.html SOURCE TARGET
     mailferry copy --report done.json SOURCE TARGET
-  A backup into a directory, which is made if it is not there, and the way back:
+  Back up to a directory (created if missing), and restore:
     mailferry copy imaps://ann@imap.example.org maildir:/backup/ann
     mailferry copy maildir:/backup/ann imaps://ann@imap.example.org
-  Only this year's mail, without Trash, below one folder:
+  Only this year's mail, without Trash, under one folder:
     mailferry copy --since 2026-01-01 --exclude Trash --into 'Old server' SOURCE TARGET
-  A mirror, each night; what it would delete is listed first:
+  A nightly mirror; list what it would delete first:
     mailferry copy --delete --dry-run SOURCE TARGET
     mailferry copy --delete SOURCE TARGET
-  A backup, each night, that keeps what is deleted on the server in a folder of the day:
+  A nightly backup that keeps deleted mail in dated folders:
     mailferry copy --delete --keep-deleted imaps://ann@imap.example.org maildir:/backup/ann
-  A plan to look at, and to carry out later exactly as it is:
+  Save a plan, review it, then run exactly that:
     mailferry copy --dry-run --save-plan move.plan SOURCE TARGET
     mailferry apply move.plan
 
@@ -163,9 +162,7 @@ impl RunArgs {
             (true, _, limit) => Ok(Deleting::Mirror(limit.unwrap_or_default())),
             (_, true, limit) => Ok(Deleting::Source(limit)),
             (_, _, None) => Ok(Deleting::Nothing),
-            (_, _, Some(_)) => {
-                Err(Failure::usage("--max-delete limits --delete, --keep-deleted or --move, and none is given"))
-            }
+            (_, _, Some(_)) => Err(Failure::usage("--max-delete needs --delete, --keep-deleted or --move")),
         }
     }
 }

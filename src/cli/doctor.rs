@@ -20,17 +20,17 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Find out why a mailbox can't be reached or used, and what to do
 ///
-/// Makes thirteen checks in order, from the host's name to idle connections. Each says what was tried, what came back, what
-/// that means and what to do. Nothing is written anywhere, and the password is tried once. With TARGET the checks look at both
-/// mailboxes of a copy as well: does everything fit, do folders collide, what did earlier runs leave.
+/// Runs thirteen checks, from the host name to idle connections. Each shows what was tried, what came back, what it
+/// means and what to do. Nothing is written, and the password is tried once. With TARGET it also checks both mailboxes
+/// of a copy: whether everything fits, whether folders collide, and what earlier runs left.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct DoctorArgs {
     /// The mailbox. Example: imaps://ann%40example.org@imap.example.org
     pub(crate) mailbox: String,
-    /// Where its mail shall be copied to
+    /// Mailbox you plan to copy to
     pub(crate) target: Option<String>,
-    /// How long a connection is left idle to see whether it is dropped. Example: --idle 300
+    /// How long to leave a connection idle to see whether it is dropped. Example: --idle 300
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = value_parser!(u16).range(0..=3600), help_heading = "Run")]
     idle: u16,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(crate) struct DoctorArgs {
     pub(crate) source_password: SourcePasswordArgs,
     #[command(flatten)]
     pub(crate) target_password: TargetPasswordArgs,
-    /// The same as --output json
+    /// Same as --output json
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -95,8 +95,8 @@ fn read(side: Side, text: &str) -> Result<ImapAddress, Failure> {
             Ok(address)
         }
         Address::Maildir(_) | Address::Mbox(_) => {
-            let text = format!("doctor looks at mailboxes on IMAP servers, and the {} is a directory", side.name());
-            Err(Failure::usage(text).with_hint("`mailferry folders` shows whether a directory can be read"))
+            let text = format!("doctor only checks IMAP servers; the {} is a directory", side.name());
+            Err(Failure::usage(text).with_hint("check a directory with `mailferry folders`"))
         }
     }
 }

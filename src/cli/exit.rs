@@ -31,17 +31,17 @@ pub(crate) const BROKEN_PIPE: u8 = 141;
 /// The table for `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-    0  done; verify: both sides hold the same
-    1  could not run, or stopped early
+    0  done; verify: both sides are equal
+    1  failed to start, or stopped early
     2  wrong usage, or no password
-    3  finished, but some messages or folders failed (each is named)
+    3  finished, but some messages or folders failed (each is reported)
     4  verify: they differ; --dry-run --exit-code: there is work to do
     5  the server refused the login
-    6  no connection, or the server's certificate is not trusted
-    7  another run is at work on the same two mailboxes
+    6  no connection, or the server's certificate isn't trusted
+    7  another run is using these mailboxes
     8  the target is full, or the provider's limit is reached
-    9  more would be deleted than --max-delete allows, so nothing was
-  130  interrupted; run the same command again to go on";
+    9  --max-delete limit exceeded; nothing was deleted
+  130  interrupted; rerun the same command to resume";
 
 /// What a code means for a command, in the words of [`HELP`], of which some are about one command or option.
 pub(crate) fn meaning(code: u8, command: &str) -> String {
@@ -49,7 +49,7 @@ pub(crate) fn meaning(code: u8, command: &str) -> String {
         let (number, meaning) = line.trim_start().split_once("  ")?;
         (number.parse() == Ok(code)).then_some(meaning)
     };
-    let Some(all) = HELP.lines().find_map(line) else { return "nobody read the results any more".to_owned() };
+    let Some(all) = HELP.lines().find_map(line) else { return "stdout was closed before the end".to_owned() };
     let part = |part: &'static str| match part.split_once(": ") {
         Some(("verify", meaning)) => (command == "verify").then_some(meaning),
         Some((_, meaning)) => (command != "verify").then_some(meaning),
@@ -133,9 +133,9 @@ mod tests {
         let meaning_of = |code| meaning(code, "copy");
         let meanings: std::collections::HashSet<_> = codes.into_iter().chain([BROKEN_PIPE]).map(meaning_of).collect();
         assert_eq!(meanings.len(), codes.len() + 1);
-        assert_eq!(meaning_of(INTERRUPTED), "interrupted; run the same command again to go on");
+        assert_eq!(meaning_of(INTERRUPTED), "interrupted; rerun the same command to resume");
         let both = |code| [meaning(code, "sync"), meaning(code, "verify")];
-        assert_eq!(both(DONE), ["done", "done; both sides hold the same"]);
+        assert_eq!(both(DONE), ["done", "done; both sides are equal"]);
         assert_eq!(both(DIFFERENT), ["there is work to do", "they differ"]);
     }
 

@@ -4,7 +4,7 @@ use super::exit;
 use mailferry::store::{Error, ErrorKind};
 
 /// What to do after an interruption.
-pub(crate) const AGAIN: &str = "run the same command again: it goes on from here";
+pub(crate) const AGAIN: &str = "rerun the same command to resume";
 
 /// An error that ends the run. Its texts may hold a server's words: they are made harmless where they are shown.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ impl Failure {
 
     /// Whoever read stdout went away. Nothing is said about it.
     pub(crate) fn broken_pipe() -> Self {
-        Self { code: exit::BROKEN_PIPE, ..Self::local("nobody reads the output any more") }
+        Self { code: exit::BROKEN_PIPE, ..Self::local("stdout was closed") }
     }
 
     /// The same with advice.

@@ -16,11 +16,11 @@ const MAX_LIST: u64 = 16 * 1024 * 1024;
 /// It can't be read, is too long or no UTF-8, or names no folder.
 pub(crate) fn read(path: &str) -> Result<Vec<String>, Failure> {
     let text = if path == "-" { limited(io::stdin().lock()) } else { File::open(path).and_then(limited) };
-    let text = text.map_err(|error| Failure::usage(format!("could not read the list of folders {path}: {error}")))?;
+    let text = text.map_err(|error| Failure::usage(format!("could not read the folder list {path}: {error}")))?;
     let names = names(&text);
     if names.is_empty() {
-        return Err(Failure::usage(format!("the list of folders {path} names none"))
-            .with_hint("write one name a line, with `/` between levels, as `mailferry folders` shows them"));
+        return Err(Failure::usage(format!("the folder list {path} is empty"))
+            .with_hint("write one name per line, with `/` between levels, as `mailferry folders` shows them"));
     }
     Ok(names)
 }

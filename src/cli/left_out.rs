@@ -46,9 +46,9 @@ impl LeftOut {
     /// Why, where it is no option's doing.
     pub(crate) fn why(&self) -> Option<&'static str> {
         match self.by.as_str() {
-            "shared" => Some("they belong to other users or are shared: --folder with their first level selects them"),
-            "kept" => Some("they hold what --keep-deleted has kept: --folder 'Vanished/**' selects them"),
-            "chats" => Some("they are chats and no mail: --folder with the folder's whole name selects them"),
+            "shared" => Some("shared, or owned by other users; use --folder with their first level to include them"),
+            "kept" => Some("moved there by --keep-deleted; use --folder 'Vanished/**' to include them"),
+            "chats" => Some("chats, not mail; use --folder with the full name to include them"),
             _ => None,
         }
     }
@@ -140,8 +140,8 @@ mod tests {
             [
                 "left out by --exclude: Junk\\u{1b} (1,312 messages), All",
                 "left out by --since: 1 message",
-                "left out: Shared/x (2 messages): they belong to other users or are shared: --folder with their first level \
-                 selects them"
+                "left out: Shared/x (2 messages): shared, or owned by other users; use --folder with their first level \
+                 to include them"
             ]
         );
         assert_eq!(but(&all), ", but 2 folders were left out by --exclude and 1 message by --since");

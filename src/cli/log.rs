@@ -80,7 +80,7 @@ impl Observer for Log {
             }
             Event::MessageRestored(restored) if !restored.is_there => {
                 let about = heading::after_uid(restored.heading);
-                debug!(target: OURS, "put back {} UID {}{about}", text(restored.folder), restored.uid);
+                debug!(target: OURS, "restored {} UID {}{about}", text(restored.folder), restored.uid);
             }
             Event::MessageRepaired { folder, uid } => {
                 debug!(target: OURS, "target: replaced the damaged copy of {} UID {uid}", text(folder));
@@ -89,7 +89,7 @@ impl Observer for Log {
                 debug!(target: OURS, "target: moved {} UID {uid} to {}", text(folder), text(to));
             }
             Event::MessageCopied { folder, uid, bytes: 0, .. } => {
-                debug!(target: OURS, "copied {} UID {uid} from another folder of the target", text(folder));
+                debug!(target: OURS, "copied {} UID {uid} server-side from another folder on the target", text(folder));
             }
             Event::MessageCopied { folder, uid, bytes, .. } => {
                 debug!(target: OURS, "copied {} UID {uid}, {}", text(folder), units::bytes(*bytes));

@@ -10,48 +10,49 @@ use mailferry::event::Side;
 use mailferry::oauth::{self, Client, Endpoint, Flow, Guide, Profile, Vault};
 use std::time::Duration;
 
-/// Log in to a mailbox by OAuth 2.0, and keep the tokens
+/// Log in to a mailbox with OAuth 2.0 and store the tokens
 ///
-/// Gets an access token and a refresh token for the mailbox's user and keeps them, in a file that is yours alone or in the
-/// keyring. From then on copy, sync, verify, folders and doctor log in to this mailbox with them, and renew them as they expire.
-/// mailferry has no client id of its own: register one with the provider (docs/usage.md says how), or ask your administrator.
+/// Gets an access token and a refresh token for the mailbox's user and stores them in the keyring or in a private file.
+/// From then on copy, sync, verify, folders and doctor log in to this mailbox with them, and renew them as they expire.
+/// mailferry doesn't ship an OAuth client ID: register one with the provider (see docs/usage.md), or ask your
+/// administrator.
 #[derive(Args)]
 #[command(after_help = login_help())]
 pub(crate) struct LoginArgs {
     /// The mailbox. Example: imaps://ann%40example.org@outlook.office365.com
     #[arg(required_unless_present = "list")]
     pub(crate) mailbox: Option<String>,
-    /// Show for which accounts tokens are kept, and where
+    /// List stored tokens
     #[arg(long, conflicts_with = "mailbox", help_heading = "Run")]
     list: bool,
-    /// Whose endpoints and scopes are used, where the host does not tell
+    /// Provider whose endpoints and scopes to use [default: guessed from the host]
     #[arg(long, value_enum, value_name = "NAME", help_heading = "OAuth")]
     provider: Option<Known>,
-    /// The id under which mailferry is registered there
+    /// OAuth client ID registered with the provider
     #[arg(long, value_name = "ID", help_heading = "OAuth")]
     client_id: Option<String>,
-    /// The client's secret, if it has one, is the first line of this file, which must be yours alone (chmod 600); `-` is stdin
+    /// Read the client secret, if there is one, from the first line of FILE (private to you: chmod 600); `-` is stdin
     #[arg(long, value_name = "FILE", help_heading = "OAuth")]
     client_secret_file: Option<String>,
-    /// Where users agree. Example: --authorization-endpoint https://login.example.org/oauth2/authorize
+    /// Authorization endpoint. Example: --authorization-endpoint https://login.example.org/oauth2/authorize
     #[arg(long, value_name = "URL", help_heading = "OAuth")]
     authorization_endpoint: Option<String>,
-    /// Where tokens are given. Example: --token-endpoint https://login.example.org/oauth2/token
+    /// Token endpoint. Example: --token-endpoint https://login.example.org/oauth2/token
     #[arg(long, value_name = "URL", help_heading = "OAuth")]
     token_endpoint: Option<String>,
-    /// Where codes for other devices are given. Example: --device-endpoint https://login.example.org/oauth2/device
+    /// Device authorization endpoint. Example: --device-endpoint https://login.example.org/oauth2/device
     #[arg(long, value_name = "URL", help_heading = "OAuth")]
     device_endpoint: Option<String>,
-    /// What is asked for; repeatable. Example: --scope https://mail.google.com/
+    /// Scope to request; repeatable. Example: --scope https://mail.google.com/
     #[arg(long, value_name = "SCOPE", help_heading = "OAuth")]
     scope: Vec<String>,
-    /// How you agree; without it, as the provider has it, else with a code if --device-endpoint is given
+    /// Authorization flow [default: the provider's; else a device code if --device-endpoint is given, or the browser]
     #[arg(long, value_enum, value_name = "HOW", help_heading = "Run")]
     flow: Option<How>,
-    /// Show the address and start no browser
+    /// Show the address and don't open a browser
     #[arg(long, help_heading = "Run")]
     no_browser: bool,
-    /// The port of this machine that the browser comes back to; without it, any that is free. Example: --port 8765
+    /// Local port that the browser is redirected to [default: any free port]. Example: --port 8765
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true, help_heading = "Run")]
     port: u16,
     /// What the config file says, where the mailbox is an account of it.
@@ -59,9 +60,9 @@ pub(crate) struct LoginArgs {
     pub(crate) configured: super::password::Configured,
 }
 
-/// Forget the tokens of a mailbox
+/// Delete the stored tokens of a mailbox
 ///
-/// They are removed from this machine. The provider's pages show which programs have access to an account, and take it back.
+/// Deletes them from this machine. To revoke access, use your provider's account settings.
 #[derive(Args)]
 #[command(after_help = logout_help())]
 pub(crate) struct LogoutArgs {
@@ -82,9 +83,9 @@ enum Known {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum How {
-    /// With a code that you type into a page on any device
+    /// Type a code into a page on any device
     Device,
-    /// In a browser on this machine
+    /// Use a browser on this machine
     Browser,
 }
 
@@ -92,11 +93,11 @@ fn login_help() -> String {
     format!(
         "\
 Examples:
-  Microsoft 365, with a code that is typed in on any device:
+  Microsoft 365, with a code that you type in on any device:
     mailferry login --client-id 11111111-2222-3333-4444-555555555555 imaps://ann%40example.org@outlook.office365.com
   Gmail, in a browser:
     mailferry login --client-id ID --client-secret-file secret imaps://ann%40gmail.com@imap.gmail.com
-  An account of the config file, which has its client-id:
+  An account from the config file, which has its client-id:
     mailferry login work
   Any other server:
     mailferry login --client-id ID --authorization-endpoint https://login.example.org/authorize \\
@@ -132,15 +133,17 @@ pub(crate) fn login(args: &LoginArgs, typed: Option<&str>, session: &Session) ->
         Flow::Browser => oauth::by_browser(&client, args.port, &address.user, &guide)?,
     };
     if tokens.refresh.is_none() {
-        session.warn("the OAuth server gave no refresh token: when the access token expires, you have to log in again");
+        session.warn(
+            "the OAuth server gave no refresh token: you will have to log in again when the access token expires",
+        );
     }
     let account = oauth::Account {
         user: address.user.clone(),
         host: address.host.clone(),
         address: typed.unwrap_or(mailbox).to_owned(),
     };
-    let place = if vault.keep(&account, &client, tokens)? { "in the keyring" } else { "in a file of yours alone" };
-    say(session, &format!("logged in as {} on {}; the tokens are kept {place}", account.user, account.host));
+    let place = if vault.keep(&account, &client, tokens)? { "in the keyring" } else { "in a private file" };
+    say(session, &format!("logged in as {} on {}; tokens stored {place}", account.user, account.host));
     Ok(exit::DONE)
 }
 
@@ -149,15 +152,15 @@ pub(crate) fn logout(args: &LogoutArgs, session: &Session) -> Result<u8, Failure
     let address = read(&args.mailbox)?;
     let (user, host) = (&address.user, &address.host);
     if !vault()?.forget(user, host)? {
-        return Err(Failure::usage(format!("no tokens are kept for {user} on {host}"))
-            .with_hint("`mailferry login --list` shows for whom some are"));
+        return Err(Failure::usage(format!("no tokens stored for {user} on {host}"))
+            .with_hint("list stored tokens with `mailferry login --list`"));
     }
-    say(session, &format!("the tokens of {user} on {host} are forgotten"));
+    say(session, &format!("deleted the tokens of {user} on {host}"));
     Ok(exit::DONE)
 }
 
 fn vault() -> Result<Vault, Failure> {
-    tokens::vault().ok_or_else(|| Failure::local("no home directory is known, so there is no place for tokens"))
+    tokens::vault().ok_or_else(|| Failure::local("no home directory found, so there is no place to store tokens"))
 }
 
 fn list(vault: &Vault, session: &Session) -> Result<u8, Failure> {
@@ -185,9 +188,9 @@ impl LoginArgs {
     fn client(&self, address: &ImapAddress) -> Result<(Client, Flow), Failure> {
         let configured = &self.configured.client;
         let Some(id) = self.client_id.as_ref().or(configured.id.as_ref()) else {
-            return Err(Failure::usage("no client id is known, and mailferry has none of its own").with_hint(
-                "register one with the provider (docs/usage.md says how) and give it by --client-id ID, or as client-id in the \
-                 config file",
+            return Err(Failure::usage("no OAuth client ID: mailferry doesn't ship one").with_hint(
+                "register one with the provider (see docs/usage.md) and pass it with --client-id ID, or as client-id \
+                 in the config file",
             ));
         };
         let secret = self.client_secret_file.as_ref().or(configured.secret_file.as_ref());
@@ -216,7 +219,7 @@ impl LoginArgs {
 /// One endpoint, from the command line or the config file.
 fn endpoint(name: &str, given: Option<&String>, configured: &ConfiguredClient) -> Result<Option<Endpoint>, Failure> {
     let text = given.or_else(|| configured.endpoint(name));
-    let refused = |reason| Failure::usage(format!("the {name} endpoint is not one to send a secret to: {reason}"));
+    let refused = |reason| Failure::usage(format!("invalid {name} endpoint: {reason}"));
     text.map(|text| Endpoint::parse(text)).transpose().map_err(refused)
 }
 
@@ -237,17 +240,17 @@ struct Screen<'a> {
 
 impl Guide for Screen<'_> {
     fn show_code(&self, address: &str, code: &str, complete: Option<&str>, good_for: Duration) {
-        self.session.tell(&format!("open {address} in any browser and type in the code {code}"));
+        self.session.tell(&format!("open {address} in any browser and enter the code {code}"));
         if let Some(complete) = complete {
-            self.session.tell(&format!("or open {complete}, which has it in it"));
+            self.session.tell(&format!("or open {complete}, which includes the code"));
         }
-        self.session.tell(&format!("waiting, for {} minutes at most", good_for.as_secs().div_ceil(60)));
+        self.session.tell(&format!("waiting for up to {} minutes", good_for.as_secs().div_ceil(60)));
     }
 
     fn show_address(&self, address: &str) {
         self.session.tell(&format!("open this address in a browser on this machine: {address}"));
         if self.opens_browser && browser::open(address) {
-            self.session.tell("a browser is opening it");
+            self.session.tell("opening a browser");
         }
     }
 

@@ -62,16 +62,15 @@ use session::Session;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Copies, syncs, verifies, lists and diagnoses mailboxes on IMAP servers: fast, safe to run again, byte for byte
+/// Copy, sync, back up and verify IMAP mailboxes. Fast, exact, safe to re-run.
 #[derive(Parser)]
 #[command(name = "mailferry", version, long_version = version::long(), after_help = after_help())]
 struct Cli {
-    /// The file with accounts and jobs; without it, $XDG_CONFIG_HOME/mailferry/config.toml or
-    /// ~/.config/mailferry/config.toml. Example: --config ./mail.toml
+    /// Config file with accounts and jobs [default: $XDG_CONFIG_HOME/mailferry/config.toml, else
+    /// ~/.config/mailferry/config.toml]. Example: --config ./mail.toml
     #[arg(long, global = true, value_name = "FILE", help_heading = "Run")]
     config: Option<PathBuf>,
-    /// Log in this once although the server does not offer what was stronger the last time any more; the next run goes by
-    /// what this one used
+    /// Accept a weaker login method than last time; it becomes the new baseline
     #[arg(long, global = true, help_heading = "Passwords")]
     allow_weaker_auth: bool,
     #[command(subcommand)]
@@ -176,7 +175,7 @@ fn execute(mut command: Command, chosen: Option<&Path>, allow_weaker: bool) -> u
         Command::Man(args) => pages::man(args, &session),
         Command::Completions(args) => Ok(pages::completions(args, &session)),
         // A job is never a job.
-        Command::Run(_) => Err(Failure::usage("a job can't run another one")),
+        Command::Run(_) => Err(Failure::usage("a job can't run another job")),
     });
     session.end(result)
 }
@@ -195,7 +194,7 @@ fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Erro
     let parser = Cli::command().mut_subcommands(|command| command.args_override_self(true));
     let cli = Cli::from_arg_matches(&parser.try_get_matches_from(arguments)?)?;
     let misplaced = |option: &str| {
-        Err(Cli::command().error(ErrorKind::ArgumentConflict, format!("{option} goes before the job's name")))
+        Err(Cli::command().error(ErrorKind::ArgumentConflict, format!("{option} must come before the job name")))
     };
     match (cli.config, cli.allow_weaker_auth) {
         (None, false) => Ok(cli.command),
@@ -305,8 +304,8 @@ impl Command {
 fn refuse(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if !is_answer && arguments.iter().any(|argument| may_hold_password(&argument.to_string_lossy())) {
-        let failure = Failure::usage("the command line is wrong, and an argument of it seems to hold a password")
-            .with_hint("write addresses as imaps://USER@HOST; `mailferry copy --help` shows how to give passwords");
+        let failure = Failure::usage("invalid command line, and one of its arguments seems to contain a password")
+            .with_hint("write addresses as imaps://USER@HOST; see `mailferry copy --help` for ways to pass passwords");
         Console::new(When::Auto).failure(&failure);
         return exit::USAGE;
     }

@@ -7,21 +7,21 @@ use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
-/// Write the manual pages
+/// Generate man pages
 ///
-/// Without DIR, the page of mailferry itself goes to stdout; with it, that page and one for each command go there.
+/// Without DIR, prints the mailferry page to stdout; with it, writes that page and one per command there.
 #[derive(Args)]
 #[command(after_help = man_help())]
 pub(crate) struct ManArgs {
-    /// Where the pages go. Example: ~/.local/share/man/man1
+    /// Directory for the pages. Example: ~/.local/share/man/man1
     dir: Option<PathBuf>,
 }
 
-/// Write what a shell needs to complete commands and options
+/// Generate shell completions
 #[derive(Args)]
 #[command(after_help = completions_help())]
 pub(crate) struct CompletionsArgs {
-    /// Which shell
+    /// Shell to generate them for
     shell: Shell,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn man(args: &ManArgs, session: &Session) -> Result<u8, Failure> {
         let mut page = Vec::new();
         clap_mangen::Man::new(Cli::command())
             .render(&mut page)
-            .map_err(|error| Failure::local(format!("could not make the page: {error}")))?;
+            .map_err(|error| Failure::local(format!("could not generate the page: {error}")))?;
         return Ok(print(&page, session));
     };
     let failed = |error| Failure::local(format!("could not write to {}: {error}", directory.display()));

@@ -12,7 +12,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path};
 
 /// What to do about one mailbox that was given twice.
-const TWO: &str = "give two mailboxes; within one account say where mail shall go with --into FOLDER or --map FROM=TO";
+const TWO: &str =
+    "pass two different mailboxes; within one account, set the destination with --into FOLDER or --map FROM=TO";
 
 /// Refuses two addresses of one directory, by whatever links or mounts, and a directory of mail within another one.
 ///
@@ -23,12 +24,12 @@ pub(crate) fn check([source, target]: &[Address; 2]) -> Result<(), Failure> {
     let [from, to] = [from, to].map(maildir::Account::canonical);
     if is_one_directory(&from, &to) {
         let text = format!("source and target are the same directory, {}", from.display());
-        return Err(Failure::usage(text).with_hint("give two directories"));
+        return Err(Failure::usage(text).with_hint("pass two different directories"));
     }
     for (outer, inner, path) in [(source, &to, &from), (target, &from, &to)] {
         if inner.strip_prefix(path).is_ok_and(|below| is_place_of(outer, below)) {
-            let text = format!("{} is inside of {}, as one of its folders", inner.display(), path.display());
-            return Err(Failure::usage(text).with_hint("give two directories that have nothing to do with each other"));
+            let text = format!("{} is inside {}, as one of its folders", inner.display(), path.display());
+            return Err(Failure::usage(text).with_hint("pass two unrelated directories"));
         }
     }
     Ok(())

@@ -253,7 +253,7 @@ impl Counters {
             0 if done.messages > 0 => {
                 format!("{}, {}", amounts_text(done, Amount::default()), units::duration(self.now()))
             }
-            0 => format!("looking at the mailboxes, {}", units::duration(self.now())),
+            0 => format!("scanning mailboxes, {}", units::duration(self.now())),
             n => format!("planning: {}, {}", units::counted(n, "folder"), units::duration(self.now())),
         }
     }
@@ -289,8 +289,8 @@ fn plan_text(work: Work, total: Amount) -> String {
     match work {
         Work::Copy if total.messages == 0 => "plan: nothing to copy".to_owned(),
         Work::Copy => format!("plan: {messages} to copy, {}", units::bytes(total.bytes)),
-        Work::Compare if total.bytes == 0 => format!("{messages} to compare"),
-        Work::Compare => format!("{messages} to compare whole, {} to read", units::bytes(total.bytes)),
+        Work::Compare if total.bytes == 0 => format!("comparing {messages}"),
+        Work::Compare => format!("comparing {messages} in full ({} to read)", units::bytes(total.bytes)),
     }
 }
 
@@ -360,7 +360,7 @@ mod tests {
     fn a_comparison_is_measured_by_what_it_reads() {
         let counters = Counters::new();
         let headers = Amount { messages: 3000, bytes: 0 };
-        assert_eq!(plan_text(Work::Compare, headers), "3,000 messages to compare");
+        assert_eq!(plan_text(Work::Compare, headers), "comparing 3,000 messages");
         counters.begin(Work::Compare, headers);
         counters.add("INBOX", Amount { messages: 2000, bytes: 0 });
         assert_eq!((counters.amounts().as_str(), counters.position()), ("2,000/3,000 messages", 2000));
@@ -369,7 +369,7 @@ mod tests {
         assert!(text.contains(" messages/s, ") && text.ends_with(" left, INBOX"), "{text}");
         drop(rest);
         let contents = Amount { messages: 3000, bytes: 4 << 20 };
-        assert_eq!(plan_text(Work::Compare, contents), "3,000 messages to compare whole, 4.0 MiB to read");
+        assert_eq!(plan_text(Work::Compare, contents), "comparing 3,000 messages in full (4.0 MiB to read)");
         counters.begin(Work::Compare, contents);
         counters.add("INBOX", Amount { messages: 1, bytes: 1 << 20 });
         assert_eq!((counters.amounts().as_str(), counters.position()), ("1/3,000 messages, 1.0 MiB/4.0 MiB", 1 << 20));

@@ -38,7 +38,7 @@ impl Recollection {
         let console = Arc::clone(console);
         let keep = move |used| {
             if let Err(error) = mechanisms.keep(&identity, used) {
-                console.warning(&format!("the next run can't know how this one has logged in: {error}"));
+                console.warning(&format!("couldn't save the login method for the next run: {error}"));
             }
         };
         Ok(Recall::new(last, Some(Box::new(keep))))

@@ -7,16 +7,16 @@ use clap::Args;
 use std::ffi::OsString;
 use std::path::Path;
 
-/// Run a job of the config file
+/// Run a job from the config file
 ///
-/// A job is a command with its mailboxes and options: [job.NAME] in the config file. Options behind the job's name are added to
-/// its own; where both give one value, the one here counts.
+/// A job is a command with its mailboxes and options: [job.NAME] in the config file. Options after the job name are
+/// added to the job's own and override them.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct RunArgs {
-    /// The job's name
+    /// Job name
     job: String,
-    /// More options for its command. Example: --dry-run
+    /// Further options for the command. Example: --dry-run
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
     more: Vec<String>,
 }
@@ -45,7 +45,9 @@ pub(crate) enum Refused {
 pub(crate) fn job(args: &RunArgs, chosen: Option<&Path>) -> Result<Command, Refused> {
     let config = Config::load(chosen).map_err(Refused::Failure)?.ok_or_else(|| {
         let failure = Failure::usage(format!("no job {}: there is no config file", args.job));
-        Refused::Failure(failure.with_hint("make ~/.config/mailferry/config.toml, or name the file with --config FILE"))
+        Refused::Failure(
+            failure.with_hint("create ~/.config/mailferry/config.toml, or pass another file with --config FILE"),
+        )
     })?;
     let job = config.job(&args.job).map_err(Refused::Failure)?;
     job_command(job, &args.more).map_err(|error| {

@@ -185,8 +185,8 @@ impl Session {
                 password::secret(side, address, options, &System { console: &self.console }).map(Some)
             }
             Address::Maildir(_) | Address::Mbox(_) if options.file.is_some() || options.command.is_some() => {
-                let text = format!("the {} is a directory and takes no password", side.name());
-                Err(Failure::usage(text).with_hint(format!("leave --{}-password-… out", side.name())))
+                let text = format!("the {} is a directory and needs no password", side.name());
+                Err(Failure::usage(text).with_hint(format!("omit --{}-password-…", side.name())))
             }
             Address::Maildir(_) | Address::Mbox(_) => Ok(None),
         }

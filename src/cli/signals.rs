@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// What the first signal says.
 const GENTLY: &str =
-    "finishing what is under way; press Ctrl-C again to stop at once; run the same command again to go on";
+    "stopping after the current messages; press Ctrl-C again to quit now; rerun the same command to resume";
 
 /// How long after the first signal others still belong to it.
 const TOGETHER: Duration = Duration::from_millis(500);

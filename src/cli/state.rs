@@ -12,12 +12,11 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 pub(crate) struct StateArgs {
-    /// Where a run keeps what is in step, so that the next one looks only into what has changed, and its lock, so that
-    /// two never work on the same two mailboxes at a time; without it, $XDG_STATE_HOME/mailferry or
-    /// ~/.local/state/mailferry. Example: --state /var/lib/mailferry
+    /// State directory: remembers what is already copied, and holds the lock that keeps two runs off the same pair
+    /// [default: $XDG_STATE_HOME/mailferry, else ~/.local/state/mailferry]. Example: --state /var/lib/mailferry
     #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
     state: Option<PathBuf>,
-    /// Neither use nor leave anything on this machine: everything is compared, which takes longer and does the same
+    /// Ignore saved state and don't write any: compare everything (slower, same result)
     #[arg(long)]
     no_state: bool,
 }
@@ -40,13 +39,13 @@ impl StateArgs {
             return Ok(None);
         }
         let Some(path) = self.directory() else {
-            session.warn("no home directory is known, so this run leaves nothing for the next; give --state DIR");
+            session.warn("no home directory found, so this run saves no state; set one with --state DIR");
             return Ok(None);
         };
         let directory = match StateDirectory::open(&path) {
             Ok(directory) => directory,
             Err(error) if self.state.is_none() => {
-                session.warn(&format!("this run leaves nothing for the next: {error}"));
+                session.warn(&format!("this run saves no state: {error}"));
                 return Ok(None);
             }
             Err(error) => return Err(error.into()),
@@ -68,7 +67,7 @@ impl StateArgs {
         let mailboxes = Mailboxes { source: &source, target: &target };
         let copy = StateCopy::make(&path, &PairName::new(&source, &target), &mailboxes);
         copy.unwrap_or_else(|error| {
-            session.warn(&format!("this dry run looks at everything anew: {error}"));
+            session.warn(&format!("this dry run compares everything: {error}"));
             None
         })
     }
@@ -110,9 +109,9 @@ pub(crate) fn identity(address: &Address) -> String {
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 pub(crate) struct TwoWayStateArgs {
-    /// Where a run keeps what both sides agreed on, by which the next one tells a new message from a deleted one, and its
-    /// lock; without it, $XDG_STATE_HOME/mailferry or ~/.local/state/mailferry. If it is lost, the next run joins both sides
-    /// anew. Example: --state /var/lib/mailferry
+    /// State directory: the last synced state of both sides, used to tell new messages from deleted ones, and the lock
+    /// [default: $XDG_STATE_HOME/mailferry, else ~/.local/state/mailferry]. If it is lost, the next run merges both
+    /// sides again and deletes nothing. Example: --state /var/lib/mailferry
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 }
@@ -175,7 +174,7 @@ impl TwoWayStateArgs {
     /// No home directory is known.
     pub(crate) fn directory(&self) -> Result<PathBuf, Failure> {
         let directory = self.state.clone().or_else(usual_directory);
-        directory.ok_or_else(|| Failure::usage("no home directory is known: say where the state is with --state DIR"))
+        directory.ok_or_else(|| Failure::usage("no home directory found; set the state directory with --state DIR"))
     }
 }
 

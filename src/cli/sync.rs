@@ -22,17 +22,17 @@ use mailferry::verbs::{self, Kinship, SyncOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Make two mailboxes that are both in use the same, and keep them so
+/// Two-way sync: keep two mailboxes identical
 ///
-/// New mail, flags, deletions, moves and folder changes of either side reach the other. The first run joins both: it
-/// deletes nothing. An address is imaps://USER@HOST (TLS) or imap://USER@HOST (STARTTLS), with %40 for an @ in USER; a
-/// password never belongs into it. FIRST takes the options and variables of the source, SECOND those of the target.
+/// New mail, flags, deletions, moves and folder changes on either side are carried to the other. The first run merges
+/// both and deletes nothing. An address is imaps://USER@HOST (TLS) or imap://USER@HOST (STARTTLS), with %40 for an @ in
+/// USER. Never put a password in an address. FIRST uses the source's options and variables, SECOND the target's.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct SyncArgs {
     /// One mailbox. Example: imaps://ann%40example.org@imap.example.org
     pub(crate) first: String,
-    /// The other one
+    /// The other mailbox
     pub(crate) second: String,
     #[command(flatten)]
     folders: TwoWayFolderArgs,
@@ -44,7 +44,7 @@ pub(crate) struct SyncArgs {
     pub(crate) second_password: TargetPasswordArgs,
     #[command(flatten)]
     jobs: JobArgs,
-    /// Deliver at most so many bytes a second in each direction, all connections together. Example: --limit-rate 1M
+    /// Limit upload speed to BYTES per second in each direction. Example: --limit-rate 1M
     #[arg(long, value_name = "BYTES", value_parser = values::rate, help_heading = "Speed")]
     limit_rate: Option<u64>,
     #[command(flatten)]
@@ -57,55 +57,58 @@ pub(crate) struct SyncArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 struct RunArgs {
-    /// Only `copy` has plans that can be saved: of two mailboxes in use, the base of the merge would be another one by then
+    /// Only a `copy` plan can be saved: with two mailboxes in use, the base of the merge would have changed by then
     #[arg(long, hide = true, value_name = "FILE", value_parser = no_plan)]
     save_plan: Option<String>,
-    /// Who wins where the two sides contradict each other; without it a deletion wins over changed flags, and FIRST's place
-    /// and name over SECOND's. `keep` brings back what was deleted on one side and changed on the other
+    /// Who wins a conflict. By default a deletion beats a flag change, and FIRST's folder and name beat SECOND's.
+    /// `keep` restores what was deleted on one side and changed on the other
     #[arg(long, value_enum, value_name = "WHO")]
     prefer: Option<Who>,
-    /// Which way anything goes: shorthand for the three options below
+    /// Sync in one direction only (sets --new, --flags and --deletions)
     #[arg(long, value_enum, value_name = "WAY", conflicts_with_all = ["new", "flags", "deletions"])]
     only: Option<OneWay>,
-    /// Which way new mail and new folders go
+    /// Direction for new mail and new folders
     #[arg(long, value_enum, value_name = "WAY", default_value_t)]
     new: AnyWay,
-    /// Which way changes of flags go
+    /// Direction for flag changes
     #[arg(long, value_enum, value_name = "WAY", default_value_t)]
     flags: AnyWay,
-    /// Which way deletions and moves go
+    /// Direction for deletions and moves
     #[arg(long, value_enum, value_name = "WAY", default_value_t)]
     deletions: AnyWay,
-    /// If more messages would be deleted on a side than this number or share of a folder or of all, delete nothing there and
-    /// exit with 9; without it, more than 20 messages that are more than 20 % are too many. Example: --max-delete 500,
-    /// --max-delete 50%
+    /// If more messages than this number, or this share of a folder or of all, would be deleted on a side, delete
+    /// nothing there and exit with 9. By default at most 20 messages or 20 %, whichever is more. Example: --max-delete
+    /// 500, --max-delete 50%
     #[arg(long, value_name = "N|N%", default_value_t)]
     max_delete: DeletionLimit,
-    /// For how many days what is deleted is kept beside the state, where `mailferry undo` finds it; 0 keeps nothing
+    /// Days to keep deleted messages for `mailferry undo`; 0 disables
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     keep_deleted: u16,
-    /// How much of what is deleted is kept for these two mailboxes: beyond it the oldest runs can't be undone any more, and
-    /// what does not fit even then is not deleted
+    /// Space for deleted messages of these two mailboxes. When it is full, the oldest runs can no longer be undone;
+    /// what still doesn't fit is not deleted
     #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = values::size)]
     keep_size: u64,
-    /// Send messages again that a side refused for good in an earlier run (too large, a virus); else they are only named
+    /// Retry messages that a server permanently refused in an earlier run (too large, a virus); by default they are
+    /// only reported
     #[arg(long)]
     retry_refused: bool,
-    /// Copy messages, too, that have another size than their server says, if they come twice alike: for a server that counts
-    /// wrongly. Without it they are named as failed and not copied; Exchange's estimates are known and need no option
+    /// Also copy messages whose size differs from what their server reports, if two downloads are identical: for a
+    /// server that miscounts. By default they are reported as failed and not copied. Not needed for Exchange, whose
+    /// sizes are known to be estimates
     #[arg(long)]
     accept_size_mismatch: bool,
-    /// Fill a side anew that earlier runs have filled and that is gone or empty now, with what the other side has: without this,
-    /// nothing is done, as its disk may not be mounted
+    /// Refill a side that earlier runs filled and that is now missing or empty from the other side. By default nothing
+    /// is done, as its disk may not be mounted
     #[arg(long)]
     new_target: bool,
     #[command(flatten)]
     state: TwoWayStateArgs,
-    /// Show what each folder needs, and do nothing; with -v also each change, the side that it comes from and why
+    /// Show what would happen in each folder without changing anything; with -v also each change, where it comes from
+    /// and why
     #[arg(long)]
     dry_run: bool,
-    /// With --dry-run: say of one message, by its UID on either side, what both agreed on, what each shows, and which rule
-    /// decides. Example: --explain INBOX/4711
+    /// With --dry-run: explain what will happen to one message (given by its UID on either side), and why. Example:
+    /// --explain INBOX/4711
     #[arg(long, value_name = "FOLDER/UID", requires = "dry_run", value_parser = folder_and_uid)]
     explain: Option<(String, Uid)>,
     /// With --dry-run: exit with 4 if there is work to do
@@ -213,20 +216,20 @@ fn typed(value: &impl ValueEnum) -> String {
 fn folder_and_uid(text: &str) -> Result<(String, Uid), String> {
     let parts = text.rsplit_once('/').filter(|(folder, _)| !folder.is_empty());
     let found = parts.and_then(|(folder, uid)| Some((folder.to_owned(), Uid::new(uid.parse().ok()?)?)));
-    found.ok_or_else(|| "say a folder's name and a UID, as in INBOX/4711".to_owned())
+    found.ok_or_else(|| "expected FOLDER/UID, such as INBOX/4711".to_owned())
 }
 
 fn after_help() -> String {
     format!(
         "\
 Examples:
-  Look first, then bring both into step; both ask for the passwords:
+  Preview, then sync; both prompt for passwords:
     mailferry sync --dry-run imaps://ann@one.example.org imaps://ann@two.example.org
     mailferry sync imaps://ann@one.example.org imaps://ann@two.example.org
-  What would change, and what came of it, as pages for a browser:
+  Save the preview, and the result, as HTML pages:
     mailferry sync --dry-run --report plan.html FIRST SECOND
     mailferry sync --report done.html FIRST SECOND
-  Let changes go one way, and keep what only the other side has:
+  Sync in one direction, and keep what only the other side has:
     mailferry sync --only first-to-second FIRST SECOND
 
 {}",
@@ -257,7 +260,7 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let kinship = places::kinship(&addresses);
     let [first, second] = addresses;
     if kinship == Kinship::OneAccount {
-        return Err(Failure::usage("FIRST and SECOND are the same mailbox").with_hint("give two mailboxes"));
+        return Err(Failure::usage("FIRST and SECOND are the same mailbox").with_hint("pass two different mailboxes"));
     }
     let folders = args.folders.options();
     let rules = folder_rules(&folders)?;

@@ -22,30 +22,30 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Put back what a sync has deleted
+/// Restore messages deleted by a sync
 ///
-/// What sync deletes on a side because the other did is kept first, for 30 days. It goes back into the folder where it was,
-/// with its flags and its date; the next sync brings it to the other side too. What is there already is not doubled.
+/// Before sync deletes a message on a side, it keeps a copy for 30 days. Undo puts it back into its folder, with its
+/// flags and date; the next sync carries it to the other side too. Messages that still exist aren't duplicated.
 #[derive(Args)]
 #[command(
     after_help = after_help(),
     override_usage = "mailferry undo [OPTIONS] RUN FIRST SECOND\n       mailferry undo [OPTIONS] --list FIRST SECOND"
 )]
 pub(crate) struct UndoArgs {
-    /// The run, as --list shows it, and both mailboxes as sync was given them: RUN FIRST SECOND, or with --list FIRST SECOND
+    /// Run ID from --list, then the two mailboxes as given to sync: RUN FIRST SECOND, or with --list FIRST SECOND
     #[arg(required = true, num_args = 2..=3, value_name = "RUN FIRST SECOND")]
     words: Vec<String>,
-    /// Show the runs that have deleted something, the oldest first, and of which folders
+    /// List runs that deleted messages, oldest first, with the folders
     #[arg(long, help_heading = "Run")]
     list: bool,
-    /// Only messages of folders whose name matches, as --list shows it; repeatable. Example: --folder Work
+    /// Only messages from folders matching GLOB (names as in --list); repeatable. Example: --folder Work
     #[arg(long, value_name = "GLOB", help_heading = "Messages", conflicts_with = "list")]
     folder: Vec<String>,
-    /// Only this message, by its folder and UID as --dry-run shows them, or by its Message-ID; repeatable.
-    /// Example: --message INBOX/11, --message '<4711@example.org>'
+    /// Only this message: its folder and UID as shown by --dry-run, or its Message-ID; repeatable. Example: --message
+    /// INBOX/11, --message '<4711@example.org>'
     #[arg(long, value_name = "FOLDER/UID|<ID>", help_heading = "Messages", conflicts_with = "list", value_parser = Wanted::parse)]
     message: Vec<Wanted>,
-    /// List what would be put back, with subject, sender and date, and do nothing
+    /// List what would be restored, with subject, sender and date, without changing anything
     #[arg(long, help_heading = "Run", conflicts_with = "list")]
     dry_run: bool,
     #[command(flatten)]
@@ -77,7 +77,7 @@ Examples:
     mailferry undo --list imaps://ann@one.example.org imaps://ann@two.example.org
     mailferry undo --dry-run 20260131T080000Z-4711 imaps://ann@one.example.org imaps://ann@two.example.org
     mailferry undo 20260131T080000Z-4711 imaps://ann@one.example.org imaps://ann@two.example.org
-  One message of it, or one folder:
+  Only one message, or one folder:
     mailferry undo --message INBOX/11 20260131T080000Z-4711 FIRST SECOND
     mailferry undo --folder Work 20260131T080000Z-4711 FIRST SECOND
 
@@ -134,8 +134,12 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
     let (run, first, second) = match (args.list, &args.words[..]) {
         (true, [first, second]) => (None, first, second),
         (false, [run, first, second]) => (Some(run), first, second),
-        (true, _) => return Err(Failure::usage("--list takes FIRST and SECOND, and no run")),
-        (false, _) => return Err(Failure::usage("say which run: RUN FIRST SECOND; --list FIRST SECOND shows them")),
+        (true, _) => return Err(Failure::usage("--list takes only FIRST and SECOND")),
+        (false, _) => {
+            return Err(Failure::usage(
+                "missing run ID: expected RUN FIRST SECOND; list runs with --list FIRST SECOND",
+            ));
+        }
     };
     let first = Session::address(Side::Source, first)?;
     let second = Session::address(Side::Target, second)?;
@@ -143,7 +147,7 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
     places::check(&addresses)?;
     if places::kinship(&addresses) == Kinship::OneAccount {
         let failure = Failure::usage("FIRST and SECOND are the same mailbox");
-        return Err(failure.with_hint("give both mailboxes as sync was given them"));
+        return Err(failure.with_hint("pass both mailboxes as you passed them to sync"));
     }
     for (side, address) in SIDES.into_iter().zip(&addresses) {
         session.note_mailbox(side, &address.to_string());
@@ -197,7 +201,9 @@ fn list(store: &UndoStore, session: &Session, addresses: &[Address; 2]) -> Resul
         || Summary::undo(runs.len(), false, &summary, started.elapsed().as_secs_f64()),
         |_| {
             if found.is_empty() {
-                vec!["no run has deleted anything, or what was kept of it has gone by now (--keep-deleted)".to_owned()]
+                vec![
+                    "nothing to undo: no run deleted anything, or what it kept has expired (--keep-deleted)".to_owned(),
+                ]
             } else {
                 found.iter().map(line).collect()
             }
@@ -209,8 +215,8 @@ fn list(store: &UndoStore, session: &Session, addresses: &[Address; 2]) -> Resul
 /// The run's messages that are to be put back.
 fn chosen(args: &UndoArgs, store: &UndoStore, run: &str) -> Result<Vec<KeptMessage>, Failure> {
     if !store.runs().iter().any(|known| known == run) {
-        let failure = Failure::usage(format!("there is no run {}", harmless::text(run)));
-        return Err(failure.with_hint("`mailferry undo --list FIRST SECOND` shows the runs"));
+        let failure = Failure::usage(format!("no run {}", harmless::text(run)));
+        return Err(failure.with_hint("list the runs with `mailferry undo --list FIRST SECOND`"));
     }
     let path = store.0.join(run);
     let messages = selected::of_folders(verbs::kept_messages(&path)?, &args.folder)?;

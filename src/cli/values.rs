@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 /// Bytes: `4096`, `500k`, `10M`, `2G`, `1T`; powers of 1024, in either case.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
-    let wrong = || "a size is a whole number with k, M, G or T behind it if need be, such as 500k or 10M".to_owned();
+    let wrong = || "expected a size such as 500k, 10M or 2G".to_owned();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
         "" => 0,
@@ -24,7 +24,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 /// Bytes a second, never zero.
 pub(crate) fn rate(text: &str) -> Result<u64, String> {
     match size(text.strip_suffix("/s").unwrap_or(text))? {
-        0 => Err("nothing would ever be copied at that rate".to_owned()),
+        0 => Err("at that rate nothing would ever be copied".to_owned()),
         bytes => Ok(bytes),
     }
 }
@@ -35,20 +35,20 @@ pub(crate) fn date(text: &str) -> Result<Date, String> {
         .iter()
         .find_map(|form| Date::strptime(form, text).ok())
         .filter(|date| (1970..=9999).contains(&date.year()))
-        .ok_or_else(|| "a date is a day since 1970, such as 2024-01-31 or 31-Jan-2024".to_owned())
+        .ok_or_else(|| "expected a date since 1970, such as 2024-01-31 or 31-Jan-2024".to_owned())
 }
 
 /// A SEARCH program (RFC 3501 section 6.4.4). It becomes part of a command line: a line end would begin another
 /// command, and `{` a literal, so neither is let through.
 pub(crate) fn search(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
-        return Err("the search is empty; leave the option out to take every message".to_owned());
+        return Err("the search is empty; omit the option to select every message".to_owned());
     }
     if !text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
-        return Err("a search is printable ASCII in one line".to_owned());
+        return Err("a search must be printable ASCII on one line".to_owned());
     }
     if text.contains('{') {
-        return Err("a search can't hold '{'".to_owned());
+        return Err("a search can't contain '{'".to_owned());
     }
     Ok(text.to_owned())
 }

@@ -17,20 +17,20 @@ use std::sync::Arc;
 
 /// Compare two mailboxes without writing to either
 ///
-/// Folders, messages, flags and dates are compared; with --deep, every message's bytes too. Folders are paired by the
-/// same options as in copy: give the same ones.
+/// Compares folders, messages, flags and dates; with --deep, every message's bytes too. Pass the same folder options as
+/// for copy, so that the same folders are paired.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct VerifyArgs {
-    /// Where the mail is. Example: imaps://ann%40example.org@imap.example.org
+    /// Mailbox to compare. Example: imaps://ann%40example.org@imap.example.org
     pub(crate) source: String,
-    /// What is compared with it
+    /// Mailbox to compare it with
     pub(crate) target: String,
     #[command(flatten)]
     folders: FolderArgs,
     #[command(flatten)]
     messages: MessageArgs,
-    /// Compare the SHA-256 of every message's bytes: reads both mailboxes whole
+    /// Compare every message byte for byte (SHA-256); downloads both mailboxes in full
     #[arg(long, help_heading = "Run")]
     deep: bool,
     #[command(flatten)]
@@ -51,9 +51,9 @@ fn after_help() -> String {
 Examples:
   After a copy:
     mailferry verify imaps://ann@old.example.org imaps://ann@new.example.org
-  With a page for a browser that says what differs, and what both sides hold:
+  With an HTML report of the differences and of what both sides hold:
     mailferry verify --report proof.html SOURCE TARGET
-  Byte for byte, one folder, for a program:
+  One folder, byte for byte, as JSON:
     mailferry verify --deep --folder INBOX --output json SOURCE TARGET
 
 {}",

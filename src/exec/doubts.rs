@@ -129,12 +129,12 @@ impl Shared<'_> {
         };
         let (said, length) = (doubt.said, body.size());
         let reason = if let Some(notice) = notice {
-            format!("the source sends a notice in its place, twice: {notice}")
+            format!("the source twice sent a notice in its place: {notice}")
         } else if !self.doubts.accepts {
             if let Some(doubt) = self.doubts.found().get_mut(&token) {
                 doubt.failed = true;
             }
-            format!("the source says that it has {said} bytes and sends {length}, also when asked again")
+            format!("the source reports {said} bytes but sends {length}, twice")
         } else {
             match same_again(body, doubt)? {
                 Again::Same(verdict) => return Ok(verdict),
@@ -143,7 +143,7 @@ impl Shared<'_> {
                     return Ok(Verdict::Withheld);
                 }
                 Again::Different => {
-                    format!("the source says that it has {said} bytes and sends other bytes each time")
+                    format!("the source reports {said} bytes but sends different bytes each time")
                 }
             }
         };
@@ -173,14 +173,14 @@ fn advice(doubts: &[&Doubt], of: usize) -> String {
     let count = doubts.len();
     if count * 2 <= of || count == 1 {
         return format!(
-            "{count} of the {of} messages that were fetched have another size than the source says and were not copied; if \
-             they are whole there, --accept-size-mismatch copies them as they are sent"
+            "{count} of the {of} messages fetched differ in size from what the source reports and were not copied; if \
+             they are complete there, --accept-size-mismatch copies them as they are sent"
         );
     }
     format!(
-        "{count} of the {of} messages that were fetched have another size than the source says and were not copied: it seems \
-         to count wrongly{}; if a few of them are whole there, run again with --accept-size-mismatch, which copies what the \
-         source sends twice alike",
+        "{count} of the {of} messages fetched differ in size from what the source reports and were not copied: it \
+         seems to miscount{}; if a few of them are complete there, rerun with --accept-size-mismatch, which copies \
+         what the source sends identically twice",
         pattern(doubts)
     )
 }
@@ -293,10 +293,10 @@ mod tests {
         let advice = |doubts: &[Doubt], of| advice(&doubts.iter().collect::<Vec<_>>(), of);
         assert!(advice(&by_lines, 2).contains("each line end as one byte"));
         assert!(advice(&constant, 3).contains("by 2 bytes too few"));
-        assert!(advice(&odd, 3).contains("count wrongly;"));
+        assert!(advice(&odd, 3).contains("seems to miscount;"));
         for text in [advice(&odd, 2), advice(&odd, 9), advice(&odd[..1], 1)] {
             assert!(text.contains("--accept-size-mismatch"), "{text}");
         }
-        assert!(!advice(&odd, 9).contains("count wrongly"));
+        assert!(!advice(&odd, 9).contains("miscount"));
     }
 }

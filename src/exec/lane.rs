@@ -300,8 +300,7 @@ impl<'a> Lane<'a> {
         match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
             RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
-                self.shared
-                    .warn(&format!("{}: keywords that the target refuses are left out: {}", folder.to, refusal.text));
+                self.shared.warn(&format!("{}: dropped keywords that the target refuses: {}", folder.to, refusal.text));
                 let pieces = self.pieces_of(&[token], |treatment| {
                     treatment.careful = true;
                     treatment.keywords = match treatment.keywords {
@@ -312,8 +311,7 @@ impl<'a> Lane<'a> {
                 self.shared.queue.give_back(pieces);
             }
             RefusalMeaning::Date if !sent.treatment.without_date => {
-                self.shared
-                    .warn(&format!("{}: a date that the target refuses is left out: {}", folder.to, refusal.text));
+                self.shared.warn(&format!("{}: dropped a date that the target refuses: {}", folder.to, refusal.text));
                 let pieces = self.pieces_of(&[token], |treatment| {
                     treatment.careful = true;
                     treatment.without_date = true;
@@ -376,9 +374,10 @@ impl<'a> Lane<'a> {
 
     fn full(&self, token: Option<u32>, refusal: &Refusal) -> Error {
         let folder = token.map(|token| self.shared.tasks[self.shared.ledger.locate(token).0].to.as_str());
-        let message = format!("the target takes no more mail in {}: {}", folder.unwrap_or("any folder"), refusal.text);
+        let message =
+            format!("the target accepts no more mail in {}: {}", folder.unwrap_or("any folder"), refusal.text);
         Error::new(ErrorKind::Full, message)
-            .with_hint("make room there or raise its quota, then run the same command again: it goes on from here")
+            .with_hint("free some space there or raise its quota, then rerun the same command to resume")
     }
 
     /// The user asked to stop: what was sent is acknowledged, the rest is left for the next run.

@@ -142,7 +142,7 @@ impl Settling<'_> {
             if findings.missing.contains(&name) {
                 again.push((task, position));
             } else if findings.doubtful.contains(&name) {
-                let reason = "its content can't be read, so it can't be told whether the target has it";
+                let reason = "can't read its content, so can't tell whether the target has it";
                 self.shared.fail(task, position, None, reason);
             } else if findings.present.contains(&name) {
                 self.shared.confirm(token, u64::from(message.size()));
@@ -307,7 +307,7 @@ impl Settling<'_> {
         Ok(scanned.and_then(|scan| match (scan.uid_validity, folder.source_uid_validity) {
             (Some(now), Some(before)) if now != before => Err(Refusal {
                 meaning: RefusalMeaning::NoFolder,
-                text: format!("the folder was made anew meanwhile (UIDVALIDITY {before} became {now}); run again"),
+                text: format!("the folder was recreated during the run (UIDVALIDITY {before} became {now}); run again"),
             }),
             _ => Ok(scan),
         }))

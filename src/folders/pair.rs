@@ -22,7 +22,7 @@ use std::collections::{HashMap, HashSet};
 pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing, PairError> {
     let (from, to) = (Roster::read(source), Roster::read(target));
     let there: Vec<&FolderName> = from.folders.iter().map(|folder| &folder.name).collect();
-    rules.check_names(&there, "the source")?;
+    rules.check_names(&there, "on the source")?;
     let mut pairing = Pairing::default();
     let candidates = candidates(source, &from, rules, &mut pairing);
     let destinations = destination::all(&candidates, &from, &to, rules)?;
@@ -62,7 +62,7 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     pairing.pairs.sort_by(|a, b| (!a.to.is_inbox(), &a.to, a.source).cmp(&(!b.to.is_inbox(), &b.to, b.source)));
     pairing.skipped.sort_by_key(|skipped| skipped.source);
     pairing.unmatched_target = unmatched([source, target], &to, rules, &matched);
-    pairing.warnings = rules.unused(&there, "the source");
+    pairing.warnings = rules.unused(&there, "on the source");
     pairing.warnings.extend(left_out_as_kept(&pairing.skipped));
     Ok(pairing)
 }
@@ -116,7 +116,8 @@ fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing:
 }
 
 /// What is said of a view.
-const VIEW: &str = "it shows messages of other folders: only what is in none of them takes part, all of it by --folder with its whole name";
+const VIEW: &str = "a view of other folders: only messages in none of them are included; use --folder with its full \
+                    name to include all";
 
 /// Why a folder takes no part whatever its name.
 enum Unfit {
@@ -155,8 +156,10 @@ fn kept_aside(folder: &Folder, mailbox: &ListedMailbox, has_kept: bool, rules: &
 fn left_out_as_kept(skipped: &[Skipped]) -> Option<String> {
     let count = skipped.iter().filter(|skipped| skipped.by == Some(LeavesOut::Kept)).count() as u64;
     (count > 0).then(|| {
-        let (folders, hold) = (counted(count, "folder"), if count == 1 { "holds" } else { "hold" });
-        format!("left out: {folders} that {hold} what --keep-deleted has kept; --folder 'Vanished/**' selects them")
+        let (folders, them) = (counted(count, "folder"), if count == 1 { "it" } else { "them" });
+        format!(
+            "skipping {folders} with messages moved by --keep-deleted (use --folder 'Vanished/**' to include {them})"
+        )
     })
 }
 
@@ -206,7 +209,11 @@ fn style_reason(from: &FolderName, to: &FolderName, source: &Listing, target: &L
     }
     if ours.prefix != theirs.prefix && !from.is_inbox() {
         let shown = |prefix: &[u8]| format!("'{}'", prefix.escape_ascii());
-        parts.push(format!("prefix {} becomes {}", shown(&ours.prefix), shown(&theirs.prefix)));
+        parts.push(match (ours.prefix.is_empty(), theirs.prefix.is_empty()) {
+            (true, _) => format!("prefix {} added", shown(&theirs.prefix)),
+            (_, true) => format!("prefix {} removed", shown(&ours.prefix)),
+            _ => format!("prefix {} becomes {}", shown(&ours.prefix), shown(&theirs.prefix)),
+        });
     }
     (!parts.is_empty()).then(|| parts.join(", "))
 }
@@ -281,7 +288,7 @@ fn tell_of_case(drafts: &mut [Draft<'_>]) {
         let own = draft.resolved.to.key();
         let group = groups.get(&key(draft)).map(Vec::as_slice).unwrap_or_default();
         if let Some(other) = group.iter().find(|other| other.key() != own) {
-            let reason = format!("differs from {other} by case only: some servers take both for one");
+            let reason = format!("differs from {other} only in case: some servers treat both as one");
             draft.resolved.reasons.push(reason);
         }
     }

@@ -95,9 +95,9 @@ impl LeavesOut {
         match self {
             Self::Folder => "not selected by --folder",
             Self::Exclude => "excluded by --exclude",
-            Self::Shared => "it belongs to other users or is shared: --folder with its first level selects it",
-            Self::Kept => "it holds what --keep-deleted has kept: --folder 'Vanished/**' selects it",
-            Self::Chats => "it holds chats, which are no mail: --folder with its whole name selects it",
+            Self::Shared => "shared, or owned by another user; use --folder with its first level to include it",
+            Self::Kept => "moved there by --keep-deleted; use --folder 'Vanished/**' to include it",
+            Self::Chats => "chats, not mail; use --folder with its full name to include it",
         }
     }
 }
@@ -137,7 +137,7 @@ pub enum PairError {
     #[error(transparent)]
     Collision(Box<Collision>),
     /// Folders were selected by name that are not there.
-    #[error("no such folder in {whose}: {missing}")]
+    #[error("no such folder {whose}: {missing}")]
     NoFolder {
         /// Who has none.
         whose: &'static str,
@@ -145,7 +145,7 @@ pub enum PairError {
         missing: String,
     },
     /// A substitution leaves no folder name.
-    #[error("--map-regex '{rule}' makes no folder name of {from}: a level would be empty")]
+    #[error("--map-regex '{rule}' turns {from} into an invalid folder name: a level would be empty")]
     NoName {
         /// The folder.
         from: FolderName,
@@ -158,7 +158,7 @@ pub enum PairError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the source's folders {first} ({first_raw}) and {second} ({second_raw}) would both become {to} on the target: \
-     give one another name with --map '{from}=NAME', or join them with --map '{from}={into}'",
+     rename one with --map '{from}=NAME', or merge them with --map '{from}={into}'",
     from = typed(second), into = typed(to)
 )]
 pub struct Collision {

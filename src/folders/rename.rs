@@ -54,11 +54,11 @@ impl Map {
 impl Entry {
     fn new(text: &str) -> Result<Self, RuleError> {
         let error = |problem| RuleError::new(OPTION, text, problem);
-        let at = equals_sign(text).ok_or_else(|| error("has no '=', as in FROM=TO"))?;
+        let at = equals_sign(text).ok_or_else(|| error("expected FROM=TO"))?;
         let name = |part: &str| parse_typed(&part.replace("\\=", "="));
         Ok(Self {
-            from: name(&text[..at]).ok_or_else(|| error("FROM is no folder name: a level is empty"))?,
-            to: name(&text[at + 1..]).ok_or_else(|| error("TO is no folder name: a level is empty"))?,
+            from: name(&text[..at]).ok_or_else(|| error("FROM is not a folder name: a level is empty"))?,
+            to: name(&text[at + 1..]).ok_or_else(|| error("TO is not a folder name: a level is empty"))?,
             text: text.to_owned(),
         })
     }
@@ -160,10 +160,10 @@ mod tests {
     #[test]
     fn a_map_that_makes_no_sense_says_so() {
         for (texts, problem) in [
-            (&["a"][..], "has no '='"),
-            (&["=a"], "FROM is no folder name"),
-            (&["a="], "TO is no folder name"),
-            (&["a/b//c=d"], "FROM is no folder name"),
+            (&["a"][..], "expected FROM=TO"),
+            (&["=a"], "FROM is not a folder name"),
+            (&["a="], "TO is not a folder name"),
+            (&["a/b//c=d"], "FROM is not a folder name"),
             (&["a=b", "a=c"], "a is mapped to two folders"),
         ] {
             let texts: Vec<_> = texts.iter().map(|&text| text.to_owned()).collect();

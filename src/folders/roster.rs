@@ -54,7 +54,7 @@ impl Roster {
         let mut entries = Vec::new();
         for index in distinct(listing) {
             if holds_what_no_name_may(listing, index) {
-                roster.give_up(index, "its name holds a line end or a NUL, which no folder's name may".to_owned());
+                roster.give_up(index, "its name contains a line break or a NUL, which isn't allowed".to_owned());
                 continue;
             }
             match Entry::read(index, listing) {
@@ -180,7 +180,7 @@ fn settle(mut entries: Vec<Entry>, listing: &Listing, unreadable: &mut Vec<Unrea
         if !settled.contains_key(&entry.reading.name) {
             settled.insert(entry.reading.name.clone(), entry);
         } else if entry.selectable {
-            let reason = format!("its name reads like that of another folder, {}", entry.reading.name);
+            let reason = format!("its name reads the same as that of another folder, {}", entry.reading.name);
             unreadable.push(Unreadable { index: entry.index, name: Some(entry.reading.name), reason });
         }
     }
@@ -276,7 +276,7 @@ mod tests {
             listing.mailboxes.push(Mailbox::new(name).listed('/'));
         }
         let reasons: Vec<_> = Roster::read(&listing).unreadable.into_iter().map(|one| one.reason).collect();
-        let forged = "its name holds a line end or a NUL, which no folder's name may";
+        let forged = "its name contains a line break or a NUL, which isn't allowed";
         assert_eq!(reasons, ["it has more than 100 levels", "it has no name", forged, forged]);
     }
 }

@@ -27,7 +27,7 @@ pub struct Options {
 
 /// An option that makes no sense: a usage error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{option} '{text}': {problem}")]
+#[error("invalid {option} '{text}': {problem}")]
 pub struct RuleError {
     /// The option, with its dashes.
     pub option: &'static str,
@@ -67,7 +67,7 @@ impl Rules {
         let into = match &options.into {
             Some(text) => Some(
                 parse_typed(text)
-                    .ok_or_else(|| RuleError::new("--into", text, "is no folder name: a level is empty"))?,
+                    .ok_or_else(|| RuleError::new("--into", text, "not a folder name: a level is empty"))?,
             ),
             None => None,
         };
@@ -132,6 +132,6 @@ mod tests {
     fn usage_errors_name_option_text_and_problem() {
         let options = Options { into: Some("a//b".to_owned()), ..Options::default() };
         let error = Rules::new(&options).unwrap_err();
-        assert_eq!(error.to_string(), "--into 'a//b': is no folder name: a level is empty");
+        assert_eq!(error.to_string(), "invalid --into 'a//b': not a folder name: a level is empty");
     }
 }

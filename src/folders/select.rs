@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_broken_glob_says_what_is_wrong() {
         let text = Pattern::new("--exclude", "a[b").unwrap_err().to_string();
-        assert!(text.starts_with("--exclude 'a[b': has a [ without ]"), "{text}");
+        assert!(text.starts_with("invalid --exclude 'a[b': has a [ without ]"), "{text}");
         assert!(Pattern::new("--folder", "").is_err());
     }
 }

@@ -30,7 +30,7 @@ impl Substitution {
             match flag {
                 'g' => all = true,
                 'i' => any_case = true,
-                other => return Err(error(format!("has an unknown flag '{other}': there are g and i"))),
+                other => return Err(error(format!("unknown flag '{other}' (known: g, i)"))),
             }
         }
         let pattern: String = parts.pattern.nfc().collect();
@@ -38,7 +38,7 @@ impl Substitution {
             .case_insensitive(any_case)
             .size_limit(1 << 20)
             .build()
-            .map_err(|cause| error(format!("is no regular expression: {}", last_line(&cause))))?;
+            .map_err(|cause| error(last_line(&cause).to_string()))?;
         let replacement = replacement(parts.replacement, parts.delimiter, &regex).map_err(error)?;
         Ok(Self { regex, replacement, all, text: text.to_owned() })
     }
@@ -67,13 +67,13 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn split(text: &'a str) -> Result<Self, &'static str> {
-        let rest = text.strip_prefix('s').ok_or("does not begin with s, as in s/RE/TO/")?;
+        let rest = text.strip_prefix('s').ok_or("expected s/RE/TO/")?;
         let delimiter = rest.chars().next().filter(|c| c.is_ascii_punctuation() && *c != '\\');
-        let delimiter = delimiter.ok_or("has no delimiter after s, as in s/RE/TO/")?;
-        let (pattern, rest) = until(&rest[1..], delimiter).ok_or("has no TO, as in s/RE/TO/")?;
-        let (replacement, flags) = until(rest, delimiter).ok_or("has no delimiter after TO, as in s/RE/TO/")?;
+        let delimiter = delimiter.ok_or("no delimiter after s, expected s/RE/TO/")?;
+        let (pattern, rest) = until(&rest[1..], delimiter).ok_or("no TO, expected s/RE/TO/")?;
+        let (replacement, flags) = until(rest, delimiter).ok_or("no delimiter after TO, expected s/RE/TO/")?;
         if pattern.is_empty() {
-            return Err("has no expression, as in s/RE/TO/");
+            return Err("no regular expression, expected s/RE/TO/");
         }
         // `\|` between `|`s is a literal one: the expression must see the backslash. `\/` and `/` mean the same to it,
         // and `\<` must not reach it, as it means something else.
@@ -109,7 +109,7 @@ fn replacement(to: &str, delimiter: char, regex: &Regex) -> Result<String, Strin
                 }
                 let known = number.parse::<usize>().is_ok_and(|group| group < regex.captures_len());
                 if !known {
-                    return Err(format!("uses group {number}, which its expression has not"));
+                    return Err(format!("refers to group {number}, which doesn't exist"));
                 }
                 out.push_str(&format!("${{{number}}}"));
             }
@@ -118,7 +118,7 @@ fn replacement(to: &str, delimiter: char, regex: &Regex) -> Result<String, Strin
                 let group: String = rest.by_ref().take_while(|c| *c != '}').collect();
                 let numbered = group.parse::<usize>().is_ok_and(|group| group < regex.captures_len());
                 if !numbered && !regex.capture_names().flatten().any(|name| name == group) {
-                    return Err(format!("uses group {group}, which its expression has not"));
+                    return Err(format!("refers to group {group}, which doesn't exist"));
                 }
                 out.push_str(&format!("${{{group}}}"));
             }
@@ -130,7 +130,7 @@ fn replacement(to: &str, delimiter: char, regex: &Regex) -> Result<String, Strin
                 rest.next();
                 out.push(next);
             }
-            ('\\', Some(next)) => return Err(format!("has \\{next} in TO, which means nothing here")),
+            ('\\', Some(next)) => return Err(format!("\\{next} in TO has no meaning here")),
             ('\\', None) => return Err("ends with a lone \\".to_owned()),
             ('$', _) => out.push_str("$$"),
             (c, _) => out.push(c),
@@ -179,21 +179,21 @@ mod tests {
     #[test]
     fn a_broken_substitution_says_what_is_wrong() {
         for (rule, problem) in [
-            ("y/a/b/", "does not begin with s"),
-            ("s", "has no delimiter after s"),
-            ("sxaxbx", "has no delimiter after s"),
-            ("s/a", "has no TO"),
-            ("s/a/b", "has no delimiter after TO"),
-            ("s//b/", "has no expression"),
+            ("y/a/b/", "expected s/RE/TO/"),
+            ("s", "no delimiter after s"),
+            ("sxaxbx", "no delimiter after s"),
+            ("s/a", "no TO"),
+            ("s/a/b", "no delimiter after TO"),
+            ("s//b/", "no regular expression"),
             ("s/a/b/x", "unknown flag 'x'"),
             ("s/(a/b/", "unclosed group"),
-            ("s/a/$1/", "uses group 1"),
-            ("s/a/\\9/", "uses group 9"),
-            ("s/a/${n}/", "uses group n"),
+            ("s/a/$1/", "refers to group 1"),
+            ("s/a/\\9/", "refers to group 9"),
+            ("s/a/${n}/", "refers to group n"),
             ("s/a/\\U/", "\\U in TO"),
         ] {
             let text = Substitution::new(rule).unwrap_err().to_string();
-            assert!(text.starts_with(&format!("--map-regex '{rule}': ")) && text.contains(problem), "{text}");
+            assert!(text.starts_with(&format!("invalid --map-regex '{rule}': ")) && text.contains(problem), "{text}");
         }
     }
 }

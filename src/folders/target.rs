@@ -92,7 +92,7 @@ impl<'a> TargetSide<'a> {
             let Some(mailbox) = self.mailbox(folder).filter(|mailbox| mailbox.selectable) else { continue };
             if let Ok(found) = self.existing(name, folder, mailbox, explicit, Vec::new()) {
                 claimed.insert(found.to.key());
-                let reason = "the target has it so: the folder above it could have no folders below it".to_owned();
+                let reason = "the target already has it so: its parent can't have subfolders".to_owned();
                 return Resolved { reasons: [vec![reason], found.reasons].concat(), ..found };
             }
         }
@@ -138,7 +138,7 @@ impl<'a> TargetSide<'a> {
         }
         if let Some(other) = self.lower_case.get(&to.key().to_lowercase()).filter(|other| other.name.key() != to.key())
         {
-            reasons.push(format!("the target has {}, which differs by case only", other.name));
+            reasons.push(format!("the target has {}, which differs only in case", other.name));
         }
         let flattened = self.flattened(&to, explicit);
         Ok(Resolved { to, target: TargetFolder::New { name, fallbacks, flattened }, reasons })
@@ -199,7 +199,7 @@ impl<'a> TargetSide<'a> {
     /// Makes one level of all levels that the target can't have: none at all, or none below a `\Noinferiors` folder.
     fn fit(&self, wanted: &FolderName, explicit: bool) -> (FolderName, Vec<String>) {
         if wanted.levels().len() > 1 && !self.has_levels() {
-            return (wanted.flattened(0), vec!["the target has no levels".to_owned()]);
+            return (wanted.flattened(0), vec!["the target has no folder hierarchy".to_owned()]);
         }
         let barren = |name: &FolderName| {
             let folder = self.find(name, explicit)?;
@@ -208,7 +208,7 @@ impl<'a> TargetSide<'a> {
         let childless = wanted.ancestors().filter_map(|ancestor| Some((barren(&ancestor)?, ancestor))).last();
         match childless {
             Some((folder, ancestor)) => {
-                let reason = format!("the target's {} can have no folders below it", folder.name);
+                let reason = format!("the target's {} can't have subfolders", folder.name);
                 (wanted.flattened(ancestor.levels().len() - 1), vec![reason])
             }
             None => (wanted.clone(), Vec::new()),
@@ -370,7 +370,7 @@ mod tests {
         for (wanted, reason) in [
             (&["a.b/c"][..], "escaped to a=2Eb=2Fc: the target's names can't hold '.', '/'"),
             (&["a=2Fb"], "escaped to a=3D2Fb: so that the name can be read back"),
-            (&["Work"], "the target has work, which differs by case only"),
+            (&["Work"], "the target has work, which differs only in case"),
             (&[long.as_str()], "its name is 201 bytes long: some servers refuse that"),
         ] {
             assert_eq!(side.resolve(&name(wanted), false).unwrap().reasons, [reason]);

@@ -123,11 +123,11 @@ fn reasons_say_why() {
     let source = listing("", '/', &["Sent", "Sent/x", "Junk", "Spam", "a.b/c", "Old"]);
     let target = listing("INBOX.", '.', &["INBOX.Sent Items", "INBOX.Spam"]);
     let pairing = paired(&source, &target, &["--map Old=Spam"]).unwrap();
-    let style = "prefix '' becomes 'INBOX.'";
+    let style = "prefix 'INBOX.' added";
     assert_eq!(reasons(&pairing, "Sent"), ["paired by role: both are for sent", style]);
     assert_eq!(
         reasons(&pairing, "Sent/x"),
-        ["follows Sent, which is paired by role", "separator '/' becomes '.', prefix '' becomes 'INBOX.'"]
+        ["follows Sent, which is paired by role", "separator '/' becomes '.', prefix 'INBOX.' added"]
     );
     assert_eq!(reasons(&pairing, "Junk")[0], "not paired by role with Spam: two folders would become one");
     assert_eq!(reasons(&pairing, "a.b/c")[1], "escaped to INBOX.a=2Eb.c: the target's names can't hold '.'");
@@ -182,14 +182,14 @@ fn folders_that_would_become_one_are_an_error() {
 fn a_rule_that_leaves_no_name_is_an_error() {
     let one = listing("", '/', &["a"]);
     let error = paired(&one, &one, &["--map-regex s/a//"]).unwrap_err();
-    assert_eq!(error.to_string(), "--map-regex 's/a//' makes no folder name of a: a level would be empty");
+    assert_eq!(error.to_string(), "--map-regex 's/a//' turns a into an invalid folder name: a level would be empty");
 }
 
 #[test]
 fn names_that_differ_by_case_only_are_warned_of() {
     let pairing = paired(&listing("", '/', &["Case", "case"]), &listing("", '/', &[]), &[]).unwrap();
     assert_eq!(rows(&pairing), ["Case -> +Case", "case -> +case"]);
-    assert_eq!(reasons(&pairing, "case"), ["differs from Case by case only: some servers take both for one"]);
+    assert_eq!(reasons(&pairing, "case"), ["differs from Case only in case: some servers treat both as one"]);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_rule_that_concerns_nothing_is_warned_of() {
     let pairing = paired(&one, &one, &["--exclude A", "--map b=c", "--map a=a"]).unwrap();
     assert_eq!(
         pairing.warnings,
-        ["--exclude 'A' matches no folder of the source", "--map 'b=c' matches no folder of the source"]
+        ["--exclude 'A' matches no folder on the source", "--map 'b=c' matches no folder on the source"]
     );
 }
 

@@ -151,7 +151,7 @@ pub fn place_all(listing: &Listing, names: &[FolderName]) -> Vec<Result<Place, S
 
 fn place_on(side: &TargetSide<'_>, name: &FolderName) -> Result<Place, String> {
     let resolved = side.resolve(name, false)?;
-    let why = if side.has_levels() { "a mailbox above it can have no folders below it" } else { "it has no levels" };
+    let why = if side.has_levels() { "a parent folder can't have subfolders" } else { "it has no folder hierarchy" };
     let note = (resolved.to.key() != name.key()).then(|| why.to_owned());
     Ok(Place { folder: resolved.target, note })
 }

@@ -32,10 +32,10 @@ impl Rules {
         let mut unused = Vec::new();
         for (option, patterns) in [("--folder", &self.include), ("--exclude", &self.exclude)] {
             let idle = patterns.iter().filter(|pattern| !keys.iter().any(|key| pattern.matches(key)));
-            unused.extend(idle.map(|pattern| format!("{option} '{}' matches no folder of {whose}", pattern.text())));
+            unused.extend(idle.map(|pattern| format!("{option} '{}' matches no folder {whose}", pattern.text())));
         }
         let idle = self.map.unused(there);
-        unused.extend(idle.map(|text| format!("--map '{text}' matches no folder of {whose}")));
+        unused.extend(idle.map(|text| format!("--map '{text}' matches no folder {whose}")));
         unused
     }
 }
@@ -75,7 +75,7 @@ mod tests {
         let options = Options { include: texts(include), include_names: texts(exact), ..Options::default() };
         let there = names(&["INBOX", "Work", "Works/2024", "Lists/rust", "a*"]);
         let rules = Rules::new(&options).unwrap();
-        rules.check_names(&there.iter().collect::<Vec<_>>(), "the source").map_err(|error| error.to_string())
+        rules.check_names(&there.iter().collect::<Vec<_>>(), "on the source").map_err(|error| error.to_string())
     }
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
             assert_eq!(checked(include, exact), Ok(()), "{include:?} {exact:?}");
         }
         let error = checked(&["Wrok", "Work"], &["b*"]).unwrap_err();
-        assert_eq!(error, "no such folder in the source: Wrok (did you mean Work?); b*");
+        assert_eq!(error, "no such folder on the source: Wrok (did you mean Work?); b*");
         assert!(checked(&["Rust"], &[]).unwrap_err().ends_with("(did you mean Lists/rust?)"));
         assert!(checked(&["Unlike anything"], &[]).unwrap_err().ends_with(": Unlike anything"));
     }

@@ -186,7 +186,7 @@ impl Connection {
     /// Bytes that came in plain text after the server's OK, or what `protect` could not do.
     pub fn encrypt(self, protect: impl FnOnce(Stream) -> Result<Stream, net::Error>) -> Result<Self, Error> {
         if !self.framer.is_empty() {
-            let text = "something was said between the server's OK to STARTTLS and TLS, so nothing was sent";
+            let text = "unexpected data between the server's OK to STARTTLS and TLS, so nothing was sent";
             return Err(Error::NoLogin(text.to_owned()));
         }
         Ok(Self::new(protect(self.stream)?, self.trace))

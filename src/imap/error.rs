@@ -61,10 +61,7 @@ pub enum Error {
     #[error("could not get an access token: {0}")]
     Secret(#[from] NoSecret),
     /// What was stronger the last time is not offered any more.
-    #[error(
-        "the server offered {before} the last time and has let it go: {now} would protect less, and somebody may stand in \
-         between; nothing was sent"
-    )]
+    #[error("the server no longer offers {before}; {now} is weaker and this may be an attack, so nothing was sent")]
     Downgrade {
         /// The mechanism of the last login.
         before: Mechanism,

@@ -25,7 +25,7 @@ pub fn log_in(dialer: &Dialer, credentials: &Credentials, trace: Option<super::T
     let Approached { mut connection, greeting } = approach(dialer, trace)?;
     if greeting.condition == Condition::PreAuth {
         if dialer.settings().tls != TlsMode::None {
-            let text = "the server says that this connection is logged in already; it may be somebody else's mailbox";
+            let text = "the server says that this connection is already logged in; it may be someone else's mailbox";
             return Err(Error::NoLogin(text.to_owned()));
         }
     } else {
@@ -60,7 +60,7 @@ fn before_tls(error: Error, mode: TlsMode) -> Error {
         Error::Bye { text, code } => Error::Bye { text: told(&text), code },
         Error::TurnedAway { text, code } => Error::TurnedAway { text: told(&text), code },
         Error::Protocol(text) => {
-            Error::NoLogin(format!("what came before TLS is no IMAP, so nothing was sent: {text}"))
+            Error::NoLogin(format!("the server didn't speak IMAP before TLS, so nothing was sent: {text}"))
         }
         error => error,
     }
@@ -159,7 +159,7 @@ fn greet(connection: &mut Connection) -> Result<Greeting, Error> {
             Ok(_) => Err(Error::Closed),
         },
         (_, greeting) => {
-            let text = greeting.map_or_else(|| "no greeting of an IMAP server".to_owned(), |greeting| greeting.text);
+            let text = greeting.map_or_else(|| "no IMAP greeting".to_owned(), |greeting| greeting.text);
             Err(Error::Protocol(text))
         }
     }
@@ -168,7 +168,7 @@ fn greet(connection: &mut Connection) -> Result<Greeting, Error> {
 /// STARTTLS, whether the server offers it or not: without it nothing is sent (RFC 3501 section 6.2.1).
 fn start_tls(mut connection: Connection, dialer: &Dialer, greeting: &Greeting) -> Result<Connection, Error> {
     if greeting.condition == Condition::PreAuth {
-        let text = "the server wants to go on without TLS (PREAUTH), which the address does not allow";
+        let text = "the server wants to continue without TLS (PREAUTH), which the address doesn't allow";
         return Err(Error::NoLogin(text.to_owned()));
     }
     ask_for_tls(&mut connection).map_err(|error| before_tls(error, TlsMode::StartTls))?;

@@ -88,7 +88,7 @@ impl Deflate {
         let before = (self.inflater.total_in(), self.inflater.total_out());
         let input = &self.input[self.unused.clone()];
         let status = self.inflater.decompress(input, buffer, FlushDecompress::Sync);
-        let status = status.map_err(|_| bad("what the server sent is no compressed data"))?;
+        let status = status.map_err(|_| bad("what the server sent is not compressed data"))?;
         let used = self.inflater.total_in() - before.0;
         let count = self.inflater.total_out() - before.1;
         self.unused.start += usize::try_from(used).unwrap_or(usize::MAX).min(self.unused.len());
@@ -99,22 +99,22 @@ impl Deflate {
             return Err(bad("the server ended the compressed stream"));
         }
         if used == 0 && count == 0 && !self.unused.is_empty() {
-            return Err(bad("what the server sent is no compressed data"));
+            return Err(bad("what the server sent is not compressed data"));
         }
-        usize::try_from(count).map_err(|_| bad("what the server sent is no compressed data"))
+        usize::try_from(count).map_err(|_| bad("what the server sent is not compressed data"))
     }
 
     /// Finds a stream that was made to keep this machine busy.
     fn judge(&mut self, used: u64, count: u64) -> io::Result<()> {
         self.fruitless = if count == 0 { self.fruitless + used } else { 0 };
         if self.fruitless > EMPTY {
-            return Err(bad("the server sends compressed data with nothing in it"));
+            return Err(bad("the server sends empty compressed data"));
         }
         self.window.0 += used;
         self.window.1 += count;
         if self.window.1 >= WINDOW {
             if self.window.1 / self.window.0.max(1) > RATIO {
-                return Err(bad("the server sends compressed data that swells beyond measure"));
+                return Err(bad("the server sends compressed data that expands beyond the limit"));
             }
             self.window = (0, 0);
         }
@@ -216,7 +216,7 @@ mod tests {
     fn streams_that_are_made_to_do_harm_end() {
         // Empty stored blocks, as many as one likes.
         let nothing = [0, 0, 0, 0xff, 0xff].repeat(EMPTY as usize / 5 + 9);
-        assert!(inflated(&nothing, INPUT, 100).unwrap_err().to_string().contains("nothing in it"));
+        assert!(inflated(&nothing, INPUT, 100).unwrap_err().to_string().contains("empty compressed data"));
         // A gigabyte of zeros in a megabyte: no more than was asked for is ever in memory, and it does not go on.
         let mut deflate = Deflate::new(b"");
         let kilobytes = (0..1 << 20).take_while(|_| deflate.judge(1, 1024).is_ok()).count() as u64;

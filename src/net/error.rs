@@ -238,27 +238,27 @@ impl Error {
                 "if the port speaks TLS from the first byte, write imaps:// instead of imap://"
             }
             Self::CaUnreadable { .. } | Self::CaEmpty { .. } => {
-                "ca= takes a file of PEM certificates; `openssl x509 -inform der -in FILE` makes PEM of a DER file"
+                "ca= takes a file of PEM certificates; `openssl x509 -inform der -in FILE` converts a DER file to PEM"
             }
             Self::Untrusted { check, ca, fingerprint, .. } => {
                 let hint = distrust_hint(check, ca.is_some());
                 return Some(match fingerprint {
                     Some(fingerprint) => {
                         format!(
-                            "{hint}; or, when the server's operator has confirmed this fingerprint to you, pin it: add \
-                             pin={fingerprint} to the address after ? or &"
+                            "{hint}; or, once the server's operator confirms the fingerprint, add \
+                             pin={fingerprint} to the address, after ? or &"
                         )
                     }
                     None => hint.to_owned(),
                 });
             }
             Self::OtherCertificate { .. } => {
-                "the server has a new certificate, or somebody stands between you and it: ask the server's operator, \
+                "the server has a new certificate, or this is a man-in-the-middle attack: ask the server's operator, \
                  and pin the new fingerprint only if it is theirs"
             }
             Self::ClientCertificate { .. } => {
                 "client-cert= takes a PEM certificate and client-key= its key in PKCS #8; \
-                 `openssl pkcs8 -topk8 -nodes -in KEY -out NEW` makes one of any other PEM key, and chmod 600 it"
+                 `openssl pkcs8 -topk8 -nodes -in KEY -out NEW` converts any other PEM key; then run chmod 600 on it"
             }
             Self::PlainText { port, after_start_tls: false, .. } => {
                 return Some(format!(
@@ -267,14 +267,14 @@ impl Error {
                 ));
             }
             Self::TlsAtOnce { port, .. } => {
-                return Some(format!("write imaps://USER@HOST:{port}, and leave out tls= if the address has it"));
+                return Some(format!("write imaps://USER@HOST:{port}, and omit tls= if the address has it"));
             }
             Self::PlainText { after_start_tls: true, .. } => {
-                "the server agreed to STARTTLS and then did not begin: its TLS is not set up, or something between \
-                 interferes; try imaps://"
+                "the server agreed to STARTTLS but then didn't start TLS: TLS isn't set up there, or something in \
+                 between interferes; try imaps://"
             }
             Self::Handshake { reason, .. } if reason.contains("protocol") => {
-                "the server offers no TLS 1.2 or newer and must be brought up to date"
+                "the server doesn't offer TLS 1.2 or newer and needs an update"
             }
             _ => return None,
         };
@@ -290,16 +290,15 @@ fn shown(fingerprint: Option<Fingerprint>) -> String {
 /// What helps against the check that failed, by OpenSSL's words for it.
 fn distrust_hint(check: &str, has_ca: bool) -> &'static str {
     if check.contains("mismatch") {
-        "write the host name that the certificate was made for; ca=FILE does not help against a wrong name"
+        "use the host name in the certificate (ca= won't help)"
     } else if check.contains("expired") || check.contains("not yet valid") {
-        "the server's operator must renew it, or this machine's clock is wrong; ca=FILE does not help against a date"
+        "the server's operator must renew it, or this machine's clock is wrong (ca= won't help)"
     } else if check.contains("alternative name") || check.contains("too weak") {
-        "the server's operator must have a better one made, with the host's name in it and keys of today; ca=FILE does not \
-         help"
+        "the server needs a new certificate with the host name and a modern key (ca= won't help)"
     } else if has_ca {
-        "the file that ca= names does not hold the certificate that signed this one"
+        "the ca= file doesn't contain the certificate that signed this one"
     } else {
-        "if you know whose it is, add ?ca=FILE to the address: a PEM file with the certificate that signed it"
+        "if you trust the issuer, add ?ca=FILE to the address: a PEM file with the certificate that signed it"
     }
 }
 

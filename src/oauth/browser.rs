@@ -45,9 +45,9 @@ pub fn by_browser(client: &Client, port: u16, user: &str, guide: &dyn Guide) -> 
 pub(super) fn refused(code: &str) -> Error {
     let is_word = code.len() <= 40 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let text = match code {
-        "access_denied" => "the user has said no".to_owned(),
-        code if is_word => format!("the OAuth server refuses: {code}"),
-        _ => "the OAuth server refuses".to_owned(),
+        "access_denied" => "access denied".to_owned(),
+        code if is_word => format!("the OAuth server refused: {code}"),
+        _ => "the OAuth server refused".to_owned(),
     };
     Error::new(ErrorKind::Authentication, text).with_hint("run `mailferry login` again")
 }

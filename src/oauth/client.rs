@@ -98,8 +98,9 @@ impl Client {
 /// An endpoint without which nothing goes.
 pub(super) fn wanted<'a>(endpoint: Option<&'a Endpoint>, name: &str) -> Result<&'a Endpoint, Error> {
     endpoint.ok_or_else(|| {
-        Error::new(ErrorKind::Local, format!("the {name} endpoint of the OAuth server is not known")).with_hint(format!(
-            "give --{name}-endpoint URL, or {name}-endpoint in the config file, or --provider if it is one that mailferry knows"
+        Error::new(ErrorKind::Local, format!("the OAuth server's {name} endpoint is unknown")).with_hint(format!(
+            "set it with --{name}-endpoint URL, or {name}-endpoint in the config file, or use --provider if mailferry \
+             knows the provider"
         ))
     })
 }
@@ -136,13 +137,13 @@ impl Trouble {
                 let code = response.error().as_ref().to_owned();
                 let words = response.error_description().map(|words| format!(" ({words})")).unwrap_or_default();
                 let text = redactor.clean(&format!("{code}{words}")).chars().take(MAX_WORDS).collect::<String>();
-                let error = Error::new(ErrorKind::Authentication, format!("the OAuth server refuses: {text}"));
+                let error = Error::new(ErrorKind::Authentication, format!("the OAuth server refused: {text}"));
                 Self { said: Some(code), error }
             }
             RequestTokenError::Request(error) => Self { said: None, error: of_http(&error, redactor) },
             // What it is instead may repeat what was sent.
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                let error = Error::new(ErrorKind::Authentication, "what answers is no OAuth server")
+                let error = Error::new(ErrorKind::Authentication, "what answered is not an OAuth server")
                     .with_hint("check the endpoints");
                 Self { said: None, error }
             }

@@ -29,7 +29,7 @@ pub fn by_device(client: &Client, guide: &dyn Guide) -> Result<Tokens, Error> {
     let details: StandardDeviceAuthorizationResponse =
         asked.map_err(|error| Trouble::of(error, &client.redactor(&[])).error)?;
     if details.interval() > MAX_INTERVAL {
-        let text = format!("the OAuth server wants to be asked every {} s only", details.interval().as_secs());
+        let text = format!("the OAuth server allows polling only every {} s", details.interval().as_secs());
         return Err(Error::new(ErrorKind::Authentication, text));
     }
     let patience = details.expires_in().min(MAX_WAIT);
@@ -64,8 +64,8 @@ fn empty(status: StatusCode) -> HttpResponse {
 fn explain(trouble: Trouble) -> Error {
     let text = match trouble.said.as_deref() {
         // The second is Microsoft's.
-        Some("access_denied" | "authorization_declined") => "the user has said no",
-        Some("expired_token") => "nobody has typed in the code in time",
+        Some("access_denied" | "authorization_declined") => "access denied",
+        Some("expired_token") => "the code expired",
         _ => return trouble.error,
     };
     Error::new(ErrorKind::Authentication, text).with_hint("run `mailferry login` again")

@@ -13,17 +13,17 @@ impl Endpoint {
     /// # Errors
     /// Why it is none, without the text: it may hold what should not be repeated.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let url = Url::parse(text).map_err(|_| "it is no URL")?;
+        let url = Url::parse(text).map_err(|_| "not a URL")?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("a password does not belong into it");
+            return Err("it must not contain a password");
         }
         if url.fragment().is_some() {
-            return Err("it must not have a part behind `#`");
+            return Err("it must not have a fragment (`#`)");
         }
         match (url.scheme(), url.host()) {
             ("https", Some(_)) => Ok(Self(url)),
             ("http", Some(host)) if is_loopback(&host) => Ok(Self(url)),
-            _ => Err("it must begin with https:// (http:// is for this machine alone)"),
+            _ => Err("it must begin with https:// (http:// only for this machine)"),
         }
     }
 

@@ -20,9 +20,9 @@ pub(super) enum HttpError {
     Unreachable { place: String, reason: String },
     #[error("the certificate of {place} is not trusted: {reason}")]
     Untrusted { place: String, reason: String },
-    #[error("{place} is at fault for the moment (HTTP status {status})")]
+    #[error("{place} has a temporary problem (HTTP status {status})")]
     Unavailable { place: String, status: u16 },
-    #[error("{place} sends the request on to {to}, which mailferry does not follow: it holds secrets")]
+    #[error("{place} redirects to {to}, which mailferry doesn't follow, as the request contains secrets")]
     Redirected { place: String, to: String },
 }
 

@@ -40,7 +40,7 @@ impl Loopback {
     pub(super) fn open(port: u16) -> Result<Self, Error> {
         let failed = |error: io::Error| {
             Error::new(ErrorKind::Local, format!("could not listen on 127.0.0.1:{port}: {error}"))
-                .with_hint("choose another with --port, or leave it out")
+                .with_hint("choose another with --port, or omit it")
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -64,13 +64,13 @@ impl Loopback {
             match answer(stream, state).unwrap_or(Visit::Other) {
                 Visit::Code(code) => return Ok(code),
                 Visit::Refusal(code) => return Err(browser::refused(&code)),
-                Visit::Strange => guide.remark(
-                    "somebody has brought a code that was not asked for (another state); it was refused, and the wait goes on",
-                ),
+                Visit::Strange => {
+                    guide.remark("rejected a code that was not requested (different state); still waiting");
+                }
                 Visit::Other => {}
             }
         }
-        let text = format!("nobody came back from the browser within {} minutes", PATIENCE.as_secs() / 60);
+        let text = format!("timed out after {} minutes waiting for the browser", PATIENCE.as_secs() / 60);
         Err(Error::new(ErrorKind::Authentication, text).with_hint("run `mailferry login` again"))
     }
 }
@@ -84,9 +84,9 @@ fn answer(mut stream: TcpStream, state: &str) -> io::Result<Visit> {
     let visit = read(&request, state);
     let (status, text) = match &visit {
         Visit::Code(_) => ("200 OK", "mailferry has what it needs. You can close this window."),
-        Visit::Refusal(_) => ("200 OK", "mailferry was refused; its own window says more. You can close this one."),
-        Visit::Strange => ("400 Bad Request", "mailferry has not asked for this."),
-        Visit::Other => ("404 Not Found", "There is nothing here."),
+        Visit::Refusal(_) => ("200 OK", "Authorization failed; see the terminal. You can close this window."),
+        Visit::Strange => ("400 Bad Request", "mailferry did not request this."),
+        Visit::Other => ("404 Not Found", "Not found."),
     };
     let page = format!("<!doctype html><meta charset=utf-8><title>mailferry</title><p>{text}</p>\n");
     let head = "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nConnection: close";

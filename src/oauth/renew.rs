@@ -46,14 +46,14 @@ impl Login {
         kept.take(self.refresh(&kept)?, since_1970());
         self.vault.save(&self.account, &kept)?;
         kept.usable(refused, Duration::ZERO).ok_or_else(|| {
-            Error::new(ErrorKind::Authentication, "the OAuth server gives the token that was refused")
+            Error::new(ErrorKind::Authentication, "the OAuth server returned the token that was refused")
                 .with_hint(self.again())
         })
     }
 
     fn refresh(&self, kept: &Kept) -> Result<Tokens, Error> {
         let Some(token) = &kept.refresh_token else {
-            let text = "the login has ended, and the OAuth server gave no refresh token to go on with";
+            let text = "the login has expired, and the OAuth server gave no refresh token";
             return Err(Error::new(ErrorKind::Authentication, text).with_hint(self.again()));
         };
         let client = kept.client();

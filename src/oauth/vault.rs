@@ -134,7 +134,7 @@ impl Vault {
         }
         let keyring = self.keyring.as_ref().ok_or_else(out_of_reach)?;
         let text = keyring.get(&name(account)).map_err(|words| of_keyring(&words))?;
-        serde_json::from_str(&text).map(Some).map_err(|_| of_keyring("what it has is damaged"))
+        serde_json::from_str(&text).map(Some).map_err(|_| of_keyring("its entry is damaged"))
     }
 
     /// Keeps renewed tokens where they were.
@@ -187,7 +187,7 @@ impl Vault {
             .map_err(|error| failed(&error.to_string()))?;
         let about = std::fs::symlink_metadata(&self.directory).map_err(|error| failed(&error.to_string()))?;
         if !about.is_dir() || about.mode() & 0o077 != 0 {
-            return Err(failed("it must be a directory that is yours alone; run `chmod 700` on it"));
+            return Err(failed("it must be a directory private to you; run `chmod 700` on it"));
         }
         Ok(())
     }
@@ -203,7 +203,7 @@ impl Vault {
         };
         let about = file.metadata().map_err(failed)?;
         if !about.is_file() || about.uid() != rustix::process::geteuid().as_raw() {
-            return Err(refused(path, "it is not a file of yours"));
+            return Err(refused(path, "it isn't your file"));
         }
         if about.mode() & 0o077 != 0 {
             let reason = format!("other users of this machine have access to it; run `chmod 600 {}`", path.display());
@@ -212,7 +212,7 @@ impl Vault {
         let room = usize::try_from(about.len().min(MAX_FILE)).unwrap_or_default();
         let mut content = Zeroizing::new(Vec::with_capacity(room + 1));
         file.take(MAX_FILE).read_to_end(&mut content).map_err(failed)?;
-        let damaged = || refused(path, "it is damaged, or of a newer mailferry");
+        let damaged = || refused(path, "it is damaged, or was written by a newer mailferry");
         let entry: Entry = serde_json::from_slice(&content).map_err(|_| damaged())?;
         if entry.version == VERSION { Ok(Some(entry)) } else { Err(damaged()) }
     }
@@ -235,7 +235,8 @@ fn name(account: &Account) -> String {
 }
 
 fn text(kept: &Kept) -> Result<Zeroizing<String>, Error> {
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::Local, format!("could not keep the tokens: {error}"));
+    let failed =
+        |error: serde_json::Error| Error::new(ErrorKind::Local, format!("could not store the tokens: {error}"));
     serde_json::to_string(kept).map(Zeroizing::new).map_err(failed)
 }
 
@@ -249,6 +250,6 @@ fn of_keyring(words: &str) -> Error {
 }
 
 fn out_of_reach() -> Error {
-    Error::new(ErrorKind::Local, "the tokens are in the keyring, which this mailferry was built without")
+    Error::new(ErrorKind::Local, "the tokens are in the keyring, which this build of mailferry does not support")
         .with_hint("build it with `--features keyring`, or log in again")
 }

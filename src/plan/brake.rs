@@ -34,7 +34,7 @@ impl Default for DeletionLimit {
 
 /// Why a text is no limit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no limit for deletions: give a number of messages, such as 500, or a share from 0% to 100%")]
+#[error("expected a number of messages, such as 500, or a share from 0% to 100%, not {0:?}")]
 pub struct LimitError(String);
 
 impl FromStr for DeletionLimit {

@@ -18,15 +18,18 @@ impl StateDirectory {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |reason: String| {
             Error::new(ErrorKind::Local, format!("cannot use {} for mailferry's state: {reason}", path.display()))
-                .with_hint("give another directory with --state DIR, or do without with --no-state")
+                .with_hint("use another directory with --state DIR, or run without state with --no-state")
         };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| failed(error.to_string()))?;
         let about = std::fs::symlink_metadata(path).map_err(|error| failed(error.to_string()))?;
         if !about.is_dir() {
-            return Err(failed("it is no directory".to_owned()));
+            return Err(failed("it is not a directory".to_owned()));
         }
         if about.permissions().mode() & 0o022 != 0 {
-            return Err(failed(format!("others may write to it (mode {:o}); chmod 700 it", about.mode() & 0o777)));
+            return Err(failed(format!(
+                "it is writable by others (mode {:o}); run `chmod 700` on it",
+                about.mode() & 0o777
+            )));
         }
         Ok(Self(path.to_owned()))
     }

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What always helps against a file of no use.
 pub(super) const WITHOUT: &str =
-    "move the file away, or let a copy do without it by --no-state: that costs this run time, never a duplicate";
+    "move the file away, or copy without it (--no-state): slower, but never creates duplicates";
 
 /// The path of a state's file. Displays as the path that the user knows.
 #[derive(Debug)]
@@ -61,15 +61,15 @@ impl StateFile {
     fn check(&self) -> Result<(), Error> {
         let about = std::fs::symlink_metadata(&self.path).map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
         if !about.file_type().is_file() {
-            return Err(self.refused("it is no regular file", WITHOUT));
+            return Err(self.refused("it is not a regular file", WITHOUT));
         }
         if about.uid() != rustix::process::geteuid().as_raw() {
-            let reason = format!("it belongs to another user (number {})", about.uid());
+            let reason = format!("it belongs to another user (UID {})", about.uid());
             return Err(self.refused(&reason, WITHOUT));
         }
         if about.mode() & 0o077 != 0 {
-            let reason = format!("others may read it (mode {:o})", about.mode() & 0o777);
-            return Err(self.refused(&reason, "chmod 600 it, if nobody else can have written to it"));
+            let reason = format!("it is readable by others (mode {:o})", about.mode() & 0o777);
+            return Err(self.refused(&reason, "run `chmod 600` on it, if nobody else can have written to it"));
         }
         Ok(())
     }
@@ -97,13 +97,11 @@ impl StateFile {
     pub(super) fn failed(&self, error: &rusqlite::Error) -> Error {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => self.damaged(&error.to_string()),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => self.refused(
-                "another program has it open",
-                "close that program, or let a copy do without the state by --no-state",
-            ),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => self
+                .refused("another program has it open", "close that program, or copy without the state (--no-state)"),
             Some(ErrorCode::DiskFull) => self.refused(
                 "the disk is full",
-                "make room on that disk, or keep the state on another one with --state DIR",
+                "free some space on that disk, or keep the state elsewhere with --state DIR",
             ),
             Some(_) => self.refused(&error.to_string(), WITHOUT),
             // Not SQLite's own: a value is not of the kind that the column has.

@@ -66,9 +66,9 @@ impl Drop for PairLock {
 fn refused(path: &Path, error: &io::Error) -> Error {
     let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let hint = if is_full {
-        "make room on that disk, or keep the state on another one with --state DIR"
+        "free some space on that disk, or keep the state elsewhere with --state DIR"
     } else {
-        "check who may write to that directory, or give another one with --state DIR"
+        "check the permissions of that directory, or use another one with --state DIR"
     };
     Error::new(ErrorKind::Local, format!("cannot lock {}: {error}", path.display())).with_hint(hint)
 }
@@ -79,8 +79,8 @@ fn taken(file: &mut File) -> Error {
         Ok(count) if count > 0 => String::from_utf8_lossy(&note).into_owned(),
         _ => "another process".to_owned(),
     };
-    Error::new(ErrorKind::Locked, format!("another run is at work on these two mailboxes: {holder}"))
-        .with_hint("wait until it has ended; a lock of a run that died is taken over by itself")
+    Error::new(ErrorKind::Locked, format!("another run ({holder}) is using these mailboxes"))
+        .with_hint("wait for it to finish; a stale lock is cleared automatically")
 }
 
 #[cfg(test)]
@@ -105,9 +105,9 @@ mod tests {
     #[test]
     fn a_lock_that_can_not_be_taken_has_a_hint() {
         let hint = |error: rustix::io::Errno| refused(Path::new("/x"), &error.into()).hint.unwrap();
-        assert!(hint(rustix::io::Errno::NOSPC).contains("make room"));
-        assert!(hint(rustix::io::Errno::DQUOT).contains("make room"));
-        assert!(hint(rustix::io::Errno::ACCESS).contains("who may write"));
+        assert!(hint(rustix::io::Errno::NOSPC).contains("free some space"));
+        assert!(hint(rustix::io::Errno::DQUOT).contains("free some space"));
+        assert!(hint(rustix::io::Errno::ACCESS).contains("permissions of that directory"));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Mechanisms {
         let mut lines = text.lines();
         let is_this = lines.next() == Some(identity);
         let mechanism = lines.next().filter(|_| is_this).and_then(Mechanism::named);
-        mechanism.map(Some).ok_or_else(|| refused(&path, "it is damaged, or of a newer mailferry"))
+        mechanism.map(Some).ok_or_else(|| refused(&path, "it is damaged, or was written by a newer mailferry"))
     }
 
     /// Remembers it for the next run, in place of what was there.
@@ -65,8 +65,8 @@ impl Mechanisms {
 }
 
 fn refused(path: &Path, reason: &str) -> Error {
-    let hint =
-        "look at the account's other programs; if all is well, remove the file: the next login is remembered anew";
+    let hint = "check what else has access to this account; if all is well, delete the file, and the next login is \
+                remembered again";
     Error::new(ErrorKind::Local, format!("could not use {}, which remembers the last login: {reason}", path.display()))
         .with_hint(hint)
 }

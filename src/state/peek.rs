@@ -35,7 +35,7 @@ impl StateCopy {
         // Held while the files are copied, so that no run begins to write meanwhile.
         let lock = File::open(name("lock")).ok();
         if lock.as_ref().is_some_and(|file| file.try_lock_shared().is_err()) {
-            return Err(Error::new(ErrorKind::Locked, "another run is at work on these two mailboxes"));
+            return Err(Error::new(ErrorKind::Locked, "another run is using these mailboxes"));
         }
         let directory = tempfile::tempdir().map_err(failed)?;
         for ending in ["db", "db-wal"] {

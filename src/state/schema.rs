@@ -152,11 +152,11 @@ fn version(connection: &Connection, file: &StateFile) -> Result<u32, Error> {
         (APPLICATION, 1..=VERSION) => Ok(version),
         (APPLICATION, 0) => Err(file.damaged("it has no version")),
         (APPLICATION, _) => Err(file.refused(
-            &format!("it is of format {version}, and this mailferry knows none above {VERSION}"),
-            "use the newer mailferry that wrote it, or let a copy do without it by --no-state: that costs this run time, \
-             never a duplicate",
+            &format!("it has format {version}; this mailferry reads formats up to {VERSION}"),
+            "use the newer mailferry that wrote it, or copy without it (--no-state): slower, but \
+                 never creates duplicates",
         )),
-        _ => Err(file.refused("it is no state of mailferry's", WITHOUT)),
+        _ => Err(file.refused("it is not a mailferry state file", WITHOUT)),
     }
 }
 
@@ -168,7 +168,7 @@ fn check_mailboxes(connection: &Connection, file: &StateFile, mailboxes: &Mailbo
     if (source.as_str(), target.as_str()) == (mailboxes.source, mailboxes.target) {
         return Ok(());
     }
-    let reason = format!("it is that of other mailboxes, {source} and {target}");
+    let reason = format!("it belongs to other mailboxes, {source} and {target}");
     Err(file.refused(&reason, WITHOUT))
 }
 

@@ -452,7 +452,7 @@ impl Compared {
     pub(super) fn unlisted(&self) -> Option<String> {
         let count = self.source.unlisted;
         (count > 0).then(|| {
-            format!("the source has {} more in it than it lists; the others are seen to", counted(count, "message"))
+            format!("the source reports {} more than it lists; continuing with the rest", counted(count, "message"))
         })
     }
 
@@ -461,7 +461,7 @@ impl Compared {
         let folder = pair.from.to_string();
         for at in &self.doubtful {
             let uid = self.source.messages[*at as usize].uid();
-            let reason = "its content can't be read, so it can't be told whether the target has it";
+            let reason = "can't read its content, so can't tell whether the target has it";
             observer.observe(&Event::MessageFailed { folder: &folder, uid, heading: None, reason });
         }
         self.doubtful.len() as u64

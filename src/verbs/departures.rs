@@ -69,8 +69,7 @@ pub(super) fn left_from(scan: &FolderScan, first: u32, accounted: &UidSet, count
 /// What is said of messages that have left.
 pub(super) fn told(folder: &str, side: &str, count: u64) -> String {
     format!(
-        "{folder}: {count} of the delivered messages are not where they were put any more: somebody has moved or deleted them on the \
-         {side} meanwhile"
+        "{folder}: {count} of the delivered messages have since been moved or deleted on the {side} by another program"
     )
 }
 

@@ -27,7 +27,7 @@ impl Held {
         let has_something = match std::fs::read_dir(path) {
             Ok(mut entries) => !entries.all(is_idle),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(self.refusal(side, "is not there any more"));
+                return Err(self.refusal(side, "is now missing"));
             }
             // Whoever opens it says why it can't be read.
             Err(_) => true,
@@ -51,21 +51,21 @@ impl Held {
         let text =
             format!("the {} held {} after the last run and {what}", side.name(), counted(self.messages, "message"));
         Error::new(ErrorKind::Local, text).with_hint(
-            "check the address, and whether the disk is mounted; if it is meant to be filled anew, give --new-target",
+            "check the address, and that the disk is mounted; to refill it from scratch, rerun with --new-target",
         )
     }
 
     /// What is said where an empty mailbox on a server is filled again.
     pub(super) fn warning(&self) -> String {
         format!(
-            "the target held {} after the last run and is empty now: everything is copied to it again",
+            "the target held {} after the last run and is now empty: copying everything again",
             counted(self.messages, "message")
         )
     }
 }
 
 /// How an empty mailbox is told of.
-pub(super) const EMPTY: &str = "is empty now, and not the mailbox that it was";
+pub(super) const EMPTY: &str = "is now empty, and not the same mailbox as before";
 
 #[cfg(test)]
 mod tests {

@@ -29,8 +29,8 @@ impl LostDates {
             count => format!("the dates of {count} messages"),
         };
         Some(format!(
-            "{folder}: the {side} does not keep {messages}, such as UID {uid} of the {origin} ({date}): they have \
-             another one there; verify lists them"
+            "{folder}: the {side} did not preserve {messages}, such as UID {uid} on the {origin} ({date}): it stored \
+             another date; verify lists them"
         ))
     }
 }

@@ -95,15 +95,16 @@ impl Known {
     pub(super) fn doubt(&self, source: &FolderScan, target: &FolderScan) -> Option<String> {
         let changed = |name: &str, was: Option<UidValidity>, is: Option<UidValidity>| match is {
             // Such as a Maildir that is only read and that no program has numbered.
-            None => Some(format!("the {name} gives its messages no numbers that last")),
+            None => Some(format!("the {name} has no persistent UIDs")),
             Some(_) if was == is => None,
-            Some(_) => Some(format!("the {name}'s folder was made anew (its UIDVALIDITY changed)")),
+            Some(_) => Some(format!("the {name} folder was recreated (UIDVALIDITY changed)")),
         };
         let restored = |name: &str, checkpoint: &Checkpoint, scan: &FolderScan| {
             let uids_fell = scan.uid_next.is_some_and(|now| now < checkpoint.uid_next);
             let changes_fell = scan.highest_mod_seq.zip(checkpoint.mod_seq).is_some_and(|(now, before)| now < before);
-            (uids_fell || changes_fell)
-                .then(|| format!("the {name}'s server seems to have been restored from a backup (its counters fell)"))
+            (uids_fell || changes_fell).then(|| {
+                format!("the {name} server seems to have been restored from a backup (its counters went down)")
+            })
         };
         changed("source", self.record.source_uid_validity, source.uid_validity)
             .or_else(|| changed("target", self.record.target_uid_validity, target.uid_validity))
@@ -245,17 +246,17 @@ mod tests {
         let as_before = || scan(7, 10, 50, &[1]);
         assert_eq!(known.doubt(&as_before(), &scan(7, 12, 60, &[1])), None);
         for (source, target, word) in [
-            (scan(8, 10, 50, &[]), as_before(), "source's folder was made anew"),
-            (as_before(), scan(8, 10, 50, &[]), "target's folder was made anew"),
-            (scan(7, 9, 50, &[]), as_before(), "source's server seems to have been restored"),
-            (as_before(), scan(7, 10, 49, &[]), "target's server seems to have been restored"),
+            (scan(8, 10, 50, &[]), as_before(), "source folder was recreated"),
+            (as_before(), scan(8, 10, 50, &[]), "target folder was recreated"),
+            (scan(7, 9, 50, &[]), as_before(), "source server seems to have been restored"),
+            (as_before(), scan(7, 10, 49, &[]), "target server seems to have been restored"),
         ] {
             let doubt = known.doubt(&source, &target).unwrap();
             assert!(doubt.contains(word), "{doubt}");
         }
         let untold = FolderScan { uid_validity: None, ..as_before() };
         let doubt = known.doubt(&untold, &as_before()).unwrap();
-        assert!(doubt.contains("no numbers that last"), "without UIDVALIDITY nothing can be believed: {doubt}");
+        assert!(doubt.contains("no persistent UIDs"), "without UIDVALIDITY nothing can be believed: {doubt}");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use super::scans::scan_each;
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, Fate, read_contents};
-use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
 use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, Refusal, Removal, ScanDepth, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -93,11 +93,11 @@ pub(super) fn take_back(
 /// What is said of messages that were there twice, after their copies were to be taken back.
 fn told(folder: &str, count: u64, done: Option<&Result<(), Refusal>>) -> String {
     let arrived =
-        format!("{folder}: {count} of the messages of an earlier run arrived only while they were sent again");
+        format!("{folder}: {} from an earlier run arrived late, while being sent again", counted(count, "message"));
     match done {
-        Some(Ok(())) => format!("{arrived}; the second copies were taken back"),
-        Some(Err(refusal)) => format!("{arrived}, and the second copies can't be removed: {}", refusal.text),
-        None => format!("{arrived}, and the second copies are still there"),
+        Some(Ok(())) => format!("{arrived}; the duplicates were removed"),
+        Some(Err(refusal)) => format!("{arrived}; the duplicates can't be removed: {}", refusal.text),
+        None => format!("{arrived}; the duplicates are still there"),
     }
 }
 

@@ -41,7 +41,7 @@ impl Corrected {
         let count = self.mistaken.len() as u64;
         let all = if self.found == count { "all".to_owned() } else { self.found.to_string() };
         format!(
-            "{folder}: the {side} has given other UIDs than it told to {}; {all} of them were found again by their headers",
+            "{folder}: the {side} gave {} different UIDs than it reported; {all} of them were found by their headers",
             counted(count, "delivered message")
         )
     }

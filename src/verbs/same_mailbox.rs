@@ -293,8 +293,8 @@ pub(super) fn proven(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String
 pub(super) fn refusal(folders: &[String]) -> Error {
     let text = format!("source and target are the same mailbox: {}", some_names(folders));
     Error::new(ErrorKind::SameMailbox, text).with_hint(
-        "give two mailboxes; within one account say where mail shall go with --into FOLDER or --map FROM=TO, and leave out the \
-         other folders with --folder or --exclude",
+        "pass two different mailboxes; within one account, set the destination with --into FOLDER or --map FROM=TO, \
+         and select the source folders with --folder or --exclude",
     )
 }
 
@@ -302,8 +302,8 @@ pub(super) fn refusal(folders: &[String]) -> Error {
 pub(super) fn suspicion(suspects: &[Suspect]) -> String {
     let names: Vec<String> = suspects.iter().map(Suspect::name).collect();
     format!(
-        "source and target may be the same mailbox: the same messages have the same UIDs on both sides, in {}; a run that writes \
-         looks closer before it begins",
+        "source and target may be the same mailbox: the same messages have the same UIDs on both sides, in {}; a run \
+         that writes checks this before it begins",
         some_names(&names)
     )
 }

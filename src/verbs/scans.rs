@@ -43,13 +43,13 @@ pub(super) fn read_listed(
     if unread.is_empty() {
         return Ok(Ok(found));
     }
-    let text = format!("left alone: the {side} has messages that could not be read: UID {unread}; run again");
+    let text = format!("skipped: could not read UID {unread} on the {side}; run again");
     Ok(Err(Refusal { meaning: RefusalMeaning::Transient, text }))
 }
 
 /// What is said of a folder that has more messages than it lists.
 pub(super) fn more_than_listed(scan: &FolderScan, whose: &str) -> Option<String> {
-    (scan.unlisted > 0).then(|| format!("{whose} has {} more in it than it lists", counted(scan.unlisted, "message")))
+    (scan.unlisted > 0).then(|| format!("{whose} reports {} more than it lists", counted(scan.unlisted, "message")))
 }
 
 fn lists(scan: &FolderScan, uid: Uid) -> bool {
@@ -86,7 +86,7 @@ pub(super) fn other_name(planned: &NewFolder, created: &MailboxName, shown: &str
     let flattened = planned.flattened.iter().find(|flattened| flattened.name == *created);
     Some(match flattened {
         Some(flattened) => format!(
-            "{shown}: the {side} can have no folders below {}, so it was created beside it, as {created}",
+            "{shown}: the {side} can't have subfolders in {}, so it was created next to it, as {created}",
             flattened.parent
         ),
         None => format!("{shown}: the {side} refused the name {}, so it was created as {created}", planned.name),

@@ -35,8 +35,8 @@ pub(super) fn check_search(
         let first = Uid::new(1).into_iter().collect();
         let opened = scan_each(store, ScanDepth::Sizes, [(&folder.name, Some(first))])?.pop();
         if opened.is_some_and(|scan| scan.is_ok()) {
-            let text = format!("the {} refuses the search '{search}': {words}", side.name());
-            let hint = "nothing was copied or changed; correct --search, which takes what IMAP's SEARCH takes \
+            let text = format!("the {} rejected the search '{search}': {words}", side.name());
+            let hint = "nothing was copied or changed; fix --search, which takes IMAP SEARCH syntax \
                         (RFC 3501, section 6.4.4)";
             return Err(Error::new(ErrorKind::Usage, text).with_hint(hint));
         }

@@ -12,7 +12,7 @@ pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) 
         let folder = gap.what.to_string();
         if gap.what == Unread::Subscriptions {
             // Some servers have none: a warning, as nothing is done for it and no mail is missed.
-            let text = format!("{folder} of the {side} are unknown and left as they are: {}", gap.why);
+            let text = format!("{folder} on the {side} are unknown and left alone: {}", gap.why);
             observer.observe(&Event::Warning { text: &text });
             continue;
         }
@@ -41,7 +41,7 @@ pub(super) fn are_denied(store: &mut dyn Store, folders: &[Vec<MailboxName>]) ->
 /// Why a folder counts as failed that a side neither shows nor denies.
 pub(super) fn undenied(side: &str) -> String {
     format!(
-        "the {side} does not list it, and does not deny it either when it is asked for it by name: nothing is deleted on \
-         the strength of that listing; run again"
+        "the {side} doesn't list it, but doesn't deny it either when asked for it by name: nothing is deleted because \
+         of that listing; run again"
     )
 }

@@ -82,7 +82,7 @@ fn tell_same(
 ) -> Result<(), Error> {
     let text = match kinship {
         Kinship::Apart => return Ok(()),
-        Kinship::OneAccount => "source and target are the same mailbox: it is compared with itself".to_owned(),
+        Kinship::OneAccount => "source and target are the same mailbox: comparing it with itself".to_owned(),
         Kinship::Unknown | Kinship::ServerAndDirectory => {
             let pair = |pair: &Pair| Some((&names.source.mailboxes[pair.source], names.existing(pair)?));
             let paired: Vec<_> = names.pairs.iter().filter_map(pair).collect();
@@ -237,7 +237,7 @@ impl Verify<'_> {
             let pair = (&compared.source.messages[*on_source as usize], &target.messages[*on_target as usize]);
             self.compare_messages(folder, &compared.source, target, pair);
             if !self.options.deep && compared.munged.contains(&(*on_source, *on_target)) {
-                let detail = Cow::Borrowed("one side has X for each 8-bit byte of the other's header");
+                let detail = Cow::Borrowed("one side has X in place of each 8-bit byte of the other's header");
                 self.differ(folder, DifferenceKind::Changed, Some(pair.0.uid()), detail);
             }
         }

@@ -12,7 +12,7 @@ use crate::store::{ContentId, Error, FolderScan, ScanDepth, ScanRequest, SomeMes
 use std::collections::{HashMap, HashSet};
 
 /// Why nothing is said of a view.
-const UNTELLABLE: &str = "it can't be told what is only here, as not all folders could be listed";
+const UNTELLABLE: &str = "can't tell what is only here, as not all folders could be listed";
 
 /// A view that was looked through.
 pub(super) struct Looked {
@@ -189,7 +189,7 @@ impl<'a> Homes<'a> {
         let found = |(scan, view): (Result<FolderScan, String>, Option<Unplaced<Look>>)| {
             let scan = scan?;
             if let Some(reason) = &unread {
-                return Err(format!("it can't be told what is only here: {reason}"));
+                return Err(format!("can't tell what is only here: {reason}"));
             }
             Ok((scan, view.map(Unplaced::left).unwrap_or_default()))
         };

@@ -40,7 +40,7 @@ fn one_ctrl_c_ends_gently_and_the_next_run_goes_on() {
     // What was sent was acknowledged: the numbers are those of the target.
     assert_eq!(run.count("copied"), snapshot(&target).count() as u64);
     assert_eq!(run.named("message_copied").len() as u64, run.count("copied"));
-    assert!(run.stderr.contains("again"), "it is not said how to go on: {}", run.stderr);
+    assert!(run.stderr.contains("rerun the same command to resume"), "it is not said how to go on: {}", run.stderr);
     completes(&source, &target);
 }
 

@@ -172,15 +172,15 @@ fn what_can_not_be_is_said_with_its_path_and_the_next_step() {
     Client::login(&source).append(&["INBOX"], mailboxes::messages(1).into_iter());
     let address = source.plain_address();
     for (arguments, code, words) in [
-        (&["folders", &tree][..], 1, &["there is no directory", "backup/ann", "mounted"][..]),
-        (&["copy", &tree, &address], 1, &["there is no directory", "backup/ann"]),
-        (&["verify", &address, &tree], 1, &["there is no directory", "backup/ann"]),
+        (&["folders", &tree][..], 1, &["no such directory", "backup/ann", "mounted"][..]),
+        (&["copy", &tree, &address], 1, &["no such directory", "backup/ann"]),
+        (&["verify", &address, &tree], 1, &["no such directory", "backup/ann"]),
         (&["copy", &tree, &tree], 2, &["the same directory"]),
-        (&["copy", &address, "maildir:"], 2, &["lacks the path", "maildir:PATH"]),
-        (&["copy", &address, &tree, "--target-password-command", "true"], 2, &["takes no password"]),
+        (&["copy", &address, "maildir:"], 2, &["needs the path", "maildir:PATH"]),
+        (&["copy", &address, &tree, "--target-password-command", "true"], 2, &["needs no password"]),
         (&["copy", &tree, &address, "--search", "SEEN"], 2, &["--search", "IMAP server"]),
-        (&["folders", "maildir:/etc"], 1, &["/etc is no Maildir"]),
-        (&["copy", &address, "maildir:/etc"], 1, &["/etc is no Maildir", "empty directory"]),
+        (&["folders", "maildir:/etc"], 1, &["/etc is not a Maildir"]),
+        (&["copy", &address, "maildir:/etc"], 1, &["/etc is not a Maildir", "empty directory"]),
     ] {
         let run = run(arguments).ended(code);
         assert!(words.iter().all(|word| run.stderr.contains(word)), "{arguments:?}: {}", run.stderr);

@@ -102,12 +102,12 @@ fn an_account_that_is_empty_now_is_filled_again_and_it_is_said() {
         client.expunge("1:*");
     }
     let said = copy(&source, &target, &["--state", &state]).ended(0).counts(&[("copied", 5)]);
-    assert!(!said.says("is empty now"), "{}", said.stderr);
+    assert!(!said.says("is now empty"), "{}", said.stderr);
     drop(client);
     let (fresh, kept) = (account("refillfresh"), tempfile::tempdir().unwrap());
     Client::login(&fresh).create(&["Other"]);
     fresh.copy_home(kept.path());
     target.restore_home(kept.path());
     let said = copy(&source, &target, &["--state", &state]).ended(0).counts(&[("copied", 5)]);
-    assert!(said.says("is empty now"), "{}", said.stderr);
+    assert!(said.says("is now empty"), "{}", said.stderr);
 }

@@ -169,7 +169,7 @@ impl Round {
         let mut run = self.go_once(when, &options, record);
         // Whoever reads these follows their advice.
         let advice: [(&str, &[&str]); 2] =
-            [("Say --prefer keep", &["--prefer", "keep"]), ("give --new-target", &["--new-target"])];
+            [("Rerun with --prefer keep", &["--prefer", "keep"]), ("rerun with --new-target", &["--new-target"])];
         for (text, advised) in advice {
             if run.says(text) {
                 record.prefers_keeping |= self.verb == Verb::Sync;

@@ -230,7 +230,7 @@ pub(crate) const CASES: &[Case] = &[
         there: &["rename Work There"],
         expected: &[("INBOX", ""), ("Here", "a b")],
         expected_turned: &[("INBOX", ""), ("There", "a b")],
-        conflict: Some(["gave it another name"; 2]),
+        conflict: Some(["renamed it"; 2]),
         counts: &[("conflicts", 1), ("folders_renamed", 1), ("copied", 0), ("deleted", 0)],
         ..NONE
     },
@@ -242,7 +242,7 @@ pub(crate) const CASES: &[Case] = &[
         options: &["--prefer", "second"],
         expected: &[("INBOX", ""), ("There", "a b")],
         expected_turned: &[("INBOX", ""), ("Here", "a b")],
-        conflict: Some(["gave it another name"; 2]),
+        conflict: Some(["renamed it"; 2]),
         counts: &[("conflicts", 1), ("folders_renamed", 1), ("copied", 0), ("deleted", 0)],
     },
     Case {

@@ -42,7 +42,7 @@ fn a_state_under_another_pairs_name_is_refused() {
         let before = other.snapshots();
         for options in [&[][..], &["--dry-run"], &["--max-delete", "100%"]] {
             let run = other.run(options).ended(1);
-            assert!(run.says("that of other mailboxes") && run.says(another.to_str().unwrap()), "{run:?}");
+            assert!(run.says("belongs to other mailboxes") && run.says(another.to_str().unwrap()), "{run:?}");
         }
         assert_eq!(other.snapshots(), before);
         // Its own is as good as before.

@@ -169,7 +169,7 @@ fn a_message_without_labels_told_is_not_deleted() {
         on.edit(on.plain, &["expunge INBOX a"]);
         for _ in 0..2 {
             let run = on.ground.run(&[]).ended(3).counts(&[("copied", 0), ("deleted", 0)]);
-            assert!(run.says("does not tell which other folders"), "{run:?}");
+            assert!(run.says("doesn't say which other folders"), "{run:?}");
             assert_eq!([on.labelled, on.plain].map(|side| on.ground.shown(side)["INBOX"].len()), [2, 1]);
         }
         // Gone by itself, it is gone.
@@ -215,7 +215,7 @@ fn a_second_copy_that_is_taken_for_the_first_is_no_pair_of_its_own() {
         on.edit(on.plain, &["add INBOX aab", "create Work", "add Work bcc"]);
         let sent = || on.ground.bare[0].lines_of("APPEND").len();
         let first = on.ground.run(&[]).ended(3).counts(&[("copied", 4), ("failed", 2), ("deleted", 0)]);
-        assert!(first.says("takes it for one that it has"), "{first:?}");
+        assert!(first.says("treats it as a duplicate of a message already"), "{first:?}");
         let before = sent();
         on.ground.run(&[]).ended(3).counts(&[("copied", 0), ("failed", 2), ("deleted", 0)]);
         assert_eq!(sent(), before, "it was sent again");

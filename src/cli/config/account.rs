@@ -71,9 +71,9 @@ impl Account {
     pub(super) fn read(table: &Table, reading: &mut Reading) -> Self {
         for key in table.keys().filter(|key| !is_known(key)) {
             if key == "client-secret" {
-                reading.problem("a client's secret does not belong into this file: use client-secret-file");
+                reading.problem("don't put the client secret in this file; use client-secret-file");
             } else if ["password", "passwd", "pass", "pw", "token", "secret"].contains(&key.as_str()) {
-                reading.problem("a password does not belong into this file: use password-command or password-file");
+                reading.problem("don't put passwords in this file; use password-command or password-file");
             } else {
                 let known = OTHERS.into_iter().chain(OPTIONS).chain(LOGIN);
                 reading.problem(format!("unknown key {key}{}", did_you_mean(key, known)));
@@ -86,7 +86,7 @@ impl Account {
             client: client(table, reading),
         };
         if password.file.is_some() && password.command.is_some() {
-            reading.problem("password-file and password-command are both there: keep one");
+            reading.problem("password-file and password-command are both set; keep one");
         }
         let address = address(table, reading).unwrap_or_default();
         match Address::parse(&address) {
@@ -95,10 +95,10 @@ impl Account {
             Ok(Address::Imap(_)) => {}
             Ok(Address::Maildir(_) | Address::Mbox(_)) => {
                 if password.file.is_some() || password.command.is_some() {
-                    reading.problem("a directory takes no password: leave password-file and password-command out");
+                    reading.problem("a directory needs no password; remove password-file and password-command");
                 }
                 for key in LOGIN.into_iter().filter(|key| table.contains_key(*key)) {
-                    reading.problem(format!("a directory needs no login: leave {key} out"));
+                    reading.problem(format!("a directory needs no login; remove {key}"));
                 }
             }
             Err(error) => {
@@ -122,7 +122,7 @@ fn client(table: &Table, reading: &mut Reading) -> ConfiguredClient {
             values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         }
         Some(_) => {
-            reading.problem("scopes must be a list of texts");
+            reading.problem("scopes must be a list of strings");
             Vec::new()
         }
     };
@@ -151,7 +151,7 @@ fn address(table: &Table, reading: &mut Reading) -> Option<String> {
             .keys()
             .any(|key| is_known(key) && !LOGIN.contains(&key.as_str()) && !STANDS_BESIDE.contains(&key.as_str()))
         {
-            reading.problem("address stands for user, host and the other keys: give it alone, or give them");
+            reading.problem("set either address, or user, host and the other keys, not both");
         }
         return Some(address);
     }
@@ -199,7 +199,7 @@ fn text(table: &Table, key: &str, reading: &mut Reading) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),
         _ => {
-            reading.problem(format!("{key} must be one text"));
+            reading.problem(format!("{key} must be a string"));
             None
         }
     }

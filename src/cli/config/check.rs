@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Look after the config file
+/// Check the config file
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct ConfigArgs {
@@ -19,7 +19,7 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Say what is wrong with the config file, and what it has
+    /// Validate the config file and list its accounts and jobs
     Check,
 }
 
@@ -39,7 +39,7 @@ Examples:
 pub(crate) fn run(args: &ConfigArgs, chosen: Option<&Path>, session: &Session) -> Result<u8, Failure> {
     let Action::Check = args.action;
     let path = chosen.map(Path::to_owned).or_else(usual_path);
-    let path = path.ok_or_else(|| Failure::usage("no home directory is known; name the file with --config FILE"))?;
+    let path = path.ok_or_else(|| Failure::usage("no home directory found; pass the file with --config FILE"))?;
     let text = fs::read_to_string(&path)
         .map_err(|error| Failure::usage(format!("could not read {}: {error}", path.display())))?;
     let (config, mut problems) = Config::read(&path, &text);

@@ -80,7 +80,7 @@ fn read(table: &Table, reading: &mut Reading) -> Option<Job> {
     for positional in command.get_positionals() {
         match table.get(positional.get_id().as_str()) {
             Some(Value::String(text)) => job.positionals.push(text.clone()),
-            Some(_) => reading.problem(format!("{} must be an account's name or an address", positional.get_id())),
+            Some(_) => reading.problem(format!("{} must be an account name or an address", positional.get_id())),
             None if positional.is_required_set() => reading.problem(format!("{} is missing", positional.get_id())),
             None => {}
         }
@@ -124,7 +124,7 @@ fn option(argument: &Arg, key: &str, value: &Value, options: &mut Vec<String>, r
             let texts: Option<Vec<String>> = values.iter().map(scalar).collect();
             match texts {
                 Some(texts) => options.extend(texts.iter().map(|text| format!("--{key}={text}"))),
-                None => reading.problem(format!("{key} must be a list of texts")),
+                None => reading.problem(format!("{key} must be a list of strings")),
             }
         }
         (_, value) => match scalar(value) {

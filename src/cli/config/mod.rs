@@ -89,11 +89,13 @@ impl Config {
             || self.jobs.values().any(Job::has_password_command);
         if mode & 0o022 != 0 {
             return Err(
-                "others may write to this file, and it decides where mail goes; run `chmod 600` on it".to_owned()
+                "this file is writable by others, and it decides where mail goes; run `chmod 600` on it".to_owned()
             );
         }
         if has_commands && mode & 0o077 != 0 {
-            return Err("others can read this file, and it holds password commands; run `chmod 600` on it".to_owned());
+            return Err(
+                "this file is readable by others, and it contains password commands; run `chmod 600` on it".to_owned()
+            );
         }
         Ok(())
     }
@@ -126,7 +128,7 @@ impl Config {
 fn tables<'a>(root: &'a Table, kind: &str, problems: &mut Vec<String>) -> Vec<(&'a String, &'a Table)> {
     let Some(value) = root.get(kind) else { return Vec::new() };
     let Value::Table(table) = value else {
-        problems.push(format!("{kind} must be tables, such as [{kind}.NAME]"));
+        problems.push(format!("{kind} must contain tables, such as [{kind}.NAME]"));
         return Vec::new();
     };
     let mut found = Vec::new();
@@ -135,7 +137,7 @@ fn tables<'a>(root: &'a Table, kind: &str, problems: &mut Vec<String>) -> Vec<(&
             Value::Table(one) if is_name(name) => found.push((name, one)),
             Value::Table(_) => {
                 problems.push(format!(
-                    "[{kind}.{name}]: a name is of letters, digits, `-` and `_`, and begins with a letter"
+                    "[{kind}.{name}]: names may contain letters, digits, `-` and `_`, and must begin with a letter"
                 ));
             }
             _ => problems.push(format!("{kind}.{name} must be a table: write [{kind}.NAME] above it")),
@@ -159,7 +161,7 @@ fn syntax(text: &str, error: &toml::de::Error) -> String {
 }
 
 fn first_of(path: &Path, problems: &[String]) -> Failure {
-    let first = problems.first().map_or("it is wrong", String::as_str);
+    let first = problems.first().map_or("invalid", String::as_str);
     let failure = Failure::usage(format!("{}: {first}", path.display()));
     match problems.len() {
         0 | 1 => failure,
@@ -209,8 +211,8 @@ mod tests {
         let table = [
             ("[acount.a]\nuser = 'u'".to_owned(), "unknown table [acount]; did you mean account?"),
             (format!("{account}usr = 'x'"), "account.a: unknown key usr; did you mean user?"),
-            (format!("{account}password = 'hunter2'"), "account.a: a password does not belong"),
-            (format!("{account}client-secret = 'hunter2'"), "account.a: a client's secret does not belong"),
+            (format!("{account}password = 'hunter2'"), "account.a: don't put passwords in this file"),
+            (format!("{account}client-secret = 'hunter2'"), "account.a: don't put the client secret in this file"),
             (
                 format!("{account}token-endpoint = 'http://hunter2.example.org'"),
                 "account.a: token-endpoint: it must begin",
@@ -222,16 +224,16 @@ mod tests {
             (format!("{account}port = 'x'"), "account.a: port must be a number"),
             (format!("{account}timeout = 0"), "account.a: `timeout=` in the address must be"),
             (format!("{account}tls = 'ssl'"), "account.a: tls must be"),
-            (format!("{account}address = 'imaps://u@h'"), "account.a: address stands for"),
+            (format!("{account}address = 'imaps://u@h'"), "account.a: set either address, or user"),
             ("[account.a]\nuser = 'u'".to_owned(), "account.a: host is missing"),
             (format!("{account}password-file = 'f'\npassword-command = 'echo hunter2'"), "both"),
             (
                 "[account.a]\naddress = 'maildir:/m'\npassword-command = 'echo hunter2'".to_owned(),
-                "account.a: a directory takes",
+                "account.a: a directory needs no password",
             ),
-            ("account = 1".to_owned(), "account must be tables"),
+            ("account = 1".to_owned(), "account must contain tables"),
             ("[account]\na = 1".to_owned(), "account.a must be a table"),
-            ("[account.'a b']\nuser = 'u'".to_owned(), "a name is of letters"),
+            ("[account.'a b']\nuser = 'u'".to_owned(), "names may contain letters"),
             ("[account.a\nhunter2 =".to_owned(), "line 1: "),
             ("[job.x]\nsource = 'a'".to_owned(), "job.x: command is missing"),
             ("[job.x]\ncommand = 'coppy'".to_owned(), "job.x: unknown command coppy; did you mean copy?"),

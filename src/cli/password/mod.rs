@@ -150,8 +150,8 @@ fn find(
         return answer.map(once).map_err(failed);
     }
     Err(Failure::usage(format!("no password for the {name}, {} on {}", address.user, address.host)).with_hint(format!(
-        "give --{name}-password-file FILE (- is stdin) or --{name}-password-command CMD, set {variable}, \
-         write it to ~/.netrc, or run on a terminal to be asked; `mailferry login` is for OAuth 2.0"
+        "use --{name}-password-file FILE (- is stdin) or --{name}-password-command CMD, set {variable}, \
+        write it to ~/.netrc, or run in a terminal to be prompted; for OAuth 2.0, run `mailferry login`"
     )))
 }
 
@@ -168,7 +168,7 @@ fn from_command(command: &str, around: &dyn Surroundings) -> anyhow::Result<Opti
 /// # Errors
 /// A usage error.
 pub(crate) fn check_stdin(passwords: [PasswordOptions<'_>; 2], has_folders: bool) -> Result<(), Failure> {
-    let hint = "give one of them by a file, a command or the environment";
+    let hint = "pass one of them in a file, by a command or in the environment";
     match passwords.iter().filter(|password| password.file == Some("-")).count() {
         2 => Err(Failure::usage("stdin can't hold both passwords").with_hint(hint)),
         1 if has_folders => Err(Failure::usage("stdin can't hold a password and a list of folders").with_hint(hint)),

@@ -54,7 +54,7 @@ impl Destination {
         let form = match extension.as_ref().and_then(|extension| extension.to_str()) {
             Some("html" | "htm") => Form::Page,
             Some("json") => Form::Json,
-            _ => return Err("a report is a page, FILE.html, or data, FILE.json".to_owned()),
+            _ => return Err("a report is either FILE.html or FILE.json".to_owned()),
         };
         Ok(Self { path, form })
     }

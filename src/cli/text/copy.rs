@@ -80,9 +80,9 @@ impl Row {
     fn new(plan: &FolderPlanned<'_>) -> Self {
         let flags = (plan.flags > 0).then(|| format!("flags of {}", units::counted(plan.flags, "message")));
         let server_side = (plan.server_side > 0)
-            .then(|| format!("{} from other folders there", units::counted(plan.server_side, "message")));
+            .then(|| format!("{} to copy server-side", units::counted(plan.server_side, "message")));
         let delete = (plan.delete > 0).then(|| format!("{} to delete", units::counted(plan.delete, "message")));
-        let keep = (plan.keep > 0).then(|| format!("{} to keep", units::counted(plan.keep, "message")));
+        let keep = (plan.keep > 0).then(|| format!("{} to move to Vanished", units::counted(plan.keep, "message")));
         let notes = [
             plan.create.then(|| "new".to_owned()),
             (!plan.reason.is_empty()).then(|| harmless::text(plan.reason)),
@@ -145,9 +145,9 @@ impl PlanTable {
         for Kept { folder, to, uids, known } in &found.kept {
             let count = units::counted(uids.len(), "message");
             lines.push(format!(
-                "to keep on the target: {}: {count} (UID {uids}) in {}",
-                harmless::text(folder),
-                harmless::text(to)
+                "would move to {}: {count} from {} (UID {uids})",
+                harmless::text(to),
+                harmless::text(folder)
             ));
             lines.extend(deletions::listed(known, uids.len()));
         }
@@ -178,24 +178,24 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
     table.row(["folders", &units::count(summary.folders), &detail]);
     let flags = if dry_run { "flags to change" } else { "flags changed" };
     let rest = [
-        ("copied there", summary.copied_server_side, "by the target itself, from its other folders"),
+        ("server-side", summary.copied_server_side, "of these, copied by the target from its other folders"),
         (flags, summary.flags_updated, ""),
         (if dry_run { "to delete" } else { "deleted" }, summary.deleted, ""),
-        (if dry_run { "to keep" } else { "kept" }, summary.kept, "in folders of the day on the target"),
-        ("not deleted", summary.not_deleted, "messages that are still there; a second run tries them again"),
+        (if dry_run { "to move" } else { "moved" }, summary.kept, "to dated folders under Vanished on the target"),
+        ("not deleted", summary.not_deleted, "still there; the next run retries them"),
         (
             if dry_run { "to repair" } else { "repaired" },
             summary.repaired,
-            "damaged on the target; the source's copy is taken as good",
+            "damaged on the target; the source is taken as good",
         ),
         ("gone", summary.skipped.saturating_sub(single), "from the source before they could be copied"),
-        ("failed", summary.failed, "named above; the next run tries again"),
+        ("failed", summary.failed, "listed above; the next run retries them"),
         ("failed folders", summary.folders_failed, ""),
     ];
     for OnlyInView { view, folder, messages } in &summary.only_in_views {
         let (view, folder) = (harmless::text(view), harmless::text(folder));
         let done = if dry_run { "to copy to" } else { "copied to" };
-        table.row(["only in views", &units::count(*messages), &format!("in {view} and no folder: {done} {folder}")]);
+        table.row(["only in views", &units::count(*messages), &format!("in {view} and no folder; {done} {folder}")]);
     }
     for (label, n, detail) in rest.into_iter().filter(|(_, n, _)| *n > 0) {
         table.row([label, &units::count(n), detail]);
@@ -220,13 +220,13 @@ fn folders_detail(summary: &CopySummary, dry_run: bool) -> String {
 fn headline(summary: &CopySummary, dry_run: bool, left_out: &[LeftOut], paint: Paint) -> String {
     match (&summary.status, dry_run) {
         (Status::Complete, false) => paint.done("done", &left_out::but(left_out)),
-        (Status::Complete, true) => paint.done("dry run: nothing was written", &left_out::planned(left_out)),
-        (Status::Braked, false) => paint.yellow("finished, but nothing was deleted: it would be too much"),
+        (Status::Complete, true) => paint.done("dry run: nothing was changed", &left_out::planned(left_out)),
+        (Status::Braked, false) => paint.yellow("finished, but nothing was deleted: --max-delete limit exceeded"),
         (Status::Braked, true) => {
-            paint.yellow("dry run: nothing was written; nothing would be deleted: it is too much")
+            paint.yellow("dry run: nothing was changed; deletions would be blocked by --max-delete")
         }
         (Status::Partial, false) => paint.yellow("finished, but not everything could be copied"),
-        (Status::Partial, true) => paint.yellow("dry run: nothing was written; not everything could be planned"),
+        (Status::Partial, true) => paint.yellow("dry run: nothing was changed; not everything could be planned"),
         (Status::Interrupted, _) => paint.yellow("interrupted"),
         (Status::Stopped(_), _) => paint.red("stopped early"),
     }
@@ -256,7 +256,7 @@ mod tests {
         let partial = CopySummary { status: Status::Partial, failed: 2, ..copy_summary() };
         let lines = summary(&partial, false, plain());
         assert_eq!(lines[0], "finished, but not everything could be copied");
-        assert_eq!(lines[4], "  failed             2  named above; the next run tries again");
+        assert_eq!(lines[4], "  failed             2  listed above; the next run retries them");
     }
 
     #[test]
@@ -273,7 +273,7 @@ mod tests {
         let dry = summary(&left, true, plain());
         assert_eq!(
             dry[0],
-            "dry run: nothing was written; 1 folder is left out by --exclude and 20 messages by --since"
+            "dry run: nothing was changed; 1 folder is left out by --exclude and 20 messages by --since"
         );
     }
 
@@ -314,7 +314,7 @@ mod tests {
             });
         }
         plan.observe(&Event::FolderDeleted { folder: "Old" });
-        assert_eq!(plan.lines(plain())[4], "to delete on the target: Old: 3 messages (UID 4,7:8) and the folder");
+        assert_eq!(plan.lines(plain())[4], "would delete on the target: Old: 3 messages (UID 4,7:8) and the folder");
         let heading = Heading { subject: Some("Hi".to_owned()), ..Heading::default() };
         for n in 1..=22 {
             let (uid, heading) = (Uid::new(n).unwrap(), Some(&heading));

@@ -73,6 +73,6 @@ impl Deletion {
         let messages = (!uids.is_empty()).then(|| format!("{} (UID {uids})", units::counted(uids.len(), "message")));
         let whole = self.whole.then(|| "the folder".to_owned());
         let what: Vec<String> = messages.into_iter().chain(whole).collect();
-        format!("to delete on the {}: {}: {}", self.side, harmless::text(&self.folder), what.join(" and "))
+        format!("would delete on the {}: {}: {}", self.side, harmless::text(&self.folder), what.join(" and "))
     }
 }

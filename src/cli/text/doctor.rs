@@ -61,7 +61,7 @@ pub(crate) fn summary(summary: &DoctorSummary, paint: Paint) -> String {
     let verdict = match (summary.failed, summary.doubtful) {
         (0, 0) => paint.green("healthy"),
         (0, _) => paint.yellow("usable"),
-        _ => paint.red("not well"),
+        _ => paint.red("problems found"),
     };
     format!(
         "{verdict}: {} ok, {}, {} failed, {} skipped, in {}",

@@ -72,11 +72,11 @@ impl ChangeList {
         let mut lines = found.table(paint);
         lines.extend(found.deleted.lines());
         for (side, count) in ["first", "second"].into_iter().zip(found.subscriptions).filter(|(_, count)| *count > 0) {
-            lines.push(format!("to change on the {side}: {}", units::counted(count, "subscription")));
+            lines.push(format!("would change on the {side}: {}", units::counted(count, "subscription")));
         }
         lines.extend(found.lines.iter().cloned());
         if self.detail == Detail::Folders && !found.folders.is_empty() {
-            lines.push("each change, and why: the same with -v".to_owned());
+            lines.push("rerun with -v to see each change and why".to_owned());
         }
         lines
     }
@@ -183,7 +183,7 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
     table.row(["", "FIRST", "SECOND"]);
     let rows: [Row; 10] = [
         ("copied to", |way| way.copied),
-        ("of these there", |way| way.copied_server_side),
+        ("server-side", |way| way.copied_server_side),
         ("moved", |way| way.moved),
         ("flags changed", |way| way.flags_updated),
         ("deleted", |way| way.deleted),
@@ -204,14 +204,14 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
     lines.extend(table.lines().into_iter().map(|line| format!("  {line}")));
     if summary.held_back > 0 {
         lines.push(format!(
-            "  {} held back: by --max-delete, by the options that let changes through one way only, or by a side that permits \
-             none; the next run that may make them does",
+            "  {} pending: blocked by --max-delete, by --only, --new, --flags or --deletions, or by a side that is \
+             read-only for them; made by the next run that is allowed to",
             units::counted(summary.held_back, "change")
         ));
     }
     let folders = units::counted(summary.folders, "folder");
     lines.push(format!(
-        "  {} in both, {folders}, {}",
+        "  {} in sync, {folders}, {}",
         units::counted(summary.in_both(), "message"),
         units::seconds(summary.seconds)
     ));
@@ -222,14 +222,18 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
 fn headline(summary: &SyncSummary, dry_run: bool, left_out: &[LeftOut], paint: Paint) -> String {
     let (but, planned) = (left_out::but(left_out), left_out::planned(left_out));
     match (&summary.status, dry_run) {
-        (Status::Complete, false) if summary.held_back > 0 => paint.yellow("done, but not everything may be done now"),
+        (Status::Complete, false) if summary.held_back > 0 => paint.yellow("done, but some changes are pending"),
         (Status::Complete, false) if summary.total().is_idle() => paint.done("nothing to do", &but),
         (Status::Complete, false) => paint.done("done", &but),
-        (Status::Complete, true) => paint.done("dry run: nothing was written", &planned),
-        (Status::Braked, false) => paint.yellow("finished, but not everything was deleted: it would be too much"),
-        (Status::Braked, true) => paint.yellow("dry run: nothing was written; too much would be deleted"),
-        (Status::Partial, false) => paint.yellow("finished, but not everything could be done"),
-        (Status::Partial, true) => paint.yellow("dry run: nothing was written; not everything could be planned"),
+        (Status::Complete, true) => paint.done("dry run: nothing was changed", &planned),
+        (Status::Braked, false) => {
+            paint.yellow("finished, but not everything was deleted: --max-delete limit exceeded")
+        }
+        (Status::Braked, true) => {
+            paint.yellow("dry run: nothing was changed; deletions would be blocked by --max-delete")
+        }
+        (Status::Partial, false) => paint.yellow("finished, but not everything could be synced"),
+        (Status::Partial, true) => paint.yellow("dry run: nothing was changed; not everything could be planned"),
         (Status::Interrupted, _) => paint.yellow("interrupted"),
         (Status::Stopped(_), _) => paint.red("stopped early"),
     }
@@ -278,7 +282,7 @@ mod tests {
         ];
         let brief = shown(Detail::Folders);
         assert_eq!(brief[..2], table);
-        let rest = ["to delete on the second: Work: 1 message (UID 7)", "each change, and why: the same with -v"];
+        let rest = ["would delete on the second: Work: 1 message (UID 7)", "rerun with -v to see each change and why"];
         assert_eq!(brief[2..], rest);
         let full = shown(Detail::Changes);
         assert_eq!(full[..2], table);

@@ -29,7 +29,7 @@ impl Wanted {
         let parts = text.rsplit_once('/').filter(|(folder, _)| !folder.is_empty());
         let place = parts.and_then(|(folder, uid)| Some((folder, uid.parse().ok().filter(|uid| *uid > 0)?)));
         let (folder, uid) =
-            place.ok_or_else(|| "say a folder and a UID, as in INBOX/11, or a Message-ID in < >".to_owned())?;
+            place.ok_or_else(|| "expected FOLDER/UID, such as INBOX/11, or a Message-ID in < >".to_owned())?;
         Ok(Self::Place(folder.to_owned(), uid))
     }
 
@@ -64,15 +64,15 @@ pub(super) fn of_folders(messages: Vec<KeptMessage>, globs: &[String]) -> Result
     let names: Vec<&FolderName> = names.iter().collect();
     let has = || {
         let counts = counts.iter().map(|(folder, count)| format!("{} ({count})", harmless::text(folder)));
-        format!("it has kept messages of {}", counts.collect::<Vec<_>>().join(", "))
+        format!("it has messages from {}", counts.collect::<Vec<_>>().join(", "))
     };
     let unknown = |text: String| Failure::usage(harmless::text(&text)).with_hint(has());
-    rules.check_names(&names, "the run").map_err(|error| unknown(error.to_string()))?;
+    rules.check_names(&names, "in the run").map_err(|error| unknown(error.to_string()))?;
     let is_meant =
         |message: &KeptMessage| FolderName::parse(&message.folder).is_some_and(|name| rules.keeps_out(&name).is_none());
     let chosen: Vec<KeptMessage> = messages.iter().filter(|message| is_meant(message)).cloned().collect();
     if chosen.is_empty() {
-        return Err(unknown("--folder matches no folder of the run".to_owned()));
+        return Err(unknown("--folder matches no folder in the run".to_owned()));
     }
     Ok(chosen)
 }
@@ -91,8 +91,8 @@ pub(super) fn named(run: &Path, messages: Vec<KeptMessage>, wanted: &[Wanted]) -
         let found: Vec<usize> = (0..messages.len()).filter(|at| one.is(&messages[*at], &headings[*at])).collect();
         match (found[..].len(), one) {
             (0, _) => {
-                return Err(Failure::usage(format!("the run has kept no message {one}"))
-                    .with_hint("the same with --dry-run and without --message lists what it has kept"));
+                return Err(Failure::usage(format!("the run has no message {one}"))
+                    .with_hint("list its messages with --dry-run and without --message"));
             }
             // Equal messages of one folder are one to the user; in several, each folder had it.
             (1, _) | (_, Wanted::Id(_)) => {}
@@ -101,7 +101,7 @@ pub(super) fn named(run: &Path, messages: Vec<KeptMessage>, wanted: &[Wanted]) -
                     let id = headings[*at].message_id.as_deref().unwrap_or("no Message-ID");
                     format!("{}{}", harmless::text(id), heading::after_uid(Some(&headings[*at])))
                 });
-                let hint = format!("name the one by its Message-ID: {}", ids.collect::<Vec<_>>().join("; "));
+                let hint = format!("select one by its Message-ID: {}", ids.collect::<Vec<_>>().join("; "));
                 return Err(Failure::usage(format!(
                     "{one} may be one of {}: the run has deleted on both sides",
                     units::counted(count as u64, "message")

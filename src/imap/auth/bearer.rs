@@ -37,11 +37,7 @@ fn bearer(message: String, end: &'static [u8]) -> Box<dyn Sasl> {
 /// A token can't end its field.
 fn check(token: &str) -> Result<(), Failure> {
     let is_whole = token.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_whole {
-        Ok(())
-    } else {
-        Err(Failure::Unfit("an access token is one word of ASCII, and this is none".to_owned()))
-    }
+    if is_whole { Ok(()) } else { Err(Failure::Unfit("an access token is one ASCII word, and this isn't".to_owned())) }
 }
 
 impl Sasl for Bearer {

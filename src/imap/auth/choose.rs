@@ -108,14 +108,14 @@ fn is_listed(offered: &Capabilities, mechanism: Mechanism) -> bool {
 fn check_wanted(situation: &Situation<'_>, wanted: Mechanism) -> Result<Way, Error> {
     if situation.has_authzid && !wanted.takes_authzid() {
         return Err(Error::NoMechanism {
-            text: format!("{wanted} can't act for another user, as authzid= asks"),
+            text: format!("{wanted} can't act for another user, as authzid= requires"),
             hint: "use auth=PLAIN with authzid=, or a SCRAM mechanism".to_owned(),
         });
     }
     if wanted.binds_channel() && !situation.can_bind {
         return Err(Error::NoMechanism {
-            text: format!("{wanted} needs TLS, and a certificate that it can be bound to"),
-            hint: "use imaps://, or leave auth= out".to_owned(),
+            text: format!("{wanted} needs TLS and a certificate to bind to"),
+            hint: "use imaps://, or omit auth=".to_owned(),
         });
     }
     if let Some(way) = situation.way_of(wanted) {
@@ -129,17 +129,14 @@ fn check_wanted(situation: &Situation<'_>, wanted: Mechanism) -> Result<Way, Err
         return Err(forbidden());
     }
     Err(Error::NoMechanism {
-        text: format!(
-            "the server does not offer {wanted}, which auth= asks for; it offers {}",
-            list(situation.offered)
-        ),
-        hint: "choose one of these with auth=, or leave auth= out".to_owned(),
+        text: format!("the server doesn't offer {wanted}, which auth= asks for; it offers {}", list(situation.offered)),
+        hint: "choose one of these with auth=, or omit auth=".to_owned(),
     })
 }
 
 fn forbidden() -> Error {
-    let text = "the server forbids passwords on this connection (LOGINDISABLED) and offers no mechanism that would do; \
-                use TLS";
+    let text =
+        "the server forbids passwords on this connection (LOGINDISABLED) and offers no usable mechanism; use TLS";
     Error::NoLogin(text.to_owned())
 }
 
@@ -202,20 +199,20 @@ impl Situation<'_> {
     fn nothing_fits(&self) -> Error {
         let offers = list(self.offered);
         let hint = match self.held {
-            Held::Nothing => "give a password; the certificate alone does not do here",
+            Held::Nothing => "pass a password; the certificate alone isn't enough here",
             Held::Secret(Kind::Granted) => {
-                "this server takes no access tokens: give a password, which comes before what `mailferry login` keeps, or \
-                 name a mechanism with auth="
+                "this server doesn't accept access tokens: pass a password, which takes precedence over what \
+                 `mailferry login` stored, or choose a mechanism with auth="
             }
             _ if self.has_authzid => "ask the server's administrator: authzid= needs PLAIN, SCRAM or OAUTHBEARER",
             _ if TOKENS.iter().any(|mechanism| is_listed(self.offered, *mechanism)) => {
-                "this server takes no passwords: get an access token by `mailferry login`, or give one in the password's place, \
-                 with auth=XOAUTH2 or auth=OAUTHBEARER"
+                "this server doesn't accept passwords: get an access token with `mailferry login`, or pass one in \
+                 place of the password, with auth=XOAUTH2 or auth=OAUTHBEARER"
             }
             _ if self.offered.has("LOGINDISABLED") && !self.is_encrypted => return forbidden(),
-            _ => "mailferry has none of these; ask the server's administrator for PLAIN or SCRAM-SHA-256",
+            _ => "mailferry supports none of these; ask the server's administrator for PLAIN or SCRAM-SHA-256",
         };
-        let text = format!("no way to log in fits: the server offers {offers}");
+        let text = format!("no usable login method: the server offers {offers}");
         Error::NoMechanism { text, hint: hint.to_owned() }
     }
 }
@@ -316,7 +313,7 @@ mod tests {
         let other = offers("CRAM-MD5");
         let table = [
             (usual, "offers XOAUTH2", "access token"),
-            (Situation { held: Held::Nothing, ..usual }, "offers XOAUTH2", "give a password"),
+            (Situation { held: Held::Nothing, ..usual }, "offers XOAUTH2", "pass a password"),
             (Situation { wanted: Some(Plain), held: PASSWORD, ..situation(&other) }, "offers CRAM-MD5", "auth="),
             (Situation { wanted: Some(CramMd5), has_authzid: true, ..situation(&other) }, "authzid", "PLAIN"),
             (Situation { has_authzid: true, ..situation(&other) }, "offers CRAM-MD5", "administrator"),
@@ -335,7 +332,7 @@ mod tests {
         let Err(Error::NoMechanism { hint, .. }) = choose(&Situation { held: granted, ..situation(&passwords) }) else {
             panic!("a password mechanism was chosen")
         };
-        assert!(hint.contains("takes no access tokens"), "{hint}");
+        assert!(hint.contains("doesn't accept access tokens"), "{hint}");
         assert_eq!(choose(&Situation { held: granted, ..situation(&tokens) }).unwrap(), Way::Sasl(XOAuth2));
     }
 

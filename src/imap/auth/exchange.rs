@@ -55,7 +55,7 @@ impl Failure {
             }
             Self::Unfit(text) => Error::NoMechanism {
                 text: format!("{mechanism}: {text}"),
-                hint: "look at the password and the user name, or choose another mechanism with auth=".to_owned(),
+                hint: "check the password and the user name, or choose another mechanism with auth=".to_owned(),
             },
         }
     }
@@ -123,7 +123,7 @@ pub(super) fn run(
             }
         }
     }
-    Err(Error::Protocol(format!("it goes on asking in {mechanism} without an end")))
+    Err(Error::Protocol(format!("it keeps asking in {mechanism} without end")))
 }
 
 fn encode(message: &[u8]) -> Zeroizing<String> {

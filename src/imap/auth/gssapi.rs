@@ -45,9 +45,10 @@ impl Sasl for Gssapi {
     }
 
     fn answer(&mut self, challenge: &[u8]) -> Result<Message, Failure> {
-        let wrong = |error: libgssapi::error::Error| Failure::Distrust(format!("the server's part is wrong: {error}"));
+        let wrong =
+            |error: libgssapi::error::Error| Failure::Distrust(format!("the server's response is invalid: {error}"));
         if self.is_done {
-            return Err(Failure::Distrust("the server asks for more than the mechanism has".to_owned()));
+            return Err(Failure::Distrust("the server asks for more than the mechanism defines".to_owned()));
         }
         if !self.context.is_complete() {
             let token = self.context.step(Some(challenge), None).map_err(wrong)?;

@@ -187,8 +187,8 @@ impl Attempt<'_> {
 
     fn secret(&self) -> Result<&str, Error> {
         let missing = || Error::NoMechanism {
-            text: "there is no password for the login".to_owned(),
-            hint: "give a password, or auth=EXTERNAL with client-cert=".to_owned(),
+            text: "no password for the login".to_owned(),
+            hint: "pass a password, or auth=EXTERNAL with client-cert=".to_owned(),
         };
         self.secret.map(ExposeSecret::expose_secret).ok_or_else(missing)
     }

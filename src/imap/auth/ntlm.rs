@@ -26,7 +26,7 @@ const MAX_TARGET_INFO: usize = 4096;
 pub(super) fn begin(user: &str, password: &str) -> Result<Box<dyn Sasl>, Failure> {
     let mut client_challenge = [0; 8];
     getrandom::fill(&mut client_challenge)
-        .map_err(|_| Failure::Unfit("this machine gives no random numbers".to_owned()))?;
+        .map_err(|_| Failure::Unfit("this machine provides no random numbers".to_owned()))?;
     let (domain, user) = user.split_once('\\').unwrap_or(("", user));
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ticks = u64::try_from(since_1970.as_nanos() / 100).unwrap_or_default().saturating_add(EPOCH);
@@ -57,8 +57,9 @@ impl Sasl for Ntlm {
 
     fn answer(&mut self, challenge: &[u8]) -> Result<Message, Failure> {
         let broken = |text: &str| Failure::Distrust(text.to_owned());
-        let password = self.password.take().ok_or_else(|| broken("the server asks for more than the mechanism has"))?;
-        let challenge = Challenge::read(challenge).ok_or_else(|| broken("the server's challenge is none of NTLM"))?;
+        let password =
+            self.password.take().ok_or_else(|| broken("the server asks for more than the mechanism defines"))?;
+        let challenge = Challenge::read(challenge).ok_or_else(|| broken("the server's challenge is not valid NTLM"))?;
         let key = self.key(&password);
         let blob = self.blob(challenge.target_info);
         let proof = mac(&key, &[&challenge.nonce, &blob]);

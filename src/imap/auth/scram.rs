@@ -155,7 +155,9 @@ impl Sasl for Scram {
                 self.is_proved = true;
                 Ok(answer)
             }
-            Awaited::Nothing => Err(Failure::Distrust("the server asks for more than the mechanism has".to_owned())),
+            Awaited::Nothing => {
+                Err(Failure::Distrust("the server asks for more than the mechanism defines".to_owned()))
+            }
         }
     }
 
@@ -171,10 +173,10 @@ fn check_first(message: &[u8]) -> Result<(), Failure> {
     let mut fields = message.split(|byte| *byte == b',');
     let mut field = |name: &[u8; 2]| fields.next().and_then(|field| field.strip_prefix(name));
     if message.starts_with(b"m=") {
-        return distrust("the server demands an extension of SCRAM that nobody has".to_owned());
+        return distrust("the server demands an unknown SCRAM extension".to_owned());
     }
     let (Some(_), Some(_), Some(digits)) = (field(b"r="), field(b"s="), field(b"i=")) else {
-        return distrust("the server's first message is none of SCRAM".to_owned());
+        return distrust("the server's first message is not valid SCRAM".to_owned());
     };
     match str::from_utf8(digits)
         .ok()
@@ -183,8 +185,8 @@ fn check_first(message: &[u8]) -> Result<(), Failure> {
     {
         Some(iterations) if ITERATIONS.contains(&iterations) => Ok(()),
         iterations => distrust(format!(
-            "the server wants the password to be hashed {} times; mailferry does it from {} to {} times",
-            iterations.map_or_else(|| "no sensible number of".to_owned(), |iterations| iterations.to_string()),
+            "the server wants the password hashed {} times; mailferry accepts from {} to {} times",
+            iterations.map_or_else(|| "an invalid number of".to_owned(), |iterations| iterations.to_string()),
             ITERATIONS.start(),
             ITERATIONS.end()
         )),
@@ -197,18 +199,21 @@ fn check_final(message: &[u8]) -> Result<(), Failure> {
         return Err(Failure::Refused(String::from_utf8_lossy(word).into_owned()));
     }
     let is_signature = message.starts_with(b"v=");
-    if is_signature { Ok(()) } else { Err(Failure::Distrust("the server's last message is none of SCRAM".to_owned())) }
+    if is_signature {
+        Ok(())
+    } else {
+        Err(Failure::Distrust("the server's last message is not valid SCRAM".to_owned()))
+    }
 }
 
 /// What an error of rsasl means.
 fn meaning(error: &SessionError) -> Failure {
     Failure::Distrust(match error {
         SessionError::MutualAuthenticationFailed => {
-            "the server does not know the password either: its signature is wrong, so it is not the server it should be"
-                .to_owned()
+            "the server failed to prove it knows the password; it may be an impostor".to_owned()
         }
-        SessionError::MechanismError(error) => format!("the server's part of it is wrong: {error}"),
-        error => format!("the server's part of it is wrong: {error}"),
+        SessionError::MechanismError(error) => format!("the server's response is invalid: {error}"),
+        error => format!("the server's response is invalid: {error}"),
     })
 }
 

@@ -20,7 +20,7 @@ impl Sasl for OneMessage {
 }
 
 fn asks_too_much() -> Failure {
-    Failure::Distrust("the server asks for more than the mechanism has".to_owned())
+    Failure::Distrust("the server asks for more than the mechanism defines".to_owned())
 }
 
 fn one_message(parts: &[&str]) -> Box<dyn Sasl> {
@@ -30,7 +30,7 @@ fn one_message(parts: &[&str]) -> Box<dyn Sasl> {
 /// The password itself, and whom to act for.
 pub(super) fn plain(authzid: Option<&str>, user: &str, password: &str) -> Result<Box<dyn Sasl>, Failure> {
     if password.contains('\0') {
-        return Err(Failure::Unfit("a password with a NUL can't go by it".to_owned()));
+        return Err(Failure::Unfit("a password can't contain a NUL".to_owned()));
     }
     Ok(one_message(&[authzid.unwrap_or(""), "\0", user, "\0", password]))
 }

@@ -194,13 +194,13 @@ impl<'a> Fetch<'a> {
         match name.as_slice() {
             b"UID" => self.set_uid(cursor.value().and_then(Value::number)),
             b"FLAGS" => {
-                self.set_flags(cursor.flags().ok_or("its FLAGS are no list")?);
+                self.set_flags(cursor.flags().ok_or("its FLAGS are not a list")?);
                 Ok(())
             }
             b"INTERNALDATE" => {
                 let date = match cursor.value().ok_or("its INTERNALDATE has no value")? {
                     Value::Nil => None,
-                    value => Some(value.text().ok_or("its INTERNALDATE is no string")?),
+                    value => Some(value.text().ok_or("its INTERNALDATE is not a string")?),
                 };
                 self.set_internal_date(date);
                 Ok(())
@@ -211,11 +211,11 @@ impl<'a> Fetch<'a> {
                 Ok(())
             }
             b"MODSEQ" => {
-                self.set_mod_seq(cursor.single().ok_or("its MODSEQ is no number")?.and_then(Value::number));
+                self.set_mod_seq(cursor.single().ok_or("its MODSEQ is not a number")?.and_then(Value::number));
                 Ok(())
             }
             b"EMAILID" => {
-                self.set_email_id(cursor.single().ok_or("its EMAILID is no string")?.and_then(Value::text));
+                self.set_email_id(cursor.single().ok_or("its EMAILID is not a string")?.and_then(Value::text));
                 Ok(())
             }
             b"X-GM-MSGID" => {
@@ -223,7 +223,7 @@ impl<'a> Fetch<'a> {
                 Ok(())
             }
             b"X-GM-LABELS" => {
-                self.set_gmail_labels(labels(cursor).ok_or("its X-GM-LABELS are no list of names")?);
+                self.set_gmail_labels(labels(cursor).ok_or("its X-GM-LABELS are not a list of names")?);
                 Ok(())
             }
             b"BODY[]" | b"BODY[]<0>" | b"RFC822" => self.set_body(content(cursor)?),
@@ -236,7 +236,7 @@ impl<'a> Fetch<'a> {
 
     pub(super) fn set_uid(&mut self, uid: Option<u32>) -> Result<(), Why> {
         match uid {
-            None | Some(0) => Err("its UID is no positive number"),
+            None | Some(0) => Err("its UID is not a positive number"),
             Some(uid) if self.uid.is_some_and(|known| known != uid) => Err("it has two UIDs"),
             uid => {
                 self.uid = uid;
@@ -305,7 +305,7 @@ fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Why> {
         Some(Value::Nil) => Ok(Content::Nil),
         Some(Value::String(bytes)) => Ok(Content::Bytes(bytes)),
         Some(Value::Streamed { size, nth }) => Ok(Content::Streamed { size, nth }),
-        _ => Err("its content is no string"),
+        _ => Err("its content is not a string"),
     }
 }
 

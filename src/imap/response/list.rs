@@ -43,7 +43,7 @@ pub struct MailboxStatus {
 
 /// Reads `(attributes) separator name [(extended data)]`.
 pub(super) fn listed(cursor: &mut Cursor<'_>) -> Result<ListedItem, Why> {
-    let attributes = cursor.flags().ok_or("its attributes are no list")?;
+    let attributes = cursor.flags().ok_or("its attributes are not a list")?;
     let separator = separator(cursor)?;
     let name = name(cursor)?;
     Ok(ListedItem { attributes: attributes.into_iter().map(Cow::into_owned).collect(), separator, name })

@@ -167,7 +167,7 @@ fn counted<'a>(frame: &'a Frame, count: u32, cursor: &mut Cursor<'a>) -> Option<
 
 /// Reads what comes after `* <keyword>`.
 fn named<'a>(frame: &'a Frame, keyword: &[u8], cursor: &mut Cursor<'a>) -> Option<Response<'a>> {
-    const WHY: Why = "it is not as the standard has it";
+    const WHY: Why = "it doesn't follow the standard";
     let or_unreadable = |response: Option<Response<'a>>, kind| response.unwrap_or_else(|| unreadable(kind, WHY));
     let listed = |cursor: &mut Cursor<'a>, kind, make: fn(ListedItem) -> Response<'a>| {
         list::listed(cursor).map_or_else(|why| unreadable(kind, why), make)

@@ -88,7 +88,7 @@ pub(super) fn search(cursor: &mut Cursor<'_>) -> Result<UidSet, Why> {
             cursor.skip().ok_or("its MODSEQ can't be read")?;
         } else {
             let number = number(cursor.word()).filter(|number| *number > 0);
-            let number = number.ok_or("it has something that is no positive number")?;
+            let number = number.ok_or("it contains something other than a positive number")?;
             ranges.add(number, number);
         }
     }
@@ -100,7 +100,7 @@ pub(super) fn esearch(cursor: &mut Cursor<'_>) -> Result<ESearch, Why> {
     let mut found = ESearch::default();
     cursor.blanks();
     if cursor.rest().starts_with(b"(") {
-        let mut values = cursor.list().ok_or("its correlator is no list")?.into_iter();
+        let mut values = cursor.list().ok_or("its correlator is not a list")?.into_iter();
         let is_tag = values.next().and_then(Value::text).is_some_and(|name| name.eq_ignore_ascii_case("TAG"));
         found.tag = values.next().filter(|_| is_tag).and_then(Value::text).map(Into::into);
     }

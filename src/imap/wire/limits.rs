@@ -74,7 +74,7 @@ pub enum Violation {
     #[error("the server announced a literal of an impossible size")]
     ImpossibleLiteral,
     /// Untagged responses without an end.
-    #[error("the server sent more than {0} responses and did not answer the command")]
+    #[error("the server sent more than {0} responses and didn't answer the command")]
     TooManyResponses(usize),
     /// Untagged status lines without an end.
     #[error("the server sent more than {0} remarks and did not answer the command")]

@@ -117,7 +117,7 @@ fn certificates_that_are_not_trusted() {
         (Certified::server("127.0.0.1", VALID, ours), Some(&authority), "hostname mismatch", "host name"),
         (Certified::server("localhost", (-7200, -3600), ours), Some(&authority), "expired", "renew"),
         (Certified::server("localhost", (3600, 7200), ours), Some(&authority), "not yet valid", "clock"),
-        (Certified::server("localhost", VALID, ours), Some(&other), "issuer certificate", "does not hold"),
+        (Certified::server("localhost", VALID, ours), Some(&other), "issuer certificate", "doesn't contain"),
         (Certified::server("localhost", VALID, ours), None, "issuer certificate", "?ca=FILE"),
         (Certified::server("localhost", VALID, None), None, "self-signed certificate", "?ca=FILE"),
     ];

@@ -119,59 +119,53 @@ impl Row {
     /// The reason as a sentence for people.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::FlagsChanged => "Its flags were changed on one side since both sides last agreed.",
-            Self::FlagsJoined => "Nothing is recorded of its flags, so both sides get what either has.",
-            Self::DeletedAndChanged => "It was deleted on one side and its flags were changed on the other.",
-            Self::DeletedOnBoth => "It is gone from both sides.",
-            Self::Moved => "It was moved to another folder on one side.",
-            Self::MovedApart => {
-                "It is in different folders on the two sides since both last agreed; one place is kept."
-            }
-            Self::MovedAndDeleted => "It was moved on one side and deleted on the other; the moved message stays.",
-            Self::Renamed => "The folder was renamed on one side.",
-            Self::RenamedApart => "The folder was renamed differently on the two sides; one name is kept.",
-            Self::FolderDeleted => "The folder was deleted on one side, and nothing in it changed on the other.",
+            Self::FlagsChanged => "Flags changed since the last sync.",
+            Self::FlagsJoined => "No saved flags for it, so both sides get all flags of either.",
+            Self::DeletedAndChanged => "Deleted on one side, flags changed on the other.",
+            Self::DeletedOnBoth => "Gone from both sides.",
+            Self::Moved => "Moved to another folder on one side.",
+            Self::MovedApart => "Moved to different folders on the two sides; one is kept.",
+            Self::MovedAndDeleted => "Moved on one side, deleted on the other; the moved message stays.",
+            Self::Renamed => "Folder renamed on one side.",
+            Self::RenamedApart => "Folder renamed differently on the two sides; one name is kept.",
+            Self::FolderDeleted => "Folder deleted on one side, unchanged on the other.",
             Self::FolderDeletedAndChanged => {
-                "The folder was deleted on one side, but the other has something new or changed in it, which is kept."
+                "Folder deleted on one side; what is new or changed in it on the other is kept."
             }
-            Self::Recreated => "The folder was deleted and made anew with other mail, so nothing is deleted in it.",
-            Self::NewUids => "The server has given the folder new UIDs, so its mail was recognised anew.",
+            Self::Recreated => "Folder deleted and recreated with other mail; nothing in it is deleted.",
+            Self::NewUids => "The server gave the folder new UIDs; its mail was matched again.",
             Self::Emptied => {
-                "The folder shows no mail any more, as it would on a server that has lost it. If that is meant, say \
+                "The folder is suddenly empty; the server may have lost its mail. If this is intended, rerun with \
                  --max-delete 100%, or empty the folder on the other side too."
             }
             Self::LostAll => {
-                "The server has gone back to an older state in which the folder shows no mail. Say --prefer keep to put its \
-                 mail back, or empty the folder on the other side too."
+                "The server went back to an older state in which the folder is empty. Rerun with --prefer keep to \
+                 restore its mail, or empty the folder on the other side too."
             }
             Self::PerhapsMoved => {
-                "It may have been moved to a folder that could not be read, so it is not deleted on this side."
+                "It may have been moved to a folder that could not be read, so it isn't deleted here."
             }
-            Self::TooMany => "More would be deleted than --max-delete allows, so nothing is deleted on this side.",
-            Self::Restored => "The server has gone back to an older state, so missing mail is put back.",
-            Self::FirstRun => {
-                "Nothing is recorded of this folder yet, so both sides are joined and nothing is deleted."
-            }
-            Self::StaleState => {
-                "The state is older than the mailboxes, so both sides are joined and nothing is deleted."
-            }
-            Self::Hidden => "A filter hides it, so it is left as it is.",
+            Self::TooMany => "--max-delete limit exceeded; nothing is deleted on this side.",
+            Self::Restored => "The server went back to an older state; missing mail is restored.",
+            Self::FirstRun => "First sync of this folder: merged, nothing deleted.",
+            Self::StaleState => "The saved state is older than the mailboxes: merged, nothing deleted.",
+            Self::Hidden => "Hidden by a filter; left alone.",
             Self::Undecided => "It may be the same as another message, and its content could not be read.",
-            Self::FoundOnBoth => "The same mail was already on both sides.",
-            Self::Refused => "The other side refused it before, so it is not sent again by itself.",
-            Self::NotPermitted => "This side does not permit the change, so it waits.",
+            Self::FoundOnBoth => "Already on both sides.",
+            Self::Refused => "The other side refused it before; not retried without --retry-refused.",
+            Self::NotPermitted => "This side is read-only for that change; pending.",
             Self::NotAFolder => "It holds no mail of its own.",
-            Self::NewMail => "It is new on one side.",
-            Self::Deleted => "It was deleted on one side.",
-            Self::NewFolder => "The folder is new on one side.",
-            Self::Subscription => "The subscription was changed on one side.",
-            Self::OneWay => "The options let no such change through in this direction.",
-            Self::Capped => "The server shows a part of the folder only, so it may be there unseen.",
-            Self::Incomplete => "Not all of the folder could be read, so it is left as it is.",
+            Self::NewMail => "New on one side.",
+            Self::Deleted => "Deleted on one side.",
+            Self::NewFolder => "New folder on one side.",
+            Self::Subscription => "Subscription changed on one side.",
+            Self::OneWay => "Not allowed by --only, --new, --flags or --deletions.",
+            Self::Capped => "The server shows only part of the folder, so it may still be there.",
+            Self::Incomplete => "Not all of the folder could be read; left alone.",
             Self::Unlisted => {
-                "It is missing on the other side, but not all folders there could be listed, so it may be one of those."
+                "Missing on the other side, but not all folders there could be listed, so it may be one of those."
             }
-            Self::KeptFolder => "INBOX and folders with a role are never deleted, so it comes back.",
+            Self::KeptFolder => "INBOX and folders with a role are never deleted, so it is restored.",
         }
     }
 

@@ -81,7 +81,7 @@ fn what_is_no_state_is_refused() {
         ("cut in its first page", |place| cut(place, 1000), "damaged"),
         ("cut after some pages", |place| cut(place, 3 * 4096), "damaged"),
         ("a page in the middle is lost", |place| overwrite(place, 6 * 4096, &[0xa5; 4096]), "damaged"),
-        ("another program's", |place| place.tamper("PRAGMA application_id = 7"), "no state"),
+        ("another program's", |place| place.tamper("PRAGMA application_id = 7"), "not a mailferry state file"),
         ("no version", |place| place.tamper("PRAGMA user_version = 0"), "damaged"),
         ("no mailboxes", |place| place.tamper("DELETE FROM mailboxes"), "damaged"),
     ];
@@ -95,7 +95,7 @@ fn what_is_no_state_is_refused() {
     std::fs::write(place.path(), "").unwrap();
     std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
     place.tamper("CREATE TABLE folders (id INTEGER)");
-    assert!(place.refusal().message.contains("no state"));
+    assert!(place.refusal().message.contains("not a mailferry state file"));
 }
 
 fn cut(place: &Place, length: u64) {

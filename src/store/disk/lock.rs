@@ -41,7 +41,7 @@ impl TreeLock {
                 let _ = (&mut file).take(MAX_NOTE).read_to_string(&mut note);
                 let holder = if note.is_empty() { "another run" } else { note.trim() };
                 let message = format!("{holder} is writing to {}", dir.path().display());
-                return Err(Error::new(ErrorKind::Locked, message).with_hint("wait until it has ended, then run again"));
+                return Err(Error::new(ErrorKind::Locked, message).with_hint("wait for it to finish, then run again"));
             }
         }
         let holder = format!("process {}\n", std::process::id());

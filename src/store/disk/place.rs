@@ -37,10 +37,8 @@ impl Place {
             Ok(dir) => Ok(Some(dir)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.if_absent {
                 IfAbsent::Fail => {
-                    Err(Error::new(ErrorKind::Local, format!("there is no directory {}", self.path.display()))
-                        .with_hint(
-                            "check the path, and whether the disk is mounted; `copy` makes a target's directory",
-                        ))
+                    Err(Error::new(ErrorKind::Local, format!("no such directory: {}", self.path.display()))
+                        .with_hint("check the path, and that the disk is mounted; `copy` creates a target directory"))
                 }
                 IfAbsent::Imagine => Ok(None),
                 IfAbsent::Make => self.make().map(Some),

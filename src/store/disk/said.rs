@@ -22,15 +22,15 @@ pub(in crate::store) fn stopped(what: &str, path: &Path, error: &io::Error) -> E
     };
     let failed = Error::new(kind, format!("cannot {what} {}: {}", path.display(), reason(error)));
     match error.kind() {
-        io::ErrorKind::PermissionDenied => failed.with_hint("run as the user to whom the mail belongs"),
+        io::ErrorKind::PermissionDenied => failed.with_hint("run as the user who owns the mail"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            failed.with_hint("make room there, then run the same command again: it goes on from here")
+            failed.with_hint("free some space there, then rerun the same command to resume")
         }
         io::ErrorKind::FileTooLarge => failed.with_hint(
-            "raise the limit on the size of files (`ulimit -f`), or use a file system that takes larger ones; then run the \
-             same command again",
+            "raise the limit on the size of files (`ulimit -f`), or use a file system that allows larger ones; then \
+             rerun the same command",
         ),
-        io::ErrorKind::ReadOnlyFilesystem => failed.with_hint("mount it for writing, or name another directory"),
+        io::ErrorKind::ReadOnlyFilesystem => failed.with_hint("mount it for writing, or use another directory"),
         _ => failed,
     }
 }
@@ -42,14 +42,14 @@ pub(in crate::store) fn permanent(text: impl Into<String>) -> Refusal {
 
 /// The folder is not there.
 pub(in crate::store) fn gone(path: &Path) -> Refusal {
-    let text = format!("there is no folder {} (any more); run again", path.display());
+    let text = format!("the folder {} no longer exists; run again", path.display());
     Refusal { meaning: RefusalMeaning::NoFolder, text }
 }
 
 /// UIDs of another generation mean nothing in this folder.
 pub(in crate::store) fn made_anew(path: &Path) -> Refusal {
     let text =
-        format!("the messages of {} were numbered anew meanwhile (its UIDVALIDITY changed); run again", path.display());
+        format!("the messages in {} were renumbered during the run (UIDVALIDITY changed); run again", path.display());
     Refusal { meaning: RefusalMeaning::NoFolder, text }
 }
 
@@ -59,7 +59,7 @@ fn reason(error: &io::Error) -> String {
         return "it is a symbolic link, which is not followed".to_owned();
     }
     if error.kind() == io::ErrorKind::FileTooLarge {
-        return "it would be larger than a file may be here (see `ulimit -f`)".to_owned();
+        return "it would exceed the limit on file size (see `ulimit -f`)".to_owned();
     }
     error.to_string()
 }

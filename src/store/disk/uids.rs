@@ -322,7 +322,7 @@ impl Numbered for Nobody {
 }
 
 fn after(uid: u32) -> io::Result<u32> {
-    uid.checked_add(1).ok_or_else(|| io::Error::other("all UIDs of the folder are used up"))
+    uid.checked_add(1).ok_or_else(|| io::Error::other("the folder has run out of UIDs"))
 }
 
 /// Reads the folder's own list. `None`: there is none, or none that can be believed.

@@ -149,8 +149,8 @@ pub(super) fn from_imap(error: &imap::Error) -> Error {
         imap::Error::Secret(reason) => return without_secret(reason, error),
         imap::Error::Downgrade { before, now } => {
             let hint = format!(
-                "ask the server's operator; if {before} was given up on purpose, run again with --allow-weaker-auth, once, or \
-                 say auth={now} in the address"
+                "ask the server's operator; if {before} was dropped on purpose, rerun once with --allow-weaker-auth, \
+                 or put auth={now} in the address"
             );
             return Error::new(ErrorKind::Untrusted, error.to_string()).with_hint(hint);
         }

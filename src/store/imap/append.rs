@@ -83,7 +83,7 @@ impl Session {
         self.connection.set_phase(Phase::Sending);
         let size = delivery.body.size();
         if let Some(limit) = self.capabilities.append_limit().filter(|limit| size > *limit) {
-            let text = format!("it has {size} bytes, and the server takes no message of more than {limit}");
+            let text = format!("it has {size} bytes, and the server accepts at most {limit}");
             let result = Err(Refusal { meaning: RefusalMeaning::Permanent, text });
             self.appends.told.push(Outcome { tokens: vec![delivery.token], result });
             return Ok(());

@@ -138,7 +138,7 @@ impl Opened {
         let (expected, told) = (expected?, self.uid_validity?);
         (expected != told).then(|| Refusal {
             meaning: RefusalMeaning::NoFolder,
-            text: format!("the folder was made anew meanwhile (UIDVALIDITY {expected} became {told}); run again"),
+            text: format!("the folder was recreated during the run (UIDVALIDITY {expected} became {told}); run again"),
         })
     }
 }

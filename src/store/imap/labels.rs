@@ -179,7 +179,7 @@ impl Session {
             Ok(())
         })?;
         let searched = all_accepted(&replies);
-        Ok(searched.and(left(&there, "the server does not tell which other folders they are in")))
+        Ok(searched.and(left(&there, "the server doesn't say which other folders they are in")))
     }
 }
 

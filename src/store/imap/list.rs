@@ -96,7 +96,7 @@ impl Session {
             return Err(Error::Protocol(format!("it does not list its folders: {}", refused.text)));
         }
         if let Some(refused) = replies.iter().skip(patterns.len()).find(|reply| !reply.is_ok()) {
-            found.gaps.add(Unread::Subscriptions, format!("the server does not tell them: {}", refused.text));
+            found.gaps.add(Unread::Subscriptions, format!("the server doesn't list them: {}", refused.text));
         }
         for mailbox in &mut found.mailboxes {
             mailbox.subscribed = subscribed.contains(mailbox.name.as_bytes());

@@ -90,7 +90,7 @@ fn words(reply: &Reply) -> String {
 /// followed.
 fn with_referral(text: &str, code: Option<&Code>) -> String {
     match code {
-        Some(Code::Referral(url)) => format!("{text} (it refers to {url}, which mailferry does not follow)"),
+        Some(Code::Referral(url)) => format!("{text} (it refers to {url}, which mailferry doesn't follow)"),
         _ => text.to_owned(),
     }
 }
@@ -130,37 +130,37 @@ pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered:
     let text = with_referral(text, code);
     let busy = ["too many simultaneous", "maximum number of connections", "too many connections"];
     if matches!(code, Some(Code::Limit)) || busy.iter().any(|words| lower.contains(words)) {
-        return Error::new(ErrorKind::TooManyConnections, format!("the server takes no more connections: {text}"))
-            .with_hint("end other programs that use this account, or use fewer with -j or connections=");
+        return Error::new(ErrorKind::TooManyConnections, format!("the server accepts no more connections: {text}"))
+            .with_hint("close other programs that use this account, or use fewer connections with -j or connections=");
     }
     if matches!(code, Some(Code::Unavailable | Code::InUse | Code::ServerBug)) {
-        return Error::new(ErrorKind::Unreachable, format!("the server can't let anyone in now: {text}"));
+        return Error::new(ErrorKind::Unreachable, format!("the server can't log anyone in right now: {text}"));
     }
     let hint = if lower.contains("application-specific password") || lower.contains("app password") {
-        "make an app password in the account's security settings and use it here"
+        "create an app password in the account's security settings and use it here"
     } else if lower.contains("basic authentication is disabled") || lower.contains("logindisabled") {
-        "this provider takes no passwords for IMAP any more"
+        "this provider no longer accepts passwords for IMAP"
     } else if lower.contains("web browser") || lower.contains("web login") {
         "log in to the account in a web browser once, then try again"
     } else if lower.contains("imap is disabled") {
-        "switch IMAP on in the account's settings"
+        "enable IMAP in the account's settings"
     } else if matches!(code, Some(Code::AuthorizationFailed)) {
-        "this user may not act for the one that authzid= names; only an administrator may"
+        "this user isn't allowed to act for the authzid= user; only an administrator is"
     } else if lower.contains("channel-bindings-dont-match") {
-        "the server has another certificate than the one that mailferry was shown: somebody may stand in between, or a \
-         device that is meant to; ask the server's operator"
+        "the server has a different certificate than mailferry was shown: this may be a man-in-the-middle attack, or \
+         an intercepting device; ask the server's operator"
     } else if ["OAUTHBEARER", "XOAUTH2"].contains(&way) {
-        "the access token has expired, or is another account's, or does not allow IMAP: get a new one"
+        "the access token has expired, belongs to another account, or doesn't allow IMAP: get a new one"
     } else if way == "EXTERNAL" {
-        "the server does not take this certificate for this user: check client-cert= and the user name"
+        "the server doesn't accept this certificate for this user: check client-cert= and the user name"
     } else {
-        "check the user name (often the whole address) and the password; some providers want an app password, or IMAP \
-         switched on in the account's settings"
+        "check the user name (often the whole address) and the password; some providers require an app password or \
+         enabling IMAP in the account's settings"
     };
     // A server may offer what it has nothing to check it against for this user.
     let hint = match way {
         "CRAM-MD5" | "SCRAM-SHA-1" | "SCRAM-SHA-256" | "SCRAM-SHA-1-PLUS" | "SCRAM-SHA-256-PLUS" => {
-            format!("{hint}; if both are right, try another way with auth= in the address: the server offers {offered}")
+            format!("{hint}; otherwise try another auth= in the address: the server offers {offered}")
         }
         _ => hint.to_owned(),
     };
@@ -180,7 +180,7 @@ pub(super) fn goodbye(text: &str, code: Option<&Code>) -> Error {
 pub(super) fn turned_away(text: &str, code: Option<&Code>) -> Error {
     let text = with_referral(text, code);
     Error::new(ErrorKind::Unreachable, format!("the server turned the connection away: {text}")).with_hint(
-        "wait some minutes and try again; if it lasts, ask the server's operator whether it bans this address",
+        "wait a few minutes and try again; if it persists, ask the server's operator whether it bans this address",
     )
 }
 
@@ -276,7 +276,7 @@ mod tests {
         let error = refused_login("no", None, "SCRAM-SHA-1", "PLAIN, SCRAM-SHA-1");
         assert!(error.hint.is_some_and(|hint| hint.contains("offers PLAIN, SCRAM-SHA-1")));
         let error = refused_login("channel-bindings-dont-match", None, "SCRAM-SHA-1-PLUS", "PLAIN");
-        assert!(error.hint.is_some_and(|hint| hint.contains("stand in between")));
+        assert!(error.hint.is_some_and(|hint| hint.contains("man-in-the-middle attack")));
         let error = refused_login("no", None, "XOAUTH2", "XOAUTH2");
         assert!(error.hint.is_some_and(|hint| hint.contains("token has expired")));
     }

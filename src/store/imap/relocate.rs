@@ -148,7 +148,7 @@ impl Session {
         }
         self.open = Some(Open { mailbox: mailbox.clone(), for_writing });
         if found != expected {
-            let text = "the folder was made anew meanwhile (its UIDVALIDITY changed); run again".to_owned();
+            let text = "the folder was recreated during the run (UIDVALIDITY changed); run again".to_owned();
             return Ok(Err(Refusal { meaning: RefusalMeaning::NoFolder, text }));
         }
         Ok(Ok(()))
@@ -295,12 +295,12 @@ fn mark_deleted(set: &str) -> Command {
 }
 
 fn nothing_done(left: &UidSet) -> Refusal {
-    let text = format!("the server said OK, and {} of them are still there", left.len());
+    let text = format!("the server said OK, but {} of them are still there", left.len());
     Refusal { meaning: RefusalMeaning::Permanent, text }
 }
 
 fn others_are_marked() -> Refusal {
     let text = "other messages in it are marked \\Deleted, and this server can't remove some without them (it has no \
-                UIDPLUS); expunge the folder in a mail program, then run again";
+                UIDPLUS); expunge the folder in a mail client, then run again";
     Refusal { meaning: RefusalMeaning::Permanent, text: text.to_owned() }
 }

@@ -150,7 +150,7 @@ impl Session {
             scan.opened(told, &reply);
             if scan.refusal.is_none() && scan.scan.uid_validity.is_none() && self.gives_uid_validity {
                 // The reply that has it was lost or can't be read: without it, known UIDs would count as new ones.
-                let text = "the server opened the folder without its UIDVALIDITY, which it gives otherwise".to_owned();
+                let text = "the server opened the folder without the UIDVALIDITY that it otherwise gives".to_owned();
                 scan.refusal = Some(Refusal { meaning: RefusalMeaning::Transient, text });
             }
             self.gives_uid_validity |= scan.scan.uid_validity.is_some();

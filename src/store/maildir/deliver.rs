@@ -68,7 +68,7 @@ impl Deliveries {
                 self.told.push(Outcome { tokens: vec![token], result: Err(refusal) });
                 Ok(())
             }
-            Err(Failure::Source) => Err(Error::new(ErrorKind::Lost, "a message broke off before its end")),
+            Err(Failure::Source) => Err(Error::new(ErrorKind::Lost, "a message was cut short")),
         }?;
         let is_full = |open: &Open| {
             open.waiting.len() >= BATCH_MESSAGES || open.bytes >= BATCH_BYTES || open.since.elapsed() >= BATCH_TIME

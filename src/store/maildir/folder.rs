@@ -151,7 +151,7 @@ fn check_not_emptied(dir: &Dir) -> Result<(), Refusal> {
     }
     let path = dir.path().display();
     Err(permanent(format!(
-        "{path} has neither `cur` nor `new` and once held messages; put them back, or move the directory away"
+        "{path} has neither `cur` nor `new` but once held messages; put them back, or move the directory away"
     )))
 }
 
@@ -180,13 +180,13 @@ pub(super) fn check_new_name(root: &Dir, mailbox: &MailboxName) -> Result<(), Re
     let name = mailbox.as_bytes();
     let refuse = |why: &str| Err(permanent(format!("{} cannot hold a folder {mailbox}: {why}", root.path().display())));
     if name.len() > 254 {
-        return refuse("a file's name has at most 255 bytes");
+        return refuse("a file name has at most 255 bytes");
     }
     if name.split(|byte| *byte == b'.').any(<[u8]>::is_empty) {
         return refuse("a level of its name is empty");
     }
     if !name.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'/') {
-        return refuse("its name has a character that no directory's name may have");
+        return refuse("its name has a character that isn't allowed in a directory name");
     }
     Ok(())
 }

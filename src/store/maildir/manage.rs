@@ -58,7 +58,7 @@ impl Session {
             return Err(gone(&path_of(root, from)));
         }
         if let Some((_, taken)) = renames.iter().find(|(_, new)| mailboxes.contains(new)) {
-            return Err(permanent(format!("a folder {} is there already", path_of(root, taken).display())));
+            return Err(permanent(format!("a folder {} already exists", path_of(root, taken).display())));
         }
         for (mailbox, new) in &renames {
             let (Some(old), Some(name)) = (directory_name(mailbox), directory_name(new)) else { continue };

@@ -146,7 +146,7 @@ fn a_directory_of_other_things_is_not_written_to() {
     for if_absent in [IfAbsent::Fail, IfAbsent::Imagine, IfAbsent::Make] {
         let access = if if_absent == IfAbsent::Make { Access::ReadWrite } else { Access::ReadOnly };
         let error = ground.account(access, if_absent).connect().err().unwrap();
-        assert!(error.message.contains("is no Maildir"), "{error}");
+        assert!(error.message.contains("is not a Maildir"), "{error}");
     }
     assert_eq!(ground.file_names(""), ["notes.txt"]);
 }
@@ -293,7 +293,7 @@ fn links_pipes_and_what_can_not_be_read_are_named() {
     let mut bench = Bench::of(&reader);
     let scan = bench.scan("INBOX", ScanDepth::Identity).unwrap();
     assert_eq!(scan.messages.len(), 4, "they are there, and can't be had");
-    for (uid, word) in [(2, "symbolic link"), (3, "no regular file"), (4, "symbolic link")] {
+    for (uid, word) in [(2, "symbolic link"), (3, "not a regular file"), (4, "symbolic link")] {
         let (bytes, missing, refusal) = bench.fetch("INBOX", None, &uids(&[1, uid]));
         assert_eq!((bytes.len(), missing), (1, uids(&[uid])));
         let text = refusal.unwrap().text;

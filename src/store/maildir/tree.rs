@@ -107,9 +107,9 @@ impl Tree {
                     note(name, "it has neither `cur` nor `new`, as a folder has");
                 }
                 Kind::Link if root.leads_to_directory(name) => found.push(mailbox),
-                Kind::Link => note(name, "it is a symbolic link that leads to no directory"),
-                Kind::Other => note(name, "it is no directory"),
-                Kind::File if is_subscribed => note(name, "it is a file and no directory"),
+                Kind::Link => note(name, "it is a symbolic link that doesn't lead to a directory"),
+                Kind::Other => note(name, "it is not a directory"),
+                Kind::File if is_subscribed => note(name, "it is a file, not a directory"),
                 Kind::Directory | Kind::File => {}
             }
         })?;
@@ -134,7 +134,7 @@ impl Tree {
         if folder.cur.is_none() {
             let path = folder.dir.path_of(b"cur");
             let text =
-                format!("{} is missing, and mail with it; if there was none, make that directory", path.display());
+                format!("{} is missing, with any mail in it; if there was none, create that directory", path.display());
             return Err(permanent(text));
         }
         let numbers = self.numbers(mailbox);
@@ -216,10 +216,10 @@ fn keep_if_maildir(root: Dir, if_absent: IfAbsent) -> Result<Option<Dir>, Error>
         (true, ..) | (_, true, IfAbsent::Make) => Ok(Some(root)),
         (_, true, IfAbsent::Imagine) => Ok(None),
         _ => {
-            let message = format!("{} is no Maildir: it has neither `cur` nor `new`", root.path().display());
+            let message = format!("{} is not a Maildir: it has neither `cur` nor `new`", root.path().display());
             let hint = match if_absent {
-                IfAbsent::Fail => "name the directory that holds `cur` and `new`, such as ~/Maildir",
-                _ => "name a Maildir, an empty directory or one that does not exist yet",
+                IfAbsent::Fail => "pass the directory that contains `cur` and `new`, such as ~/Maildir",
+                _ => "pass a Maildir, an empty directory or one that doesn't exist yet",
             };
             Err(Error::new(ErrorKind::Local, message).with_hint(hint))
         }

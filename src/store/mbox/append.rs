@@ -64,7 +64,7 @@ impl Deliveries {
             Ok(None) => {}
             Ok(Some(spool)) => return self.commit(Some((token, spool))),
             Err(Failure::Refused(refusal)) => self.told.push(Outcome { tokens: vec![token], result: Err(refusal) }),
-            Err(Failure::Source) => return Err(Error::new(ErrorKind::Lost, "a message broke off before its end")),
+            Err(Failure::Source) => return Err(Error::new(ErrorKind::Lost, "a message was cut short")),
         }
         let is_full = |open: &Open| open.text.len() >= BATCH_BYTES || open.since.elapsed() >= BATCH_TIME;
         if self.open.as_ref().is_some_and(is_full) { self.commit(None) } else { Ok(()) }

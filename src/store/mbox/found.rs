@@ -64,13 +64,13 @@ fn why_unread(dir: &Dir, name: &[u8], kind: Kind) -> Option<&'static str> {
     // What mail programs keep beside a folder's file.
     let was_folder = has(&[UIDS, BELOW, b".msf"]);
     match kind {
-        Kind::Directory => has(&[UIDS]).then_some("a directory stands where the folder's file was"),
+        Kind::Directory => has(&[UIDS]).then_some("a directory has replaced the folder's file"),
         _ if name.starts_with(b".") && !was_folder => None,
         Kind::Link => Some("it is a symbolic link, which is not followed"),
-        Kind::Other => Some("it is no regular file"),
+        Kind::Other => Some("it is not a regular file"),
         // Files of another purpose have an ending.
         Kind::File if name.contains(&b'.') && !was_folder => None,
-        Kind::File => Some("it does not begin with `From `, as an mbox file does"),
+        Kind::File => Some("it doesn't begin with `From `, as an mbox file does"),
     }
 }
 

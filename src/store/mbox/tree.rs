@@ -87,7 +87,7 @@ impl Tree {
             let is_empty = is_empty(root).map_err(|error| stopped("read", root.path(), &error))?;
             if found.is_empty() && (!is_empty || place.if_absent == IfAbsent::Fail) {
                 let message = format!("{} holds no mbox file", root.path().display());
-                let hint = "name a directory of mbox files; to write to: an empty one or one that does not exist yet";
+                let hint = "pass a directory of mbox files; to write to, an empty one or one that doesn't exist yet";
                 return Err(Error::new(ErrorKind::Local, message).with_hint(hint));
             }
         }
@@ -193,12 +193,12 @@ impl Tree {
         let read = Index::read(file, stat).map_err(failed)?;
         let Some(mut index) = read else {
             return Err(permanent(format!(
-                "{} is no mbox file: it does not begin with `From `",
+                "{} is not an mbox file: it doesn't begin with `From `",
                 spot.path().display()
             )));
         };
         if index.cut > 0 {
-            let text = "messages that a crash has cut short are left out";
+            let text = "messages cut short by a crash are skipped";
             self.warn(&format!("{}: {} {text}", spot.path().display(), index.cut));
         }
         let list = spot.list_name();
@@ -258,7 +258,7 @@ impl Tree {
         let with = |spot: &Spot, suffix: &[u8]| [spot.name.as_slice(), suffix].concat();
         let there = |spot: &Spot, suffix: &[u8]| spot.dir.stat(&with(spot, suffix)).is_ok();
         if there(&new, b"") || there(&new, BELOW) {
-            return Err(permanent(format!("a folder {} is there already", new.path().display())));
+            return Err(permanent(format!("a folder {} already exists", new.path().display())));
         }
         self.check_depth_below(from, to)?;
         let parts = [&b""[..], UIDS, BELOW].into_iter().filter(|suffix| there(&old, suffix)).collect::<Vec<_>>();

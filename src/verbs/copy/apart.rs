@@ -185,8 +185,8 @@ impl Copy<'_> {
                 continue;
             }
             let reason = format!(
-                "not deleted: {}, as the target keeps no flag by which it could be shown that both sides are not one \
-                 mailbox; check the addresses, and delete them with a mail program",
+                "not deleted: {}: the target keeps no flag that could prove that both sides are different mailboxes; \
+                 check the addresses, and delete them in a mail client",
                 counted(doomed.uids.len(), "message")
             );
             self.summary.folders_failed += 1;

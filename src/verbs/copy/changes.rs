@@ -33,7 +33,7 @@ pub(super) fn of_folder(
 ) -> Found {
     let mut changes = Changes { planned, folder, compared, needs, found: Vec::new(), news: Vec::new() };
     if *name != folder.target && Some(name) != folder.renamed_from.as_ref() {
-        changes.found.push(format!("it would go to {name} now, not to {}", folder.target));
+        changes.found.push(format!("it would now go to {name}, not {}", folder.target));
     } else {
         changes.of_source();
         changes.of_messages();
@@ -70,7 +70,7 @@ impl Changes<'_> {
         }
         let since = self.source_next().map_or(0, |next| after(&self.compared.source, next));
         if was.uid_next != is.uid_next {
-            let news = format!("the source has {}, {}", new(since), moved_on("UIDNEXT", was.uid_next, is.uid_next));
+            let news = format!("{} on the source, {}", new(since), moved_on("UIDNEXT", was.uid_next, is.uid_next));
             if !has_grown(was.uid_next, is.uid_next) {
                 self.found.push(news);
                 return;
@@ -109,7 +109,7 @@ impl Changes<'_> {
         if was > is {
             self.found.push(format!("{} gone from the {side}", messages(was - is, "is", "are")));
         } else if is > was {
-            self.found.push(format!("the {side} shows {} more, with UIDs that it had given out before", is - was));
+            self.found.push(format!("the {side} shows {} more under UIDs that it had assigned before", is - was));
         }
     }
 
@@ -130,7 +130,7 @@ impl Changes<'_> {
             self.found.push(format!("{} new on the source or gone from the target", messages(more, "is", "are")));
         }
         if reflagged > 0 {
-            self.found.push(format!("{} other flags on the source", messages(reflagged, "has", "have")));
+            self.found.push(format!("{} different flags on the source", messages(reflagged, "has", "have")));
         }
         if gone > 0 && self.found.is_empty() {
             self.found.push(format!("{} to be copied and gone from the source", messages(gone, "was", "were")));
@@ -154,7 +154,7 @@ impl Changes<'_> {
             (None, Some(_)) => return,
             (_, None) if self.folder.create => return,
             (_, None) => {
-                self.found.push("the target does not have it any more".to_owned());
+                self.found.push("it no longer exists on the target".to_owned());
                 return;
             }
         };
@@ -164,7 +164,7 @@ impl Changes<'_> {
         if is_shared {
             if was.uid_next != is.uid_next {
                 self.found
-                    .push(format!("the target has new messages, {}", moved_on("UIDNEXT", was.uid_next, is.uid_next)));
+                    .push(format!("new messages on the target, {}", moved_on("UIDNEXT", was.uid_next, is.uid_next)));
             }
             return;
         }
@@ -173,11 +173,7 @@ impl Changes<'_> {
         // What has left the source by the plan had arrived before, and has no counterpart any more.
         let since = after(target, next).saturating_sub(self.arrived(target, next) + self.gone(true));
         if since > 0 {
-            self.news.push(format!(
-                "the target has {}, {}",
-                new(since),
-                moved_on("UIDNEXT", was.uid_next, is.uid_next)
-            ));
+            self.news.push(format!("{} on the target, {}", new(since), moved_on("UIDNEXT", was.uid_next, is.uid_next)));
         }
         let before = target.messages.iter().filter(|message| message.uid().get() < next).count() as u64;
         let leaving = self.planned.leaving(Side::Target, &self.folder.target);
@@ -252,13 +248,13 @@ impl Changes<'_> {
         }
         if reflagged > 0 {
             self.found.push(format!(
-                "{} to be deleted and {} other flags",
+                "{} to be deleted and {} different flags",
                 messages(reflagged, "is", "are"),
                 if reflagged == 1 { "has" } else { "have" }
             ));
         }
         if wanted > 0 {
-            self.found.push(format!("{} to be deleted, which the source has now", messages(wanted, "was", "were")));
+            self.found.push(format!("{} to be deleted but now on the source", messages(wanted, "was", "were")));
         }
     }
 }
@@ -285,7 +281,7 @@ fn after(scan: &FolderScan, next: u32) -> u64 {
 
 fn new(count: u64) -> String {
     match count {
-        0 => "had new messages".to_owned(),
+        0 => "new messages came and went".to_owned(),
         count => counted(count, "new message"),
     }
 }
@@ -296,5 +292,5 @@ fn messages(count: u64, one: &str, many: &str) -> String {
 
 fn moved_on(counter: &str, was: Option<u32>, is: Option<u32>) -> String {
     let shown = |number: Option<u32>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
-    format!("its {counter} was {} and is {}", shown(was), shown(is))
+    format!("{counter} was {} and is now {}", shown(was), shown(is))
 }

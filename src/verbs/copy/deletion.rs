@@ -184,7 +184,7 @@ impl Copy<'_> {
         let (empty, full): (Vec<_>, Vec<_>) =
             emptied.into_iter().zip(exists).partition(|(_, exists)| *exists == Some(0));
         for (doomed, _) in full {
-            let text = format!("{}: it is not deleted, as mail has come into it meanwhile", doomed.folder);
+            let text = format!("{}: not deleted: new mail has arrived in it", doomed.folder);
             self.observer.observe(&Event::Warning { text: &text });
         }
         let names: Vec<MailboxName> = empty.iter().map(|(doomed, _)| doomed.mailbox.clone()).collect();

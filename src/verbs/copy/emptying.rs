@@ -39,7 +39,7 @@ impl Copy<'_> {
             let unproven = folder.uids.iter().filter(|uid| !proven.contains(*uid)).count();
             if unproven > 0 {
                 let text = format!(
-                    "{}: left on the source: {}, not proven to be on the target",
+                    "{}: {} kept on the source: not verified on the target",
                     folder.folder,
                     counted(unproven as u64, "message")
                 );

@@ -36,7 +36,7 @@ impl Copy<'_> {
         let pairs = &mut opened.pairing.pairs;
         for folder in planned.folders.iter().filter(|folder| planned.has_work(folder)) {
             if !pairs.iter().any(|pair| *source(pair) == folder.source) {
-                self.tell_changed(&folder.from, "the source does not have it any more, or it takes no part any more");
+                self.tell_changed(&folder.from, "no longer on the source, or no longer selected");
             }
         }
         let before = pairs.len();
@@ -102,7 +102,7 @@ impl Copy<'_> {
     /// Names what arrived in a folder since the plan was made.
     fn tell_news(&self, folder: &str, news: &[String]) {
         for what in news {
-            let text = format!("{folder}: {what}; that is not in the plan and is left alone");
+            let text = format!("{folder}: {what}; not in the plan, left alone");
             self.observer.observe(&Event::Warning { text: &text });
         }
     }
@@ -136,7 +136,7 @@ impl Copy<'_> {
 
     fn tell_changed(&mut self, folder: &str, reason: &str) {
         self.summary.folders_failed += 1;
-        let reason = format!("it has changed since the plan was made, and is left alone: {reason}");
+        let reason = format!("skipped, changed since the plan was made: {reason}");
         self.observer.observe(&Event::FolderFailed { folder, reason: &reason });
     }
 
@@ -241,7 +241,7 @@ impl Copy<'_> {
             let uids: UidSet = doomed.flags.iter().flat_map(flagged).collect();
             let others = doomed.uids.len() - uids.len();
             if doomed.pairs.is_empty() && others > 0 {
-                let reason = format!("{others} of its messages are new or have other flags");
+                let reason = format!("{others} of its messages are new or have different flags");
                 self.tell_changed(&doomed.folder, &reason);
                 continue;
             }
@@ -260,11 +260,11 @@ impl Copy<'_> {
             let generation = self.unmatched_generations.get(&folder.target).copied().flatten();
             match planned.deletion(Side::Target, name) {
                 Some(_) if !was_seen => {
-                    let reason = "it could not be read, or a folder of the source is not accounted for";
+                    let reason = "it could not be read, or a folder on the source is unaccounted for";
                     self.tell_changed(&folder.name.to_string(), reason);
                 }
                 Some(deletion) if deletion.uid_validity != generation => {
-                    self.tell_changed(&folder.name.to_string(), "it was made anew (its UIDVALIDITY changed)");
+                    self.tell_changed(&folder.name.to_string(), "it was recreated (UIDVALIDITY changed)");
                 }
                 _ => {}
             }
@@ -275,7 +275,7 @@ impl Copy<'_> {
     pub(super) fn tell_unplanned(&self) {
         if self.unplanned > 0 {
             let text = format!(
-                "left alone: {} with work that is not in the plan, or new since it was made",
+                "left alone: {} with work that isn't in the plan, or new since it was made",
                 counted(self.unplanned, "folder")
             );
             self.observer.observe(&Event::Warning { text: &text });

@@ -110,7 +110,7 @@ impl Copy<'_> {
             let scan = match scan {
                 Ok(scan) if scan.uid_validity == leaving.uid_validity => scan,
                 Ok(_) => {
-                    leaving.refusal = Some("the folder was made anew meanwhile (its UIDVALIDITY changed)".to_owned());
+                    leaving.refusal = Some("the folder was recreated during the run (UIDVALIDITY changed)".to_owned());
                     continue;
                 }
                 Err(refusal) => {

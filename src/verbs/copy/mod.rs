@@ -274,7 +274,7 @@ impl Copy<'_> {
                         self.fail_folder(index, &names.pairs[index], &reason);
                     }
                     if let Some(doubt) = &compared.doubt {
-                        let text = format!("{}: {doubt}; everything in it is compared anew", names.pairs[index].from);
+                        let text = format!("{}: {doubt}; rechecking all of it", names.pairs[index].from);
                         self.observer.observe(&Event::Warning { text: &text });
                     }
                     self.note_compared(index, &compared);

@@ -48,10 +48,8 @@ impl Copy<'_> {
         self.summary.already_there += uids.len();
         // The record is what tells the next run of it.
         needs.news.stale = needs.news.stale.minus(uids);
-        let text = format!(
-            "{folder}: moved to other folders on the target, and left there: {}",
-            counted(uids.len(), "message")
-        );
+        let text =
+            format!("{folder}: {} left where another program moved them on the target", counted(uids.len(), "message"));
         self.observer.observe(&Event::Warning { text: &text });
     }
 

@@ -126,7 +126,7 @@ impl Copy<'_> {
                 // It may be what was to be sent.
                 (Ok(_), Some(scan)) if scan.exists > 0 => {
                     let reason = format!(
-                        "the target did not list it and has it, with {}: nothing is sent to it; run again",
+                        "the target didn't list it, but has it with {}: nothing is sent to it; run again",
                         counted(scan.exists.into(), "message")
                     );
                     self.folders[index] = None;
@@ -147,7 +147,7 @@ impl Copy<'_> {
                 (Err(refusal), _) => {
                     self.fail_folder(index, pair, &format!("the target did not create it: {}", refusal.text));
                 }
-                (Ok(_), None) => self.fail_folder(index, pair, "the target created it but does not open it"),
+                (Ok(_), None) => self.fail_folder(index, pair, "the target created it but can't open it"),
             }
         }
         self.note_subscribed(prepared);

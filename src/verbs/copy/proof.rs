@@ -122,7 +122,7 @@ impl Copy<'_> {
         left.extend(missed.into_iter().zip(gone.into_iter().flatten()));
         self.note_left(pair, task, &left);
         for uid in lost.iter() {
-            let reason = "the target said that it took it, but does not have it";
+            let reason = "the target confirmed the message but doesn't have it";
             self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, heading: None, reason });
             self.summary.failed += 1;
             self.summary.copied -= 1;
@@ -131,8 +131,8 @@ impl Copy<'_> {
         self.memory.unpair(pair, &lost);
         if let Some((uid, sent, stored)) = rewritten.first() {
             let text = format!(
-                "{}: the target stores {} of the messages with another size than they were sent with, such as UID {uid} \
-                 of the source: {sent} bytes became {stored}; verify --deep compares what they say",
+                "{}: the target stored {} of the messages with a different size than sent, such as UID {uid} on the \
+                 source: {sent} bytes became {stored}; compare their content with verify --deep",
                 task.to,
                 rewritten.len(),
             );

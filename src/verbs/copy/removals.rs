@@ -48,7 +48,8 @@ impl Copy<'_> {
         }
         if !self.may_delete_folders(names) || !self.are_denied(link, names)? {
             let text = format!(
-                "nothing is deleted in folders that only the target has ({}), as not all folders of the source are known",
+                "not deleting anything in folders that only the target has ({}): not all folders on the source are \
+                 known",
                 unmatched.iter().map(|folder| folder.name.to_string()).collect::<Vec<_>>().join(", ")
             );
             self.observer.observe(&Event::Warning { text: &text });
@@ -181,8 +182,8 @@ impl Copy<'_> {
         }
         for doomed in std::mem::take(&mut self.doomed).iter().filter(|doomed| !doomed.uids.is_empty()) {
             let text = format!(
-                "{}: not deleted on the target: {}, which the source may have moved to a folder that could not be compared ({}); run \
-                 again, or leave that folder out with --exclude",
+                "{}: not deleted on the target: {}, which the source may have moved to a folder that could not be \
+                 compared ({}); run again, or skip that folder with --exclude",
                 doomed.folder,
                 counted(doomed.uids.len(), "message"),
                 hiding.join(", ")
@@ -248,8 +249,8 @@ impl Copy<'_> {
         let folders = if folders.is_empty() { String::new() } else { format!(" ({})", folders.join(", ")) };
         let side = if matches!(self.options.deleting, Deleting::Mirror(_)) { "target" } else { "source" };
         let text = format!(
-            "nothing is deleted on the {side}: it would be {}{folders}, and the limit is {limit}; if that is meant, give \
-             --max-delete {} or more",
+            "not deleting anything on the {side}: {} would be deleted{folders} (limit: {limit}); if this is intended, \
+             rerun with --max-delete {} or more",
             verdict.account, verdict.account.deleted
         );
         self.observer.observe(&Event::Warning { text: &text });

@@ -288,7 +288,7 @@ impl Copy<'_> {
     }
 
     fn fail_repair(&mut self, pair: &Pair, index: usize, uid: Uid) {
-        let reason = "its copy on the target is damaged, and the target does not store what was sent as it was sent: the damaged \
+        let reason = "its copy on the target is damaged, and the target alters what it stores: the damaged \
                       copy stays";
         self.observer.observe(&Event::MessageFailed { folder: &pair.from.to_string(), uid, heading: None, reason });
         self.summary.failed += 1;

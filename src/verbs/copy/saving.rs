@@ -66,10 +66,8 @@ impl Copy<'_> {
                 Some(target) if !lasts(&target.side) => "target",
                 _ => continue,
             };
-            let reason = format!(
-                "the {side} gives its messages no numbers that last, so no plan can name them; it is not in the plan: \
-                 copy it without one"
-            );
+            let reason =
+                format!("the {side} has no persistent UIDs for it, so it can't be in a plan; copy it without one");
             self.refuse(index, pair, &reason);
             self.doomed.retain(|doomed| !doomed.pairs.contains(&index));
         }

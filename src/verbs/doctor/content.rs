@@ -26,17 +26,16 @@ pub(super) fn messages(one: &Reached<'_>, report: &mut SideReport<'_, '_>) {
     let count = survey.messages().count() as u64;
     let result = format!("{} with {}", counted(count, "message"), bytes(survey.bytes()));
     if !refused.is_empty() {
-        let meaning = "these folders can't be read, so a copy would leave them out and say so";
-        let advice = "look with another mail program; ask the server's operator to repair them, or leave them out with --exclude";
+        let meaning = "these folders can't be read, so a copy would skip and report them";
+        let advice = "try another mail client; ask the server's operator to repair them, or skip them with --exclude";
         report.failed(seen(Check::Messages, tried, some(&refused)), ErrorKind::Refused, meaning, advice);
     } else if !short.is_empty() {
         let meaning =
-            "the server counts more messages than it shows: it limits what mail programs see, or its index is damaged";
-        let advice =
-            "look in the account's settings for a limit of messages in a folder; else ask the server's operator";
+            "the server counts more messages than it lists: it limits what mail clients see, or its index is damaged";
+        let advice = "check the account's settings for a per-folder message limit; otherwise ask the server's operator";
         report.doubtful(seen(Check::Messages, tried, some(&short)), meaning, advice);
     } else {
-        report.good(seen(Check::Messages, tried, result), "every message that is counted can be listed");
+        report.good(seen(Check::Messages, tried, result), "all messages are listed");
     }
 }
 
@@ -44,26 +43,21 @@ pub(super) fn messages(one: &Reached<'_>, report: &mut SideReport<'_, '_>) {
 pub(super) fn duplicates(one: &Reached<'_>, report: &mut SideReport<'_, '_>) {
     let survey = &one.survey;
     if !survey.has_keys {
-        report.skipped(Check::Duplicates, "the mailbox has too many messages for comparing all their headers");
+        report.skipped(Check::Duplicates, "too many messages to compare all headers");
         return;
     }
     let (within, across) =
         count(survey.folders.iter().map(|folder| folder.scan.as_ref().map_or(&[][..], |scan| &scan.messages[..])));
     let tried = "compared the headers, dates and sizes of all messages";
-    let result = format!("{within} in the same folder as their like, {across} in another one");
+    let result = format!("{} in the same folder, {across} across folders", counted(within, "duplicate"));
     let seen = seen(Check::Duplicates, tried, result);
     if within + across == 0 {
-        report.good(seen, "no message is there twice");
+        report.good(seen, "no duplicates");
     } else if one.checkup.capabilities().has("X-GM-EXT-1") && within == 0 {
-        report
-            .good(seen, "a message with several labels is shown in several folders: these are no duplicates of a copy");
+        report.good(seen, "a message with several labels shows up in several folders: these are not duplicates");
     } else {
-        let meaning = "a copy keeps as many as there are: these are in the mailbox already, and no copy made them";
-        report.doubtful(
-            seen,
-            meaning,
-            "delete what is too much in a mail program before you copy, or leave it as it is",
-        );
+        let meaning = "already in the mailbox; a copy preserves them";
+        report.doubtful(seen, meaning, "remove duplicates in a mail client first, or ignore this");
     }
 }
 

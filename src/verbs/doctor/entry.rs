@@ -15,7 +15,7 @@ pub(super) fn log_in(patient: &Patient<'_>, offered: &[String], report: &mut Sid
     let tried = format!("logged in as {}, once; the server offers {offer}", patient.address.user);
     match patient.account.check_up() {
         Ok(checkup) => {
-            report.good(seen(Check::Login, tried, "OK"), "user and password are right");
+            report.good(seen(Check::Login, tried, "OK"), "the login works");
             Some(checkup)
         }
         Err(error) => {
@@ -37,10 +37,10 @@ fn refused(patient: &Patient<'_>, error: &Error) -> (&'static str, String) {
                 None if !user.contains('@') => format!("{}; the user here is {user}, without a domain", hint()),
                 None => hint(),
             };
-            ("the server does not let this user in with this password or token", advice)
+            ("the server doesn't accept this user with this password or token", advice)
         }
-        ErrorKind::TooManyConnections => ("too many programs use this account at the moment", hint()),
-        _ => ("the server has not decided about the login: the fault is not the password", hint()),
+        ErrorKind::TooManyConnections => ("too many connections to this account at the moment", hint()),
+        _ => ("the login was neither accepted nor refused: the password isn't the problem", hint()),
     }
 }
 
@@ -52,10 +52,10 @@ pub(super) fn ready(patient: &Patient<'_>, checkup: &mut Checkup, report: &mut S
             let server = format!("{}{compression}", checkup.store().server());
             let seen = seen(Check::Ready, TRIED, describe(&server, &listing));
             if listing.mailboxes.is_empty() {
-                let advice = "check prefix= in the address, and look with another mail program";
-                report.doubtful(seen, "the server shows no folder, not even INBOX", advice);
+                let advice = "check prefix= in the address, and try another mail client";
+                report.doubtful(seen, "the server lists no folders, not even INBOX", advice);
             } else {
-                report.good(seen, "the mailbox is there and can be read");
+                report.good(seen, "the mailbox can be read");
             }
             Some(listing)
         }
@@ -66,7 +66,7 @@ pub(super) fn ready(patient: &Patient<'_>, checkup: &mut Checkup, report: &mut S
     }
 }
 
-const TRIED: &str = "asked who the server is, for its namespaces and its folders";
+const TRIED: &str = "asked for server name, namespaces and folders";
 
 /// The mailbox could not be read after all.
 pub(super) fn lost(patient: &Patient<'_>, error: &Error, report: &mut SideReport<'_, '_>) {
@@ -77,13 +77,13 @@ pub(super) fn lost(patient: &Patient<'_>, error: &Error, report: &mut SideReport
         report.failed(
             seen,
             ErrorKind::Authentication,
-            "the password is wrong, or gives no right to this mailbox",
+            "the password is wrong, or the user has no access to this mailbox",
             advice,
         );
         return;
     }
     let advice = error.hint.clone().unwrap_or_else(|| "try again; -vvv shows what was said".to_owned());
-    report.failed(seen, error.kind, "the login went well, and the mailbox can't be read", advice);
+    report.failed(seen, error.kind, "login succeeded, but the mailbox can't be read", advice);
 }
 
 /// What became of compression, where there is something to choose.
@@ -91,7 +91,7 @@ fn compression(checkup: &mut Checkup) -> &'static str {
     let is_offered = checkup.capabilities().has("COMPRESS=DEFLATE");
     match (checkup.store().is_compressed(), is_offered) {
         (true, _) => ", compressed",
-        (false, true) => ", not compressed, which it offers (compress=on asks for it)",
+        (false, true) => ", compression available but unused (compress=on enables it)",
         (false, false) => "",
     }
 }

@@ -30,20 +30,15 @@ fn alone(survey: &Survey, report: &mut SideReport<'_, '_>) {
         .collect();
     let alike = alike(survey);
     if !unreadable.is_empty() {
-        let meaning = format!("{} no copy can take along", counted(unreadable.len() as u64, "folder"));
-        report.doubtful(
-            seen(Check::Folders, tried, some(&unreadable)),
-            meaning,
-            "give them other names in a mail program",
-        );
+        let meaning = format!("{} that no copy can include", counted(unreadable.len() as u64, "folder"));
+        report.doubtful(seen(Check::Folders, tried, some(&unreadable)), meaning, "rename them in a mail client");
     } else if !alike.is_empty() {
-        let meaning =
-            "these names differ in nothing but case or the composition of letters: elsewhere they may be one folder";
+        let meaning = "these names differ only in case or Unicode composition: elsewhere they may be one folder";
         let advice =
-            "if the other server is such a one, rename them, or say with --map 'NAME=OTHER' where they shall go";
+            "if the other server treats them as one, rename them, or give one another name with --map 'NAME=OTHER'";
         report.doubtful(seen(Check::Folders, tried, some(&alike)), meaning, advice);
     } else {
-        report.good(seen(Check::Folders, tried, aside(survey)), "every folder has a name of its own");
+        report.good(seen(Check::Folders, tried, aside(survey)), "all folder names are distinct");
     }
 }
 
@@ -67,7 +62,7 @@ fn aside(survey: &Survey) -> String {
     let unsubscribed =
         own().filter(|folder| mailbox(folder.index).selectable && !mailbox(folder.index).subscribed).count();
     format!(
-        "{} of other folders, {} of other users, {} without subscription",
+        "{} of other folders, {} of other users, {} not subscribed",
         counted(views as u64, "view"),
         counted(foreign as u64, "folder"),
         counted(unsubscribed as u64, "folder")
@@ -75,15 +70,15 @@ fn aside(survey: &Survey) -> String {
 }
 
 fn together(source: &Survey, target: &Survey, report: &mut SideReport<'_, '_>) {
-    let tried = "planned where each of the source's folders goes";
+    let tried = "planned where each source folder goes";
     let paired = Rules::new(&Options::default())
         .map_err(|error| error.to_string())
         .and_then(|rules| pair(&source.listing, &target.listing, &rules).map_err(|error| error.to_string()));
     let pairing = match paired {
         Ok(pairing) => pairing,
         Err(error) => {
-            let meaning = "a copy refuses to begin, since mail of two folders would be mixed";
-            let advice = "decide with --map, as it says";
+            let meaning = "a copy refuses to start, since mail of two folders would be mixed";
+            let advice = "resolve it with --map, as described";
             return report.failed(seen(Check::Folders, tried, error), ErrorKind::Refused, meaning, advice);
         }
     };
@@ -91,22 +86,18 @@ fn together(source: &Survey, target: &Survey, report: &mut SideReport<'_, '_>) {
         .map(|folder| format!("{}: {}", folder.name, folder.reason))
         .collect();
     if failed.is_empty() {
-        report.good(seen(Check::Folders, tried, mapping(&pairing)), "every folder finds its place");
+        report.good(seen(Check::Folders, tried, mapping(&pairing)), "every folder has a place");
     } else {
-        let meaning = format!("{} of the source can't be copied", counted(failed.len() as u64, "folder"));
-        report.doubtful(
-            seen(Check::Folders, tried, some(&failed)),
-            meaning,
-            "give them other names with --map 'NAME=OTHER'",
-        );
+        let meaning = format!("{} on the source can't be copied", counted(failed.len() as u64, "folder"));
+        report.doubtful(seen(Check::Folders, tried, some(&failed)), meaning, "rename them with --map 'NAME=OTHER'");
     }
 }
 
 /// Whether both are one mailbox.
 fn apart(source: &Reached<'_>, target: &Reached<'_>, report: &mut SideReport<'_, '_>) {
-    let advice = "give two mailboxes; a copy or sync of these two is refused";
+    let advice = "pass two different mailboxes; a copy or sync of these two is refused";
     if source.patient.address.identity() == target.patient.address.identity() {
-        let meaning = "a copy would go into itself, and --move would have nothing to prove";
+        let meaning = "a copy would go into itself";
         let seen = seen(Check::Folders, "compared the two addresses", "they are equal: this is the same mailbox");
         return report.failed(seen, ErrorKind::SameMailbox, meaning, advice);
     }
@@ -131,7 +122,7 @@ fn apart(source: &Reached<'_>, target: &Reached<'_>, report: &mut SideReport<'_,
         );
     } else {
         let meaning = "these folders may be the same mailbox, such as folders that both users share";
-        report.doubtful(seen, meaning, "leave them out with --exclude");
+        report.doubtful(seen, meaning, "skip them with --exclude");
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn check(
     let said = if tls == TlsMode::Implicit { Vec::new() } else { probe::overhear(addresses, PATIENCE) };
     if tls != TlsMode::Implicit && may_be_tls(&said) && patient.account.certificate_at_once().is_ok() {
         let meaning = "this port speaks TLS from the first byte";
-        let advice = format!("write {}", address(patient, "imaps", 993));
+        let advice = format!("use {}", address(patient, "imaps", 993));
         report.failed(
             seen(Check::Protocol, tried, "a TLS handshake instead of a greeting"),
             ErrorKind::Unreachable,
@@ -45,9 +45,8 @@ pub(super) fn check(
             let result = format!("{mark}{} (after {seconds:.1} s)", introduction.greeting);
             let seen = seen(Check::Protocol, tried, result);
             if started.elapsed() > SLOW {
-                let meaning =
-                    "an IMAP server answers, but slowly: it is busy, or looks up whence you come, or is far away";
-                report.doubtful(seen, meaning, "it costs this time for each connection: use few with -j 2");
+                let meaning = "an IMAP server answers, but slowly: it is busy, far away, or doing a reverse DNS lookup";
+                report.doubtful(seen, meaning, "every connection takes this long: use few, with -j 2");
             } else {
                 report.good(seen, "an IMAP server answers");
             }
@@ -104,7 +103,7 @@ fn refused(
             );
         }
         None if is_plain => {
-            let advice = format!("write {}, which demands STARTTLS", address(patient, "imap", 143));
+            let advice = format!("use {}, which requires STARTTLS", address(patient, "imap", 143));
             report.failed(seen, kind, "this port speaks plain IMAP, not TLS from the first byte", advice);
         }
         None => {
@@ -118,32 +117,35 @@ fn refused(
 fn unclear(error: &imap::Error) -> (&'static str, &'static str) {
     match error {
         imap::Error::Net(net::Error::Silent { .. }) => (
-            "something takes the connection and says nothing: an overloaded server, or a firewall in between",
+            "something accepts the connection but says nothing: an overloaded server, or a firewall in between",
             "try again later, and from another network",
         ),
-        imap::Error::Net(net::Error::Handshake { .. }) => (
-            "both sides found no way to speak TLS",
-            "have the server brought up to date: it must offer TLS 1.2 or newer",
-        ),
+        imap::Error::Net(net::Error::Handshake { .. }) => {
+            ("the TLS handshake failed", "have the server updated: it must offer TLS 1.2 or newer")
+        }
         imap::Error::NoLogin(_) => (
-            "the server does not protect this connection, so no password is sent",
+            "the server doesn't protect this connection, so no password is sent",
             "try imaps://, or ask the server's operator to set up TLS",
         ),
         imap::Error::Bye { .. } | imap::Error::TurnedAway { .. } => (
-            "the server turns this machine away before anyone has logged in",
-            "wait some minutes; if it lasts, ask the server's operator whether it bans this address",
+            "the server rejects this machine before login",
+            "wait a few minutes; if it persists, ask the server's operator whether it bans this address",
         ),
         imap::Error::Closed | imap::Error::Truncated | imap::Error::Net(_) => (
-            "the server ends the connection at once: it bans this address, allows no more connections, or is being restarted",
-            "wait some minutes; if it lasts, ask the server's operator",
+            "the server closes the connection at once: it bans this address, allows no more connections, or is \
+             restarting",
+            "wait a few minutes; if it persists, ask the server's operator",
         ),
-        _ => ("what answers is no IMAP server, or one that mailferry can't work with", "check the host and the port"),
+        _ => (
+            "what answers isn't an IMAP server, or not one that mailferry can work with",
+            "check the host and the port",
+        ),
     }
 }
 
 fn tried(tls: TlsMode) -> &'static str {
     match tls {
-        TlsMode::Implicit => "began with TLS and waited for the greeting",
+        TlsMode::Implicit => "started TLS and waited for the greeting",
         TlsMode::StartTls => "waited for the greeting and asked for STARTTLS",
         TlsMode::None => "waited for the greeting, without TLS as the address says",
     }

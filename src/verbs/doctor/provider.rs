@@ -15,7 +15,7 @@ pub(super) struct Provider {
     pub(super) daily: Option<[u64; 2]>,
 }
 
-const APP_PASSWORD: &str = "make an app password in the account's security settings and give that one";
+const APP_PASSWORD: &str = "create an app password in the account's security settings and use it";
 const MEGABYTE: u64 = 1_000_000;
 
 /// The providers, with the addresses under which they are known.
@@ -24,7 +24,7 @@ const PROVIDERS: &[Provider] = &[
         name: "Gmail",
         host: "imap.gmail.com",
         domains: &["gmail.com", "googlemail.com"],
-        login: "make an app password in the Google account's security settings and give that one, or give an OAuth token \
+        login: "create an app password in the Google account's security settings and use it, or use an OAuth token \
                 (auth=XOAUTH2)",
         daily: Some([2_500 * MEGABYTE, 500 * MEGABYTE]),
     },
@@ -32,8 +32,8 @@ const PROVIDERS: &[Provider] = &[
         name: "Microsoft 365",
         host: "outlook.office365.com",
         domains: &["outlook.com", "hotmail.com", "live.com", "msn.com"],
-        login: "Microsoft takes no passwords for IMAP any more: give an OAuth token (auth=XOAUTH2), and have IMAP switched on \
-                for the mailbox",
+        login: "Microsoft no longer accepts passwords for IMAP: use an OAuth token (auth=XOAUTH2), and have IMAP \
+                enabled for the mailbox",
         daily: None,
     },
     Provider {
@@ -48,63 +48,63 @@ const PROVIDERS: &[Provider] = &[
         name: "iCloud",
         host: "imap.mail.me.com",
         domains: &["icloud.com", "me.com", "mac.com"],
-        login: "make an app-specific password in the Apple account; the user is often the part before the @",
+        login: "create an app-specific password in the Apple account; the user is often the part before the @",
         daily: None,
     },
     Provider {
         name: "Fastmail",
         host: "imap.fastmail.com",
         domains: &["fastmail.com", "fastmail.fm"],
-        login: "make an app password with access to IMAP in the account's settings",
+        login: "create an app password with IMAP access in the account's settings",
         daily: None,
     },
     Provider {
         name: "Zoho",
         host: "imap.zoho.com",
         domains: &["zoho.com"],
-        login: "switch IMAP on in the mailbox's settings, and make an app password if two factors are on",
+        login: "enable IMAP in the mailbox's settings, and create an app password if two-factor login is on",
         daily: None,
     },
     Provider {
         name: "Yandex",
         host: "imap.yandex.com",
         domains: &["yandex.com", "yandex.ru"],
-        login: "switch IMAP on in the mailbox's settings and make an app password",
+        login: "enable IMAP in the mailbox's settings and create an app password",
         daily: None,
     },
     Provider {
         name: "GMX",
         host: "imap.gmx.net",
         domains: &["gmx.net", "gmx.de", "gmx.com"],
-        login: "switch IMAP on in the mailbox's settings: it is off at first, and again after long disuse",
+        login: "enable IMAP in the mailbox's settings: it is off by default, and again after long inactivity",
         daily: None,
     },
     Provider {
         name: "WEB.DE",
         host: "imap.web.de",
         domains: &["web.de"],
-        login: "switch IMAP on in the mailbox's settings: it is off at first, and again after long disuse",
+        login: "enable IMAP in the mailbox's settings: it is off by default, and again after long inactivity",
         daily: None,
     },
     Provider {
         name: "mail.ru",
         host: "imap.mail.ru",
         domains: &["mail.ru"],
-        login: "make a password for external applications in the mailbox's settings",
+        login: "create a password for external applications in the mailbox's settings",
         daily: None,
     },
     Provider {
         name: "QQ",
         host: "imap.qq.com",
         domains: &["qq.com"],
-        login: "give the authorisation code that the mailbox's settings show, not the password",
+        login: "use the authorisation code from the mailbox's settings, not the password",
         daily: None,
     },
     Provider {
         name: "163",
         host: "imap.163.com",
         domains: &["163.com"],
-        login: "give the authorisation code that the mailbox's settings show, not the password",
+        login: "use the authorisation code from the mailbox's settings, not the password",
         daily: None,
     },
 ];

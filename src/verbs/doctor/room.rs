@@ -28,15 +28,15 @@ pub(super) fn check(reached: &mut [Reached<'_>], report: &mut Report<'_>) {
 }
 
 fn room(quota: Result<Option<Quota>, Error>, held: u64, to_come: Option<u64>, report: &mut SideReport<'_, '_>) {
-    let needs = to_come.map(|n| format!("; {} are still to come", bytes(n))).unwrap_or_default();
+    let needs = to_come.map(|n| format!("; {} left to copy", bytes(n))).unwrap_or_default();
     let quota = match quota {
         Err(error) => {
             let seen = seen(Check::Space, TRIED, error.message);
-            return report.doubtful(seen, "how much fits can't be told", "look it up in the account's settings");
+            return report.doubtful(seen, "can't tell how much fits", "check the account's settings");
         }
         Ok(None) => {
-            let result = format!("the server does not tell; {} in messages{needs}", bytes(held));
-            return report.good(seen(Check::Space, TRIED, result), "the server names no limit");
+            let result = format!("the server doesn't say; {} in messages{needs}", bytes(held));
+            return report.good(seen(Check::Space, TRIED, result), "the server reports no limit");
         }
         Ok(Some(quota)) => quota,
     };
@@ -45,13 +45,13 @@ fn room(quota: Result<Option<Quota>, Error>, held: u64, to_come: Option<u64>, re
     let seen = seen(Check::Space, TRIED, result);
     if to_come.is_some_and(|n| n > free) {
         let meaning = "a copy would stop when the account is full";
-        let advice = "get a larger quota, delete mail there, or copy less: --since, --folder, --exclude, --max-size";
+        let advice = "raise the quota, delete mail there, or copy less: --since, --folder, --exclude, --max-size";
         report.failed(seen, ErrorKind::Full, meaning, advice);
     } else if quota.used >= quota.limit / 10 * 9 {
         let meaning = "the account is almost full, and new mail may be refused soon";
-        report.doubtful(seen, meaning, "get a larger quota or delete mail; copying from it works all the same");
+        report.doubtful(seen, meaning, "raise the quota or delete mail; copying from it still works");
     } else {
-        report.good(seen, "there is room");
+        report.good(seen, "there is enough room");
     }
 }
 
@@ -64,7 +64,8 @@ fn a_day(one: &Reached<'_>, amount: Option<u64>, report: &mut SideReport<'_, '_>
     if days > 1 {
         let result = format!("{} {way} about {} a day, and this is {}", provider.name, bytes(limit), bytes(amount));
         let meaning = format!("it takes about {}", counted(days, "day"));
-        let advice = "run the same copy once a day, each goes on where the last one ended; or begin with --since";
+        let advice =
+            "rerun the same copy once a day, each run resumes where the last one stopped; or start with --since";
         report.doubtful(seen(Check::Space, "compared with what the provider allows", result), meaning, advice);
     }
 }
@@ -77,12 +78,12 @@ fn too_large(source: &Survey, target: &Reached<'_>, report: &mut SideReport<'_, 
             format!("{} UID {} ({})", folder.name, message.uid().get(), bytes(u64::from(message.size())))
         })
         .collect();
-    let tried = format!("compared the source's messages with the largest that the target takes, {}", bytes(limit));
+    let tried = format!("compared the source's messages with the largest the target accepts, {}", bytes(limit));
     if large.is_empty() {
         report.good(seen(Check::Space, tried, "none is larger"), "no message is too large");
         return;
     }
-    let meaning = format!("the target will refuse {}; the rest goes on", counted(large.len() as u64, "message"));
-    let advice = format!("save them elsewhere, and leave them out with --max-size {limit}");
+    let meaning = format!("the target will refuse {}; the rest will be copied", counted(large.len() as u64, "message"));
+    let advice = format!("save them elsewhere, and skip them with --max-size {limit}");
     report.doubtful(seen(Check::Space, tried, some(&large)), meaning, advice);
 }

@@ -19,21 +19,21 @@ const FAR: Duration = Duration::from_millis(150);
 
 /// D8: round trips one by one and together, and a piece of mail.
 pub(super) fn pace(one: &mut Reached<'_>, report: &mut SideReport<'_, '_>) {
-    let tried = format!("sent {COMMANDS} small commands one by one and at once, and read up to {}", bytes(SAMPLE));
+    let tried = format!("sent {COMMANDS} small commands one by one and all at once, and read up to {}", bytes(SAMPLE));
     match measure(one) {
         Ok(measured) => {
             let seen = seen(Check::Speed, tried, measured.describe());
             let trip = measured.one_by_one / COMMANDS as u32;
             if trip > FAR {
-                let advice = "leave -j as it is; run mailferry on a machine nearer to the server if you can";
-                report.doubtful(seen, "the server is far away or slow: what waits for replies takes long", advice);
+                let advice = "leave -j alone; run mailferry closer to the server if you can";
+                report.doubtful(seen, "high latency", advice);
             } else {
-                report.good(seen, "the server answers promptly");
+                report.good(seen, "the server responds quickly");
             }
         }
         Err(error) => {
             let advice = error.hint.unwrap_or_else(|| "try again later, with -j 1".to_owned());
-            report.failed(seen(Check::Speed, tried, error.message), error.kind, "the connection did not hold", advice);
+            report.failed(seen(Check::Speed, tried, error.message), error.kind, "the connection broke", advice);
         }
     }
 }
@@ -111,13 +111,12 @@ impl MessageSink for Counter {
 pub(super) fn idle(one: &mut Reached<'_>, time: Duration, report: &mut SideReport<'_, '_>) {
     let tried = format!("left the connection idle for {} s", time.as_secs());
     match Checkup::idle(&mut one.checkup, time) {
-        Ok(()) => report.good(seen(Check::Idle, tried, "it lives"), "connections are not dropped so soon"),
+        Ok(()) => report.good(seen(Check::Idle, tried, "still open"), "idle connections stay open"),
         Err((after, error)) => {
             let result = format!("{} (after {:.0} s)", error.message, after.as_secs_f64());
-            let meaning =
-                "the server or a router in between drops connections that are idle; a copy makes new ones and goes on";
-            let advice = "nothing has to be done; if copies are slow, ask the server's operator for a longer timeout (RFC 3501 \
-                          demands 30 minutes)";
+            let meaning = "the server or a router in between drops idle connections; a copy reconnects and continues";
+            let advice = "nothing to do; if copies are slow, ask the server's operator for a longer timeout (RFC 3501 \
+                          requires 30 minutes)";
             report.doubtful(seen(Check::Idle, tried, result), meaning, advice);
         }
     }

@@ -14,14 +14,12 @@ use std::path::Path;
 pub(super) fn check(reached: &[Reached<'_>], directory: Option<&Path>, report: &mut Report<'_>) {
     let [source, target] = reached else {
         let side = reached.first().map_or(Side::Source, |one| one.patient.side);
-        report
-            .of(side)
-            .skipped(Check::State, "runs leave something for a pair of mailboxes: give the other one as well");
+        report.of(side).skipped(Check::State, "needs both mailboxes");
         return;
     };
     let report = &mut report.of(Side::Target);
     let Some(directory) = directory else {
-        report.skipped(Check::State, "no home directory is known, so runs leave nothing");
+        report.skipped(Check::State, "no home directory found, so runs save no state");
         return;
     };
     let (from, to) = (source.patient.address.identity(), target.patient.address.identity());
@@ -31,17 +29,16 @@ pub(super) fn check(reached: &[Reached<'_>], directory: Option<&Path>, report: &
         Ok(None) => return report.good(seen(Check::State, tried, "none"), "the first copy compares everything"),
         Ok(Some(copy)) => copy,
         Err(error) if error.kind == ErrorKind::Locked => {
-            let advice = "wait until it has ended";
+            let advice = "wait for it to finish";
             return report.failed(
                 seen(Check::State, tried, error.message),
                 error.kind,
-                "two runs never work at once",
+                "two runs never work on the same pair at once",
                 advice,
             );
         }
         Err(error) => {
-            let advice =
-                error.hint.unwrap_or_else(|| "copy with --no-state, which compares everything anew".to_owned());
+            let advice = error.hint.unwrap_or_else(|| "copy with --no-state, which compares everything".to_owned());
             return report.failed(
                 seen(Check::State, tried, error.message),
                 error.kind,
@@ -53,7 +50,7 @@ pub(super) fn check(reached: &[Reached<'_>], directory: Option<&Path>, report: &
     match copy.state.folders() {
         Ok(records) => tell(&records, &source.survey, tried, report),
         Err(error) => {
-            let advice = "copy with --no-state, which compares everything anew";
+            let advice = "copy with --no-state, which compares everything";
             report.failed(seen(Check::State, tried, error.message), error.kind, "the state can't be read", advice);
         }
     }
@@ -63,20 +60,19 @@ fn tell(records: &[FolderRecord], source: &Survey, tried: String, report: &mut s
     let unfinished = records.iter().filter(|record| record.intent.is_some()).count();
     let anew = records.iter().filter(|record| is_anew(record, source)).count();
     let result = format!(
-        "{} known, {unfinished} of them unfinished, {anew} made anew on the source since",
+        "{} known, {unfinished} of them unfinished, {anew} recreated on the source since",
         counted(records.len() as u64, "folder")
     );
     let seen = seen(Check::State, tried, result);
     if anew > 0 {
-        let meaning =
-            "those folders have new UIDs (UIDVALIDITY has changed), so they are compared anew; nothing is doubled";
-        report.doubtful(seen, meaning, "nothing has to be done; if it happens each time, ask the server's operator");
+        let meaning = "those folders have new UIDs (UIDVALIDITY changed), so they are rechecked; nothing is duplicated";
+        report.doubtful(seen, meaning, "nothing to do; if it happens every time, ask the server's operator");
     } else if unfinished > 0 {
         let meaning =
-            "the last run was stopped while it copied: what was on its way is looked for before it is sent again";
-        report.doubtful(seen, meaning, "run the same copy again: it goes on from there");
+            "the last run was stopped while copying: messages in transit are looked for before they are resent";
+        report.doubtful(seen, meaning, "rerun the same copy to resume");
     } else {
-        report.good(seen, "the next copy looks only into what has changed");
+        report.good(seen, "the next copy only looks at what has changed");
     }
 }
 

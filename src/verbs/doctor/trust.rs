@@ -13,12 +13,12 @@ const SOON_DAYS: i64 = 14;
 /// The issuers of programs that read along on the user's own machine.
 const INTERCEPTORS: [&str; 8] = ["avast", "avg", "kaspersky", "bitdefender", "eset", "fortinet", "zscaler", "sophos"];
 
-const TRIED: &str = "looked at the certificate";
+const TRIED: &str = "checked the certificate";
 
 /// Of a server that is trusted.
 pub(super) fn certificate(patient: &Patient<'_>, report: &mut SideReport<'_, '_>) {
     if patient.account.settings().tls == TlsMode::None {
-        let meaning = "the address says tls=none: password and mail go over the network for everyone to read";
+        let meaning = "tls=none in the address: password and mail cross the network unencrypted";
         report.skipped(Check::Certificate, meaning);
         return;
     }
@@ -33,16 +33,16 @@ pub(super) fn certificate(patient: &Patient<'_>, report: &mut SideReport<'_, '_>
     let seen = seen(Check::Certificate, TRIED, describe(&facts));
     let left = days(now, facts.not_after);
     if patient.account.settings().pin.is_some() {
-        report.good(seen, "it is the one that pin= names");
+        report.good(seen, "it matches pin=");
     } else if left < SOON_DAYS {
-        let meaning = format!("it is trusted, and ends in {left} days");
+        let meaning = format!("trusted, but expires in {left} days");
         report.doubtful(
             seen,
             meaning,
-            "the server's operator should renew it; after that day nothing connects any more",
+            "the server's operator should renew it before then; afterwards nothing will connect",
         );
     } else {
-        report.good(seen, format!("it is trusted, for another {left} days"));
+        report.good(seen, format!("trusted, valid for another {left} days"));
     }
 }
 
@@ -52,7 +52,7 @@ pub(super) fn distrusted(patient: &Patient<'_>, error: &Error, report: &mut Side
     let facts = patient.account.certificate().ok();
     let check = match error {
         Error::Untrusted { check, .. } => check.as_str(),
-        _ => "it is not the one that `pin=` names",
+        _ => "it doesn't match `pin=`",
     };
     let result = match &facts {
         Some(facts) => format!("not trusted: {check}; {}", describe(facts)),
@@ -70,9 +70,8 @@ pub(super) fn distrusted(patient: &Patient<'_>, error: &Error, report: &mut Side
 fn explain(facts: &CertificateFacts, check: &str, host: &str, now: Timestamp) -> (String, Option<String>) {
     let issuer = facts.issuer.to_ascii_lowercase();
     if INTERCEPTORS.iter().any(|name| issuer.contains(name)) {
-        let meaning = format!("a program on this machine or its network reads along: the issuer is {}", facts.issuer);
-        let advice =
-            "switch off the inspection of mail there, or name its certificate with ca=FILE if you want it".to_owned();
+        let meaning = format!("traffic is being intercepted by {}, on this machine or its network", facts.issuer);
+        let advice = "turn off mail inspection there, or trust its certificate with ca=FILE if you want it".to_owned();
         return (meaning, Some(advice));
     }
     if check.contains("expired") || check.contains("not yet valid") {
@@ -83,33 +82,35 @@ fn explain(facts: &CertificateFacts, check: &str, host: &str, now: Timestamp) ->
         let meaning = format!("it was made for {names}, not for {host}");
         let first = facts.names.iter().find(|name| !name.starts_with('*'));
         let advice = match first {
-            Some(name) => format!("write {name} as the host, if that is the server's name"),
-            None => "write the host's name as the certificate has it".to_owned(),
+            Some(name) => format!("use {name} as the host, if that is the server's name"),
+            None => "use the host name in the certificate".to_owned(),
         };
-        let pin = format!("{advice}; or, if its operator confirms this fingerprint, add pin={}", facts.fingerprint);
+        let pin = format!("{advice}; or, once the operator confirms this fingerprint, add pin={}", facts.fingerprint);
         return (meaning, Some(pin));
     }
     if check.contains("alternative name") {
-        return ("it names no host where hosts count, in its subject alternative names".to_owned(), None);
+        return ("it has no host name in its subject alternative names".to_owned(), None);
     }
     if check.contains("pin=") {
-        return ("the server has a new certificate, or somebody stands between you and it".to_owned(), None);
+        return ("the server has a new certificate, or this is a man-in-the-middle attack".to_owned(), None);
     }
     if facts.is_self_signed {
-        return ("it signs itself, so nobody vouches for it".to_owned(), None);
+        return ("self-signed".to_owned(), None);
     }
-    (format!("it was signed by {}, whom this machine does not know", facts.issuer), None)
+    (format!("signed by {}, which this machine doesn't trust", facts.issuer), None)
 }
 
 fn out_of_date(facts: &CertificateFacts, now: Timestamp) -> (String, Option<String>) {
     let today = now.strftime("%F");
     let meaning = if now > facts.not_after {
-        format!("it ended {} days ago, if this machine's clock is right: it says {today}", days(facts.not_after, now))
+        format!("it expired {} days ago, if this machine's clock is right: it says {today}", days(facts.not_after, now))
     } else {
-        format!("it begins in {} days, if this machine's clock is right: it says {today}", days(now, facts.not_before))
+        format!(
+            "it becomes valid in {} days, if this machine's clock is right: it says {today}",
+            days(now, facts.not_before)
+        )
     };
-    let advice =
-        "if the date is right, the server's operator must renew it: tell them; if not, set the clock".to_owned();
+    let advice = "if the date is right, ask the server's operator to renew it; if not, set the clock".to_owned();
     (meaning, Some(advice))
 }
 
@@ -155,25 +156,25 @@ mod tests {
                 "hostname mismatch",
                 now,
                 "made for *.hosting.example",
-                Some("write mail.hosting.example"),
+                Some("use mail.hosting.example"),
             ),
             (
                 facts("X", false),
                 "certificate has expired",
                 at("2026-03-04T12:00:00Z"),
-                "ended 3 days ago",
+                "expired 3 days ago",
                 Some("renew"),
             ),
             (
                 facts("X", false),
                 "certificate is not yet valid",
                 at("2025-12-30T00:00:00Z"),
-                "begins in 2 days",
+                "becomes valid in 2 days",
                 Some("clock"),
             ),
-            (facts("Avast Web Shield", false), "unable to get", now, "reads along", Some("inspection")),
-            (facts("X", true), "no subject alternative name", now, "names no host", None),
-            (facts("X", true), "self-signed certificate", now, "signs itself", None),
+            (facts("Avast Web Shield", false), "unable to get", now, "intercepted by Avast", Some("inspection")),
+            (facts("X", true), "no subject alternative name", now, "no host name", None),
+            (facts("X", true), "self-signed certificate", now, "self-signed", None),
             (facts("Lab CA", false), "unable to get local issuer", now, "signed by Lab CA", None),
         ];
         for (facts, check, now, meaning, advice) in table {

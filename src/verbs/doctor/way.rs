@@ -21,14 +21,14 @@ pub(super) fn name(patient: &Patient<'_>, report: &mut SideReport<'_, '_>) -> Op
     let settings = patient.account.settings();
     let host = settings.host.as_str();
     if let Ok(address) = host.parse::<IpAddr>() {
-        report.good(seen(Check::Name, format!("read {host}"), "an IP address"), "no name has to be looked up");
+        report.good(seen(Check::Name, format!("read {host}"), "IP address"), "no lookup needed");
         return Some(vec![SocketAddr::new(address, settings.port)]);
     }
     let tried = format!("looked up {host}");
     match probe::resolve(host, settings.port, RESOLVE) {
         Ok(addresses) => {
             let list: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-            report.good(seen(Check::Name, tried, list.join(", ")), "the name leads to a server");
+            report.good(seen(Check::Name, tried, list.join(", ")), "the name resolves");
             Some(addresses)
         }
         Err(error) => {
@@ -36,7 +36,7 @@ pub(super) fn name(patient: &Patient<'_>, report: &mut SideReport<'_, '_>) -> Op
                 Error::NoAddress { reason, .. } => reason,
                 error => error.to_string(),
             };
-            let meaning = "there is no server of this name, or this machine's name service does not answer";
+            let meaning = "no server has this name, or this machine's DNS isn't responding";
             report.failed(seen(Check::Name, tried, reason), ErrorKind::Unreachable, meaning, name_advice(patient));
             None
         }
@@ -49,7 +49,7 @@ fn name_advice(patient: &Patient<'_>) -> String {
         return format!("did you mean {}, {}'s server?", provider.host, provider.name);
     }
     match provider::of_user(user) {
-        Some(provider) => format!("mail of {user} is at {}: its IMAP server is {}", provider.name, provider.host),
+        Some(provider) => format!("{user} is hosted by {}, whose IMAP server is {}", provider.name, provider.host),
         None => {
             "check the spelling of the host (the provider's help pages name it), and this machine's network".to_owned()
         }
@@ -76,12 +76,11 @@ pub(super) fn port(
     }
     let is_silent = |(_, answer): &(SocketAddr, Result<Duration, Shut>)| matches!(answer, Err(Shut::Silent));
     if answers.iter().any(is_silent) {
-        let meaning = "some addresses give no answer, so a connection may take as long until another one is tried";
-        let advice =
-            "have the network's or the server's operator repair those addresses or take them out of the name service";
+        let meaning = "some addresses don't respond, so connecting may take that long before another one is tried";
+        let advice = "ask the network's or the server's operator to fix those addresses or remove them from DNS";
         report.doubtful(seen, meaning, advice);
     } else if open.len() < answers.len() {
-        report.good(seen, "not all addresses take connections; mailferry goes on to the next one at once");
+        report.good(seen, "not all addresses accept connections; mailferry tries the next one at once");
     } else {
         report.good(seen, "the port is open");
     }
@@ -99,11 +98,11 @@ fn words(answer: &Result<Duration, Shut>) -> String {
 
 fn shut_meaning(shut: &[&Shut]) -> &'static str {
     if shut.contains(&&Shut::Refused) {
-        "the host is up and has no server on this port, or it bans this machine's address"
+        "the host is up but has no server on this port, or it bans this machine's address"
     } else if shut.contains(&&Shut::Silent) {
-        "a firewall, a VPN or the network's operator drops what goes to this port, or the host is down"
+        "a firewall, a VPN or the network's operator blocks this port, or the host is down"
     } else {
-        "this machine's network does not lead there"
+        "this machine's network has no route there"
     }
 }
 
@@ -120,8 +119,8 @@ fn port_advice(patient: &Patient<'_>, addresses: &[SocketAddr], shut: &[&Shut]) 
     // A host that gives no answer on one port is not asked again.
     let other = usual.into_iter().find(|(port, _)| shut.contains(&&Shut::Refused) && is_open(*port));
     match other {
-        Some((port, TlsMode::Implicit)) => format!("port {port} is open: write imaps://USER@HOST"),
-        Some((port, _)) => format!("port {port} is open: write imap://USER@HOST, which demands STARTTLS"),
+        Some((port, TlsMode::Implicit)) => format!("port {port} is open: use imaps://USER@HOST"),
+        Some((port, _)) => format!("port {port} is open: use imap://USER@HOST, which requires STARTTLS"),
         None if shut.contains(&&Shut::Silent) => "try another network, or ask the operator of this one".to_owned(),
         None => "check the port: servers listen on 993 for imaps:// and on 143 for imap://; if it is right, ask the server's \
                  operator whether it bans this address"

@@ -162,7 +162,7 @@ impl Options {
 }
 
 fn parse<T: FromStr>(text: &str) -> Result<T, PlanError> {
-    text.parse().map_err(|_| damaged(format!("{text:?} is no value of its option")))
+    text.parse().map_err(|_| damaged(format!("{text:?} is not a value of its option")))
 }
 
 /// Reads the first line.
@@ -178,7 +178,7 @@ pub(super) fn read(line: &[u8], version: u32) -> Result<PlanHead, PlanError> {
     let flags = POLICIES.iter().find(|(_, name)| *name == options.flags);
     let (flags, _) = *flags.ok_or_else(|| damaged("line 1: no such policy for flags"))?;
     if json.command != "copy" || mailferry_plan == 0 {
-        return Err(damaged("line 1: it is a plan of no command that has plans"));
+        return Err(damaged("line 1: its command has no plans"));
     }
     Ok(PlanHead {
         filter: options.filter()?,

@@ -186,7 +186,7 @@ impl Reading {
                 messages: Vec::new(),
             }),
             Item::Delete { flags, uids } => {
-                let deletion = self.planned.deletions.last_mut().ok_or("no folder stands before it")?;
+                let deletion = self.planned.deletions.last_mut().ok_or("no folder before it")?;
                 add(&mut deletion.messages, &flags, &uids)?;
             }
             Item::End { .. } => return Err("an end in the middle"),
@@ -195,7 +195,7 @@ impl Reading {
     }
 
     fn folder(&mut self) -> Result<&mut PlannedFolder, &'static str> {
-        self.planned.folders.last_mut().ok_or("no folder stands before it")
+        self.planned.folders.last_mut().ok_or("no folder before it")
     }
 }
 
@@ -217,7 +217,7 @@ fn sets(uids: &UidSet) -> Vec<String> {
 }
 
 fn set(text: &str) -> Result<UidSet, &'static str> {
-    UidSet::parse(text).ok_or("no set of UIDs")
+    UidSet::parse(text).ok_or("not a set of UIDs")
 }
 
 fn names(flags: &Flags) -> Vec<String> {

@@ -27,7 +27,7 @@ const LONGEST_LINE: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// It is something else.
-    #[error("it is no plan that mailferry has saved")]
+    #[error("it is not a mailferry plan")]
     Foreign,
     /// It has another version's format.
     #[error("it was saved by a newer mailferry (format {0}; this one reads format {VERSION})")]
@@ -84,14 +84,14 @@ pub fn read_plan(from: &mut dyn BufRead) -> Result<(PlanHead, Planned), PlanErro
     let mut reading = Reading::default();
     let mut count = 1;
     loop {
-        let text = line(from)?.ok_or_else(|| damaged("it ends before its end"))?;
+        let text = line(from)?.ok_or_else(|| damaged("truncated"))?;
         let item = serde_json::from_slice(&text).map_err(|error| damaged(format!("line {}: {error}", count + 1)))?;
         if let Item::End { lines, sha256 } = item {
             if lines != count || sha256 != hex(&digest.finalize()) {
-                return Err(damaged("its checksum is another one"));
+                return Err(damaged("checksum mismatch"));
             }
             if line(from)?.is_some() {
-                return Err(damaged("something follows its end"));
+                return Err(damaged("trailing data"));
             }
             let empties_source = matches!(head.deleting, Deleting::Source(_));
             return Ok((head, Planned { empties_source, ..reading.planned }));

@@ -139,7 +139,11 @@ fn another_format_and_another_files_are_told_apart() {
         "it was saved by a newer mailferry (format 2; this one reads format 1)"
     );
     for foreign in ["", "[1]\n", "hello\n", "{\"event\":\"summary\"}\n"] {
-        assert!(said(foreign).starts_with("it is no plan") || said(foreign).contains("cut off"), "{}", said(foreign));
+        assert!(
+            said(foreign).starts_with("it is not a mailferry plan") || said(foreign).contains("cut off"),
+            "{}",
+            said(foreign)
+        );
     }
     assert!(said("{\"mailferry_plan\":1}\n").starts_with("it is damaged"));
 }

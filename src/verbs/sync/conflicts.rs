@@ -19,19 +19,15 @@ pub(super) fn contradiction(row: Row, action: &str, to: Side) -> Option<Contradi
         Row::DeletedAndChanged if action == "delete" => {
             ("changed its flags", "deleted it", "it is deleted on both sides")
         }
-        Row::DeletedAndChanged => ("deleted it", "changed its flags", "it comes back"),
+        Row::DeletedAndChanged => ("deleted it", "changed its flags", "it is restored"),
         Row::MovedApart => {
             let settled = by_winner("it goes where the first moved it", "it goes where the second moved it");
             ("moved it to another folder", "moved it to another folder", settled)
         }
         Row::MovedAndDeleted => ("deleted it", "moved it to another folder", "it stays where it was moved to"),
-        Row::RenamedApart => (
-            "gave it another name",
-            "gave it another name",
-            by_winner("the first's name counts", "the second's name counts"),
-        ),
+        Row::RenamedApart => ("renamed it", "renamed it", by_winner("the first's name wins", "the second's name wins")),
         Row::FolderDeletedAndChanged => {
-            ("deleted the folder", "renamed it or has something new in it", "the folder comes back with that")
+            ("deleted the folder", "renamed it or has something new in it", "the folder is restored with that")
         }
         _ => return None,
     };
@@ -51,10 +47,10 @@ mod tests {
         };
         let flagged_here = ["changed its flags", "deleted it", "it is deleted on both sides"];
         assert_eq!(told(Row::DeletedAndChanged, "delete", Side::First), flagged_here);
-        let comes_back = ["deleted it", "changed its flags", "it comes back"];
+        let comes_back = ["deleted it", "changed its flags", "it is restored"];
         assert_eq!(told(Row::DeletedAndChanged, "copy", Side::First), comes_back);
         assert_eq!(told(Row::MovedApart, "move", Side::First)[2], "it goes where the second moved it");
-        assert_eq!(told(Row::RenamedApart, "rename_folder", Side::Second)[2], "the first's name counts");
+        assert_eq!(told(Row::RenamedApart, "rename_folder", Side::Second)[2], "the first's name wins");
         for row in [
             Row::DeletedAndChanged,
             Row::MovedApart,

@@ -86,8 +86,8 @@ impl Sync<'_> {
                 self.works[one.work].open = true;
                 let (name, word) = (self.works[one.work].name(side), word(side));
                 self.warn(&format!(
-                    "{name}: not deleted on the {word}: {}, as other messages have taken those UIDs; the next \
-                     run compares the folder again",
+                    "{name}: not deleted on the {word}: {}, as those UIDs now belong to other messages; the \
+                     next run rechecks the folder",
                     counted(spared as u64, "message")
                 ));
             }

@@ -18,8 +18,7 @@ impl Sync<'_> {
             }
         }
         if lines.is_empty() {
-            lines
-                .push(format!("{folder}: neither side has a message with UID {uid} in it, nor had both agreed on one"));
+            lines.push(format!("{folder}: no message with UID {uid} on either side or in the saved state"));
         }
         for text in &lines {
             self.observer.observe(&Event::Explained { text });
@@ -44,13 +43,13 @@ impl Sync<'_> {
             return Vec::new();
         }
         let name = work.name(side);
-        let mut lines = vec![format!("{name} UID {uid} of the {}:", word(side))];
+        let mut lines = vec![format!("{name} UID {uid} on the {}:", word(side))];
         lines.push(match &pair {
             Some((_, uids, flags)) => format!(
-                "  base: UID {} of the first and {} of the second, flags: {}",
+                "  saved state: UID {} on the first, UID {} on the second, flags: {}",
                 uids.first, uids.second, flags.flags
             ),
-            None => "  base: both sides have not agreed on it yet".to_owned(),
+            None => "  saved state: not synced yet".to_owned(),
         });
         for here in Side::BOTH {
             let shown = indices[here].and_then(|at| work.message(here, at));
@@ -65,14 +64,14 @@ impl Sync<'_> {
             let from = moved.from == at && indices[moved.side] == Some(moved.index);
             let to = moved.to == at && indices[moved.side.other()] == Some(moved.partner);
             if from || to {
-                rows.push((format!("it is moved on the {}", word(moved.side)), moved.row));
+                rows.push((format!("will be moved on the {}", word(moved.side)), moved.row));
             }
         }
         if let Some((row, side)) = work.refused() {
-            rows.push((format!("the folder is left alone, for the {}", word(side)), row));
+            rows.push((format!("the folder is skipped because of the {}", word(side)), row));
         }
         if rows.is_empty() {
-            lines.push("  nothing is done: both sides have what they agreed on".to_owned());
+            lines.push("  nothing to do: both sides match the saved state".to_owned());
         }
         let line = |(what, row): (String, Row)| {
             let number = row.number().map(|number| format!(" (row {number})")).unwrap_or_default();
@@ -96,27 +95,27 @@ impl Work {
         for side in Side::BOTH {
             let (here, there) = (indices[side], indices[side.other()]);
             let incoming = merge.incoming[side].iter().filter(|incoming| Some(incoming.from) == there);
-            found.extend(incoming.map(|incoming| (format!("it is copied to the {}", word(side)), incoming.row)));
+            found.extend(incoming.map(|incoming| (format!("will be copied to the {}", word(side)), incoming.row)));
             let deletions = merge.deletions[side].iter().filter(|deletion| Some(deletion.index) == here);
-            found.extend(deletions.map(|deletion| (format!("it is deleted on the {}", word(side)), deletion.row)));
+            found.extend(deletions.map(|deletion| (format!("will be deleted on the {}", word(side)), deletion.row)));
             let left = merge.left[side].iter().filter(|left| Some(left.index) == here);
-            found.extend(left.map(|left| ("it is left as it is".to_owned(), left.row)));
+            found.extend(left.map(|left| ("left alone".to_owned(), left.row)));
         }
         let is_pair = |of: u32| Some(of) == pair;
         let agreed = merge.agreements.iter().filter(|agreement| is_pair(agreement.pair));
         found.extend(agreed.map(|agreement| {
             let flags = merge.flags.get(agreement.flags).agreed.flags;
-            (format!("both sides agree on the flags: {flags}"), Row::FlagsChanged)
+            (format!("both sides get the flags: {flags}"), Row::FlagsChanged)
         }));
         let joined = merge
             .joined
             .iter()
             .filter(|joined| Side::BOTH.into_iter().any(|side| Some(joined.messages[side]) == indices[side]));
-        found.extend(joined.map(|joined| ("it is paired with the other side's".to_owned(), joined.row)));
+        found.extend(joined.map(|joined| ("will be paired with the one on the other side".to_owned(), joined.row)));
         let pending = merge.pending.iter().filter(|pending| is_pair(pending.pair));
-        found.extend(pending.map(|pending| ("its deletion waits".to_owned(), pending.row)));
+        found.extend(pending.map(|pending| ("deletion pending".to_owned(), pending.row)));
         let dropped = merge.dropped.iter().filter(|dropped| is_pair(dropped.pair));
-        found.extend(dropped.map(|dropped| ("what was agreed on is forgotten".to_owned(), dropped.row)));
+        found.extend(dropped.map(|dropped| ("removed from the saved state".to_owned(), dropped.row)));
         found
     }
 }

@@ -35,8 +35,8 @@ impl Sync<'_> {
                     _ => Ok((from, to)),
                 }
             }
-            (None, _) => Err("it is not there any more".to_owned()),
-            (_, Ok(TargetFolder::Existing(_))) => Err(format!("{} is there already", rename.to)),
+            (None, _) => Err("it no longer exists".to_owned()),
+            (_, Ok(TargetFolder::Existing(_))) => Err(format!("{} already exists", rename.to)),
             (_, Err(reason)) => Err(reason),
         };
         match outcome {
@@ -133,7 +133,7 @@ impl Sync<'_> {
             let folder = place.and_then(|place| {
                 let folder = self.new_folder((at, side), place.folder)?;
                 if folders.iter().any(|(_, other): &(usize, NewFolder)| other.name == folder.name) {
-                    return Err(format!("another folder becomes {} there", folder.name));
+                    return Err(format!("another folder would also be named {} there", folder.name));
                 }
                 Ok((folder, place.note))
             });
@@ -141,13 +141,13 @@ impl Sync<'_> {
             match folder {
                 Ok((folder, note)) => {
                     if let Some(note) = note {
-                        self.warn(&format!("{name}: it becomes {} on the {}: {note}", folder.name, word(side)));
+                        self.warn(&format!("{name}: named {} on the {}: {note}", folder.name, word(side)));
                     }
                     folders.push((at, NewFolder { subscribe, ..folder }));
                 }
                 Err(reason) => {
                     self.works[at].unread = true;
-                    self.fail_folder(&name, &format!("the {} can't have it: {reason}", word(side)));
+                    self.fail_folder(&name, &format!("can't be created on the {}: {reason}", word(side)));
                 }
             }
         }
@@ -164,7 +164,7 @@ impl Sync<'_> {
             TargetFolder::Existing(index) => {
                 let name = self.listed.listings[side].mailboxes[index].name.clone();
                 if self.works.iter().any(|work| work.raw[side].as_ref() == Some(&name)) {
-                    return Err(format!("its name there is that of another folder, {name}"));
+                    return Err(format!("its name there is already used by another folder, {name}"));
                 }
                 Ok(NewFolder::new(name, Vec::new()))
             }
@@ -197,10 +197,13 @@ impl Sync<'_> {
                 let side = word(side);
                 let text = match (prepared, opened) {
                     (Err(refusal), _) => format!("the {side} did not create it: {}", refusal.text),
-                    (Ok(_), None) => format!("the {side} created it but does not open it"),
+                    (Ok(_), None) => format!("the {side} created it but can't open it"),
                     // What is there may be what was to be sent.
                     (Ok(_), Some(_)) => {
-                        format!("the {side} has got it meanwhile, with mail in it: the next run looks into it")
+                        format!(
+                            "the folder has since been created on the {side} and has mail in it; the next run will \
+                             sync it"
+                        )
                     }
                 };
                 self.works[at].unread = true;

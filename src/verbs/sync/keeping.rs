@@ -41,8 +41,8 @@ impl Sync<'_> {
         }
         for DroppedRun { name, messages } in dropped {
             self.warn(&format!(
-                "what the run {name} deleted ({}) can't be put back any more: the undo store is full and \
-                 newer deletions take its place; --keep-size lets more be kept",
+                "run {name} ({} deleted) can no longer be undone: the undo store is full, and newer deletions \
+                 need the space; raise --keep-size to keep more",
                 counted(messages, "message")
             ));
         }
@@ -53,8 +53,8 @@ impl Sync<'_> {
             self.works[doomed.work].open = true;
             let name = self.works[doomed.work].name(side);
             let reason = format!(
-                "not deleted on the {}: {}, as the undo store has no room for their {too_much} bytes; let \
-                 more be kept by --keep-size, or nothing by --keep-deleted 0",
+                "not deleted on the {}: {}: the undo store is full ({too_much} bytes needed); raise --keep-size, \
+                 or disable undo with --keep-deleted 0",
                 word(side),
                 counted(left as u64, "message")
             );
@@ -95,7 +95,7 @@ impl Sync<'_> {
             doomed.removal.uids = kept.keys().copied().collect();
             self.works[doomed.work].open = true;
             let text = format!(
-                "{} not deleted on the {}: the undo store could not be given them first; the next run tries again",
+                "{} not deleted on the {}: could not save them to the undo store first; the next run retries",
                 if missing == 1 { "1 message is".to_owned() } else { format!("{missing} messages are") },
                 word(side)
             );
@@ -147,7 +147,7 @@ impl MessageSink for Keeping<'_> {
             Body::Whole(bytes) => file.write_all(bytes),
             Body::Stream { size, from } => match std::io::copy(from, &mut file) {
                 Ok(copied) if copied == size => Ok(()),
-                Ok(_) => return Err(Error::new(ErrorKind::Lost, "a message ended before its end")),
+                Ok(_) => return Err(Error::new(ErrorKind::Lost, "a message was cut short")),
                 Err(error) => Err(error),
             },
         };

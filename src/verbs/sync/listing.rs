@@ -181,12 +181,13 @@ impl Listed {
             }
             if kind != FolderKind::NoMail {
                 if known.is_none() && self.local(side, &name).key() != folder.name.key() {
-                    let reason = format!("the {} has no other name for it than that of another folder", word(side));
+                    let reason = format!("the only name for it on the {} is taken by another folder", word(side));
                     fail(&mut self.failed, &folder.name.to_string(), &reason);
                     continue;
                 }
                 if let Some(other) = taken.insert(name.key(), folder.name.clone()) {
-                    let reason = format!("it and {other} would be one folder on the other side: rename one of them");
+                    let reason =
+                        format!("it and {other} would become one folder on the other side; rename one of them");
                     fail(&mut self.failed, &folder.name.to_string(), &reason);
                     continue;
                 }
@@ -233,8 +234,8 @@ fn check_rules(
     let known = memory.known().iter().map(|known| known.name.clone());
     let names: Vec<FolderName> = firsts.chain(seconds).chain(known).collect();
     let names: Vec<&FolderName> = names.iter().collect();
-    rules.check_names(&names, "either mailbox").map_err(|error| unpaired(&error))?;
-    for text in rules.unused(&names, "either mailbox") {
+    rules.check_names(&names, "on either side").map_err(|error| unpaired(&error))?;
+    for text in rules.unused(&names, "on either side") {
         observer.observe(&Event::Warning { text: &text });
     }
     Ok(())

@@ -97,7 +97,7 @@ impl Sync<'_> {
             changes.extend(work.record.map(|id| TwoWayChange::Unpair(id, uids)));
         }
         let told = corrected.told(&proof.task.to, word(side));
-        self.warn(&format!("{told}; the next run compares the folder again"));
+        self.warn(&format!("{told}; the next run rechecks the folder"));
     }
 
     /// Takes back the copies of messages that an earlier run had sent and that arrived only now.
@@ -142,7 +142,7 @@ impl Sync<'_> {
     ) {
         let seconds = task.messages.iter().zip(fates.iter().zip(firsts)).filter(|(_, (fate, first))| fate != first);
         for (message, _) in seconds {
-            let reason = format!("the {} takes it for one that it has in that folder already", word(side));
+            let reason = format!("the {} treats it as a duplicate of a message already in that folder", word(side));
             let uid = message.uid();
             self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, heading: None, reason: &reason });
             if let Some(id) = self.works[at].record {
@@ -203,8 +203,8 @@ impl Sync<'_> {
         }
         if let Some((uid, sent, stored)) = rewritten.first() {
             self.warn(&format!(
-                "{}: the {} stores {} of the messages with another size than they were sent with, such as UID {uid} of \
-                 the other side: {sent} bytes became {stored}; verify --deep compares what they say",
+                "{}: the {} stored {} of the messages with a different size than sent, such as UID {uid} on the other \
+                 side: {sent} bytes became {stored}; compare their content with verify --deep",
                 task.to,
                 word(side),
                 rewritten.len(),
@@ -226,7 +226,7 @@ impl Sync<'_> {
         let mut uids = [message.uid(); 2];
         uids[number(side)] = told;
         changes.extend(work.record.map(|id| TwoWayChange::Unpair(id, uids)));
-        let reason = format!("the {} said that it took it, but does not have it", word(side));
+        let reason = format!("the {} confirmed the message but doesn't have it", word(side));
         let uid = message.uid();
         self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, heading: None, reason: &reason });
         let way = self.way(side);

@@ -227,7 +227,8 @@ impl Sync<'_> {
         let outcomes = relocating::relocate(way, shown(side), &errands, &was_sent)?;
         for (first, refusal) in outcomes.refusals {
             let (to, word) = (&postponed[wishes[first].of].task.to, word(side));
-            let text = format!("{to}: the {word} does not copy all messages there, so they are sent: {}", refusal.text);
+            let text =
+                format!("{to}: the {word} did not copy all messages server-side, so they are sent: {}", refusal.text);
             self.warn(&text);
         }
         let placed = wishes.iter().zip(&outcomes.each);

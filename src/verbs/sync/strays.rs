@@ -281,10 +281,11 @@ impl Sync<'_> {
         let uid_validity = work.state[side].mark.uid_validity;
         let removal = Removal { mailbox, uid_validity, uids: UidSet::from_iter([uid]) };
         let done = way.repeatable(|link| store(link, side).remove(std::slice::from_ref(&removal)))?;
-        let found = format!("{name}: somebody has moved a message on the {word} while this run put it there");
+        let found =
+            format!("{name}: another program moved a message on the {word} while this run was putting it there");
         self.warn(&match done.into_iter().next() {
-            Some(Err(refusal)) => format!("{found}, and the second copy can't be removed: {}", refusal.text),
-            _ => format!("{found}; the second copy was taken back, and the next run settles where it belongs"),
+            Some(Err(refusal)) => format!("{found}; the duplicate can't be removed: {}", refusal.text),
+            _ => format!("{found}; the duplicate was removed, and the next run decides where it belongs"),
         });
         Ok(())
     }

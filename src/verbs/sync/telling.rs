@@ -40,13 +40,13 @@ impl Sync<'_> {
         let mut refused: Vec<(String, String)> = Vec::new();
         for work in &self.works {
             if let Some((row, side)) = work.refused() {
-                refused.push((work.name(side), format!("left alone, for the {}: {}", word(side), row.sentence())));
+                refused.push((work.name(side), format!("skipped because of the {}: {}", word(side), row.sentence())));
             }
         }
         let is_told = |name: &FolderName| self.listed.undenied.contains(&name.key());
         let is_left = |row: Row| matches!(row, Row::Emptied | Row::Unlisted);
         for left in self.folders.left.iter().filter(|left| is_left(left.row) && !is_told(&left.name)) {
-            refused.push((left.name.to_string(), format!("left alone: {}", left.row.sentence())));
+            refused.push((left.name.to_string(), format!("skipped: {}", left.row.sentence())));
         }
         for (name, reason) in refused {
             self.fail_folder(&name, &reason);
@@ -87,8 +87,8 @@ impl Sync<'_> {
             let names: Vec<String> = verdict.folders.iter().map(|at| self.works[*at].name(side)).collect();
             let names = if names.is_empty() { String::new() } else { format!(" (too many in {})", names.join(", ")) };
             self.warn(&format!(
-                "nothing is deleted on the {}: it would be {}{names}, and the limit is {}; if that is meant, give \
-                 --max-delete {} or more",
+                "not deleting anything on the {}: {} would be deleted{names} (limit: {}); if this is intended, \
+                 rerun with --max-delete {} or more",
                 word(side),
                 verdict.account,
                 self.options.policy.limits[side],
@@ -102,8 +102,8 @@ impl Sync<'_> {
         for side in Side::BOTH {
             for (work, count) in self.works.iter().zip(&held[side]).filter(|(_, count)| **count > 0) {
                 self.warn(&format!(
-                    "{}: not deleted on the {}: {}, which the {} may have moved to a folder that could not be read ({}); run again, \
-                     or leave that folder out with --exclude",
+                    "{}: not deleted on the {}: {}, which the {} may have moved to a folder that could not be read \
+                     ({}); run again, or skip that folder with --exclude",
                     work.name(side),
                     word(side),
                     counted(*count, "message"),
@@ -319,7 +319,7 @@ impl Work {
                 let of_it = |refused: &&TwoWayRefused| refused.uid == uid && refused.side == number(side);
                 let reason = self.refused_before.iter().find(of_it).map_or("", |refused| &refused.reason);
                 let other = word(side.other());
-                Some(format!("the {other} refused it before: {reason}; --retry-refused sends it again"))
+                Some(format!("the {other} refused it in an earlier run: {reason}; retry with --retry-refused"))
             }
             _ => None,
         }

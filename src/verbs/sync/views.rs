@@ -61,8 +61,8 @@ impl Listed {
                 };
                 if messages > 0 {
                     let reason = format!(
-                        "{} on the {} {} in no other folder, and sync does not carry what only a view has: mailferry copy \
-                         brings such mail into a folder, and --exclude with the name of the view leaves it out",
+                        "{} on the {} {} in no other folder, and sync doesn't carry what only a view has: copy it to a \
+                         folder with mailferry copy, or skip the view with --exclude and its name",
                         counted(messages, "message"),
                         word(side),
                         if messages == 1 { "is" } else { "are" },

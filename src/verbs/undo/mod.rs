@@ -89,7 +89,7 @@ impl UndoRun {
 
     pub(super) fn failed(&self, error: &io::Error) -> Error {
         Error::new(ErrorKind::Local, format!("cannot keep messages in {}: {error}", self.path.display()))
-            .with_hint("make room, or let nothing be kept by --keep-deleted 0; what could not be kept is not deleted")
+            .with_hint("free some space, or disable undo with --keep-deleted 0; what could not be kept is not deleted")
     }
 }
 
@@ -100,7 +100,7 @@ impl UndoRun {
 pub fn kept_messages(run: &Path) -> Result<Vec<KeptMessage>, Error> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::new(ErrorKind::Local, format!("cannot read the undo store's run {}: {error}", run.display()))
-            .with_hint("`mailferry undo --list FIRST SECOND` shows the runs")
+            .with_hint("list the runs with `mailferry undo --list FIRST SECOND`")
     };
     let index = File::open(run.join("index")).map_err(|error| failed(&error))?;
     let mut messages: Vec<KeptMessage> = Vec::new();

@@ -96,7 +96,7 @@ impl Undo<'_> {
     /// The folder with what it holds, made where it is gone. `None`: it failed, and was named.
     fn open(&mut self, folder: &str) -> Result<Option<Opened>, Error> {
         let fail = |reason: &str| self.observer.observe(&Event::FolderFailed { folder, reason });
-        let placed = FolderName::parse(folder).ok_or_else(|| "it is no folder's name".to_owned());
+        let placed = FolderName::parse(folder).ok_or_else(|| "not a valid folder name".to_owned());
         let mailbox = match placed.and_then(|name| place(&self.listing, &name)) {
             Ok(TargetFolder::Existing(index)) => self.listing.mailboxes[index].name.clone(),
             Ok(TargetFolder::New { .. }) if self.restoring.dry_run => {

@@ -88,7 +88,7 @@ impl Chart {
         let most = values.iter().find(|(_, value)| *value == largest);
         let description = most.map_or_else(String::new, |(name, value)| {
             let ends = [values.first(), values.last()].map(|one| one.map_or("", |(name, _)| name));
-            format!("{title} from {} to {}; the most in {name}, {}", ends[0], ends[1], unit(*value))
+            format!("{title} from {} to {}; most in {name}, {}", ends[0], ends[1], unit(*value))
         });
         let (mut chart, scale) = Self::empty(title.to_owned(), description, largest, unit);
         let slot = (WIDTH - LEFT) / values.len().max(1) as f64;
@@ -119,7 +119,7 @@ impl Chart {
         let all: u64 = steps.iter().sum();
         let length = seconds * steps.len() as f64;
         let description = format!(
-            "{title} over {}: {} a second on average, {} at most",
+            "{title} over {}: {} per second on average, {} at most",
             units::seconds(length),
             unit((all as f64 / length) as u64),
             unit(largest)
@@ -188,7 +188,7 @@ mod tests {
             assert!(bar.x >= LEFT && bar.x + bar.width <= WIDTH);
         }
         assert!(chart.labels.len() < 20 && chart.labels.last().unwrap().text == "2029");
-        assert!(chart.description.contains("the most in 2029, 59"), "{}", chart.description);
+        assert!(chart.description.contains("most in 2029, 59"), "{}", chart.description);
         assert!(Chart::bars("Messages", &[], units::count).bars.is_empty());
     }
 
@@ -196,6 +196,6 @@ mod tests {
     fn a_curve_has_all_its_steps() {
         let chart = Chart::curve("Bytes", 0.5, &[1024, 0, 2048], units::bytes);
         assert_eq!(chart.edge.split(' ').count(), 6);
-        assert!(chart.description.contains("2.0 KiB a second on average, 4.0 KiB at most"), "{}", chart.description);
+        assert!(chart.description.contains("2.0 KiB per second on average, 4.0 KiB at most"), "{}", chart.description);
     }
 }

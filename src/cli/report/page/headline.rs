@@ -40,7 +40,7 @@ impl Headline {
     pub(super) fn new(facts: &Facts) -> Self {
         let side = |side: &crate::cli::report::facts::SideFacts| Side {
             name: side.name,
-            address: (side.address.as_deref().map(without_options)).map_or_else(|| "not known".to_owned(), shown),
+            address: (side.address.as_deref().map(without_options)).map_or_else(|| "unknown".to_owned(), shown),
             server: side.server.as_deref().map(shown).unwrap_or_default(),
         };
         let error = facts.error.as_ref().map(|error| (shown(&error.reason), error.hint.as_deref().map(shown)));
@@ -87,12 +87,12 @@ fn title(facts: &Facts) -> String {
     match (facts.status.as_str(), facts.command) {
         ("stopped", _) => "The run ended early".to_owned(),
         ("interrupted", _) => "The run was interrupted".to_owned(),
-        ("braked", _) => "Nothing was deleted: it would have been too much".to_owned(),
+        ("braked", _) => "Deletions blocked by the limit".to_owned(),
         (_, "verify") => verdict(facts),
-        ("complete", "sync") if idle => "Both mailboxes were in step".to_owned(),
-        ("complete", _) if idle => "Everything was there already".to_owned(),
-        (_, "sync") if facts.dry_run => "What would bring both mailboxes into step".to_owned(),
-        ("complete", "sync") => "Both mailboxes are in step".to_owned(),
+        ("complete", "sync") if idle => "Both mailboxes were already in sync".to_owned(),
+        ("complete", _) if idle => "Already up to date".to_owned(),
+        (_, "sync") if facts.dry_run => "Planned changes".to_owned(),
+        ("complete", "sync") => "Both mailboxes are in sync".to_owned(),
         _ if facts.dry_run => format!("{copied} to copy"),
         _ => format!("{copied} copied"),
     }
@@ -100,7 +100,7 @@ fn title(facts: &Facts) -> String {
 
 fn verdict(facts: &Facts) -> String {
     match facts.summary.as_ref().and_then(|summary| summary["equal"].as_bool()) {
-        Some(true) => "Both sides hold the same".to_owned(),
+        Some(true) => "Both sides are equal".to_owned(),
         _ if facts.told.differences.count() > 0 => "The two sides differ".to_owned(),
         _ => "Not everything could be compared".to_owned(),
     }
@@ -167,20 +167,20 @@ enum Kind {
 const FIGURES: [(&str, &str, &str, Kind); 23] = [
     ("copied", "messages copied", "messages to copy", Kind::Count),
     ("bytes_copied", "sent", "to send", Kind::Bytes),
-    ("copied_server_side", "copied by the target itself", "copied by the target itself", Kind::Some),
+    ("copied_server_side", "copied server-side", "to copy server-side", Kind::Some),
     ("compared", "messages compared", "", Kind::Count),
     ("bytes_compared", "read and compared", "", Kind::Bytes),
     ("missing", "only on the source", "", Kind::Bad),
     ("extra", "only on the target", "", Kind::Bad),
-    ("changed", "with other content", "", Kind::Bad),
-    ("flags_differ", "with other flags", "", Kind::Bad),
-    ("dates_differ", "with other dates", "", Kind::Bad),
+    ("changed", "with different content", "", Kind::Bad),
+    ("flags_differ", "with different flags", "", Kind::Bad),
+    ("dates_differ", "with different dates", "", Kind::Bad),
     ("already_there", "already there", "already there", Kind::Count),
     ("moved", "moved", "to move", Kind::Some),
     ("flags_updated", "flags changed", "flags to change", Kind::Some),
     ("deleted", "deleted", "to delete", Kind::Some),
-    ("kept", "kept in folders of the day", "to keep in folders of the day", Kind::Some),
-    ("conflicts", "conflicts settled", "conflicts to settle", Kind::Some),
+    ("kept", "moved to Vanished", "to move to Vanished", Kind::Some),
+    ("conflicts", "conflicts resolved", "conflicts to resolve", Kind::Some),
     ("failed", "failed", "can't be told apart", Kind::Bad),
     ("folders_failed", "folders failed", "folders failed", Kind::Bad),
     ("skipped", "left out", "left out", Kind::Some),

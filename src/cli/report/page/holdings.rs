@@ -55,7 +55,7 @@ fn by_year(id: &'static str, held: &Holdings) -> Option<Section> {
             vec![year, Cell::count(sum.messages), Cell::bytes(sum.bytes)]
         })
         .collect();
-    let mut notes = vec!["By the date on which a message arrived in its mailbox.".to_owned()];
+    let mut notes = vec!["By the date on which each message arrived in its mailbox.".to_owned()];
     notes.extend(unread(held));
     let title = format!("By year, on the {}", mailbox(held));
     Some(Section { id, title, notes, charts: vec![messages, bytes], tables: vec![table], ..Section::default() })
@@ -67,7 +67,7 @@ fn unread(held: &Holdings) -> Option<String> {
     (unread > 0).then(|| {
         let (are, have) = if unread == 1 { ("is", "has") } else { ("are", "have") };
         format!(
-            "{} {are} known from an earlier run and {have} not been read again: neither year nor size is known of them here.",
+            "{} {are} known from an earlier run and {have} not been read again, so year and size are missing here.",
             units::counted(unread, "message")
         )
     })
@@ -142,7 +142,7 @@ fn duplicates(id: &'static str, held: &Holdings) -> Option<Section> {
         ("Size", true),
         ("There", true),
     ];
-    let mut table = Table::new("Messages that one folder has more than once", &columns);
+    let mut table = Table::new("Messages that appear more than once in one folder", &columns);
     table.rows = (held.duplicates.listed.iter())
         .map(|message| {
             let [subject, folder, uid, arrived] = message_cells(message);
@@ -151,15 +151,14 @@ fn duplicates(id: &'static str, held: &Holdings) -> Option<Section> {
         })
         .collect();
     let mut notes = vec![match surplus {
-        0 => "No folder has a message twice, by its identifying header, date and size.".to_owned(),
+        0 => "No duplicates in any folder, by identifying header, date and size.".to_owned(),
         n => format!(
-            "{} beyond the first of their kind: the same identifying header, date and size in one folder. A copy keeps \
-             as many as there are.",
-            units::counted(n, "message")
+            "{}: same header, date and size in one folder. A copy preserves them.",
+            units::counted(n, "duplicate")
         ),
     }];
     if unkeyed > 0 {
-        notes.push(format!("Not looked at: {}, whose headers have not been read.", units::counted(unkeyed, "message")));
+        notes.push(format!("Not checked: {}, whose headers have not been read.", units::counted(unkeyed, "message")));
     }
     let tables = if surplus > 0 { vec![table.with_more(held.duplicates.more, "message")] } else { Vec::new() };
     let count = (surplus > 0).then(|| units::count(surplus));

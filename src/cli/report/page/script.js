@@ -41,7 +41,7 @@
     bar.className = "filter";
     input.type = "search";
     input.autocomplete = "off";
-    label.append("Show only rows with ", input);
+    label.append("Filter ", input);
     bar.append(label, found);
     input.addEventListener("input", () => {
       const wanted = input.value.toLocaleLowerCase();

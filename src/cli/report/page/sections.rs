@@ -64,8 +64,7 @@ fn failures(facts: &Facts) -> Option<Section> {
 
 /// What the user's options left out, folder by folder.
 fn left_out(facts: &Facts) -> Option<Section> {
-    let mut table =
-        Table::new("What was left out, and by what", &[("By", false), ("Folder", false), ("Messages", true)]);
+    let mut table = Table::new("What was left out, and why", &[("By", false), ("Folder", false), ("Messages", true)]);
     let all = headline::left_out(facts);
     for found in &all {
         let by = match found.why() {
@@ -76,7 +75,7 @@ fn left_out(facts: &Facts) -> Option<Section> {
         table.rows.extend(found.folders.iter().map(|folder| row(Cell::text(&folder.folder), folder.messages)));
         let single = found.single_messages();
         if single > 0 {
-            let anywhere = Cell { text: "of folders that took part".to_owned(), is_dim: true, ..Cell::default() };
+            let anywhere = Cell { text: "in the selected folders".to_owned(), is_dim: true, ..Cell::default() };
             table.rows.push(row(anywhere, Some(single)));
         }
     }
@@ -87,9 +86,15 @@ fn left_out(facts: &Facts) -> Option<Section> {
 }
 
 fn conflicts(facts: &Facts) -> Option<Section> {
-    let columns =
-        [("Folder", false), ("UID", true), ("Message", false), ("First", false), ("Second", false), ("Settled", false)];
-    let mut table = Table::new("What the two sides contradicted each other about, and how it was settled", &columns);
+    let columns = [
+        ("Folder", false),
+        ("UID", true),
+        ("Message", false),
+        ("First", false),
+        ("Second", false),
+        ("Resolved", false),
+    ];
+    let mut table = Table::new("Conflicting changes and how they were resolved", &columns);
     let clause = |text: Option<&str>| text.map_or_else(Cell::unknown, Cell::text);
     let row = |conflict: &Change| {
         let settled = Cell::text(conflict.settled.unwrap_or(conflict.reason)).with_note(&conflict.detail);
@@ -105,7 +110,7 @@ fn conflicts(facts: &Facts) -> Option<Section> {
 fn changes(facts: &Facts) -> Option<Section> {
     let columns =
         [("Change", false), ("On", false), ("Folder", false), ("UID", true), ("Message", false), ("Why", false)];
-    let mut table = Table::new("Each change that would be made", &columns);
+    let mut table = Table::new("Planned changes", &columns);
     let row = |change: &Change| {
         let action = Cell::text(&change.action.replace('_', " ")).with_note(&change.detail);
         let which = [Cell::text(&change.folder), uid(change.uid), about(&change.heading)];
@@ -119,7 +124,7 @@ fn changes(facts: &Facts) -> Option<Section> {
 fn differences(facts: &Facts) -> Option<Section> {
     let columns =
         [("Difference", false), ("Folder", false), ("UID", true), ("Message", false), ("What differs", false)];
-    let mut table = Table::new("Where the two sides differ", &columns);
+    let mut table = Table::new("Differences between the two sides", &columns);
     table.rows = (facts.told.differences.listed.iter())
         .map(|found| {
             let kind = Cell::text(&found.kind.replace('_', " "));
@@ -139,11 +144,11 @@ fn differing_folders(facts: &Facts) -> Option<Table> {
         ("Folder", false),
         ("Only on source", true),
         ("Only on target", true),
-        ("Other content", true),
-        ("Other flags", true),
-        ("Other dates", true),
+        ("Different content", true),
+        ("Different flags", true),
+        ("Different dates", true),
     ];
-    let mut table = Table::new("How many differences each folder has", &columns);
+    let mut table = Table::new("Differences by folder", &columns);
     table.rows = (facts.told.folders.iter())
         .filter_map(|folder| {
             let found = &folder.differences;
@@ -190,9 +195,9 @@ fn folders(facts: &Facts) -> Option<Section> {
         .iter()
         .filter(|folder| folder.from.is_some() && folder.from != folder.to && folder.to.is_some());
     let note = match renamed.count() as u64 {
-        0 => "Folders keep their names, but for how each server writes them.".to_owned(),
+        0 => "All folders keep their names, apart from how each server writes them.".to_owned(),
         n => format!(
-            "{} another name on the other side.",
+            "{} a different name on the other side.",
             if n == 1 { "1 folder has".to_owned() } else { format!("{} folders have", units::count(n)) }
         ),
     };
@@ -223,7 +228,7 @@ fn sum(folder: &Folder, of: impl Fn(&Planned) -> u64) -> u64 {
 
 /// A table of what folders need and, unless that was a rehearsal, of what was done in them.
 fn work_table(facts: &Facts, columns: &[(&'static str, bool)]) -> Table {
-    let caption = if facts.dry_run { "What each folder needs" } else { "What each folder needs, and what was done" };
+    let caption = if facts.dry_run { "Planned work by folder" } else { "Results by folder" };
     Table::new(caption, columns)
 }
 
@@ -234,15 +239,15 @@ fn copy_folders(facts: &Facts) -> Table {
         ("Messages", true),
         ("Already there", true),
         ("To copy", true),
-        ("By the target", true),
+        ("Server-side", true),
         ("To send", true),
         ("Flags", true),
         ("To delete", true),
-        ("To keep", true),
+        ("To Vanished", true),
         ("Copied", true),
         ("Sent", true),
         ("Deleted", true),
-        ("Kept", true),
+        ("Moved to Vanished", true),
         ("Failed", true),
     ];
     let mut table = work_table(facts, &columns);
@@ -273,9 +278,9 @@ fn copy_folders(facts: &Facts) -> Table {
     let table = match (facts.dry_run, facts.told.folders.iter().all(is_done)) {
         (true, _) => table.without_idle_columns(&["Messages", "To copy"]),
         // Where all went as planned, the plan says nothing more.
-        (false, true) => {
-            table.without(&["To copy", "To send", "To delete", "To keep"]).without_idle_columns(&["Messages", "Copied"])
-        }
+        (false, true) => table
+            .without(&["To copy", "To send", "To delete", "To Vanished"])
+            .without_idle_columns(&["Messages", "Copied"]),
         (false, false) => table.without_idle_columns(&["Messages", "Copied"]),
     };
     with_one_name(table, facts)
@@ -344,12 +349,12 @@ fn verify_folders(facts: &Facts) -> Table {
         ("Messages", true),
         ("Only on source", true),
         ("Only on target", true),
-        ("Other content", true),
-        ("Other flags", true),
-        ("Other dates", true),
+        ("Different content", true),
+        ("Different flags", true),
+        ("Different dates", true),
         ("Failed", true),
     ];
-    let mut table = Table::new("What was compared, and what differs", &columns);
+    let mut table = Table::new("Results by folder", &columns);
     table.rows = (facts.told.folders.iter())
         .map(|folder| {
             let [from, to] = names(folder);
@@ -378,21 +383,21 @@ fn throughput(facts: &Facts) -> Option<Section> {
     if facts.dry_run || messages.iter().all(|n| *n == 0) {
         return None;
     }
-    let mut charts = vec![curve("Messages a second", messages, units::count as fn(u64) -> String)];
+    let mut charts = vec![curve("Messages per second", messages, units::count as fn(u64) -> String)];
     if bytes.iter().any(|n| *n > 0) {
-        let chart = curve("Bytes a second", bytes, units::bytes);
+        let chart = curve("Bytes per second", bytes, units::bytes);
         charts.insert(0, Chart { is_second: true, ..chart });
     }
-    let mut notes = vec!["From the beginning of the run, its planning included.".to_owned()];
+    let mut notes = vec!["Since the start of the run, including planning.".to_owned()];
     if facts.told.reconnections > 0 {
-        notes.push(format!("A connection was made anew {}.", units::counted(facts.told.reconnections, "time")));
+        notes.push(format!("Reconnected {}.", units::counted(facts.told.reconnections, "time")));
     }
     let title = "Throughput over time".to_owned();
     Some(Section { id: "throughput", title, notes, charts, ..Section::default() })
 }
 
 fn warnings(facts: &Facts) -> Option<Section> {
-    let mut table = Table::new("What to know besides", &[("Warning", false)]);
+    let mut table = Table::new("Notes", &[("Warning", false)]);
     table.rows = facts.told.warnings.listed.iter().map(|text| vec![Cell::text(text)]).collect();
     let table = table.with_more(facts.told.warnings.more, "warning");
     counted("warnings", "Warnings", facts.told.warnings.count(), table)

@@ -200,7 +200,7 @@ fn fetches_that_are_unreadable_name_their_message() {
     assert!(shown("* 1 FETCH UID 5").starts_with("Unreadable"));
     assert_eq!(
         unreadable_fetch("UID 0").to_string(),
-        "the server's FETCH response can't be read: its UID is no positive number"
+        "the server's FETCH response can't be read: its UID is not a positive number"
     );
 }
 
