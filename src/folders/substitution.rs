@@ -38,7 +38,7 @@ impl Substitution {
             .case_insensitive(any_case)
             .size_limit(1 << 20)
             .build()
-            .map_err(|cause| error(last_line(&cause).to_string()))?;
+            .map_err(|cause| error(last_line(&cause)))?;
         let replacement = replacement(parts.replacement, parts.delimiter, &regex).map_err(error)?;
         Ok(Self { regex, replacement, all, text: text.to_owned() })
     }

@@ -334,7 +334,7 @@ impl Client {
     /// `None` where the server lists a folder that is gone already: Dovecot does for a second after a rename.
     fn messages(&mut self, name: &str) -> Option<Vec<StoredMessage>> {
         let (opened, status) = self.try_command(&format!("EXAMINE {}", quote(name)));
-        if status.starts_with("NO Mailbox doesn't exist") {
+        if status.starts_with("NO ") && status.contains("Mailbox doesn't exist") {
             return None;
         }
         assert!(status.starts_with("OK"), "EXAMINE {name}: {status}");

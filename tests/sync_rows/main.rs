@@ -12,6 +12,7 @@ mod folders;
 mod foreign;
 mod labels;
 mod meanwhile;
+mod moves;
 mod rewriting;
 mod sharing;
 mod situations;
