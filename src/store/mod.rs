@@ -148,9 +148,9 @@ impl FolderScan {
         self.messages.get(self.messages.binary_search_by_key(&uid, Message::uid).ok()?)
     }
 
-    /// The same, with what it did not list filled in: messages that are as they were, of which `known` gives the UIDs and flags of then.
-    /// `is_known` says of a UID whether it was there then, in a pair or not. `None`: something could not be listed, or the server's count
-    /// of messages is another one.
+    /// Adds the unchanged messages that the scan left out. `known` gives their UIDs and flags at the time of the baseline; `is_known`
+    /// tells whether a UID existed then, in a pair or not. `None`: something could not be listed, or the result doesn't add up to the
+    /// server's count of messages.
     #[must_use]
     pub fn filled_in(self, known: impl Iterator<Item = (Uid, Flags)>, is_known: impl Fn(Uid) -> bool) -> Option<Self> {
         let Some(unchanged) = &self.unchanged else { return Some(self) };

@@ -1,4 +1,4 @@
-//! A side copies or moves messages from one of its folders to another by itself, and it is made sure where they are.
+//! Server-side copies and moves: asks a side for them, and finds out where each message went.
 //!
 //! What it keeps true: a message counts as relocated only when it is known where it is now, by COPYUID or by having been found there. A
 //! connection that breaks leaves a doubt that is settled the same way, so no message is copied twice.
@@ -130,8 +130,8 @@ impl Outcomes {
     }
 }
 
-/// Looks for messages of which the side did not tell where they are, among what is new in the folders that they went to: each message
-/// there is that of one errand.
+/// Finds the messages whose new UIDs the side did not tell, among what is new in their target folders. Each message found there
+/// answers one errand.
 ///
 /// # Errors
 /// What ends the connection.

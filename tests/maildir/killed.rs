@@ -34,11 +34,12 @@ fn whatever_moment_it_is_killed_in_no_half_message_is_seen_and_nothing_is_double
         if kill % 8 != 7 {
             run.wait_for_line_with("\"planned\"");
         }
+        let follows_a_message = kill % 4 == 1;
         let until = Instant::now() + Duration::from_secs(10);
-        while kill % 4 == 1 && seen < 900 && arrived(&ground.tree()) <= seen && Instant::now() < until {
+        while follows_a_message && seen < 900 && arrived(&ground.tree()) <= seen && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(Duration::from_millis(kill * 7919 % if kill % 4 == 1 { 50 } else { 400 }));
+        std::thread::sleep(Duration::from_millis(kill * 7919 % if follows_a_message { 50 } else { 400 }));
         run.kill();
         let files = written(&ground);
         let mut here: HashMap<[u8; 32], usize> = HashMap::new();

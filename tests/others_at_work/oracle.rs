@@ -68,7 +68,7 @@ fn of_sync(record: &Record, number: u64, at: &[Vec<&str>; 2]) -> Vec<&'static st
     // "Moved here, deleted there: it stays", and "deleted in a folder whose UIDs are new since then comes back". "Deleted here, with new or
     // changed mail there": a folder that was renamed is gone under its old name. And a run that is told to prefer what keeps a
     // message brings back what was marked on the other side. Of a message that stands in its old and its new folder, only one is deleted.
-    // "Whose delivery was never confirmed".
+    // "If the connection breaks before a side confirms a message".
     let is_another = is_renamed && first.iter().all(|folder| !record.was_deleted_in(number, folder));
     let may_come_back = record.was_moved_and_deleted(number)
         || is_reset

@@ -41,11 +41,7 @@ impl Copy<'_> {
                 doomed.uids.iter().for_each(|uid| wanted.add(&doomed.mailbox, uid));
             }
         }
-        let store = match self.doomed_side() {
-            Side::Source => link.source.as_mut(),
-            Side::Target => link.target.as_mut(),
-        };
-        wanted.read(store)
+        wanted.read(link.side(self.doomed_side()))
     }
 
     /// Removes what should have left a folder by a move and did not: what was sent instead must be known to be there.

@@ -14,6 +14,9 @@ use crate::verbs::scans::{open_prepared, other_name};
 use crate::verbs::way::Way;
 use std::collections::{HashMap, HashSet};
 
+/// The raw names of the folders that a side has now, by what both sides call them.
+type RawNames<'a> = HashMap<String, &'a MailboxName>;
+
 impl Sync<'_> {
     pub(super) fn rename_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         for side in Side::BOTH {
@@ -226,8 +229,9 @@ impl Sync<'_> {
 
     /// Subscribes to folders that were not subscribed to when they were made, and ends subscriptions.
     pub(super) fn subscribe(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
-        let wanted = Both::of(|side| self.subscriptions_to_make(side));
-        let ended = Both::of(|side| self.subscriptions_to_end(side));
+        let raw_names = Both::of(|side| self.raw_names(side));
+        let wanted = Both::of(|side| self.subscriptions_to_make(side, &raw_names[side]));
+        let ended = Both::of(|side| self.subscriptions_to_end(side, &raw_names[side]));
         for side in Side::BOTH {
             self.way(side).subscriptions += (self.subscribed[side].len() + ended[side].len()) as u64;
         }
@@ -257,8 +261,7 @@ impl Sync<'_> {
         Ok(())
     }
 
-    fn subscriptions_to_make(&self, side: Side) -> Vec<(FolderName, MailboxName)> {
-        let raw_names = self.raw_names(side);
+    fn subscriptions_to_make(&self, side: Side, raw_names: &RawNames<'_>) -> Vec<(FolderName, MailboxName)> {
         let wanted = self.folders.subscriptions[side].iter().filter(|change| change.subscribed);
         wanted
             .filter_map(|change| Some((change.name.clone(), (*raw_names.get(&change.name.key())?).clone())))
@@ -266,8 +269,7 @@ impl Sync<'_> {
             .collect()
     }
 
-    fn subscriptions_to_end(&self, side: Side) -> Vec<MailboxName> {
-        let raw_names = self.raw_names(side);
+    fn subscriptions_to_end(&self, side: Side, raw_names: &RawNames<'_>) -> Vec<MailboxName> {
         let ended = self.folders.subscriptions[side].iter().filter(|change| !change.subscribed);
         ended
             .filter_map(|change| match raw_names.get(&change.name.key()) {
@@ -281,8 +283,7 @@ impl Sync<'_> {
             .collect()
     }
 
-    /// The raw names of the folders that a side has now, by what both sides call them.
-    fn raw_names(&self, side: Side) -> HashMap<String, &MailboxName> {
+    fn raw_names(&self, side: Side) -> RawNames<'_> {
         self.works.iter().filter_map(|work| Some((work.pair.names[side].key(), work.raw[side].as_ref()?))).collect()
     }
 

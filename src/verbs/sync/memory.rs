@@ -143,7 +143,7 @@ impl<'a> Memory<'a> {
         self.two_way.zip(folder).map_or_else(|| Ok(Vec::new()), |(state, folder)| state.pairs(folder))
     }
 
-    /// The pairs of a folder of which either side has one of these keys ([`Prints::keys`]).
+    /// The pairs of a folder with one of these keys ([`Prints::keys`]) on either side.
     pub(super) fn pairs_with_keys(&self, folder: FolderId, keys: &HashSet<u32>) -> Result<Vec<TwoWayPair>, Error> {
         self.two_way.map_or_else(|| Ok(Vec::new()), |state| state.pairs_with_keys(folder, keys))
     }

@@ -229,8 +229,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Where the copy is that this run has made of a stray, byte for byte the same: where it was put, or among the `others`, if somebody has
-    /// moved that one as well.
+    /// Finds this run's own copy of a stray, identical byte for byte: where the run put it, or among the `others` if somebody has
+    /// moved it as well.
     fn find_copy(
         &self,
         way: &mut Way<'_>,
