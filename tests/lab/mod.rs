@@ -1,9 +1,9 @@
 //! The lab: real IMAP servers on loopback, a client of the tests' own, a proxy that misbehaves, and mail to fill them.
 //!
-//! Nothing here uses mailferry's own code, so that a fault in it can't hide itself. Test files say `mod lab;`, the
-//! examples below `bin/` take the same files by path.
+//! Nothing here uses mailferry's own code, so that a fault in it can't hide itself. The tests and the
+//! examples below `bin/` take it by path.
 //!
-//! - [`servers`]: Dovecot, Cyrus, Courier and Mailutils, started once per test binary, with an account of its own for every test.
+//! - [`servers`]: Dovecot, Cyrus, Courier and Mailutils, started once, with an account of its own for every test.
 //! - [`agreeing`]: `mailferry login` with a user in front of it.
 //! - [`browser`]: a real browser without a window, which opens pages from the disk.
 //! - [`certificates`]: certificates that must not be trusted.
@@ -28,7 +28,7 @@
 //! - [`trees`]: mail in directories, and damage to them.
 //! - [`pair`]: two accounts and what runs between them leave.
 
-#![expect(dead_code, unreachable_pub, reason = "each test file and example uses its own part of the lab")]
+#![expect(unreachable_pub, reason = "each program that has the lab takes it as a module of its own")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 pub mod agreeing;

@@ -324,8 +324,10 @@ impl AnyMechanism {
 }
 
 /// A Dovecot of its own that takes Kerberos tickets, with the server that gives them.
+#[cfg(feature = "gssapi")]
 pub struct Kerberos(Server);
 
+#[cfg(feature = "gssapi")]
 impl Kerberos {
     /// Starts both.
     pub fn start() -> Self {

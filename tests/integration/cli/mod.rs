@@ -1,0 +1,10 @@
+//! The command line: options, streams, exit codes, reports, and that what is advised works.
+
+mod advice;
+mod config;
+mod doctor;
+mod folders;
+mod pipelines;
+mod readme;
+mod report;
+mod shell;

@@ -1,0 +1,4 @@
+//! What a run leaves for the next.
+
+mod golden;
+mod runs;

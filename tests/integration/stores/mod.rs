@@ -1,0 +1,4 @@
+//! Mail in directories.
+
+mod maildir;
+mod mbox;
