@@ -2,7 +2,7 @@
 
 use crate::identity::{ContentHasher, ContentKeys};
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
-use crate::store::{Body, Error, Fetched, MessageSink, RefusalMeaning, Store};
+use crate::store::{Body, Error, Fetched, MessageSink, ReadStore, RefusalMeaning};
 use std::collections::HashMap;
 
 /// How many messages are asked for at a time: what asks for them must fit into what a server takes in while it sends.
@@ -19,7 +19,7 @@ pub type Contents = HashMap<Uid, ContentKeys>;
 /// # Errors
 /// What ends the connection.
 pub fn read_contents(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     mailbox: &MailboxName,
     uid_validity: Option<UidValidity>,
     uids: &UidSet,
@@ -34,7 +34,7 @@ pub fn read_contents(
 /// # Errors
 /// What ends the connection.
 pub fn read_tied(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     mailbox: &MailboxName,
     uid_validity: Option<UidValidity>,
     uids: &UidSet,
@@ -44,7 +44,7 @@ pub fn read_tied(
 }
 
 fn read_all(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     mailbox: &MailboxName,
     uid_validity: Option<UidValidity>,
     mut sink: Hashing<'_>,
@@ -57,7 +57,7 @@ fn read_all(
 }
 
 fn read_some(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     mailbox: &MailboxName,
     uid_validity: Option<UidValidity>,
     uids: UidSet,

@@ -9,7 +9,7 @@ use crate::event::Side;
 use crate::identity::ContentKeys;
 use crate::mail::{Message, Uid, UidSet, UidValidity};
 use crate::plan::{Likeness, MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
-use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
+use crate::store::{Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Where messages stand that nothing is settled of.
@@ -385,7 +385,7 @@ impl Settling<'_> {
 }
 
 /// Scans one folder.
-fn scan(store: &mut dyn Store, request: &ScanRequest<'_>) -> Result<Result<FolderScan, Refusal>, Error> {
+fn scan(store: &mut dyn ReadStore, request: &ScanRequest<'_>) -> Result<Result<FolderScan, Refusal>, Error> {
     let mut result = None;
     store.scan(std::slice::from_ref(request), &mut |_, scanned| result = Some(scanned))?;
     let result = result.ok_or_else(|| Error::new(ErrorKind::Protocol, "a scan gave no result"))?;

@@ -24,7 +24,7 @@ pub(crate) use pause::wait as pause;
 use crate::event::{Event, Observer, Side, Stop};
 use crate::mail::Uid;
 use crate::plan::FolderTask;
-use crate::store::{Connector, Error, ErrorKind, Store, Traffic};
+use crate::store::{Connector, Error, ErrorKind, ReadStore, Store, Traffic};
 use doubts::Doubts;
 use growth::Growth;
 use lane::Lane;
@@ -42,12 +42,15 @@ pub(crate) const GRACE: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 5;
 
 /// An open connection to either side.
-pub struct Link {
+pub struct Link<C = Box<dyn Store>> {
     /// The side that is read.
-    pub source: Box<dyn Store>,
+    pub source: C,
     /// The side that is written.
-    pub target: Box<dyn Store>,
+    pub target: C,
 }
+
+/// An open connection to either side that changes neither.
+pub type ReadLink = Link<Box<dyn ReadStore>>;
 
 impl Link {
     /// The account of one side.
@@ -257,9 +260,20 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
 /// # Errors
 /// Why there is none, and on which side.
 pub(crate) fn connect(source: &dyn Connector, target: &dyn Connector) -> Result<Link, (Side, Error)> {
+    connect_with(|| source.connect(), || target.connect())
+}
+
+/// The same with whatever connections these make.
+///
+/// # Errors
+/// The same.
+pub(crate) fn connect_with<C: Send>(
+    source: impl FnOnce() -> Result<C, Error> + Send,
+    target: impl FnOnce() -> Result<C, Error>,
+) -> Result<Link<C>, (Side, Error)> {
     let (source, target) = std::thread::scope(|scope| {
-        let source = scope.spawn(|| source.connect());
-        let target = target.connect();
+        let source = scope.spawn(source);
+        let target = target();
         (join(source.join()), target)
     });
     Ok(Link { source: source.map_err(|e| (Side::Source, e))?, target: target.map_err(|e| (Side::Target, e))? })

@@ -6,6 +6,7 @@
 
 mod disk;
 mod error;
+mod guard;
 pub mod imap;
 pub mod maildir;
 pub mod mbox;
@@ -21,13 +22,13 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
-/// Makes connections to one account. Shared by all lanes.
-pub trait Connector: Sync {
+/// Makes connections to one account that can only read. Shared by all lanes.
+pub trait ReadConnector: Sync {
     /// A new connection, logged in and ready.
     ///
     /// # Errors
     /// Why the account can't be reached or entered, as an [`ErrorKind`] that tells whether to try again.
-    fn connect(&self) -> Result<Box<dyn Store>, Error>;
+    fn connect_to_read(&self) -> Result<Box<dyn ReadStore>, Error>;
 
     /// How many connections the user allows at most; `None`: as many as the server bears.
     fn max_connections(&self) -> Option<usize>;
@@ -38,6 +39,15 @@ pub trait Connector: Sync {
     }
 }
 
+/// Makes connections to one account that can change it, too.
+pub trait Connector: ReadConnector {
+    /// A new connection, logged in and ready.
+    ///
+    /// # Errors
+    /// As [`ReadConnector::connect_to_read`].
+    fn connect(&self) -> Result<Box<dyn Store>, Error>;
+}
+
 /// What may be done with an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -45,21 +55,6 @@ pub enum Access {
     ReadOnly,
     /// It may be changed.
     ReadWrite,
-}
-
-impl Access {
-    /// Refuses what would change an account where that was not asked for, whoever asks by mistake.
-    ///
-    /// # Errors
-    /// Unless the account may be changed.
-    fn check(self) -> Result<(), Error> {
-        match self {
-            Self::ReadWrite => Ok(()),
-            Self::ReadOnly => {
-                Err(Error::new(ErrorKind::Local, "something tried to change a mailbox that is only to be read"))
-            }
-        }
-    }
 }
 
 /// How much a scan asks of each message.
@@ -471,11 +466,19 @@ impl std::ops::AddAssign for Traffic {
     }
 }
 
-/// One open connection to an account.
+/// An open connection to an account, as far as it reads.
 ///
 /// Errors of one folder or message are values in the results; an `Err` means that the connection is of no further use,
 /// and its kind tells whether a new one may help.
-pub trait Store: Send {
+///
+/// Who has nothing else can change nothing:
+///
+/// ```compile_fail
+/// fn delete(store: &mut dyn mailferry::store::ReadStore) {
+///     store.delete(&[]);
+/// }
+/// ```
+pub trait ReadStore: Send {
     /// What the server calls itself.
     fn server(&self) -> &str;
 
@@ -526,6 +529,44 @@ pub trait Store: Send {
     /// answer together; or the oldest request's end.
     fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error>;
 
+    /// What the account itself calls these messages, for each request; nothing of those that it gives no name.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    fn content_ids(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
+        Ok(asked.iter().map(|_| HashMap::new()).collect())
+    }
+
+    /// How much of the account is used; `None` where the server does not tell.
+    fn quota(&mut self) -> Result<Option<Quota>, Error>;
+
+    /// What went over this connection so far.
+    fn traffic(&self) -> Traffic;
+
+    /// Says goodbye. Nothing depends on its success.
+    fn close(&mut self);
+}
+
+/// What can be read from, whether or not it can be changed as well.
+pub trait AsReadStore: Send {
+    /// Its reading half.
+    fn reading(&mut self) -> &mut dyn ReadStore;
+}
+
+impl AsReadStore for Box<dyn ReadStore> {
+    fn reading(&mut self) -> &mut dyn ReadStore {
+        self.as_mut()
+    }
+}
+
+impl AsReadStore for Box<dyn Store> {
+    fn reading(&mut self) -> &mut dyn ReadStore {
+        self.as_mut()
+    }
+}
+
+/// An open connection to an account, with all that changes it. What only reads takes a [`ReadStore`].
+pub trait Store: ReadStore {
     /// Creates folders, all asked for at once. One that exists already counts as created. Gives for each the name that
     /// it has now.
     fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error>;
@@ -558,14 +599,6 @@ pub trait Store: Send {
     /// Deliveries whose acknowledgement has not been given out yet: what is uncertain when the connection fails.
     fn unacknowledged(&self) -> Vec<u32>;
 
-    /// What the account itself calls these messages, for each request; nothing of those that it gives no name.
-    ///
-    /// # Errors
-    /// What ends the connection.
-    fn content_ids(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
-        Ok(asked.iter().map(|_| HashMap::new()).collect())
-    }
-
     /// Copies or moves messages within the account. Gives what became of each request.
     fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error>;
 
@@ -583,13 +616,4 @@ pub trait Store: Send {
     /// Changes messages' flags, all changes asked for at once. Gives for each the messages that were left alone, as somebody
     /// else has changed them meanwhile.
     fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error>;
-
-    /// How much of the account is used; `None` where the server does not tell.
-    fn quota(&mut self) -> Result<Option<Quota>, Error>;
-
-    /// What went over this connection so far.
-    fn traffic(&self) -> Traffic;
-
-    /// Says goodbye. Nothing depends on its success.
-    fn close(&mut self);
 }

@@ -14,7 +14,9 @@ use crate::exec::Link;
 use crate::folders;
 use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet, counted};
 use crate::plan::{MatchRules, Matching, match_folder};
-use crate::store::{Error, ErrorKind, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
+use crate::store::{
+    AsReadStore, Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+};
 use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
 use std::slice;
@@ -41,9 +43,9 @@ pub(super) struct Pair {
 }
 
 /// What is compared and how.
-pub(super) struct Comparison<'a> {
+pub(super) struct Comparison<'a, C> {
     /// What is done on the target before its folders are scanned, while the source's are.
-    pub(super) first_on_target: &'a (dyn Fn(&mut dyn Store) -> Result<Learnt, Error> + Sync),
+    pub(super) first_on_target: &'a (dyn Fn(&mut C) -> Result<Learnt, Error> + Sync),
     pub(super) pairs: &'a [Pair],
     pub(super) filter: &'a MessageFilter,
     /// Whether the filter limits the target's messages too: for `verify`, where what is left out is no difference.
@@ -75,11 +77,11 @@ pub(super) struct Compared {
     pub(super) filtered_out: FilteredOut,
 }
 
-impl Comparison<'_> {
+impl<C: AsReadStore> Comparison<'_, C> {
     /// Compares the pairs with these indices. `each` gets a pair's index with its result, or with the reason why it could not be compared.
     pub(super) fn run(
         &self,
-        link: &mut Link,
+        link: &mut Link<C>,
         open: Vec<usize>,
         each: &mut dyn FnMut(usize, Result<Compared, String>),
     ) -> Result<(), Error> {
@@ -168,7 +170,7 @@ impl Comparison<'_> {
     /// Scans both sides of these pairs once.
     fn pass(
         &self,
-        link: &mut Link,
+        link: &mut Link<C>,
         open: &[usize],
         whole: &HashSet<usize>,
         is_first: bool,
@@ -182,16 +184,16 @@ impl Comparison<'_> {
         std::thread::scope(|scope| {
             let (sender, scans) = sync_channel(2);
             let target_thread = scope.spawn(move || {
-                let known = if is_first { (self.first_on_target)(target.as_mut())? } else { Learnt::new() };
+                let known = if is_first { (self.first_on_target)(target)? } else { Learnt::new() };
                 let unknown = on_target.iter().filter(|index| !known.contains_key(index));
                 let request = |index: &usize| self.target_request(&self.pairs[*index], depth(index, Side::Target));
                 let requests: Vec<_> = unknown.filter_map(request).collect();
                 let mut in_order = InOrder { pairs: on_target.iter().peekable(), known, sender };
                 in_order.pass_known();
-                target.scan(&requests, &mut |_, scan| in_order.pass(scan))
+                target.reading().scan(&requests, &mut |_, scan| in_order.pass(scan))
             });
             let mut lost_target = false;
-            let scanned = source.scan(&source_requests, &mut |nth, source| {
+            let scanned = source.reading().scan(&source_requests, &mut |nth, source| {
                 let index = open[nth];
                 let Ok(target) = self.target_scan(index, &scans) else {
                     lost_target = true;
@@ -326,21 +328,26 @@ impl Comparison<'_> {
     }
 
     /// Asks for what is lacking of unpaired messages and of those that are to be probed.
-    fn read_keys(&self, link: &mut Link, index: usize, compared: &mut Compared) -> Result<Result<(), Refusal>, Error> {
+    fn read_keys(
+        &self,
+        link: &mut Link<C>,
+        index: usize,
+        compared: &mut Compared,
+    ) -> Result<Result<(), Refusal>, Error> {
         let pair = &self.pairs[index];
         let (mut on_source, mut on_target) = compared.lacking();
         for (source, target) in compared.to_probe(pair.known.as_ref()) {
             on_source.push(source);
             on_target.push(target);
         }
-        let source = add_keys(link.source.as_mut(), (&pair.source, "source"), &mut compared.source, &on_source)?;
+        let source = add_keys(link.source.reading(), (&pair.source, "source"), &mut compared.source, &on_source)?;
         let (Some(scan), Some(name)) = (&mut compared.target, &pair.target) else { return Ok(source) };
-        let target = add_keys(link.target.as_mut(), (name, "target"), scan, &on_target)?;
+        let target = add_keys(link.target.reading(), (name, "target"), scan, &on_target)?;
         Ok(source.and(target))
     }
 
     /// Reads the contents of what headers can't tell apart.
-    fn settle_ties(&self, link: &mut Link, index: usize, compared: &mut Compared) -> Result<(), Error> {
+    fn settle_ties(&self, link: &mut Link<C>, index: usize, compared: &mut Compared) -> Result<(), Error> {
         for tie in std::mem::take(&mut compared.matching.ties) {
             let settled = self.settle_by_bodies(link, index, compared, &tie)?;
             compared.munged.extend(settled.munged);
@@ -470,7 +477,7 @@ impl Compared {
 
 /// Adds the header keys of these messages, as far as they were not asked for.
 fn add_keys(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     (mailbox, side): (&MailboxName, &str),
     scan: &mut FolderScan,
     which: &[u32],

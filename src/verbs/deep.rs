@@ -3,11 +3,11 @@
 use super::compare::Compared;
 use super::opening::Names;
 use crate::event::{Event, Observer, Side, Stop};
-use crate::exec::{Contents, Link, join, read_contents};
+use crate::exec::{Contents, Link, ReadLink, join, read_contents};
 use crate::folders::{self, TargetFolder};
 use crate::identity::ContentKeys;
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
-use crate::store::{Connector, Error, Store};
+use crate::store::{AsReadStore, Error, ReadConnector, ReadStore};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -101,14 +101,18 @@ impl DeepFolder {
     ///
     /// # Errors
     /// What ends a connection.
-    pub(super) fn contrast(&self, link: &mut Link, observer: &dyn Observer) -> Result<Contrast, Error> {
+    pub(super) fn contrast<C: AsReadStore>(
+        &self,
+        link: &mut Link<C>,
+        observer: &dyn Observer,
+    ) -> Result<Contrast, Error> {
         let source_uids: UidSet = self.pairs.iter().map(|(source, _)| *source).collect();
         let target_uids: UidSet = self.pairs.iter().map(|(_, target)| *target).collect();
         let Link { source, target } = link;
         let readings = Readings { folder: &self.name, observer, read: Mutex::default() };
         let (on_source, on_target) = std::thread::scope(|scope| {
-            let reading = scope.spawn(|| self.read(source.as_mut(), Side::Source, &source_uids, &readings));
-            let on_target = self.read(target.as_mut(), Side::Target, &target_uids, &readings);
+            let reading = scope.spawn(|| self.read(source.reading(), Side::Source, &source_uids, &readings));
+            let on_target = self.read(target.reading(), Side::Target, &target_uids, &readings);
             (join(reading.join()), on_target)
         });
         Ok(self.judge(&on_source?, &on_target?))
@@ -116,7 +120,7 @@ impl DeepFolder {
 
     fn read(
         &self,
-        store: &mut dyn Store,
+        store: &mut dyn ReadStore,
         side: Side,
         uids: &UidSet,
         readings: &Readings<'_>,
@@ -231,9 +235,9 @@ pub(super) type Outcome = (DeepFolder, Result<Contrast, String>);
 /// Compares the contents of all folders, in lanes with a connection to either side each. Gives each folder with what it
 /// showed, or why it could not be compared.
 pub(super) fn compare_contents(
-    source: &dyn Connector,
-    target: &dyn Connector,
-    first: Link,
+    source: &dyn ReadConnector,
+    target: &dyn ReadConnector,
+    first: ReadLink,
     lanes: usize,
     folders: Vec<DeepFolder>,
     stop: &Stop,
@@ -255,7 +259,7 @@ pub(super) fn compare_contents(
         for _ in 1..lanes {
             scope.spawn(|| {
                 // A lane more is a gain and no need: without a connection there is one fewer.
-                if let (Ok(source), Ok(target)) = (source.connect(), target.connect()) {
+                if let (Ok(source), Ok(target)) = (source.connect_to_read(), target.connect_to_read()) {
                     work.run(Link { source, target }, stop, observer);
                 }
             });
@@ -271,7 +275,7 @@ struct Work {
 }
 
 impl Work {
-    fn run(&self, mut link: Link, stop: &Stop, observer: &dyn Observer) {
+    fn run(&self, mut link: ReadLink, stop: &Stop, observer: &dyn Observer) {
         while !stop.is_requested() {
             let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(folder) = next else { break };

@@ -7,7 +7,7 @@
 use crate::exec::Fate;
 use crate::mail::{Message, Uid, UidSet};
 use crate::plan::FolderTask;
-use crate::store::{Error, FolderScan, ScanRequest, Store};
+use crate::store::{Error, FolderScan, ReadStore, ScanRequest};
 
 /// What was put into a folder: its UIDNEXT before, and how many messages it was.
 pub(super) fn put(task: &FolderTask, fates: &[Fate]) -> (u32, usize) {
@@ -20,7 +20,7 @@ pub(super) fn put(task: &FolderTask, fates: &[Fate]) -> (u32, usize) {
 /// # Errors
 /// What ends the connection.
 pub(super) fn scan(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     requests: &[ScanRequest<'_>],
     put: &[(u32, usize)],
 ) -> Result<Vec<Option<FolderScan>>, Error> {

@@ -5,7 +5,7 @@ use super::{FolderListing, FolderRow};
 use crate::event::{Event, Observer, Side};
 use crate::folders::Roster;
 use crate::mail::ListedMailbox;
-use crate::store::{Connector, Error, ScanDepth, ScanRequest, Store};
+use crate::store::{Error, ReadConnector, ReadStore, ScanDepth, ScanRequest};
 use std::time::Instant;
 
 /// Lists an account's folders with role, messages, unread, bytes and quota. Opens folders read-only where the server
@@ -13,9 +13,9 @@ use std::time::Instant;
 ///
 /// # Errors
 /// What kept the account from being read.
-pub fn folders(mailbox: &dyn Connector, observer: &dyn Observer) -> Result<FolderListing, Error> {
+pub fn folders(mailbox: &dyn ReadConnector, observer: &dyn Observer) -> Result<FolderListing, Error> {
     let started = Instant::now();
-    let mut store = mailbox.connect()?;
+    let mut store = mailbox.connect_to_read()?;
     let listing = store.list();
     observer.observe(&Event::Connected {
         side: Side::Source,
@@ -48,7 +48,7 @@ pub fn folders(mailbox: &dyn Connector, observer: &dyn Observer) -> Result<Folde
 
 /// Adds up the sizes of folders whose bytes the server did not tell. Returns how many could not be read.
 fn measure(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     mailboxes: &[&ListedMailbox],
     rows: &mut [FolderRow],
     observer: &dyn Observer,

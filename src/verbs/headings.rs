@@ -4,7 +4,7 @@
 
 use super::scans::scan_each;
 use crate::mail::{Heading, MailboxName, Uid, UidSet};
-use crate::store::{ScanDepth, Store};
+use crate::store::{ReadStore, ScanDepth};
 use std::collections::HashMap;
 
 /// How many messages of one folder have their headings read for a list.
@@ -37,7 +37,7 @@ impl Wanted {
     }
 
     /// Reads the headings, as far as the server tells them.
-    pub(super) fn read(self, store: &mut dyn Store) -> Headings {
+    pub(super) fn read(self, store: &mut dyn ReadStore) -> Headings {
         let mut found = HashMap::new();
         if self.folders.is_empty() {
             return Headings(found);

@@ -6,7 +6,7 @@
 use super::headings::Wanted;
 use crate::event::{Duplicate, Event, FolderHoldings, Holdings, NamedMessage, Observer, Side, YearSum};
 use crate::mail::{HeaderKey, InternalDate, MailboxName, Message};
-use crate::store::{Error, Store};
+use crate::store::{Error, ReadStore};
 use std::collections::{BTreeMap, HashSet};
 
 /// How many of the largest messages are named.
@@ -91,7 +91,7 @@ impl Survey {
     ///
     /// # Errors
     /// What ends the connection.
-    pub(super) fn tell(self, store: &mut dyn Store, observer: &dyn Observer) -> Result<(), Error> {
+    pub(super) fn tell(self, store: &mut dyn ReadStore, observer: &dyn Observer) -> Result<(), Error> {
         if !self.is_wanted {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, Fate, read_contents};
 use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
 use crate::plan::FolderTask;
-use crate::store::{Error, FolderScan, Refusal, Removal, ScanDepth, Store};
+use crate::store::{Error, FolderScan, ReadStore, Refusal, Removal, ScanDepth, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Gives a server the time to store what a run that died had sent to it: before this run looks, so that it sees it, and again
@@ -57,7 +57,7 @@ struct Folder<'a> {
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn find(store: &mut dyn Store, arrivals: &[Arrival<'_>]) -> Result<Vec<Vec<Twice>>, Error> {
+pub(super) fn find(store: &mut dyn ReadStore, arrivals: &[Arrival<'_>]) -> Result<Vec<Vec<Twice>>, Error> {
     let folders = folders(arrivals);
     let asked = folders.iter().map(|folder| (folder.mailbox, Some(folder.others.clone())));
     let others = scan_each(store, ScanDepth::Identity, asked)?;
@@ -144,7 +144,12 @@ impl<'a> Folder<'a> {
         Some(Self { mailbox: &task.target, uid_validity: task.target_uid_validity, ours, others })
     }
 
-    fn find_twice(&self, store: &mut dyn Store, others: &FolderScan, found: &mut [Vec<Twice>]) -> Result<(), Error> {
+    fn find_twice(
+        &self,
+        store: &mut dyn ReadStore,
+        others: &FolderScan,
+        found: &mut [Vec<Twice>],
+    ) -> Result<(), Error> {
         let sizes: HashSet<u32> = others.messages.iter().map(Message::size).collect();
         let like: UidSet =
             self.ours.iter().filter(|(.., (.., size))| sizes.contains(size)).map(|(uid, _)| *uid).collect();

@@ -3,15 +3,17 @@
 use super::compare;
 use super::unlisted::tell_gaps;
 use crate::event::{Event, Observer, Side, Stop};
-use crate::exec::{self, Lanes, Link, join, pause};
+use crate::exec::{self, Lanes, Link, ReadLink, join, pause};
 use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{ListedMailbox, Listing, SpecialUse};
-use crate::store::{Connector, Error, ErrorKind, Refusal, ScanDepth, ScanRequest, Store};
+use crate::store::{
+    AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, Refusal, ScanDepth, ScanRequest, Store,
+};
 use std::time::Duration;
 
 /// Both mailboxes, open and listed, and which folder goes to which.
-pub(super) struct Opened {
-    pub(super) link: Link,
+pub(super) struct Opened<C = Box<dyn Store>> {
+    pub(super) link: Link<C>,
     pub(super) source_listing: Listing,
     pub(super) target_listing: Listing,
     pub(super) pairing: Pairing,
@@ -19,9 +21,9 @@ pub(super) struct Opened {
     gaps: u64,
 }
 
-impl Opened {
+impl<C: AsReadStore> Opened<C> {
     /// The connections, and the folders' names beside them.
-    pub(super) fn link_and_names(&mut self) -> (&mut Link, Names<'_>) {
+    pub(super) fn link_and_names(&mut self) -> (&mut Link<C>, Names<'_>) {
         (&mut self.link, Names::new(&self.pairing, &self.source_listing, &self.target_listing))
     }
 
@@ -32,12 +34,12 @@ impl Opened {
     }
 }
 
-impl Opened {
-    pub(super) fn new(mut link: Link, rules: &Rules, observer: &dyn Observer) -> Result<Self, Error> {
+impl<C: AsReadStore> Opened<C> {
+    pub(super) fn new(mut link: Link<C>, rules: &Rules, observer: &dyn Observer) -> Result<Self, Error> {
         let Link { source, target } = &mut link;
         let (source_listing, target_listing) = std::thread::scope(|scope| {
-            let from = scope.spawn(|| list(source.as_mut(), Side::Source, observer));
-            let to = list(target.as_mut(), Side::Target, observer);
+            let from = scope.spawn(|| list(source.reading(), Side::Source, observer));
+            let to = list(target.reading(), Side::Target, observer);
             Ok::<_, Error>((join(from.join())?, to?))
         })?;
         let mut pairing = pair(&source_listing, &target_listing, rules).map_err(|error| unpaired(&error))?;
@@ -73,6 +75,14 @@ pub(super) fn connect(source: &dyn Connector, target: &dyn Connector) -> Result<
     exec::connect(source, target).map_err(|(_, error)| error)
 }
 
+/// The same for what only reads.
+///
+/// # Errors
+/// The same.
+pub(super) fn connect_to_read(source: &dyn ReadConnector, target: &dyn ReadConnector) -> Result<ReadLink, Error> {
+    exec::connect_with(|| source.connect_to_read(), || target.connect_to_read()).map_err(|(_, error)| error)
+}
+
 /// Does what only reads with a connection to either side, and anew with new ones if one of them breaks.
 ///
 /// # Errors
@@ -103,7 +113,7 @@ pub(super) fn patiently<T>(
     done
 }
 
-fn list(store: &mut dyn Store, side: Side, observer: &dyn Observer) -> Result<Listing, Error> {
+fn list(store: &mut dyn ReadStore, side: Side, observer: &dyn Observer) -> Result<Listing, Error> {
     let listing = store.list();
     // The server's name comes with the listing, without a round trip of its own.
     observer.observe(&Event::Connected { side, server: store.server(), is_compressed: store.is_compressed() });
@@ -116,7 +126,7 @@ fn list(store: &mut dyn Store, side: Side, observer: &dyn Observer) -> Result<Li
 const NEAR_LANES: usize = 2;
 
 /// How many lanes: as asked, else as both servers bear; never more connections than an address allows.
-pub(super) fn lanes(asked: Option<usize>, sides: [&dyn Connector; 2], link: &Link) -> Lanes {
+pub(super) fn lanes(asked: Option<usize>, sides: [&dyn ReadConnector; 2], link: &Link) -> Lanes {
     let (one, other) = (link.source.connections(), link.target.connections());
     let usual = one.usual.min(other.usual);
     let first = if one.is_near && other.is_near { usual.min(NEAR_LANES) } else { usual };
@@ -126,7 +136,7 @@ pub(super) fn lanes(asked: Option<usize>, sides: [&dyn Connector; 2], link: &Lin
 }
 
 /// How many messages a folder holds, by its counters or else by counting them; or why that can't be told.
-pub(super) fn count_messages(store: &mut dyn Store, folder: &ListedMailbox) -> Result<Result<u64, Refusal>, Error> {
+pub(super) fn count_messages(store: &mut dyn ReadStore, folder: &ListedMailbox) -> Result<Result<u64, Refusal>, Error> {
     if let Some(messages) = folder.status.as_ref().and_then(|status| status.messages) {
         return Ok(Ok(u64::from(messages)));
     }

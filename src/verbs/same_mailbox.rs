@@ -11,7 +11,8 @@ use super::scans::scan_each;
 use crate::exec::Link;
 use crate::mail::{Flags, HeaderKey, ListedMailbox, MailboxName, Message, Uid, UidSet};
 use crate::store::{
-    Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, KnownDepth, ScanDepth, ScanRequest, Store,
+    AsReadStore, Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, KnownDepth, ScanDepth, ScanRequest,
+    Store,
 };
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -97,7 +98,10 @@ impl Suspect {
 ///
 /// # Errors
 /// What ends a connection.
-pub(super) fn suspects(link: &mut Link, folders: &[(&ListedMailbox, &ListedMailbox)]) -> Result<Vec<Suspect>, Error> {
+pub(super) fn suspects<C: AsReadStore>(
+    link: &mut Link<C>,
+    folders: &[(&ListedMailbox, &ListedMailbox)],
+) -> Result<Vec<Suspect>, Error> {
     let open: Vec<_> = folders.iter().filter(|(source, target)| may_be_one(source, target)).collect();
     if open.is_empty() {
         return Ok(Vec::new());
@@ -131,7 +135,10 @@ pub(super) fn suspects(link: &mut Link, folders: &[(&ListedMailbox, &ListedMailb
 ///
 /// # Errors
 /// What ends a connection.
-pub(super) fn possible(link: &mut Link, folders: &[(&ListedMailbox, &ListedMailbox)]) -> Result<Vec<Suspect>, Error> {
+pub(super) fn possible<C: AsReadStore>(
+    link: &mut Link<C>,
+    folders: &[(&ListedMailbox, &ListedMailbox)],
+) -> Result<Vec<Suspect>, Error> {
     if folders.is_empty() {
         return Ok(Vec::new());
     }
@@ -140,8 +147,8 @@ pub(super) fn possible(link: &mut Link, folders: &[(&ListedMailbox, &ListedMailb
         Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
     };
     let depth = ScanDepth::Identity;
-    let on_source = scan_each(link.source.as_mut(), depth, folders.iter().map(|at| (&at.0.name, newest(at.0))))?;
-    let on_target = scan_each(link.target.as_mut(), depth, folders.iter().map(|at| (&at.1.name, newest(at.1))))?;
+    let on_source = scan_each(link.source.reading(), depth, folders.iter().map(|at| (&at.0.name, newest(at.0))))?;
+    let on_target = scan_each(link.target.reading(), depth, folders.iter().map(|at| (&at.1.name, newest(at.1))))?;
     let in_common = |(at, (source, target)): (&_, (Result<FolderScan, _>, Result<FolderScan, _>))| {
         let (source, target) = (source.ok()?, target.ok()?);
         let keys: HashSet<HeaderKey> = source.messages.iter().map(Message::key).filter(is_telling).collect();
@@ -179,8 +186,8 @@ enum Sample {
 
 type Folders<'a, 'l> = [&'a (&'l ListedMailbox, &'l ListedMailbox)];
 
-fn equal_messages(
-    link: &mut Link,
+fn equal_messages<C: AsReadStore>(
+    link: &mut Link<C>,
     folders: &Folders<'_, '_>,
     uids: &dyn Fn(&(&ListedMailbox, &ListedMailbox)) -> Option<UidSet>,
 ) -> Result<Vec<Sample>, Error> {
@@ -188,8 +195,8 @@ fn equal_messages(
         return Ok(Vec::new());
     }
     let depth = ScanDepth::Identity;
-    let on_source = scan_each(link.source.as_mut(), depth, folders.iter().map(|at| (&at.0.name, uids(at))))?;
-    let on_target = scan_each(link.target.as_mut(), depth, folders.iter().map(|at| (&at.1.name, uids(at))))?;
+    let on_source = scan_each(link.source.reading(), depth, folders.iter().map(|at| (&at.0.name, uids(at))))?;
+    let on_target = scan_each(link.target.reading(), depth, folders.iter().map(|at| (&at.1.name, uids(at))))?;
     let sample = |(source, target): (Result<FolderScan, _>, Result<FolderScan, _>)| match (source, target) {
         (Ok(source), Ok(target)) => compare(&source, &target),
         _ => Sample::Unlike,

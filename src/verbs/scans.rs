@@ -1,14 +1,16 @@
 //! Several folders looked at in one flight: some of their messages, or how they are when they are new.
 
 use crate::mail::{MailboxName, Uid, UidSet, counted};
-use crate::store::{Error, FolderScan, NewFolder, Prepared, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Store};
+use crate::store::{
+    Error, FolderScan, NewFolder, Prepared, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+};
 
 /// Scans folders for reading: each whole, or only these messages. The results are in the order of the requests.
 ///
 /// # Errors
 /// What ends the connection.
 pub(super) fn scan_each<'m>(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     depth: ScanDepth,
     asked: impl IntoIterator<Item = (&'m MailboxName, Option<UidSet>)>,
 ) -> Result<Vec<Result<FolderScan, Refusal>>, Error> {
@@ -25,7 +27,7 @@ pub(super) fn scan_each<'m>(
 /// # Errors
 /// What ends the connection.
 pub(super) fn read_listed(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     mailbox: &MailboxName,
     uids: &UidSet,
     side: &str,
@@ -62,7 +64,7 @@ fn lists(scan: &FolderScan, uid: Uid) -> bool {
 /// # Errors
 /// What ends the connection.
 pub(super) fn open_prepared(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     prepared: &[Result<Prepared, Refusal>],
 ) -> Result<Vec<Option<FolderScan>>, Error> {
     let mut opened: Vec<Option<FolderScan>> =

@@ -5,7 +5,7 @@ use super::opening::Names;
 use super::scans::scan_each;
 use crate::event::Side;
 use crate::mail::{ListedMailbox, MailboxName, Uid};
-use crate::store::{Error, ErrorKind, RefusalMeaning, ScanDepth, ScanRequest, Store};
+use crate::store::{Error, ErrorKind, ReadStore, RefusalMeaning, ScanDepth, ScanRequest};
 
 /// How many folders are tried: one that can't be opened says nothing about the search.
 const TRIES: usize = 3;
@@ -15,7 +15,7 @@ const TRIES: usize = 3;
 /// # Errors
 /// The server's words where it refuses the search, and what ends the connection.
 pub(super) fn check_search(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     search: Option<&str>,
     side: Side,
     names: &Names<'_>,
@@ -45,7 +45,7 @@ pub(super) fn check_search(
 }
 
 /// What the server says against a search in this folder; `None` where it searches, or refuses in passing.
-fn refused_words(store: &mut dyn Store, search: &str, mailbox: &MailboxName) -> Result<Option<String>, Error> {
+fn refused_words(store: &mut dyn ReadStore, search: &str, mailbox: &MailboxName) -> Result<Option<String>, Error> {
     // Of one message at most, as it is done again in earnest. A CHARSET stands before everything else.
     let has_charset = search.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("CHARSET "));
     let limited = if has_charset { search.to_owned() } else { format!("UID 1 {search}") };

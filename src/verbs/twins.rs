@@ -2,7 +2,7 @@
 //! them says to that. Two mails may have one header, size and date and differ in their bodies.
 
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
-use crate::store::{ContentId, Error, SomeMessages, Store};
+use crate::store::{ContentId, Error, ReadStore, SomeMessages};
 use std::collections::{BTreeMap, HashMap};
 
 /// A message by the number of its folder and its UID there.
@@ -14,7 +14,7 @@ pub(super) type Place = (usize, Uid);
 /// # Errors
 /// What ends the connection.
 pub(super) fn are_same<'m>(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     pairs: &[(Place, Place)],
     folder: &dyn Fn(usize) -> Option<(&'m MailboxName, Option<UidValidity>)>,
 ) -> Result<Vec<Option<bool>>, Error> {

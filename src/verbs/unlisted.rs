@@ -3,7 +3,7 @@
 
 use crate::event::{Event, Observer};
 use crate::mail::{Listing, MailboxName, Unread};
-use crate::store::{Error, Store};
+use crate::store::{Error, ReadStore};
 
 /// Names each gap of a side's listing; `side` is how people call it, such as `source`. Returns how many count as failed folders.
 pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) -> u64 {
@@ -28,7 +28,7 @@ pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) 
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn are_denied(store: &mut dyn Store, folders: &[Vec<MailboxName>]) -> Result<Vec<bool>, Error> {
+pub(super) fn are_denied(store: &mut dyn ReadStore, folders: &[Vec<MailboxName>]) -> Result<Vec<bool>, Error> {
     let names: Vec<MailboxName> = folders.iter().flatten().cloned().collect();
     if names.is_empty() {
         return Ok(vec![true; folders.len()]);

@@ -11,10 +11,10 @@ use super::searching::check_search;
 use super::views::look_through;
 use super::{Status, VerifyOptions, VerifySummary};
 use crate::event::{self, Difference, DifferenceKind, Event, Observer, Side, Stop};
-use crate::exec::Link;
+use crate::exec::ReadLink;
 use crate::folders::{Pair, Rules, TargetFolder};
 use crate::mail::{Heading, ListedMailbox, MailboxName, Message, SpecialUse, Uid, counted};
-use crate::store::{Connector, Error, FolderScan};
+use crate::store::{Error, FolderScan, ReadConnector};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Instant;
@@ -26,15 +26,15 @@ use std::time::Instant;
 /// # Errors
 /// What kept the comparison from beginning or ended it: a connection, a login, folders that collide.
 pub fn verify(
-    source: &dyn Connector,
-    target: &dyn Connector,
+    source: &dyn ReadConnector,
+    target: &dyn ReadConnector,
     rules: &Rules,
     options: &VerifyOptions,
     stop: &Stop,
     observer: &dyn Observer,
 ) -> Result<VerifySummary, Error> {
     let started = Instant::now();
-    let opened = Opened::new(opening::connect(source, target)?, rules, observer)?;
+    let opened = Opened::new(opening::connect_to_read(source, target)?, rules, observer)?;
     let failed = opened.folders_failed();
     let Opened { mut link, pairing, source_listing, target_listing, .. } = opened;
     let pairs = &pairing.pairs;
@@ -75,7 +75,7 @@ pub fn verify(
 
 /// Says that a mailbox is compared with itself.
 fn tell_same(
-    link: &mut Link,
+    link: &mut ReadLink,
     names: &opening::Names<'_>,
     kinship: Kinship,
     observer: &dyn Observer,
@@ -128,7 +128,7 @@ struct Found {
 const MOST_FOUND: usize = 10_000;
 
 impl Verify<'_> {
-    fn compare(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
+    fn compare(&mut self, link: &mut ReadLink, names: &opening::Names<'_>) -> Result<(), Error> {
         let mut surveys = [Side::Source, Side::Target].map(|side| Survey::new(side, self.observer));
         let mut compared_pairs = names.comparison_pairs(surveys[0].is_wanted());
         for pair in names.pairs.iter().filter(|pair| !pair.view) {
@@ -189,7 +189,7 @@ impl Verify<'_> {
     /// The views that have something that is in no other folder, limited to that.
     fn views(
         &mut self,
-        link: &mut Link,
+        link: &mut ReadLink,
         names: &opening::Names<'_>,
         compared: &mut [compare::Pair],
     ) -> Result<Vec<usize>, Error> {
@@ -295,7 +295,7 @@ impl Verify<'_> {
     }
 
     /// A folder that only the target has: its messages are extra.
-    fn count_unmatched(&mut self, link: &mut Link, name: &str, folder: &ListedMailbox) -> Result<(), Error> {
+    fn count_unmatched(&mut self, link: &mut ReadLink, name: &str, folder: &ListedMailbox) -> Result<(), Error> {
         let messages = match opening::count_messages(link.target.as_mut(), folder)? {
             Ok(messages) => messages,
             Err(refusal) => {
@@ -316,7 +316,7 @@ impl Verify<'_> {
     }
 
     /// What people know the messages by of which the contents differ or could not be read.
-    fn headings_of_contents(&self, source: &dyn Connector, contents: &[ReadContents]) -> Headings {
+    fn headings_of_contents(&self, source: &dyn ReadConnector, contents: &[ReadContents]) -> Headings {
         let mut wanted = Wanted::default();
         if self.observer.headings() >= event::Headings::Pressing {
             for (folder, contrast) in contents {
@@ -329,7 +329,7 @@ impl Verify<'_> {
             return Headings::default();
         }
         // The connections that have read the contents are closed by now.
-        let Ok(mut store) = source.connect() else { return Headings::default() };
+        let Ok(mut store) = source.connect_to_read() else { return Headings::default() };
         let headings = wanted.read(store.as_mut());
         store.close();
         headings
@@ -399,7 +399,7 @@ impl Verify<'_> {
     }
 
     /// What people know the messages by that wait to be told, on the source and on the target.
-    fn headings_of_found(&self, link: &mut Link, names: &opening::Names<'_>) -> [Headings; 2] {
+    fn headings_of_found(&self, link: &mut ReadLink, names: &opening::Names<'_>) -> [Headings; 2] {
         let mut wanted = [Wanted::default(), Wanted::default()];
         for found in &self.found {
             if let (Some(mailbox), Some(uid)) = (found.mailbox(names), found.uid) {

@@ -8,7 +8,7 @@ use super::scans::more_than_listed;
 use crate::mail::{ListedMailbox, Listing, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
 use crate::plan::views::{Look, Unplaced, look};
 use crate::state::Checkpoint;
-use crate::store::{ContentId, Error, FolderScan, ScanDepth, ScanRequest, SomeMessages, Store};
+use crate::store::{ContentId, Error, FolderScan, ReadStore, ScanDepth, ScanRequest, SomeMessages};
 use std::collections::{HashMap, HashSet};
 
 /// Why nothing is said of a view.
@@ -31,7 +31,7 @@ pub(super) type Outcome = Result<Looked, (usize, String)>;
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn look_through(store: &mut dyn Store, names: &Names<'_>) -> Result<Vec<Outcome>, Error> {
+pub(super) fn look_through(store: &mut dyn ReadStore, names: &Names<'_>) -> Result<Vec<Outcome>, Error> {
     let mut views: Vec<usize> = (0..names.pairs.len()).filter(|index| names.pairs[*index].view).collect();
     let mailbox = |pair: &usize| &names.source.mailboxes[names.pairs[*pair].source];
     views.sort_by_key(|pair| mailbox(pair).special_use != Some(SpecialUse::All));
@@ -54,7 +54,7 @@ pub(super) fn look_through(store: &mut dyn Store, names: &Names<'_>) -> Result<V
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn only_in(store: &mut dyn Store, listing: &Listing, views: &[usize]) -> Result<Found, Error> {
+pub(super) fn only_in(store: &mut dyn ReadStore, listing: &Listing, views: &[usize]) -> Result<Found, Error> {
     if listing.gaps.hide_folders() {
         return Ok(views.iter().map(|_| Err(UNTELLABLE.to_owned())).collect());
     }
@@ -92,7 +92,7 @@ impl<'a> Homes<'a> {
     }
 
     /// By the server's own names for messages where it has them, else by headers.
-    fn look(&self, store: &mut dyn Store, views: &[&MailboxName]) -> Result<Found, Error> {
+    fn look(&self, store: &mut dyn ReadStore, views: &[&MailboxName]) -> Result<Found, Error> {
         let scans = scan_all(store, ScanDepth::Sizes, views)?;
         if let Some(by_id) = self.by_ids(store, views, &scans)? {
             return Ok(scans.into_iter().zip(by_id).map(|(scan, only)| Ok((scan?, only))).collect());
@@ -103,7 +103,7 @@ impl<'a> Homes<'a> {
     /// `None`: the server does not name every message.
     fn by_ids(
         &self,
-        store: &mut dyn Store,
+        store: &mut dyn ReadStore,
         views: &[&MailboxName],
         scans: &[Result<FolderScan, String>],
     ) -> Result<Option<Vec<UidSet>>, Error> {
@@ -142,7 +142,7 @@ impl<'a> Homes<'a> {
     }
 
     /// The folders with their UIDVALIDITY and how many messages they have. `None`: one of them can't be read.
-    fn with_counters(&self, store: &mut dyn Store) -> Result<Option<Vec<Counted<'a>>>, Error> {
+    fn with_counters(&self, store: &mut dyn ReadStore) -> Result<Option<Vec<Counted<'a>>>, Error> {
         let counters = |folder: &ListedMailbox| {
             let status = folder.status.as_ref()?;
             Some((status.uid_validity, status.messages? as usize)).filter(|(validity, _)| validity.is_some())
@@ -162,7 +162,7 @@ impl<'a> Homes<'a> {
         Ok(Some(all))
     }
 
-    fn by_looks(&self, store: &mut dyn Store, views: &[&MailboxName]) -> Result<Found, Error> {
+    fn by_looks(&self, store: &mut dyn ReadStore, views: &[&MailboxName]) -> Result<Found, Error> {
         let scans = scan_all(store, ScanDepth::Identity, views)?;
         let looks = |scan: &FolderScan| -> Vec<(Look, Uid)> {
             scan.messages.iter().map(|message| (look(message), message.uid())).collect()
@@ -205,7 +205,7 @@ fn requests<'m>(depth: ScanDepth, mailboxes: &[&'m MailboxName]) -> Vec<ScanRequ
 
 /// Scans folders whole; what lists less than it has counts as not read.
 fn scan_all(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     depth: ScanDepth,
     mailboxes: &[&MailboxName],
 ) -> Result<Vec<Result<FolderScan, String>>, Error> {

@@ -5,7 +5,8 @@ use crate::address::{ImapAddress, Provider};
 use crate::event::{Event, Observer, Side, Stop};
 use crate::imap::{self, Credentials, NoSecret, NoSecretCause, Recall, Secret, Trace};
 use crate::net::{self, DialSettings, Dialer, FaultInjector};
-use crate::store::{Access, AccountName, Connector, Error, ErrorKind, Store};
+use crate::store::guard::Guarded;
+use crate::store::{Access, AccountName, Connector, Error, ErrorKind, ReadConnector, ReadStore, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -100,23 +101,29 @@ impl Account {
 
 impl Account {
     /// A new connection, logged in.
-    pub(super) fn session(&self) -> Result<Session, Error> {
+    pub(super) fn session(&self) -> Result<Guarded<Session>, Error> {
         let logged_in = imap::log_in(&self.dialer, &self.credentials, self.tracer());
-        let logged_in = logged_in.map_err(|error| from_imap(&error).of(&self.name))?;
-        let session = Session::begin(logged_in, self.name.clone(), self.access, self.prefix.as_deref(), self.separator);
-        let mut session = session.map_err(|error| from_imap(&error).of(&self.name))?;
+        let logged_in = logged_in.map_err(|error| Error::from(error).of(&self.name))?;
+        let session = Session::begin(logged_in, self.prefix.as_deref(), self.separator);
+        let mut session = session.map_err(|error| Error::from(error).of(&self.name))?;
         session.provider = self.provider;
-        Ok(session)
+        Ok(Guarded::new(session, self.access, self.name.clone()))
+    }
+}
+
+impl ReadConnector for Account {
+    fn connect_to_read(&self) -> Result<Box<dyn ReadStore>, Error> {
+        Ok(self.connect()?)
+    }
+
+    fn max_connections(&self) -> Option<usize> {
+        self.max_connections
     }
 }
 
 impl Connector for Account {
     fn connect(&self) -> Result<Box<dyn Store>, Error> {
         Ok(Box::new(self.session()?))
-    }
-
-    fn max_connections(&self) -> Option<usize> {
-        self.max_connections
     }
 }
 
@@ -133,32 +140,40 @@ fn from_net(error: &net::Error) -> Error {
     Error { hint: error.hint(), ..Error::new(kind, error.to_string()) }
 }
 
+impl From<imap::Error> for Error {
+    fn from(error: imap::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
 /// What an error of the protocol means for a run.
-pub(super) fn from_imap(error: &imap::Error) -> Error {
-    let kind = match error {
-        imap::Error::Net(error) => return from_net(error),
-        imap::Error::Closed | imap::Error::Truncated => ErrorKind::Lost,
-        imap::Error::Bye { text, code } => return super::refusal::goodbye(text, code.as_ref()),
-        imap::Error::TurnedAway { text, code } => return super::refusal::turned_away(text, code.as_ref()),
-        imap::Error::Login { text, code, way, offered } => {
-            return super::refusal::refused_login(text, code.as_ref(), way, offered);
-        }
-        imap::Error::NoMechanism { text, hint } => {
-            return Error::new(ErrorKind::Authentication, text).with_hint(hint);
-        }
-        imap::Error::Secret(reason) => return without_secret(reason, error),
-        imap::Error::Downgrade { before, now } => {
-            let hint = format!(
-                "ask the server's operator; if {before} was dropped on purpose, rerun once with --allow-weaker-auth, \
-                 or put auth={now} in the address"
-            );
-            return Error::new(ErrorKind::Untrusted, error.to_string()).with_hint(hint);
-        }
-        imap::Error::NoLogin(_) => ErrorKind::Untrusted,
-        imap::Error::Protocol(_) => ErrorKind::Protocol,
-        imap::Error::Command(_) => ErrorKind::Local,
-    };
-    Error::new(kind, error.to_string())
+impl From<&imap::Error> for Error {
+    fn from(error: &imap::Error) -> Self {
+        let kind = match error {
+            imap::Error::Net(error) => return from_net(error),
+            imap::Error::Closed | imap::Error::Truncated => ErrorKind::Lost,
+            imap::Error::Bye { text, code } => return super::refusal::goodbye(text, code.as_ref()),
+            imap::Error::TurnedAway { text, code } => return super::refusal::turned_away(text, code.as_ref()),
+            imap::Error::Login { text, code, way, offered } => {
+                return super::refusal::refused_login(text, code.as_ref(), way, offered);
+            }
+            imap::Error::NoMechanism { text, hint } => {
+                return Self::new(ErrorKind::Authentication, text).with_hint(hint);
+            }
+            imap::Error::Secret(reason) => return without_secret(reason, error),
+            imap::Error::Downgrade { before, now } => {
+                let hint = format!(
+                    "ask the server's operator; if {before} was dropped on purpose, rerun once with --allow-weaker-auth, \
+                     or put auth={now} in the address"
+                );
+                return Self::new(ErrorKind::Untrusted, error.to_string()).with_hint(hint);
+            }
+            imap::Error::NoLogin(_) => ErrorKind::Untrusted,
+            imap::Error::Protocol(_) => ErrorKind::Protocol,
+            imap::Error::Command(_) => ErrorKind::Local,
+        };
+        Self::new(kind, error.to_string())
+    }
 }
 
 /// What it means that there is nothing to log in with.

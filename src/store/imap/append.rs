@@ -5,7 +5,6 @@
 //! every server takes goes that way: plain flags, sane dates, folders that exist. After a BAD to such an APPEND the
 //! connection is given up at once.
 
-use super::account::from_imap;
 use super::refusal::{Asked, refusal};
 use super::session::Session;
 use crate::imap::{Code, Command, Completion, Error as ImapError, LiteralMode, Received, Reply, Step, Ticket, ignore};
@@ -303,7 +302,7 @@ impl Session {
 
     /// Notes that the connection can't be used for sending any more.
     fn fail(&mut self, error: &ImapError) -> Error {
-        let error = from_imap(error);
+        let error = Error::from(error);
         self.appends.broken.get_or_insert(error).clone()
     }
 }

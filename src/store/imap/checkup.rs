@@ -1,11 +1,12 @@
 //! What `doctor` asks of an account beyond what a copy needs: the way in step by step, and how a connection behaves.
 //! Nothing here changes anything on a server.
 
-use super::account::{Account, from_imap};
+use super::account::Account;
 use super::session::Session;
 use crate::imap::{self, Capabilities, Command, Introduction, ignore};
 use crate::net::{self, CertificateFacts, DialSettings, Stream};
-use crate::store::{AccountName, Error, Store};
+use crate::store::guard::Guarded;
+use crate::store::{Error, ReadStore};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,7 +45,7 @@ impl Account {
 
     /// What an error on the way in means for a run.
     pub fn judge(&self, error: &imap::Error) -> Error {
-        from_imap(error).of(&self.name)
+        Error::from(error).of(&self.name)
     }
 
     /// A connection to look at, logged in.
@@ -52,25 +53,24 @@ impl Account {
     /// # Errors
     /// As [`Connector::connect`](crate::store::Connector::connect).
     pub fn check_up(&self) -> Result<Checkup, Error> {
-        Ok(Checkup { session: self.session()?, account: self.name.clone() })
+        Ok(Checkup { guarded: self.session()? })
     }
 }
 
 /// A connection that is looked at.
 pub struct Checkup {
-    session: Session,
-    account: AccountName,
+    guarded: Guarded<Session>,
 }
 
 impl Checkup {
     /// The connection as all others use it.
-    pub fn store(&mut self) -> &mut dyn Store {
-        &mut self.session
+    pub fn store(&mut self) -> &mut dyn ReadStore {
+        &mut self.guarded
     }
 
     /// What the server offers.
     pub fn capabilities(&self) -> &Capabilities {
-        &self.session.capabilities
+        &self.guarded.store.capabilities
     }
 
     /// How long the server takes to answer commands that ask nothing, `count` of them, each sent after the reply to the one
@@ -98,19 +98,25 @@ impl Checkup {
 
     fn run_all(&mut self, count: usize) -> Result<(), Error> {
         let commands = vec![Command::new("NOOP"); count];
-        let replies = self.session.connection.run_all(&commands, |_, _| Ok(()));
-        replies.map(drop).map_err(|error| from_imap(&error).of(&self.account))
+        let replies = self.guarded.store.connection.run_all(&commands, |_, _| Ok(()));
+        self.guarded.named(replies.map(drop).map_err(Error::from))
     }
 
     /// Leaves the connection idle for so long and then asks whether it still lives. Gives after how long it ended before
     /// that.
     pub fn idle(&mut self, time: Duration) -> Result<(), (Duration, Error)> {
         let started = Instant::now();
-        let failed = |error: &imap::Error| (started.elapsed(), from_imap(error).of(&self.account));
+        let idled = self.stay_idle(started, time);
+        self.guarded.named(idled).map_err(|error| (started.elapsed(), error))
+    }
+
+    fn stay_idle(&mut self, started: Instant, time: Duration) -> Result<(), Error> {
+        let connection = &mut self.guarded.store.connection;
         while started.elapsed() < time {
             thread::sleep(GLANCE.min(time));
-            self.session.connection.receive_available(&mut ignore).map_err(|error| failed(&error))?;
+            connection.receive_available(&mut ignore)?;
         }
-        self.session.connection.run(&Command::new("NOOP"), &mut ignore).map(drop).map_err(|error| failed(&error))
+        connection.run(&Command::new("NOOP"), &mut ignore)?;
+        Ok(())
     }
 }

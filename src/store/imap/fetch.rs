@@ -1,6 +1,5 @@
 //! Whole messages, asked for ahead of reading them. A large one is streamed past memory.
 
-use super::account::from_imap;
 use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session};
 use crate::imap::wire::{Answers, Violation};
@@ -88,7 +87,7 @@ impl Session {
 
     pub(super) fn read_on(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
         if self.requests.queue.front().is_some_and(|request| !request.sent) {
-            self.send_next().map_err(|error| from_imap(&error))?;
+            self.send_next()?;
         }
         let Self { connection, requests, open, .. } = self;
         loop {
@@ -104,7 +103,7 @@ impl Session {
             if oldest.opening.is_some() && !oldest.began {
                 (oldest.began, *folder) = (true, Opened::default());
             }
-            let incoming = connection.incoming().map_err(|error| from_imap(&error))?;
+            let incoming = connection.incoming()?;
             if let Incoming::LargeLiteral { size } = incoming {
                 if requests.take_large(connection, size, sink)? {
                     connection.set_phase(Phase::Body);
@@ -113,12 +112,10 @@ impl Session {
                 continue;
             }
             let mut delivered = Ok(false);
-            let received = connection
-                .take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
-                    delivered = requests.take_response(response, sink);
-                    Ok(())
-                })
-                .map_err(|error| from_imap(&error))?;
+            let received = connection.take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
+                delivered = requests.take_response(response, sink);
+                Ok(())
+            })?;
             if let Received::Reply(ticket, reply) = received
                 && requests.take_reply(ticket, &reply)
             {
@@ -262,15 +259,13 @@ impl Requests {
             }
         })?;
         let mut uid = None;
-        let incoming = connection.incoming().map_err(|error| from_imap(&error))?;
-        connection
-            .take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
-                if let Response::Fetch(fetch) = response {
-                    uid = fetch.uid.and_then(Uid::new);
-                }
-                Ok(())
-            })
-            .map_err(|error| from_imap(&error))?;
+        let incoming = connection.incoming()?;
+        connection.take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
+            if let Response::Fetch(fetch) = response {
+                uid = fetch.uid.and_then(Uid::new);
+            }
+            Ok(())
+        })?;
         let Some(uid) = uid else { return Ok(false) };
         let Some(request) = self.taker(uid) else { return Ok(false) };
         file.seek(SeekFrom::Start(0)).map_err(local)?;
@@ -282,7 +277,7 @@ impl Requests {
 
 /// An answer that has no end.
 fn endless(violation: Violation) -> Error {
-    from_imap(&violation.into())
+    Error::from(&violation.into())
 }
 
 /// Lets `take` read a large literal. An error of the connection counts for more than what `take` makes of it.
@@ -294,7 +289,7 @@ fn stream(
     let mut literal = LiteralReader { connection, left: size, error: None };
     let taken = take(&mut literal);
     match literal.error {
-        Some(error) => Err(from_imap(&error)),
+        Some(error) => Err(Error::from(&error)),
         None => taken,
     }
 }

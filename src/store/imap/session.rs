@@ -1,15 +1,13 @@
 //! One connection to an account, and the [`Store`] made of it.
 
-use super::account::from_imap;
 use super::labels::LabelledFolders;
 use super::{append::Appends, fetch::Requests};
 use crate::address::{NEAR, Provider};
 use crate::imap::{Capabilities, Command, Connection, LiteralMode, LoggedIn, Ticket, ignore};
 use crate::mail::{FolderStatus, InternalDate, ListedMailbox, Listing, MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{
-    Access, AccountName, Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
-    NewFolder, Outcome, Prepared, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, SomeMessages, Store,
-    Traffic,
+    Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome,
+    Prepared, Quota, ReadStore, Refusal, Relocated, Relocation, Removal, ScanRequest, SomeMessages, Store, Traffic,
 };
 use std::collections::HashMap;
 use std::time::Duration;
@@ -24,10 +22,6 @@ const QUICK: Duration = Duration::from_millis(10);
 pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) capabilities: Capabilities,
-    /// Whose connection it is.
-    account: AccountName,
-    /// Whether anything may be changed over this connection.
-    access: Access,
     /// What the server calls itself: its greeting, until it is known by name.
     pub(super) server: String,
     /// Whose service it is, where that is known.
@@ -71,8 +65,6 @@ impl Session {
     /// Tells the server who is calling and asks where the user's folders are; what follows need not wait for the answers.
     pub(super) fn begin(
         logged_in: LoggedIn,
-        account: AccountName,
-        access: Access,
         prefix: Option<&str>,
         separator: Option<char>,
     ) -> Result<Self, crate::imap::Error> {
@@ -94,8 +86,6 @@ impl Session {
         Ok(Self {
             connection,
             capabilities,
-            account,
-            access,
             server: greeting,
             provider: None,
             namespaces: Namespaces::default(),
@@ -170,11 +160,6 @@ impl Session {
         self.connection.distance() < NEAR && self.connection.round_trip().is_some_and(|took| took < QUICK)
     }
 
-    /// An error of this connection.
-    fn name(&self, error: &crate::imap::Error) -> Error {
-        from_imap(error).of(&self.account)
-    }
-
     /// Makes sure that a connection that was quiet for long still lives.
     pub(super) fn ensure_alive(&mut self) -> Result<(), crate::imap::Error> {
         if self.connection.commands_waiting() == 0 && self.connection.last_used().elapsed() > QUIET {
@@ -218,7 +203,7 @@ fn server_name(fields: &[(String, Option<String>)]) -> Option<String> {
     })
 }
 
-impl Store for Session {
+impl ReadStore for Session {
     fn server(&self) -> &str {
         &self.server
     }
@@ -246,11 +231,11 @@ impl Store for Session {
     }
 
     fn list(&mut self) -> Result<Listing, Error> {
-        self.list_all().map_err(|error| self.name(&error))
+        Ok(self.list_all()?)
     }
 
     fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error> {
-        self.ask_for_denials(mailboxes).map_err(|error| self.name(&error))
+        Ok(self.ask_for_denials(mailboxes)?)
     }
 
     fn scan(
@@ -258,7 +243,7 @@ impl Store for Session {
         requests: &[ScanRequest<'_>],
         done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
     ) -> Result<(), Error> {
-        self.scan_all(requests, done).map_err(|error| self.name(&error))
+        Ok(self.scan_all(requests, done)?)
     }
 
     fn request(
@@ -267,77 +252,19 @@ impl Store for Session {
         uid_validity: Option<UidValidity>,
         uids: &UidSet,
     ) -> Result<(), Error> {
-        self.ask_for(mailbox, uid_validity, uids).map_err(|error| self.name(&error))
+        Ok(self.ask_for(mailbox, uid_validity, uids)?)
     }
 
     fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
-        self.read_on(sink).map_err(|error| error.of(&self.account))
-    }
-
-    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
-        self.access.check()?;
-        self.create_all(folders).map_err(|error| self.name(&error))
-    }
-
-    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
-        self.access.check()?;
-        self.prepare_all(folders).map_err(|error| self.name(&error))
-    }
-
-    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        self.subscribe_all(mailboxes).map_err(|error| self.name(&error))
-    }
-
-    fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
-        self.access.check()?;
-        self.unsubscribe_all(mailboxes).map_err(|error| self.name(&error))
-    }
-
-    fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
-        self.access.check()?;
-        self.append(mailbox, delivery).map_err(|error| error.of(&self.account))
-    }
-
-    fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
-        self.acknowledged(wait).map_err(|error| error.of(&self.account))
-    }
-
-    fn unacknowledged(&self) -> Vec<u32> {
-        self.appends.unacknowledged()
+        self.read_on(sink)
     }
 
     fn content_ids(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
-        self.content_ids_of(asked).map_err(|error| self.name(&error))
-    }
-
-    fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
-        self.access.check()?;
-        self.relocate_all(relocations).map_err(|error| self.name(&error))
-    }
-
-    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        self.remove_all(removals).map_err(|error| self.name(&error))
-    }
-
-    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        self.rename_all(renames).map_err(|error| self.name(&error))
-    }
-
-    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        self.delete_all(mailboxes).map_err(|error| self.name(&error))
-    }
-
-    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
-        self.access.check()?;
-        self.store_all(changes).map_err(|error| self.name(&error))
+        Ok(self.content_ids_of(asked)?)
     }
 
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
-        self.ask_quota().map_err(|error| self.name(&error))
+        Ok(self.ask_quota()?)
     }
 
     fn traffic(&self) -> Traffic {
@@ -352,6 +279,56 @@ impl Store for Session {
         } else {
             self.connection.shut_down();
         }
+    }
+}
+
+impl Store for Session {
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        Ok(self.create_all(folders)?)
+    }
+
+    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
+        Ok(self.prepare_all(folders)?)
+    }
+
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(self.subscribe_all(mailboxes)?)
+    }
+
+    fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
+        Ok(self.unsubscribe_all(mailboxes)?)
+    }
+
+    fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
+        self.append(mailbox, delivery)
+    }
+
+    fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
+        self.acknowledged(wait)
+    }
+
+    fn unacknowledged(&self) -> Vec<u32> {
+        self.appends.unacknowledged()
+    }
+
+    fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
+        Ok(self.relocate_all(relocations)?)
+    }
+
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(self.remove_all(removals)?)
+    }
+
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(self.rename_all(renames)?)
+    }
+
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(self.delete_all(mailboxes)?)
+    }
+
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+        Ok(self.store_all(changes)?)
     }
 }
 

@@ -4,7 +4,8 @@ use super::session::Session;
 use super::tree::Tree;
 use crate::event::Side;
 use crate::store::disk::{IfAbsent, Place};
-use crate::store::{Access, AccountName, Connector, Error, Store};
+use crate::store::guard::Guarded;
+use crate::store::{Access, AccountName, Connector, Error, ReadConnector, ReadStore, Store};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,6 +31,20 @@ impl Account {
     }
 }
 
+impl ReadConnector for Account {
+    fn connect_to_read(&self) -> Result<Box<dyn ReadStore>, Error> {
+        Ok(self.connect()?)
+    }
+
+    fn max_connections(&self) -> Option<usize> {
+        None
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        Some(&self.place.path)
+    }
+}
+
 impl Connector for Account {
     fn connect(&self) -> Result<Box<dyn Store>, Error> {
         let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,14 +56,6 @@ impl Connector for Account {
                 tree.insert(opened).clone()
             }
         };
-        Ok(Box::new(Session::new(shared, self.name.clone(), self.access)))
-    }
-
-    fn max_connections(&self) -> Option<usize> {
-        None
-    }
-
-    fn directory(&self) -> Option<&Path> {
-        Some(&self.place.path)
+        Ok(Box::new(Guarded::new(Session::new(shared), self.access, self.name.clone())))
     }
 }

@@ -8,8 +8,8 @@ use super::tree::Tree;
 use crate::mail::{FolderStatus, Gaps, ListedMailbox, Listing, MailboxName, NameStyle, UidSet, UidValidity};
 use crate::store::disk::{Requests, stopped};
 use crate::store::{
-    Access, AccountName, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
-    Outcome, Quota, Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
+    Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota, ReadStore,
+    Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
 };
 use std::io;
 use std::sync::Arc;
@@ -20,21 +20,17 @@ const CONNECTIONS: usize = 4;
 /// One connection.
 pub(super) struct Session {
     pub(super) tree: Arc<Tree>,
-    account: AccountName,
-    access: Access,
     requests: Requests,
     shelf: Shelf,
     deliveries: Deliveries,
 }
 
 impl Session {
-    pub(super) fn new(tree: Arc<Tree>, account: AccountName, access: Access) -> Self {
+    pub(super) fn new(tree: Arc<Tree>) -> Self {
         Self {
             shelf: Shelf::new(Arc::clone(&tree)),
             deliveries: Deliveries::new(Arc::clone(&tree)),
             tree,
-            account,
-            access,
             requests: Requests::default(),
         }
     }
@@ -86,17 +82,13 @@ impl Session {
             mailbox_id: None,
         })
     }
-
-    fn name(&self, error: Error) -> Error {
-        error.of(&self.account)
-    }
 }
 
 fn listed(name: MailboxName, subscribed: bool, status: Option<FolderStatus>) -> ListedMailbox {
     ListedMailbox { subscribed, status, ..ListedMailbox::new(name, Some('.')) }
 }
 
-impl Store for Session {
+impl ReadStore for Session {
     fn server(&self) -> &str {
         "Maildir"
     }
@@ -106,7 +98,7 @@ impl Store for Session {
     }
 
     fn list(&mut self) -> Result<Listing, Error> {
-        self.list_all().map_err(|error| self.name(error))
+        self.list_all()
     }
 
     fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error> {
@@ -135,67 +127,7 @@ impl Store for Session {
     }
 
     fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
-        self.requests.next(&mut self.shelf, sink).map_err(|error| error.of(&self.account))
-    }
-
-    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
-        self.access.check()?;
-        Ok(folders.iter().map(|folder| self.create_one(folder)).collect())
-    }
-
-    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        let done = self.change_subscriptions(&mut |subscriptions| {
-            mailboxes.iter().fold(false, |changed, mailbox| subscriptions.add(mailbox) | changed)
-        });
-        Ok(vec![done; mailboxes.len()])
-    }
-
-    fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
-        self.access.check()?;
-        // What can't be written is told when something is subscribed to.
-        let _ = self.change_subscriptions(&mut |subscriptions| {
-            mailboxes.iter().fold(false, |changed, mailbox| subscriptions.remove(mailbox) | changed)
-        });
-        Ok(())
-    }
-
-    fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
-        self.access.check()?;
-        self.deliveries.deliver(mailbox, delivery).map_err(|error| error.of(&self.account))
-    }
-
-    fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
-        self.deliveries.outcomes(wait).map_err(|error| error.of(&self.account))
-    }
-
-    fn unacknowledged(&self) -> Vec<u32> {
-        self.deliveries.unacknowledged()
-    }
-
-    fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
-        self.access.check()?;
-        Ok(relocations.iter().map(|relocation| self.relocate_one(relocation)).collect())
-    }
-
-    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        Ok(removals.iter().map(|removal| self.remove_one(removal)).collect())
-    }
-
-    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        Ok(renames.iter().map(|(from, to)| self.rename_one(from, to)).collect())
-    }
-
-    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        Ok(mailboxes.iter().map(|mailbox| self.delete_one(mailbox)).collect())
-    }
-
-    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
-        self.access.check()?;
-        Ok(changes.iter().map(|change| self.change_one(change)).collect())
+        self.requests.next(&mut self.shelf, sink)
     }
 
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
@@ -207,4 +139,57 @@ impl Store for Session {
     }
 
     fn close(&mut self) {}
+}
+
+impl Store for Session {
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        Ok(folders.iter().map(|folder| self.create_one(folder)).collect())
+    }
+
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let done = self.change_subscriptions(&mut |subscriptions| {
+            mailboxes.iter().fold(false, |changed, mailbox| subscriptions.add(mailbox) | changed)
+        });
+        Ok(vec![done; mailboxes.len()])
+    }
+
+    fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
+        // What can't be written is told when something is subscribed to.
+        let _ = self.change_subscriptions(&mut |subscriptions| {
+            mailboxes.iter().fold(false, |changed, mailbox| subscriptions.remove(mailbox) | changed)
+        });
+        Ok(())
+    }
+
+    fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
+        self.deliveries.deliver(mailbox, delivery)
+    }
+
+    fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
+        self.deliveries.outcomes(wait)
+    }
+
+    fn unacknowledged(&self) -> Vec<u32> {
+        self.deliveries.unacknowledged()
+    }
+
+    fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
+        Ok(relocations.iter().map(|relocation| self.relocate_one(relocation)).collect())
+    }
+
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(removals.iter().map(|removal| self.remove_one(removal)).collect())
+    }
+
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(renames.iter().map(|(from, to)| self.rename_one(from, to)).collect())
+    }
+
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(mailboxes.iter().map(|mailbox| self.delete_one(mailbox)).collect())
+    }
+
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+        Ok(changes.iter().map(|change| self.change_one(change)).collect())
+    }
 }

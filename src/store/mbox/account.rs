@@ -4,7 +4,8 @@ use super::session::Session;
 use super::tree::Tree;
 use crate::event::{Observer, Side};
 use crate::store::disk::{IfAbsent, Place};
-use crate::store::{Access, AccountName, Connector, Error, Store};
+use crate::store::guard::Guarded;
+use crate::store::{Access, AccountName, Connector, Error, ReadConnector, ReadStore, Store};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,6 +32,21 @@ impl Account {
     }
 }
 
+impl ReadConnector for Account {
+    fn connect_to_read(&self) -> Result<Box<dyn ReadStore>, Error> {
+        Ok(self.connect()?)
+    }
+
+    /// A file can only be appended to by one at a time.
+    fn max_connections(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        Some(&self.place.path)
+    }
+}
+
 impl Connector for Account {
     fn connect(&self) -> Result<Box<dyn Store>, Error> {
         let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,15 +57,6 @@ impl Connector for Account {
                 tree.insert(Arc::new(opened.map_err(|error| error.of(&self.name))?)).clone()
             }
         };
-        Ok(Box::new(Session::new(shared, self.name.clone(), self.access)))
-    }
-
-    /// A file can only be appended to by one at a time.
-    fn max_connections(&self) -> Option<usize> {
-        Some(1)
-    }
-
-    fn directory(&self) -> Option<&Path> {
-        Some(&self.place.path)
+        Ok(Box::new(Guarded::new(Session::new(shared), self.access, self.name.clone())))
     }
 }

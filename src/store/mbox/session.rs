@@ -10,8 +10,8 @@ use crate::mail::{
 };
 use crate::store::disk::{Letter, Reading, Requests, gone, header_fields, made_anew, permanent, stopped};
 use crate::store::{
-    Access, AccountName, Body, Connections, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink,
-    NewFolder, Outcome, Quota, Refusal, Relocated, Relocation, Removal, ScanDepth, ScanRequest, Store, Traffic,
+    Body, Connections, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink, NewFolder, Outcome,
+    Quota, ReadStore, Refusal, Relocated, Relocation, Removal, ScanDepth, ScanRequest, Store, Traffic,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -19,21 +19,17 @@ use std::sync::Arc;
 /// One connection.
 pub(super) struct Session {
     tree: Arc<Tree>,
-    account: AccountName,
-    access: Access,
     requests: Requests,
     shelf: Shelf,
     deliveries: Deliveries,
 }
 
 impl Session {
-    pub(super) fn new(tree: Arc<Tree>, account: AccountName, access: Access) -> Self {
+    pub(super) fn new(tree: Arc<Tree>) -> Self {
         Self {
             shelf: Shelf { tree: Arc::clone(&tree), open: None },
             deliveries: Deliveries::new(Arc::clone(&tree)),
             tree,
-            account,
-            access,
             requests: Requests::default(),
         }
     }
@@ -187,10 +183,6 @@ impl Session {
         let taken = folder.fallbacks.iter().find(|fallback| self.tree.create(fallback).is_ok());
         taken.cloned().ok_or(refusal)
     }
-
-    fn name(&self, error: Error) -> Error {
-        error.of(&self.account)
-    }
 }
 
 /// When the file last changed, if a later change must have a later time.
@@ -228,7 +220,7 @@ impl Reading for Shelf {
     }
 }
 
-impl Store for Session {
+impl ReadStore for Session {
     fn server(&self) -> &str {
         "mbox"
     }
@@ -238,7 +230,7 @@ impl Store for Session {
     }
 
     fn list(&mut self) -> Result<Listing, Error> {
-        self.list_all().map_err(|error| self.name(error))
+        self.list_all()
     }
 
     fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error> {
@@ -267,74 +259,7 @@ impl Store for Session {
     }
 
     fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
-        self.requests.next(&mut self.shelf, sink).map_err(|error| error.of(&self.account))
-    }
-
-    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
-        self.access.check()?;
-        Ok(folders.iter().map(|folder| self.create_one(folder)).collect())
-    }
-
-    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        let done = self.tree.change_subscriptions(&mut |names| {
-            mailboxes.iter().fold(false, |changed, mailbox| names.insert(mailbox.clone()) | changed)
-        });
-        Ok(vec![done; mailboxes.len()])
-    }
-
-    fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
-        self.access.check()?;
-        // What can't be written is told when something is subscribed to.
-        let _ = self.tree.change_subscriptions(&mut |names| {
-            mailboxes.iter().fold(false, |changed, mailbox| names.remove(mailbox) | changed)
-        });
-        Ok(())
-    }
-
-    fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
-        self.access.check()?;
-        self.deliveries.deliver(mailbox, delivery).map_err(|error| error.of(&self.account))
-    }
-
-    fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
-        self.deliveries.outcomes(wait).map_err(|error| error.of(&self.account))
-    }
-
-    fn unacknowledged(&self) -> Vec<u32> {
-        self.deliveries.unacknowledged()
-    }
-
-    fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
-        self.access.check()?;
-        relocations.iter().map(|relocation| self.relocate_one(relocation)).collect()
-    }
-
-    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        let remove = |removal: &Removal| self.remove_one(&removal.mailbox, removal.uid_validity, &removal.uids);
-        Ok(removals.iter().map(remove).collect())
-    }
-
-    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        Ok(renames.iter().map(|(from, to)| self.tree.rename(from, to)).collect())
-    }
-
-    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.access.check()?;
-        Ok(mailboxes.iter().map(|mailbox| self.tree.delete(mailbox)).collect())
-    }
-
-    /// A file has one time for all its messages: what somebody else has changed since can't be told for each.
-    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
-        self.access.check()?;
-        let mut results = Vec::with_capacity(changes.len());
-        for group in changes.chunk_by(|a, b| a.mailbox == b.mailbox) {
-            let done = self.change_all(group);
-            results.extend(group.iter().map(|_| done.clone().map(|()| UidSet::default())));
-        }
-        Ok(results)
+        self.requests.next(&mut self.shelf, sink)
     }
 
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
@@ -346,4 +271,64 @@ impl Store for Session {
     }
 
     fn close(&mut self) {}
+}
+
+impl Store for Session {
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        Ok(folders.iter().map(|folder| self.create_one(folder)).collect())
+    }
+
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let done = self.tree.change_subscriptions(&mut |names| {
+            mailboxes.iter().fold(false, |changed, mailbox| names.insert(mailbox.clone()) | changed)
+        });
+        Ok(vec![done; mailboxes.len()])
+    }
+
+    fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
+        // What can't be written is told when something is subscribed to.
+        let _ = self.tree.change_subscriptions(&mut |names| {
+            mailboxes.iter().fold(false, |changed, mailbox| names.remove(mailbox) | changed)
+        });
+        Ok(())
+    }
+
+    fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
+        self.deliveries.deliver(mailbox, delivery)
+    }
+
+    fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
+        self.deliveries.outcomes(wait)
+    }
+
+    fn unacknowledged(&self) -> Vec<u32> {
+        self.deliveries.unacknowledged()
+    }
+
+    fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
+        relocations.iter().map(|relocation| self.relocate_one(relocation)).collect()
+    }
+
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let remove = |removal: &Removal| self.remove_one(&removal.mailbox, removal.uid_validity, &removal.uids);
+        Ok(removals.iter().map(remove).collect())
+    }
+
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(renames.iter().map(|(from, to)| self.tree.rename(from, to)).collect())
+    }
+
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(mailboxes.iter().map(|mailbox| self.tree.delete(mailbox)).collect())
+    }
+
+    /// A file has one time for all its messages: what somebody else has changed since can't be told for each.
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+        let mut results = Vec::with_capacity(changes.len());
+        for group in changes.chunk_by(|a, b| a.mailbox == b.mailbox) {
+            let done = self.change_all(group);
+            results.extend(group.iter().map(|_| done.clone().map(|()| UidSet::default())));
+        }
+        Ok(results)
+    }
 }

@@ -5,9 +5,9 @@ use crate::event::Side;
 use crate::exec::{Link, read_tied};
 use crate::mail::HeaderKey;
 use crate::plan::{Likeness, Settled, Tie, look_alike, settle};
-use crate::store::Error;
+use crate::store::{AsReadStore, Error};
 
-impl Comparison<'_> {
+impl<C: AsReadStore> Comparison<'_, C> {
     /// Looks whether recorded pairs are still the same messages, by the headers of those with the highest UIDs. If not,
     /// none of them is believed. Returns the pairs that only their bodies can tell apart.
     pub(super) fn probe(&self, index: usize, compared: &mut Compared) -> Vec<(u32, u32)> {
@@ -23,7 +23,7 @@ impl Comparison<'_> {
     /// header, or the UID may belong to another message of the same size and date by now.
     pub(super) fn probe_bodies(
         &self,
-        link: &mut Link,
+        link: &mut Link<C>,
         index: usize,
         compared: &mut Compared,
         unclear: Vec<(u32, u32)>,
@@ -57,7 +57,7 @@ impl Comparison<'_> {
     /// Reads the bodies of a tie and decides which is which. Nothing is settled where the target has no folder.
     pub(super) fn settle_by_bodies(
         &self,
-        link: &mut Link,
+        link: &mut Link<C>,
         index: usize,
         compared: &Compared,
         tie: &Tie,
@@ -68,9 +68,9 @@ impl Comparison<'_> {
         };
         let source = &compared.source;
         let on_source = uids(source, &tie.source);
-        let on_source = read_tied(link.source.as_mut(), &pair.source, source.uid_validity, &on_source)?;
+        let on_source = read_tied(link.source.reading(), &pair.source, source.uid_validity, &on_source)?;
         let on_target = uids(target, &tie.target);
-        let on_target = read_tied(link.target.as_mut(), target_name, target.uid_validity, &on_target)?;
+        let on_target = read_tied(link.target.reading(), target_name, target.uid_validity, &on_target)?;
         Ok(settle(tie, |side, at| {
             let (scan, contents) = match side {
                 Side::Source => (source, &on_source),

@@ -9,7 +9,7 @@ use crate::event::{self, Event, Side};
 use crate::exec::{Fate, Link};
 use crate::mail::{MailboxName, Message, Uid, UidSet, counted};
 use crate::plan::elsewhere::Looks;
-use crate::store::{Error, Removal, ScanDepth, Store};
+use crate::store::{Error, ReadStore, Removal, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::headings::{Headings, Wanted};
 use crate::verbs::opening::Names;
@@ -216,7 +216,7 @@ pub(super) fn removal(doomed: &Doomed) -> Removal {
 }
 
 /// How many messages folders hold now; `None` where that can't be told.
-fn count_again(store: &mut dyn Store, folders: &[Doomed]) -> Result<Vec<Option<u32>>, Error> {
+fn count_again(store: &mut dyn ReadStore, folders: &[Doomed]) -> Result<Vec<Option<u32>>, Error> {
     // Opening tells the number; of the messages nothing need be asked.
     let none = UidSet::from_iter(Uid::new(u32::MAX));
     let asked = folders.iter().map(|doomed| (&doomed.mailbox, Some(none.clone())));

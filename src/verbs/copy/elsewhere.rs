@@ -4,7 +4,7 @@ use super::Copy;
 use crate::exec::{Link, join};
 use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
 use crate::plan::elsewhere::{self, Candidates, From, Held, Looks, Sameness, Shelf, Wanted};
-use crate::store::{Error, FolderScan, ScanDepth, Store};
+use crate::store::{Error, FolderScan, ReadStore, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::compare::Compared;
 use crate::verbs::opening::Names;
@@ -258,7 +258,7 @@ type Headers = HashMap<(u32, Uid), (Option<Sameness>, Flags)>;
 
 /// Reads the headers of these messages, each folder's in one go. Folders that refuse, or are others by now, give none.
 fn headers<'n>(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     wanted: &BTreeMap<u32, UidSet>,
     folder_of: &(dyn Fn(u32) -> Option<(&'n MailboxName, Option<UidValidity>)> + Sync),
 ) -> Result<Headers, Error> {

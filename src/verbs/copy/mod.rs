@@ -115,7 +115,7 @@ pub fn copy(
                 Context { source, target, lanes, limit_rate, accept_sizes, stop, observer, journal: None, ahead };
             copy.carry_out(link, &names, &context);
         }
-        Ok((copy, planned))
+        Ok::<_, Error>((copy, planned))
     });
     let (mut copy, planned) = done?;
     unused.into_iter().for_each(|link| copy.close(link));
@@ -233,13 +233,13 @@ impl Copy<'_> {
         };
         let preparing = if self.prepares_ahead() { self.to_prepare(names, &open) } else { Preparing::default() };
         let prepared = Mutex::new(None);
-        let prepare = |target: &mut dyn Store| {
-            let done = preparing.carry_out(target)?;
+        let prepare = |target: &mut Box<dyn Store>| {
+            let done = preparing.carry_out(target.as_mut())?;
             let known = preparing.found_empty(&done);
             *prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
             Ok(known)
         };
-        let unprepared = |_: &mut dyn Store| Ok(Learnt::new());
+        let unprepared = |_: &mut Box<dyn Store>| Ok(Learnt::new());
         // Views come last: what is only there shows once everything else is known.
         for views in [false, true] {
             if views {

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::exec::Link;
 use crate::mail::{MailboxName, Message, Uid, UidSet, counted};
 use crate::plan::elsewhere::{Looks, Sameness};
-use crate::store::{Error, ScanDepth, Store};
+use crate::store::{Error, ReadStore, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
 use crate::verbs::scans::scan_each;
@@ -54,7 +54,7 @@ impl Copy<'_> {
     }
 
     /// Messages that an earlier run has copied and that the target does not have where they were put.
-    fn missed(&self, source: &mut dyn Store, names: &Names<'_>) -> Result<Vec<(Missed, Looks, Sameness)>, Error> {
+    fn missed(&self, source: &mut dyn ReadStore, names: &Names<'_>) -> Result<Vec<(Missed, Looks, Sameness)>, Error> {
         let mut asked: Vec<(usize, UidSet)> = Vec::new();
         for (pair, needs) in (0..).zip(&self.folders) {
             let Some(needs) = needs.as_ref().filter(|needs| !needs.news.stale.is_empty()) else { continue };
@@ -82,7 +82,7 @@ impl Copy<'_> {
     /// Messages of the target that are the same as these, and the copy of none: the folders in which they are.
     fn unpaired_like(
         &self,
-        target: &mut dyn Store,
+        target: &mut dyn ReadStore,
         names: &Names<'_>,
         missed: &[(Missed, Looks, Sameness)],
     ) -> Result<HashMap<Sameness, Vec<MailboxName>>, Error> {

@@ -10,7 +10,7 @@ use crate::exec::Link;
 use crate::folders::{TargetFolder, Unmatched};
 use crate::mail::{HeaderKey, ListedMailbox, Listing, MailboxName, Message, Uid, UidSet};
 use crate::state::{FolderId, FolderRecord, PairRecord};
-use crate::store::{Error, FolderScan, ScanDepth, Store};
+use crate::store::{Error, FolderScan, ReadStore, ScanDepth};
 use crate::verbs::opening::{Names, Opened};
 use crate::verbs::scans::scan_each;
 use crate::verbs::way::Way;
@@ -276,7 +276,7 @@ fn verify(
 
 /// Reads the headers of some messages of some folders. A folder that refuses gives nothing.
 fn look<'n>(
-    store: &mut dyn Store,
+    store: &mut dyn ReadStore,
     wanted: &BTreeMap<usize, UidSet>,
     name: impl Fn(usize) -> &'n MailboxName,
 ) -> Result<HashMap<usize, FolderScan>, Error> {

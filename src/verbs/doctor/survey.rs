@@ -2,7 +2,7 @@
 
 use crate::folders::{FolderName, Roster};
 use crate::mail::{HeaderKey, Listing, Message, SpecialUse};
-use crate::store::{Error, FolderScan, Refusal, ScanDepth, ScanRequest, Store};
+use crate::store::{Error, FolderScan, ReadStore, Refusal, ScanDepth, ScanRequest};
 use std::collections::HashMap;
 
 /// Where more messages are, their headers are not asked for: it would take too long for a look.
@@ -30,7 +30,7 @@ impl Survey {
     ///
     /// # Errors
     /// What ended the connection.
-    pub(super) fn make(store: &mut dyn Store, listing: Listing) -> Result<Self, Error> {
+    pub(super) fn make(store: &mut dyn ReadStore, listing: Listing) -> Result<Self, Error> {
         let roster = Roster::read(&listing);
         let is_place = |index: &usize| {
             let mailbox = &listing.mailboxes[*index];
