@@ -1,5 +1,6 @@
 //! Makes connections to one account.
 
+use super::breaks::Breaks;
 use super::session::Session;
 use crate::address::{ImapAddress, Provider};
 use crate::event::{Event, Observer, Side, Stop};
@@ -29,6 +30,7 @@ pub struct Account {
     /// Whether the observer is shown the protocol.
     trace: bool,
     connections: AtomicU32,
+    breaks: Arc<Breaks>,
 }
 
 impl Account {
@@ -69,6 +71,7 @@ impl Account {
             observer,
             trace,
             connections: AtomicU32::new(0),
+            breaks: Arc::default(),
         })
     }
 
@@ -106,6 +109,7 @@ impl Account {
         let session = Session::begin(logged_in, self.name.clone(), self.access, self.prefix.as_deref(), self.separator);
         let mut session = session.map_err(|error| from_imap(&error).of(&self.name))?;
         session.provider = self.provider;
+        session.breaks = Arc::clone(&self.breaks);
         Ok(session)
     }
 }

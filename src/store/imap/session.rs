@@ -48,6 +48,10 @@ pub(super) struct Session {
     pub(super) gives_uid_validity: bool,
     pub(super) requests: Requests,
     pub(super) appends: Appends,
+    /// The folder whose scan is being answered.
+    pub(super) scanned: Option<MailboxName>,
+    /// What the account's connections broke over.
+    pub(super) breaks: Arc<Breaks>,
 }
 
 /// A folder that is open.
@@ -107,6 +111,8 @@ impl Session {
             gives_uid_validity: false,
             requests: Requests::default(),
             appends: Appends::default(),
+            scanned: None,
+            breaks: Arc::default(),
         })
     }
 
@@ -258,7 +264,12 @@ impl Store for Session {
         requests: &[ScanRequest<'_>],
         done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
     ) -> Result<(), Error> {
-        self.scan_all(requests, done).map_err(|error| self.name(&error))
+        let scanned = self.scan_all(requests, done);
+        let mailbox = self.scanned.take();
+        scanned.map_err(|error| {
+            let error = self.name(&error);
+            mailbox.map_or(error.clone(), |mailbox| self.breaks.note(&mailbox, error))
+        })
     }
 
     fn request(
