@@ -54,6 +54,8 @@ pub struct Error {
     pub hint: Option<String>,
     /// Whose connection it was; `None`: nobody's.
     pub account: Option<AccountName>,
+    /// Whether one folder was the cause, which the next connection leaves out.
+    pub is_over_folder: bool,
 }
 
 /// Which of the two mailboxes, and how its user knows it.
@@ -68,7 +70,7 @@ pub struct AccountName {
 impl Error {
     /// A failure without a hint.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, account: None }
+        Self { kind, message: message.into(), hint: None, account: None, is_over_folder: false }
     }
 
     /// The same with advice.

@@ -94,13 +94,14 @@ pub(super) fn patiently<T>(
     mut work: impl FnMut(Link) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut done = work(connect()?);
-    for (nth, wait) in [500, 2_000].map(Duration::from_millis).into_iter().enumerate() {
+    let mut failures = 0;
+    loop {
         let error = match done {
-            Err(error) if error.kind == ErrorKind::Lost => error,
-            // It has taken long enough: once more.
-            Err(error) if error.kind == ErrorKind::Stalled && nth == 0 => error,
-            _ => break,
+            Err(error) => error,
+            done => return done,
         };
+        let Some(wait) = pause_after(&error, failures) else { return Err(error) };
+        failures = if error.is_over_folder { 0 } else { failures + 1 };
         let side = error.account.as_ref().map_or(Side::Source, |account| account.side);
         observer.observe(&Event::Retrying { side, wait, reason: &error.message });
         pause(wait, stop)?;
@@ -110,7 +111,19 @@ pub(super) fn patiently<T>(
             link => work(link?),
         };
     }
-    done
+}
+
+/// How long to wait before another try; `None` if there is to be none.
+fn pause_after(error: &Error, failures: usize) -> Option<Duration> {
+    const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+    match error.kind {
+        // The next connection leaves that folder out.
+        _ if error.is_over_folder => Some(PAUSES[0]),
+        ErrorKind::Lost => PAUSES.get(failures).copied(),
+        // A stalled one has taken long enough: once more.
+        ErrorKind::Stalled if failures == 0 => Some(PAUSES[0]),
+        _ => None,
+    }
 }
 
 fn list(store: &mut dyn ReadStore, side: Side, observer: &dyn Observer) -> Result<Listing, Error> {

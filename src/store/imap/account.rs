@@ -1,5 +1,6 @@
 //! Makes connections to one account.
 
+use super::breaks::Breaks;
 use super::session::Session;
 use crate::address::{ImapAddress, Provider};
 use crate::event::{Event, Observer, Side, Stop};
@@ -30,6 +31,7 @@ pub struct Account {
     /// Whether the observer is shown the protocol.
     trace: bool,
     connections: AtomicU32,
+    breaks: Arc<Breaks>,
 }
 
 impl Account {
@@ -70,6 +72,7 @@ impl Account {
             observer,
             trace,
             connections: AtomicU32::new(0),
+            breaks: Arc::default(),
         })
     }
 
@@ -107,6 +110,7 @@ impl Account {
         let session = Session::begin(logged_in, self.prefix.as_deref(), self.separator);
         let mut session = session.map_err(|error| Error::from(error).of(&self.name))?;
         session.provider = self.provider;
+        session.breaks = Arc::clone(&self.breaks);
         Ok(Guarded::new(session, self.access, self.name.clone()))
     }
 }

@@ -7,12 +7,14 @@
 //! manage    CREATE, SUBSCRIBE, STORE   append   whole messages, delivered ahead
 //! prepare   new folders in one flight  opening  what SELECT and EXAMINE tell
 //! relocate  COPY, MOVE, UID EXPUNGE    labels   folders that are Gmail's labels
+//! breaks    folders that end connections
 //! checkup   what doctor asks beyond    content_ids  EMAILID, X-GM-MSGID
 //! ```
 
 mod account;
 mod append;
 mod asking;
+mod breaks;
 mod checkup;
 mod content_ids;
 mod denial;

@@ -48,6 +48,7 @@ impl Session {
                 under_way.push_back(self.begin_scan(index, request, found)?);
             }
             let Some(scan) = under_way.pop_front() else { break };
+            self.scanned = Some(requests[scan.index].mailbox.clone());
             done(scan.index, self.end_scan(scan)?);
         }
         self.leave_folder()
@@ -100,6 +101,10 @@ impl Session {
         found: Option<Result<UidSet, Refusal>>,
     ) -> Result<UnderWay, Error> {
         let mut scan = UnderWay::new(index, request);
+        if let Some(refusal) = self.breaks.refusal(request.mailbox) {
+            scan.refusal = Some(refusal);
+            return Ok(scan);
+        }
         let uids = match found {
             Some(Err(refusal)) => {
                 scan.refusal = Some(refusal);

@@ -1,5 +1,6 @@
 //! One connection to an account, and the [`Store`] made of it.
 
+use super::breaks::Breaks;
 use super::labels::LabelledFolders;
 use super::{append::Appends, fetch::Requests};
 use crate::address::{NEAR, Provider};
@@ -10,6 +11,7 @@ use crate::store::{
     Prepared, Quota, ReadStore, Refusal, Relocated, Relocation, Removal, ScanRequest, SomeMessages, Store, Traffic,
 };
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A connection that was quiet for longer is asked whether it still lives before something depends on it: routers
@@ -42,6 +44,10 @@ pub(super) struct Session {
     pub(super) gives_uid_validity: bool,
     pub(super) requests: Requests,
     pub(super) appends: Appends,
+    /// The folder whose scan is being answered.
+    pub(super) scanned: Option<MailboxName>,
+    /// What the account's connections broke over.
+    pub(super) breaks: Arc<Breaks>,
 }
 
 /// A folder that is open.
@@ -97,6 +103,8 @@ impl Session {
             gives_uid_validity: false,
             requests: Requests::default(),
             appends: Appends::default(),
+            scanned: None,
+            breaks: Arc::default(),
         })
     }
 
@@ -243,7 +251,11 @@ impl ReadStore for Session {
         requests: &[ScanRequest<'_>],
         done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
     ) -> Result<(), Error> {
-        Ok(self.scan_all(requests, done)?)
+        let scanned = self.scan_all(requests, done).map_err(Error::from);
+        match self.scanned.take() {
+            Some(mailbox) => scanned.map_err(|error| self.breaks.note(&mailbox, error)),
+            None => scanned,
+        }
     }
 
     fn request(

@@ -9,7 +9,7 @@ use crate::lab::fake::{Fake, Shared, is_for_bodies, literal};
 use crate::lab::mailboxes::{at, by, each, empty, filled, message};
 use crate::lab::memory::{self, Manner};
 use crate::lab::proxy::{Answer, Plan, Proxy};
-use crate::lab::run::{End, Run, copy, doctor, folders, mailferry, verify};
+use crate::lab::run::{End, Run, copy, doctor, folders, mailferry, sync, verify};
 use crate::lab::scripted::{Command, Reply, Scripted, Step, expect, send};
 use crate::lab::servers::Personality;
 use std::time::{Duration, Instant};
@@ -338,6 +338,34 @@ fn messages_that_drip_end_the_run_after_a_few_tries() {
     assert!(failed.len() == 1 && failed[0]["uid"] == 1, "{run:?}");
     assert!(failed[0]["reason"].as_str().unwrap().contains(words), "{failed:?}");
     assert!(content(&got).is_empty());
+}
+
+/// P12: a folder that can't be opened, as the server stalls or dies over it, keeps nothing else from coming across. The run says
+/// which one it is and deletes nothing for it.
+#[test]
+fn a_folder_over_which_the_server_breaks_is_left_out() {
+    let ends: [fn() -> Reply; 2] = [|| Reply::dripping().raw(b"* OK "), Reply::hang_up];
+    each([(0, "copy"), (1, "copy"), (1, "mirror"), (1, "sync")], |(end_of, verb)| {
+        let (source, _) = Fake::of(bytes(1)).serve(move |command, _| match command.name.as_str() {
+            "LIST" => Some(Reply::ok().line(r#"* LIST () "/" Bad"#).line(r#"* LIST () "/" INBOX"#)),
+            "EXAMINE" | "SELECT" if command.arguments.contains("Bad") => Some(ends[end_of]()),
+            _ => None,
+        });
+        let source = End::plain(source.port, "&timeout=1");
+        let target = empty(&format!("bad{verb}{end_of}"), Personality::Plain);
+        Client::login(&target).append(&["Bad"], std::iter::once(message(7, "kept")));
+        let run = match verb {
+            "mirror" => copy(source, &target, &["--delete", "--max-delete", "100%"]),
+            "sync" => sync(source, &target, &[]),
+            _ => copy(source, &target, &[]),
+        };
+        let run = run.ended(3);
+        let failed = run.named("folder_failed");
+        assert!(failed.len() == 1 && failed[0]["folder"] == "Bad", "{verb}: {run:?}");
+        assert!(run.says("each connection broke while this folder was read"), "{verb}: {run:?}");
+        let there = Client::login(&target).snapshot();
+        assert_eq!((there.folder(&["INBOX"]).len(), there.folder(&["Bad"]).len()), (1, 1), "{verb}: {run:?}");
+    });
 }
 
 /// N4: a literal that the server has not asked for is not sent: it would be read as commands.

@@ -153,6 +153,19 @@ fn a_draft_is_known_again_on_a_server_that_adds_fields_and_a_revision_is_another
     assert_eq!(adding.boxes()["Drafts"].messages.len(), 2);
 }
 
+/// From `second` to an empty third mailbox and back to both others: nothing is sent twice.
+fn goes_on_and_back(name: &str, second: &End, third: &End, first: &End) {
+    let run = copy(second.clone(), third.clone(), &[]);
+    let (copied, failed) = (run.count("copied"), run.count("failed"));
+    let run = run.ended(if failed > 0 { 3 } else { 0 });
+    assert!(failed < 5, "{name}: {:?}", run.named("message_failed"));
+    for (from, to) in [(second, third), (third, second), (third, second), (third, first), (second, third)] {
+        let run = copy(from.clone(), to.clone(), &[]);
+        let counts = (run.count("copied"), run.count("already_there"));
+        assert_eq!(counts, (0, copied), "{name}: {} to {}: {}", from.address, to.address, run.stdout);
+    }
+}
+
 /// Whatever a server makes of odd mail, nothing is sent twice, there or back, and what it does not take is named.
 fn odd_mail_goes_there_and_back(name: &str, there: &End) {
     let source = Fake::start(Manner::default(), &[]);
@@ -183,6 +196,12 @@ fn odd_mail_goes_there_and_back(name: &str, there: &End) {
         assert_eq!((back.count("copied"), back.count("already_there")), (0, taken), "{name}: {}", back.stdout);
     }
     assert_eq!(source.boxes()["INBOX"].messages.len(), odd.len(), "{name}");
+    let root = tempfile::tempdir().unwrap();
+    let third = match there.address.starts_with("maildir") {
+        true => End::tls(&Dovecot::shared().account("third", Personality::Plain)),
+        false => End::from(&format!("maildir:{}", root.path().join("third").display())),
+    };
+    goes_on_and_back(name, there, &third, &here);
     assert!(named < 20, "{name}: {refused:#?}");
 }
 
