@@ -12,28 +12,9 @@ pub use finding::{Check, Finding, Verdict};
 pub use holdings::{Duplicate, FolderHoldings, Holdings, NamedMessage, YearSum};
 pub use plan::{Change, Contradiction, FolderPlanned, Restored, SyncPlanned, SyncStep};
 
-use crate::mail::{Heading, Uid};
+use crate::mail::{Heading, Side, Uid};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// Which of the two mailboxes. A command with one mailbox has only a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// Where mail comes from.
-    Source,
-    /// Where mail goes to.
-    Target,
-}
-
-impl Side {
-    /// `source` or `target`, as options and messages name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Target => "target",
-        }
-    }
-}
 
 /// Which way a line of the protocol went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use super::{exit, password, places, plan_file};
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 use mailferry::address::Address;
-use mailferry::event::Side;
 use mailferry::folders::Rules;
+use mailferry::mail::Side;
 use mailferry::plan::DeletionLimit;
 use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, FlagPolicy, Kinship, PlanHead, PlanUse, Status};
 use std::path::{Path, PathBuf};
@@ -257,8 +257,8 @@ impl OneWay<'_> {
         summarise: fn(&CopySummary, bool) -> Summary,
     ) -> Result<u8, Failure> {
         let ([source, target], options) = (self.addresses, self.options);
-        let source_password = session.password(Side::Source, source, self.passwords[0])?;
-        let target_password = session.password(Side::Target, target, self.passwords[1])?;
+        let source_password = session.password(Side::SOURCE, source, self.passwords[0])?;
+        let target_password = session.password(Side::TARGET, target, self.passwords[1])?;
 
         // A dry run writes nothing anywhere, and takes nobody's place: it looks at a copy.
         let peeked = if options.dry_run { self.state.look(source, target, session) } else { None };
@@ -272,8 +272,8 @@ impl OneWay<'_> {
             _ => Purpose::Read,
         };
         let target_purpose = if options.dry_run { Purpose::Rehearse } else { Purpose::Write };
-        let source = session.account(Side::Source, source, source_password, source_purpose, &observers)?;
-        let target = session.account(Side::Target, target, target_password, target_purpose, &observers)?;
+        let source = session.account(Side::SOURCE, source, source_password, source_purpose, &observers)?;
+        let target = session.account(Side::TARGET, target, target_password, target_purpose, &observers)?;
         let (source, target, stop) = (source.as_ref(), target.as_ref(), session.stop());
         let state = kept.as_ref().map(|kept| &kept.state).or(peeked.as_ref().map(|peeked| &peeked.state));
         let (summary, planned) = verbs::copy(source, target, self.rules, options, state, stop, observers.as_ref())?;

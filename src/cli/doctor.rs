@@ -8,7 +8,7 @@ use super::state::StateArgs;
 use super::{exit, password, text};
 use clap::{Args, value_parser};
 use mailferry::address::{Address, ImapAddress};
-use mailferry::event::Side;
+use mailferry::mail::Side;
 use mailferry::store::Access;
 use mailferry::store::imap::Account;
 use mailferry::verbs::{self, DoctorOptions, Patient};
@@ -62,9 +62,9 @@ Examples:
 
 /// Runs it. Gives the exit code.
 pub(crate) fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
-    let mut sides = vec![(Side::Source, read(Side::Source, &args.mailbox)?, args.source_password.options())];
+    let mut sides = vec![(Side::SOURCE, read(Side::SOURCE, &args.mailbox)?, args.source_password.options())];
     if let Some(target) = &args.target {
-        sides.push((Side::Target, read(Side::Target, target)?, args.target_password.options()));
+        sides.push((Side::TARGET, read(Side::TARGET, target)?, args.target_password.options()));
         password::check_stdin([args.source_password.options(), args.target_password.options()], false)?;
     }
     let secrets: Vec<_> = sides

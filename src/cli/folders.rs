@@ -6,7 +6,7 @@ use super::json::{Line, Summary};
 use super::session::{Purpose, Session};
 use super::{exit, text};
 use clap::Args;
-use mailferry::event::Side;
+use mailferry::mail::Side;
 use mailferry::verbs;
 
 /// List a mailbox's folders with role, messages, unread messages, bytes and quota
@@ -36,10 +36,10 @@ Examples:
 
 /// Runs it. Gives the exit code.
 pub(crate) fn run(args: &FoldersArgs, session: &Session) -> Result<u8, Failure> {
-    let address = Session::address(Side::Source, &args.mailbox)?;
-    let password = session.password(Side::Source, &address, args.password.options())?;
+    let address = Session::address(Side::SOURCE, &args.mailbox)?;
+    let password = session.password(Side::SOURCE, &address, args.password.options())?;
     let observers = session.observers(None);
-    let account = session.account(Side::Source, &address, password, Purpose::Read, &observers)?;
+    let account = session.account(Side::SOURCE, &address, password, Purpose::Read, &observers)?;
     let listing = verbs::folders(account.as_ref(), observers.as_ref())?;
     let lines: Vec<_> = listing.folders.iter().map(Line::of_row).collect();
     session.print(&lines, || Summary::folders(&listing), |paint| text::listing(&listing, paint));

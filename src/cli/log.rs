@@ -8,7 +8,8 @@ use super::console::Console;
 use super::harmless;
 use super::heading;
 use super::units;
-use mailferry::event::{Direction, Event, Observer, Side};
+use mailferry::event::{Direction, Event, Observer};
+use mailferry::mail::Side;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +42,7 @@ impl Log {
 
     fn is_first(&self, side: Side) -> bool {
         let [source, target] = &self.named;
-        let named = if side == Side::Source { source } else { target };
+        let named = if side == Side::SOURCE { source } else { target };
         !named.swap(true, Ordering::Relaxed)
     }
 }
@@ -219,14 +220,14 @@ mod tests {
     fn each_v_says_more() {
         let uid = Uid::new(7).unwrap();
         let trace =
-            Event::Trace { side: Side::Target, connection: 2, direction: Direction::Sent, line: b"A1 NOOP\x07\r\n" };
+            Event::Trace { side: Side::TARGET, connection: 2, direction: Direction::Sent, line: b"A1 NOOP\x07\r\n" };
         let table = [
-            (connected(Side::Source, "Dovecot", false), 1, "source: connected to Dovecot"),
-            (connected(Side::Target, "Cyrus", true), 1, "target: connected to Cyrus, compressed"),
-            (Event::Listed { side: Side::Target, folders: 1 }, 1, "target: 1 folder"),
+            (connected(Side::SOURCE, "Dovecot", false), 1, "source: connected to Dovecot"),
+            (connected(Side::TARGET, "Cyrus", true), 1, "target: connected to Cyrus, compressed"),
+            (Event::Listed { side: Side::TARGET, folders: 1 }, 1, "target: 1 folder"),
             (Event::FolderCreated { folder: "a\nb" }, 1, "created a\\u{a}b"),
             (
-                Event::MessageCopied { to: Side::Target, folder: "INBOX", uid, bytes: 2048 },
+                Event::MessageCopied { to: Side::TARGET, folder: "INBOX", uid, bytes: 2048 },
                 2,
                 "copied INBOX UID 7, 2.0 KiB",
             ),
@@ -241,14 +242,14 @@ mod tests {
 
     #[test]
     fn a_server_is_named_once_for_each_side() {
-        let events = [Side::Source, Side::Source, Side::Target].map(|side| connected(side, "x", false));
+        let events = [Side::SOURCE, Side::SOURCE, Side::TARGET].map(|side| connected(side, "x", false));
         assert_eq!(lines(3, &loud(), &events).len(), 2);
     }
 
     #[test]
     fn retries_are_told_unless_quiet() {
         let wait = Duration::from_secs(2);
-        let event = [Event::Retrying { side: Side::Source, wait, reason: "the connection broke" }];
+        let event = [Event::Retrying { side: Side::SOURCE, wait, reason: "the connection broke" }];
         let text = "source: the connection broke; trying again in 2 s".to_owned();
         assert_eq!(lines(0, &loud(), &event), [(Kind::Plain, text)]);
         assert_eq!(lines(0, &Log::new(true), &event), []);

@@ -6,7 +6,7 @@ use super::session::Session;
 use super::{browser, exit, harmless, tokens};
 use clap::{Args, ValueEnum};
 use mailferry::address::{Address, ImapAddress, Provider};
-use mailferry::event::Side;
+use mailferry::mail::Side;
 use mailferry::oauth::{self, Client, Endpoint, Flow, Guide, Profile, Vault};
 use std::time::Duration;
 
@@ -177,7 +177,7 @@ fn say(session: &Session, text: &str) {
 }
 
 fn read(mailbox: &str) -> Result<ImapAddress, Failure> {
-    match Session::address(Side::Source, mailbox)? {
+    match Session::address(Side::SOURCE, mailbox)? {
         Address::Imap(address) => Ok(address),
         Address::Maildir(_) | Address::Mbox(_) => Err(Failure::usage("a directory needs no login")),
     }

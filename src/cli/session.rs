@@ -19,7 +19,8 @@ use super::recall::Recollection;
 use super::report::Report;
 use super::signals;
 use mailferry::address::{Address, ImapAddress};
-use mailferry::event::{Side, Stop};
+use mailferry::event::Stop;
+use mailferry::mail::Side;
 use mailferry::store::imap::Secret;
 use mailferry::store::{Access, Connector, IfAbsent, imap, maildir, mbox};
 use mailferry::verbs::Status;
@@ -70,16 +71,16 @@ impl Subject {
     /// What the command calls a side.
     fn name(&self, side: Side) -> &'static str {
         match (self.command.as_str(), side) {
-            ("sync" | "undo", Side::Source) => "first",
-            ("sync" | "undo", Side::Target) => "second",
+            ("sync" | "undo", Side::SOURCE) => "first",
+            ("sync" | "undo", Side::TARGET) => "second",
             _ => side.name(),
         }
     }
 
     /// `copy imaps://ann@old.example.org → maildir:/backup --exclude Junk`, for a command with two mailboxes.
     fn line(&self) -> Option<String> {
-        let [one, other] = [Side::Source, Side::Target].map(|side| self.mailboxes.0.get(self.name(side)));
-        let arrow = if self.name(Side::Source) == "first" { "↔" } else { "→" };
+        let [one, other] = [Side::SOURCE, Side::TARGET].map(|side| self.mailboxes.0.get(self.name(side)));
+        let arrow = if self.name(Side::SOURCE) == "first" { "↔" } else { "→" };
         let line = format!("{} {} {arrow} {}", self.command, harmless::text(one?), harmless::text(other?));
         Some(format!("{line} {}", harmless::advice(&self.options.typed())).trim_end().to_owned())
     }
@@ -165,7 +166,7 @@ impl Session {
     /// # Errors
     /// As [`Session::address`], and that both are the same directory, or one is in the other.
     pub(crate) fn addresses(source: &str, target: &str) -> Result<[Address; 2], Failure> {
-        let addresses = [Self::address(Side::Source, source)?, Self::address(Side::Target, target)?];
+        let addresses = [Self::address(Side::SOURCE, source)?, Self::address(Side::TARGET, target)?];
         places::check(&addresses)?;
         Ok(addresses)
     }

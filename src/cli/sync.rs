@@ -14,10 +14,9 @@ use super::undo::UndoStore;
 use super::{exit, password, places, values};
 use clap::{Args, ValueEnum};
 use mailferry::address::Address;
-use mailferry::event::Side;
-use mailferry::mail::Uid;
+use mailferry::mail::{Both, Side, Uid};
 use mailferry::plan::DeletionLimit;
-use mailferry::plan::merge::{Both, Policy, Prefer};
+use mailferry::plan::merge::{Policy, Prefer};
 use mailferry::verbs::{self, Kinship, SyncOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -253,8 +252,8 @@ impl SyncArgs {
 
 /// Runs it. Gives the exit code.
 pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
-    let first = Session::address(Side::Source, &args.first)?;
-    let second = Session::address(Side::Target, &args.second)?;
+    let first = Session::address(Side::SOURCE, &args.first)?;
+    let second = Session::address(Side::TARGET, &args.second)?;
     let addresses = [first, second];
     places::check(&addresses)?;
     let kinship = places::kinship(&addresses);
@@ -281,8 +280,8 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     };
     let (first_password, second_password) = (args.first_password.options(), args.second_password.options());
     password::check_stdin([first_password, second_password], false)?;
-    let first_password = session.password(Side::Source, &first, first_password)?;
-    let second_password = session.password(Side::Target, &second, second_password)?;
+    let first_password = session.password(Side::SOURCE, &first, first_password)?;
+    let second_password = session.password(Side::TARGET, &second, second_password)?;
 
     let kept = if dry_run { args.run.state.look(&first, &second)? } else { args.run.state.open(&first, &second)? };
     let detail = match (dry_run, args.output.verbose) {
@@ -294,8 +293,8 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     session.watch_signals()?;
     let observers = session.observers(Some(Arc::<ChangeList>::clone(&changes) as _));
     let purpose = if dry_run { Purpose::Rehearse } else { Purpose::Write };
-    let first = session.account(Side::Source, &first, first_password, purpose, &observers)?;
-    let second = session.account(Side::Target, &second, second_password, purpose, &observers)?;
+    let first = session.account(Side::SOURCE, &first, first_password, purpose, &observers)?;
+    let second = session.account(Side::TARGET, &second, second_password, purpose, &observers)?;
     let state = kept.two_way();
     let summary =
         verbs::sync(first.as_ref(), second.as_ref(), &rules, &options, state, session.stop(), observers.as_ref())?;

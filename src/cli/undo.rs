@@ -13,7 +13,7 @@ use super::text::{self, Restorations};
 use super::{exit, harmless, password, places, units};
 use clap::Args;
 use mailferry::address::Address;
-use mailferry::event::Side;
+use mailferry::mail::Side;
 use mailferry::state::PairName;
 use mailferry::verbs::{self, KeptMessage, Kinship, Restoring, UndoSummary};
 use selected::Wanted;
@@ -141,8 +141,8 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
             ));
         }
     };
-    let first = Session::address(Side::Source, first)?;
-    let second = Session::address(Side::Target, second)?;
+    let first = Session::address(Side::SOURCE, first)?;
+    let second = Session::address(Side::TARGET, second)?;
     let addresses = [first, second];
     places::check(&addresses)?;
     if places::kinship(&addresses) == Kinship::OneAccount {
@@ -159,7 +159,7 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
     }
 }
 
-const SIDES: [Side; 2] = [Side::Source, Side::Target];
+const SIDES: [Side; 2] = [Side::SOURCE, Side::TARGET];
 
 /// What is kept of each folder.
 fn kept_folders(messages: &[KeptMessage], addresses: &[Address; 2]) -> Vec<KeptFolder> {

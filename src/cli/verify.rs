@@ -11,7 +11,7 @@ use super::session::{Purpose, Session};
 use super::text::Differences;
 use super::{exit, password, places};
 use clap::Args;
-use mailferry::event::Side;
+use mailferry::mail::Side;
 use mailferry::verbs::{self, VerifyOptions};
 use std::sync::Arc;
 
@@ -91,14 +91,14 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     choice.messages(&options.filter);
     choice.flag("--deep", options.deep);
     session.note_options(choice);
-    let source_password = session.password(Side::Source, &source, source_password)?;
-    let target_password = session.password(Side::Target, &target, target_password)?;
+    let source_password = session.password(Side::SOURCE, &source, source_password)?;
+    let target_password = session.password(Side::TARGET, &target, target_password)?;
 
     let differences = Arc::new(Differences::default());
     session.watch_signals()?;
     let observers = session.observers(Some(Arc::<Differences>::clone(&differences) as _));
-    let source = session.account(Side::Source, &source, source_password, Purpose::Read, &observers)?;
-    let target = session.account(Side::Target, &target, target_password, Purpose::Read, &observers)?;
+    let source = session.account(Side::SOURCE, &source, source_password, Purpose::Read, &observers)?;
+    let target = session.account(Side::TARGET, &target, target_password, Purpose::Read, &observers)?;
     let summary =
         verbs::verify(source.as_ref(), target.as_ref(), &rules, &options, session.stop(), observers.as_ref())?;
 

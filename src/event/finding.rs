@@ -1,6 +1,6 @@
 //! What `doctor` finds: one check each, with what was tried, what came back, what that means and what to do.
 
-use super::Side;
+use crate::mail::Side;
 
 /// The checks, in the order in which they are made. Each needs what those before it have shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,7 +1,6 @@
 //! What mailboxes hold: sums by folder and year, the largest messages, messages that are there more than once.
 
-use super::Side;
-use crate::mail::{Heading, InternalDate, Uid};
+use crate::mail::{Heading, InternalDate, Side, Uid};
 
 /// What the folders of one side hold that take part, as they were when the plan was made.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! What is planned for one folder, and what two-way sync does because of the other side.
 
-use super::Side;
-use crate::mail::{Heading, Uid};
+use crate::mail::{Heading, Side, Uid};
 
 /// What two-way sync does on one side.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Connections that are made while other things are done, so that all lanes begin at the same time.
 
 use super::{Link, connect};
-use crate::event::Side;
+use crate::mail::Side;
 use crate::store::{Connector, Error, ErrorKind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Scope;

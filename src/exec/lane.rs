@@ -6,8 +6,8 @@
 use super::ledger::Stage;
 use super::transfer::{OnTheWay, Transfer};
 use super::{Link, Shared};
-use crate::event::{Event, Side};
-use crate::mail::{Heading, Uid, UidSet, UidValidity};
+use crate::event::Event;
+use crate::mail::{Heading, Side, Uid, UidSet, UidValidity};
 use crate::plan::{FolderTask, Keywords, Piece, Treatment, rows};
 use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalMeaning};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -53,7 +53,7 @@ impl<'a> Lane<'a> {
     pub(super) fn run(mut self) -> Result<Link, Error> {
         loop {
             let Err(error) = self.work() else { return Ok(self.link) };
-            let side = if self.target_failed { Side::Target } else { Side::Source };
+            let side = if self.target_failed { Side::TARGET } else { Side::SOURCE };
             self.give_back(&error);
             self.shared.close(self.link);
             if error.kind == ErrorKind::Full {
@@ -426,7 +426,7 @@ impl Shared<'_> {
         let folder = &self.tasks[task];
         self.ledger.set_copied(token, bytes);
         let uid = folder.messages[position].uid();
-        self.context.observer.observe(&Event::MessageCopied { to: Side::Target, folder: &folder.from, uid, bytes });
+        self.context.observer.observe(&Event::MessageCopied { to: Side::TARGET, folder: &folder.from, uid, bytes });
     }
 
     /// Tells of bytes of a message that were sent.

@@ -5,9 +5,8 @@
 
 use super::ledger::Stage;
 use super::{Contents, GRACE, Link, ROUNDS, Shared, read_tied};
-use crate::event::Side;
 use crate::identity::ContentKeys;
-use crate::mail::{Message, Uid, UidSet, UidValidity};
+use crate::mail::{Message, Side, Uid, UidSet, UidValidity};
 use crate::plan::{Likeness, MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
 use crate::store::{Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -237,8 +236,8 @@ impl Settling<'_> {
             };
             let settled = settle_tie(tie, |side, at| {
                 let (message, content) = match side {
-                    Side::Source => (&messages[at as usize], on_source.get(&name(&at))),
-                    Side::Target => {
+                    Side::SOURCE => (&messages[at as usize], on_source.get(&name(&at))),
+                    Side::TARGET => {
                         let message = &target.messages[at as usize];
                         (message, on_target.get(&message.uid()))
                     }

@@ -21,8 +21,8 @@ pub use growth::Lanes;
 pub use ledger::Fate;
 pub(crate) use pause::wait as pause;
 
-use crate::event::{Event, Observer, Side, Stop};
-use crate::mail::Uid;
+use crate::event::{Event, Observer, Stop};
+use crate::mail::{Both, Side, Uid};
 use crate::plan::FolderTask;
 use crate::store::{Connector, Error, ErrorKind, ReadStore, Store, Traffic};
 use doubts::Doubts;
@@ -56,9 +56,27 @@ impl Link {
     /// The account of one side.
     pub fn side(&mut self, side: Side) -> &mut dyn Store {
         match side {
-            Side::Source => self.source.as_mut(),
-            Side::Target => self.target.as_mut(),
+            Side::SOURCE => self.source.as_mut(),
+            Side::TARGET => self.target.as_mut(),
         }
+    }
+
+    /// Does this on both sides at the same time.
+    ///
+    /// # Errors
+    /// What ends a connection; the first side's, if both end.
+    pub fn on_both<T: Send>(
+        &mut self,
+        work: impl Fn(Side, &mut dyn Store) -> Result<T, Error> + Sync,
+    ) -> Result<Both<T>, Error> {
+        let Self { source, target } = self;
+        std::thread::scope(|scope| {
+            let work = &work;
+            let second = scope.spawn(move || work(Side::Second, target.as_mut()));
+            let first = work(Side::First, source.as_mut());
+            let second = join(second.join());
+            Ok(Both::new(first?, second?))
+        })
     }
 }
 
@@ -276,7 +294,7 @@ pub(crate) fn connect_with<C: Send>(
         let target = target();
         (join(source.join()), target)
     });
-    Ok(Link { source: source.map_err(|e| (Side::Source, e))?, target: target.map_err(|e| (Side::Target, e))? })
+    Ok(Link { source: source.map_err(|e| (Side::SOURCE, e))?, target: target.map_err(|e| (Side::TARGET, e))? })
 }
 
 impl Context<'_> {

@@ -9,6 +9,7 @@ mod gaps;
 mod heading;
 mod listing;
 mod message;
+mod side;
 mod uid;
 
 pub(crate) use count::counted;
@@ -18,4 +19,5 @@ pub use gaps::{Gap, Gaps, Unread};
 pub use heading::Heading;
 pub use listing::{Flattened, FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
 pub use message::{FlagTable, HeaderKey, Message};
+pub use side::{Both, Side};
 pub use uid::{Uid, UidSet, UidValidity};

@@ -317,8 +317,8 @@ impl Looks {
 mod tests {
     use super::super::{Likeness, Settled, settle};
     use super::*;
-    use crate::event::Side;
     use crate::identity::header_key;
+    use crate::mail::Side;
     use crate::mail::Uid;
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
@@ -451,8 +451,8 @@ mod tests {
         for tie in &matching.ties {
             let settled = settle(tie, |side, index| {
                 let (messages, bodies) = match side {
-                    Side::Source => (source, bodies[0]),
-                    Side::Target => (target, bodies[1]),
+                    Side::SOURCE => (source, bodies[0]),
+                    Side::TARGET => (target, bodies[1]),
                 };
                 Some(exact(&messages[index as usize], bodies[index as usize]))
             });

@@ -3,8 +3,7 @@
 //! It names everything by UIDVALIDITY and UID, never by what a message looks like. Messages with equal flags share a set, so a
 //! plan's memory grows with the gaps between UIDs and not with the messages.
 
-use crate::event::Side;
-use crate::mail::{Flags, MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, MailboxName, Side, Uid, UidSet, UidValidity};
 use crate::store::FlagEdit;
 use std::collections::HashMap;
 
@@ -117,7 +116,7 @@ impl Planned {
 
     /// What is deleted in a folder of a side; one that the plan renames may have either name.
     pub fn deletion(&self, side: Side, mailbox: &MailboxName) -> Option<&PlannedDeletion> {
-        let is_side = self.empties_source == (side == Side::Source);
+        let is_side = self.empties_source == (side == Side::SOURCE);
         let of = |name: &MailboxName| self.deletions.iter().find(|deletion| is_side && deletion.mailbox == *name);
         of(mailbox).or_else(|| of(self.renamed_to(mailbox)?))
     }
@@ -135,8 +134,8 @@ impl Planned {
             || folder.subscribe
             || !folder.messages.is_empty()
             || !folder.flag_changes.is_empty()
-            || deletes(Side::Target, &folder.target)
-            || deletes(Side::Source, &folder.source)
+            || deletes(Side::TARGET, &folder.target)
+            || deletes(Side::SOURCE, &folder.source)
     }
 
     /// The messages of a folder that the plan takes away from it: deleted, or on the target moved elsewhere.
@@ -145,7 +144,7 @@ impl Planned {
         for group in self.deletion(side, mailbox).into_iter().flat_map(|deletion| &deletion.messages) {
             leaving.add(&group.uids);
         }
-        let takes = self.folders.iter().flat_map(|folder| &folder.takes).filter(|_| side == Side::Target);
+        let takes = self.folders.iter().flat_map(|folder| &folder.takes).filter(|_| side == Side::TARGET);
         let before = self.renamed_to(mailbox);
         let is_from = |take: &&Take| take.leave && (take.from == *mailbox || Some(&take.from) == before);
         takes.filter(is_from).for_each(|take| leaving.insert(take.held));

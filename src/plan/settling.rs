@@ -1,9 +1,8 @@
 //! Decides ties by content: which messages are the same by all their bytes, or by all that servers leave as it is.
 
 use super::matching::Tie;
-use crate::event::Side;
 use crate::identity::ContentKeys;
-use crate::mail::{HeaderKey, InternalDate, Message};
+use crate::mail::{HeaderKey, InternalDate, Message, Side};
 use std::cmp::Ordering;
 
 /// What a message's content is held against another's with, from strong to weak.
@@ -61,8 +60,8 @@ pub struct Settled {
 /// `content` gives a message's likeness, or `None` where its body could not be read. Two different messages under one
 /// Message-ID are both kept: one is missing, the other extra.
 pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<Likeness>) -> Settled {
-    let (source, unread_source) = read_and_unread(&tie.source, |index| content(Side::Source, index));
-    let (target, unread_target) = read_and_unread(&tie.target, |index| content(Side::Target, index));
+    let (source, unread_source) = read_and_unread(&tie.source, |index| content(Side::SOURCE, index));
+    let (target, unread_target) = read_and_unread(&tie.target, |index| content(Side::TARGET, index));
     let mut rest = Rest { source, target };
     // What is equal in every byte first: of `x` and `x` with a line end, each has its own counterpart.
     let mut settled = Settled { pairs: rest.pair(raw, raw), ..Settled::default() };
@@ -196,7 +195,7 @@ mod tests {
         let all = |messages: &[(i64, &str)]| (0..).zip(messages).map(|(index, _)| index).collect();
         let tie = Tie { source: all(source), target: all(target) };
         let Settled { pairs, munged, missing, extra, doubtful } = settle(&tie, |side, index| {
-            let messages = if side == Side::Source { source } else { target };
+            let messages = if side == Side::SOURCE { source } else { target };
             let (date, bytes) = messages[index as usize];
             let mut hasher = ContentHasher::tolerant();
             hasher.update(bytes.as_bytes());
@@ -274,7 +273,7 @@ mod tests {
             let (from, to) = (source.as_bytes(), target.as_bytes());
             let all = |bodies: &[u8]| (0..).zip(bodies).map(|(index, _)| index).collect();
             let settled = settle(&Tie { source: all(from), target: all(to) }, |side, index| {
-                let body = if side == Side::Source { from[index as usize] } else { to[index as usize] };
+                let body = if side == Side::SOURCE { from[index as usize] } else { to[index as usize] };
                 (body != b'?').then_some(Likeness::exact([body; 16]))
             });
             let Settled { pairs, missing, extra, doubtful, .. } = settled;

@@ -7,7 +7,7 @@
 
 use super::pairs::FlagSets;
 use super::{Durability, Fault, FolderId, State};
-use crate::mail::{Flags, MailboxName, Uid, UidValidity};
+use crate::mail::{Both, Flags, MailboxName, Side, Uid, UidValidity};
 use crate::store::Error;
 use rusqlite::{Row, Transaction};
 use std::collections::HashSet;
@@ -73,7 +73,7 @@ pub struct TwoWaySide {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TwoWayFolder {
     /// Its sides, in the order of the run.
-    pub sides: [TwoWaySide; 2],
+    pub sides: Both<TwoWaySide>,
     /// Whether both sides agreed that the user is subscribed to it.
     pub subscribed: bool,
     /// Whether a run in it was begun and not ended.
@@ -84,24 +84,24 @@ pub struct TwoWayFolder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TwoWayPair {
     /// Their UIDs.
-    pub uids: [Uid; 2],
+    pub uids: Both<Uid>,
     /// The flags that both agreed on.
     pub flags: Flags,
     /// Those of them that each side is agreed not to have.
-    pub lacks: [Flags; 2],
+    pub lacks: Both<Flags>,
     /// What their header keys were known by.
-    pub keys: [u32; 2],
+    pub keys: Both<u32>,
     /// What their dates and sizes were known by.
-    pub looks: [u32; 2],
+    pub looks: Both<u32>,
     /// The side on which it was deleted while the other could not be.
-    pub deleted_on: Option<usize>,
+    pub deleted_on: Option<Side>,
 }
 
 /// A message that the other side refused for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TwoWayRefused {
     /// The side that has it.
-    pub side: usize,
+    pub side: Side,
     /// Its UID there.
     pub uid: Uid,
     /// Why, in the other side's own words.
@@ -118,11 +118,11 @@ pub enum TwoWayChange {
     /// A pair is new, or is so now.
     Pair(FolderId, Box<TwoWayPair>),
     /// The pair of these UIDs is over.
-    Unpair(FolderId, [Uid; 2]),
+    Unpair(FolderId, Both<Uid>),
     /// The other side refused a message.
     Refuse(FolderId, Box<TwoWayRefused>),
     /// This side's message is gone, is another one now, or is tried again.
-    Unrefuse(FolderId, usize, Uid),
+    Unrefuse(FolderId, Side, Uid),
 }
 
 /// The part of a state that two-way sync keeps, with the sides in the order of the run.
@@ -153,7 +153,7 @@ impl<'a> TwoWay<'a> {
             let mut rows = statement.query([])?;
             let mut folders = Vec::new();
             while let Some(row) = rows.next()? {
-                let sides = self.turn([side(row, 3)?, side(row, 10)?]);
+                let sides = self.turn(Both::new(side(row, 3)?, side(row, 10)?));
                 let folder = TwoWayFolder { sides, subscribed: row.get(1)?, unfinished: row.get(2)? };
                 folders.push((FolderId(row.get(0)?), folder));
             }
@@ -174,32 +174,28 @@ impl<'a> TwoWay<'a> {
     /// # Errors
     /// The file is damaged, or the disk fails.
     pub fn pairs_with_keys(&self, folder: FolderId, keys: &HashSet<u32>) -> Result<Vec<TwoWayPair>, Error> {
-        self.pairs_by(folder, |of| of.iter().any(|key| keys.contains(key)))
+        self.pairs_by(folder, |of| of.any(|key| keys.contains(key)))
     }
 
-    fn pairs_by(&self, folder: FolderId, is_wanted: impl Fn([u32; 2]) -> bool) -> Result<Vec<TwoWayPair>, Error> {
+    fn pairs_by(&self, folder: FolderId, is_wanted: impl Fn(Both<u32>) -> bool) -> Result<Vec<TwoWayPair>, Error> {
         self.state.read(|connection| {
             let mut sets = FlagSets::default();
             let mut statement = connection.prepare_cached(PAIRS)?;
             let mut rows = statement.query([folder.0])?;
             let mut pairs = Vec::new();
             while let Some(row) = rows.next()? {
-                let keys = [row.get(5)?, row.get(6)?];
+                let keys = Both::new(row.get(5)?, row.get(6)?);
                 if !is_wanted(keys) {
                     continue;
                 }
-                let lacks = [sets.flags(connection, row.get(3)?)?, sets.flags(connection, row.get(4)?)?];
-                let deleted_on = match row.get::<_, Option<u32>>(9)? {
-                    None => None,
-                    Some(side @ 1..=2) => Some(self.place(side as usize - 1)),
-                    Some(other) => return Err(Fault::Damaged(format!("a pair was deleted on side {other}"))),
-                };
+                let lacks = Both::new(sets.flags(connection, row.get(3)?)?, sets.flags(connection, row.get(4)?)?);
+                let deleted_on = row.get::<_, Option<u32>>(9)?.map(|number| self.side(number)).transpose()?;
                 pairs.push(TwoWayPair {
-                    uids: self.turn([uid(row.get(0)?)?, uid(row.get(1)?)?]),
+                    uids: self.turn(Both::new(uid(row.get(0)?)?, uid(row.get(1)?)?)),
                     flags: sets.flags(connection, row.get(2)?)?,
                     lacks: self.turn(lacks),
                     keys: self.turn(keys),
-                    looks: self.turn([row.get(7)?, row.get(8)?]),
+                    looks: self.turn(Both::new(row.get(7)?, row.get(8)?)),
                     deleted_on,
                 });
             }
@@ -217,10 +213,7 @@ impl<'a> TwoWay<'a> {
             let mut rows = statement.query([folder.0])?;
             let mut refused = Vec::new();
             while let Some(row) = rows.next()? {
-                let side = match row.get::<_, u32>(0)? {
-                    side @ 1..=2 => self.place(side as usize - 1),
-                    other => return Err(Fault::Damaged(format!("a message of side {other} was refused"))),
-                };
+                let side = self.side(row.get(0)?)?;
                 refused.push(TwoWayRefused { side, uid: uid(row.get(1)?)?, reason: row.get(2)? });
             }
             Ok(refused)
@@ -231,10 +224,11 @@ impl<'a> TwoWay<'a> {
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
-    pub fn highest(&self, folder: FolderId) -> Result<[Option<u32>; 2], Error> {
+    pub fn highest(&self, folder: FolderId) -> Result<Both<Option<u32>>, Error> {
         self.state.read(|connection| {
-            let highest =
-                connection.prepare_cached(HIGHEST)?.query_row([folder.0], |row| Ok([row.get(0)?, row.get(1)?]))?;
+            let highest = connection
+                .prepare_cached(HIGHEST)?
+                .query_row([folder.0], |row| Ok(Both::new(row.get(0)?, row.get(1)?)))?;
             Ok(self.turn(highest))
         })
     }
@@ -274,10 +268,11 @@ impl<'a> TwoWay<'a> {
                 }
             }
             TwoWayChange::Pair(id, pair) => {
-                let [first, second] = self.turn(pair.uids);
-                let lacks = self.turn([sets.id(transaction, &pair.lacks[0])?, sets.id(transaction, &pair.lacks[1])?]);
+                let Both { first, second } = self.turn(pair.uids);
+                let lacks = self.turn(pair.lacks.as_ref());
+                let lacks = [sets.id(transaction, lacks.first)?, sets.id(transaction, lacks.second)?];
                 let (keys, looks) = (self.turn(pair.keys), self.turn(pair.looks));
-                let deleted_on = pair.deleted_on.map(|side| self.place(side) as u32 + 1);
+                let deleted_on = pair.deleted_on.map(|side| self.number(side));
                 let flags = sets.id(transaction, &pair.flags)?;
                 transaction.prepare_cached(ADD)?.execute((
                     id.0,
@@ -286,15 +281,15 @@ impl<'a> TwoWay<'a> {
                     flags,
                     lacks[0],
                     lacks[1],
-                    keys[0],
-                    keys[1],
-                    looks[0],
-                    looks[1],
+                    keys.first,
+                    keys.second,
+                    looks.first,
+                    looks.second,
                     deleted_on,
                 ))?;
             }
             TwoWayChange::Unpair(id, uids) => {
-                let [first, second] = self.turn(*uids);
+                let Both { first, second } = self.turn(*uids);
                 transaction
                     .prepare_cached("DELETE FROM sync_pairs WHERE folder = ?1 AND first = ?2 AND second = ?3")?
                     .execute((id.0, first.get(), second.get()))?;
@@ -304,19 +299,19 @@ impl<'a> TwoWay<'a> {
                     .prepare_cached(
                         "INSERT OR REPLACE INTO sync_refused (folder, side, uid, reason) VALUES (?1, ?2, ?3, ?4)",
                     )?
-                    .execute((id.0, self.place(refused.side) as u32 + 1, refused.uid.get(), &refused.reason))?;
+                    .execute((id.0, self.number(refused.side), refused.uid.get(), &refused.reason))?;
             }
             TwoWayChange::Unrefuse(id, side, uid) => {
                 transaction
                     .prepare_cached("DELETE FROM sync_refused WHERE folder = ?1 AND side = ?2 AND uid = ?3")?
-                    .execute((id.0, self.place(*side) as u32 + 1, uid.get()))?;
+                    .execute((id.0, self.number(*side), uid.get()))?;
             }
         }
         Ok(())
     }
 
     fn save(&self, transaction: &Transaction<'_>, id: Option<FolderId>, folder: &TwoWayFolder) -> Result<(), Fault> {
-        let [first, second] = self.turn([&folder.sides[0], &folder.sides[1]]);
+        let Both { first, second } = self.turn(folder.sides.as_ref());
         let number = |value: Option<u64>| value.map(u64::cast_signed);
         let validity = |side: &TwoWaySide| side.uid_validity.map(|validity| validity.0);
         transaction.prepare_cached(SAVE)?.execute(rusqlite::params![
@@ -342,12 +337,29 @@ impl<'a> TwoWay<'a> {
     }
 
     /// From the order of the file to that of the run, or back.
-    fn turn<T>(&self, [first, second]: [T; 2]) -> [T; 2] {
-        if self.exchanged { [second, first] } else { [first, second] }
+    fn turn<T>(&self, both: Both<T>) -> Both<T> {
+        if self.exchanged { both.turned() } else { both }
     }
 
-    pub(super) fn place(&self, side: usize) -> usize {
-        if self.exchanged { 1 - side } else { side }
+    /// The side in the order of the file, for one in the order of the run; or back.
+    pub(super) fn place(&self, side: Side) -> Side {
+        if self.exchanged { side.other() } else { side }
+    }
+
+    /// How the file writes a side: 1 or 2.
+    fn number(&self, side: Side) -> u32 {
+        match self.place(side) {
+            Side::First => 1,
+            Side::Second => 2,
+        }
+    }
+
+    fn side(&self, number: u32) -> Result<Side, Fault> {
+        match number {
+            1 => Ok(self.place(Side::First)),
+            2 => Ok(self.place(Side::Second)),
+            _ => Err(Fault::Damaged(format!("there is no side {number}"))),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! name: there the generation is 1, and HIGHESTMODSEQ is a print of all other folders' counters.
 
 use super::{Checkpoint, FolderInStep, FolderRecord, FolderStart, State, TwoWay};
-use crate::mail::{MailboxName, UidValidity};
+use crate::mail::{MailboxName, Side, UidValidity};
 use crate::store::Error;
 
 /// What stands in a view's record for the other side's folder: none has this name.
@@ -76,8 +76,8 @@ impl TwoWay<'_> {
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
-    pub fn views(&self, side: usize) -> Result<Vec<SeenView>, Error> {
-        let of = if self.place(side) == 0 { SeenView::of_source } else { SeenView::of_target };
+    pub fn views(&self, side: Side) -> Result<Vec<SeenView>, Error> {
+        let of = if self.place(side) == Side::First { SeenView::of_source } else { SeenView::of_target };
         Ok(self.state.folders()?.iter().filter_map(of).collect())
     }
 
@@ -85,7 +85,7 @@ impl TwoWay<'_> {
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
-    pub fn note_view(&self, side: usize, seen: &SeenView) -> Result<(), Error> {
-        self.state.note_view_of(seen, self.place(side) == 1)
+    pub fn note_view(&self, side: Side, seen: &SeenView) -> Result<(), Error> {
+        self.state.note_view_of(seen, self.place(side) == Side::Second)
     }
 }

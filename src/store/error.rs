@@ -1,6 +1,6 @@
 //! Why a connection to a store is of no further use, and what that means for the run.
 
-use crate::event::Side;
+use crate::mail::Side;
 use std::fmt;
 
 /// What kind of failure: decides whether to try again, and the exit code.

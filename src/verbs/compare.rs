@@ -9,10 +9,10 @@ use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
 use super::left_out::FilteredOut;
 use super::scans::{more_than_listed, read_listed};
-use crate::event::{Event, Observer, Side};
+use crate::event::{Event, Observer};
 use crate::exec::Link;
 use crate::folders;
-use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, UidSet, counted};
+use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, Side, UidSet, counted};
 use crate::plan::{MatchRules, Matching, match_folder};
 use crate::store::{
     AsReadStore, Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
@@ -178,7 +178,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
     ) -> Result<(), Error> {
         let depth = |index: &usize, side| self.depth(&self.pairs[*index], side, whole.contains(index));
         let source_requests: Vec<_> =
-            open.iter().map(|index| self.source_request(&self.pairs[*index], depth(index, Side::Source))).collect();
+            open.iter().map(|index| self.source_request(&self.pairs[*index], depth(index, Side::SOURCE))).collect();
         let on_target: Vec<_> = open.iter().filter(|index| self.pairs[**index].target.is_some()).copied().collect();
         let Link { source, target } = link;
         std::thread::scope(|scope| {
@@ -186,7 +186,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
             let target_thread = scope.spawn(move || {
                 let known = if is_first { (self.first_on_target)(target)? } else { Learnt::new() };
                 let unknown = on_target.iter().filter(|index| !known.contains_key(index));
-                let request = |index: &usize| self.target_request(&self.pairs[*index], depth(index, Side::Target));
+                let request = |index: &usize| self.target_request(&self.pairs[*index], depth(index, Side::TARGET));
                 let requests: Vec<_> = unknown.filter_map(request).collect();
                 let mut in_order = InOrder { pairs: on_target.iter().peekable(), known, sender };
                 in_order.pass_known();
@@ -271,7 +271,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         if known.doubt(&source, target.as_ref()?).is_some() {
             return None;
         }
-        Some((known.fill_in(Side::Source, source)?, Some(known.fill_in(Side::Target, target?)?)))
+        Some((known.fill_in(Side::SOURCE, source)?, Some(known.fill_in(Side::TARGET, target?)?)))
     }
 
     /// Limits two scans to what takes part, and finds what earlier runs have paired.

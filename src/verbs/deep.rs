@@ -2,11 +2,11 @@
 
 use super::compare::Compared;
 use super::opening::Names;
-use crate::event::{Event, Observer, Side, Stop};
+use crate::event::{Event, Observer, Stop};
 use crate::exec::{Contents, Link, ReadLink, join, read_contents};
 use crate::folders::{self, TargetFolder};
 use crate::identity::ContentKeys;
-use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{MailboxName, Side, Uid, UidSet, UidValidity};
 use crate::store::{AsReadStore, Error, ReadConnector, ReadStore};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -111,8 +111,8 @@ impl DeepFolder {
         let Link { source, target } = link;
         let readings = Readings { folder: &self.name, observer, read: Mutex::default() };
         let (on_source, on_target) = std::thread::scope(|scope| {
-            let reading = scope.spawn(|| self.read(source.reading(), Side::Source, &source_uids, &readings));
-            let on_target = self.read(target.reading(), Side::Target, &target_uids, &readings);
+            let reading = scope.spawn(|| self.read(source.reading(), Side::SOURCE, &source_uids, &readings));
+            let on_target = self.read(target.reading(), Side::TARGET, &target_uids, &readings);
             (join(reading.join()), on_target)
         });
         Ok(self.judge(&on_source?, &on_target?))
@@ -126,8 +126,8 @@ impl DeepFolder {
         readings: &Readings<'_>,
     ) -> Result<Contents, Error> {
         let (mailbox, uid_validity) = match side {
-            Side::Source => (&self.source, self.source_uid_validity),
-            Side::Target => (&self.target, self.target_uid_validity),
+            Side::SOURCE => (&self.source, self.source_uid_validity),
+            Side::TARGET => (&self.target, self.target_uid_validity),
         };
         read_contents(store, mailbox, uid_validity, uids, &mut |bytes| readings.tell(side, bytes))
     }
@@ -167,7 +167,7 @@ impl Readings<'_> {
         let messages = {
             let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
             let [source, target] = &mut *read;
-            let (ours, theirs) = if side == Side::Source { (source, target) } else { (target, source) };
+            let (ours, theirs) = if side == Side::SOURCE { (source, target) } else { (target, source) };
             *ours += 1;
             u64::from(*ours <= *theirs)
         };

@@ -2,9 +2,9 @@
 
 use super::unlisted::tell_gaps;
 use super::{FolderListing, FolderRow};
-use crate::event::{Event, Observer, Side};
+use crate::event::{Event, Observer};
 use crate::folders::Roster;
-use crate::mail::ListedMailbox;
+use crate::mail::{ListedMailbox, Side};
 use crate::store::{Error, ReadConnector, ReadStore, ScanDepth, ScanRequest};
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ pub fn folders(mailbox: &dyn ReadConnector, observer: &dyn Observer) -> Result<F
     let mut store = mailbox.connect_to_read()?;
     let listing = store.list();
     observer.observe(&Event::Connected {
-        side: Side::Source,
+        side: Side::SOURCE,
         server: store.server(),
         is_compressed: store.is_compressed(),
     });

@@ -1,8 +1,7 @@
 //! Whether a mailbox that earlier runs have filled is gone: not there, or empty and not the one it was. Nothing is written below
 //! an empty mount point, and nothing is deleted on one side because the other side's disk is not there.
 
-use crate::event::Side;
-use crate::mail::{Listing, MailboxName, UidValidity, counted};
+use crate::mail::{Listing, MailboxName, Side, UidValidity, counted};
 use crate::store::{Connector, Error, ErrorKind};
 
 /// What earlier runs left in a mailbox.

@@ -4,8 +4,8 @@
 //! Only where an observer asks for it; else every function here does nothing.
 
 use super::headings::Wanted;
-use crate::event::{Duplicate, Event, FolderHoldings, Holdings, NamedMessage, Observer, Side, YearSum};
-use crate::mail::{HeaderKey, InternalDate, MailboxName, Message};
+use crate::event::{Duplicate, Event, FolderHoldings, Holdings, NamedMessage, Observer, YearSum};
+use crate::mail::{HeaderKey, InternalDate, MailboxName, Message, Side};
 use crate::store::{Error, ReadStore};
 use std::collections::{BTreeMap, HashSet};
 
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_summed_by_year_and_counted_once() {
-        let mut survey = Survey::new(Side::Source, &Asks);
+        let mut survey = Survey::new(Side::SOURCE, &Asks);
         let undated = Message::new(Uid::new(9).unwrap(), 1, None, 0, HeaderKey::Unknown);
         let bare = Message::bare(Uid::new(10).unwrap(), 0);
         let messages = [message(1, 10, 1, 0), message(2, 20, 2, 364), message(3, 40, 3, 365), undated, bare];
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn nobody_asks_and_nothing_is_kept() {
-        let mut survey = Survey::new(Side::Source, &crate::event::Silent);
+        let mut survey = Survey::new(Side::SOURCE, &crate::event::Silent);
         survey.add("A", &"A".into(), &[message(1, 10, 1, 0)]);
         survey.add_unopened("B", 7);
         assert!(survey.folders.is_empty() && survey.largest.kept.is_empty());

@@ -1,8 +1,7 @@
 //! What earlier runs know of a folder: which of its messages are on the target already, and with which flags both sides
 //! last agreed (level 0 of identity). What the servers say now decides whether it still holds.
 
-use crate::event::Side;
-use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
 use crate::state::{Checkpoint, FolderId, FolderRecord, PairRecord};
 use crate::store::{Baseline, FolderScan, KnownDepth, ScanDepth};
 use std::collections::HashMap;
@@ -48,27 +47,27 @@ impl Known {
     pub(super) fn depth(&self, side: Side, asking: Asking) -> Option<ScanDepth> {
         let (source, target) = self.record.checkpoint.as_ref()?;
         let was = match side {
-            Side::Source => source,
-            Side::Target => target,
+            Side::SOURCE => source,
+            Side::TARGET => target,
         };
         // Of a message that was in no pair, nothing is known.
         let all_paired = self.record.pairs == u64::from(was.messages);
-        let wants_flags = side == Side::Target && asking.target_flags;
+        let wants_flags = side == Side::TARGET && asking.target_flags;
         let known = match was.mod_seq.filter(|_| all_paired && !wants_flags) {
             _ if asking.attributes => KnownDepth::Attributes,
             Some(mod_seq) => KnownDepth::Changes(mod_seq),
             None => KnownDepth::Flags,
         };
         let top = |of| self.pairs.iter().max_by_key(|pair| uid_on(of, pair)).map(|pair| uid_on(side, pair));
-        let probe = [top(Side::Source), top(Side::Target)];
+        let probe = [top(Side::SOURCE), top(Side::TARGET)];
         Some(ScanDepth::Since(Baseline { uid_next: Uid::new(was.uid_next)?, known, probe }))
     }
 
     /// Fills in what a scan did not list, as it is as it was. `None`: the server's count of messages says otherwise.
     pub(super) fn fill_in(&self, side: Side, scan: FolderScan) -> Option<FolderScan> {
         let next = self.record.checkpoint.as_ref().map_or(0, |(source, target)| match side {
-            Side::Source => source.uid_next,
-            Side::Target => target.uid_next,
+            Side::SOURCE => source.uid_next,
+            Side::TARGET => target.uid_next,
         });
         let known = self.pairs.iter().map(|pair| (uid_on(side, pair), pair.flags.clone()));
         scan.filled_in(known, |uid| uid.get() < next)
@@ -148,8 +147,8 @@ fn is_capped(was: &Checkpoint, is: &FolderScan) -> bool {
 
 fn uid_on(side: Side, pair: &PairRecord) -> Uid {
     match side {
-        Side::Source => pair.source,
-        Side::Target => pair.target,
+        Side::SOURCE => pair.source,
+        Side::TARGET => pair.target,
     }
 }
 
@@ -282,17 +281,17 @@ mod tests {
     #[test]
     fn as_little_is_asked_as_the_record_allows() {
         let all = known(&[(1, 4), (2, 5), (3, 6)]);
-        let asked = |asking| [Side::Source, Side::Target].map(|side| baseline(&all, side, asking).known);
+        let asked = |asking| [Side::SOURCE, Side::TARGET].map(|side| baseline(&all, side, asking).known);
         let changes = KnownDepth::Changes(50);
         assert_eq!(asked(Asking::default()), [changes, changes]);
         let target_flags = Asking { target_flags: true, ..Asking::default() };
         assert_eq!(asked(target_flags), [changes, KnownDepth::Flags]);
         let attributes = Asking { attributes: true, ..Asking::default() };
         assert_eq!(asked(attributes), [KnownDepth::Attributes; 2]);
-        let of_target = baseline(&all, Side::Target, Asking::default());
+        let of_target = baseline(&all, Side::TARGET, Asking::default());
         assert_eq!((of_target.uid_next, of_target.probe), (uid(10), [Some(uid(6)); 2]));
         // One message was in no pair: it must be listed.
-        assert_eq!(baseline(&known(&[(1, 4), (2, 5)]), Side::Source, Asking::default()).known, KnownDepth::Flags);
+        assert_eq!(baseline(&known(&[(1, 4), (2, 5)]), Side::SOURCE, Asking::default()).known, KnownDepth::Flags);
     }
 
     #[test]
@@ -300,7 +299,7 @@ mod tests {
         let known = known(&[(1, 4), (2, 5), (3, 6)]);
         let unchanged = Some(Unchanged::AllBut(UidSet::default()));
         let scan = FolderScan { exists: 3, unchanged, unlisted: 1, ..scan(7, 10, 60, &[3]) };
-        assert!(known.fill_in(Side::Source, scan).is_none());
+        assert!(known.fill_in(Side::SOURCE, scan).is_none());
     }
 
     #[test]
@@ -313,7 +312,7 @@ mod tests {
         {
             // 3 has changed and 11 is new.
             let scan = FolderScan { exists, unchanged: Some(unchanged), ..scan(7, 12, 60, &[3, 11]) };
-            let filled = known.fill_in(Side::Source, scan);
+            let filled = known.fill_in(Side::SOURCE, scan);
             assert_eq!(filled.is_some(), complete);
             if let Some(filled) = filled {
                 let uids: Vec<_> = filled.messages.iter().map(|message| message.uid().get()).collect();

@@ -2,10 +2,10 @@
 
 use super::compare;
 use super::unlisted::tell_gaps;
-use crate::event::{Event, Observer, Side, Stop};
+use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, Lanes, Link, ReadLink, join, pause};
 use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
-use crate::mail::{ListedMailbox, Listing, SpecialUse};
+use crate::mail::{ListedMailbox, Listing, Side, SpecialUse};
 use crate::store::{
     AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, Refusal, ScanDepth, ScanRequest, Store,
 };
@@ -38,8 +38,8 @@ impl<C: AsReadStore> Opened<C> {
     pub(super) fn new(mut link: Link<C>, rules: &Rules, observer: &dyn Observer) -> Result<Self, Error> {
         let Link { source, target } = &mut link;
         let (source_listing, target_listing) = std::thread::scope(|scope| {
-            let from = scope.spawn(|| list(source.reading(), Side::Source, observer));
-            let to = list(target.reading(), Side::Target, observer);
+            let from = scope.spawn(|| list(source.reading(), Side::SOURCE, observer));
+            let to = list(target.reading(), Side::TARGET, observer);
             Ok::<_, Error>((join(from.join())?, to?))
         })?;
         let mut pairing = pair(&source_listing, &target_listing, rules).map_err(|error| unpaired(&error))?;
@@ -48,8 +48,8 @@ impl<C: AsReadStore> Opened<C> {
         for text in &pairing.warnings {
             observer.observe(&Event::Warning { text });
         }
-        let gaps = tell_gaps(&source_listing, Side::Source.name(), observer)
-            + tell_gaps(&target_listing, Side::Target.name(), observer);
+        let gaps = tell_gaps(&source_listing, Side::SOURCE.name(), observer)
+            + tell_gaps(&target_listing, Side::TARGET.name(), observer);
         for folder in pairing.skipped.iter().filter(|folder| folder.failed) {
             observer.observe(&Event::FolderFailed { folder: &folder.name, reason: &folder.reason });
         }
@@ -102,7 +102,7 @@ pub(super) fn patiently<T>(
         };
         let Some(wait) = pause_after(&error, failures) else { return Err(error) };
         failures = if error.is_over_folder { 0 } else { failures + 1 };
-        let side = error.account.as_ref().map_or(Side::Source, |account| account.side);
+        let side = error.account.as_ref().map_or(Side::SOURCE, |account| account.side);
         observer.observe(&Event::Retrying { side, wait, reason: &error.message });
         pause(wait, stop)?;
         // A server that lets nobody in any more has said why when the connection broke.

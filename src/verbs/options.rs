@@ -1,9 +1,9 @@
 //! What a verb is asked to do, after the command line has been read and checked.
 
 use super::same_mailbox::Kinship;
-use crate::mail::Uid;
+use crate::mail::{Both, Uid};
 use crate::plan::DeletionLimit;
-use crate::plan::merge::{Both, Policy};
+use crate::plan::merge::Policy;
 use crate::plan::planned::Planned;
 use jiff::civil::Date;
 use std::path::PathBuf;

@@ -5,8 +5,7 @@
 
 use super::scans::scan_each;
 use super::way::{Way, is_broken};
-use crate::event::Side;
-use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{MailboxName, Side, Uid, UidSet, UidValidity};
 use crate::plan::elsewhere::Sameness;
 use crate::store::{Error, Refusal, Relocated, Relocation, ScanDepth};
 use std::collections::{BTreeMap, HashMap, HashSet};

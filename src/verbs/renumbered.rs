@@ -7,9 +7,8 @@
 
 use super::scans::scan_each;
 use super::way::Way;
-use crate::event::Side;
 use crate::exec::Fate;
-use crate::mail::{HeaderKey, InternalDate, Message, Uid, UidSet, counted};
+use crate::mail::{HeaderKey, InternalDate, Message, Side, Uid, UidSet, counted};
 use crate::plan::FolderTask;
 use crate::plan::views::{Look, look};
 use crate::store::{Error, FolderScan, ScanDepth};
@@ -153,8 +152,8 @@ fn with_keys(
         return Ok(all);
     }
     let from = match to {
-        Side::Source => Side::Target,
-        Side::Target => Side::Source,
+        Side::SOURCE => Side::TARGET,
+        Side::TARGET => Side::SOURCE,
     };
     let scans = way.repeatable(|link| {
         let asked = unread.iter().map(|(nth, uids)| (&wanted[*nth].0.task.source, Some(uids.clone())));

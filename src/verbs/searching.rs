@@ -3,8 +3,7 @@
 
 use super::opening::Names;
 use super::scans::scan_each;
-use crate::event::Side;
-use crate::mail::{ListedMailbox, MailboxName, Uid};
+use crate::mail::{ListedMailbox, MailboxName, Side, Uid};
 use crate::store::{Error, ErrorKind, ReadStore, RefusalMeaning, ScanDepth, ScanRequest};
 
 /// How many folders are tried: one that can't be opened says nothing about the search.
@@ -22,8 +21,8 @@ pub(super) fn check_search(
 ) -> Result<(), Error> {
     let Some(search) = search else { return Ok(()) };
     let mut folders: Vec<&ListedMailbox> = match side {
-        Side::Source => names.pairs.iter().map(|pair| &names.source.mailboxes[pair.source]).collect(),
-        Side::Target => names.pairs.iter().filter_map(|pair| names.existing(pair)).collect(),
+        Side::SOURCE => names.pairs.iter().map(|pair| &names.source.mailboxes[pair.source]).collect(),
+        Side::TARGET => names.pairs.iter().filter_map(|pair| names.existing(pair)).collect(),
     };
     // Some servers read no search in an empty folder.
     folders.sort_by_key(|folder| {

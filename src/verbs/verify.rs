@@ -10,10 +10,10 @@ use super::same_mailbox::{self, Kinship};
 use super::searching::check_search;
 use super::views::look_through;
 use super::{Status, VerifyOptions, VerifySummary};
-use crate::event::{self, Difference, DifferenceKind, Event, Observer, Side, Stop};
+use crate::event::{self, Difference, DifferenceKind, Event, Observer, Stop};
 use crate::exec::ReadLink;
 use crate::folders::{Pair, Rules, TargetFolder};
-use crate::mail::{Heading, ListedMailbox, MailboxName, Message, SpecialUse, Uid, counted};
+use crate::mail::{Heading, ListedMailbox, MailboxName, Message, Side, SpecialUse, Uid, counted};
 use crate::store::{Error, FolderScan, ReadConnector};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -40,8 +40,8 @@ pub fn verify(
     let pairs = &pairing.pairs;
     let names = opening::Names::new(&pairing, &source_listing, &target_listing);
     let search = options.filter.search.as_deref();
-    check_search(link.source.as_mut(), search, Side::Source, &names)?;
-    check_search(link.target.as_mut(), search, Side::Target, &names)?;
+    check_search(link.source.as_mut(), search, Side::SOURCE, &names)?;
+    check_search(link.target.as_mut(), search, Side::TARGET, &names)?;
     tell_same(&mut link, &names, options.kinship, observer)?;
     let left_out = left_out::folders_of(&pairing, &source_listing);
     let summary = VerifySummary { failed, left_out, ..VerifySummary::empty() };
@@ -129,7 +129,7 @@ const MOST_FOUND: usize = 10_000;
 
 impl Verify<'_> {
     fn compare(&mut self, link: &mut ReadLink, names: &opening::Names<'_>) -> Result<(), Error> {
-        let mut surveys = [Side::Source, Side::Target].map(|side| Survey::new(side, self.observer));
+        let mut surveys = [Side::SOURCE, Side::TARGET].map(|side| Survey::new(side, self.observer));
         let mut compared_pairs = names.comparison_pairs(surveys[0].is_wanted());
         for pair in names.pairs.iter().filter(|pair| !pair.view) {
             let (from, to) = (&pair.from.to_string(), &pair.to.to_string());

@@ -4,7 +4,7 @@ use super::summary::{Mailboxes, Step, Summarised, Summary};
 use crate::cli::chosen::Choice;
 use crate::cli::failure::Failure;
 use crate::cli::heading::Shown;
-use mailferry::event::{Event, Side};
+use mailferry::event::Event;
 use mailferry::verbs::FolderRow;
 use serde::Serialize;
 
@@ -166,7 +166,7 @@ impl<'a> Line<'a> {
             Event::FolderDeleted { folder } => Self::FolderDeleted { folder },
             Event::Change(ref change) => Self::Change {
                 action: change.action,
-                to: if change.to == Side::Source { "first" } else { "second" },
+                to: change.to.ordinal(),
                 folder: change.folder,
                 uid: change.uid.map(mailferry::mail::Uid::get),
                 detail: change.detail,
@@ -202,7 +202,7 @@ impl<'a> Line<'a> {
                 heading: Shown::of(found.heading),
             },
             Event::MessageRestored(ref restored) => Self::MessageRestored {
-                side: if restored.side == Side::Source { "first" } else { "second" },
+                side: restored.side.ordinal(),
                 folder: restored.folder,
                 uid: restored.uid,
                 already_there: restored.is_there,

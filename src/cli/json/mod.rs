@@ -127,7 +127,7 @@ mod tests {
             event(&Event::Difference(difference)),
             r#"{"event":"difference","kind":"flags_differ","folder":"a","uid":null,"detail":"d","subject":null,"from":null,"date":null}"#
         );
-        let deleted = Event::MessageDeleted { side: mailferry::event::Side::Target, folder: "a", uid, heading: None };
+        let deleted = Event::MessageDeleted { side: mailferry::mail::Side::TARGET, folder: "a", uid, heading: None };
         assert_eq!(
             event(&deleted),
             r#"{"event":"message_deleted","side":"target","folder":"a","uid":7,"subject":null,"from":null,"date":null}"#

@@ -11,7 +11,7 @@ pub(crate) use system::{System, check_private, client_secret};
 use super::args::PasswordOptions;
 use super::failure::Failure;
 use mailferry::address::{ImapAddress, Proof};
-use mailferry::event::Side;
+use mailferry::mail::Side;
 use mailferry::oauth::Login;
 use mailferry::store::imap::Secret;
 use secrecy::SecretString;
@@ -178,8 +178,8 @@ pub(crate) fn check_stdin(passwords: [PasswordOptions<'_>; 2], has_folders: bool
 
 fn variable_name(side: Side) -> &'static str {
     match side {
-        Side::Source => "MAILFERRY_SOURCE_PASSWORD",
-        Side::Target => "MAILFERRY_TARGET_PASSWORD",
+        Side::SOURCE => "MAILFERRY_SOURCE_PASSWORD",
+        Side::TARGET => "MAILFERRY_TARGET_PASSWORD",
     }
 }
 
@@ -261,7 +261,7 @@ mod tests {
         let ask = |more: &str, has| {
             let address = ImapAddress::parse(&format!("imaps://ann@h?{more}")).unwrap();
             let fake = Fake::with(has);
-            secret(Side::Source, &address, PasswordOptions::default(), &fake).unwrap();
+            secret(Side::SOURCE, &address, PasswordOptions::default(), &fake).unwrap();
             fake.tried.into_inner().pop()
         };
         assert_eq!(ask("auth=EXTERNAL&client-cert=c", ALL), None);
@@ -295,7 +295,7 @@ mod tests {
             (none, &["prompt"], "from prompt"),
         ];
         for (options, has, from) in table {
-            assert_eq!(ask(Side::Source, options, &Fake::with(has)).unwrap().expose_secret(), from);
+            assert_eq!(ask(Side::SOURCE, options, &Fake::with(has)).unwrap().expose_secret(), from);
         }
     }
 
@@ -304,7 +304,7 @@ mod tests {
         let ask = |auth: &str| {
             let address = ImapAddress::parse(&format!("imaps://ann@h{auth}")).unwrap();
             let fake = Fake::with(&["login", "keyring"]);
-            find(Side::Source, &address, PasswordOptions::default(), &fake).err().map(|failure| failure.message)
+            find(Side::SOURCE, &address, PasswordOptions::default(), &fake).err().map(|failure| failure.message)
         };
         for auth in ["", "?auth=XOAUTH2", "?auth=OAUTHBEARER"] {
             assert_eq!(ask(auth).as_deref(), Some("from login"), "{auth}");
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn each_side_has_its_own_names() {
         let fake = Fake::with(&["prompt"]);
-        ask(Side::Target, PasswordOptions::default(), &fake).unwrap();
+        ask(Side::TARGET, PasswordOptions::default(), &fake).unwrap();
         let tried = [
             "variable MAILFERRY_TARGET_PASSWORD",
             "login ann@example.org imap.example.org",
@@ -330,7 +330,7 @@ mod tests {
     fn a_chosen_way_that_fails_is_an_error_and_the_command_is_not_repeated() {
         let command = PasswordOptions { file: None, command: Some("echo hunter2"), configured: None };
         let fake = Fake::with(&["variable", "prompt"]);
-        let failure = ask(Side::Source, command, &fake).unwrap_err();
+        let failure = ask(Side::SOURCE, command, &fake).unwrap_err();
         assert_eq!(failure.code, 2);
         assert!(!format!("{failure:?}").contains("hunter2"));
         assert_eq!(fake.tried.borrow().len(), 1);
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn without_any_way_the_hint_lists_them() {
-        let failure = ask(Side::Target, PasswordOptions::default(), &Fake::default()).unwrap_err();
+        let failure = ask(Side::TARGET, PasswordOptions::default(), &Fake::default()).unwrap_err();
         assert_eq!(failure.code, 2);
         let hint = failure.hint.unwrap();
         for way in ["--target-password-file", "--target-password-command", "MAILFERRY_TARGET_PASSWORD", ".netrc"] {

@@ -5,7 +5,7 @@ use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::{exit, harmless, netrc, tokens};
 use anyhow::{Context as _, anyhow, ensure};
-use mailferry::event::Side;
+use mailferry::mail::Side;
 use mailferry::oauth::Login;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
@@ -49,7 +49,7 @@ pub(super) fn command(command: &str) -> anyhow::Result<SecretString> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdout(Stdio::piped());
     // The other side's password is none of its business.
-    for side in [Side::Source, Side::Target] {
+    for side in [Side::SOURCE, Side::TARGET] {
         shell.env_remove(variable_name(side));
     }
     let mut child = shell.spawn().context(failed)?;

@@ -6,8 +6,8 @@ use super::facts::{
 };
 use super::throughput::Meter;
 use crate::cli::heading::{Shown, rfc3339};
-use mailferry::event::{self, DifferenceKind, Event, FolderPlanned, Observer, Side, SyncPlanned, SyncStep};
-use mailferry::mail::{Heading, Uid};
+use mailferry::event::{self, DifferenceKind, Event, FolderPlanned, Observer, SyncPlanned, SyncStep};
+use mailferry::mail::{Heading, Side, Uid};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -95,7 +95,7 @@ impl Collected {
             Event::Change(change) => self.change(change),
             Event::MessageCopied { to, folder, bytes, .. } => self.copied(*to, folder, *bytes),
             Event::MessageDeleted { side, folder, .. } => self.named(*side, folder).done.deleted += 1,
-            Event::MessageKept { folder, .. } => self.named(Side::Target, folder).done.kept += 1,
+            Event::MessageKept { folder, .. } => self.named(Side::TARGET, folder).done.kept += 1,
             Event::MessageFailed { folder, uid, heading, reason } => {
                 self.fail(folder, Some(*uid), *heading, reason);
             }
@@ -133,13 +133,13 @@ impl Collected {
     fn named(&mut self, side: Side, name: &str) -> &mut Folder {
         match (self.places[at(side)].get(name).copied(), side) {
             (Some(place), _) => &mut self.told.folders[place],
-            (None, Side::Source) => self.folder(Some(name), None),
-            (None, Side::Target) => self.folder(None, Some(name)),
+            (None, Side::SOURCE) => self.folder(Some(name), None),
+            (None, Side::TARGET) => self.folder(None, Some(name)),
         }
     }
 
     fn plan(&mut self, plan: &FolderPlanned<'_>, empties_source: bool) {
-        let (source, target) = (self.name(Side::Source), self.name(Side::Target));
+        let (source, target) = (self.name(Side::SOURCE), self.name(Side::TARGET));
         let folder = self.folder(Some(plan.from), Some(plan.to));
         plan.reason.clone_into(&mut folder.reason);
         (folder.messages, folder.already_there) = (Some(plan.messages), Some(plan.already_there));
@@ -166,7 +166,7 @@ impl Collected {
             Planned { on, create, copy, bytes, moved, flags, delete, keep: 0, server_side: 0 }
         };
         let planned =
-            vec![planned(self.name(Side::Source), plan.to_first), planned(self.name(Side::Target), plan.to_second)];
+            vec![planned(self.name(Side::SOURCE), plan.to_first), planned(self.name(Side::TARGET), plan.to_second)];
         let folder = self.folder(Some(plan.first), Some(plan.second));
         folder.already_there = Some(plan.already_there);
         folder.planned = planned;
@@ -206,9 +206,9 @@ impl Collected {
     }
 
     fn fail(&mut self, folder: &str, uid: Option<Uid>, heading: Option<&Heading>, reason: &str) {
-        let side = if self.places[0].contains_key(folder) { Side::Source } else { Side::Target };
+        let side = if self.places[0].contains_key(folder) { Side::SOURCE } else { Side::TARGET };
         let known = self.places[at(side)].contains_key(folder);
-        let entry = if known { self.named(side, folder) } else { self.named(Side::Source, folder) };
+        let entry = if known { self.named(side, folder) } else { self.named(Side::SOURCE, folder) };
         match uid {
             Some(_) => entry.failed += 1,
             None => entry.error = Some(reason.to_owned()),
@@ -223,7 +223,7 @@ impl Collected {
     }
 
     fn differ(&mut self, found: &event::Difference<'_>) {
-        let side = if found.kind == DifferenceKind::Extra { Side::Target } else { Side::Source };
+        let side = if found.kind == DifferenceKind::Extra { Side::TARGET } else { Side::SOURCE };
         let counts = &mut self.named(side, found.folder).differences;
         let count = match found.kind {
             DifferenceKind::Missing => &mut counts.missing,
@@ -260,9 +260,9 @@ impl Collected {
             largest: told.largest.iter().map(|message| named(message, 1)).collect(),
             duplicates: Capped { listed: duplicates, more: told.more_duplicates },
         });
-        if told.side == Side::Source && self.sides[0].name == "source" {
+        if told.side == Side::SOURCE && self.sides[0].name == "source" {
             for folder in told.folders {
-                self.named(Side::Source, &folder.folder).messages = Some(folder.messages);
+                self.named(Side::SOURCE, &folder.folder).messages = Some(folder.messages);
             }
         }
     }
@@ -295,15 +295,15 @@ fn named(message: &event::NamedMessage, count: u64) -> Named {
 
 fn at(side: Side) -> usize {
     match side {
-        Side::Source => 0,
-        Side::Target => 1,
+        Side::SOURCE => 0,
+        Side::TARGET => 1,
     }
 }
 
 fn other(side: Side) -> Side {
     match side {
-        Side::Source => Side::Target,
-        Side::Target => Side::Source,
+        Side::SOURCE => Side::TARGET,
+        Side::TARGET => Side::SOURCE,
     }
 }
 
@@ -334,13 +334,13 @@ mod tests {
             let plan = SyncPlanned { first, second, already_there: 0, to_first: step, to_second: step };
             collector.observe(&Event::SyncPlanned(plan));
         }
-        copied(&collector, Side::Target, "A", 10);
-        copied(&collector, Side::Source, "A", 10);
-        copied(&collector, Side::Source, "A", 10);
+        copied(&collector, Side::TARGET, "A", 10);
+        copied(&collector, Side::SOURCE, "A", 10);
+        copied(&collector, Side::SOURCE, "A", 10);
         // Moved on the second side, into its A.
-        copied(&collector, Side::Target, "A", 0);
+        copied(&collector, Side::TARGET, "A", 0);
         let uid = Uid::new(1).unwrap();
-        collector.observe(&Event::MessageDeleted { side: Side::Target, folder: "B", uid, heading: None });
+        collector.observe(&Event::MessageDeleted { side: Side::TARGET, folder: "B", uid, heading: None });
         assert_eq!(done(&collector), [("A".to_owned(), 1, 0, 1), ("B".to_owned(), 3, 1, 0)]);
     }
 
@@ -350,8 +350,8 @@ mod tests {
         for from in ["A", "B"] {
             collector.observe(&Event::FolderPaired { from, to: "B", reason: "" });
         }
-        copied(&collector, Side::Target, "B", 10);
-        copied(&collector, Side::Target, "B", 0);
+        copied(&collector, Side::TARGET, "B", 10);
+        copied(&collector, Side::TARGET, "B", 0);
         assert_eq!(done(&collector), [("A".to_owned(), 0, 0, 0), ("B".to_owned(), 2, 1, 0)]);
     }
 

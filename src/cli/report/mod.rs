@@ -10,6 +10,7 @@ mod page;
 mod throughput;
 
 use collector::Collector;
+use mailferry::mail::Side;
 
 use super::chosen::Choice;
 use super::exit;
@@ -19,7 +20,6 @@ use facts::{Facts, Failed};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mailferry::address::Address;
-use mailferry::event::Side;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -112,7 +112,7 @@ impl Report {
 
     /// Where a side is.
     pub(crate) fn note_address(&self, side: Side, address: &Address) {
-        let side = usize::from(side == Side::Target);
+        let side = usize::from(side == Side::TARGET);
         self.collector.collected().sides[side].address = Some(address.to_string());
     }
 

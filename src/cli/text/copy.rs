@@ -307,7 +307,7 @@ mod tests {
         for uid in [4, 8, 7] {
             let uid = Uid::new(uid).unwrap();
             plan.observe(&Event::MessageDeleted {
-                side: mailferry::event::Side::Target,
+                side: mailferry::mail::Side::TARGET,
                 folder: "Old",
                 uid,
                 heading: None,

@@ -77,12 +77,13 @@ pub(crate) fn summary(summary: &DoctorSummary, paint: Paint) -> String {
 mod tests {
     use super::*;
     use crate::cli::args::When;
-    use mailferry::event::{Check, Side};
+    use mailferry::event::Check;
+    use mailferry::mail::Side;
 
     #[test]
     fn a_finding_says_what_was_tried_what_came_what_it_means_and_what_to_do() {
         let finding = Finding {
-            side: Side::Source,
+            side: Side::SOURCE,
             check: Check::Login,
             verdict: Verdict::Failed,
             tried: "logged in as ann".to_owned(),

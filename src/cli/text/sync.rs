@@ -7,7 +7,8 @@ use crate::cli::heading;
 use crate::cli::left_out::{self, LeftOut};
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
-use mailferry::event::{Change, Contradiction, Event, Headings, Observer, Side, SyncPlanned, SyncStep};
+use mailferry::event::{Change, Contradiction, Event, Headings, Observer, SyncPlanned, SyncStep};
+use mailferry::mail::{Both, Side};
 use mailferry::verbs::{Status, SyncSummary, SyncWay};
 use std::sync::{Mutex, PoisonError};
 
@@ -35,7 +36,7 @@ struct Found {
     sums: [u64; 4],
     deleted: Deletions,
     /// Subscriptions to change, on each side.
-    subscriptions: [u64; 2],
+    subscriptions: Both<u64>,
     lines: Vec<String>,
 }
 
@@ -71,8 +72,9 @@ impl ChangeList {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lines = found.table(paint);
         lines.extend(found.deleted.lines());
-        for (side, count) in ["first", "second"].into_iter().zip(found.subscriptions).filter(|(_, count)| *count > 0) {
-            lines.push(format!("would change on the {side}: {}", units::counted(count, "subscription")));
+        for side in Side::BOTH.into_iter().filter(|side| found.subscriptions[*side] > 0) {
+            let count = units::counted(found.subscriptions[side], "subscription");
+            lines.push(format!("would change on the {}: {count}", side.ordinal()));
         }
         lines.extend(found.lines.iter().cloned());
         if self.detail == Detail::Folders && !found.folders.is_empty() {
@@ -84,10 +86,7 @@ impl ChangeList {
 
 impl Found {
     fn take(&mut self, change: &Change<'_>, detail: Detail) {
-        let (side, at) = match change.to {
-            Side::Source => ("first", 0),
-            Side::Target => ("second", 1),
-        };
+        let side = change.to.ordinal();
         if detail != Detail::Folders || change.conflict {
             self.lines.push(line(change));
             return;
@@ -95,7 +94,7 @@ impl Found {
         match (change.action, change.uid) {
             ("delete", Some(uid)) => self.deleted.add(side, change.folder, uid, change.heading),
             ("delete_folder", _) => self.deleted.add_folder(side, change.folder),
-            ("subscribe" | "unsubscribe", _) => self.subscriptions[at] += 1,
+            ("subscribe" | "unsubscribe", _) => self.subscriptions[change.to] += 1,
             ("rename_folder", _) => self.lines.push(line(change)),
             // The table counts them.
             _ => {}
@@ -155,10 +154,7 @@ fn notes(side: &str, step: SyncStep) -> Vec<String> {
 }
 
 fn line(change: &Change<'_>) -> String {
-    let [from, to] = match change.to {
-        Side::Source => ["second", "first"],
-        Side::Target => ["first", "second"],
-    };
+    let (from, to) = (change.to.other().ordinal(), change.to.ordinal());
     let about = heading::after_uid(change.heading);
     let uid = change.uid.map(|uid| format!(" UID {uid}{about}")).unwrap_or_default();
     let detail = if change.detail.is_empty() { String::new() } else { format!(" {}", harmless::text(change.detail)) };
@@ -259,7 +255,7 @@ mod tests {
             }));
             for (action, uid) in [("create_folder", None), ("copy", Uid::new(4)), ("delete", Uid::new(7))] {
                 let (folder, reason) = ("Work", "Nothing is recorded of this folder yet.");
-                let to = Side::Target;
+                let to = Side::TARGET;
                 let (detail, conflict, contradiction) = ("", false, None);
                 list.observe(&Event::Change(Change {
                     action,
@@ -295,7 +291,7 @@ mod tests {
     fn a_change_says_where_it_comes_from_and_why() {
         let change = Change {
             action: "rename_folder",
-            to: Side::Source,
+            to: Side::SOURCE,
             folder: "a\x1b",
             uid: Uid::new(7),
             detail: "b",
@@ -311,7 +307,7 @@ mod tests {
         let contradiction = Some(Contradiction { first: "did this", second: "did that", settled: "so be it" });
         let change = Change {
             action: "rename_folder",
-            to: Side::Target,
+            to: Side::TARGET,
             folder: "a\x1b",
             uid: Uid::new(7),
             detail: "b",

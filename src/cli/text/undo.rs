@@ -4,7 +4,7 @@ use crate::cli::console::Paint;
 use crate::cli::harmless;
 use crate::cli::heading;
 use crate::cli::units;
-use mailferry::event::{Event, Observer, Restored, Side};
+use mailferry::event::{Event, Observer, Restored};
 use mailferry::verbs::UndoSummary;
 use std::sync::{Mutex, PoisonError};
 
@@ -25,7 +25,7 @@ impl Observer for Restorations {
 
 /// `would restore on the first: INBOX/11 "Invoice" from Ann <ann@example.org>, 2026-03-26`
 fn line(restored: &Restored<'_>) -> String {
-    let side = if restored.side == Side::Source { "first" } else { "second" };
+    let side = restored.side.ordinal();
     let what = if restored.is_there { "still exists" } else { "would restore" };
     let about = heading::after_uid(restored.heading);
     format!("{what} on the {side}: {}/{}{about}", harmless::text(restored.folder), restored.uid)

@@ -1,7 +1,8 @@
 //! What is to be done in one folder, and what is left alone and why. Messages are indices into the two views.
 
 use super::flags::FlagMerge;
-use super::{Both, Former, Prints, Row, Side};
+use super::{Former, Prints, Row};
+use crate::mail::{Both, Side};
 use crate::plan::Tie;
 use std::collections::HashMap;
 

@@ -3,7 +3,8 @@
 //! and a message is known by its old and its new folder.
 
 use super::actions::{Deletion, Dropped, FolderMerge, Incoming, Left};
-use super::{At, Folder, Policy, Row, Side, Trace};
+use super::{At, Folder, Policy, Row, Trace};
+use crate::mail::Side;
 use std::collections::{HashMap, HashSet};
 
 /// Keeps one of the two: the copy of the side that wins stays and comes back to the other side. Where nothing may be copied

@@ -1,8 +1,7 @@
 //! The base: what both sides last agreed on in one folder. Forty bytes a pair.
 
 use super::flags::AgreedFlags;
-use super::{Both, Side};
-use crate::mail::{FlagTable, HeaderKey, InternalDate, Message, Uid, UidSet, UidValidity};
+use crate::mail::{Both, FlagTable, HeaderKey, InternalDate, Message, Side, Uid, UidSet, UidValidity};
 
 /// Where a folder's counters stood (RFC 3501 section 2.3.1.1, RFC 7162). `None`: the server did not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

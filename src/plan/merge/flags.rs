@@ -12,8 +12,8 @@
 //! One flag has two values, so with a base the two sides can't contradict each other. Two flags can: `$Junk` here and
 //! `$NotJunk` there, where the preferred side's word counts.
 
-use super::{Both, Prefer, Side};
-use crate::mail::{Flags, PermanentFlags};
+use super::Prefer;
+use crate::mail::{Both, Flags, PermanentFlags, Side};
 
 /// What is known of the flags of a pair from before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -23,9 +23,9 @@
 
 use super::renames::{Names, Rename, Wish};
 use super::whereabouts::{Whereabouts, locate};
-use super::{Both, Extent, FolderMerge, Mark, Move, Policy, Row, Side, View};
+use super::{Extent, FolderMerge, Mark, Move, Policy, Row, View};
 use crate::folders::FolderName;
-use crate::mail::UidSet;
+use crate::mail::{Both, Side, UidSet};
 use crate::plan::DeletionLimit;
 use std::collections::{HashMap, HashSet};
 

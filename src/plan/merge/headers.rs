@@ -1,8 +1,8 @@
 //! Which messages' headers a scan has to ask for before a folder can be merged: those that the base does not account for.
 
+use super::Folder;
 use super::trust::doubts;
-use super::{Both, Folder, Side};
-use crate::mail::HeaderKey;
+use crate::mail::{Both, HeaderKey, Side};
 
 /// The messages whose header keys are not known and have to be, as indices into each side's view: those in no pair of
 /// the base, those that look like another message than the one their UID stood for, and all of them where the base is

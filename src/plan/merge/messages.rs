@@ -28,8 +28,8 @@ use super::actions::{Agreement, Deletion, Dropped, FolderMerge, Incoming, Joined
 use super::flags::{FlagState, merge_flags};
 use super::trust::{Doubts, Trust, doubts, trust};
 use super::view::Presence;
-use super::{BaseFolder, BasePair, Both, Extent, Folder, PairState, Policy, Row, Side};
-use crate::mail::{Message, Uid};
+use super::{BaseFolder, BasePair, Extent, Folder, PairState, Policy, Row};
+use crate::mail::{Both, Message, Side, Uid};
 use crate::plan::{Matching, Settled, Tie, join_folders};
 
 /// Merges the messages of one folder. Where there are [`FolderMerge::ties`], [`FolderMerge::settle`] goes on.

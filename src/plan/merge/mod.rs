@@ -37,7 +37,6 @@ mod policy;
 mod renames;
 mod restraint;
 mod row;
-mod side;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -60,9 +59,9 @@ pub use policy::{Policy, Prefer};
 pub use renames::Rename;
 pub use restraint::{hold_back, hold_departures, leave_alone};
 pub use row::Row;
-pub use side::{Both, Side};
 pub use view::{Extent, View};
 
+use crate::mail::{Both, Side};
 use crate::plan::MatchRules;
 
 /// One folder of both sides.

@@ -17,8 +17,8 @@ use super::actions::{Dropped, FolderMerge, Joined, Kept, Left};
 use super::apart::keep_one_place;
 use super::base::{Trace, trace};
 use super::flags::{FlagMerge, FlagState, merge_flags};
-use super::{BaseFolder, Both, Folder, Policy, Row, Side};
-use crate::mail::HeaderKey;
+use super::{BaseFolder, Folder, Policy, Row};
+use crate::mail::{Both, HeaderKey, Side};
 use std::collections::{HashMap, HashSet};
 
 /// A message that is moved on one side, as it was on the other.

@@ -1,6 +1,6 @@
 //! What the user has decided beforehand.
 
-use super::{Both, Side};
+use crate::mail::{Both, Side};
 use crate::plan::DeletionLimit;
 
 /// Who wins where the two sides contradict each other (`--prefer`).

@@ -4,7 +4,8 @@
 //! All are decided when all folders are merged and moves are found, as a moved message is not a deleted one.
 
 use super::actions::{FolderMerge, Left, Pending};
-use super::{BaseFolder, BasePair, Both, Extent, Folder, PairState, Policy, Row, Side, Trace, trace};
+use super::{BaseFolder, BasePair, Extent, Folder, PairState, Policy, Row, Trace, trace};
+use crate::mail::{Both, Side};
 use crate::plan::{Deletions, Verdict};
 use std::collections::HashSet;
 

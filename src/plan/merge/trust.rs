@@ -11,7 +11,8 @@
 //! | any other of these but the first two, and no mail at all | refused | 17 |
 //! | not every message could be read | refused | |
 
-use super::{BaseFolder, Both, Extent, Folder, Policy, Prefer, Refusal, Row, Side};
+use super::{BaseFolder, Extent, Folder, Policy, Prefer, Refusal, Row};
+use crate::mail::{Both, Side};
 use crate::plan::DeletionLimit;
 
 /// What the base is good for in this run.

@@ -5,9 +5,9 @@
 //! UIDNEXT and UIDs together, if one folder alone was so and one alone is. UIDVALIDITY alone is no identity: servers give
 //! the same to folders made in one second.
 
-use super::Side;
 use super::folders::{FolderIdentity, KnownFolder, SeenFolder};
 use crate::folders::FolderName;
+use crate::mail::Side;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 

@@ -1,6 +1,7 @@
 //! The two-way part: what goes in comes out, in either order of the mailboxes, and `copy` is not touched by it.
 
 use super::*;
+use crate::mail::{Both, Side};
 
 fn side(name: &str, uid_next: u32) -> TwoWaySide {
     TwoWaySide {
@@ -15,17 +16,17 @@ fn side(name: &str, uid_next: u32) -> TwoWaySide {
 }
 
 fn folder(unfinished: bool) -> TwoWayFolder {
-    TwoWayFolder { sides: [side("one", 10), side("two", 20)], subscribed: true, unfinished }
+    TwoWayFolder { sides: Both::new(side("one", 10), side("two", 20)), subscribed: true, unfinished }
 }
 
-fn two(first: u32, second: u32, deleted_on: Option<usize>) -> TwoWayPair {
+fn two(first: u32, second: u32, deleted_on: Option<Side>) -> TwoWayPair {
     let flags = |names: &[&str]| Flags::from_names(names.iter().copied());
     TwoWayPair {
-        uids: [uid(first), uid(second)],
+        uids: Both::new(uid(first), uid(second)),
         flags: flags(&["\\Seen", "work"]),
-        lacks: [flags(&[]), flags(&["work"])],
-        keys: [1, u32::MAX],
-        looks: [0, 5],
+        lacks: Both::new(flags(&[]), flags(&["work"])),
+        keys: Both::new(1, u32::MAX),
+        looks: Both::new(0, 5),
         deleted_on,
     }
 }
@@ -36,23 +37,26 @@ fn what_is_recorded_reads_back_in_either_order() {
     let state = place.open();
     let straight = TwoWay::new(&state, false);
     let id = straight.create(&folder(true)).unwrap();
-    let pairs = [two(1, 11, None), two(2, 9, Some(1))];
+    let pairs = [two(1, 11, None), two(2, 9, Some(Side::Second))];
     let add = |pair: &TwoWayPair| TwoWayChange::Pair(id, Box::new(pair.clone()));
     straight.record(&pairs.iter().map(add).collect::<Vec<_>>(), true).unwrap();
     // The row is changed, and its pairs stay.
     straight.record(&[TwoWayChange::Folder(id, Box::new(folder(false)))], false).unwrap();
     assert_eq!(straight.folders().unwrap(), [(id, folder(false))]);
     assert_eq!(straight.pairs(id).unwrap(), pairs);
-    assert_eq!(straight.highest(id).unwrap(), [Some(2), Some(11)]);
-    straight.record(&[add(&two(3, 30, Some(1)))], false).unwrap();
-    assert_eq!(straight.highest(id).unwrap(), [Some(3), Some(11)]);
-    straight.record(&[TwoWayChange::Unpair(id, [uid(3), uid(30)])], false).unwrap();
+    assert_eq!(straight.highest(id).unwrap(), Both::new(Some(2), Some(11)));
+    straight.record(&[add(&two(3, 30, Some(Side::Second)))], false).unwrap();
+    assert_eq!(straight.highest(id).unwrap(), Both::new(Some(3), Some(11)));
+    straight.record(&[TwoWayChange::Unpair(id, Both::new(uid(3), uid(30)))], false).unwrap();
     let turned = TwoWay::new(&state, true);
-    assert_eq!(turned.folders().unwrap()[0].1.sides, [side("two", 20), side("one", 10)]);
+    assert_eq!(turned.folders().unwrap()[0].1.sides, Both::new(side("two", 20), side("one", 10)));
     let seen = &turned.pairs(id).unwrap()[1];
-    assert_eq!((seen.uids, seen.deleted_on), ([uid(9), uid(2)], Some(0)));
-    assert_eq!((&seen.lacks[0], seen.keys, seen.looks), (&pairs[1].lacks[1], [u32::MAX, 1], [5, 0]));
-    turned.record(&[TwoWayChange::Unpair(id, [uid(9), uid(2)])], false).unwrap();
+    assert_eq!((seen.uids, seen.deleted_on), (Both::new(uid(9), uid(2)), Some(Side::First)));
+    assert_eq!(
+        (&seen.lacks.first, seen.keys, seen.looks),
+        (&pairs[1].lacks.second, Both::new(u32::MAX, 1), Both::new(5, 0))
+    );
+    turned.record(&[TwoWayChange::Unpair(id, Both::new(uid(9), uid(2)))], false).unwrap();
     assert_eq!(straight.pairs(id).unwrap(), pairs[..1]);
     turned.record(&[TwoWayChange::Forget(id)], false).unwrap();
     assert_eq!((straight.folders().unwrap().len(), straight.pairs(id).unwrap().len()), (0, 0));
@@ -66,13 +70,22 @@ fn refusals_are_of_a_side_in_either_order_and_go_with_their_folder() {
     let id = straight.create(&folder(true)).unwrap();
     let refused = |side, number, reason: &str| TwoWayRefused { side, uid: uid(number), reason: reason.to_owned() };
     let refuse = |refused| TwoWayChange::Refuse(id, Box::new(refused));
-    let changes =
-        [refuse(refused(0, 7, "large")), refuse(refused(1, 7, "a virus")), refuse(refused(0, 7, "too large"))];
+    let changes = [
+        refuse(refused(Side::First, 7, "large")),
+        refuse(refused(Side::Second, 7, "a virus")),
+        refuse(refused(Side::First, 7, "too large")),
+    ];
     straight.record(&changes, true).unwrap();
-    assert_eq!(straight.refused(id).unwrap(), [refused(0, 7, "too large"), refused(1, 7, "a virus")]);
-    assert_eq!(turned.refused(id).unwrap(), [refused(1, 7, "too large"), refused(0, 7, "a virus")]);
-    turned.record(&[TwoWayChange::Unrefuse(id, 0, uid(7))], false).unwrap();
-    assert_eq!(straight.refused(id).unwrap(), [refused(0, 7, "too large")]);
+    assert_eq!(
+        straight.refused(id).unwrap(),
+        [refused(Side::First, 7, "too large"), refused(Side::Second, 7, "a virus")]
+    );
+    assert_eq!(
+        turned.refused(id).unwrap(),
+        [refused(Side::Second, 7, "too large"), refused(Side::First, 7, "a virus")]
+    );
+    turned.record(&[TwoWayChange::Unrefuse(id, Side::First, uid(7))], false).unwrap();
+    assert_eq!(straight.refused(id).unwrap(), [refused(Side::First, 7, "too large")]);
     straight.record(&[TwoWayChange::Forget(id)], false).unwrap();
     assert_eq!(straight.refused(id).unwrap(), []);
 }

@@ -3,8 +3,9 @@
 use super::breaks::Breaks;
 use super::session::Session;
 use crate::address::{ImapAddress, Provider};
-use crate::event::{Event, Observer, Side, Stop};
+use crate::event::{Event, Observer, Stop};
 use crate::imap::{self, Credentials, NoSecret, NoSecretCause, Recall, Secret, Trace};
+use crate::mail::Side;
 use crate::net::{self, DialSettings, Dialer, FaultInjector};
 use crate::store::guard::Guarded;
 use crate::store::{Access, AccountName, Connector, Error, ErrorKind, ReadConnector, ReadStore, Store};

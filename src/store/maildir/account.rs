@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::tree::Tree;
-use crate::event::Side;
+use crate::mail::Side;
 use crate::store::disk::{IfAbsent, Place};
 use crate::store::guard::Guarded;
 use crate::store::{Access, AccountName, Connector, Error, ReadConnector, ReadStore, Store};

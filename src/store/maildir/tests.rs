@@ -1,7 +1,7 @@
 //! A tree of its own for each test, reached as the verbs reach it.
 
 use super::Account;
-use crate::event::Side;
+use crate::mail::Side;
 use crate::store::disk::contract::{self, Bench, uids};
 use crate::store::{Access, Connector as _, ErrorKind, FlagEdit, IfAbsent, RefusalMeaning, ScanDepth};
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -21,7 +21,7 @@ impl Ground {
     }
 
     fn account(&self, access: Access, if_absent: IfAbsent) -> Account {
-        Account::new(&self.path(), Side::Target, access, if_absent)
+        Account::new(&self.path(), Side::TARGET, access, if_absent)
     }
 
     fn writer(&self) -> Account {
@@ -344,7 +344,7 @@ fn other_directories_are_no_folders_and_a_second_inbox_is_named() {
     ground.put("plain/cur/1", "x");
     ground.put(".Inbox/cur/1.host:2,", "hidden");
     ground.put(".x..y/cur/1.host:2,", "odd");
-    let account = Account::new(&ground.path(), Side::Source, Access::ReadOnly, IfAbsent::Fail);
+    let account = Account::new(&ground.path(), Side::SOURCE, Access::ReadOnly, IfAbsent::Fail);
     let mut bench = Bench::of(&account);
     assert_eq!(bench.names(), ["INBOX", "x..y"]);
     assert_eq!(bench.read("x..y").len(), 1);

@@ -2,7 +2,8 @@
 
 use super::session::Session;
 use super::tree::Tree;
-use crate::event::{Observer, Side};
+use crate::event::Observer;
+use crate::mail::Side;
 use crate::store::disk::{IfAbsent, Place};
 use crate::store::guard::Guarded;
 use crate::store::{Access, AccountName, Connector, Error, ReadConnector, ReadStore, Store};

@@ -1,7 +1,8 @@
 //! A directory of its own for each test, reached as the verbs reach it.
 
 use super::Account;
-use crate::event::{Side, Silent};
+use crate::event::Silent;
+use crate::mail::Side;
 use crate::store::disk::contract::{self, Bench, uids};
 use crate::store::{Access, Connector as _, ErrorKind, FlagEdit, IfAbsent, ScanDepth};
 use std::os::unix::fs::symlink;
@@ -22,7 +23,7 @@ impl Ground {
     }
 
     fn account(&self, access: Access, if_absent: IfAbsent) -> Account {
-        Account::new(&self.path(), Side::Target, access, if_absent, Arc::new(Silent))
+        Account::new(&self.path(), Side::TARGET, access, if_absent, Arc::new(Silent))
     }
 
     fn writer(&self) -> Account {

@@ -1,9 +1,8 @@
 //! Tells messages apart by their bodies where headers, dates and sizes can't: ties, and recorded pairs that are probed.
 
 use super::{Compared, Comparison, uids};
-use crate::event::Side;
 use crate::exec::{Link, read_tied};
-use crate::mail::HeaderKey;
+use crate::mail::{HeaderKey, Side};
 use crate::plan::{Likeness, Settled, Tie, look_alike, settle};
 use crate::store::{AsReadStore, Error};
 
@@ -73,8 +72,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
         let on_target = read_tied(link.target.reading(), target_name, target.uid_validity, &on_target)?;
         Ok(settle(tie, |side, at| {
             let (scan, contents) = match side {
-                Side::Source => (source, &on_source),
-                Side::Target => (target, &on_target),
+                Side::SOURCE => (source, &on_source),
+                Side::TARGET => (target, &on_target),
             };
             let message = &scan.messages[at as usize];
             Some(Likeness::new(contents.get(&message.uid())?, message))

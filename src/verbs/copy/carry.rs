@@ -4,9 +4,8 @@
 use super::elsewhere::{Job, Place, Twin};
 use super::relocate::without;
 use super::{Copy, Status};
-use crate::event::Side;
 use crate::exec::{self, Context, Fate, Lanes, Link};
-use crate::mail::{Message, SpecialUse, Uid, UidSet};
+use crate::mail::{Message, Side, SpecialUse, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, ErrorKind};
 use crate::verbs::opening::Names;
@@ -180,7 +179,7 @@ impl Copy<'_> {
         // Where the target does not tell UIDs, they are looked for.
         let errands: Vec<Errand<'_>> = unknown.iter().filter_map(|job| self.errand(job)).collect();
         let mut outcomes = vec![Outcome { was_untold: true, ..Outcome::default() }; errands.len()];
-        relocating::look_for(way, Side::Target, &errands, &mut outcomes, &|_, _| false)?;
+        relocating::look_for(way, Side::TARGET, &errands, &mut outcomes, &|_, _| false)?;
         for (job, outcome) in unknown.into_iter().zip(outcomes) {
             if let Some(uid) = outcome.placed {
                 places.insert((job.pair, job.message.uid()), Place { uid, ..job.from });

@@ -7,8 +7,7 @@
 //! apart by their UIDs, which are at or above the UIDNEXT that the plan saw.
 
 use super::needs::{Needs, SideState};
-use crate::event::Side;
-use crate::mail::{Flags, MailboxName, Uid, UidSet, counted};
+use crate::mail::{Flags, MailboxName, Side, Uid, UidSet, counted};
 use crate::plan::planned::{Counters, Planned, PlannedFolder, contains, contains_as, writable};
 use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::Compared;
@@ -77,7 +76,7 @@ impl Changes<'_> {
             }
             self.news.push(news);
         }
-        let leaving = self.planned.leaving(Side::Source, &self.folder.source);
+        let leaving = self.planned.leaving(Side::SOURCE, &self.folder.source);
         let already = absent(&leaving, &self.compared.source);
         self.count("source", u64::from(was.messages), (u64::from(is.messages) + already).saturating_sub(since));
     }
@@ -139,7 +138,7 @@ impl Changes<'_> {
 
     /// How many of the messages to copy are gone from the source: by the plan itself, after they were copied, or not.
     fn gone(&self, by_plan: bool) -> u64 {
-        let leaving = self.planned.leaving(Side::Source, &self.folder.source);
+        let leaving = self.planned.leaving(Side::SOURCE, &self.folder.source);
         let uids = self.folder.messages.iter().flat_map(|group| group.uids.iter());
         let of_kind = uids.filter(|uid| leaving.contains(*uid) == by_plan);
         of_kind.filter(|uid| self.compared.source.message(*uid).is_none()).count() as u64
@@ -176,7 +175,7 @@ impl Changes<'_> {
             self.news.push(format!("{} on the target, {}", new(since), moved_on("UIDNEXT", was.uid_next, is.uid_next)));
         }
         let before = target.messages.iter().filter(|message| message.uid().get() < next).count() as u64;
-        let leaving = self.planned.leaving(Side::Target, &self.folder.target);
+        let leaving = self.planned.leaving(Side::TARGET, &self.folder.target);
         self.count("target", u64::from(was.messages), before + absent(&leaving, target));
     }
 
@@ -232,8 +231,8 @@ impl Changes<'_> {
     /// The messages to delete: each is still to be deleted and has the same flags, or is gone.
     fn of_deletions(&mut self) {
         let source =
-            self.planned.deletion(Side::Source, &self.folder.source).map(|of| (of, Some(&self.compared.source)));
-        let target = self.planned.deletion(Side::Target, &self.folder.target);
+            self.planned.deletion(Side::SOURCE, &self.folder.source).map(|of| (of, Some(&self.compared.source)));
+        let target = self.planned.deletion(Side::TARGET, &self.folder.target);
         let target = target.map(|of| (of, self.compared.target.as_ref()));
         let Some((deletion, Some(scan))) = source.or(target) else { return };
         let (mut reflagged, mut wanted) = (0, 0);

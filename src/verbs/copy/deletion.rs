@@ -5,9 +5,9 @@ use super::Copy;
 use super::carry::Sent;
 use super::relocate::Leftover;
 use super::removals::Doomed;
-use crate::event::{self, Event, Side};
+use crate::event::{self, Event};
 use crate::exec::{Fate, Link};
-use crate::mail::{MailboxName, Message, Uid, UidSet, counted};
+use crate::mail::{MailboxName, Message, Side, Uid, UidSet, counted};
 use crate::plan::elsewhere::Looks;
 use crate::store::{Error, ReadStore, Removal, ScanDepth};
 use crate::verbs::Deleting;
@@ -30,7 +30,7 @@ impl Copy<'_> {
     }
 
     fn doomed_side(&self) -> Side {
-        if matches!(self.options.deleting, Deleting::Source(_)) { Side::Source } else { Side::Target }
+        if matches!(self.options.deleting, Deleting::Source(_)) { Side::SOURCE } else { Side::TARGET }
     }
 
     /// What people know the messages by that would be deleted or kept, where somebody lists them.

@@ -8,9 +8,9 @@
 use super::needs::Needs;
 use super::saving::name_on_target;
 use super::{Copy, PlanUse};
-use crate::event::{Event, Side};
+use crate::event::Event;
 use crate::folders::Pair;
-use crate::mail::{MailboxName, Uid, UidSet, counted};
+use crate::mail::{MailboxName, Side, Uid, UidSet, counted};
 use crate::plan::planned::{Flagged, Planned, PlannedFolder, Take, by_flags, contains_as, writable};
 use crate::store::FolderScan;
 use crate::verbs::compare::Compared;
@@ -46,7 +46,7 @@ impl Copy<'_> {
             pair.subscribe &= planned.folder(source(pair)).is_some_and(|folder| folder.subscribe);
         }
         let is_touched = |name: &MailboxName| {
-            planned.deletion(Side::Target, name).is_some()
+            planned.deletion(Side::TARGET, name).is_some()
                 || planned.folders.iter().any(|folder| {
                     folder.renamed_from.as_ref() == Some(name) || folder.takes.iter().any(|take| take.from == *name)
                 })
@@ -225,7 +225,7 @@ impl Copy<'_> {
     /// Deletes nothing that the plan does not name, and says of what it names and is not deleted why.
     pub(super) fn hold_deletions(&mut self, names: &Names<'_>) {
         let Some(planned) = self.saved() else { return };
-        let side = if planned.empties_source { Side::Source } else { Side::Target };
+        let side = if planned.empties_source { Side::SOURCE } else { Side::TARGET };
         let mut kept = Vec::new();
         for mut doomed in std::mem::take(&mut self.doomed) {
             let deletion = planned.deletion(side, &doomed.mailbox);
@@ -258,7 +258,7 @@ impl Copy<'_> {
             let name = &names.target.mailboxes[folder.target].name;
             let was_seen = self.unmatched_generations.contains_key(&folder.target);
             let generation = self.unmatched_generations.get(&folder.target).copied().flatten();
-            match planned.deletion(Side::Target, name) {
+            match planned.deletion(Side::TARGET, name) {
                 Some(_) if !was_seen => {
                     let reason = "it could not be read, or a folder on the source is unaccounted for";
                     self.tell_changed(&folder.name.to_string(), reason);

@@ -32,10 +32,10 @@ use super::left_out;
 use super::opening::{self, Opened};
 use super::searching::check_search;
 use super::{CopyOptions, CopySummary, Deleting, FlagPolicy, PlanUse, Status};
-use crate::event::{Event, FolderPlanned, Observer, Side, Stop};
+use crate::event::{Event, FolderPlanned, Observer, Stop};
 use crate::exec::{self, Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
-use crate::mail::{MailboxName, UidSet, UidValidity};
+use crate::mail::{MailboxName, Side, UidSet, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
@@ -74,7 +74,7 @@ pub fn copy(
     latecomers::await_those_of_a_dead_run(state.is_some_and(State::follows_a_death), stop)?;
     let held = held(state)?;
     if !options.new_target {
-        held.check_place(Side::Target, target)?;
+        held.check_place(Side::TARGET, target)?;
     }
     let (done, unused) = exec::connecting_ahead(source, target, |connecting| {
         let connect = || opening::connect(source, target);
@@ -82,12 +82,12 @@ pub fn copy(
             let mut opened = Opened::new(link, rules, observer)?;
             if !options.new_target && held.is_gone(&opened.target_listing) {
                 if target.directory().is_some() {
-                    return Err(held.refusal(Side::Target, gone::EMPTY));
+                    return Err(held.refusal(Side::TARGET, gone::EMPTY));
                 }
                 observer.observe(&Event::Warning { text: &held.warning() });
             }
             let (link, names) = opened.link_and_names();
-            check_search(link.source.as_mut(), options.filter.search.as_deref(), Side::Source, &names)?;
+            check_search(link.source.as_mut(), options.filter.search.as_deref(), Side::SOURCE, &names)?;
             let memory = Memory::open(state, options, observer);
             let mut copy = Copy::new(options, memory, observer);
             copy.summary.folders_failed = opened.folders_failed();
@@ -202,7 +202,7 @@ impl<'a> Copy<'a> {
 impl Copy<'_> {
     /// Compares all folders and tells what there is to do.
     fn plan(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
-        let mut survey = Survey::new(Side::Source, self.observer);
+        let mut survey = Survey::new(Side::SOURCE, self.observer);
         let mut compared_pairs = names.comparison_pairs(survey.is_wanted());
         self.folders.resize_with(names.pairs.len(), || None);
         let mut open = Vec::new();

@@ -5,9 +5,9 @@
 
 use super::Copy;
 use super::carry::Sent;
-use crate::event::{Event, Side};
+use crate::event::Event;
 use crate::exec::Fate;
-use crate::mail::{Flags, FolderStatus, MailboxName, Message, Uid, UidSet};
+use crate::mail::{Flags, FolderStatus, MailboxName, Message, Side, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
 use crate::verbs::departures;
@@ -49,7 +49,7 @@ impl Copy<'_> {
                 None => unproven.entry(of).or_default().add(&task.messages.iter().map(Message::uid).collect()),
             }
         }
-        for corrected in renumbered::correct(way, Side::Target, &mut proofs)? {
+        for corrected in renumbered::correct(way, Side::TARGET, &mut proofs)? {
             self.correct_pairs(&proofs[corrected.at], &corrected);
         }
         for (pair, uids) in self.take_back(way, &proofs)? {

@@ -6,8 +6,8 @@
 
 use super::Copy;
 use super::elsewhere::Job;
-use crate::event::{Event, Side};
-use crate::mail::{MailboxName, Message, Uid, UidSet};
+use crate::event::Event;
+use crate::mail::{MailboxName, Message, Side, Uid, UidSet};
 use crate::store::{Error, FlagChange, FlagEdit, Refusal};
 use crate::verbs::opening::Names;
 use crate::verbs::relocating::{self, Errand, Goal};
@@ -27,7 +27,7 @@ impl Copy<'_> {
     pub(super) fn relocate(&mut self, way: &mut Way<'_>, names: &Names<'_>, jobs: Vec<Job>) -> Result<Vec<Job>, Error> {
         let (jobs, unplaced): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| self.errand(job).is_some());
         let errands: Vec<Errand<'_>> = jobs.iter().filter_map(|job| self.errand(job)).collect();
-        let outcomes = relocating::relocate(way, Side::Target, &errands, &|_, _| false)?;
+        let outcomes = relocating::relocate(way, Side::TARGET, &errands, &|_, _| false)?;
         for (at, refusal) in &outcomes.refusals {
             self.tell_refused(&jobs[*at], refusal);
         }
@@ -127,7 +127,7 @@ impl Copy<'_> {
         }
         let folder = names.pairs[pair].from.to_string();
         for uid in uids.iter() {
-            self.observer.observe(&Event::MessageCopied { to: Side::Target, folder: &folder, uid, bytes: 0 });
+            self.observer.observe(&Event::MessageCopied { to: Side::TARGET, folder: &folder, uid, bytes: 0 });
         }
         super::emptying::note_copied(&mut self.relocated, pair, uids.iter());
     }

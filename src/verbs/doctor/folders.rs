@@ -4,9 +4,9 @@ use super::Reached;
 use super::report::{Report, SideReport, seen};
 use super::survey::{Survey, Surveyed};
 use super::words::{counted, some};
-use crate::event::{Check, Side};
+use crate::event::Check;
 use crate::folders::{Options, Pairing, Rules, TargetFolder, pair};
-use crate::mail::SpecialUse;
+use crate::mail::{Side, SpecialUse};
 use crate::store::ErrorKind;
 use crate::verbs::same_mailbox::scans_look_the_same;
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ pub(super) fn check(reached: &[Reached<'_>], report: &mut Report<'_>) {
         alone(&one.survey, &mut report.of(one.patient.side));
     }
     if let [source, target] = reached {
-        together(&source.survey, &target.survey, &mut report.of(Side::Target));
-        apart(source, target, &mut report.of(Side::Target));
+        together(&source.survey, &target.survey, &mut report.of(Side::TARGET));
+        apart(source, target, &mut report.of(Side::TARGET));
     }
 }
 

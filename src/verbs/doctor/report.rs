@@ -1,7 +1,8 @@
 //! Findings as they are made: told at once, and counted.
 
 use super::DoctorSummary;
-use crate::event::{Check, Event, Finding, Observer, Side, Verdict};
+use crate::event::{Check, Event, Finding, Observer, Verdict};
+use crate::mail::Side;
 use crate::store::ErrorKind;
 
 /// Tells and counts.

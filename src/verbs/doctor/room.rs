@@ -4,7 +4,8 @@ use super::report::{Report, SideReport, seen};
 use super::survey::Survey;
 use super::words::{bytes, counted, some};
 use super::{Reached, provider};
-use crate::event::{Check, Side};
+use crate::event::Check;
+use crate::mail::Side;
 use crate::store::{Error, ErrorKind, Quota};
 
 const TRIED: &str = "asked for the quota";
@@ -18,12 +19,12 @@ pub(super) fn check(reached: &mut [Reached<'_>], report: &mut Report<'_>) {
     };
     for (one, quota) in reached.iter().zip(quotas) {
         let report = &mut report.of(one.patient.side);
-        let to_come = lacking.filter(|_| one.patient.side == Side::Target);
+        let to_come = lacking.filter(|_| one.patient.side == Side::TARGET);
         room(quota, one.survey.bytes(), to_come, report);
         a_day(one, to_come.or_else(|| Some(one.survey.bytes())), report);
     }
     if let [source, target] = reached {
-        too_large(&source.survey, target, &mut report.of(Side::Target));
+        too_large(&source.survey, target, &mut report.of(Side::TARGET));
     }
 }
 
@@ -59,7 +60,7 @@ fn room(quota: Result<Option<Quota>, Error>, held: u64, to_come: Option<u64>, re
 fn a_day(one: &Reached<'_>, amount: Option<u64>, report: &mut SideReport<'_, '_>) {
     let Some(provider) = provider::of_host(&one.patient.address.host) else { return };
     let (Some([down, up]), Some(amount)) = (provider.daily, amount) else { return };
-    let (limit, way) = if one.patient.side == Side::Source { (down, "delivers") } else { (up, "takes") };
+    let (limit, way) = if one.patient.side == Side::SOURCE { (down, "delivers") } else { (up, "takes") };
     let days = amount.div_ceil(limit);
     if days > 1 {
         let result = format!("{} {way} about {} a day, and this is {}", provider.name, bytes(limit), bytes(amount));

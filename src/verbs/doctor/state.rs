@@ -4,8 +4,8 @@ use super::Reached;
 use super::report::{Report, seen};
 use super::survey::Survey;
 use super::words::counted;
-use crate::event::{Check, Side};
-use crate::mail::MailboxName;
+use crate::event::Check;
+use crate::mail::{MailboxName, Side};
 use crate::state::{FolderRecord, Mailboxes, PairName, StateCopy};
 use crate::store::ErrorKind;
 use std::path::Path;
@@ -13,11 +13,11 @@ use std::path::Path;
 /// Of the two mailboxes of a copy; the state is only looked at.
 pub(super) fn check(reached: &[Reached<'_>], directory: Option<&Path>, report: &mut Report<'_>) {
     let [source, target] = reached else {
-        let side = reached.first().map_or(Side::Source, |one| one.patient.side);
+        let side = reached.first().map_or(Side::SOURCE, |one| one.patient.side);
         report.of(side).skipped(Check::State, "needs both mailboxes");
         return;
     };
-    let report = &mut report.of(Side::Target);
+    let report = &mut report.of(Side::TARGET);
     let Some(directory) = directory else {
         report.skipped(Check::State, "no home directory found, so runs save no state");
         return;

@@ -2,8 +2,7 @@
 
 use super::Sync;
 use crate::exec::Link;
-use crate::mail::ListedMailbox;
-use crate::plan::merge::{Both, Side};
+use crate::mail::{Both, ListedMailbox, Side};
 use crate::store::Error;
 use crate::verbs::same_mailbox::{self, Kinship};
 use std::collections::HashSet;

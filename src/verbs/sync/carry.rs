@@ -3,11 +3,10 @@
 
 use super::copying::Sent;
 use super::memory::{changed, pair_record};
-use super::sides::{number, side};
 use super::{Sync, Work};
 use crate::exec::{Context, Link};
-use crate::mail::Message;
-use crate::plan::merge::{Both, PairState, Prints, Row, Side};
+use crate::mail::{Both, Message, Side};
+use crate::plan::merge::{PairState, Prints, Row};
 use crate::state::{TwoWayChange, TwoWayFolder, TwoWayRefused, TwoWaySide};
 use crate::store::{Error, ErrorKind};
 use crate::verbs::Status;
@@ -115,7 +114,7 @@ impl Work {
         let side = |side: Side| {
             let state = &self.state[side];
             // A folder that could not be renamed is known by its old names, so that it is renamed by the next run.
-            let old = self.stored.as_ref().map(|stored| &stored.sides[number(side)]).filter(|_| self.keeps_name());
+            let old = self.stored.as_ref().map(|stored| &stored.sides[side]).filter(|_| self.keeps_name());
             TwoWaySide {
                 name: old.map_or_else(
                     || self.raw[side].clone().unwrap_or_else(|| crate::mail::MailboxName::new(Vec::new())),
@@ -129,7 +128,7 @@ impl Work {
                 messages: Some(state.messages),
             }
         };
-        TwoWayFolder { sides: [side(Side::First), side(Side::Second)], subscribed, unfinished }
+        TwoWayFolder { sides: Both::of(side), subscribed, unfinished }
     }
 
     /// The record of a folder in which everything was done that may be done now. Where something is held back, its marks let
@@ -138,7 +137,8 @@ impl Work {
     fn concluded(&self, subscribed: bool) -> TwoWayFolder {
         let mut folder = self.folder_record(subscribed, false);
         if self.merge.held_back() > 0 {
-            for (at, side) in folder.sides.iter_mut().enumerate() {
+            for at in Side::BOTH {
+                let side = &mut folder.sides[at];
                 side.mod_seq = None;
                 let before = self.stored.as_ref().filter(|stored| !stored.unfinished).map(|stored| &stored.sides[at]);
                 if let Some(before) = before.filter(|before| before.uid_validity == side.uid_validity) {
@@ -161,7 +161,7 @@ impl Work {
         if let Some(base) = &self.base {
             let pair = |at: u32| base.pairs().get(at as usize);
             for dropped in merge.dropped.iter().filter_map(|dropped| pair(dropped.pair)) {
-                changes.push(TwoWayChange::Unpair(id, super::sides::pair(dropped.uids())));
+                changes.push(TwoWayChange::Unpair(id, dropped.uids()));
             }
             for learned in &merge.learned {
                 if let Some(of) = pair(learned.pair) {
@@ -192,11 +192,10 @@ impl Work {
     /// Forgets refusals of messages that are not left alone for them: gone, told apart no more, or tried again now.
     fn record_refused(&self, changes: &mut Vec<TwoWayChange>) {
         let Some(id) = self.record else { return };
-        for TwoWayRefused { side: at, uid, .. } in &self.refused_before {
-            let of = side(*at);
-            let left = self.merge.left[of].iter().filter(|left| left.row == Row::Refused);
-            if !left.filter_map(|left| self.message(of, left.index)).any(|message| message.uid() == *uid) {
-                changes.push(TwoWayChange::Unrefuse(id, *at, *uid));
+        for TwoWayRefused { side, uid, .. } in &self.refused_before {
+            let left = self.merge.left[*side].iter().filter(|left| left.row == Row::Refused);
+            if !left.filter_map(|left| self.message(*side, left.index)).any(|message| message.uid() == *uid) {
+                changes.push(TwoWayChange::Unrefuse(id, *side, *uid));
             }
         }
     }

@@ -10,7 +10,8 @@
 //! | 14 | folder deleted | something in it is new | the folder comes back |
 
 use crate::event::Contradiction;
-use crate::plan::merge::{Row, Side};
+use crate::mail::Side;
+use crate::plan::merge::Row;
 
 /// What contradicted each other where `action` is done on `to` for this reason; `None`: nothing did.
 pub(super) fn contradiction(row: Row, action: &str, to: Side) -> Option<Contradiction> {

@@ -2,13 +2,12 @@
 
 use super::memory::pair_record;
 use super::sharing::Postponed;
-use super::sides::number;
 use super::{Sync, Work};
-use crate::event::{Event, Observer, Side as EventSide};
+use crate::event::{Event, Observer};
 use crate::exec::{self, Context, Fate, Journal, Tally};
-use crate::mail::{FlagTable, Flags, Message, Uid};
+use crate::mail::{Both, FlagTable, Flags, Message, Side, Uid};
 use crate::plan::FolderTask;
-use crate::plan::merge::{AgreedFlags, Both, PairState, Prints, Side};
+use crate::plan::merge::{AgreedFlags, PairState, Prints};
 use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayPair, TwoWayRefused};
 use crate::store::Error;
 use crate::verbs::way::Way;
@@ -68,7 +67,7 @@ impl Journal for Pairs<'_> {
     fn refused(&self, task: usize, uid: Uid, reason: &str) {
         let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else { return };
         let reason = reason.chars().take(LONGEST_REASON).collect();
-        let refused = TwoWayRefused { side: number(self.to.other()), uid, reason };
+        let refused = TwoWayRefused { side: self.to.other(), uid, reason };
         self.record(state, &[TwoWayChange::Refuse(*id, Box::new(refused))]);
     }
 }
@@ -109,13 +108,12 @@ struct Turned<'a>(&'a dyn Observer);
 
 impl Observer for Turned<'_> {
     fn observe(&self, event: &Event<'_>) {
-        let other = |side: EventSide| if side == EventSide::Source { EventSide::Target } else { EventSide::Source };
         match event {
             Event::Retrying { side, wait, reason } => {
-                self.0.observe(&Event::Retrying { side: other(*side), wait: *wait, reason });
+                self.0.observe(&Event::Retrying { side: side.other(), wait: *wait, reason });
             }
             Event::MessageCopied { to, folder, uid, bytes } => {
-                self.0.observe(&Event::MessageCopied { to: other(*to), folder, uid: *uid, bytes: *bytes });
+                self.0.observe(&Event::MessageCopied { to: to.other(), folder, uid: *uid, bytes: *bytes });
             }
             event => self.0.observe(event),
         }

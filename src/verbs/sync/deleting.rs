@@ -3,13 +3,12 @@
 
 use super::copying::Sent;
 use super::memory::changed;
-use super::sides::{pair, shown, store, word};
 use super::strays::Departed;
 use super::{Sync, Work};
 use crate::event::Event;
-use crate::mail::{Message, Uid, counted};
+use crate::mail::{Message, Side, Uid, counted};
 use crate::plan::elsewhere::Sameness;
-use crate::plan::merge::{Former, PairState, Side};
+use crate::plan::merge::{Former, PairState};
 use crate::state::TwoWayChange;
 use crate::store::{Error, Removal, ScanDepth};
 use crate::verbs::removing::{Removed, remove};
@@ -70,7 +69,7 @@ impl Sync<'_> {
     fn spare_others(&mut self, way: &mut Way<'_>, side: Side, doomed: &mut [Doomed]) -> Result<(), Error> {
         let scans = way.repeatable(|link| {
             let asked = doomed.iter().map(|one| (&one.removal.mailbox, Some(one.removal.uids.clone())));
-            scan_each(store(link, side), ScanDepth::Identity, asked)
+            scan_each(link.side(side), ScanDepth::Identity, asked)
         })?;
         for (one, scan) in doomed.iter_mut().zip(scans) {
             // The removal itself leaves a folder alone that can't be opened or has other UIDs.
@@ -84,7 +83,7 @@ impl Sync<'_> {
             if spared > 0 {
                 one.removal.uids = one.messages.iter().map(|(_, uid)| *uid).collect();
                 self.works[one.work].open = true;
-                let (name, word) = (self.works[one.work].name(side), word(side));
+                let (name, word) = (self.works[one.work].name(side), side.ordinal());
                 self.warn(&format!(
                     "{name}: not deleted on the {word}: {}, as those UIDs now belong to other messages; the \
                      next run rechecks the folder",
@@ -98,7 +97,7 @@ impl Sync<'_> {
     fn remove(&mut self, way: &mut Way<'_>, side: Side, doomed: &[Doomed]) -> Result<(), Error> {
         let removals: Vec<Removal> =
             doomed.iter().filter(|doomed| !doomed.messages.is_empty()).map(|doomed| doomed.removal.clone()).collect();
-        let results = way.repeatable(|link| remove(store(link, side), &removals))?;
+        let results = way.repeatable(|link| remove(link.side(side), &removals))?;
         let mut changes = Vec::new();
         let with_some = doomed.iter().filter(|doomed| !doomed.messages.is_empty());
         for (Doomed { work: at, messages, .. }, Removed { gone, left }) in with_some.zip(results) {
@@ -110,7 +109,7 @@ impl Sync<'_> {
                 let Some((id, base)) = work.record.zip(work.base.as_ref()) else { break };
                 let Some(of) = base.pairs().get(*of as usize) else { continue };
                 changes.push(if gone.contains(*uid) {
-                    TwoWayChange::Unpair(id, pair(of.uids()))
+                    TwoWayChange::Unpair(id, of.uids())
                 } else {
                     let waiting = PairState::DeletedOn(side.other());
                     TwoWayChange::Pair(id, Box::new(changed(base, of, waiting, of.prints())))
@@ -118,11 +117,11 @@ impl Sync<'_> {
             }
             self.way(side).deleted += gone.len();
             for uid in gone.iter() {
-                self.observer.observe(&Event::MessageDeleted { side: shown(side), folder: &name, uid, heading: None });
+                self.observer.observe(&Event::MessageDeleted { side, folder: &name, uid, heading: None });
             }
             if let Some((left, why)) = left {
                 self.works[*at].open = true;
-                let text = format!("the {} did not delete {}: {why}", word(side), counted(left.len(), "message"));
+                let text = format!("the {} did not delete {}: {why}", side.ordinal(), counted(left.len(), "message"));
                 self.fail_folder(&name, &text);
             }
         }

@@ -1,11 +1,10 @@
 //! Why something is done with a message, or nothing is: what both sides agreed on, what each shows, and the row of the case
 //! table that decides.
 
-use super::sides::word;
 use super::{Sync, Work};
 use crate::event::Event;
-use crate::mail::{Message, Uid};
-use crate::plan::merge::{Both, PairState, Row, Side};
+use crate::mail::{Both, Message, Side, Uid};
+use crate::plan::merge::{PairState, Row};
 
 impl Sync<'_> {
     /// Tells of the messages with this UID, on the first side and on the second.
@@ -43,7 +42,7 @@ impl Sync<'_> {
             return Vec::new();
         }
         let name = work.name(side);
-        let mut lines = vec![format!("{name} UID {uid} on the {}:", word(side))];
+        let mut lines = vec![format!("{name} UID {uid} on the {}:", side.ordinal())];
         lines.push(match &pair {
             Some((_, uids, flags)) => format!(
                 "  saved state: UID {} on the first, UID {} on the second, flags: {}",
@@ -57,18 +56,18 @@ impl Sync<'_> {
                 || "not there".to_owned(),
                 |message| format!("UID {}, flags: {}", message.uid(), work.views[here].flags(message)),
             );
-            lines.push(format!("  {}: {text}", word(here)));
+            lines.push(format!("  {}: {text}", here.ordinal()));
         }
         let mut rows = work.decisions(pair.as_ref().map(|(at, ..)| *at), &indices);
         for moved in &self.moves {
             let from = moved.from == at && indices[moved.side] == Some(moved.index);
             let to = moved.to == at && indices[moved.side.other()] == Some(moved.partner);
             if from || to {
-                rows.push((format!("will be moved on the {}", word(moved.side)), moved.row));
+                rows.push((format!("will be moved on the {}", moved.side.ordinal()), moved.row));
             }
         }
         if let Some((row, side)) = work.refused() {
-            rows.push((format!("the folder is skipped because of the {}", word(side)), row));
+            rows.push((format!("the folder is skipped because of the {}", side.ordinal()), row));
         }
         if rows.is_empty() {
             lines.push("  nothing to do: both sides match the saved state".to_owned());
@@ -95,9 +94,10 @@ impl Work {
         for side in Side::BOTH {
             let (here, there) = (indices[side], indices[side.other()]);
             let incoming = merge.incoming[side].iter().filter(|incoming| Some(incoming.from) == there);
-            found.extend(incoming.map(|incoming| (format!("will be copied to the {}", word(side)), incoming.row)));
+            found.extend(incoming.map(|incoming| (format!("will be copied to the {}", side.ordinal()), incoming.row)));
             let deletions = merge.deletions[side].iter().filter(|deletion| Some(deletion.index) == here);
-            found.extend(deletions.map(|deletion| (format!("will be deleted on the {}", word(side)), deletion.row)));
+            found
+                .extend(deletions.map(|deletion| (format!("will be deleted on the {}", side.ordinal()), deletion.row)));
             let left = merge.left[side].iter().filter(|left| Some(left.index) == here);
             found.extend(left.map(|left| ("left alone".to_owned(), left.row)));
         }

@@ -3,9 +3,8 @@
 
 use super::Sync;
 use super::memory::pair_record;
-use super::sides::{on_both, word};
-use crate::mail::{Flags, MailboxName, Message, Uid, UidSet};
-use crate::plan::merge::{Both, FlagMerge, PairState, Prints, Side};
+use crate::mail::{Both, Flags, MailboxName, Message, Side, Uid, UidSet};
+use crate::plan::merge::{FlagMerge, PairState, Prints};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FlagChange, FlagEdit, FolderScan, ScanDepth};
 use crate::verbs::kept::told_flags;
@@ -75,7 +74,7 @@ impl Sync<'_> {
             };
             let changes: Vec<FlagChange> = marked.filter_map(change).collect();
             if !changes.is_empty() {
-                way.repeatable(|link| super::sides::store(link, side).change_flags(&changes))?;
+                way.repeatable(|link| link.side(side).change_flags(&changes))?;
             }
         }
         Ok(())
@@ -100,7 +99,7 @@ impl Sync<'_> {
         }
         let works = &self.works;
         let scans = way.repeatable(|link| {
-            on_both(link, |side, store| {
+            link.on_both(|side, store| {
                 let folders = asked[side]
                     .iter()
                     .filter_map(|(at, uids)| Some((works[*at].raw[side].as_ref()?, Some(uids.clone()))));
@@ -126,7 +125,7 @@ impl Sync<'_> {
         }
         for side in Side::BOTH {
             for (at, flags) in &told[side] {
-                self.warn(&told_flags(&self.works[*at].name(side), word(side), flags));
+                self.warn(&told_flags(&self.works[*at].name(side), side.ordinal(), flags));
             }
         }
         Ok(lost)
@@ -176,7 +175,7 @@ impl Sync<'_> {
             return Ok(undone);
         }
         let results = way.repeatable(|link| {
-            on_both(link, |side, store| {
+            link.on_both(|side, store| {
                 let changes: Vec<FlagChange> = changes[side].iter().map(|(_, change)| change.clone()).collect();
                 if changes.is_empty() { Ok(Vec::new()) } else { store.change_flags(&changes) }
             })
@@ -187,7 +186,7 @@ impl Sync<'_> {
                     Ok(left_alone) => left_alone,
                     Err(refusal) => {
                         let (name, flags) = (self.works[*work].name(side), &change.flags);
-                        let text = format!("the {} did not change {flags}: {}", word(side), refusal.text);
+                        let text = format!("the {} did not change {flags}: {}", side.ordinal(), refusal.text);
                         self.fail_folder(&name, &text);
                         &change.uids
                     }

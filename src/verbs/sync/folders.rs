@@ -1,13 +1,12 @@
 //! Folders are renamed, made and subscribed to, each side for itself, before anything is done with messages; those that
 //! were deleted on one side are deleted on the other as the last of all, the innermost first and only when they are empty.
 
-use super::sides::{on_both, store, word};
 use super::{SideState, Sync, Work};
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{FolderName, TargetFolder, place, place_all};
-use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
-use crate::plan::merge::{Both, Fate, Mark, Rename, Side};
+use crate::mail::{Both, ListedMailbox, Listing, MailboxName, Side, SpecialUse};
+use crate::plan::merge::{Fate, Mark, Rename};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FolderScan, NewFolder, Prepared, Refusal, ScanDepth, ScanRequest};
 use crate::verbs::scans::{open_prepared, other_name};
@@ -32,7 +31,7 @@ impl Sync<'_> {
         let to = place(&self.listed.listings[side], &self.listed.local(side, &rename.to));
         let outcome = match (from, to) {
             (Some(from), Ok(TargetFolder::New { name: to, .. })) => {
-                let results = store(link, side).rename(&[(from.clone(), to.clone())])?;
+                let results = link.side(side).rename(&[(from.clone(), to.clone())])?;
                 match results.into_iter().next() {
                     Some(Err(refusal)) => Err(refusal.text),
                     _ => Ok((from, to)),
@@ -50,7 +49,7 @@ impl Sync<'_> {
                 self.observer.observe(&Event::FolderRenamed { from: &from, to: &to });
             }
             Err(reason) => {
-                let text = format!("the {} did not rename it to {}: {reason}", word(side), rename.to);
+                let text = format!("the {} did not rename it to {}: {reason}", side.ordinal(), rename.to);
                 self.fail_folder(&rename.from.to_string(), &text);
                 for work in &mut self.works {
                     if work.pair.names[side].below(&rename.to).is_some() {
@@ -101,7 +100,7 @@ impl Sync<'_> {
             return Ok(());
         }
         let made: Both<Vec<_>> = way.repeatable(|link| {
-            on_both(link, |side, store| {
+            link.on_both(|side, store| {
                 let folders: Vec<NewFolder> = wanted[side].iter().map(|(_, folder)| folder.clone()).collect();
                 let prepared = if folders.is_empty() { Vec::new() } else { store.prepare(&folders)? };
                 let opened = open_prepared(store, &prepared)?;
@@ -112,7 +111,7 @@ impl Sync<'_> {
         for (side, made) in [(Side::First, first), (Side::Second, second)] {
             for ((at, folder), (prepared, opened)) in wanted[side].iter().zip(made) {
                 if let Ok(made) = &prepared
-                    && let Some(text) = other_name(folder, &made.name, &self.works[*at].name(side), word(side))
+                    && let Some(text) = other_name(folder, &made.name, &self.works[*at].name(side), side.ordinal())
                 {
                     self.warn(&text);
                 }
@@ -144,13 +143,13 @@ impl Sync<'_> {
             match folder {
                 Ok((folder, note)) => {
                     if let Some(note) = note {
-                        self.warn(&format!("{name}: named {} on the {}: {note}", folder.name, word(side)));
+                        self.warn(&format!("{name}: named {} on the {}: {note}", folder.name, side.ordinal()));
                     }
                     folders.push((at, NewFolder { subscribe, ..folder }));
                 }
                 Err(reason) => {
                     self.works[at].unread = true;
-                    self.fail_folder(&name, &format!("can't be created on the {}: {reason}", word(side)));
+                    self.fail_folder(&name, &format!("can't be created on the {}: {reason}", side.ordinal()));
                 }
             }
         }
@@ -197,7 +196,7 @@ impl Sync<'_> {
         let (folder, scan) = match (prepared, opened) {
             (Ok(folder), Some(scan)) if scan.exists == 0 => (folder, scan),
             (prepared, opened) => {
-                let side = word(side);
+                let side = side.ordinal();
                 let text = match (prepared, opened) {
                     (Err(refusal), _) => format!("the {side} did not create it: {}", refusal.text),
                     (Ok(_), None) => format!("the {side} created it but can't open it"),
@@ -239,7 +238,7 @@ impl Sync<'_> {
             return Ok(());
         }
         let results = way.repeatable(|link| {
-            on_both(link, |side, store| {
+            link.on_both(|side, store| {
                 if !ended[side].is_empty() {
                     store.unsubscribe(&ended[side])?;
                 }
@@ -252,7 +251,7 @@ impl Sync<'_> {
                 match result {
                     Ok(()) => self.way(side).subscriptions += 1,
                     Err(refusal) => {
-                        self.warn(&format!("{name}: the {} did not subscribe to it: {}", word(side), refusal.text));
+                        self.warn(&format!("{name}: the {} did not subscribe to it: {}", side.ordinal(), refusal.text));
                         self.not_subscribed.insert(name.key());
                     }
                 }
@@ -326,18 +325,18 @@ impl Sync<'_> {
                 ScanRequest { mailbox: &raw, depth: ScanDepth::Sizes, uids: None, search: None, for_writing: false };
             let link = way.link()?;
             let mut is_empty = false;
-            store(link, side).scan(&[request], &mut |_, scan| {
+            link.side(side).scan(&[request], &mut |_, scan| {
                 is_empty = scan.is_ok_and(|scan| scan.exists == 0 && scan.uid_validity == generation);
             })?;
             if !is_empty {
                 continue;
             }
-            let results = store(link, side).delete(std::slice::from_ref(&raw))?;
+            let results = link.side(side).delete(std::slice::from_ref(&raw))?;
             if let Some(Err(refusal)) = results.into_iter().next() {
-                self.fail_folder(&name, &format!("the {} did not delete it: {}", word(side), refusal.text));
+                self.fail_folder(&name, &format!("the {} did not delete it: {}", side.ordinal(), refusal.text));
                 continue;
             }
-            store(link, side).unsubscribe(std::slice::from_ref(&raw))?;
+            link.side(side).unsubscribe(std::slice::from_ref(&raw))?;
             self.way(side).folders_deleted += 1;
             self.observer.observe(&Event::FolderDeleted { folder: &name });
             self.works[at].raw[side] = None;

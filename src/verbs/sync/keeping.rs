@@ -1,10 +1,8 @@
 //! What is deleted is kept in the undo store first. What can't be kept, or has no room there, is not deleted.
 
 use super::deleting::Doomed;
-use super::sides::{store, word};
 use super::{Sync, Work};
-use crate::mail::{Message, Uid, UidSet, counted};
-use crate::plan::merge::Side;
+use crate::mail::{Message, Side, Uid, UidSet, counted};
 use crate::store::{Body, Error, ErrorKind, Fetched, MessageSink};
 use crate::verbs::undo::{DroppedRun, KeptMessage, UndoRun};
 use crate::verbs::way::Way;
@@ -55,7 +53,7 @@ impl Sync<'_> {
             let reason = format!(
                 "not deleted on the {}: {}: the undo store is full ({too_much} bytes needed); raise --keep-size, \
                  or disable undo with --keep-deleted 0",
-                word(side),
+                side.ordinal(),
                 counted(left as u64, "message")
             );
             self.fail_folder(&name, &reason);
@@ -76,7 +74,7 @@ impl Sync<'_> {
             let wanted: UidSet = some.iter().copied().filter(|uid| !kept.contains_key(uid)).collect();
             let removal = &doomed.removal;
             way.repeatable(|link| {
-                let store = store(link, side);
+                let store = link.side(side);
                 store.request(&removal.mailbox, removal.uid_validity, &wanted)?;
                 let mut sink = Keeping { wanted: &wanted, run, kept: &mut kept };
                 while let Fetched::Message = store.next(&mut sink)? {}
@@ -97,7 +95,7 @@ impl Sync<'_> {
             let text = format!(
                 "{} not deleted on the {}: could not save them to the undo store first; the next run retries",
                 if missing == 1 { "1 message is".to_owned() } else { format!("{missing} messages are") },
-                word(side)
+                side.ordinal()
             );
             self.fail_folder(&folder, &text);
         }

@@ -4,12 +4,11 @@
 //! folders of a side are never one; and a folder that a rule leaves out is not taken for deleted.
 
 use super::memory::Memory;
-use super::sides::{on_both, shown, word};
 use crate::event::{Event, Observer};
 use crate::exec::Link;
 use crate::folders::{Exchange, FolderName, LeavesOut, Roster, Rules};
-use crate::mail::{FolderStatus, ListedMailbox, Listing, MailboxName, SpecialUse};
-use crate::plan::merge::{Both, FolderIdentity, FolderKind, Mark, SeenFolder, Side};
+use crate::mail::{Both, FolderStatus, ListedMailbox, Listing, MailboxName, Side, SpecialUse};
+use crate::plan::merge::{FolderIdentity, FolderKind, Mark, SeenFolder};
 use crate::store::Error;
 use crate::verbs::left_out::{LeaveOut as _, LeftOut};
 use crate::verbs::opening::unpaired;
@@ -50,15 +49,11 @@ impl Listed {
         memory: &mut Memory<'_>,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
-        let listings = on_both(link, |side, store| {
+        let listings = link.on_both(|side, store| {
             let listing = store.list();
-            observer.observe(&Event::Connected {
-                side: shown(side),
-                server: store.server(),
-                is_compressed: store.is_compressed(),
-            });
+            observer.observe(&Event::Connected { side, server: store.server(), is_compressed: store.is_compressed() });
             let listing = listing?;
-            observer.observe(&Event::Listed { side: shown(side), folders: listing.mailboxes.len() });
+            observer.observe(&Event::Listed { side, folders: listing.mailboxes.len() });
             Ok(listing)
         })?;
         let rosters = listings.as_ref().map(Roster::read);
@@ -76,7 +71,7 @@ impl Listed {
         };
         let mut left_out: Both<Vec<FolderIdentity>> = Both::default();
         for side in Side::BOTH {
-            let gaps = tell_gaps(&listed.listings[side], word(side), observer);
+            let gaps = tell_gaps(&listed.listings[side], side.ordinal(), observer);
             let before = listed.failed;
             listed.read_side(side, &rosters[side], rules, memory, &mut left_out[side], observer);
             // A folder that can't take part may be the one that is missing.
@@ -114,7 +109,7 @@ impl Listed {
         observer: &dyn Observer,
     ) -> Result<(), Error> {
         let missing = Both::of(|side| self.missing(side, rules, memory));
-        let denied = on_both(link, |side, store| {
+        let denied = link.on_both(|side, store| {
             let names: Vec<Vec<MailboxName>> = missing[side].iter().map(|(_, raw)| vec![raw.clone()]).collect();
             are_denied(store, &names)
         })?;
@@ -123,7 +118,7 @@ impl Listed {
                 self.failed += 1;
                 self.unlisted[side] = true;
                 self.undenied.insert(name.key());
-                let (folder, reason) = (name.to_string(), undenied(word(side)));
+                let (folder, reason) = (name.to_string(), undenied(side.ordinal()));
                 observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
             }
         }
@@ -181,7 +176,7 @@ impl Listed {
             }
             if kind != FolderKind::NoMail {
                 if known.is_none() && self.local(side, &name).key() != folder.name.key() {
-                    let reason = format!("the only name for it on the {} is taken by another folder", word(side));
+                    let reason = format!("the only name for it on the {} is taken by another folder", side.ordinal());
                     fail(&mut self.failed, &folder.name.to_string(), &reason);
                     continue;
                 }

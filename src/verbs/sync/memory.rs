@@ -1,11 +1,8 @@
 //! What earlier runs have agreed on, read from the state and written to it.
 
-use super::sides::{both, number, pair, side};
 use crate::folders::FolderName;
-use crate::mail::{MailboxName, Uid, UidSet};
-use crate::plan::merge::{
-    AgreedFlags, BaseFolder, BasePair, Both, FolderIdentity, KnownFolder, Mark, PairState, Prints, Side,
-};
+use crate::mail::{Both, MailboxName, Side, Uid, UidSet};
+use crate::plan::merge::{AgreedFlags, BaseFolder, BasePair, FolderIdentity, KnownFolder, Mark, PairState, Prints};
 use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide};
 use crate::store::Error;
 use std::collections::{HashMap, HashSet};
@@ -27,9 +24,9 @@ impl<'a> Memory<'a> {
         let mut memory = Self { two_way, records, known, by_raw: Both::default(), left_out };
         let Some(state) = two_way else { return Ok(memory) };
         for (id, folder) in state.folders()? {
-            let Some(name) = FolderName::parse(&folder.sides[0].path) else { continue };
-            let highest = both(state.highest(id)?);
-            let identities = Both::of(|side| identity(&folder.sides[number(side)], highest[side]));
+            let Some(name) = FolderName::parse(&folder.sides.first.path) else { continue };
+            let highest = state.highest(id)?;
+            let identities = Both::of(|side| identity(&folder.sides[side], highest[side]));
             memory.known.push(KnownFolder { name, identities, subscribed: folder.subscribed });
             memory.records.push((id, folder));
         }
@@ -53,7 +50,7 @@ impl<'a> Memory<'a> {
         for side in Side::BOTH {
             self.by_raw[side].clear();
             for (at, (_, folder)) in self.records.iter().enumerate() {
-                self.by_raw[side].entry(folder.sides[number(side)].name.clone()).or_insert(at);
+                self.by_raw[side].entry(folder.sides[side].name.clone()).or_insert(at);
             }
         }
     }
@@ -74,7 +71,7 @@ impl<'a> Memory<'a> {
 
     /// The known folders with their raw names on a side.
     pub(super) fn raw_names(&self, side: Side) -> impl Iterator<Item = (&FolderName, &MailboxName)> {
-        let raw = self.records.iter().map(move |(_, folder)| &folder.sides[number(side)].name);
+        let raw = self.records.iter().map(move |(_, folder)| &folder.sides[side].name);
         self.known.iter().map(|known| &known.name).zip(raw)
     }
 
@@ -104,8 +101,8 @@ impl<'a> Memory<'a> {
         let pairs = state.pairs(*id)?;
         if let Some(known) = self.known.get_mut(known) {
             for side in Side::BOTH {
-                let here = pairs.iter().filter(|pair| pair.deleted_on != Some(number(side)));
-                let uids: UidSet = here.map(|pair| pair.uids[number(side)]).collect();
+                let here = pairs.iter().filter(|pair| pair.deleted_on != Some(side));
+                let uids: UidSet = here.map(|pair| pair.uids[side]).collect();
                 known.identities[side].uids = Some(uids);
             }
         }
@@ -115,17 +112,17 @@ impl<'a> Memory<'a> {
     /// What both agreed on in a folder.
     pub(super) fn base(&self, known: usize) -> Result<Option<BaseFolder>, Error> {
         let (Some(state), Some((id, folder))) = (self.two_way, self.records.get(known)) else { return Ok(None) };
-        let mut base = BaseFolder::new(Both::of(|side| mark(&folder.sides[number(side)])));
+        let mut base = BaseFolder::new(Both::of(|side| mark(&folder.sides[side])));
         if folder.unfinished {
             base = base.unfinished();
         }
         for refused in state.refused(*id)? {
-            base.refuse(side(refused.side), refused.uid);
+            base.refuse(refused.side, refused.uid);
         }
         for record in state.pairs(*id)? {
-            let state = record.deleted_on.map_or(PairState::Settled, |on| PairState::DeletedOn(side(on)));
-            let flags = AgreedFlags { flags: record.flags, lacks: both(record.lacks) };
-            base.add(both(record.uids), &flags, Prints::from_kept(both(record.keys), both(record.looks)), state);
+            let state = record.deleted_on.map_or(PairState::Settled, PairState::DeletedOn);
+            let flags = AgreedFlags { flags: record.flags, lacks: record.lacks };
+            base.add(record.uids, &flags, Prints::from_kept(record.keys, record.looks), state);
         }
         Ok(Some(base))
     }
@@ -171,14 +168,14 @@ pub(super) fn mark(side: &TwoWaySide) -> Mark {
 /// The record of a pair.
 pub(super) fn pair_record(uids: Both<Uid>, flags: &AgreedFlags, prints: Prints, state: PairState) -> TwoWayPair {
     TwoWayPair {
-        uids: pair(uids),
+        uids,
         flags: flags.flags.clone(),
-        lacks: pair(flags.lacks.clone()),
-        keys: pair(prints.keys()),
-        looks: pair(prints.looks()),
+        lacks: flags.lacks.clone(),
+        keys: prints.keys(),
+        looks: prints.looks(),
         deleted_on: match state {
             PairState::Settled => None,
-            PairState::DeletedOn(side) => Some(number(side)),
+            PairState::DeletedOn(side) => Some(side),
         },
     }
 }

@@ -1,17 +1,14 @@
 //! From two listings to what is done: folders are paired, read, and their messages merged.
 
 use super::listing::mark_of;
-use super::sides::number;
 use super::strays::Suspect;
 use super::{SideState, Sync, Work};
-use crate::event::Side as EventSide;
 use crate::exec::{Contents, Link, read_tied};
 use crate::folders::FolderName;
-use crate::mail::{HeaderKey, MailboxName, Message, SpecialUse, UidSet};
+use crate::mail::{Both, HeaderKey, MailboxName, Message, Side, SpecialUse, UidSet};
 use crate::plan::merge::{
-    At, Both, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Mark, Policy, Row, SeenFolder,
-    Side, View, fate, headers_wanted, hold_back, hold_departures, leave_alone, merge_folders, merge_messages,
-    merge_moves, trace,
+    At, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Mark, Policy, Row, SeenFolder, View,
+    fate, headers_wanted, hold_back, hold_departures, leave_alone, merge_folders, merge_messages, merge_moves, trace,
 };
 use crate::plan::{Likeness, MatchRules, Settled, Tie, settle};
 use crate::state::TwoWayFolder;
@@ -127,7 +124,7 @@ impl Sync<'_> {
                 })
                 .collect();
             let seen = &mut self.listed.seen[side];
-            super::sides::store(link, side).scan(&requests, &mut |nth, scan| {
+            link.side(side).scan(&requests, &mut |nth, scan| {
                 let Ok(scan) = scan else { return };
                 let identity = &mut seen[may_be[nth]].identity;
                 if scan.unlisted == 0 {
@@ -259,8 +256,7 @@ impl Sync<'_> {
             });
             let contents = self.contents(link, at, &uids)?;
             let views = &self.works[at].views;
-            let content = |side: EventSide, index: u32| {
-                let side = if side == EventSide::Source { Side::First } else { Side::Second };
+            let content = |side: Side, index: u32| {
                 let message = views[side].messages().get(index as usize)?;
                 contents[side].get(&message.uid()).map(|keys| Likeness::new(keys, message))
             };
@@ -277,7 +273,7 @@ impl Sync<'_> {
 
     /// The contents of messages of a folder of each side.
     fn contents_of(&self, link: &mut Link, at: Both<usize>, uids: &Both<UidSet>) -> Result<Both<Contents>, Error> {
-        super::sides::on_both(link, |side, store| {
+        link.on_both(|side, store| {
             let work = &self.works[at[side]];
             let Some(mailbox) = &work.raw[side] else { return Ok(Contents::new()) };
             read_tied(store, mailbox, work.state[side].mark.uid_validity, &uids[side])
@@ -302,8 +298,8 @@ impl Sync<'_> {
         if Side::BOTH.into_iter().any(|side| contents[side].is_empty()) {
             return Ok(None);
         }
-        let content = |side: EventSide, _| {
-            let (side, message) = if side == EventSide::Source { (Side::First, first) } else { (Side::Second, second) };
+        let content = |side: Side, _| {
+            let message = if side == Side::First { first } else { second };
             contents[side].get(&message.uid()).map(|keys| Likeness::new(keys, message))
         };
         Ok(Some(!settle(&Tie { source: vec![0], target: vec![0] }, content).pairs.is_empty()))
@@ -331,7 +327,7 @@ impl Work {
     fn is_in_step(&self, counts: Both<Option<u32>>) -> bool {
         let Some(stored) = self.stored.as_ref().filter(|stored| !stored.unfinished) else { return false };
         Side::BOTH.into_iter().all(|side| {
-            let (then, now) = (&stored.sides[number(side)], &self.state[side].mark);
+            let (then, now) = (&stored.sides[side], &self.state[side].mark);
             now.mod_seq.is_some()
                 && *now == super::memory::mark(then)
                 && counts[side].is_some()
@@ -371,7 +367,7 @@ impl Work {
 /// Whether a side's folder shows by its counters that no mail has come into it since both sides were in step.
 fn no_news(stored: &TwoWayFolder, side: Side, now: &Mark) -> bool {
     let counters = |mark: &Mark| Some((mark.uid_validity?, mark.uid_next?));
-    let then = counters(&super::memory::mark(&stored.sides[number(side)]));
+    let then = counters(&super::memory::mark(&stored.sides[side]));
     !stored.unfinished && then.is_some() && then == counters(now)
 }
 

@@ -22,7 +22,6 @@ mod planning;
 mod proof;
 mod scanning;
 mod sharing;
-mod sides;
 mod strays;
 mod telling;
 mod views;
@@ -32,11 +31,11 @@ use super::latecomers;
 use super::opening::{self, patiently};
 use super::undo::UndoRun;
 use super::{Status, SyncOptions, SyncSummary, SyncWay};
-use crate::event::{self, Event, Observer, Stop};
+use crate::event::{Event, Observer, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::Rules;
-use crate::mail::{MailboxName, PermanentFlags, UidSet};
-use crate::plan::merge::{BaseFolder, Both, FolderMerge, FolderPair, FoldersMerge, Mark, Move, Row, Side, View};
+use crate::mail::{Both, MailboxName, PermanentFlags, Side, UidSet};
+use crate::plan::merge::{BaseFolder, FolderMerge, FolderPair, FoldersMerge, Mark, Move, Row, View};
 use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
 use crate::store::{Connector, Error};
 use listing::Listed;
@@ -67,10 +66,7 @@ pub fn sync(
     let started = Instant::now();
     latecomers::await_those_of_a_dead_run(state.is_some_and(|state| state.follows_a_death()), stop)?;
     let held = held(state)?;
-    let places = Both::new(
-        held.first.check_place(event::Side::Source, first),
-        held.second.check_place(event::Side::Target, second),
-    );
+    let places = Both::new(held.first.check_place(Side::SOURCE, first), held.second.check_place(Side::TARGET, second));
     let has_no_place = places.as_ref().map(Result::is_err);
     if !options.new_target {
         places.first.and(places.second)?;
@@ -115,11 +111,10 @@ fn held(state: Option<TwoWay<'_>>) -> Result<Both<Held>, Error> {
     let Some(state) = state else { return Ok(held) };
     for (id, folder) in state.folders()? {
         let highest = state.highest(id)?;
-        let count = folder.sides.iter().filter_map(|side| side.messages).max().unwrap_or(0).max(1);
+        let count = Side::BOTH.iter().filter_map(|side| folder.sides[*side].messages).max().unwrap_or(0).max(1);
         for side in Side::BOTH {
-            let at = sides::number(side);
-            held[side].messages += if highest[at].is_some() { u64::from(count) } else { 0 };
-            held[side].folders.push((folder.sides[at].name.clone(), folder.sides[at].uid_validity));
+            held[side].messages += if highest[side].is_some() { u64::from(count) } else { 0 };
+            held[side].folders.push((folder.sides[side].name.clone(), folder.sides[side].uid_validity));
         }
     }
     Ok(held)
@@ -254,7 +249,7 @@ impl<'a> Sync<'a> {
             _ => return Ok(false),
         };
         if !self.options.new_target {
-            return Err(held[side].refusal(sides::shown(side), gone::EMPTY));
+            return Err(held[side].refusal(side, gone::EMPTY));
         }
         self.memory.forget_all(self.options.dry_run)?;
         Ok(!self.options.dry_run)

@@ -6,12 +6,11 @@
 
 use super::Sync;
 use super::memory::pair_record;
-use super::sides::{pair, shown, store, word};
 use super::strays::Departed;
 use crate::event::Event;
-use crate::mail::{Flags, Message, Uid, UidSet, counted};
+use crate::mail::{Both, Flags, Message, Side, Uid, UidSet, counted};
 use crate::plan::elsewhere::Sameness;
-use crate::plan::merge::{Both, Move, PairState, Prints, Side};
+use crate::plan::merge::{Move, PairState, Prints};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FlagChange, FlagEdit, Removal};
 use crate::verbs::relocating::{self, Errand, Goal};
@@ -53,10 +52,10 @@ impl Sync<'_> {
 
     fn move_on(&mut self, way: &mut Way<'_>, side: Side, moves: &[Move]) -> Result<(), Error> {
         let errands: Vec<Errand<'_>> = moves.iter().filter_map(|moved| self.errand(moved)).collect();
-        let outcomes = relocating::relocate(way, shown(side), &errands, &|_, _| false)?;
+        let outcomes = relocating::relocate(way, side, &errands, &|_, _| false)?;
         for (first, refusal) in outcomes.refusals {
             let (from, to) = (self.works[moves[first].from].name(side), self.works[moves[first].to].name(side));
-            let text = format!("the {} did not move all messages to {to}: {}", word(side), refusal.text);
+            let text = format!("the {} did not move all messages to {to}: {}", side.ordinal(), refusal.text);
             self.fail_folder(&from, &text);
         }
         let all = || outcomes.each.iter().enumerate();
@@ -79,7 +78,7 @@ impl Sync<'_> {
             let (from, to) = (self.works[from].name(side), self.works[to].name(side));
             let text = format!(
                 "the {} did not confirm the move of {} to {to}; run again",
-                word(side),
+                side.ordinal(),
                 counted(count as u64, "message")
             );
             self.fail_folder(&from, &text);
@@ -106,7 +105,7 @@ impl Sync<'_> {
             let Some(mailbox) = work.raw[side].clone() else { continue };
             let uids = of_folder.iter().filter_map(|at| work.message(side, moves[*at].index)).map(Message::uid);
             let removal = Removal { mailbox, uid_validity: work.state[side].mark.uid_validity, uids: uids.collect() };
-            let results = way.repeatable(|link| store(link, side).remove(std::slice::from_ref(&removal)))?;
+            let results = way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
             if results.iter().any(Result::is_err) {
                 kept.extend(of_folder);
             }
@@ -118,7 +117,7 @@ impl Sync<'_> {
             let Some(mailbox) = work.raw[side].clone() else { continue };
             let uids = of_folder.iter().filter_map(|at| placed[*at]).collect();
             let removal = Removal { mailbox, uid_validity: work.state[side].mark.uid_validity, uids };
-            let results = way.repeatable(|link| store(link, side).remove(std::slice::from_ref(&removal)))?;
+            let results = way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
             if results.iter().all(Result::is_ok) {
                 // It is where it was, and is moved by the next run.
                 of_folder.iter().for_each(|at| placed[*at] = None);
@@ -168,11 +167,14 @@ impl Sync<'_> {
             if changes.is_empty() {
                 continue;
             }
-            let results = way.repeatable(|link| store(link, here).change_flags(&changes))?;
+            let results = way.repeatable(|link| link.side(here).change_flags(&changes))?;
             for (((to, ..), change), result) in keys.iter().zip(&changes).zip(results) {
                 if let Err(refusal) = result {
                     let (name, flags) = (self.works[*to].name(here), &change.flags);
-                    self.fail_folder(&name, &format!("the {} did not change {flags}: {}", word(here), refusal.text));
+                    self.fail_folder(
+                        &name,
+                        &format!("the {} did not change {flags}: {}", here.ordinal(), refusal.text),
+                    );
                     refused[here].extend(change.uids.iter().map(|uid| (*to, uid)));
                 }
             }
@@ -216,7 +218,7 @@ impl Sync<'_> {
                 && !kept.contains(&at)
                 && let Some(old) = base.pairs().get(old as usize)
             {
-                changes.push(TwoWayChange::Unpair(id, pair(old.uids())));
+                changes.push(TwoWayChange::Unpair(id, old.uids()));
             }
             let to_name = to.name(side);
             // What is sent now comes after it: a lost reply must not be looked for among what was moved.
@@ -224,7 +226,7 @@ impl Sync<'_> {
             *next = (*next).max(uid.get().saturating_add(1));
             self.departed.push(Departed { side, former: moved.former, ours: Some((moved.to, uid)) });
             self.way(side).moved += 1;
-            self.observer.observe(&Event::MessageCopied { to: shown(side), folder: &to_name, uid, bytes: 0 });
+            self.observer.observe(&Event::MessageCopied { to: side, folder: &to_name, uid, bytes: 0 });
         }
         for at in open {
             self.works[at].open = true;

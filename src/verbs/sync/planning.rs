@@ -1,11 +1,9 @@
 //! What is planned for each folder, and what both mailboxes hold: told once, before anything is done.
 
-use super::sides::{shown, store};
 use super::{Sync, Work};
 use crate::event::{Event, SyncPlanned, SyncStep};
 use crate::exec::Link;
-use crate::mail::Message;
-use crate::plan::merge::{Both, Side};
+use crate::mail::{Both, Message, Side};
 use crate::store::Error;
 use crate::verbs::holdings::Survey;
 
@@ -56,7 +54,7 @@ impl Sync<'_> {
 
     pub(super) fn tell_holdings(&self, link: &mut Link) -> Result<(), Error> {
         for side in Side::BOTH {
-            let mut survey = Survey::new(shown(side), self.observer);
+            let mut survey = Survey::new(side, self.observer);
             for work in self.works.iter().filter(|work| !work.unread) {
                 let Some(mailbox) = &work.raw[side] else { continue };
                 if work.in_step {
@@ -65,7 +63,7 @@ impl Sync<'_> {
                     survey.add(&work.name(side), mailbox, work.views[side].messages());
                 }
             }
-            survey.tell(store(link, side), self.observer)?;
+            survey.tell(link.side(side), self.observer)?;
         }
         Ok(())
     }

@@ -4,14 +4,13 @@
 //! either would delete the other.
 
 use super::copying::{Direction, Sent, sent_pair};
-use super::sides::{number, shown, store, word};
 use super::{Sync, Work};
 use crate::event::Event;
 use crate::exec::Fate;
-use crate::mail::{Message, Uid, UidSet};
+use crate::mail::{Both, Message, Side, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::Sameness;
-use crate::plan::merge::{BaseFolder, Side};
+use crate::plan::merge::BaseFolder;
 use crate::state::{TwoWayChange, TwoWayRefused};
 use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
 use crate::verbs::departures;
@@ -50,7 +49,7 @@ impl Sync<'_> {
                     for_writing: false,
                 })
                 .collect();
-            departures::scan(store(link, side), &requests, &put)
+            departures::scan(link.side(side), &requests, &put)
         })?;
         let mut changes = Vec::new();
         let mut proofs = Vec::new();
@@ -60,7 +59,7 @@ impl Sync<'_> {
                 None => self.works[of].open = true,
             }
         }
-        for corrected in renumbered::correct(way, shown(side), &mut proofs)? {
+        for corrected in renumbered::correct(way, side, &mut proofs)? {
             self.take_back_uids(side, &proofs[corrected.at], &corrected, &mut changes);
         }
         let mut taken: HashMap<usize, UidSet> = HashMap::new();
@@ -74,7 +73,7 @@ impl Sync<'_> {
         self.memory.write(&changes, false)?;
         let arrivals: Vec<Arrival<'_>> =
             proofs.iter().map(|Proof { task, fates, scan, .. }| Arrival { task, fates, scan }).collect();
-        let all = way.repeatable(|link| latecomers::find(store(link, side), &arrivals))?;
+        let all = way.repeatable(|link| latecomers::find(link.side(side), &arrivals))?;
         for (proof, twice) in proofs.iter().zip(all).filter(|(_, twice)| !twice.is_empty()) {
             self.take_back(way, side, proof.of, proof.task, &twice)?;
         }
@@ -92,11 +91,11 @@ impl Sync<'_> {
         let work = &mut self.works[proof.of];
         work.open = true;
         for (source, told) in &corrected.mistaken {
-            let mut uids = [*source; 2];
-            uids[number(side)] = *told;
+            let mut uids = Both::new(*source, *source);
+            uids[side] = *told;
             changes.extend(work.record.map(|id| TwoWayChange::Unpair(id, uids)));
         }
-        let told = corrected.told(&proof.task.to, word(side));
+        let told = corrected.told(&proof.task.to, side.ordinal());
         self.warn(&format!("{told}; the next run rechecks the folder"));
     }
 
@@ -114,8 +113,8 @@ impl Sync<'_> {
         for (twice, message, id) in
             twice.iter().filter_map(|twice| Some((twice, source(twice)?, self.works[at].record?)))
         {
-            let mut uids = [message.uid(); 2];
-            uids[number(side)] = twice.ours;
+            let mut uids = Both::new(message.uid(), message.uid());
+            uids[side] = twice.ours;
             changes.push(TwoWayChange::Unpair(id, uids));
             let pair = sent_pair(task, &message, twice.theirs.uid(), side, Some((&twice.theirs, &twice.flags)));
             changes.push(TwoWayChange::Pair(id, Box::new(pair)));
@@ -123,7 +122,7 @@ impl Sync<'_> {
         // First the record, and on the disk: a recorded message that is not there any more would read as a deletion.
         self.memory.write(&changes, true)?;
         self.works[at].open = true;
-        let (messages, bytes) = latecomers::take_back(store(way.link()?, side), task, twice, self.observer)?;
+        let (messages, bytes) = latecomers::take_back(way.link()?.side(side), task, twice, self.observer)?;
         let way = self.way(side);
         way.copied -= messages;
         way.bytes_copied = way.bytes_copied.saturating_sub(bytes);
@@ -142,11 +141,11 @@ impl Sync<'_> {
     ) {
         let seconds = task.messages.iter().zip(fates.iter().zip(firsts)).filter(|(_, (fate, first))| fate != first);
         for (message, _) in seconds {
-            let reason = format!("the {} treats it as a duplicate of a message already in that folder", word(side));
+            let reason = format!("the {} treats it as a duplicate of a message already in that folder", side.ordinal());
             let uid = message.uid();
             self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, heading: None, reason: &reason });
             if let Some(id) = self.works[at].record {
-                let refused = TwoWayRefused { side: number(side.other()), uid, reason };
+                let refused = TwoWayRefused { side: side.other(), uid, reason };
                 changes.push(TwoWayChange::Refuse(id, Box::new(refused)));
             }
             let way = self.way(side);
@@ -198,7 +197,7 @@ impl Sync<'_> {
         left.extend(missed.into_iter().zip(gone.into_iter().flatten()));
         self.note_left((side, at), task, &left, changes);
         taken.add(&left.iter().map(|(_, uid)| *uid).collect());
-        if let Some(text) = lost_dates.told(&task.to, word(side), word(side.other())) {
+        if let Some(text) = lost_dates.told(&task.to, side.ordinal(), side.other().ordinal()) {
             self.warn(&text);
         }
         if let Some((uid, sent, stored)) = rewritten.first() {
@@ -206,7 +205,7 @@ impl Sync<'_> {
                 "{}: the {} stored {} of the messages with a different size than sent, such as UID {uid} on the other \
                  side: {sent} bytes became {stored}; compare their content with verify --deep",
                 task.to,
-                word(side),
+                side.ordinal(),
                 rewritten.len(),
             ));
         }
@@ -223,10 +222,10 @@ impl Sync<'_> {
     ) {
         let work = &mut self.works[at];
         work.open = true;
-        let mut uids = [message.uid(); 2];
-        uids[number(side)] = told;
+        let mut uids = Both::new(message.uid(), message.uid());
+        uids[side] = told;
         changes.extend(work.record.map(|id| TwoWayChange::Unpair(id, uids)));
-        let reason = format!("the {} confirmed the message but doesn't have it", word(side));
+        let reason = format!("the {} confirmed the message but doesn't have it", side.ordinal());
         let uid = message.uid();
         self.observer.observe(&Event::MessageFailed { folder: &task.from, uid, heading: None, reason: &reason });
         let way = self.way(side);
@@ -254,7 +253,7 @@ impl Sync<'_> {
                 .into_iter()
                 .flat_map(|id| left.iter().map(move |left| TwoWayChange::Pair(id, pair(left)))),
         );
-        let told = departures::told(&task.to, word(side), left.len() as u64);
+        let told = departures::told(&task.to, side.ordinal(), left.len() as u64);
         self.warn(&format!("{told}; the next run carries that over"));
     }
 }

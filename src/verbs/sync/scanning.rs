@@ -1,11 +1,10 @@
 //! What both sides' folders show now. Of what is known, only what has changed is asked for; where the counts do not agree
 //! with what is filled in, everything is.
 
-use super::sides::{on_both, store};
 use super::{SideState, Sync, Work};
 use crate::exec::Link;
-use crate::mail::{FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Uid, UidSet};
-use crate::plan::merge::{BaseFolder, Both, Mark, PairState, Side, View};
+use crate::mail::{Both, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side, Uid, UidSet};
+use crate::plan::merge::{BaseFolder, Mark, PairState, View};
 use crate::store::{Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
 use crate::verbs::same_mailbox::left_marked;
 use crate::verbs::scans::read_listed;
@@ -24,7 +23,7 @@ impl Sync<'_> {
         let open: Vec<usize> = (0..self.works.len()).filter(|at| !self.works[*at].in_step).collect();
         let for_writing = !self.options.dry_run;
         let works = &self.works;
-        let scans: Both<Vec<Scanned>> = on_both(link, |side, store| {
+        let scans: Both<Vec<Scanned>> = link.on_both(|side, store| {
             let mut scans: Vec<Scanned> = open.iter().map(|_| None).collect();
             let mut left: Vec<usize> = (0..open.len()).filter(|at| works[open[*at]].raw[side].is_some()).collect();
             let mut whole = vec![false; open.len()];
@@ -79,7 +78,7 @@ impl Sync<'_> {
         let Some(mailbox) = work.raw[side].clone().filter(|_| !indices.is_empty()) else { return Ok(()) };
         let messages = work.views[side].messages();
         let uids: UidSet = indices.iter().filter_map(|index| messages.get(*index as usize)).map(Message::uid).collect();
-        match read_listed(store(link, side), &mailbox, &uids, super::sides::word(side))? {
+        match read_listed(link.side(side), &mailbox, &uids, side.ordinal())? {
             Ok(found) => self.works[at].learn(side, &uids, &found),
             Err(refusal) => {
                 let work = &mut self.works[at];
@@ -104,7 +103,7 @@ impl Work {
         let permanent = if dry_run { PermanentFlags::everything() } else { scan.permanent_flags.clone() };
         let uid_next = scan.uid_next.or_else(|| Some(self.least_uid_next(side, &scan)));
         let mark = Mark { uid_validity: scan.uid_validity, uid_next, mod_seq: scan.highest_mod_seq };
-        let had = self.stored.as_ref().and_then(|stored| stored.sides[super::sides::number(side)].messages);
+        let had = self.stored.as_ref().and_then(|stored| stored.sides[side].messages);
         let is_capped = CAPS.contains(&scan.exists) && had.is_some_and(|had| had > scan.exists);
         let exists = u32::try_from(scan.messages.len() as u64 + scan.unlisted).unwrap_or(u32::MAX);
         let mailbox_id = scan.mailbox_id.or_else(|| self.state[side].mailbox_id.take());
@@ -116,7 +115,7 @@ impl Work {
     /// What UIDNEXT is at least, of a server that did not say when the folder was opened: as STATUS said, or as it was before,
     /// as deleting the newest messages does not lower it.
     fn least_uid_next(&self, side: Side, scan: &FolderScan) -> u32 {
-        let stored = self.stored.as_ref().map(|stored| &stored.sides[super::sides::number(side)]);
+        let stored = self.stored.as_ref().map(|stored| &stored.sides[side]);
         let before =
             stored.filter(|stored| stored.uid_validity == scan.uid_validity).and_then(|stored| stored.uid_next);
         let told = self.state[side].mark.uid_next.or(before).unwrap_or(1);
@@ -160,7 +159,7 @@ fn baseline(base: &BaseFolder, work: &Work, side: Side) -> Option<Baseline> {
     if base.is_unfinished() {
         return None;
     }
-    let then = super::memory::mark(&work.stored.as_ref()?.sides[super::sides::number(side)]);
+    let then = super::memory::mark(&work.stored.as_ref()?.sides[side]);
     let now = &work.state[side].mark;
     if then.uid_validity.is_none() || now.uid_validity.is_some() && now.uid_validity != then.uid_validity {
         return None;

@@ -8,13 +8,11 @@
 
 use super::Sync;
 use super::copying::Direction;
-use super::sides::{shown, store, word};
 use crate::event::Event;
 use crate::exec::{Fate, Link};
-use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::{self, Looks, Sameness, Wanted};
-use crate::plan::merge::Side;
 use crate::store::Error;
 use crate::verbs::relocating::{self, Errand, Goal};
 use crate::verbs::twins;
@@ -119,7 +117,7 @@ impl Sync<'_> {
                 let work = self.works.get(work)?;
                 Some((work.raw[to.other()].as_ref()?, work.state[to.other()].mark.uid_validity))
             };
-            let are_same = twins::are_same(store(link, to.other()), &alike, &folder)?;
+            let are_same = twins::are_same(link.side(to.other()), &alike, &folder)?;
             let mut originals = Originals::new();
             for (((work, uid), original), _) in alike.into_iter().zip(are_same).filter(|(_, same)| *same == Some(true))
             {
@@ -224,9 +222,9 @@ impl Sync<'_> {
         let sent: HashMap<&MailboxName, UidSet> =
             postponed.iter().map(|of| (&of.task.target, sent.placed_in(of.work))).collect();
         let was_sent = |mailbox: &MailboxName, uid| sent.get(mailbox).is_some_and(|sent| sent.contains(uid));
-        let outcomes = relocating::relocate(way, shown(side), &errands, &was_sent)?;
+        let outcomes = relocating::relocate(way, side, &errands, &was_sent)?;
         for (first, refusal) in outcomes.refusals {
-            let (to, word) = (&postponed[wishes[first].of].task.to, word(side));
+            let (to, word) = (&postponed[wishes[first].of].task.to, side.ordinal());
             let text =
                 format!("{to}: the {word} did not copy all messages server-side, so they are sent: {}", refusal.text);
             self.warn(&text);
@@ -241,7 +239,7 @@ impl Sync<'_> {
         way.copied += fates.len() as u64;
         way.copied_server_side += fates.len() as u64;
         for uid in fates.iter().filter_map(Fate::uid) {
-            self.observer.observe(&Event::MessageCopied { to: shown(side), folder: &task.to, uid, bytes: 0 });
+            self.observer.observe(&Event::MessageCopied { to: side, folder: &task.to, uid, bytes: 0 });
         }
     }
 }

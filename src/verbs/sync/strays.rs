@@ -7,13 +7,10 @@
 //! finds the move. What was seen in two folders is looked for in the first one again before it is taken for new mail.
 
 use super::memory::changed;
-use super::sides::{both, number, store, word};
 use super::{Sync, Work};
 use crate::exec::{Link, read_contents};
-use crate::mail::{MailboxName, Message, Uid, UidSet, UidValidity};
-use crate::plan::merge::{
-    BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Side, Trace, leave_alone, trace,
-};
+use crate::mail::{MailboxName, Message, Side, Uid, UidSet, UidValidity};
+use crate::plan::merge::{BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Trace, leave_alone, trace};
 use crate::state::{TwoWayChange, TwoWayPair};
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use crate::verbs::scans::scan_each;
@@ -133,7 +130,7 @@ impl Sync<'_> {
     /// The messages of a side by those of the other side that they are a pair with.
     fn copies(&self, at: usize, side: Side) -> Result<HashMap<Uid, Uid>, Error> {
         let pairs = self.memory.pairs(self.works[at].record)?;
-        Ok(pairs.iter().map(|pair| (pair.uids[number(side.other())], pair.uids[number(side)])).collect())
+        Ok(pairs.iter().map(|pair| (pair.uids[side.other()], pair.uids[side])).collect())
     }
 
     fn trace_of(&self, former: Former, side: Side) -> Option<Trace> {
@@ -143,7 +140,7 @@ impl Sync<'_> {
 
     /// What has come to a side since it was read and is in no pair.
     fn unpaired(&self, way: &mut Way<'_>, side: Side) -> Result<Vec<Stray>, Error> {
-        let listing = way.repeatable(|link| store(link, side).list())?;
+        let listing = way.repeatable(|link| link.side(side).list())?;
         let before: HashSet<&MailboxName> =
             self.listed.listings[side].mailboxes.iter().map(|mailbox| &mailbox.name).collect();
         let works: HashMap<&MailboxName, usize> =
@@ -161,7 +158,7 @@ impl Sync<'_> {
         }
         let scans = way.repeatable(|link| {
             let asked = changed.iter().map(|one| (&one.mailbox, one.uids.clone()));
-            scan_each(store(link, side), ScanDepth::Identity, asked)
+            scan_each(link.side(side), ScanDepth::Identity, asked)
         })?;
         let mut strays = Vec::new();
         for (one, scan) in changed.into_iter().zip(scans) {
@@ -178,7 +175,7 @@ impl Sync<'_> {
             return Ok(Vec::new());
         }
         let pairs = self.memory.pairs(work.and_then(|at| self.works[at].record))?;
-        let paired: HashSet<Uid> = pairs.iter().map(|pair| pair.uids[number(side)]).collect();
+        let paired: HashSet<Uid> = pairs.iter().map(|pair| pair.uids[side]).collect();
         let stray = |message: &Message| Stray {
             work: *work,
             mailbox: mailbox.clone(),
@@ -218,7 +215,7 @@ impl Sync<'_> {
         }
         if let Some((at, uid)) = ours {
             let pairs = self.memory.pairs(self.works[at].record)?;
-            let pair = pairs.iter().find(|pair| pair.uids[number(side)] == uid);
+            let pair = pairs.iter().find(|pair| pair.uids[side] == uid);
             changes.extend(self.works[at].record.zip(pair).map(|(id, pair)| TwoWayChange::Unpair(id, pair.uids)));
         }
         // First the record, and on the disk: a recorded message that is not there any more would read as a deletion.
@@ -269,18 +266,17 @@ impl Sync<'_> {
         uid: Uid,
     ) -> Result<Option<[u8; 32]>, Error> {
         let uids = UidSet::from_iter([uid]);
-        let contents =
-            way.repeatable(|link| read_contents(store(link, side), mailbox, validity, &uids, &mut |_| {}))?;
+        let contents = way.repeatable(|link| read_contents(link.side(side), mailbox, validity, &uids, &mut |_| {}))?;
         Ok(contents.get(&uid).map(|keys| keys.raw))
     }
 
     fn take_back_ours(&mut self, way: &mut Way<'_>, side: Side, at: usize, uid: Uid) -> Result<(), Error> {
         let work = &self.works[at];
-        let (name, word) = (work.name(side), word(side));
+        let (name, word) = (work.name(side), side.ordinal());
         let Some(mailbox) = work.raw[side].clone() else { return Ok(()) };
         let uid_validity = work.state[side].mark.uid_validity;
         let removal = Removal { mailbox, uid_validity, uids: UidSet::from_iter([uid]) };
-        let done = way.repeatable(|link| store(link, side).remove(std::slice::from_ref(&removal)))?;
+        let done = way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
         let found =
             format!("{name}: another program moved a message on the {word} while this run was putting it there");
         self.warn(&match done.into_iter().next() {
@@ -317,7 +313,7 @@ impl Sync<'_> {
         let asked: Vec<(usize, &MailboxName, UidSet)> =
             (folders.into_iter()).filter_map(|(at, uids)| Some((at, works[at].raw[side].as_ref()?, uids))).collect();
         let folders = asked.iter().map(|(_, mailbox, uids)| (*mailbox, Some(uids.clone())));
-        let scans = scan_each(store(link, side), ScanDepth::Sizes, folders)?;
+        let scans = scan_each(link.side(side), ScanDepth::Sizes, folders)?;
         let there: HashSet<(usize, Uid)> = (asked.iter().zip(scans))
             .filter_map(|((at, ..), scan)| Some((*at, scan.ok()?)))
             .flat_map(|(at, scan)| scan.messages.into_iter().map(move |message| (at, message.uid())))
@@ -362,9 +358,9 @@ impl Sync<'_> {
     fn shown_of(&self, work: &Work, side: Side, keys: &HashSet<u32>) -> Result<Vec<(Trace, Uid)>, Error> {
         if let Some(id) = work.record.filter(|_| work.in_step) {
             let pairs = self.memory.pairs_with_keys(id, keys)?;
-            let there = pairs.iter().filter(|pair| pair.deleted_on != Some(number(side)));
-            let prints = |pair: &TwoWayPair| Prints::from_kept(both(pair.keys), both(pair.looks));
-            return Ok(there.filter_map(|pair| Some((prints(pair).trace(side)?, pair.uids[number(side)]))).collect());
+            let there = pairs.iter().filter(|pair| pair.deleted_on != Some(side));
+            let prints = |pair: &TwoWayPair| Prints::from_kept(pair.keys, pair.looks);
+            return Ok(there.filter_map(|pair| Some((prints(pair).trace(side)?, pair.uids[side]))).collect());
         }
         let known = (work.base.iter().flat_map(BaseFolder::pairs))
             .filter(|pair| work.shown(side, pair.uids()[side]).is_some())

@@ -1,13 +1,12 @@
 //! What is told: in a dry run each change with the side that it comes from and why; conflicts, refusals and brakes always.
 
 use super::conflicts::contradiction;
-use super::sides::{number, shown, store, word};
 use super::{Sync, Work};
 use crate::event::{Change, Event, Headings};
 use crate::exec::Link;
 use crate::folders::FolderName;
-use crate::mail::{MailboxName, Message, Uid, counted};
-use crate::plan::merge::{Both, Fate, FlagMerge, Left, Row, Side};
+use crate::mail::{Both, MailboxName, Message, Side, Uid, counted};
+use crate::plan::merge::{Fate, FlagMerge, Left, Row};
 use crate::state::TwoWayRefused;
 use crate::verbs::headings::Wanted;
 
@@ -40,7 +39,8 @@ impl Sync<'_> {
         let mut refused: Vec<(String, String)> = Vec::new();
         for work in &self.works {
             if let Some((row, side)) = work.refused() {
-                refused.push((work.name(side), format!("skipped because of the {}: {}", word(side), row.sentence())));
+                refused
+                    .push((work.name(side), format!("skipped because of the {}: {}", side.ordinal(), row.sentence())));
             }
         }
         let is_told = |name: &FolderName| self.listed.undenied.contains(&name.key());
@@ -89,7 +89,7 @@ impl Sync<'_> {
             self.warn(&format!(
                 "not deleting anything on the {}: {} would be deleted{names} (limit: {}); if this is intended, \
                  rerun with --max-delete {} or more",
-                word(side),
+                side.ordinal(),
                 verdict.account,
                 self.options.policy.limits[side],
                 verdict.account.deleted
@@ -105,9 +105,9 @@ impl Sync<'_> {
                     "{}: not deleted on the {}: {}, which the {} may have moved to a folder that could not be read \
                      ({}); run again, or skip that folder with --exclude",
                     work.name(side),
-                    word(side),
+                    side.ordinal(),
                     counted(*count, "message"),
-                    word(side.other()),
+                    side.other().ordinal(),
                     hiding[side.other()].join(", ")
                 ));
             }
@@ -290,13 +290,13 @@ impl Sync<'_> {
             }
         }
         let Both { first, second } = wanted;
-        let headings = Both::new(first.read(store(link, Side::First)), second.read(store(link, Side::Second)));
+        let headings = Both::new(first.read(link.side(Side::First)), second.read(link.side(Side::Second)));
         for one in &untold {
             let heading = one.place(&self.works).and_then(|(side, mailbox, uid)| headings[side].get(mailbox, uid));
             let Untold { action, side, row, .. } = *one;
             self.observer.observe(&Event::Change(Change {
                 action,
-                to: shown(side),
+                to: side,
                 folder: &one.folder,
                 uid: one.message.map(|(_, uid)| uid),
                 detail: &one.detail,
@@ -316,9 +316,9 @@ impl Work {
             Row::Undecided => Some(left.row.sentence().to_owned()),
             Row::Refused => {
                 let uid = self.message(side, left.index)?.uid();
-                let of_it = |refused: &&TwoWayRefused| refused.uid == uid && refused.side == number(side);
+                let of_it = |refused: &&TwoWayRefused| refused.uid == uid && refused.side == side;
                 let reason = self.refused_before.iter().find(of_it).map_or("", |refused| &refused.reason);
-                let other = word(side.other());
+                let other = side.other().ordinal();
                 Some(format!("the {other} refused it in an earlier run: {reason}; retry with --retry-refused"))
             }
             _ => None,

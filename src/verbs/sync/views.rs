@@ -4,12 +4,10 @@
 
 use super::listing::Listed;
 use super::memory::Memory;
-use super::sides::{number, on_both, word};
 use crate::event::{Event, Observer};
 use crate::exec::Link;
 use crate::folders::{FolderName, Roster, Rules};
-use crate::mail::{FolderStatus, SpecialUse, counted};
-use crate::plan::merge::{Both, Side};
+use crate::mail::{Both, FolderStatus, Side, SpecialUse, counted};
 use crate::state::{Checkpoint, SeenView};
 use crate::store::{Error, FolderScan};
 use crate::verbs::views::{checkpoint, only_in, print_of};
@@ -38,7 +36,7 @@ impl Listed {
             views[side] = self.views(side, &rosters[side], rules);
             self.recall(side, &mut views[side], memory)?;
         }
-        let found = on_both(link, |side, store| {
+        let found = link.on_both(|side, store| {
             let unknown: Vec<usize> =
                 views[side].iter().filter(|view| view.messages.is_none()).map(|view| view.index).collect();
             if unknown.is_empty() { Ok(Vec::new()) } else { only_in(store, &self.listings[side], &unknown) }
@@ -64,7 +62,7 @@ impl Listed {
                         "{} on the {} {} in no other folder, and sync doesn't carry what only a view has: copy it to a \
                          folder with mailferry copy, or skip the view with --exclude and its name",
                         counted(messages, "message"),
-                        word(side),
+                        side.ordinal(),
                         if messages == 1 { "is" } else { "are" },
                     );
                     self.fail_view(view, &reason, observer);
@@ -102,7 +100,7 @@ impl Listed {
         if views.is_empty() {
             return Ok(());
         }
-        let seen = state.views(number(side))?;
+        let seen = state.views(side)?;
         for view in &mut *views {
             let mailbox = &self.listings[side].mailboxes[view.index];
             let is_as_it_was = |seen: &&SeenView| {
@@ -128,7 +126,7 @@ impl Listed {
         let (Some(state), Some(print)) = (memory.two_way, print) else { return Ok(()) };
         let Some(then) = checkpoint(scan) else { return Ok(()) };
         let view = self.listings[side].mailboxes[view.index].name.clone();
-        state.note_view(number(side), &SeenView { view, then, print, messages })
+        state.note_view(side, &SeenView { view, then, print, messages })
     }
 }
 

@@ -1,10 +1,10 @@
 //! Puts back what a run has kept, or says what would be put back: folder after folder, each message once.
 
 use super::KeptMessage;
-use crate::event::{Event, Observer, Restored, Side, Stop};
+use crate::event::{Event, Observer, Restored, Stop};
 use crate::folders::{FolderName, TargetFolder, place};
 use crate::identity;
-use crate::mail::{Flags, HeaderKey, Heading, InternalDate, Listing, MailboxName, Uid};
+use crate::mail::{Flags, HeaderKey, Heading, InternalDate, Listing, MailboxName, Side, Uid};
 use crate::store::{Body, Connector, Delivery, Error, ErrorKind, FolderScan, NewFolder, ScanDepth, ScanRequest, Store};
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -9,6 +9,7 @@ use crate::lab::proxy::twist::{Damage, Kind, Twist};
 use crate::lab::proxy::{Plan, Proxy};
 use crate::lab::run::{Run, copy, sync};
 use crate::lab::servers::{Account, Dovecot, Personality};
+use mailferry::mail::Side;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -207,7 +208,7 @@ fn a_dry_run_foresees_what_the_run_does_and_leaves_the_state_alone() {
 #[test]
 fn a_conditional_change_leaves_alone_what_somebody_else_has_changed() {
     use mailferry::address::ImapAddress;
-    use mailferry::event::{Side, Silent, Stop};
+    use mailferry::event::{Silent, Stop};
     use mailferry::mail::{Flags, Uid, UidSet};
     use mailferry::store::imap::Account as Opened;
     use mailferry::store::{Access, Connector as _, FlagChange, FlagEdit, ScanDepth, ScanRequest};
@@ -217,7 +218,7 @@ fn a_conditional_change_leaves_alone_what_somebody_else_has_changed() {
     Client::login(&account).append(&["INBOX"], letters("mail", 3));
     let address = ImapAddress::parse(&account.plain_address()).unwrap();
     let secret = mailferry::imap::Secret::fixed(account.password.clone().into());
-    let (side, access) = (Side::Target, Access::ReadWrite);
+    let (side, access) = (Side::TARGET, Access::ReadWrite);
     let opened = Opened::new(&address, secret, side, access, Arc::new(Silent), false, Arc::new(Stop::new())).unwrap();
     let mut store = opened.connect().unwrap();
     // As every run begins: from then on the server keeps count of changes.

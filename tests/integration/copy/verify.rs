@@ -8,8 +8,9 @@ use crate::lab::proxy::{Plan, Proxy};
 use crate::lab::run::{Run, copy, verify};
 use crate::lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use mailferry::address::ImapAddress;
-use mailferry::event::{Event, Observer, Side, Silent, Stop};
+use mailferry::event::{Event, Observer, Silent, Stop};
 use mailferry::folders::{self, Rules};
+use mailferry::mail::Side;
 use mailferry::store::{Access, imap};
 use mailferry::verbs::{self, VerifyOptions};
 use std::sync::{Arc, Mutex};
@@ -210,7 +211,7 @@ fn progress_ends_at_what_was_announced() {
             let secret = imap::Secret::fixed(PASSWORD.into());
             imap::Account::new(&address, secret, side, access, Arc::new(Silent), false, stop).unwrap()
         };
-        let (from, to) = (open(&source, Side::Source), open(&target, Side::Target));
+        let (from, to) = (open(&source, Side::SOURCE), open(&target, Side::TARGET));
         let parts = Parts::default();
         let options = VerifyOptions { deep, ..VerifyOptions::default() };
         let summary = verbs::verify(

@@ -5,7 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, which may stop at the first surprise")]
 
-use mailferry::mail::{Flags, MailboxName, Uid, UidSet, UidValidity};
+use mailferry::mail::{Both, Flags, MailboxName, Side, Uid, UidSet, UidValidity};
 use mailferry::state::{
     Checkpoint, FolderId, FolderInStep, FolderStart, Mailboxes, PairLock, PairName, PairRecord, State, StateDirectory,
     TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide,
@@ -98,24 +98,25 @@ fn two_way_folder() -> TwoWayFolder {
         mod_seq: Some(1 << 63),
         messages: Some(5),
     };
-    let sides = [side("Sent".into(), "Sent", None), side(MailboxName::new(*b"Entw\xfcrfe"), "Sent/x", Some("F1"))];
+    let sides =
+        Both::new(side("Sent".into(), "Sent", None), side(MailboxName::new(*b"Entw\xfcrfe"), "Sent/x", Some("F1")));
     TwoWayFolder { sides, subscribed: true, unfinished: true }
 }
 
 fn two_way_pair() -> TwoWayPair {
     let flags = |names: &[&str]| Flags::from_names(names.iter().copied());
     TwoWayPair {
-        uids: [Uid::new(u32::MAX).unwrap(), Uid::new(3).unwrap()],
+        uids: Both::new(Uid::new(u32::MAX).unwrap(), Uid::new(3).unwrap()),
         flags: flags(&["\\Seen", "work"]),
-        lacks: [flags(&[]), flags(&["work"])],
-        keys: [u32::MAX, 1],
-        looks: [0, 9],
-        deleted_on: Some(1),
+        lacks: Both::new(flags(&[]), flags(&["work"])),
+        keys: Both::new(u32::MAX, 1),
+        looks: Both::new(0, 9),
+        deleted_on: Some(Side::Second),
     }
 }
 
 fn two_way_refused() -> TwoWayRefused {
-    TwoWayRefused { side: 1, uid: Uid::new(u32::MAX).unwrap(), reason: "it is too large".to_owned() }
+    TwoWayRefused { side: Side::Second, uid: Uid::new(u32::MAX).unwrap(), reason: "it is too large".to_owned() }
 }
 
 fn kept() -> UidSet {

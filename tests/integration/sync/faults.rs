@@ -15,9 +15,10 @@ use crate::lab::mailboxes::{at, message};
 use crate::lab::memory::Fake;
 use crate::lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use mailferry::address::ImapAddress;
-use mailferry::event::{Side, Silent, Stop};
+use mailferry::event::{Silent, Stop};
 use mailferry::folders::{Options, Rules};
 use mailferry::imap::Secret;
+use mailferry::mail::Side;
 use mailferry::net::{Cut, FaultInjector};
 use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory, TwoWay};
 use mailferry::store::Error;
@@ -112,7 +113,7 @@ impl Ground {
                 None => account,
             }
         };
-        let (one, two) = (account(0, Side::Source), account(1, Side::Target));
+        let (one, two) = (account(0, Side::SOURCE), account(1, Side::TARGET));
         // One lane, so that both directions write in the same order each time.
         let undo = Some(self.state.path().join("undo/run"));
         let options = SyncOptions { jobs: Some(1), undo, ..SyncOptions::default() };
@@ -193,14 +194,14 @@ fn is_idle(summary: &SyncSummary) -> bool {
 fn steps(kind: Kind) -> Vec<Step> {
     let ground = Ground::new(kind);
     let [source, target] = [AtWrites::new([]), AtWrites::new([])];
-    let run = ground.sync(&[(Side::Source, &source), (Side::Target, &target)]);
+    let run = ground.sync(&[(Side::SOURCE, &source), (Side::TARGET, &target)]);
     assert!(is_complete(&run), "without a fault: {run:?}");
     let shared = run.as_ref().map(|summary| summary.total().copied_server_side).unwrap_or_default();
     assert_eq!(shared, if matches!(kind, Kind::Labels) { 2 } else { 0 }, "{kind:?}");
     ground.sync(&[]).unwrap();
     ground.assert_right();
     let mut steps = Vec::new();
-    for (side, count) in [(Side::Source, source.writes()), (Side::Target, target.writes())] {
+    for (side, count) in [(Side::SOURCE, source.writes()), (Side::TARGET, target.writes())] {
         assert!(count >= 8, "{count} writes to the {}", side.name());
         for write in 1..=count {
             steps.extend([Cut::Before, Cut::Within, Cut::After].map(|cut| Step { kind, side, write, cut }));

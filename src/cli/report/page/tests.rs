@@ -8,9 +8,9 @@ use crate::cli::report::{About, Destination, Report};
 use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
 use mailferry::event::{
     Change, Contradiction, Difference, DifferenceKind, Duplicate, Event, FolderHoldings, FolderPlanned, Holdings,
-    NamedMessage, Observer as _, Side, SyncPlanned, SyncStep, YearSum,
+    NamedMessage, Observer as _, SyncPlanned, SyncStep, YearSum,
 };
-use mailferry::mail::{Heading, InternalDate, Uid};
+use mailferry::mail::{Heading, InternalDate, Side, Uid};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ fn facts(command: &'static str, text: &str) -> Facts {
     let destination = Destination::new(directory.path().join("x.html")).unwrap();
     let report = Report::begin(&destination, About { command, dry_run: false, empties_source: false }).unwrap();
     let address = mailferry::address::Address::Maildir(PathBuf::from(format!("/{text}")));
-    report.note_address(Side::Source, &address);
+    report.note_address(Side::SOURCE, &address);
     tell(&report, text);
     report.note_failure(&Failure::local(text).with_hint(text));
     let summary = match command {
@@ -53,7 +53,7 @@ fn tell(report: &Report, text: &str) {
     let sent = InternalDate::new(1_700_000_000, 60);
     let heading = Heading { message_id: words(), subject: words(), from: words(), date: sent };
     let tell = |event: Event<'_>| collector.observe(&event);
-    tell(Event::Connected { side: Side::Target, server: text, is_compressed: false });
+    tell(Event::Connected { side: Side::TARGET, server: text, is_compressed: false });
     let counts = (9, 2, 1, 300);
     tell(Event::FolderPlanned(FolderPlanned {
         from: text,
@@ -83,7 +83,7 @@ fn tell(report: &Report, text: &str) {
         let (action, reason) = ("copy", "a reason");
         tell(Event::Change(Change {
             action,
-            to: Side::Target,
+            to: Side::TARGET,
             folder: text,
             uid: Some(uid),
             detail: text,
@@ -97,7 +97,7 @@ fn tell(report: &Report, text: &str) {
             heading: Some(&heading),
         }));
     }
-    tell(Event::MessageCopied { to: Side::Target, folder: text, uid, bytes: 300 });
+    tell(Event::MessageCopied { to: Side::TARGET, folder: text, uid, bytes: 300 });
     tell(Event::MessageFailed { folder: text, uid, heading: Some(&heading), reason: text });
     tell(Event::FolderFailed { folder: text, reason: text });
     tell(Event::Difference(Difference {
@@ -115,7 +115,7 @@ fn tell(report: &Report, text: &str) {
     let folder =
         FolderHoldings { folder: text.to_owned(), messages: 3, bytes: 20, unread: 1, surplus: 1, years, unkeyed: 1 };
     tell(Event::Holdings(Holdings {
-        side: Side::Source,
+        side: Side::SOURCE,
         folders: &[folder],
         largest: std::slice::from_ref(&message),
         duplicates: &[Duplicate { message: message.clone(), count: 2 }],

@@ -2,9 +2,8 @@
 
 use super::super::*;
 use super::model::{Blinkers, Mail, Mailbox, Server};
-use crate::event;
 use crate::folders::FolderName;
-use crate::mail::{HeaderKey, Message, Uid, UidSet};
+use crate::mail::{HeaderKey, Message, Side, Uid, UidSet};
 use crate::plan::{Likeness, settle};
 use std::collections::{BTreeMap, HashSet};
 
@@ -124,8 +123,7 @@ fn mark(pair: &FolderPair, side: Side, servers: &Both<Server>, seen: &Both<Vec<S
 
 fn merged(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
     let mut merge = merge_messages(folder, policy);
-    let content = |side: event::Side, index: u32| {
-        let side = if side == event::Side::Source { Side::First } else { Side::Second };
+    let content = |side: crate::mail::Side, index: u32| {
         // Header and size tell the content.
         let message = &folder.views[side].messages()[index as usize];
         let mut key = match message.key() {

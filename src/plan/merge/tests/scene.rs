@@ -14,8 +14,7 @@
 //! Messages `m` and later have come after the last run.
 
 use super::super::*;
-use crate::event;
-use crate::mail::{FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
+use crate::mail::{FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Side, Uid, UidSet, UidValidity};
 use crate::plan::{Likeness, Settled, settle};
 use std::fmt::Write as _;
 
@@ -267,8 +266,8 @@ pub(super) fn outcome(texts: [&str; 3], options: &str) -> String {
 }
 
 fn settle_ties(merge: &FolderMerge, shown: &Both<Shown>, lines: &mut Vec<String>) -> Vec<Settled> {
-    let content = |side: event::Side, index: u32| {
-        let shown = if side == event::Side::Source { &shown.first } else { &shown.second };
+    let content = |side: crate::mail::Side, index: u32| {
+        let shown = &shown[side];
         let name = shown.name(index).replace('\'', "");
         let mut content = [0; 16];
         content[..name.len()].copy_from_slice(name.as_bytes());

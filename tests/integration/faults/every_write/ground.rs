@@ -6,9 +6,10 @@ use crate::lab::client::{Client, Content};
 use crate::lab::mailboxes::{assert_no_damage, assert_nothing_beyond, at};
 use crate::lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use mailferry::address::ImapAddress;
-use mailferry::event::{Event, Observer, Side, Stop};
+use mailferry::event::{Event, Observer, Stop};
 use mailferry::folders::{Options, Rules};
 use mailferry::imap::Secret;
+use mailferry::mail::Side;
 use mailferry::net::FaultInjector;
 use mailferry::plan::planned::Planned;
 use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
@@ -75,8 +76,8 @@ impl Ground {
             Deleting::Source(_) => Access::ReadWrite,
             Deleting::Nothing | Deleting::Mirror(_) => Access::ReadOnly,
         };
-        let source = self.account(&source, Side::Source, source_access, &stop, faults);
-        let target = self.account(&target, Side::Target, Access::ReadWrite, &stop, faults);
+        let source = self.account(&source, Side::SOURCE, source_access, &stop, faults);
+        let target = self.account(&target, Side::TARGET, Access::ReadWrite, &stop, faults);
         let state = kept.as_ref().map(|(state, _)| state);
         verbs::copy(
             &source,

@@ -16,7 +16,7 @@ mod scenarios;
 use crate::faults::injector::AtWrites;
 use crate::lab::generator::random;
 use ground::Ground;
-use mailferry::event::Side;
+use mailferry::mail::Side;
 use mailferry::net::Cut;
 use mailferry::verbs::{CopySummary, Status};
 use scenarios::{SCENARIOS, Scenario};
@@ -97,10 +97,10 @@ fn writes(scenario: &'static Scenario, with_state: bool) -> [(Side, u64); 2] {
     let ground = Ground::new(scenario, with_state);
     (scenario.prepare)(&ground);
     let [source, target] = [AtWrites::new([]), AtWrites::new([])];
-    let run = ground.copy(&[(Side::Source, &source), (Side::Target, &target)]);
+    let run = ground.copy(&[(Side::SOURCE, &source), (Side::TARGET, &target)]);
     assert!(is_complete(&run), "without a fault: {run:?}");
     (scenario.then)(&ground);
-    [(Side::Source, source.writes()), (Side::Target, target.writes())]
+    [(Side::SOURCE, source.writes()), (Side::TARGET, target.writes())]
 }
 
 fn steps(scenario: &'static Scenario) -> Vec<Step> {
@@ -113,7 +113,7 @@ fn steps(scenario: &'static Scenario) -> Vec<Step> {
             for write in 1..=count {
                 steps.extend([Cut::Before, Cut::Within, Cut::After].map(|cut| step(write, cut, None)));
             }
-            if side == Side::Target && with_state {
+            if side == Side::TARGET && with_state {
                 // The places differ, so that all that is done after a break is broken too.
                 steps.extend((1..=count).map(|write| step(write, Cut::After, Some(1 + write * 7 % 11))));
             }

@@ -1,8 +1,9 @@
-//! The two mailboxes of a sync. Neither is the source: whatever is done one way round is done the other way round too.
+//! The two mailboxes of a run.
 
 use std::ops::{Index, IndexMut};
 
-/// One of the two mailboxes.
+/// One of the two mailboxes. Mail goes from the first to the second where only one of them changes; a sync treats both alike.
+/// A command with one mailbox has only the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The one named first on the command line.
@@ -12,15 +13,35 @@ pub enum Side {
 }
 
 impl Side {
+    /// Where mail comes from, if it goes one way.
+    pub const SOURCE: Self = Self::First;
+    /// Where mail goes to, if it goes one way.
+    pub const TARGET: Self = Self::Second;
     /// Both of them.
     pub const BOTH: [Self; 2] = [Self::First, Self::Second];
 
     /// The other one.
     #[must_use]
-    pub fn other(self) -> Self {
+    pub const fn other(self) -> Self {
         match self {
             Self::First => Self::Second,
             Self::Second => Self::First,
+        }
+    }
+
+    /// `source` or `target`, as options and messages name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SOURCE => "source",
+            Self::TARGET => "target",
+        }
+    }
+
+    /// `first` or `second`, as a sync names it.
+    pub const fn ordinal(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Second => "second",
         }
     }
 }
@@ -48,6 +69,12 @@ impl<T> Both<T> {
     /// What `change` makes of each value.
     pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> Both<U> {
         Both { first: change(self.first), second: change(self.second) }
+    }
+
+    /// The same the other way round.
+    #[must_use]
+    pub fn turned(self) -> Self {
+        Self { first: self.second, second: self.first }
     }
 
     /// References to the values.
