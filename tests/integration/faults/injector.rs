@@ -1,8 +1,11 @@
 //! Breaks one side's connections at chosen writes of a whole run.
 
 use mailferry::net::{Cut, FaultInjector};
+use mailferry::state::{PairLock, PairName, StateDirectory};
+use mailferry::store::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Counts the writes of one side over all of its connections, and cuts at some of them.
 #[derive(Debug)]
@@ -33,4 +36,15 @@ impl FaultInjector for AtWrites {
         let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         self.cuts.iter().find(|(at, _)| *at == number).map(|(_, cut)| *cut)
     }
+}
+
+/// Locks the pair for a run in this process. A program that another test is just starting holds all our files for a moment.
+pub(crate) fn lock(directory: &StateDirectory, pair: &PairName) -> PairLock {
+    for _ in 0..1_000 {
+        match PairLock::take(directory, pair, "a test") {
+            Err(error) if error.kind == ErrorKind::Locked => std::thread::sleep(Duration::from_millis(10)),
+            taken => return taken.unwrap(),
+        }
+    }
+    panic!("another run has the lock for ten seconds");
 }

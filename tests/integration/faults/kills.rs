@@ -185,7 +185,8 @@ fn what_a_killed_run_has_not_sent_yet_never_arrives() {
 }
 
 /// A server that has taken in all that a run sent, and stores it only after the run was killed and the next one has looked.
-fn begin_again_before_what_was_sent_is_stored(command: &str, options: &[&str], again: &[&str]) {
+/// Gives whether anything was late, and not stored before that look.
+fn begin_again_before_what_was_sent_is_stored(command: &str, options: &[&str], again: &[&str]) -> bool {
     const ALL: u64 = 100;
     let dovecot = Dovecot::shared();
     let (source, target) =
@@ -214,7 +215,7 @@ fn begin_again_before_what_was_sent_is_stored(command: &str, options: &[&str], a
     assert!(killed.kill(), "it ended before its mail was stored");
     let second = start(again).end().ended(0);
     let arrived = "the duplicates were removed";
-    assert!(second.stderr.contains(arrived) || second.count("copied") < ALL, "nothing was late: {second:?}");
+    let is_late = second.stderr.contains(arrived) || second.count("copied") < ALL;
     let there = Client::login(&target).snapshot().content();
     let doubled: Vec<_> = there.iter().map(|(folder, messages)| (folder, messages.len())).collect();
     assert_eq!(there.values().map(Vec::len).sum::<usize>() as u64, ALL + 3, "{doubled:?}\n{}", second.stderr);
@@ -223,6 +224,7 @@ fn begin_again_before_what_was_sent_is_stored(command: &str, options: &[&str], a
     if command == "sync" {
         assert_equal(&source, &target);
     }
+    is_late
 }
 
 #[test]
@@ -236,6 +238,11 @@ fn what_a_killed_run_had_sent_and_is_stored_only_now_is_not_doubled() {
             ("copy", vec!["--no-state"], vec!["--limit-rate", "80k"]),
             ("sync", vec!["--state", other], vec![]),
         ],
-        |(command, options, again)| begin_again_before_what_was_sent_is_stored(command, &options, &again),
+        |(command, options, again)| {
+            // On a busy machine the next run may look too late.
+            let mut tries = 0..3;
+            let is_late = |_| begin_again_before_what_was_sent_is_stored(command, &options, &again);
+            assert!(tries.any(is_late), "{command} {options:?}: nothing was late");
+        },
     );
 }

@@ -7,7 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use crate::faults::injector::AtWrites;
+use crate::faults::injector::{self, AtWrites};
 use crate::lab::client::Client;
 use crate::lab::generator::random;
 use crate::lab::gmail::{self, Labels};
@@ -20,7 +20,7 @@ use mailferry::folders::{Options, Rules};
 use mailferry::imap::Secret;
 use mailferry::mail::Side;
 use mailferry::net::{Cut, FaultInjector};
-use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory, TwoWay};
+use mailferry::state::{Mailboxes, PairName, State, StateDirectory, TwoWay};
 use mailferry::store::Error;
 use mailferry::store::{Access, imap};
 use mailferry::verbs::{self, Status, SyncOptions, SyncSummary};
@@ -99,7 +99,7 @@ impl Ground {
         let identities = addresses.each_ref().map(ImapAddress::identity);
         let directory = StateDirectory::open(self.state.path()).unwrap();
         let pair = PairName::new(&identities[0], &identities[1]);
-        let lock = PairLock::take(&directory, &pair, "a test").unwrap();
+        let lock = injector::lock(&directory, &pair);
         let mailboxes = Mailboxes { source: &identities[0], target: &identities[1] };
         let state = State::open(&directory, &pair, &lock, &mailboxes).unwrap();
         let stop = Arc::new(Stop::new());

@@ -1,7 +1,7 @@
 //! Two accounts and perhaps a state, and copies between them in this process.
 
 use super::scenarios::{Scenario, fill_account};
-use crate::faults::injector::AtWrites;
+use crate::faults::injector::{self, AtWrites};
 use crate::lab::client::{Client, Content};
 use crate::lab::mailboxes::{assert_no_damage, assert_nothing_beyond, at};
 use crate::lab::servers::{Account, Dovecot, PASSWORD, Personality};
@@ -12,7 +12,7 @@ use mailferry::imap::Secret;
 use mailferry::mail::Side;
 use mailferry::net::FaultInjector;
 use mailferry::plan::planned::Planned;
-use mailferry::state::{Mailboxes, PairLock, PairName, State, StateDirectory};
+use mailferry::state::{Mailboxes, PairName, State, StateDirectory};
 use mailferry::store::Error;
 use mailferry::store::{Access, imap};
 use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, PlanUse};
@@ -67,7 +67,7 @@ impl Ground {
         let kept = self.state.as_ref().map(|directory| {
             let (source, target) = (source.identity(), target.identity());
             let (directory, pair) = (StateDirectory::open(directory.path()).unwrap(), PairName::new(&source, &target));
-            let lock = PairLock::take(&directory, &pair, "a test").unwrap();
+            let lock = injector::lock(&directory, &pair);
             let mailboxes = Mailboxes { source: &source, target: &target };
             (State::open(&directory, &pair, &lock, &mailboxes).unwrap(), lock)
         });
