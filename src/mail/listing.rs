@@ -1,6 +1,6 @@
 //! Mailboxes as a store lists them, before anything is made of their names.
 
-use super::{Gaps, UidValidity};
+use super::{Counters, Gaps};
 use std::fmt;
 
 /// A mailbox's name exactly as its store writes it: modified UTF-7 on most IMAP servers, with prefix and separators.
@@ -120,16 +120,10 @@ impl SpecialUse {
 /// What STATUS tells of a mailbox without opening it (RFC 3501 section 6.3.10). `None`: the server did not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderStatus {
-    /// MESSAGES: how many there are.
-    pub messages: Option<u32>,
+    /// MESSAGES, UIDNEXT, UIDVALIDITY and HIGHESTMODSEQ.
+    pub counters: Counters,
     /// UNSEEN: how many lack `\Seen`.
     pub unseen: Option<u32>,
-    /// UIDNEXT: no message has this UID or a higher one.
-    pub uid_next: Option<u32>,
-    /// UIDVALIDITY.
-    pub uid_validity: Option<UidValidity>,
-    /// HIGHESTMODSEQ (RFC 7162).
-    pub highest_mod_seq: Option<u64>,
     /// SIZE in bytes (RFC 8438).
     pub size: Option<u64>,
     /// MAILBOXID, which a mailbox keeps when it is renamed (RFC 8474).
@@ -165,6 +159,11 @@ pub struct ListedMailbox {
 }
 
 impl ListedMailbox {
+    /// Its counters, where STATUS told them.
+    pub fn counters(&self) -> Option<&Counters> {
+        self.status.as_ref().map(|status| &status.counters)
+    }
+
     /// A folder that can hold messages and of which nothing else is known.
     pub fn new(name: MailboxName, separator: Option<char>) -> Self {
         Self {
@@ -180,7 +179,7 @@ impl ListedMailbox {
 
     /// Whether its counters say that it holds no message.
     pub fn is_empty(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| status.messages == Some(0))
+        self.status.as_ref().is_some_and(|status| status.counters.messages == Some(0))
     }
 }
 

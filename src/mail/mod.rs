@@ -3,6 +3,7 @@
 //! Plain values, no I/O, no knowledge of any store. Names are those of RFC 3501 and RFC 9051.
 
 mod count;
+mod counters;
 mod date;
 mod flags;
 mod gaps;
@@ -13,6 +14,7 @@ mod side;
 mod uid;
 
 pub(crate) use count::counted;
+pub use counters::Counters;
 pub use date::InternalDate;
 pub use flags::{Flags, Keyword, PermanentFlags, SystemFlag};
 pub use gaps::{Gap, Gaps, Unread};

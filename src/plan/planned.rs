@@ -3,7 +3,7 @@
 //! It names everything by UIDVALIDITY and UID, never by what a message looks like. Messages with equal flags share a set, so a
 //! plan's memory grows with the gaps between UIDs and not with the messages.
 
-use crate::mail::{Flags, MailboxName, Side, Uid, UidSet, UidValidity};
+use crate::mail::{Counters, Flags, MailboxName, Side, Uid, UidSet, UidValidity};
 use crate::store::FlagEdit;
 use std::collections::HashMap;
 
@@ -45,17 +45,6 @@ pub struct PlannedFolder {
     pub takes: Vec<Take>,
     /// Flags to change on the target.
     pub flag_changes: Vec<PlannedFlags>,
-}
-
-/// How a folder looked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counters {
-    /// The generation of its UIDs; `None`: they do not last.
-    pub uid_validity: Option<UidValidity>,
-    /// No message had this UID or a higher one.
-    pub uid_next: Option<u32>,
-    /// How many messages it had.
-    pub messages: u32,
 }
 
 /// Messages with the same flags.

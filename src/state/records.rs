@@ -1,6 +1,6 @@
 //! What a state is asked and what it answers.
 
-use crate::mail::{Flags, MailboxName, Uid, UidValidity};
+use crate::mail::{Counters, Flags, MailboxName, Uid, UidValidity};
 
 /// The two mailboxes of a pair, by their addresses' identities, which hold no secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,20 @@ pub struct Checkpoint {
     pub messages: u32,
     /// HIGHESTMODSEQ (RFC 7162); `None` where the server has none.
     pub mod_seq: Option<u64>,
+}
+
+impl Checkpoint {
+    /// From what a server told; `None` where it told too little.
+    pub fn of(counters: Counters) -> Option<Self> {
+        let Counters { uid_validity, uid_next, mod_seq, messages } = counters;
+        Some(Self { uid_validity: uid_validity?, uid_next: uid_next?, messages: messages?, mod_seq })
+    }
+
+    /// As a server would tell it.
+    pub fn counters(&self) -> Counters {
+        let Self { uid_validity, uid_next, messages, mod_seq } = *self;
+        Counters { uid_validity: Some(uid_validity), uid_next: Some(uid_next), mod_seq, messages: Some(messages) }
+    }
 }
 
 /// A folder's name in one state, for as long as it is not forgotten.

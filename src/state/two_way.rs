@@ -7,7 +7,7 @@
 
 use super::pairs::FlagSets;
 use super::{Durability, Fault, FolderId, State};
-use crate::mail::{Both, Flags, MailboxName, Side, Uid, UidValidity};
+use crate::mail::{Both, Counters, Flags, MailboxName, Side, Uid, UidValidity};
 use crate::store::Error;
 use rusqlite::{Row, Transaction};
 use std::collections::HashSet;
@@ -59,14 +59,8 @@ pub struct TwoWaySide {
     pub path: String,
     /// MAILBOXID (RFC 8474), where the server has it.
     pub mailbox_id: Option<String>,
-    /// The generation of its UIDs.
-    pub uid_validity: Option<UidValidity>,
-    /// UIDNEXT when it was last scanned.
-    pub uid_next: Option<u32>,
-    /// HIGHESTMODSEQ then.
-    pub mod_seq: Option<u64>,
-    /// How many messages it had then.
-    pub messages: Option<u32>,
+    /// How it stood when it was last scanned.
+    pub counters: Counters,
 }
 
 /// A folder of both sides.
@@ -313,7 +307,7 @@ impl<'a> TwoWay<'a> {
     fn save(&self, transaction: &Transaction<'_>, id: Option<FolderId>, folder: &TwoWayFolder) -> Result<(), Fault> {
         let Both { first, second } = self.turn(folder.sides.as_ref());
         let number = |value: Option<u64>| value.map(u64::cast_signed);
-        let validity = |side: &TwoWaySide| side.uid_validity.map(|validity| validity.0);
+        let validity = |side: &TwoWaySide| side.counters.uid_validity.map(|validity| validity.0);
         transaction.prepare_cached(SAVE)?.execute(rusqlite::params![
             id.map(|id| id.0),
             folder.subscribed,
@@ -322,16 +316,16 @@ impl<'a> TwoWay<'a> {
             first.path,
             first.mailbox_id,
             validity(first),
-            first.uid_next,
-            number(first.mod_seq),
-            first.messages,
+            first.counters.uid_next,
+            number(first.counters.mod_seq),
+            first.counters.messages,
             second.name.as_bytes(),
             second.path,
             second.mailbox_id,
             validity(second),
-            second.uid_next,
-            number(second.mod_seq),
-            second.messages,
+            second.counters.uid_next,
+            number(second.counters.mod_seq),
+            second.counters.messages,
         ])?;
         Ok(())
     }
@@ -369,10 +363,12 @@ fn side(row: &Row<'_>, at: usize) -> Result<TwoWaySide, rusqlite::Error> {
         name: MailboxName::new(row.get::<_, Vec<u8>>(at)?),
         path: row.get(at + 1)?,
         mailbox_id: row.get(at + 2)?,
-        uid_validity: row.get::<_, Option<u32>>(at + 3)?.map(UidValidity),
-        uid_next: row.get(at + 4)?,
-        mod_seq: row.get::<_, Option<i64>>(at + 5)?.map(i64::cast_unsigned),
-        messages: row.get(at + 6)?,
+        counters: Counters {
+            uid_validity: row.get::<_, Option<u32>>(at + 3)?.map(UidValidity),
+            uid_next: row.get(at + 4)?,
+            mod_seq: row.get::<_, Option<i64>>(at + 5)?.map(i64::cast_unsigned),
+            messages: row.get(at + 6)?,
+        },
     })
 }
 

@@ -15,8 +15,8 @@ pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind};
 
 use crate::mail::{
-    FlagTable, Flags, Flattened, Heading, InternalDate, Listing, MailboxName, Message, PermanentFlags, SpecialUse, Uid,
-    UidSet, UidValidity,
+    Counters, FlagTable, Flags, Flattened, Heading, InternalDate, Listing, MailboxName, Message, PermanentFlags,
+    SpecialUse, Uid, UidSet, UidValidity,
 };
 use std::collections::HashMap;
 use std::io::Read;
@@ -138,6 +138,12 @@ pub struct FolderScan {
 }
 
 impl FolderScan {
+    /// How the folder stood when it was opened, as the server told it.
+    pub fn counters(&self) -> Counters {
+        let (uid_validity, uid_next, mod_seq) = (self.uid_validity, self.uid_next, self.highest_mod_seq);
+        Counters { uid_validity, uid_next, mod_seq, messages: Some(self.exists) }
+    }
+
     /// The message with this UID.
     pub fn message(&self, uid: Uid) -> Option<&Message> {
         self.messages.get(self.messages.binary_search_by_key(&uid, Message::uid).ok()?)

@@ -42,8 +42,9 @@ pub(super) fn scan(
         let status = listing.mailboxes.iter().find(|mailbox| mailbox.name == *again[nth].mailbox);
         let status = status.and_then(|mailbox| mailbox.status.as_ref());
         scans[short[nth]] = scan.ok().map(|scan| {
-            let uid_next =
-                status.filter(|status| status.uid_validity == scan.uid_validity).and_then(|status| status.uid_next);
+            let uid_next = status
+                .filter(|status| status.counters.uid_validity == scan.uid_validity)
+                .and_then(|status| status.counters.uid_next);
             FolderScan { uid_next: scan.uid_next.or(uid_next), ..scan }
         });
     })?;

@@ -35,7 +35,7 @@ pub fn folders(mailbox: &dyn ReadConnector, observer: &dyn Observer) -> Result<F
             role: read.role,
             selectable: folder.selectable,
             subscribed: folder.subscribed,
-            messages: status.messages.map(u64::from),
+            messages: status.counters.messages.map(u64::from),
             unread: status.unseen.map(u64::from),
             bytes: status.size,
         });

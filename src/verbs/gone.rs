@@ -38,7 +38,7 @@ impl Held {
     pub(super) fn is_gone(&self, listing: &Listing) -> bool {
         let is_empty = |at: &crate::mail::ListedMailbox| !at.selectable || at.is_empty();
         let is_known = |at: &crate::mail::ListedMailbox| {
-            let validity = at.status.as_ref().and_then(|status| status.uid_validity);
+            let validity = at.status.as_ref().and_then(|status| status.counters.uid_validity);
             // One of which the generation was not told may be what it was.
             self.folders.iter().any(|(name, was)| *name == at.name && (was.is_none() || *was == validity))
         };
@@ -69,13 +69,16 @@ pub(super) const EMPTY: &str = "is now empty, and not the same mailbox as before
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::{FolderStatus, ListedMailbox, NameStyle};
+    use crate::mail::{Counters, FolderStatus, ListedMailbox, NameStyle};
 
     fn listing(folders: &[(&str, u32, u32)]) -> Listing {
         let mailbox = |(name, validity, messages): &(&str, u32, u32)| ListedMailbox {
             status: Some(FolderStatus {
-                messages: Some(*messages),
-                uid_validity: Some(UidValidity(*validity)),
+                counters: Counters {
+                    uid_validity: Some(UidValidity(*validity)),
+                    messages: Some(*messages),
+                    ..Counters::default()
+                },
                 ..FolderStatus::default()
             }),
             ..ListedMailbox::new((*name).into(), Some('/'))

@@ -76,7 +76,7 @@ pub(super) fn folders_of(pairing: &Pairing, source: &Listing) -> Vec<LeftOut> {
     for skipped in &pairing.skipped {
         let (Some(by), Some(mailbox)) = (skipped.by, source.mailboxes.get(skipped.source)) else { continue };
         let is_view = mailbox.special_use.is_some_and(crate::mail::SpecialUse::is_view);
-        let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.messages);
+        let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.counters.messages);
         found.add_folder(by, skipped.name.clone(), messages.map(u64::from));
     }
     found

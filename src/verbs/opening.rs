@@ -150,7 +150,7 @@ pub(super) fn lanes(asked: Option<usize>, sides: [&dyn ReadConnector; 2], link: 
 
 /// How many messages a folder holds, by its counters or else by counting them; or why that can't be told.
 pub(super) fn count_messages(store: &mut dyn ReadStore, folder: &ListedMailbox) -> Result<Result<u64, Refusal>, Error> {
-    if let Some(messages) = folder.status.as_ref().and_then(|status| status.messages) {
+    if let Some(messages) = folder.status.as_ref().and_then(|status| status.counters.messages) {
         return Ok(Ok(u64::from(messages)));
     }
     let depth = ScanDepth::Attributes;
@@ -199,7 +199,7 @@ impl Names<'_> {
 
     /// The same of one pair.
     pub(super) fn messages(&self, pair: &Pair) -> Option<u64> {
-        self.source.mailboxes[pair.source].status.as_ref()?.messages.map(u64::from)
+        self.source.mailboxes[pair.source].status.as_ref()?.counters.messages.map(u64::from)
     }
 
     pub(super) fn existing(&self, pair: &Pair) -> Option<&ListedMailbox> {

@@ -43,12 +43,12 @@ const PATIENCE_WITH_REPLICAS: Duration = Duration::from_secs(5);
 /// Whether a listing's counters leave it open that two folders are one. MAILBOXID decides where both have one (RFC 8474).
 pub(super) fn may_be_one(source: &ListedMailbox, target: &ListedMailbox) -> bool {
     let Some((source, target)) = source.status.as_ref().zip(target.status.as_ref()) else { return false };
-    if source.messages == Some(0) || target.messages == Some(0) {
+    if source.counters.messages == Some(0) || target.counters.messages == Some(0) {
         return false;
     }
     match has_equal_ids(source.mailbox_id.as_deref(), target.mailbox_id.as_deref()) {
         Some(equal) => equal,
-        None => source.uid_validity.is_some() && source.uid_validity == target.uid_validity,
+        None => source.counters.uid_validity.is_some() && source.counters.uid_validity == target.counters.uid_validity,
     }
 }
 
@@ -66,7 +66,7 @@ pub(super) fn is_one_name(source: &MailboxName, target: &MailboxName) -> bool {
 pub(super) fn is_like(source: &ListedMailbox, target: &ListedMailbox) -> bool {
     let counters = |folder: &ListedMailbox| {
         let status = folder.status.as_ref()?;
-        Some((status.mailbox_id.clone(), status.messages?, status.uid_next?))
+        Some((status.mailbox_id.clone(), status.counters.messages?, status.counters.uid_next?))
     };
     is_one_name(&source.name, &target.name) || counters(source).is_some_and(|some| counters(target) == Some(some))
 }
@@ -107,7 +107,7 @@ pub(super) fn suspects<C: AsReadStore>(
         return Ok(Vec::new());
     }
     let newest = |at: &(&ListedMailbox, &ListedMailbox)| {
-        let next = |folder: &ListedMailbox| folder.status.as_ref().and_then(|status| status.uid_next);
+        let next = |folder: &ListedMailbox| folder.status.as_ref().and_then(|status| status.counters.uid_next);
         let next = next(at.0).zip(next(at.1)).map_or(1, |(source, target)| source.min(target));
         Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
     };
@@ -143,7 +143,7 @@ pub(super) fn possible<C: AsReadStore>(
         return Ok(Vec::new());
     }
     let newest = |folder: &ListedMailbox| {
-        let next = folder.status.as_ref().and_then(|status| status.uid_next).unwrap_or(1);
+        let next = folder.status.as_ref().and_then(|status| status.counters.uid_next).unwrap_or(1);
         Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
     };
     let depth = ScanDepth::Identity;
@@ -168,7 +168,7 @@ fn suspect((source, target): &(&ListedMailbox, &ListedMailbox), uid: Uid) -> Sus
     let status = source.status.clone().unwrap_or_default();
     Suspect {
         source: source.name.clone(),
-        source_depth: changes_since(status.uid_next, status.highest_mod_seq),
+        source_depth: changes_since(status.counters.uid_next, status.counters.mod_seq),
         target: target.name.clone(),
         uid,
         patience: if is_replica { PATIENCE_WITH_REPLICAS } else { PATIENCE },

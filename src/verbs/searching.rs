@@ -26,7 +26,7 @@ pub(super) fn check_search(
     };
     // Some servers read no search in an empty folder.
     folders.sort_by_key(|folder| {
-        let messages = folder.status.as_ref().and_then(|status| status.messages);
+        let messages = folder.status.as_ref().and_then(|status| status.counters.messages);
         (messages == Some(0), messages.unwrap_or(u32::MAX))
     });
     for folder in folders.into_iter().take(TRIES) {

@@ -5,7 +5,7 @@
 
 use super::opening::Names;
 use super::scans::more_than_listed;
-use crate::mail::{ListedMailbox, Listing, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
+use crate::mail::{Counters, ListedMailbox, Listing, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
 use crate::plan::views::{Look, Unplaced, look};
 use crate::state::Checkpoint;
 use crate::store::{ContentId, Error, FolderScan, ReadStore, ScanDepth, ScanRequest, SomeMessages};
@@ -145,7 +145,8 @@ impl<'a> Homes<'a> {
     fn with_counters(&self, store: &mut dyn ReadStore) -> Result<Option<Vec<Counted<'a>>>, Error> {
         let counters = |folder: &ListedMailbox| {
             let status = folder.status.as_ref()?;
-            Some((status.uid_validity, status.messages? as usize)).filter(|(validity, _)| validity.is_some())
+            Some((status.counters.uid_validity, status.counters.messages? as usize))
+                .filter(|(validity, _)| validity.is_some())
         };
         let unknown: Vec<&MailboxName> =
             self.folders.iter().filter(|folder| counters(folder).is_none()).map(|folder| &folder.name).collect();
@@ -219,12 +220,7 @@ fn scan_all(
 
 /// How a view was when it was looked through; `None` where the server tells too little.
 pub(super) fn checkpoint(scan: &FolderScan) -> Option<Checkpoint> {
-    Some(Checkpoint {
-        uid_validity: scan.uid_validity?,
-        uid_next: scan.next_uid()?,
-        messages: scan.exists,
-        mod_seq: scan.highest_mod_seq,
-    })
+    Checkpoint::of(Counters { uid_next: scan.next_uid(), ..scan.counters() })
 }
 
 /// A print of the folders beside the views, as the listing tells them: while it stays, and a view's own counters, nothing has lost its
@@ -243,7 +239,7 @@ impl Homes<'_> {
         let mut text = Vec::new();
         for folder in &self.folders {
             let status = folder.status.as_ref()?;
-            let counters = (status.uid_validity?.0, status.uid_next?, status.messages?);
+            let counters = (status.counters.uid_validity?.0, status.counters.uid_next?, status.counters.messages?);
             text.extend_from_slice(format!("{:?} {counters:?}\n", folder.name).as_bytes());
         }
         // As 63 bits, which the state can hold.

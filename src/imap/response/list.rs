@@ -142,11 +142,11 @@ fn read_item(status: &mut MailboxStatus, item: &[u8], cursor: &mut Cursor<'_>) -
     let count = |value: Value<'_>| lenient_number(&value.bytes()?);
     let small = |value: Value<'_>| count(value)?.try_into().ok();
     match item {
-        b"MESSAGES" => status.counters.messages = small(ahead),
+        b"MESSAGES" => status.counters.counters.messages = small(ahead),
         b"UNSEEN" => status.counters.unseen = small(ahead),
-        b"UIDNEXT" => status.counters.uid_next = exact(ahead),
-        b"UIDVALIDITY" => status.counters.uid_validity = exact(ahead).map(UidValidity),
-        b"HIGHESTMODSEQ" => status.counters.highest_mod_seq = ahead.number(),
+        b"UIDNEXT" => status.counters.counters.uid_next = exact(ahead),
+        b"UIDVALIDITY" => status.counters.counters.uid_validity = exact(ahead).map(UidValidity),
+        b"HIGHESTMODSEQ" => status.counters.counters.mod_seq = ahead.number(),
         b"SIZE" => status.counters.size = count(ahead),
         b"APPENDLIMIT" => status.append_limit = ahead.number(),
         _ => {}

@@ -1,27 +1,7 @@
 //! The base: what both sides last agreed on in one folder. Forty bytes a pair.
 
 use super::flags::AgreedFlags;
-use crate::mail::{Both, FlagTable, HeaderKey, InternalDate, Message, Side, Uid, UidSet, UidValidity};
-
-/// Where a folder's counters stood (RFC 3501 section 2.3.1.1, RFC 7162). `None`: the server did not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mark {
-    /// The generation of its UIDs.
-    pub uid_validity: Option<UidValidity>,
-    /// UIDNEXT.
-    pub uid_next: Option<u32>,
-    /// HIGHESTMODSEQ.
-    pub mod_seq: Option<u64>,
-}
-
-impl Mark {
-    /// The same, after a run has itself written messages up to this UID.
-    #[must_use]
-    pub fn with_written(mut self, highest: Option<u32>) -> Self {
-        self.uid_next = self.uid_next.map(|next| next.max(highest.unwrap_or(0).saturating_add(1)));
-        self
-    }
-}
+use crate::mail::{Both, Counters, FlagTable, HeaderKey, InternalDate, Message, Side, Uid, UidSet};
 
 /// What a pair's two messages are known by: enough to see that a UID stands for another message now, and to find a
 /// message again that was moved. A side's is unknown until a scan has shown the message: what a server makes of a message
@@ -200,7 +180,7 @@ pub struct BaseFolder {
     pairs: Vec<BasePair>,
     sets: FlagTable,
     refused: Both<UidSet>,
-    marks: Both<Mark>,
+    marks: Both<Counters>,
     highest: Both<u32>,
     stale: bool,
     unfinished: bool,
@@ -208,7 +188,7 @@ pub struct BaseFolder {
 
 impl BaseFolder {
     /// A base without any pair. `marks` is where both sides' counters stood before that run wrote anything itself.
-    pub fn new(marks: Both<Mark>) -> Self {
+    pub fn new(marks: Both<Counters>) -> Self {
         Self { marks, ..Self::default() }
     }
 
@@ -264,7 +244,7 @@ impl BaseFolder {
         &self.refused[side]
     }
 
-    pub(super) fn mark(&self, side: Side) -> &Mark {
+    pub(super) fn mark(&self, side: Side) -> &Counters {
         &self.marks[side]
     }
 

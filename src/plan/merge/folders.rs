@@ -23,9 +23,9 @@
 
 use super::renames::{Names, Rename, Wish};
 use super::whereabouts::{Whereabouts, locate};
-use super::{Extent, FolderMerge, Mark, Move, Policy, Row, View};
+use super::{Extent, FolderMerge, Move, Policy, Row, View};
 use crate::folders::FolderName;
-use crate::mail::{Both, Side, UidSet};
+use crate::mail::{Both, Counters, Side, UidSet};
 use crate::plan::DeletionLimit;
 use std::collections::{HashMap, HashSet};
 
@@ -38,7 +38,7 @@ pub struct FolderIdentity {
     /// MAILBOXID (RFC 8474), where the server has it.
     pub mailbox_id: Option<Box<str>>,
     /// Its counters.
-    pub mark: Mark,
+    pub mark: Counters,
     /// All its UIDs; `None`: not known. They are needed of folders that are new to a side from which others have gone,
     /// where the server has no MAILBOXID.
     pub uids: Option<UidSet>,
@@ -185,7 +185,7 @@ fn not_mail(seen: &[SeenFolder], side: Side) -> impl Iterator<Item = LeftFolder>
 /// this side and has the UIDVALIDITY that one alone had which is missing now, as it was renamed after the backup was made.
 fn has_gone_back(known: &[KnownFolder], seen: &[SeenFolder], places: &[Whereabouts], side: Side) -> bool {
     let taken: HashSet<_> = places.iter().filter_map(|place| place.folder()).collect();
-    let is_alone = |mark: &Mark| {
+    let is_alone = |mark: &Counters| {
         known.iter().filter(|other| other.identities[side].mark.uid_validity == mark.uid_validity).count() == 1
     };
     known.iter().zip(places).any(|(known, place)| {

@@ -46,7 +46,7 @@ mod whereabouts;
 pub use actions::{
     Agreement, Deletion, Dropped, FlagOutcomes, FolderMerge, Incoming, Joined, Kept, Learned, Left, Pending, Refusal,
 };
-pub use base::{BaseFolder, BasePair, Mark, PairState, Prints, Trace, trace};
+pub use base::{BaseFolder, BasePair, PairState, Prints, Trace, trace};
 pub use flags::{AgreedFlags, FlagMerge, FlagState, merge_flags};
 pub use folders::{
     Fate, FolderIdentity, FolderKind, FolderPair, FoldersMerge, KnownFolder, LeftFolder, NewFolder, SeenFolder,

@@ -1,7 +1,6 @@
 //! What a scan shows of one side's folder now, and how much of it can be believed.
 
-use super::Mark;
-use crate::mail::{FlagTable, Flags, Message, PermanentFlags, Uid, UidSet};
+use crate::mail::{Counters, FlagTable, Flags, Message, PermanentFlags, Uid, UidSet};
 
 /// How much of a folder a view shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub struct View {
     flags: FlagTable,
     hidden: UidSet,
     permanent: PermanentFlags,
-    mark: Mark,
+    mark: Counters,
     extent: Extent,
     read_only: bool,
 }
@@ -32,7 +31,7 @@ impl View {
     /// A folder that was scanned. `exists` is the number of messages that the server says it has (EXISTS, RFC 3501
     /// section 7.3.1); `hidden` are the messages that are there and that a filter leaves out. The view is complete only
     /// if the counts agree.
-    pub fn new(mut messages: Vec<Message>, flags: FlagTable, hidden: UidSet, mark: Mark, exists: u32) -> Self {
+    pub fn new(mut messages: Vec<Message>, flags: FlagTable, hidden: UidSet, mark: Counters, exists: u32) -> Self {
         messages.sort_unstable_by_key(Message::uid);
         messages.dedup_by_key(|message| message.uid());
         messages.retain(|message| !hidden.contains(message.uid()));
@@ -87,7 +86,7 @@ impl View {
     }
 
     /// Where its counters stand.
-    pub fn mark(&self) -> &Mark {
+    pub fn mark(&self) -> &Counters {
         &self.mark
     }
 

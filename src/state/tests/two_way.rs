@@ -1,17 +1,19 @@
 //! The two-way part: what goes in comes out, in either order of the mailboxes, and `copy` is not touched by it.
 
 use super::*;
-use crate::mail::{Both, Side};
+use crate::mail::{Both, Counters, Side};
 
 fn side(name: &str, uid_next: u32) -> TwoWaySide {
     TwoWaySide {
         name: name.into(),
         path: name.to_owned(),
         mailbox_id: Some(format!("id of {name}")),
-        uid_validity: Some(UidValidity(7)),
-        uid_next: Some(uid_next),
-        mod_seq: Some(u64::MAX),
-        messages: Some(3),
+        counters: Counters {
+            uid_validity: Some(UidValidity(7)),
+            uid_next: Some(uid_next),
+            mod_seq: Some(u64::MAX),
+            messages: Some(3),
+        },
     }
 }
 

@@ -170,7 +170,7 @@ impl Session {
         for (at, status) in counters {
             *status_of(&mut mailboxes[at]) = status;
         }
-        let mut told = mailboxes.iter().filter_map(|mailbox| mailbox.status.as_ref()?.uid_validity);
+        let mut told = mailboxes.iter().filter_map(|mailbox| mailbox.status.as_ref()?.counters.uid_validity);
         self.gives_uid_validity |= told.any(|validity| validity.0 > 0);
         let denied = asked.into_iter().zip(&replies).filter(|(_, reply)| denies_existence(reply));
         self.drop_phantoms(mailboxes, &denied.map(|(at, _)| at).collect::<Vec<_>>())

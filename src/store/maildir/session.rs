@@ -5,7 +5,7 @@ use super::fetch::Shelf;
 use super::folder::Folder;
 use super::subscriptions::Subscriptions;
 use super::tree::Tree;
-use crate::mail::{FolderStatus, Gaps, ListedMailbox, Listing, MailboxName, NameStyle, UidSet, UidValidity};
+use crate::mail::{Counters, FolderStatus, Gaps, ListedMailbox, Listing, MailboxName, NameStyle, UidSet, UidValidity};
 use crate::store::disk::{Requests, stopped};
 use crate::store::{
     Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota, ReadStore,
@@ -41,7 +41,10 @@ impl Session {
             let inbox = listed(
                 MailboxName::from("INBOX"),
                 false,
-                Some(FolderStatus { messages: Some(0), ..FolderStatus::default() }),
+                Some(FolderStatus {
+                    counters: Counters { messages: Some(0), ..Counters::default() },
+                    ..FolderStatus::default()
+                }),
             );
             return Ok(Listing {
                 mailboxes: vec![inbox],
@@ -73,11 +76,13 @@ impl Session {
         let index = self.tree.index(mailbox, &folder, false)?;
         let unseen = index.all().filter(|found| !super::filename::letters(found.name).contains(&b'S')).count();
         Ok(FolderStatus {
-            messages: u32::try_from(index.len()).ok(),
+            counters: Counters {
+                uid_validity: index.validity(),
+                uid_next: index.validity().map(|_| index.next),
+                mod_seq: index.mod_seq.filter(|_| index.validity().is_some()),
+                messages: u32::try_from(index.len()).ok(),
+            },
             unseen: u32::try_from(unseen).ok(),
-            uid_next: index.validity().map(|_| index.next),
-            uid_validity: index.validity(),
-            highest_mod_seq: index.mod_seq.filter(|_| index.validity().is_some()),
             size: None,
             mailbox_id: None,
         })

@@ -5,8 +5,8 @@ use super::index::{Entry, Index};
 use super::rewrite::Fate;
 use super::tree::Tree;
 use crate::mail::{
-    FolderStatus, HeaderKey, InternalDate, ListedMailbox, Listing, MailboxName, Message, NameStyle, PermanentFlags,
-    SystemFlag, Uid, UidSet, UidValidity,
+    Counters, FolderStatus, HeaderKey, InternalDate, ListedMailbox, Listing, MailboxName, Message, NameStyle,
+    PermanentFlags, SystemFlag, Uid, UidSet, UidValidity,
 };
 use crate::store::disk::{Letter, Reading, Requests, gone, header_fields, made_anew, permanent, stopped};
 use crate::store::{
@@ -58,15 +58,18 @@ impl Session {
 
     fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {
         let Some(index) = self.index(mailbox)? else {
-            return Ok(FolderStatus { messages: Some(0), ..FolderStatus::default() });
+            let counters = Counters { messages: Some(0), ..Counters::default() };
+            return Ok(FolderStatus { counters, ..FolderStatus::default() });
         };
         let unseen = index.entries.iter().filter(|entry| !index.flags.get(entry.flags).has(SystemFlag::Seen)).count();
         Ok(FolderStatus {
-            messages: u32::try_from(index.entries.len()).ok(),
+            counters: Counters {
+                uid_validity: index.validity(),
+                uid_next: index.validity().map(|_| index.next),
+                mod_seq: mod_seq(&index),
+                messages: u32::try_from(index.entries.len()).ok(),
+            },
             unseen: u32::try_from(unseen).ok(),
-            uid_next: index.validity().map(|_| index.next),
-            uid_validity: index.validity(),
-            highest_mod_seq: mod_seq(&index),
             size: Some(index.entries.iter().map(|entry| entry.size).sum()),
             mailbox_id: None,
         })

@@ -84,7 +84,7 @@ impl Copy<'_> {
         let (tried, mut unknown) = self.messages_to_mark(way, &open, sent)?;
         let trial = |(_, pair, uid): &Marked| {
             let needs = self.folders[*pair].as_ref()?;
-            let depth = same_mailbox::changes_since(needs.source.uid_next, needs.source.mod_seq);
+            let depth = same_mailbox::changes_since(needs.source.counters.uid_next, needs.source.counters.mod_seq);
             let source = &names.source.mailboxes[names.pairs[*pair].source].name;
             Some(Trial::new(source, depth, &needs.target.as_ref()?.name, *uid))
         };
@@ -116,8 +116,8 @@ impl Copy<'_> {
     /// Whether both folders of a pair on two servers have UIDVALIDITYs that differ, which one folder never shows.
     fn has_own_generations(&self, pair: usize) -> bool {
         let Some(needs) = &self.folders[pair] else { return false };
-        let target = needs.target.as_ref().and_then(|target| target.side.uid_validity);
-        let differ = needs.source.uid_validity.zip(target).is_some_and(|(source, target)| source != target);
+        let target = needs.target.as_ref().and_then(|target| target.side.counters.uid_validity);
+        let differ = needs.source.counters.uid_validity.zip(target).is_some_and(|(source, target)| source != target);
         self.options.kinship == Kinship::Unknown && differ
     }
 
@@ -140,7 +140,7 @@ impl Copy<'_> {
         // Of a target that did not tell where it put what was sent, what is new is asked for.
         let new = |(_, pair): &(usize, usize)| {
             let target = self.folders[*pair].as_ref()?.target.as_ref()?;
-            Some((&target.name, target.side.uid_next.and_then(Uid::new).map(UidSet::from_uid)))
+            Some((&target.name, target.side.counters.uid_next.and_then(Uid::new).map(UidSet::from_uid)))
         };
         let mut unknown: HashSet<usize> = blind.iter().filter(|one| new(one).is_none()).map(|(at, _)| *at).collect();
         blind.retain(|one| new(one).is_some());

@@ -6,9 +6,9 @@
 //! Messages that arrived since keep nothing of the plan from being done: they are not in it and stay as they are. They are told
 //! apart by their UIDs, which are at or above the UIDNEXT that the plan saw.
 
-use super::needs::{Needs, SideState};
-use crate::mail::{Flags, MailboxName, Side, Uid, UidSet, counted};
-use crate::plan::planned::{Counters, Planned, PlannedFolder, contains, contains_as, writable};
+use super::needs::Needs;
+use crate::mail::{Counters, Flags, MailboxName, Side, Uid, UidSet, counted};
+use crate::plan::planned::{Planned, PlannedFolder, contains, contains_as, writable};
 use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::Compared;
 use std::collections::HashSet;
@@ -63,7 +63,7 @@ struct Changes<'a> {
 impl Changes<'_> {
     fn of_source(&mut self) {
         let Some(was) = self.folder.source_counters else { return };
-        let is = &self.needs.source;
+        let is = self.needs.source.counters;
         if self.is_another("source", was, is) {
             return;
         }
@@ -78,7 +78,7 @@ impl Changes<'_> {
         }
         let leaving = self.planned.leaving(Side::SOURCE, &self.folder.source);
         let already = absent(&leaving, &self.compared.source);
-        self.count("source", u64::from(was.messages), (u64::from(is.messages) + already).saturating_sub(since));
+        self.count("source", was.count(), (is.count() + already).saturating_sub(since));
     }
 
     /// The first UID that the source had not given out when the plan was made.
@@ -95,7 +95,7 @@ impl Changes<'_> {
     }
 
     /// Whether it is another folder of the same name by now, which says all.
-    fn is_another(&mut self, side: &str, was: Counters, is: &SideState) -> bool {
+    fn is_another(&mut self, side: &str, was: Counters, is: Counters) -> bool {
         let is_another = was.uid_validity.is_some() && was.uid_validity != is.uid_validity;
         if is_another {
             let (was, is) = (was.uid_validity.map(|validity| validity.0), is.uid_validity.map(|validity| validity.0));
@@ -146,10 +146,9 @@ impl Changes<'_> {
 
     fn of_target(&mut self, is_shared: bool) {
         // One that was to be created is expected empty.
-        let none = Counters { uid_validity: None, uid_next: None, messages: 0 };
-        let was = self.folder.target_counters.or_else(|| self.folder.create.then_some(none));
+        let was = self.folder.target_counters.or_else(|| self.folder.create.then(Counters::default));
         let (was, is) = match (was, &self.needs.target) {
-            (Some(was), Some(target)) => (was, &target.side),
+            (Some(was), Some(target)) => (was, target.side.counters),
             (None, Some(_)) => return,
             (_, None) if self.folder.create => return,
             (_, None) => {
@@ -176,7 +175,7 @@ impl Changes<'_> {
         }
         let before = target.messages.iter().filter(|message| message.uid().get() < next).count() as u64;
         let leaving = self.planned.leaving(Side::TARGET, &self.folder.target);
-        self.count("target", u64::from(was.messages), before + absent(&leaving, target));
+        self.count("target", was.count(), before + absent(&leaving, target));
     }
 
     /// How many of the target's messages from this UID on are what the plan was to bring there.

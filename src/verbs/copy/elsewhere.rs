@@ -183,7 +183,7 @@ impl Copy<'_> {
             assigned.iter().enumerate().filter_map(twin).unzip();
         let folder = |at: usize| {
             let mailbox = &names.source.mailboxes[names.pairs.get(at)?.source].name;
-            Some((mailbox, self.folders.get(at)?.as_ref()?.source.uid_validity))
+            Some((mailbox, self.folders.get(at)?.as_ref()?.source.counters.uid_validity))
         };
         let are_same = twins::are_same(link.source.as_mut(), &pairs, &folder)?;
         for (at, _) in twins.into_iter().zip(are_same).filter(|(_, is_same)| *is_same == Some(false)) {
@@ -209,7 +209,7 @@ impl Copy<'_> {
     fn search_folders(&self, names: &Names<'_>) -> Folders {
         let of_pair = |needs: &Option<super::needs::Needs>| {
             let target = needs.as_ref()?.target.as_ref()?;
-            Some((target.name.clone(), target.side.uid_validity))
+            Some((target.name.clone(), target.side.counters.uid_validity))
         };
         let of_unmatched = |unmatched: &crate::folders::Unmatched| {
             let mailbox = names.target.mailboxes.get(unmatched.target)?;
@@ -240,7 +240,7 @@ impl Copy<'_> {
             on_target.entry(held.folder).or_default().insert(held.uid);
         }
         let source_of = |folder: u32| {
-            let validity = self.folders[folder as usize].as_ref().and_then(|needs| needs.source.uid_validity);
+            let validity = self.folders[folder as usize].as_ref().and_then(|needs| needs.source.counters.uid_validity);
             Some((&names.source.mailboxes[names.pairs.get(folder as usize)?.source].name, validity))
         };
         let target_of = |folder: u32| folders.get(folder).map(|(name, validity)| (name, *validity));

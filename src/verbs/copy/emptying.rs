@@ -86,9 +86,10 @@ impl Copy<'_> {
         let Some(target) = needs.target.as_ref().filter(|_| !to_read.is_empty()) else { return Ok(proven) };
         let contents = way.repeatable(|link| {
             let uids = to_read.iter().map(|there| there.source).collect();
-            let on_source = read_contents(link.source.as_mut(), source, needs.source.uid_validity, &uids, &mut |_| {})?;
+            let on_source =
+                read_contents(link.source.as_mut(), source, needs.source.counters.uid_validity, &uids, &mut |_| {})?;
             let uids = to_read.iter().map(|there| there.target).collect();
-            let validity = target.side.uid_validity;
+            let validity = target.side.counters.uid_validity;
             let on_target = read_contents(link.target.as_mut(), &target.name, validity, &uids, &mut |_| {})?;
             Ok((on_source, on_target))
         })?;

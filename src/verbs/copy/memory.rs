@@ -8,7 +8,7 @@ use super::needs::{Needs, SideState, TargetState};
 use crate::event::{Event, Observer};
 use crate::exec::Journal;
 use crate::folders::Pair;
-use crate::mail::{Flags, FolderStatus, MailboxName, Uid, UidSet};
+use crate::mail::{Counters, Flags, MailboxName, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::state::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, SeenView, State};
 use crate::store::{Error, Store};
@@ -34,7 +34,7 @@ pub(super) struct Memory<'a> {
     /// The folders that were begun, by the index of their pair.
     begun: HashMap<usize, Begun>,
     /// How the target's folders looked after everything was sent, those in which nothing was done since.
-    proven: HashMap<MailboxName, FolderStatus>,
+    proven: HashMap<MailboxName, Counters>,
     /// The pair's index of each task.
     tasks: Vec<usize>,
     copied: Mutex<HashMap<usize, u32>>,
@@ -129,7 +129,7 @@ impl<'a> Memory<'a> {
         let source = &names.source.mailboxes[pair.source];
         let target = names.existing(pair)?;
         let record = self.records.get(&source.name, &target.name)?;
-        Some((record, (&source.name, source.status.as_ref()), (&target.name, target.status.as_ref())))
+        Some((record, (&source.name, source.counters()), (&target.name, target.counters())))
     }
 
     /// What is known of folders.
@@ -182,9 +182,9 @@ impl<'a> Memory<'a> {
             starts.push(FolderStart {
                 source: &source.name,
                 target: &target.name,
-                source_uid_validity: needs.source.uid_validity,
-                target_uid_validity: target.side.uid_validity,
-                target_uid_next: target.side.uid_next,
+                source_uid_validity: needs.source.counters.uid_validity,
+                target_uid_validity: target.side.counters.uid_validity,
+                target_uid_next: target.side.counters.uid_next,
                 source_mailbox_id: needs.source.mailbox_id.as_deref(),
                 target_mailbox_id: target.side.mailbox_id.as_deref(),
             });
@@ -310,8 +310,8 @@ impl<'a> Memory<'a> {
     }
 
     /// How a folder of the target looked after everything was sent to it.
-    pub(super) fn proven(&mut self, target: &MailboxName, status: FolderStatus) {
-        self.proven.insert(target.clone(), status);
+    pub(super) fn proven(&mut self, target: &MailboxName, counters: Counters) {
+        self.proven.insert(target.clone(), counters);
     }
 
     /// Notes the folders that are in step, now that everything has gone through. Where something was changed on the target
@@ -321,7 +321,7 @@ impl<'a> Memory<'a> {
         let mut now = HashMap::new();
         if self.begun.values().any(|begun| begun.touched && !self.proven.contains_key(&begun.target_name)) {
             for mailbox in self.heed(target.list()).map(|listing| listing.mailboxes).unwrap_or_default() {
-                now.insert(mailbox.name, mailbox.status.unwrap_or_default());
+                now.insert(mailbox.name, mailbox.status.unwrap_or_default().counters);
             }
         }
         let copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
@@ -343,7 +343,7 @@ impl<'a> Memory<'a> {
     }
 
     /// How many messages a view alone has, where its counters and the print of all other folders are what they were.
-    pub(super) fn seen_view(&self, view: &MailboxName, now: &FolderStatus, print: u64) -> Option<u64> {
+    pub(super) fn seen_view(&self, view: &MailboxName, now: &Counters, print: u64) -> Option<u64> {
         let seen = self.records().filter_map(SeenView::of_source).find(|seen| seen.view == *view)?;
         (is_as_it_was(now, &seen.then) && seen.print == print).then_some(seen.messages)
     }
@@ -363,7 +363,7 @@ impl<'a> Memory<'a> {
 }
 
 /// A folder of one side with its counters.
-type Side<'n> = (&'n MailboxName, Option<&'n FolderStatus>);
+type Side<'n> = (&'n MailboxName, Option<&'n Counters>);
 
 impl Begun {
     fn new(id: FolderId, needs: &Needs, record: Option<&FolderRecord>) -> Option<Self> {
@@ -372,7 +372,7 @@ impl Begun {
         if needs.news.flags_wait {
             // The next run looks at all flags that have changed since they were last carried over.
             let was = record.filter(|_| !needs.news.all_void).and_then(|record| record.checkpoint.as_ref());
-            source.mod_seq = was.and_then(|(source, _)| source.mod_seq);
+            source.counters.mod_seq = was.and_then(|(source, _)| source.mod_seq);
         }
         Some(Self {
             id,
@@ -388,9 +388,9 @@ impl Begun {
 
     /// How both sides look now that `copied` messages were added, if that is certain: `None` where the servers tell too
     /// little, or somebody else has added or removed something meanwhile.
-    fn in_step(&self, copied: u32, now: Option<&FolderStatus>) -> Option<FolderInStep> {
-        let source = self.source.checkpoint()?;
-        let before = self.target.checkpoint()?;
+    fn in_step(&self, copied: u32, now: Option<&Counters>) -> Option<FolderInStep> {
+        let source = Checkpoint::of(self.source.counters)?;
+        let before = Checkpoint::of(self.target.counters)?;
         if self.unsettled || copied as usize != self.missing {
             return None;
         }
@@ -398,27 +398,12 @@ impl Begun {
             return Some(FolderInStep { id: self.id, source, target: before });
         }
         let now = now?;
-        let is_ours_alone = now.uid_validity == self.target.uid_validity
+        let is_ours_alone = now.uid_validity == self.target.counters.uid_validity
             && now.uid_next == Some(before.uid_next + copied)
             && now.messages == (before.messages + copied).checked_sub(self.removed);
-        let target = Checkpoint {
-            uid_next: before.uid_next + copied,
-            messages: now.messages?,
-            mod_seq: now.highest_mod_seq,
-            ..before
-        };
+        let target =
+            Checkpoint { uid_next: before.uid_next + copied, messages: now.messages?, mod_seq: now.mod_seq, ..before };
         is_ours_alone.then_some(FolderInStep { id: self.id, source, target })
-    }
-}
-
-impl SideState {
-    fn checkpoint(&self) -> Option<Checkpoint> {
-        Some(Checkpoint {
-            uid_validity: self.uid_validity?,
-            uid_next: self.uid_next?,
-            messages: self.messages,
-            mod_seq: self.mod_seq,
-        })
     }
 }
 
@@ -441,10 +426,6 @@ fn pair_record((source, target, flags): &(Uid, Uid, Flags)) -> PairRecord {
 }
 
 /// Whether a folder's counters are what they were. Without HIGHESTMODSEQ a flag could have changed unseen.
-fn is_as_it_was(now: &FolderStatus, then: &Checkpoint) -> bool {
-    now.uid_validity == Some(then.uid_validity)
-        && now.uid_next == Some(then.uid_next)
-        && now.messages == Some(then.messages)
-        && now.highest_mod_seq.is_some()
-        && now.highest_mod_seq == then.mod_seq
+fn is_as_it_was(now: &Counters, then: &Checkpoint) -> bool {
+    now.mod_seq.is_some() && *now == then.counters()
 }

@@ -69,7 +69,7 @@ impl Copy<'_> {
             scan_each(source, ScanDepth::Identity, asked.iter().map(|(pair, uids)| (name(*pair), Some(uids.clone()))))?;
         let mut missed = Vec::new();
         for ((pair, uids), scan) in asked.into_iter().zip(scans) {
-            let validity = self.folders[pair].as_ref().and_then(|needs| needs.source.uid_validity);
+            let validity = self.folders[pair].as_ref().and_then(|needs| needs.source.counters.uid_validity);
             let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == validity) else { continue };
             let shown = scan.messages.iter().filter(|message| uids.contains(message.uid()));
             missed.extend(

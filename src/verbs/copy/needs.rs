@@ -1,7 +1,7 @@
 //! What one folder needs, as its comparison shows.
 
 use super::repair::ToCheck;
-use crate::mail::{FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity};
+use crate::mail::{Counters, FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, UidSet};
 use crate::plan::planned::{Flagged, by_flags};
 use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::{Compared, only};
@@ -55,20 +55,14 @@ pub(super) struct There {
 /// How a folder looked when it was opened.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SideState {
-    pub(super) uid_validity: Option<UidValidity>,
-    pub(super) uid_next: Option<u32>,
-    pub(super) messages: u32,
-    pub(super) mod_seq: Option<u64>,
+    pub(super) counters: Counters,
     pub(super) mailbox_id: Option<String>,
 }
 
 impl SideState {
     fn new(scan: &FolderScan) -> Self {
         Self {
-            uid_validity: scan.uid_validity,
-            uid_next: scan.next_uid(),
-            messages: scan.exists,
-            mod_seq: scan.highest_mod_seq,
+            counters: Counters { uid_next: scan.next_uid(), ..scan.counters() },
             mailbox_id: scan.mailbox_id.clone(),
         }
     }

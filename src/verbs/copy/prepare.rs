@@ -194,7 +194,7 @@ impl Copy<'_> {
                     uids: uids.clone(),
                     edit: *edit,
                     flags: flags.clone(),
-                    unchanged_since: target.side.mod_seq.filter(|_| is_first),
+                    unchanged_since: target.side.counters.mod_seq.filter(|_| is_first),
                 });
             }
         }

@@ -7,7 +7,7 @@ use super::Copy;
 use super::carry::Sent;
 use crate::event::Event;
 use crate::exec::Fate;
-use crate::mail::{Flags, FolderStatus, MailboxName, Message, Side, Uid, UidSet};
+use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
 use crate::verbs::departures;
@@ -57,7 +57,7 @@ impl Copy<'_> {
         }
         for Proof { of: pair, task, fates, scan } in proofs {
             if scan.uid_next.is_some() && scan.highest_mod_seq.is_some() {
-                self.memory.proven(&task.target, status_of(&scan));
+                self.memory.proven(&task.target, scan.counters());
             }
             let doubtful = self.compare_word(pair, task, &fates, Word::new(scan, &fates));
             unproven.entry(pair).or_default().add(&doubtful);
@@ -198,17 +198,6 @@ impl Word {
             }
             _ => false,
         }
-    }
-}
-
-/// A folder's counters, as opening it told them.
-fn status_of(scan: &FolderScan) -> FolderStatus {
-    FolderStatus {
-        messages: Some(scan.exists),
-        uid_next: scan.uid_next,
-        uid_validity: scan.uid_validity,
-        highest_mod_seq: scan.highest_mod_seq,
-        ..FolderStatus::default()
     }
 }
 

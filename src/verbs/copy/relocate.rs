@@ -62,7 +62,11 @@ impl Copy<'_> {
             from: &job.from.mailbox,
             from_uid_validity: job.from.uid_validity,
             uid: job.from.uid,
-            to: Goal { mailbox: &target.name, uid_validity: target.side.uid_validity, uid_next: target.side.uid_next },
+            to: Goal {
+                mailbox: &target.name,
+                uid_validity: target.side.counters.uid_validity,
+                uid_next: target.side.counters.uid_next,
+            },
             leave: job.leave,
             same: Some(job.same),
         })
@@ -115,7 +119,7 @@ impl Copy<'_> {
         if let Some(target) = &mut needs.target {
             // What is sent now comes after it: a lost reply must not be looked for among what was relocated.
             let next = jobs.iter().map(|(_, uid)| uid.get().saturating_add(1)).max().unwrap_or(0);
-            target.side.uid_next = target.side.uid_next.map(|before| before.max(next));
+            target.side.counters.uid_next = target.side.counters.uid_next.map(|before| before.max(next));
         }
         let of = |(job, uid): &(Job, Uid)| (job.message.uid(), *uid, needs.flags.get(job.message.flags()));
         let pairs: Vec<_> = jobs.iter().map(of).collect();

@@ -148,7 +148,7 @@ impl Copy<'_> {
             let doomed = by_target.entry(key).or_insert_with(|| Doomed {
                 folder: pair.to.to_string(),
                 mailbox: folder.name.clone(),
-                uid_validity: needs.target.as_ref().and_then(|target| target.side.uid_validity),
+                uid_validity: needs.target.as_ref().and_then(|target| target.side.counters.uid_validity),
                 uids: extra.clone(),
                 flags: needs.doomed_flags.clone(),
                 of: needs.on_target,
@@ -216,10 +216,10 @@ impl Copy<'_> {
             self.doomed.push(Doomed {
                 folder: pair.from.to_string(),
                 mailbox: names.source.mailboxes[pair.source].name.clone(),
-                uid_validity: needs.source.uid_validity,
+                uid_validity: needs.source.counters.uid_validity,
                 uids: there.chain(missing).collect(),
                 flags: needs.doomed_flags.clone(),
-                of: u64::from(needs.source.messages),
+                of: needs.source.counters.count(),
                 pairs: vec![index],
                 whole: false,
                 subscribed: false,

@@ -209,9 +209,14 @@ fn may_be(record: &FolderRecord, mailbox: &ListedMailbox) -> bool {
     if record.source_mailbox_id.is_some() {
         return true;
     }
-    let goes_on =
-        record.checkpoint.as_ref().is_some_and(|(source, _)| status.uid_next.is_some_and(|now| now >= source.uid_next));
-    record.pairs > 0 && goes_on && status.uid_validity.is_some() && status.uid_validity == record.source_uid_validity
+    let goes_on = record
+        .checkpoint
+        .as_ref()
+        .is_some_and(|(source, _)| status.counters.uid_next.is_some_and(|now| now >= source.uid_next));
+    record.pairs > 0
+        && goes_on
+        && status.counters.uid_validity.is_some()
+        && status.counters.uid_validity == record.source_uid_validity
 }
 
 /// A RENAME takes along what is below a folder: only where all of that is to be renamed likewise, it is done.

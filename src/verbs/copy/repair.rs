@@ -105,10 +105,14 @@ impl Copy<'_> {
         for (index, pair) in names.pairs.iter().enumerate() {
             let Some(Some(needs)) = self.folders.get_mut(index) else { continue };
             let Some((check, target)) = needs.to_check.take().zip(needs.target.clone()) else { continue };
-            let source = (&names.source.mailboxes[pair.source].name, needs.source.uid_validity);
+            let source = (&names.source.mailboxes[pair.source].name, needs.source.counters.uid_validity);
             let uids = check.pairs.iter().map(|(source, target)| (source.uid(), target.uid())).collect();
-            let folder =
-                DeepFolder::of_pairs(&pair.from.to_string(), source, (&target.name, target.side.uid_validity), uids);
+            let folder = DeepFolder::of_pairs(
+                &pair.from.to_string(),
+                source,
+                (&target.name, target.side.counters.uid_validity),
+                uids,
+            );
             let contrast = folder.contrast(link, self.observer)?;
             for uid in &contrast.unread {
                 let reason = "its content could not be read on both sides, so it was not compared";
@@ -304,10 +308,10 @@ impl Copy<'_> {
         let doomed = Doomed {
             folder: names.pairs[index].to.to_string(),
             mailbox: target.name.clone(),
-            uid_validity: target.side.uid_validity,
+            uid_validity: target.side.counters.uid_validity,
             uids: uids.clone(),
             flags: Vec::new(),
-            of: u64::from(target.side.messages),
+            of: target.side.counters.count(),
             pairs: vec![index],
             whole: false,
             subscribed: false,
@@ -316,7 +320,7 @@ impl Copy<'_> {
     }
 
     fn remove_from(&mut self, way: &mut Way<'_>, target: &TargetState, uids: &UidSet) -> Result<(), Error> {
-        let (mailbox, uid_validity) = (target.name.clone(), target.side.uid_validity);
+        let (mailbox, uid_validity) = (target.name.clone(), target.side.counters.uid_validity);
         let removal = Removal { mailbox, uid_validity, uids: uids.clone() };
         let results = way.repeatable(|link| link.target.remove(std::slice::from_ref(&removal)))?;
         if let Some(refusal) = results.into_iter().find_map(Result::err) {
@@ -341,11 +345,11 @@ fn read(link: &mut Link, target: &TargetState, uids: &UidSet) -> Result<Contents
     if uids.is_empty() {
         return Ok(Contents::new());
     }
-    read_contents(link.target.as_mut(), &target.name, target.side.uid_validity, uids, &mut |_| {})
+    read_contents(link.target.as_mut(), &target.name, target.side.counters.uid_validity, uids, &mut |_| {})
 }
 
 fn new_messages(way: &mut Way<'_>, target: &TargetState) -> Result<UidSet, Error> {
-    let from = target.side.uid_next.and_then(Uid::new).map(UidSet::from_uid);
+    let from = target.side.counters.uid_next.and_then(Uid::new).map(UidSet::from_uid);
     let scans =
         way.repeatable(|link| scan_each(link.target.as_mut(), ScanDepth::Sizes, [(&target.name, from.clone())]))?;
     let scans = scans.into_iter().filter_map(Result::ok);

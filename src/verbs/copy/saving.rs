@@ -4,9 +4,7 @@ use super::removals::Doomed;
 use super::{Copy, PlanUse};
 use crate::folders::{Pair, TargetFolder};
 use crate::mail::{MailboxName, Message};
-use crate::plan::planned::{
-    Counters, Flagged, Planned, PlannedDeletion, PlannedFlags, PlannedFolder, Take, by_flags, writable,
-};
+use crate::plan::planned::{Flagged, Planned, PlannedDeletion, PlannedFlags, PlannedFolder, Take, by_flags, writable};
 use crate::verbs::Deleting;
 use crate::verbs::copy::needs::{Needs, SideState};
 use crate::verbs::opening::Names;
@@ -37,9 +35,9 @@ impl Copy<'_> {
             from: pair.from.to_string(),
             to: pair.to.to_string(),
             source: names.source.mailboxes[pair.source].name.clone(),
-            source_counters: needs.is_seen.then(|| needs.source.counters()),
+            source_counters: needs.is_seen.then_some(needs.source.counters),
             target,
-            target_counters: needs.target.as_ref().map(|target| target.side.counters()),
+            target_counters: needs.target.as_ref().map(|target| target.side.counters),
             create: matches!(pair.target, TargetFolder::New { .. }),
             renamed_from: rename.map(|rename| rename.from.clone()),
             subscribe: pair.subscribe,
@@ -60,7 +58,7 @@ impl Copy<'_> {
             if needs.missing.is_empty() && needs.flag_changes.is_empty() && !deletes {
                 continue;
             }
-            let lasts = |side: &SideState| side.uid_validity.is_some() || side.messages == 0;
+            let lasts = |side: &SideState| side.counters.uid_validity.is_some() || side.counters.count() == 0;
             let side = match &needs.target {
                 _ if !lasts(&needs.source) => "source",
                 Some(target) if !lasts(&target.side) => "target",
@@ -105,10 +103,4 @@ fn flag_changes(needs: &Needs) -> Vec<PlannedFlags> {
     // The same file for the same plan.
     changes.sort_by_cached_key(|change| (change.flags.to_string(), change.uids.to_string()));
     changes
-}
-
-impl SideState {
-    pub(super) fn counters(&self) -> Counters {
-        Counters { uid_validity: self.uid_validity, uid_next: self.uid_next, messages: self.messages }
-    }
 }

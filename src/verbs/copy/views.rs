@@ -75,7 +75,7 @@ impl Copy<'_> {
             return None;
         }
         let source = &names.source.mailboxes[pair.source];
-        let messages = self.memory.seen_view(&source.name, source.status.as_ref()?, print)?;
+        let messages = self.memory.seen_view(&source.name, source.counters()?, print)?;
         let mirrors = matches!(self.options.deleting, Deleting::Mirror(_));
         if messages == 0 {
             return (!mirrors || names.existing(pair).is_none()).then_some(0);

@@ -39,7 +39,8 @@ impl Survey {
         let own: Vec<_> = (roster.folders.iter().filter(|folder| !folder.foreign && is_place(&folder.index)))
             .map(|folder| (folder.index, folder.name.clone()))
             .collect();
-        let counted = |index: usize| listing.mailboxes[index].status.as_ref().and_then(|status| status.messages);
+        let counted =
+            |index: usize| listing.mailboxes[index].status.as_ref().and_then(|status| status.counters.messages);
         let total: u64 = own.iter().filter_map(|(index, _)| counted(*index)).map(u64::from).sum();
         let has_keys = total <= MAX_HEADERS;
         let depth = if has_keys { ScanDepth::Identity } else { ScanDepth::Attributes };

@@ -1,7 +1,7 @@
 //! The lines after the head: each says one thing of the folder that stands before it, or of a deletion.
 
-use crate::mail::{Flags, MailboxName, Uid, UidSet, UidValidity};
-use crate::plan::planned::{Counters, Flagged, Planned, PlannedDeletion, PlannedFlags, PlannedFolder, Take};
+use crate::mail::{Counters, Flags, MailboxName, Uid, UidSet, UidValidity};
+use crate::plan::planned::{Flagged, Planned, PlannedDeletion, PlannedFlags, PlannedFolder, Take};
 use crate::store::FlagEdit;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
@@ -125,19 +125,20 @@ impl Item {
 
 impl Place {
     fn new(name: &MailboxName, counters: Option<Counters>) -> Self {
-        let of = counters.unwrap_or(Counters { uid_validity: None, uid_next: None, messages: 0 });
+        let of = counters.unwrap_or_default();
         Self {
             name: raw(name),
             seen: counters.is_some(),
             uid_validity: of.uid_validity.map(|validity| validity.0),
             uid_next: of.uid_next,
-            messages: of.messages,
+            messages: of.messages.unwrap_or(0),
         }
     }
 
     fn counters(&self) -> Option<Counters> {
         let uid_validity = self.uid_validity.map(UidValidity);
-        self.seen.then_some(Counters { uid_validity, uid_next: self.uid_next, messages: self.messages })
+        let counters = Counters { uid_validity, uid_next: self.uid_next, mod_seq: None, messages: Some(self.messages) };
+        self.seen.then_some(counters)
     }
 }
 

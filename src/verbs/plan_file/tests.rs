@@ -1,7 +1,7 @@
 use super::*;
 use crate::folders;
-use crate::mail::{Flags, MailboxName, Uid, UidSet, UidValidity};
-use crate::plan::planned::{Counters, Flagged, PlannedDeletion, PlannedFlags, PlannedFolder, Take};
+use crate::mail::{Counters, Flags, MailboxName, Uid, UidSet, UidValidity};
+use crate::plan::planned::{Flagged, PlannedDeletion, PlannedFlags, PlannedFolder, Take};
 use crate::store::FlagEdit;
 use crate::verbs::{Deleting, FlagPolicy, MessageFilter};
 
@@ -38,7 +38,12 @@ fn planned() -> Planned {
     let flagged =
         |flags: &[&str], set: &str| Flagged { flags: Flags::from_names(flags.iter().copied()), uids: uids(set) };
     let counters = |uid_validity: u32| {
-        Some(Counters { uid_validity: Some(UidValidity(uid_validity)), uid_next: Some(9), messages: 8 })
+        Some(Counters {
+            uid_validity: Some(UidValidity(uid_validity)),
+            uid_next: Some(9),
+            mod_seq: None,
+            messages: Some(8),
+        })
     };
     let odd = MailboxName::new(b"W\xffrk%\n".to_vec());
     let every_second: UidSet = (1..5_000).step_by(2).filter_map(Uid::new).collect();

@@ -45,7 +45,7 @@ impl Sync<'_> {
 
     /// Whether nothing is known of two folders, and they hold as many messages.
     fn is_new_and_equal(&self, first: &ListedMailbox, second: &ListedMailbox) -> bool {
-        let count = |folder: &ListedMailbox| folder.status.as_ref().and_then(|status| status.messages);
+        let count = |folder: &ListedMailbox| folder.status.as_ref().and_then(|status| status.counters.messages);
         let is_known = |side: Side, folder: &ListedMailbox| self.memory.name_of(side, &folder.name).is_some();
         let has_equal_count = count(first).is_some_and(|messages| messages > 0) && count(first) == count(second);
         has_equal_count && !is_known(Side::First, first) && !is_known(Side::Second, second)

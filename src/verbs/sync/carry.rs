@@ -122,10 +122,7 @@ impl Work {
                 ),
                 path: old.map_or_else(|| self.pair.names[side].to_string(), |old| old.path.clone()),
                 mailbox_id: state.mailbox_id.clone(),
-                uid_validity: state.mark.uid_validity,
-                uid_next: state.mark.uid_next,
-                mod_seq: state.mark.mod_seq,
-                messages: Some(state.messages),
+                counters: state.counters,
             }
         };
         TwoWayFolder { sides: Both::of(side), subscribed, unfinished }
@@ -139,10 +136,11 @@ impl Work {
         if self.merge.held_back() > 0 {
             for at in Side::BOTH {
                 let side = &mut folder.sides[at];
-                side.mod_seq = None;
+                side.counters.mod_seq = None;
                 let before = self.stored.as_ref().filter(|stored| !stored.unfinished).map(|stored| &stored.sides[at]);
-                if let Some(before) = before.filter(|before| before.uid_validity == side.uid_validity) {
-                    side.uid_next = before.uid_next;
+                if let Some(before) = before.filter(|before| before.counters.uid_validity == side.counters.uid_validity)
+                {
+                    side.counters.uid_next = before.counters.uid_next;
                 }
             }
         }

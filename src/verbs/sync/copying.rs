@@ -287,12 +287,12 @@ impl Work {
             return None;
         }
         messages.sort_by_key(Message::uid);
-        let mark = &self.state[to].mark;
+        let mark = &self.state[to].counters;
         Some(FolderTask {
             from: self.name(from),
             to: self.name(to),
             source,
-            source_uid_validity: self.state[from].mark.uid_validity,
+            source_uid_validity: self.state[from].counters.uid_validity,
             target,
             target_uid_validity: mark.uid_validity,
             target_uid_next: mark.uid_next.map(|next| next.max(self.sent_from[to])),

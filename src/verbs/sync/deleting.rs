@@ -60,7 +60,7 @@ impl Sync<'_> {
         }
         work.open |= is_held;
         let uids = messages.iter().map(|(_, uid)| *uid).collect();
-        let removal = Removal { mailbox, uid_validity: work.state[side].mark.uid_validity, uids };
+        let removal = Removal { mailbox, uid_validity: work.state[side].counters.uid_validity, uids };
         (!messages.is_empty()).then_some(Doomed { work: at, messages, removal })
     }
 

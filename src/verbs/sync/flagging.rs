@@ -222,7 +222,7 @@ impl Sync<'_> {
                 uids: UidSet::default(),
                 edit,
                 flags: flags.clone(),
-                unchanged_since: self.works[*work].state[side].mark.mod_seq.filter(|_| !is_ours),
+                unchanged_since: self.works[*work].state[side].counters.mod_seq.filter(|_| !is_ours),
             });
             change.uids.insert(uid);
         }

@@ -5,8 +5,8 @@ use super::{SideState, Sync, Work};
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{FolderName, TargetFolder, place, place_all};
-use crate::mail::{Both, ListedMailbox, Listing, MailboxName, Side, SpecialUse};
-use crate::plan::merge::{Fate, Mark, Rename};
+use crate::mail::{Both, Counters, ListedMailbox, Listing, MailboxName, Side, SpecialUse};
+use crate::plan::merge::{Fate, Rename};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FolderScan, NewFolder, Prepared, Refusal, ScanDepth, ScanRequest};
 use crate::verbs::scans::{open_prepared, other_name};
@@ -214,10 +214,10 @@ impl Sync<'_> {
         };
         note_created(&mut self.listed.listings[side], &folder.name);
         let uid_next = scan.uid_next.or(Some(1));
-        let mark = Mark { uid_validity: scan.uid_validity, uid_next, mod_seq: scan.highest_mod_seq };
+        let counters = Counters { uid_next, ..scan.counters() };
         let permanent = scan.permanent_flags;
         let work = &mut self.works[at];
-        work.state[side] = SideState { mark, messages: scan.exists, mailbox_id: scan.mailbox_id, permanent };
+        work.state[side] = SideState { counters, mailbox_id: scan.mailbox_id, permanent };
         work.raw[side] = Some(folder.name.clone());
         if folder.is_subscribed {
             self.subscribed[side].insert(folder.name);
@@ -320,7 +320,7 @@ impl Sync<'_> {
         doomed.sort_by_key(|(at, side, _)| std::cmp::Reverse(self.works[*at].pair.names[*side].levels().len()));
         for (at, side, raw) in doomed {
             let name = self.works[at].name(side);
-            let generation = self.works[at].state[side].mark.uid_validity;
+            let generation = self.works[at].state[side].counters.uid_validity;
             let request =
                 ScanRequest { mailbox: &raw, depth: ScanDepth::Sizes, uids: None, search: None, for_writing: false };
             let link = way.link()?;

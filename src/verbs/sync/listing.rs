@@ -8,7 +8,7 @@ use crate::event::{Event, Observer};
 use crate::exec::Link;
 use crate::folders::{Exchange, FolderName, LeavesOut, Roster, Rules};
 use crate::mail::{Both, FolderStatus, ListedMailbox, Listing, MailboxName, Side, SpecialUse};
-use crate::plan::merge::{FolderIdentity, FolderKind, Mark, SeenFolder};
+use crate::plan::merge::{FolderIdentity, FolderKind, SeenFolder};
 use crate::store::Error;
 use crate::verbs::left_out::{LeaveOut as _, LeftOut};
 use crate::verbs::opening::unpaired;
@@ -168,7 +168,7 @@ impl Listed {
             if let Some(by) = rules.keeps_out(&name).or(are_chats) {
                 left_out.push(identity(mailbox));
                 let is_view = mailbox.selectable && mailbox.special_use.is_some_and(SpecialUse::is_view);
-                let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.messages);
+                let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.counters.messages);
                 if kind != FolderKind::NoMail || is_view {
                     self.omitted.add_folder(by, name.to_string(), messages.map(u64::from));
                 }
@@ -250,14 +250,9 @@ fn identity(mailbox: &ListedMailbox) -> FolderIdentity {
     let status = mailbox.status.as_ref();
     FolderIdentity {
         mailbox_id: status.and_then(|status| status.mailbox_id.as_deref()).map(Into::into),
-        mark: status.map(mark_of).unwrap_or_default(),
+        mark: status.map(|status| status.counters).unwrap_or_default(),
         uids: None,
     }
-}
-
-/// Where a listing says that a folder's counters stand.
-pub(super) fn mark_of(status: &FolderStatus) -> Mark {
-    Mark { uid_validity: status.uid_validity, uid_next: status.uid_next, mod_seq: status.highest_mod_seq }
 }
 
 /// Whether a folder may be one that is missing under its name.

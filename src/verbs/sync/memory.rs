@@ -2,7 +2,7 @@
 
 use crate::folders::FolderName;
 use crate::mail::{Both, MailboxName, Side, Uid, UidSet};
-use crate::plan::merge::{AgreedFlags, BaseFolder, BasePair, FolderIdentity, KnownFolder, Mark, PairState, Prints};
+use crate::plan::merge::{AgreedFlags, BaseFolder, BasePair, FolderIdentity, KnownFolder, PairState, Prints};
 use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide};
 use crate::store::Error;
 use std::collections::{HashMap, HashSet};
@@ -112,7 +112,7 @@ impl<'a> Memory<'a> {
     /// What both agreed on in a folder.
     pub(super) fn base(&self, known: usize) -> Result<Option<BaseFolder>, Error> {
         let (Some(state), Some((id, folder))) = (self.two_way, self.records.get(known)) else { return Ok(None) };
-        let mut base = BaseFolder::new(Both::of(|side| mark(&folder.sides[side])));
+        let mut base = BaseFolder::new(Both::of(|side| folder.sides[side].counters));
         if folder.unfinished {
             base = base.unfinished();
         }
@@ -157,12 +157,8 @@ impl<'a> Memory<'a> {
 }
 
 fn identity(side: &TwoWaySide, highest: Option<u32>) -> FolderIdentity {
-    let mark = mark(side).with_written(highest);
+    let mark = side.counters.with_written(highest);
     FolderIdentity { mailbox_id: side.mailbox_id.as_deref().map(Into::into), mark, uids: None }
-}
-
-pub(super) fn mark(side: &TwoWaySide) -> Mark {
-    Mark { uid_validity: side.uid_validity, uid_next: side.uid_next, mod_seq: side.mod_seq }
 }
 
 /// The record of a pair.

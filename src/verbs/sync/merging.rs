@@ -1,14 +1,13 @@
 //! From two listings to what is done: folders are paired, read, and their messages merged.
 
-use super::listing::mark_of;
 use super::strays::Suspect;
 use super::{SideState, Sync, Work};
 use crate::exec::{Contents, Link, read_tied};
 use crate::folders::FolderName;
-use crate::mail::{Both, HeaderKey, MailboxName, Message, Side, SpecialUse, UidSet};
+use crate::mail::{Both, Counters, HeaderKey, MailboxName, Message, Side, SpecialUse, UidSet};
 use crate::plan::merge::{
-    At, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Mark, Policy, Row, SeenFolder, View,
-    fate, headers_wanted, hold_back, hold_departures, leave_alone, merge_folders, merge_messages, merge_moves, trace,
+    At, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Policy, Row, SeenFolder, View, fate,
+    headers_wanted, hold_back, hold_departures, leave_alone, merge_folders, merge_messages, merge_moves, trace,
 };
 use crate::plan::{Likeness, MatchRules, Settled, Tie, settle};
 use crate::state::TwoWayFolder;
@@ -177,8 +176,7 @@ impl Sync<'_> {
         let state = seen.map(|folder| {
             let status = folder.and_then(|folder| folder.status.as_ref());
             SideState {
-                mark: status.map(mark_of).unwrap_or_default(),
-                messages: status.and_then(|status| status.messages).unwrap_or(0),
+                counters: status.map(|status| status.counters).unwrap_or_default(),
                 mailbox_id: status.and_then(|status| status.mailbox_id.clone()),
                 permanent: crate::mail::PermanentFlags::default(),
             }
@@ -209,12 +207,12 @@ impl Sync<'_> {
         if let Some(base) = work.pair.base {
             work.refused_before = self.memory.refused(base)?;
         }
-        let counts = seen.map(|folder| folder.and_then(|folder| folder.status.as_ref()?.messages));
+        let counts = seen.map(|folder| folder.and_then(|folder| folder.status.as_ref()?.counters.messages));
         let is_explained = self.options.explain.as_ref().is_some_and(|(folder, _)| work.is_called(folder));
         // What is refused is named by each run.
         work.in_step = work.is_in_step(counts) && !is_explained && work.refused_before.is_empty();
         if work.in_step {
-            work.views = Both::of(|side| as_many(work.state[side].messages));
+            work.views = Both::of(|side| as_many(work.state[side].counters.messages.unwrap_or(0)));
         } else if let Some(base) = work.pair.base {
             work.base = self.memory.base(base)?;
         }
@@ -276,7 +274,7 @@ impl Sync<'_> {
         link.on_both(|side, store| {
             let work = &self.works[at[side]];
             let Some(mailbox) = &work.raw[side] else { return Ok(Contents::new()) };
-            read_tied(store, mailbox, work.state[side].mark.uid_validity, &uids[side])
+            read_tied(store, mailbox, work.state[side].counters.uid_validity, &uids[side])
         })
     }
 
@@ -327,11 +325,10 @@ impl Work {
     fn is_in_step(&self, counts: Both<Option<u32>>) -> bool {
         let Some(stored) = self.stored.as_ref().filter(|stored| !stored.unfinished) else { return false };
         Side::BOTH.into_iter().all(|side| {
-            let (then, now) = (&stored.sides[side], &self.state[side].mark);
+            let (then, now) = (&stored.sides[side], &self.state[side].counters);
             now.mod_seq.is_some()
-                && *now == super::memory::mark(then)
                 && counts[side].is_some()
-                && counts[side] == then.messages
+                && Counters { messages: counts[side], ..*now } == then.counters
                 && self.raw[side].as_ref() == Some(&then.name)
         })
     }
@@ -342,7 +339,7 @@ impl Work {
         if self.raw[side].is_none() || !self.unread && !is_incomplete {
             return false;
         }
-        !self.stored.as_ref().is_some_and(|stored| no_news(stored, side, &self.state[side].mark))
+        !self.stored.as_ref().is_some_and(|stored| no_news(stored, side, &self.state[side].counters))
     }
 
     /// The messages of a side of which something is done that takes more than their flags, and no more is known.
@@ -365,9 +362,9 @@ impl Work {
 }
 
 /// Whether a side's folder shows by its counters that no mail has come into it since both sides were in step.
-fn no_news(stored: &TwoWayFolder, side: Side, now: &Mark) -> bool {
-    let counters = |mark: &Mark| Some((mark.uid_validity?, mark.uid_next?));
-    let then = counters(&super::memory::mark(&stored.sides[side]));
+fn no_news(stored: &TwoWayFolder, side: Side, now: &Counters) -> bool {
+    let counters = |mark: &Counters| Some((mark.uid_validity?, mark.uid_next?));
+    let then = counters(&stored.sides[side].counters);
     !stored.unfinished && then.is_some() && then == counters(now)
 }
 

@@ -34,8 +34,8 @@ use super::{Status, SyncOptions, SyncSummary, SyncWay};
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::Rules;
-use crate::mail::{Both, MailboxName, PermanentFlags, Side, UidSet};
-use crate::plan::merge::{BaseFolder, FolderMerge, FolderPair, FoldersMerge, Mark, Move, Row, View};
+use crate::mail::{Both, Counters, MailboxName, PermanentFlags, Side, UidSet};
+use crate::plan::merge::{BaseFolder, FolderMerge, FolderPair, FoldersMerge, Move, Row, View};
 use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
 use crate::store::{Connector, Error};
 use listing::Listed;
@@ -111,10 +111,11 @@ fn held(state: Option<TwoWay<'_>>) -> Result<Both<Held>, Error> {
     let Some(state) = state else { return Ok(held) };
     for (id, folder) in state.folders()? {
         let highest = state.highest(id)?;
-        let count = Side::BOTH.iter().filter_map(|side| folder.sides[*side].messages).max().unwrap_or(0).max(1);
+        let count =
+            Side::BOTH.iter().filter_map(|side| folder.sides[*side].counters.messages).max().unwrap_or(0).max(1);
         for side in Side::BOTH {
             held[side].messages += if highest[side].is_some() { u64::from(count) } else { 0 };
-            held[side].folders.push((folder.sides[side].name.clone(), folder.sides[side].uid_validity));
+            held[side].folders.push((folder.sides[side].name.clone(), folder.sides[side].counters.uid_validity));
         }
     }
     Ok(held)
@@ -155,8 +156,7 @@ struct Work {
 /// How one side's folder stood.
 #[derive(Clone, Debug, Default)]
 struct SideState {
-    mark: Mark,
-    messages: u32,
+    counters: Counters,
     mailbox_id: Option<String>,
     permanent: PermanentFlags,
 }

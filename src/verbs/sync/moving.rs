@@ -38,10 +38,10 @@ impl Sync<'_> {
     /// What is asked of a side for a move. `None`: it is not possible.
     fn errand<'m>(&'m self, moved: &Move) -> Option<Errand<'m>> {
         let (side, from, to) = (moved.side, &self.works[moved.from], &self.works[moved.to]);
-        let mark = to.state[side].mark;
+        let mark = to.state[side].counters;
         Some(Errand {
             from: from.raw[side].as_ref()?,
-            from_uid_validity: from.state[side].mark.uid_validity,
+            from_uid_validity: from.state[side].counters.uid_validity,
             uid: from.message(side, moved.index)?.uid(),
             to: Goal { mailbox: to.raw[side].as_ref()?, uid_validity: mark.uid_validity, uid_next: mark.uid_next },
             leave: true,
@@ -104,7 +104,8 @@ impl Sync<'_> {
             let work = &self.works[from];
             let Some(mailbox) = work.raw[side].clone() else { continue };
             let uids = of_folder.iter().filter_map(|at| work.message(side, moves[*at].index)).map(Message::uid);
-            let removal = Removal { mailbox, uid_validity: work.state[side].mark.uid_validity, uids: uids.collect() };
+            let removal =
+                Removal { mailbox, uid_validity: work.state[side].counters.uid_validity, uids: uids.collect() };
             let results = way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
             if results.iter().any(Result::is_err) {
                 kept.extend(of_folder);
@@ -116,7 +117,7 @@ impl Sync<'_> {
             let work = &self.works[to];
             let Some(mailbox) = work.raw[side].clone() else { continue };
             let uids = of_folder.iter().filter_map(|at| placed[*at]).collect();
-            let removal = Removal { mailbox, uid_validity: work.state[side].mark.uid_validity, uids };
+            let removal = Removal { mailbox, uid_validity: work.state[side].counters.uid_validity, uids };
             let results = way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
             if results.iter().all(Result::is_ok) {
                 // It is where it was, and is moved by the next run.

@@ -58,7 +58,7 @@ impl Sync<'_> {
             for work in self.works.iter().filter(|work| !work.unread) {
                 let Some(mailbox) = &work.raw[side] else { continue };
                 if work.in_step {
-                    survey.add_unopened(&work.name(side), u64::from(work.state[side].messages));
+                    survey.add_unopened(&work.name(side), work.state[side].counters.count());
                 } else {
                     survey.add(&work.name(side), mailbox, work.views[side].messages());
                 }
@@ -73,7 +73,7 @@ impl Work {
     /// How many messages both sides have.
     pub(super) fn already_there(&self) -> u64 {
         if self.in_step {
-            return u64::from(self.state.first.messages);
+            return self.state.first.counters.count();
         }
         self.merge.on_both + self.merge.joined.len() as u64
     }

@@ -3,8 +3,10 @@
 
 use super::{SideState, Sync, Work};
 use crate::exec::Link;
-use crate::mail::{Both, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side, Uid, UidSet};
-use crate::plan::merge::{BaseFolder, Mark, PairState, View};
+use crate::mail::{
+    Both, Counters, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side, Uid, UidSet,
+};
+use crate::plan::merge::{BaseFolder, PairState, View};
 use crate::store::{Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
 use crate::verbs::same_mailbox::left_marked;
 use crate::verbs::scans::read_listed;
@@ -102,13 +104,13 @@ impl Work {
         // A folder that is opened for reading only says of every flag that it keeps none.
         let permanent = if dry_run { PermanentFlags::everything() } else { scan.permanent_flags.clone() };
         let uid_next = scan.uid_next.or_else(|| Some(self.least_uid_next(side, &scan)));
-        let mark = Mark { uid_validity: scan.uid_validity, uid_next, mod_seq: scan.highest_mod_seq };
-        let had = self.stored.as_ref().and_then(|stored| stored.sides[side].messages);
+        let counters = Counters { uid_next, ..scan.counters() };
+        let had = self.stored.as_ref().and_then(|stored| stored.sides[side].counters.messages);
         let is_capped = CAPS.contains(&scan.exists) && had.is_some_and(|had| had > scan.exists);
         let exists = u32::try_from(scan.messages.len() as u64 + scan.unlisted).unwrap_or(u32::MAX);
         let mailbox_id = scan.mailbox_id.or_else(|| self.state[side].mailbox_id.take());
-        self.state[side] = SideState { mark, messages: scan.exists, mailbox_id, permanent: permanent.clone() };
-        let view = View::new(scan.messages, scan.flags, UidSet::default(), mark, exists).keeping(permanent);
+        self.state[side] = SideState { counters, mailbox_id, permanent: permanent.clone() };
+        let view = View::new(scan.messages, scan.flags, UidSet::default(), counters, exists).keeping(permanent);
         self.views[side] = if is_capped { view.capped() } else { view };
     }
 
@@ -116,9 +118,10 @@ impl Work {
     /// as deleting the newest messages does not lower it.
     fn least_uid_next(&self, side: Side, scan: &FolderScan) -> u32 {
         let stored = self.stored.as_ref().map(|stored| &stored.sides[side]);
-        let before =
-            stored.filter(|stored| stored.uid_validity == scan.uid_validity).and_then(|stored| stored.uid_next);
-        let told = self.state[side].mark.uid_next.or(before).unwrap_or(1);
+        let before = stored
+            .filter(|stored| stored.counters.uid_validity == scan.uid_validity)
+            .and_then(|stored| stored.counters.uid_next);
+        let told = self.state[side].counters.uid_next.or(before).unwrap_or(1);
         scan.messages.last().map_or(told, |message| told.max(message.uid().get().saturating_add(1)))
     }
 
@@ -159,8 +162,8 @@ fn baseline(base: &BaseFolder, work: &Work, side: Side) -> Option<Baseline> {
     if base.is_unfinished() {
         return None;
     }
-    let then = super::memory::mark(&work.stored.as_ref()?.sides[side]);
-    let now = &work.state[side].mark;
+    let then = work.stored.as_ref()?.sides[side].counters;
+    let now = &work.state[side].counters;
     if then.uid_validity.is_none() || now.uid_validity.is_some() && now.uid_validity != then.uid_validity {
         return None;
     }

@@ -115,7 +115,7 @@ impl Sync<'_> {
             let alike = self.find_alike(to);
             let folder = |work: usize| {
                 let work = self.works.get(work)?;
-                Some((work.raw[to.other()].as_ref()?, work.state[to.other()].mark.uid_validity))
+                Some((work.raw[to.other()].as_ref()?, work.state[to.other()].counters.uid_validity))
             };
             let are_same = twins::are_same(link.side(to.other()), &alike, &folder)?;
             let mut originals = Originals::new();

@@ -148,9 +148,9 @@ impl Sync<'_> {
         let mut changed = Vec::new();
         for mailbox in listing.mailboxes.iter().filter(|mailbox| mailbox.selectable) {
             let work = works.get(&mailbox.name).copied();
-            let next = work.and_then(|at| self.works[at].state[side].mark.uid_next);
+            let next = work.and_then(|at| self.works[at].state[side].counters.uid_next);
             let is_new = work.is_none() && !before.contains(&mailbox.name);
-            let now = mailbox.status.as_ref().and_then(|status| status.uid_next);
+            let now = mailbox.status.as_ref().and_then(|status| status.counters.uid_next);
             if is_new || next.is_some_and(|next| now.is_none_or(|now| now > next)) {
                 let uids = next.and_then(Uid::new).map(UidSet::from_uid);
                 changed.push(Changed { work, mailbox: mailbox.name.clone(), uids });
@@ -171,7 +171,7 @@ impl Sync<'_> {
 
     fn strays(&self, side: Side, of: &Changed, scan: &FolderScan) -> Result<Vec<Stray>, Error> {
         let Changed { work, mailbox, .. } = of;
-        if work.is_some_and(|at| self.works[at].state[side].mark.uid_validity != scan.uid_validity) {
+        if work.is_some_and(|at| self.works[at].state[side].counters.uid_validity != scan.uid_validity) {
             return Ok(Vec::new());
         }
         let pairs = self.memory.pairs(work.and_then(|at| self.works[at].record))?;
@@ -241,7 +241,7 @@ impl Sync<'_> {
         };
         let work = &self.works[ours.0];
         let Some(mailbox) = &work.raw[side] else { return Ok(None) };
-        if let Some(found) = self.content(way, side, mailbox, work.state[side].mark.uid_validity, ours.1)? {
+        if let Some(found) = self.content(way, side, mailbox, work.state[side].counters.uid_validity, ours.1)? {
             return Ok((found == wanted).then_some(ours));
         }
         for at in 0..others.len() {
@@ -274,7 +274,7 @@ impl Sync<'_> {
         let work = &self.works[at];
         let (name, word) = (work.name(side), side.ordinal());
         let Some(mailbox) = work.raw[side].clone() else { return Ok(()) };
-        let uid_validity = work.state[side].mark.uid_validity;
+        let uid_validity = work.state[side].counters.uid_validity;
         let removal = Removal { mailbox, uid_validity, uids: UidSet::from_iter([uid]) };
         let done = way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
         let found =

@@ -7,7 +7,7 @@ use super::memory::Memory;
 use crate::event::{Event, Observer};
 use crate::exec::Link;
 use crate::folders::{FolderName, Roster, Rules};
-use crate::mail::{Both, FolderStatus, Side, SpecialUse, counted};
+use crate::mail::{Both, Counters, Side, SpecialUse, counted};
 use crate::state::{Checkpoint, SeenView};
 use crate::store::{Error, FolderScan};
 use crate::verbs::views::{checkpoint, only_in, print_of};
@@ -104,7 +104,7 @@ impl Listed {
         for view in &mut *views {
             let mailbox = &self.listings[side].mailboxes[view.index];
             let is_as_it_was = |seen: &&SeenView| {
-                let now = mailbox.status.as_ref();
+                let now = mailbox.counters();
                 seen.view == mailbox.name && seen.print == print && now.is_some_and(|now| is_as_it_was(now, &seen.then))
             };
             view.messages = seen.iter().find(is_as_it_was).map(|seen| seen.messages);
@@ -131,7 +131,7 @@ impl Listed {
 }
 
 /// Whether a view has the messages that it had; their flags are no matter here.
-fn is_as_it_was(now: &FolderStatus, then: &Checkpoint) -> bool {
-    (now.uid_validity, now.uid_next, now.messages)
-        == (Some(then.uid_validity), Some(then.uid_next), Some(then.messages))
+fn is_as_it_was(now: &Counters, then: &Checkpoint) -> bool {
+    let but_flags = |counters: Counters| Counters { mod_seq: None, ..counters };
+    but_flags(*now) == but_flags(then.counters())
 }

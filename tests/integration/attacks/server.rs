@@ -353,7 +353,9 @@ fn a_folder_over_which_the_server_breaks_is_left_out() {
         });
         let source = End::plain(source.port, "&timeout=1");
         let target = empty(&format!("bad{verb}{end_of}"), Personality::Plain);
-        Client::login(&target).append(&["Bad"], std::iter::once(message(7, "kept")));
+        let mut client = Client::login(&target);
+        client.create(&["Bad"]);
+        client.append(&["Bad"], std::iter::once(message(7, "kept")));
         let run = match verb {
             "mirror" => copy(source, &target, &["--delete", "--max-delete", "100%"]),
             "sync" => sync(source, &target, &[]),

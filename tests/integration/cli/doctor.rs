@@ -22,9 +22,7 @@ fn doctor_of(end: impl Into<End>) -> Run {
 #[track_caller]
 fn troubles(run: &Run) -> Vec<(String, String)> {
     let text = |finding: &Value, member: &str| finding[member].as_str().unwrap().to_owned();
-    // A machine that is busy with other tests makes the server slow.
-    let is_slow = |finding: &&Value| finding["meaning"].as_str().is_some_and(|text| text.contains("but slowly"));
-    (run.named("finding").iter().filter(|finding| !is_slow(finding)))
+    (run.named("finding").iter())
         .map(|finding| (text(finding, "check"), text(finding, "verdict")))
         .filter(|(_, verdict)| !["ok", "skipped"].contains(&verdict.as_str()))
         .collect()
@@ -224,7 +222,7 @@ fn folders_that_would_collide_are_found() {
     client.command("CREATE Plans");
     client.command("CREATE plans");
     let run = doctor_of(End::tls(&source)).ended(0);
-    assert_eq!(troubles(&run), [("folders".to_owned(), "warning".to_owned())], "{run:?}");
+    assert!(troubles(&run).contains(&("folders".to_owned(), "warning".to_owned())), "{run:?}");
     assert!(run.says("Plans and plans"), "{run:?}");
     // Two spellings of one name, which is what a copy refuses.
     client.command("CREATE &AOk-");

@@ -1,5 +1,7 @@
 //! Breaks one side's connections at chosen writes of a whole run.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
 use mailferry::net::{Cut, FaultInjector};
 use mailferry::state::{PairLock, PairName, StateDirectory};
 use mailferry::store::ErrorKind;

@@ -5,7 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, which may stop at the first surprise")]
 
-use mailferry::mail::{Both, Flags, MailboxName, Side, Uid, UidSet, UidValidity};
+use mailferry::mail::{Both, Counters, Flags, MailboxName, Side, Uid, UidSet, UidValidity};
 use mailferry::state::{
     Checkpoint, FolderId, FolderInStep, FolderStart, Mailboxes, PairLock, PairName, PairRecord, State, StateDirectory,
     TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide,
@@ -93,10 +93,12 @@ fn two_way_folder() -> TwoWayFolder {
         name,
         path: path.to_owned(),
         mailbox_id: mailbox_id.map(str::to_owned),
-        uid_validity: Some(UidValidity(1_700_000_001)),
-        uid_next: Some(77),
-        mod_seq: Some(1 << 63),
-        messages: Some(5),
+        counters: Counters {
+            uid_validity: Some(UidValidity(1_700_000_001)),
+            uid_next: Some(77),
+            mod_seq: Some(1 << 63),
+            messages: Some(5),
+        },
     };
     let sides =
         Both::new(side("Sent".into(), "Sent", None), side(MailboxName::new(*b"Entw\xfcrfe"), "Sent/x", Some("F1")));

@@ -1,7 +1,7 @@
 //! LIST, LSUB, XLIST and STATUS.
 
 use super::*;
-use crate::mail::{FolderStatus, UidValidity};
+use crate::mail::{Counters, FolderStatus, UidValidity};
 
 fn listed(line: impl AsRef<[u8]>) -> (Vec<String>, Option<char>, String) {
     with(&line, |response| match response {
@@ -105,11 +105,13 @@ fn mailbox_status() {
     let all = read(b"* STATUS \"a\\\"b\" (MESSAGES 3 RECENT 1 UIDNEXT 9 UIDVALIDITY 7 UNSEEN 2 HIGHESTMODSEQ 1706092971947030001 SIZE 5000000000 DELETED 1 DELETED-STORAGE 5 X-FOO (a (b)) APPENDLIMIT NIL MAILBOXID (F12) )");
     let counters = FolderStatus {
         mailbox_id: Some("F12".into()),
-        messages: Some(3),
+        counters: Counters {
+            uid_validity: Some(UidValidity(7)),
+            uid_next: Some(9),
+            mod_seq: Some(1_706_092_971_947_030_001),
+            messages: Some(3),
+        },
         unseen: Some(2),
-        uid_next: Some(9),
-        uid_validity: Some(UidValidity(7)),
-        highest_mod_seq: Some(1_706_092_971_947_030_001),
         size: Some(5_000_000_000),
     };
     let expected = MailboxStatus { name: b"a\"b".to_vec(), counters, append_limit: None };
@@ -126,7 +128,7 @@ fn mailbox_status() {
     let odd = read(b"* STATUS x (MESSAGES -1 UIDNEXT 0 UIDVALIDITY 4294967296 UNSEEN NIL APPENDLIMIT 35651584)");
     assert_eq!(odd.counters, FolderStatus::default());
     assert_eq!(odd.append_limit, Some(35_651_584));
-    assert_eq!(read(b"* STATUS x (MESSAGES 9.3736e+06)").counters.messages, Some(9_373_600));
+    assert_eq!(read(b"* STATUS x (MESSAGES 9.3736e+06)").counters.counters.messages, Some(9_373_600));
     for line in
         ["* STATUS", "* STATUS x", "* STATUS x (MESSAGES)", "* STATUS x (MESSAGES 1", "* STATUS x (MESSAGES 1) y"]
     {

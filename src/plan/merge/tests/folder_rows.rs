@@ -6,7 +6,7 @@
 use super::super::*;
 use super::scene::{mirrored, sorted};
 use crate::folders::FolderName;
-use crate::mail::{UidSet, UidValidity};
+use crate::mail::{Counters, UidSet, UidValidity};
 
 /// A folder whose UIDVALIDITY is that of its name, if nothing else is said.
 fn folder(word: &str) -> SeenFolder {
@@ -16,10 +16,10 @@ fn folder(word: &str) -> SeenFolder {
     let name = parts.next().unwrap();
     let (name, id) = name.split_once('=').map_or((name, None), |(name, id)| (name, Some(id.into())));
     let validity = parts.next().map_or_else(|| name.bytes().map(u32::from).sum(), |text| text.parse().unwrap());
-    let mark = Mark {
+    let mark = Counters {
         uid_validity: Some(UidValidity(validity)),
         uid_next: parts.next().map(|text| text.parse().unwrap()),
-        mod_seq: None,
+        ..Counters::default()
     };
     let uids = parts.next().map(|text| UidSet::parse(text).unwrap());
     let kind = match () {

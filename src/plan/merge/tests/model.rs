@@ -2,7 +2,9 @@
 
 use super::super::*;
 use crate::folders::FolderName;
-use crate::mail::{FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity};
+use crate::mail::{
+    Counters, FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a message is: equal contents are the same mail.
@@ -88,11 +90,12 @@ impl Mailbox {
         self.mails.remove(&uid)
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark {
+    pub(super) fn mark(&self) -> Counters {
+        Counters {
             uid_validity: Some(UidValidity(self.uid_validity)),
             uid_next: Some(self.uid_next),
             mod_seq: Some(self.mod_seq),
+            messages: None,
         }
     }
 

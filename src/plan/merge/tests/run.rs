@@ -3,7 +3,7 @@
 use super::super::*;
 use super::model::{Blinkers, Mail, Mailbox, Server};
 use crate::folders::FolderName;
-use crate::mail::{HeaderKey, Message, Side, Uid, UidSet};
+use crate::mail::{Counters, HeaderKey, Message, Side, Uid, UidSet};
 use crate::plan::{Likeness, settle};
 use std::collections::{BTreeMap, HashSet};
 
@@ -117,7 +117,7 @@ fn view(pair: &FolderPair, side: Side, servers: &Both<Server>, seen: &Both<Vec<S
     folder.map_or_else(View::absent, |folder| servers[side].view(&folder.name, orders.blinkers[side]))
 }
 
-fn mark(pair: &FolderPair, side: Side, servers: &Both<Server>, seen: &Both<Vec<SeenFolder>>) -> Option<Mark> {
+fn mark(pair: &FolderPair, side: Side, servers: &Both<Server>, seen: &Both<Vec<SeenFolder>>) -> Option<Counters> {
     pair.seen[side].map(|number| servers[side].mailboxes[&seen[side][number].name].mark())
 }
 
@@ -155,7 +155,7 @@ struct Run<'a> {
     merges: &'a [FolderMerge],
     moves: &'a [Move],
     known: &'a [KnownFolder],
-    marks: Vec<Both<Option<Mark>>>,
+    marks: Vec<Both<Option<Counters>>>,
     done: usize,
     kept: Vec<Kept>,
 }

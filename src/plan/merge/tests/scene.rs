@@ -14,7 +14,9 @@
 //! Messages `m` and later have come after the last run.
 
 use super::super::*;
-use crate::mail::{FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Side, Uid, UidSet, UidValidity};
+use crate::mail::{
+    Counters, FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Side, Uid, UidSet, UidValidity,
+};
 use crate::plan::{Likeness, Settled, settle};
 use std::fmt::Write as _;
 
@@ -69,9 +71,9 @@ fn message(name: &str, side: Side, flags: u32) -> Message {
     Message::new(uid(name, side), 100 + u64::from(body), date, flags, key)
 }
 
-fn mark(side: Side, uid_next: u32) -> Mark {
+fn mark(side: Side, uid_next: u32) -> Counters {
     let uid_validity = Some(UidValidity(if side == Side::First { 7 } else { 8 }));
-    Mark { uid_validity, uid_next: Some(uid_next), mod_seq: Some(100) }
+    Counters { uid_validity, uid_next: Some(uid_next), mod_seq: Some(100), messages: None }
 }
 
 /// What the base of one folder is written as.
