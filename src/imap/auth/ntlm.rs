@@ -1,7 +1,7 @@
 //! NTLM as Exchange and Samba take it: NTLMv2 only ([MS-NLMP] sections 2.2.1 and 3.3.2). The password is hashed by what is long
 //! broken, so that it is used only where it is asked for or where the server has nothing else.
 //!
-//! A user is written `NAME` or `DOMAIN\NAME`.
+//! rsasl has no NTLM. A user is written `NAME` or `DOMAIN\NAME`.
 
 use super::exchange::{Failure, Message, Sasl};
 use hmac::{Hmac, KeyInit as _, Mac as _};
