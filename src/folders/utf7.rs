@@ -116,6 +116,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn every_text_comes_back(text in "[^\0]{0,40}") {
             let raw = encode(&text);

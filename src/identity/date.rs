@@ -173,6 +173,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn any_bytes_will_do(value in prop::collection::vec(any::<u8>(), 0..80)) {
             parse(&value);

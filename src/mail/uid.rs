@@ -244,6 +244,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn behaves_like_a_set(values in prop::collection::vec(1u32..200, 0..80)) {
             let model: BTreeSet<u32> = values.iter().copied().collect();

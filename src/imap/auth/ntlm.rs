@@ -220,6 +220,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn no_challenge_makes_it_panic(tail in proptest::collection::vec(any::<u8>(), 0..80)) {
             let _ = client().answer(&[&MAGIC[..], &2_u32.to_le_bytes(), &tail].concat());

@@ -238,6 +238,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn quoting_can_be_undone(text in "(>|From |Fro|\n|x| ){0,12}") {
             let quoted = run(Quoting::new(), text.as_bytes());
