@@ -31,6 +31,8 @@ pub mod mail;
 pub mod net;
 pub mod oauth;
 pub mod plan;
+#[cfg(test)]
+mod properties;
 pub mod state;
 pub mod store;
 pub mod verbs;

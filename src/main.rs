@@ -1,6 +1,8 @@
 //! The `mailferry` command: reads the command line, runs one verb of the library, shows what came of it.
 
 mod cli;
+#[cfg(test)]
+mod properties;
 
 use std::process::ExitCode;
 

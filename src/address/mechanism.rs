@@ -82,6 +82,12 @@ impl Mechanism {
     }
 
     /// The mechanism of this name, whatever its case.
+    ///
+    /// ```abnf
+    /// sasl-mech = 1*20mech-char
+    /// mech-char = UPPER-ALPHA / DIGIT / HYPHEN / UNDERSCORE
+    /// ```
+    /// (RFC 4422 section 3.1.) People may write small letters.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
     }

@@ -111,6 +111,11 @@ pub enum Address {
 impl Address {
     /// Reads an address.
     ///
+    /// ```abnf
+    /// address = ( "imap" / "imaps" ) "://" rest / ( "maildir" / "mbox" ) ":" path
+    /// ```
+    /// (A URI of RFC 3986 section 3, but for a `path` that is not encoded.)
+    ///
     /// # Errors
     /// What is wrong with it, without any part in which a password could stand; the hint says what to write.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
@@ -160,6 +165,7 @@ impl Address {
     }
 }
 
+/// `path = 1*(%x01-FF)`: whatever the system takes for a path.
 fn local_path(scheme: &'static str, path: &str) -> Result<PathBuf, AddressError> {
     if path.is_empty() || path.contains('\0') {
         return Err(AddressError::NoPath { scheme });
@@ -242,6 +248,14 @@ impl ImapAddress {
     }
 
     /// Reads what follows `imap://` or `imaps://`.
+    ///
+    /// ```abnf
+    /// rest      = userinfo "@" host [ ":" port ] [ "/" ] [ "?" query ]
+    /// userinfo  = *( unreserved / pct-encoded / sub-delims / ":" )    ; RFC 3986 section 3.2.1
+    /// query     = *( pchar / "/" / "?" )                              ; RFC 3986 section 3.4
+    /// ```
+    /// There is no ":" in `userinfo` here, since a password would follow it. Characters that RFC 3986 wants encoded may stand
+    /// for themselves, as people write them, an `@` among them.
     fn parse_rest(implicit: bool, rest: &str) -> Result<Self, AddressError> {
         let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         // From the right: a host holds no `@`, a user who forgot to write `%40` does.
@@ -343,6 +357,13 @@ fn no_user(authority: &str, after: &str) -> AddressError {
 }
 
 /// Splits `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
+///
+/// ```abnf
+/// host       = IP-literal / IPv4address / reg-name                ; RFC 3986 section 3.2.2
+/// IP-literal = "[" ( IPv6address / IPvFuture  ) "]"
+/// port       = *DIGIT                                             ; RFC 3986 section 3.2.3
+/// ```
+/// A `reg-name` has letters, digits, `-`, `.` and `_` only, of any script; there is no IPvFuture.
 fn host_and_port(place: &str) -> Result<(String, Option<u16>), AddressError> {
     let (host, port) = if let Some(rest) = place.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or(AddressError::BadIpv6)?;
@@ -377,6 +398,8 @@ fn number<T: std::str::FromStr>(digits: &str) -> Option<T> {
 }
 
 /// Percent-decodes; `None` for a stray `%`, for what is not UTF-8 and for control characters.
+///
+/// `pct-encoded = "%" HEXDIG HEXDIG` (RFC 3986 section 2.1). Any other character stands for itself, but for controls.
 fn decode(text: &str) -> Option<String> {
     let mut after_percent = text.split('%').skip(1);
     let well_formed = after_percent.all(|part| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);

@@ -38,6 +38,12 @@ pub(super) struct Options {
 
 impl Options {
     /// Reads `key=value&…`; the values are percent-encoded, a `+` is a `+`.
+    ///
+    /// ```abnf
+    /// query = [ pair ] *( "&" [ pair ] )
+    /// pair  = key "=" value
+    /// ```
+    /// (Within RFC 3986 section 3.4 `query`.)
     pub(super) fn parse(query: &str) -> Result<Self, AddressError> {
         let mut options = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {

@@ -9,6 +9,10 @@ pub struct Fingerprint(pub [u8; 32]);
 impl Fingerprint {
     /// Reads `sha256:` and 64 hexadecimal digits, in any case, with or without colons between the bytes as OpenSSL writes
     /// them.
+    ///
+    /// ```abnf
+    /// pin = "sha256:" 32( 2HEXDIG [ ":" ] )
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let (algorithm, digits) = text.split_once(':')?;
         let digits: Vec<u8> = digits.bytes().filter(|byte| *byte != b':').collect();

@@ -226,6 +226,8 @@ fn any_address() -> impl Strategy<Value = ImapAddress> {
 }
 
 proptest! {
+    #![proptest_config(crate::properties::config())]
+
     #[test]
     fn a_canonical_address_reads_back(address in any_address()) {
         let text = address.to_string();

@@ -88,6 +88,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn nothing_harmful_is_left(raw in any::<String>()) {
             prop_assert!(!text(&raw).chars().any(is_harmful));

@@ -146,6 +146,8 @@ default login ann password fallback
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn no_text_makes_it_panic(text in "(machine|default|login|password|macdef|#|\"|\\\\|\n| |a){0,40}") {
             let _ = find(&text, "a", "a");

@@ -113,6 +113,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn no_text_makes_them_panic(text in any::<String>()) {
             let _ = (size(&text), rate(&text), date(&text), search(&text));

@@ -222,6 +222,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn every_level_comes_back(level in any_level(), separator in "[/.|^\\\\:]", flat in any::<bool>()) {
             let separator = separator.chars().next().filter(|_| !flat);

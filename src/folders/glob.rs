@@ -159,6 +159,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn an_escaped_name_matches_itself_only(name in "[a-c*?{}\\[\\],\\\\/.ü-]{1,12}", other in "[a-c/.ü-]{1,12}") {
             let escaped: String = name.chars().flat_map(|c| ['\\', c]).collect();

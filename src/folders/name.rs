@@ -167,6 +167,8 @@ pub(super) mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn what_is_shown_can_be_typed(name in any_name()) {
             prop_assert_eq!(FolderName::parse(&name.to_string()), Some(name));

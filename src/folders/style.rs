@@ -237,6 +237,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn every_name_comes_back(name in any_name(), which in 0..5usize, utf8 in any::<bool>()) {
             let (prefix, separator) = [("", '/'), ("", '.'), ("INBOX.", '.'), ("INBOX/", '/'), ("Mail|", '|')][which];

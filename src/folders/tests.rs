@@ -318,6 +318,8 @@ fn a_tree_comes_back_unchanged_from_another_kind_of_server() {
 }
 
 proptest! {
+    #![proptest_config(crate::properties::config())]
+
     #[test]
     fn any_listing_is_paired_or_refused_and_found_again(
         raw in prop::collection::vec(prop::collection::vec("[a-cIi&=/.~%25FNBOX-]{0,6}", 1..3), 0..8),

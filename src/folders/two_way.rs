@@ -195,6 +195,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn without_rules_names_are_the_same(any in any_name()) {
             prop_assert_eq!(exchange(&[]).to_second(&any), any.clone());

@@ -41,6 +41,12 @@ fn flush(shifted: &mut Vec<u8>, out: &mut String) {
 ///
 /// `None`: an open or broken base64 section, half a surrogate pair, a NUL, or bytes that are not even UTF-8. ASCII that
 /// was needlessly written in base64 is read as what it says, so the result need not encode to the same bytes again.
+///
+/// ```abnf
+/// name    = *(%x20-25 / %x27-7E / "&-" / "&" 1*mbase64 "-")
+/// mbase64 = ALPHA / DIGIT / "+" / ","
+/// ```
+/// (RFC 3501 section 5.1.3 says it in words.) Whatever else is UTF-8 may stand for itself, as servers send it, but for NUL.
 pub fn decode(raw: &[u8]) -> Option<String> {
     let mut rest = str::from_utf8(raw).ok()?;
     let mut out = String::with_capacity(rest.len());
@@ -58,6 +64,7 @@ pub fn decode(raw: &[u8]) -> Option<String> {
     (!out.contains('\0')).then_some(out)
 }
 
+/// `1*mbase64`: UTF-16BE in base64 with `,` for `/`, without `=` (RFC 3501 section 5.1.3).
 fn decode_section(section: &str, out: &mut String) -> Option<()> {
     let bytes = BASE64.decode(section).ok()?;
     let (pairs, []) = bytes.as_chunks::<2>() else { return None };
@@ -109,6 +116,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn every_text_comes_back(text in "[^\0]{0,40}") {
             let raw = encode(&text);

@@ -458,6 +458,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn agrees_with_the_model(message in messages()) {
             let digest: [u8; 32] = Sha256::digest(model(&message)).into();

@@ -33,11 +33,15 @@ pub fn message_date(header: &[u8], now_seconds: i64) -> Option<InternalDate> {
 }
 
 /// The instant and zone of a Date's value; `None` where it is no date.
+///
+/// `orig-date = "Date:" date-time CRLF` (RFC 5322 section 3.6.1).
 pub(super) fn parse(value: &[u8]) -> Option<InternalDate> {
     parse_text(&without_comments(value)?)
 }
 
 /// The date of a Received stands behind its last semicolon (RFC 5322 section 3.6.7).
+///
+/// `received = "Received:" *received-token ";" date-time CRLF` (RFC 5322 section 3.6.7).
 fn parse_received(value: &[u8]) -> Option<InternalDate> {
     let text = without_comments(value)?;
     let (_, date) = text.rsplit_once(';')?;
@@ -45,6 +49,8 @@ fn parse_received(value: &[u8]) -> Option<InternalDate> {
 }
 
 /// The value unfolded and without its comments, which may be nested; `None` if it is too long.
+///
+/// `comment = "(" *([FWS] ccontent) [FWS] ")"` (RFC 5322 section 3.2.2).
 fn without_comments(value: &[u8]) -> Option<String> {
     if value.len() > MAX_VALUE {
         return None;
@@ -67,6 +73,13 @@ fn without_comments(value: &[u8]) -> Option<String> {
     Some(text)
 }
 
+/// ```abnf
+/// date-time   = [ day-of-week "," ] date time [CFWS]
+/// date        = day month year
+/// time        = time-of-day zone
+/// time-of-day = hour ":" minute [ ":" second ]
+/// ```
+/// (RFC 5322 section 3.3, and the obsolete forms of section 4.3.) The zone may be missing, which is UTC then.
 fn parse_text(text: &str) -> Option<InternalDate> {
     // Each token is followed by a blank, the last one too: mail-parser counts a token when it ends.
     let mut tidy = String::new();
@@ -160,6 +173,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn any_bytes_will_do(value in prop::collection::vec(any::<u8>(), 0..80)) {
             parse(&value);

@@ -25,6 +25,13 @@ impl<'a> Field<'a> {
     }
 
     /// The field of a line with its continuations; `None` where that is no field.
+    ///
+    /// ```abnf
+    /// optional-field = field-name ":" unstructured CRLF        ; RFC 5322 section 3.6.8
+    /// obs-optional   = field-name *WSP ":" unstructured CRLF   ; RFC 5322 section 4.5.8
+    /// field-name     = 1*ftext
+    /// ftext          = %d33-57 / %d59-126
+    /// ```
     fn parse(line: &'a [u8]) -> Option<Self> {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let (name, value) = line.split_at(colon);
@@ -79,6 +86,8 @@ fn without_cr(line: &[u8]) -> &[u8] {
 }
 
 /// A value's bytes without its folding: the line ends go, the blanks that follow them stay (RFC 5322 section 2.2.3).
+///
+/// `FWS = ([*WSP CRLF] 1*WSP) / obs-FWS` (RFC 5322 section 3.2.2). A line may end in a bare LF.
 pub(crate) fn unfolded(value: &[u8]) -> impl Iterator<Item = u8> + '_ {
     value.split(|byte| *byte == b'\n').flat_map(|line| without_cr(line).iter().copied())
 }
@@ -87,6 +96,8 @@ pub(crate) fn unfolded(value: &[u8]) -> impl Iterator<Item = u8> + '_ {
 ///
 /// It may be whatever the sender wrote, control characters among it. Where it is not UTF-8, the bytes that are not are
 /// written as `\xff` and a backslash as `\\`, so that nothing is lost. `None` where there is none or it is empty.
+///
+/// `message-id = "Message-ID:" msg-id CRLF` (RFC 5322 section 3.6.4). The value need not be a `msg-id`.
 pub fn message_id(header: &[u8]) -> Option<String> {
     let field = fields(header).find(|field| field.is("Message-ID"))?;
     let bytes: Vec<u8> = unfolded(field.value).collect();
@@ -108,6 +119,9 @@ pub fn heading(header: &[u8]) -> Heading {
 
 /// The text of the first field of this name: decoded, its blanks made single ones, cut where it is long. `None` where there
 /// is none or it is empty.
+///
+/// `subject = "Subject:" unstructured CRLF` (RFC 5322 section 3.6.5) with the encoded words of RFC 2047 section 2:
+/// `encoded-word = "=?" charset "?" encoding "?" encoded-text "?="`.
 fn decoded(header: &[u8], name: &str) -> Option<String> {
     let field = fields(header).find(|field| field.is(name))?;
     let value: Vec<u8> = unfolded(field.value).take(MAX_TEXT_BYTES).collect();
@@ -222,6 +236,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn any_subject_will_do(value in prop::collection::vec(prop::sample::select(b"=?utf-8BQ_ \r\n\t\x00\xff\xc3".to_vec()), 0..80)) {
             for name in [b"Subject: ".as_slice(), b"From: "] {

@@ -211,6 +211,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn any_bytes_will_do(header in prop::collection::vec(any::<u8>(), 0..200)) {
             header_key(&header);

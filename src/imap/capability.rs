@@ -24,6 +24,8 @@ impl Capabilities {
     }
 
     /// The SASL mechanisms that it offers, by name.
+    ///
+    /// `capability = ("AUTH=" auth-type) / atom` (RFC 3501 section 9).
     pub fn mechanisms(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|name| name.strip_prefix("AUTH="))
     }
@@ -40,6 +42,8 @@ impl Capabilities {
     }
 
     /// The largest message that it takes, where it says so (APPENDLIMIT, RFC 7889).
+    ///
+    /// `capability =/ "APPENDLIMIT" ["=" number]` (RFC 7889 section 5).
     pub fn append_limit(&self) -> Option<u64> {
         self.0.iter().find_map(|name| name.strip_prefix("APPENDLIMIT=")?.parse().ok())
     }

@@ -177,6 +177,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn whatever_stands_around_it(secret in "[!-~]{5,20}", before in "[a-z\0]{0,9}", after in "[a-z\0]{0,9}") {
             let said = format!("NO {} NO", STANDARD.encode(format!("{before}{secret}{after}")));

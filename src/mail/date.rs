@@ -27,6 +27,14 @@ impl InternalDate {
 
     /// Reads what servers send: `" 1-Feb-2024 03:04:05 +0130"`, also with a one- or two-digit day. `None` for what is
     /// no date (`00-Jan-0000`, `31-Feb`, an endless text).
+    ///
+    /// ```abnf
+    /// date-time      = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
+    /// date-day-fixed = (SP DIGIT) / 2DIGIT
+    /// time           = 2DIGIT ":" 2DIGIT ":" 2DIGIT
+    /// zone           = ("+" / "-") 4DIGIT
+    /// ```
+    /// (RFC 3501 section 9; the quotes are off already.)
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.len() > MAX_TEXT {

@@ -37,6 +37,7 @@ impl SystemFlag {
         (Self::Draft, "\\Draft"),
     ];
 
+    /// `"\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft"` of `flag` (RFC 3501 section 9).
     fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, text)| text.eq_ignore_ascii_case(name)).map(|(flag, _)| *flag)
     }
@@ -64,6 +65,8 @@ impl Keyword {
     }
 
     /// Whether it can be written as an atom at all (RFC 3501 `flag-keyword`).
+    ///
+    /// `flag-keyword = atom`, `atom = 1*ATOM-CHAR` (RFC 3501 section 9).
     fn is_atom(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b))
     }
@@ -125,6 +128,12 @@ impl Flags {
 
     /// Reads flags as a server names them. `\Recent` and system flags that no RFC knows are dropped, as no other
     /// server would take them; the two that have a registered keyword (`\Forwarded`, `\Junk`) become it.
+    ///
+    /// ```abnf
+    /// flag-fetch = flag / "\Recent"
+    /// flag       = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / flag-keyword / flag-extension
+    /// ```
+    /// (RFC 3501 section 9.) A keyword need not be an atom: what can't be written is left out of [`Flags::names`].
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut system = 0;
         let mut keywords = Vec::new();
@@ -255,6 +264,8 @@ impl PermanentFlags {
     }
 
     /// What a server's list of names says. That of a mailbox which can't be written to is believed.
+    ///
+    /// `flag-perm = flag / "\*"` (RFC 3501 section 9).
     pub fn told<'a>(names: impl IntoIterator<Item = &'a str>, read_only: bool) -> Self {
         let mut any_keyword = false;
         let names = names.into_iter().inspect(|name| any_keyword |= *name == "\\*");

@@ -68,6 +68,11 @@ pub enum SpecialUse {
 
 impl SpecialUse {
     /// Reads a LIST attribute such as `\Sent`, in any case (Cyrus 3.6 writes `\sent`), or XLIST's `\Spam`.
+    ///
+    /// ```abnf
+    /// use-attr = "\All" / "\Archive" / "\Drafts" / "\Flagged" / "\Junk" / "\Sent" / "\Trash" / use-attr-ext
+    /// ```
+    /// (RFC 6154 section 6; `\Important` is of RFC 8457.)
     pub fn from_attribute(attribute: &str) -> Option<Self> {
         let name = attribute.strip_prefix('\\')?.to_ascii_lowercase();
         Some(match name.as_str() {

@@ -150,6 +150,12 @@ impl UidSet {
     }
 
     /// Reads a server's `uid-set` (RFC 4315 section 4), such as `4,7:9,3`. `None` where it is not one.
+    ///
+    /// ```abnf
+    /// uid-set   = (uniqueid / uid-range) *("," uid-set)
+    /// uid-range = (uniqueid ":" uniqueid)
+    /// ```
+    /// (RFC 4315 section 4.) Zeros are left out.
     pub fn parse(text: &str) -> Option<Self> {
         let mut set = Self::default();
         for item in text.split(',') {
@@ -238,6 +244,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn behaves_like_a_set(values in prop::collection::vec(1u32..200, 0..80)) {
             let model: BTreeSet<u32> = values.iter().copied().collect();

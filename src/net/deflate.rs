@@ -230,6 +230,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn what_goes_in_comes_out(
             parts in prop::collection::vec(prop::collection::vec(0_u8..4, 0..3000), 1..5),

@@ -213,6 +213,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn fewer_deletions_are_never_worse(limit in any_limit(), deleted in 1_u64..300, rest in 0_u64..300) {
             let count = |deleted| Deletions { deleted, of: deleted + rest };

@@ -537,6 +537,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn each_message_comes_out_once(source in any_folder(), target in any_folder(), rules in any_rules()) {
             let found = match_folder(&source, &target, &rules);

@@ -247,6 +247,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn the_heaviest_are_kept(weights in prop::collection::vec(0u64..50, 0..60)) {
             let mut most = Most::new(7);

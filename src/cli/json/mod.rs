@@ -219,6 +219,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn every_text_reads_back_and_moves_no_terminal(raw in "(\\PC|[\u{0}-\u{9f}\u{202e}\u{2028}\u{feff}]){0,20}") {
             let line = event(&Event::Warning { text: &raw });

@@ -2,6 +2,10 @@
 //!
 //! A server that refuses sends its reason as JSON in a challenge, and its tagged NO only when that has been answered. What the
 //! JSON holds may repeat the token, so of all of it only a status that looks like one is ever shown.
+//!
+//! rsasl has both, but would save only the line that writes each message. It does not escape a name's `,` and `=`, answers the
+//! reason in OAUTHBEARER with nothing where RFC 7628 section 3.2.3 has `%x01`, fails on a reason that it can't read and
+//! leaves an empty one without the answer that the server waits for.
 
 use super::exchange::{Failure, Message, Sasl};
 use crate::net::DialSettings;

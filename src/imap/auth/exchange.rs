@@ -61,6 +61,11 @@ impl Failure {
     }
 }
 
+/// What a server's challenge means after the last one that the mechanism has.
+pub(super) fn asks_too_much() -> Failure {
+    Failure::Distrust("the server asks for more than the mechanism defines".to_owned())
+}
+
 /// How an exchange ended.
 pub(super) struct Outcome {
     pub(super) reply: Reply,

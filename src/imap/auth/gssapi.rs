@@ -1,8 +1,11 @@
 //! Kerberos by GSSAPI (RFC 4752): the ticket that `kinit` got says who it is, and the server proves itself, too.
 //!
 //! No security layer is negotiated: TLS is there for that. Tickets are never handed on to the server (delegation).
+//!
+//! rsasl has GSSAPI, too, but asks for every flag, delegation among them, names nobody to act for, and does not tell whose ticket
+//! it used. It would also bring a second version of libgssapi.
 
-use super::exchange::{Failure, Message, Sasl};
+use super::exchange::{Failure, Message, Sasl, asks_too_much};
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext as _};
 use libgssapi::credential::{Cred, CredUsage};
 use libgssapi::name::Name;
@@ -48,7 +51,7 @@ impl Sasl for Gssapi {
         let wrong =
             |error: libgssapi::error::Error| Failure::Distrust(format!("the server's response is invalid: {error}"));
         if self.is_done {
-            return Err(Failure::Distrust("the server asks for more than the mechanism defines".to_owned()));
+            return Err(asks_too_much());
         }
         if !self.context.is_complete() {
             let token = self.context.step(Some(challenge), None).map_err(wrong)?;

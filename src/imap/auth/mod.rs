@@ -3,8 +3,8 @@
 //! ```text
 //! credentials  who logs in, and the secret that may be read anew      choose    the mechanism, by what both sides have
 //! exchange     AUTHENTICATE: challenges and answers                   simple    PLAIN, LOGIN, EXTERNAL, ANONYMOUS, CRAM-MD5
-//! gssapi       Kerberos, if it was built in
-//! bearer       OAUTHBEARER, XOAUTH2           ntlm    NTLM            scram     SCRAM, with and without channel binding
+//! library      the exchanges that rsasl runs                          scram     SCRAM, with and without channel binding
+//! bearer       OAUTHBEARER, XOAUTH2           ntlm    NTLM            gssapi    Kerberos, if it was built in
 //! recall       how the last run logged in
 //! ```
 //!
@@ -18,6 +18,7 @@ mod credentials;
 mod exchange;
 #[cfg(feature = "gssapi")]
 mod gssapi;
+mod library;
 mod ntlm;
 mod recall;
 mod scram;
@@ -156,13 +157,12 @@ impl Attempt<'_> {
         let user = self.credentials.user.as_str();
         let authzid = self.credentials.authzid.as_deref();
         let sasl: Result<Box<dyn Sasl>, Failure> = match mechanism {
-            Mechanism::Plain => simple::plain(authzid, user, self.secret()?),
-            Mechanism::Login => Ok(simple::login(user, self.secret()?)),
+            Mechanism::Plain | Mechanism::Login => simple::begin(mechanism, authzid, user, self.secret()?),
             Mechanism::CramMd5 => Ok(simple::cram_md5(user, self.secret()?)),
             Mechanism::Ntlm => ntlm::begin(user, self.secret()?),
             Mechanism::Gssapi => self.kerberos(),
-            Mechanism::External => Ok(simple::external(authzid.unwrap_or(user))),
-            Mechanism::Anonymous => Ok(simple::anonymous(user)),
+            Mechanism::External => simple::begin(mechanism, Some(authzid.unwrap_or(user)), user, ""),
+            Mechanism::Anonymous => simple::begin(mechanism, None, user, ""),
             Mechanism::OAuthBearer => bearer::oauthbearer(authzid.unwrap_or(user), self.server, self.secret()?),
             Mechanism::XOAuth2 => bearer::xoauth2(user, self.secret()?),
             Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus | Mechanism::ScramSha256 | Mechanism::ScramSha1 => {

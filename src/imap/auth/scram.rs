@@ -6,17 +6,10 @@
 //! - `-PLUS` binds the login to the server's certificate (`tls-server-end-point`, RFC 5929), so that nobody in between can
 //!   pass it on. The TLS library gives no access to `tls-exporter` (RFC 9266).
 
-use super::exchange::{Failure, Message, Sasl};
+use super::exchange::{Failure, Message, Sasl, asks_too_much};
+use super::library::{self, Session};
 use crate::address::Mechanism;
-use rsasl::callback::{Context, Request, SessionCallback, SessionData};
-use rsasl::mechanisms::scram::{SCRAM_SHA1, SCRAM_SHA1_PLUS, SCRAM_SHA256, SCRAM_SHA256_PLUS};
-use rsasl::prelude::{
-    ChannelBindingCallback, Mechanism as Implementation, Mechname, Registry, SASLClient, SASLConfig, Session,
-    SessionError,
-};
-use rsasl::property::{AuthId, AuthzId, OverrideCBType, Password};
-use rsasl::validate::NoValidation;
-use secrecy::{ExposeSecret as _, SecretString};
+use rsasl::prelude::{ChannelBindingCallback, SessionError};
 use std::borrow::Cow;
 use std::mem;
 use std::ops::RangeInclusive;
@@ -26,9 +19,7 @@ use zeroize::Zeroizing;
 const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 
 /// The kind of channel binding that the TLS library lets us have.
-const END_POINT: &str = "tls-server-end-point";
-
-static IMPLEMENTED: &[Implementation] = &[SCRAM_SHA1, SCRAM_SHA1_PLUS, SCRAM_SHA256, SCRAM_SHA256_PLUS];
+pub(super) const END_POINT: &str = "tls-server-end-point";
 
 /// What the client says of channel binding (RFC 5802 section 6).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,32 +52,9 @@ impl ChannelBindingCallback for Binding {
     }
 }
 
-/// What rsasl asks for.
-struct Answers {
-    authzid: Option<String>,
-    user: String,
-    password: SecretString,
-    binds: bool,
-}
-
-impl SessionCallback for Answers {
-    fn callback(&self, _: &SessionData, _: &Context<'_>, request: &mut Request<'_>) -> Result<(), SessionError> {
-        if let Some(authzid) = &self.authzid {
-            request.satisfy::<AuthzId>(authzid)?;
-        }
-        request.satisfy::<OverrideCBType>(END_POINT)?.satisfy::<AuthId>(&self.user)?;
-        request.satisfy::<Password>(self.password.expose_secret().as_bytes())?;
-        Ok(())
-    }
-
-    fn enable_channel_binding(&self) -> bool {
-        self.binds
-    }
-}
-
 /// An exchange, and what it waits for.
 struct Scram {
-    session: Session<NoValidation, Binding>,
+    session: Session,
     waits_for: Awaited,
     /// Whether the server has shown that it knows the password.
     is_proved: bool,
@@ -107,19 +75,9 @@ pub(super) fn begin(
     user: &str,
     password: &str,
 ) -> Result<Box<dyn Sasl>, Failure> {
-    let broken = Failure::Unfit("it can't be begun".to_owned());
-    let answers = Answers {
-        authzid: authzid.map(str::to_owned),
-        user: prepared(user).into_owned(),
-        password: SecretString::from(prepared(password).into_owned()),
-        binds: binding != Binding::None,
-    };
-    let config = SASLConfig::builder().with_registry(Registry::with_mechanisms(IMPLEMENTED)).with_callback(answers);
-    let (Ok(config), Ok(name)) = (config, Mechname::parse(mechanism.name().as_bytes())) else { return Err(broken) };
-    match SASLClient::with_cb(config, binding).start_suggested(&[name]) {
-        Ok(session) => Ok(Box::new(Scram { session, waits_for: Awaited::First, is_proved: false })),
-        Err(_) => Err(broken),
-    }
+    let password = Zeroizing::new(prepared(password).into_owned());
+    let session = library::start(mechanism, binding, authzid, &prepared(user), &password)?;
+    Ok(Box::new(Scram { session, waits_for: Awaited::First, is_proved: false }))
 }
 
 /// A name or password in the form that both sides hash (SASLprep, RFC 4013). What has none is taken as it is, as servers do.
@@ -129,9 +87,7 @@ fn prepared(text: &str) -> Cow<'_, str> {
 
 impl Scram {
     fn step(&mut self, input: Option<&[u8]>) -> Result<Message, Failure> {
-        let mut output = Zeroizing::new(Vec::new());
-        self.session.step(input, &mut *output).map_err(|error| meaning(&error))?;
-        Ok(output)
+        library::step(&mut self.session, input).map(|(_, output)| output).map_err(|error| meaning(&error))
     }
 }
 
@@ -155,9 +111,7 @@ impl Sasl for Scram {
                 self.is_proved = true;
                 Ok(answer)
             }
-            Awaited::Nothing => {
-                Err(Failure::Distrust("the server asks for more than the mechanism defines".to_owned()))
-            }
+            Awaited::Nothing => Err(asks_too_much()),
         }
     }
 

@@ -179,6 +179,8 @@ fn a_refusal_in_the_exchange_is_the_servers_word() {
 }
 
 proptest! {
+    #![proptest_config(crate::properties::config())]
+
     #[test]
     fn no_challenge_makes_it_panic(
         challenges in proptest::collection::vec(

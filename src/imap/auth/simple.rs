@@ -1,72 +1,60 @@
-//! The mechanisms that take a line or two: PLAIN (RFC 4616), LOGIN, EXTERNAL (RFC 4422 appendix A), ANONYMOUS (RFC 4505) and
-//! CRAM-MD5 (RFC 2195).
+//! The mechanisms that take a line or two: PLAIN (RFC 4616), LOGIN, EXTERNAL (RFC 4422 appendix A) and ANONYMOUS (RFC 4505) by
+//! rsasl, and CRAM-MD5.
 
-use super::exchange::{Failure, Message, Sasl};
+use super::exchange::{Failure, Message, Sasl, asks_too_much};
+use super::library::{self, Session};
+use super::scram::Binding;
+use crate::address::Mechanism;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::Md5;
+use std::mem;
 use zeroize::Zeroizing;
 
-/// One message from the client, and nothing from the server.
-struct OneMessage(Option<Message>);
-
-impl Sasl for OneMessage {
-    fn initial(&mut self) -> Result<Option<Message>, Failure> {
-        Ok(self.0.take())
-    }
-
-    fn answer(&mut self, _: &[u8]) -> Result<Message, Failure> {
-        Err(asks_too_much())
-    }
+/// An exchange in which the server proves nothing. After a failure nothing more is taken.
+struct Simple {
+    session: Session,
+    is_over: bool,
 }
 
-fn asks_too_much() -> Failure {
-    Failure::Distrust("the server asks for more than the mechanism defines".to_owned())
-}
-
-fn one_message(parts: &[&str]) -> Box<dyn Sasl> {
-    Box::new(OneMessage(Some(Zeroizing::new(parts.concat().into_bytes()))))
-}
-
-/// The password itself, and whom to act for.
-pub(super) fn plain(authzid: Option<&str>, user: &str, password: &str) -> Result<Box<dyn Sasl>, Failure> {
-    if password.contains('\0') {
+/// Begins PLAIN, LOGIN, EXTERNAL or ANONYMOUS. EXTERNAL sends `authzid` alone, and ANONYMOUS `user`.
+pub(super) fn begin(
+    mechanism: Mechanism,
+    authzid: Option<&str>,
+    user: &str,
+    password: &str,
+) -> Result<Box<dyn Sasl>, Failure> {
+    if mechanism == Mechanism::Plain && password.contains('\0') {
         return Err(Failure::Unfit("a password can't contain a NUL".to_owned()));
     }
-    Ok(one_message(&[authzid.unwrap_or(""), "\0", user, "\0", password]))
+    let session = library::start(mechanism, Binding::None, authzid, user, password)?;
+    Ok(Box::new(Simple { session, is_over: false }))
 }
 
-/// The server takes the name from the certificate, and checks that it may act for this user.
-pub(super) fn external(authzid: &str) -> Box<dyn Sasl> {
-    one_message(&[authzid])
+impl Simple {
+    fn step(&mut self, challenge: Option<&[u8]>) -> Result<Message, Failure> {
+        if mem::replace(&mut self.is_over, true) {
+            return Err(asks_too_much());
+        }
+        // rsasl refuses nothing but an empty password for PLAIN.
+        let stepped = library::step(&mut self.session, challenge);
+        let (state, message) = stepped.map_err(|_| Failure::Unfit("the password is empty".to_owned()))?;
+        self.is_over = state.is_finished();
+        Ok(message)
+    }
 }
 
-/// Only a trace of who it is, which proves nothing.
-pub(super) fn anonymous(trace: &str) -> Box<dyn Sasl> {
-    one_message(&[trace])
-}
-
-/// The user's name and the password, each when asked for; what the questions say varies.
-pub(super) fn login(user: &str, password: &str) -> Box<dyn Sasl> {
-    let message = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
-    Box::new(Login { left: vec![message(password), message(user)] })
-}
-
-struct Login {
-    /// The last comes first.
-    left: Vec<Message>,
-}
-
-impl Sasl for Login {
+impl Sasl for Simple {
     fn initial(&mut self) -> Result<Option<Message>, Failure> {
-        Ok(None)
+        // LOGIN's server begins, and what its questions say varies.
+        if self.session.are_we_first() { self.step(None).map(Some) } else { Ok(None) }
     }
 
-    fn answer(&mut self, _: &[u8]) -> Result<Message, Failure> {
-        self.left.pop().ok_or_else(asks_too_much)
+    fn answer(&mut self, challenge: &[u8]) -> Result<Message, Failure> {
+        self.step(Some(challenge))
     }
 }
 
-/// A hash of the challenge with the password as its key.
+/// A hash of the challenge with the password as its key (RFC 2195). rsasl has no CRAM-MD5.
 pub(super) fn cram_md5(user: &str, password: &str) -> Box<dyn Sasl> {
     let password = Zeroizing::new(password.as_bytes().to_vec());
     Box::new(CramMd5 { user: user.to_owned(), password: Some(password) })
@@ -104,16 +92,18 @@ mod tests {
 
     #[test]
     fn one_message_says_it_all() {
-        assert_eq!(initial(plain(None, "ann", "s3cret").unwrap()), b"\0ann\0s3cret");
-        assert_eq!(initial(plain(Some("bob"), "ann", "p\u{e4}ss").unwrap()), "bob\0ann\0p\u{e4}ss".as_bytes());
-        assert_eq!(initial(external("ann")), b"ann");
-        assert_eq!(initial(anonymous("x@example.org")), b"x@example.org");
-        assert!(plain(None, "ann", "a\0b").is_err());
+        let plain = |authzid, password| begin(Mechanism::Plain, authzid, "ann", password);
+        assert_eq!(initial(plain(None, "s3cret").unwrap()), b"\0ann\0s3cret");
+        assert_eq!(initial(plain(Some("bob"), "p\u{e4}ss").unwrap()), "bob\0ann\0p\u{e4}ss".as_bytes());
+        assert_eq!(initial(begin(Mechanism::External, Some("ann"), "", "").unwrap()), b"ann");
+        assert_eq!(initial(begin(Mechanism::Anonymous, None, "x@example.org", "").unwrap()), b"x@example.org");
+        assert!(plain(None, "a\0b").is_err());
+        assert!(plain(None, "").unwrap().initial().is_err());
     }
 
     #[test]
     fn login_answers_two_questions() {
-        let mut sasl = login("ann", "s3cret");
+        let mut sasl = begin(Mechanism::Login, None, "ann", "s3cret").unwrap();
         assert!(sasl.initial().unwrap().is_none());
         assert_eq!(&**sasl.answer(b"Username:").unwrap(), b"ann");
         assert_eq!(&**sasl.answer(b"whatever").unwrap(), b"s3cret");

@@ -71,6 +71,9 @@ pub enum Code {
 }
 
 /// Splits a status line's text into its code and the text after it. Text in brackets that has no end is text.
+///
+/// `resp-text = ["[" resp-text-code "]" SP] text` (RFC 3501 section 9). Blanks around the code may be missing or many, and the
+/// text may be missing.
 pub(super) fn split(line: &[u8]) -> (Option<Code>, &[u8]) {
     let Some(inside) = line.strip_prefix(b"[") else { return (None, line) };
     let Some(end) = code_end(inside) else { return (None, line) };
@@ -86,6 +89,9 @@ pub(super) fn split(line: &[u8]) -> (Option<Code>, &[u8]) {
 
 /// Where the closing bracket is: outside of parentheses and quotes, if there is one. In a capability list, a bracket in
 /// the middle of a word is not the one.
+///
+/// `resp-text-code =/ atom [SP 1*<any TEXT-CHAR except "]">]` (RFC 3501 section 9). A `]` in quotes, in parentheses or within a
+/// capability does not end it: servers write one there all the same.
 fn code_end(inside: &[u8]) -> Option<usize> {
     let is_capability = inside.get(..11).is_some_and(|name| name.eq_ignore_ascii_case(b"CAPABILITY "));
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
@@ -141,6 +147,16 @@ fn parse(name: String, arguments: &[u8]) -> Code {
     }
 }
 
+/// ```abnf
+/// resp-text-code =/ "UIDVALIDITY" SP nz-number / "UIDNEXT" SP nz-number / "UNSEEN" SP nz-number
+///                                                         ; RFC 3501 section 9
+/// resp-text-code =/ "HIGHESTMODSEQ" SP mod-sequence-value / "MODIFIED" SP sequence-set
+///                                                         ; RFC 7162 section 7
+/// resp-code-apnd  = "APPENDUID" SP nz-number SP append-uid ; RFC 4315 section 4
+/// resp-code-copy  = "COPYUID" SP nz-number SP uid-set SP uid-set
+/// resp-text-code =/ "MAILBOXID" SP "(" objectid ")"       ; RFC 8474 section 7
+/// ```
+/// A 0 for UNSEEN or HIGHESTMODSEQ is taken, too, as it means that there is none.
 fn with_arguments(name: &str, arguments: &[u8]) -> Option<Code> {
     let words: Vec<&[u8]> = arguments.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
     match (name, words.as_slice()) {
@@ -164,11 +180,15 @@ fn with_arguments(name: &str, arguments: &[u8]) -> Option<Code> {
     }
 }
 
+/// `nz-number = digit-nz *DIGIT` (RFC 3501 section 9).
 fn positive(word: &[u8]) -> Option<u32> {
     number(word).filter(|number| *number > 0)
 }
 
 /// The flags of a list whose parentheses stand on the first and the last word, or are words of their own.
+///
+/// `"PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"` with `flag-perm = flag / "\*"` (RFC 3501 section 9). A flag may be
+/// quoted, and need not be an atom.
 fn permanent_flags(words: &[&[u8]]) -> Option<Vec<String>> {
     let (first, last) = (words.first()?, words.last()?);
     (first.starts_with(b"(") && last.ends_with(b")")).then_some(())?;

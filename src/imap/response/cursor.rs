@@ -48,6 +48,8 @@ impl<'a> Value<'a> {
 }
 
 /// Reads plain digits: no sign, no blank, no overflow.
+///
+/// `number = 1*DIGIT` (RFC 3501 section 9).
 pub(super) fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
     let digits = std::str::from_utf8(bytes).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse().ok()
@@ -112,12 +114,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// A word up to a blank or a parenthesis, after blanks; empty if there is none.
+    ///
+    /// `atom = 1*ATOM-CHAR` (RFC 3501 section 9). Any other character may stand in it, too: servers write without quotes what
+    /// is no atom.
     pub(super) fn word(&mut self) -> &'a [u8] {
         self.blanks();
         self.take_until(|byte| matches!(byte, b' ' | b'\t' | b'(' | b')' | b'\r' | b'\n'))
     }
 
     /// The name of a FETCH item: a word that may have blanks, quotes and parentheses inside of brackets.
+    ///
+    /// `"BODY" section ["<" number ">"]` with `section = "[" [section-spec] "]"`, or an `atom` (RFC 3501 section 9).
     pub(super) fn item_name(&mut self) -> &'a [u8] {
         self.blanks();
         let (mut bracket, mut quoted) = (false, false);
@@ -133,6 +140,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next value; `None` at a closing parenthesis, at the end, and at what is no value.
+    ///
+    /// `nstring = string / nil`, `astring = 1*ASTRING-CHAR / string`, `string = quoted / literal`, or the `"("` of a list (RFC
+    /// 3501 section 9).
     pub(super) fn value(&mut self) -> Option<Value<'a>> {
         self.blanks();
         match self.rest().first()? {
@@ -148,6 +158,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// Skips one value, however deeply it is nested.
+    ///
+    /// `tagged-ext-val = tagged-ext-simple / "(" [tagged-ext-comp] ")"` (RFC 9051 section 9), and any other value or list.
     pub(super) fn skip(&mut self) -> Option<()> {
         let mut depth = 0_usize;
         loop {
@@ -164,6 +176,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// A list's values, NIL being an empty list. A list inside of it is an error.
+    ///
+    /// A parenthesized list (RFC 3501 section 4.4). Blanks between its values may be missing.
     pub(super) fn list(&mut self) -> Option<Vec<Value<'a>>> {
         match self.value()? {
             Value::Nil => return Some(Vec::new()),
@@ -181,6 +195,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// A value that stands in parentheses of its own or without them; `Some(None)` for NIL and `()`.
+    ///
+    /// `"(" mod-sequence-value ")"` (RFC 7162 section 7 `fetch-mod-resp`) or `"(" objectid ")"` (RFC 8474 section 7). The
+    /// parentheses may be missing.
     #[expect(clippy::option_option, reason = "no value is not the same as an unreadable one")]
     pub(super) fn single(&mut self) -> Option<Option<Value<'a>>> {
         let mut values = if self.clone().eat(b'(') { self.list()? } else { vec![self.value()?] };
@@ -189,6 +206,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// The string that begins right here: `None` if none does, `Some(None)` if it has no end.
+    ///
+    /// `string = quoted / literal` (RFC 3501 section 9).
     #[expect(clippy::option_option, reason = "no string is not the same as an unreadable one")]
     pub(super) fn string_ahead(&mut self) -> Option<Option<Value<'a>>> {
         match self.rest().first()? {
@@ -199,6 +218,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// A flag list. Servers write flags that are no atoms, also quoted or with `(` inside; only a blank or `)` ends one.
+    ///
+    /// `flag-list = "(" [flag *(SP flag)] ")"` (RFC 3501 section 9), or NIL for an empty one.
     pub(super) fn flags(&mut self) -> Option<Vec<Cow<'a, str>>> {
         match self.value()? {
             Value::Nil => return Some(Vec::new()),
@@ -214,6 +235,8 @@ impl<'a> Cursor<'a> {
         Some(flags)
     }
 
+    /// `flag = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / flag-keyword / flag-extension` (RFC 3501 section
+    /// 9), and any other word.
     fn flag(&mut self) -> Option<&'a [u8]> {
         let flag = self.take_until(|byte| matches!(byte, b' ' | b'\t' | b')' | b'\r' | b'\n'));
         (!flag.is_empty()).then_some(flag)
@@ -226,6 +249,7 @@ impl<'a> Cursor<'a> {
         &rest[..count]
     }
 
+    /// `atom = 1*ATOM-CHAR`, `nil = "NIL"` (RFC 3501 section 9).
     fn atom(&mut self) -> Option<Value<'a>> {
         let atom = self.word();
         let is_nil = atom.eq_ignore_ascii_case(b"NIL");
@@ -233,6 +257,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// A quoted string. A backslash before anything but `"` and `\` stands for itself: some servers do not escape it.
+    ///
+    /// ```abnf
+    /// quoted      = DQUOTE *QUOTED-CHAR DQUOTE
+    /// QUOTED-CHAR = <any TEXT-CHAR except quoted-specials> / "\" quoted-specials
+    /// ```
+    /// (RFC 3501 section 9.)
     fn quoted(&mut self) -> Option<Cow<'a, [u8]>> {
         let inside = self.rest().get(1..)?;
         let special = |from: usize| Some(from + inside.get(from..)?.iter().position(|b| matches!(b, b'"' | b'\\'))?);
@@ -257,6 +287,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// The literal that the framer found here, if it found one.
+    ///
+    /// `literal = "{" number64 ["+"] "}" CRLF *CHAR8`, `literal8 = "~{" number64 "}" CRLF *OCTET` (RFC 9051 section 9). The
+    /// line may end in a bare LF.
     fn literal(&mut self) -> Option<Value<'a>> {
         let next = self.literals.partition_point(|literal| literal.offset <= self.at);
         let literal = self.literals.get(next)?;

@@ -140,6 +140,8 @@ pub struct FetchOpening {
 
 impl FetchOpening {
     /// Reads a frame that ends in the announcement of a large literal. `None`: it is no FETCH.
+    ///
+    /// The beginning of `message-data = nz-number SP ("EXPUNGE" / ("FETCH" SP msg-att))` (RFC 3501 section 9).
     pub fn read(frame: &Frame) -> Option<Self> {
         let mut cursor = Cursor::new(frame);
         if !cursor.eat(b'*') {
@@ -166,6 +168,9 @@ pub(super) type Why = &'static str;
 
 impl<'a> Fetch<'a> {
     /// An empty one for `* <number> <keyword>`; `None` if the keyword is another.
+    ///
+    /// `nz-number SP "FETCH" SP msg-att` (RFC 3501 section 9 `message-data`). UIDFETCH (RFC 9586) has the UID in the number's
+    /// place. A FETCH may have the number 0, as Courier sends it.
     pub(super) fn begin(number: u32, keyword: &[u8]) -> Option<Self> {
         if keyword.eq_ignore_ascii_case(b"FETCH") {
             return Some(Self { seq: number, ..Self::default() });
@@ -175,6 +180,11 @@ impl<'a> Fetch<'a> {
     }
 
     /// Reads the list of items.
+    ///
+    /// ```abnf
+    /// msg-att = "(" (msg-att-dynamic / msg-att-static) *(SP (msg-att-dynamic / msg-att-static)) ")"
+    /// ```
+    /// (RFC 3501 section 9.) The list may be empty.
     pub(super) fn read_items(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Why> {
         if !cursor.eat(b'(') {
             return Err("it has no list of items");
@@ -189,6 +199,17 @@ impl<'a> Fetch<'a> {
         if cursor.is_end() { Ok(()) } else { Err("there is text after its items") }
     }
 
+    /// ```abnf
+    /// msg-att-dynamic  = "FLAGS" SP "(" [flag-fetch *(SP flag-fetch)] ")"
+    /// msg-att-static   = "ENVELOPE" SP envelope / "INTERNALDATE" SP date-time /
+    ///                    "RFC822" [".HEADER" / ".TEXT"] SP nstring / "RFC822.SIZE" SP number /
+    ///                    "BODY" ["STRUCTURE"] SP body / "BODY" section ["<" number ">"] SP nstring /
+    ///                    "UID" SP uniqueid
+    /// msg-att-dynamic =/ "MODSEQ" SP "(" permsg-modsequence ")"
+    /// msg-att-static  =/ "EMAILID" SP "(" objectid ")"
+    /// ```
+    /// (RFC 3501 section 9, RFC 7162 section 7, RFC 8474 section 7; the items of Gmail have no grammar.) A date or a size that
+    /// makes no sense is none, and an unknown item may lack its value: the message is there all the same.
     fn read_item(&mut self, name: &[u8], cursor: &mut Cursor<'a>) -> Result<(), Why> {
         let name = name.to_ascii_uppercase();
         match name.as_slice() {
@@ -297,6 +318,8 @@ impl<'a> Fetch<'a> {
 }
 
 /// A string or NIL. No value at all counts as NIL: `BODY[] )` is what Yandex sends of a message that it can't read.
+///
+/// `nstring = string / nil` (RFC 3501 section 9).
 fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Why> {
     if cursor.clone().eat(b')') {
         return Ok(Content::Nil);
@@ -317,6 +340,8 @@ fn labels<'a>(cursor: &mut Cursor<'a>) -> Option<Vec<Cow<'a, [u8]>>> {
 }
 
 /// A count that is only a hint: mail.ru has written `9.3736e+06`.
+///
+/// `number = 1*DIGIT` (RFC 3501 section 9), or a decimal fraction with an exponent.
 pub(super) fn lenient_number(bytes: &[u8]) -> Option<u64> {
     super::cursor::number(bytes).or_else(|| {
         let number: f64 = std::str::from_utf8(bytes).ok()?.parse().ok()?;

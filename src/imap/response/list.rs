@@ -42,6 +42,12 @@ pub struct MailboxStatus {
 }
 
 /// Reads `(attributes) separator name [(extended data)]`.
+///
+/// ```abnf
+/// mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil)
+///                SP mailbox [SP mbox-list-extended]
+/// ```
+/// (RFC 5258 section 6.)
 pub(super) fn listed(cursor: &mut Cursor<'_>) -> Result<ListedItem, Why> {
     let attributes = cursor.flags().ok_or("its attributes are not a list")?;
     let separator = separator(cursor)?;
@@ -49,6 +55,7 @@ pub(super) fn listed(cursor: &mut Cursor<'_>) -> Result<ListedItem, Why> {
     Ok(ListedItem { attributes: attributes.into_iter().map(Cow::into_owned).collect(), separator, name })
 }
 
+/// `DQUOTE QUOTED-CHAR DQUOTE / nil` (RFC 3501 section 9 `mailbox-list`). An empty string is NIL.
 fn separator(cursor: &mut Cursor<'_>) -> Result<Option<char>, Why> {
     const WHY: Why = "its separator is not one character";
     cursor.blanks();
@@ -70,6 +77,8 @@ fn separator(cursor: &mut Cursor<'_>) -> Result<Option<char>, Why> {
 
 /// A name to the end of the line. Unquoted, it may hold blanks, TABs and parentheses (Exchange): only extended data of
 /// a known kind ends it.
+///
+/// `mailbox = "INBOX" / astring` (RFC 3501 section 9).
 fn name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
     cursor.blanks();
     if let Some(name) = cursor.string_ahead() {
@@ -90,6 +99,12 @@ fn name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
     }
 }
 
+/// ```abnf
+/// childinfo-extended-item = "CHILDINFO" SP "(" list-select-base-opt-quoted
+///                           *(SP list-select-base-opt-quoted) ")"
+/// oldname-extended-item   = "OLDNAME" SP "(" mailbox ")"
+/// ```
+/// (RFC 9051 section 9.) The name of the item may be quoted.
 fn is_extended_data(text: &[u8]) -> bool {
     let Some(inside) = text.strip_prefix(b" (") else { return false };
     let inside = inside.strip_prefix(b"\"").unwrap_or(inside);
@@ -98,6 +113,12 @@ fn is_extended_data(text: &[u8]) -> bool {
 }
 
 /// Reads `name (item value …)`.
+///
+/// ```abnf
+/// mailbox-data    =/ "STATUS" SP mailbox SP "(" [status-att-list] ")"
+/// status-att-list  = status-att-val *(SP status-att-val)
+/// ```
+/// (RFC 9051 section 9.)
 pub(super) fn status(cursor: &mut Cursor<'_>) -> Result<MailboxStatus, Why> {
     let mut status = MailboxStatus { name: status_name(cursor)?, ..MailboxStatus::default() };
     if !cursor.eat(b'(') {
@@ -114,6 +135,8 @@ pub(super) fn status(cursor: &mut Cursor<'_>) -> Result<MailboxStatus, Why> {
 }
 
 /// An unquoted name may hold blanks: it goes up to the last opening parenthesis that a blank stands before.
+///
+/// `mailbox = "INBOX" / astring` (RFC 3501 section 9).
 fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
     cursor.blanks();
     if let Some(name) = cursor.string_ahead() {
@@ -128,6 +151,15 @@ fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
     if name.is_empty() { Err("it has no name") } else { Ok(name.to_vec()) }
 }
 
+/// ```abnf
+/// status-att-val  = ("MESSAGES" SP number) / ("UIDNEXT" SP nz-number) / ("UIDVALIDITY" SP nz-number) /
+///                   ("UNSEEN" SP number) / ("DELETED" SP number) / ("SIZE" SP number64)
+///                                                                ; RFC 9051 section 9
+/// status-att-val =/ "HIGHESTMODSEQ" SP mod-sequence-valzer       ; RFC 7162 section 7
+/// status-att-val =/ "MAILBOXID" SP "(" objectid ")"              ; RFC 8474 section 7
+/// status-att-val =/ "APPENDLIMIT" SP (number / nil)              ; RFC 7889 section 5
+/// ```
+/// A value that makes no sense is not told: the other items are right all the same.
 fn read_item(status: &mut MailboxStatus, item: &[u8], cursor: &mut Cursor<'_>) -> Option<()> {
     if item == b"MAILBOXID" {
         // Cyrus 3.6 sometimes sends freed memory here; that is no id (RFC 8474 section 7).

@@ -118,6 +118,8 @@ pub struct Unreadable {
 
 impl<'a> Response<'a> {
     /// Reads a complete frame.
+    ///
+    /// `continue-req / response-data / response-tagged` (RFC 3501 section 9 `response`).
     pub fn parse(frame: &'a Frame) -> Self {
         let line = frame.trimmed();
         status::read(line).or_else(|| data(frame)).unwrap_or(Self::Unknown(line))
@@ -133,6 +135,12 @@ impl<'a> Response<'a> {
 }
 
 /// Reads an untagged response that is no status line; `None` if its kind is unknown.
+///
+/// ```abnf
+/// response-data = "*" SP (resp-cond-state / resp-cond-bye / mailbox-data / message-data /
+///                 capability-data) CRLF
+/// ```
+/// (RFC 3501 section 9.)
 fn data(frame: &Frame) -> Option<Response<'_>> {
     let mut cursor = Cursor::new(frame);
     if !cursor.eat(b'*') {
@@ -146,6 +154,12 @@ fn data(frame: &Frame) -> Option<Response<'_>> {
 }
 
 /// Reads what comes after `* <number>`.
+///
+/// ```abnf
+/// message-data  = nz-number SP ("EXPUNGE" / ("FETCH" SP msg-att))
+/// mailbox-data =/ number SP "EXISTS" / number SP "RECENT"
+/// ```
+/// (RFC 3501 section 9.)
 fn counted<'a>(frame: &'a Frame, count: u32, cursor: &mut Cursor<'a>) -> Option<Response<'a>> {
     let keyword = cursor.word();
     if let Some(mut fetch) = Fetch::begin(count, keyword) {
@@ -166,6 +180,13 @@ fn counted<'a>(frame: &'a Frame, count: u32, cursor: &mut Cursor<'a>) -> Option<
 }
 
 /// Reads what comes after `* <keyword>`.
+///
+/// ```abnf
+/// mailbox-data = "FLAGS" SP flag-list / "LIST" SP mailbox-list / "LSUB" SP mailbox-list /
+///                "SEARCH" *(SP nz-number) / "STATUS" SP mailbox SP "(" [status-att-list] ")" /
+///                number SP "EXISTS" / number SP "RECENT"
+/// ```
+/// (RFC 3501 section 9, and what the extensions add to it: see each function.)
 fn named<'a>(frame: &'a Frame, keyword: &[u8], cursor: &mut Cursor<'a>) -> Option<Response<'a>> {
     const WHY: Why = "it doesn't follow the standard";
     let or_unreadable = |response: Option<Response<'a>>, kind| response.unwrap_or_else(|| unreadable(kind, WHY));

@@ -32,6 +32,13 @@ pub struct QuotaRoot {
 }
 
 /// Reads `root [(name used limit …)]`; Courier leaves the list out where nothing is limited.
+///
+/// ```abnf
+/// quota-response = "QUOTA" SP quota-root-name SP quota-list
+/// quota-list     = "(" quota-resource *(SP quota-resource) ")"
+/// quota-resource = resource-name SP resource-usage SP resource-limit
+/// ```
+/// (RFC 9208 section 7.) The list may be empty, as RFC 2087 allows.
 pub(super) fn quota(cursor: &mut Cursor<'_>) -> Option<Quota> {
     let root = cursor.value()?.text()?.into_owned();
     let values = if cursor.is_end() { Vec::new() } else { cursor.list()? };
@@ -47,6 +54,8 @@ pub(super) fn quota(cursor: &mut Cursor<'_>) -> Option<Quota> {
 }
 
 /// Reads `mailbox root …`.
+///
+/// `quotaroot-response = "QUOTAROOT" SP mailbox *(SP quota-root-name)` (RFC 9208 section 7).
 pub(super) fn quota_root(cursor: &mut Cursor<'_>) -> Option<QuotaRoot> {
     let mailbox = cursor.value()?.bytes()?.into_owned();
     let mut roots = Vec::new();

@@ -58,18 +58,23 @@ impl Ranges {
 }
 
 /// Reads a `sequence-set` of a server, such as `4,7:9,3`; ranges may be reversed. `None` for anything else, `*` too.
+///
+/// `sequence-set = (seq-number / seq-range) *("," sequence-set)` (RFC 3501 section 9), without `"*"`.
 fn number_set(text: &[u8]) -> Option<UidSet> {
     ranges(text).map(Ranges::into_set)
 }
 
 /// Reads a set whose order means something and is ascending, without zero and repetition (APPENDUID and COPYUID name
 /// UIDs in the order of the messages, RFC 4315 section 3). Another order can't be kept in a set: better none.
+///
+/// `uid-set = (uniqueid / uid-range) *("," uid-set)` (RFC 4315 section 4), with ascending `uid-range`s only.
 pub(super) fn ordered_set(text: &[u8]) -> Option<UidSet> {
     let ranges = ranges(text)?;
     let has_zero = ranges.ranges.first().is_some_and(|(low, _)| *low == 0);
     (!ranges.unsorted && !has_zero).then(|| ranges.into_set())
 }
 
+/// `seq-range = seq-number ":" seq-number` (RFC 3501 section 9). A zero may stand in it, which callers leave out or refuse.
 fn ranges(text: &[u8]) -> Option<Ranges> {
     let mut ranges = Ranges::default();
     for item in text.split(|byte| *byte == b',') {
@@ -81,6 +86,13 @@ fn ranges(text: &[u8]) -> Option<Ranges> {
 }
 
 /// Reads the numbers of SEARCH, and past `(MODSEQ n)` (RFC 7162).
+///
+/// ```abnf
+/// mailbox-data       =/ "SEARCH" *(SP nz-number)                               ; RFC 3501 section 9
+/// mailbox-data       =/ "SEARCH" [1*(SP nz-number) SP search-sort-mod-seq]     ; RFC 7162 section 7
+/// search-sort-mod-seq = "(" "MODSEQ" SP mod-sequence-value ")"
+/// ```
+/// Any list in parentheses is passed over.
 pub(super) fn search(cursor: &mut Cursor<'_>) -> Result<UidSet, Why> {
     let mut ranges = Ranges::default();
     while !cursor.is_end() {
@@ -96,6 +108,12 @@ pub(super) fn search(cursor: &mut Cursor<'_>) -> Result<UidSet, Why> {
 }
 
 /// Reads `[(TAG tag)] [UID] [item value …]`.
+///
+/// ```abnf
+/// esearch-response  = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)
+/// search-correlator = SP "(" "TAG" SP tag-string ")"
+/// ```
+/// (RFC 9051 section 9.) UID may stand among the items, and a correlator of another name is passed over.
 pub(super) fn esearch(cursor: &mut Cursor<'_>) -> Result<ESearch, Why> {
     let mut found = ESearch::default();
     cursor.blanks();
@@ -118,6 +136,10 @@ pub(super) fn esearch(cursor: &mut Cursor<'_>) -> Result<ESearch, Why> {
     Ok(found)
 }
 
+/// ```abnf
+/// search-return-data = "MIN" SP nz-number / "MAX" SP nz-number / "ALL" SP sequence-set / "COUNT" SP number
+/// ```
+/// (RFC 4731 section 5.) The value of any other item is passed over.
 fn read_item(found: &mut ESearch, item: &[u8], cursor: &mut Cursor<'_>) -> Option<()> {
     let known: [&[u8]; 4] = [b"ALL", b"COUNT", b"MIN", b"MAX"];
     if !known.contains(&item) {
@@ -134,6 +156,12 @@ fn read_item(found: &mut ESearch, item: &[u8], cursor: &mut Cursor<'_>) -> Optio
 }
 
 /// Reads `[(EARLIER)] set`.
+///
+/// ```abnf
+/// expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids
+/// known-uids    = sequence-set                                ; without "*"
+/// ```
+/// (RFC 7162 section 7.)
 pub(super) fn vanished(cursor: &mut Cursor<'_>) -> Option<(bool, UidSet)> {
     cursor.blanks();
     let earlier = cursor.rest().starts_with(b"(");

@@ -18,12 +18,25 @@ pub struct Namespace {
 }
 
 /// Capabilities in capitals, separated by any number of blanks.
+///
+/// ```abnf
+/// capability-data = "CAPABILITY" *(SP capability) SP "IMAP4rev1" *(SP capability) ; RFC 3501 section 9
+/// enable-data     = "ENABLED" *(SP capability)                                    ; RFC 5161 section 4
+/// capability      = ("AUTH=" auth-type) / atom
+/// ```
+/// IMAP4rev1 may be missing: `Capabilities::is_imap` asks for it.
 pub(super) fn capabilities(text: &[u8]) -> Vec<String> {
     let words = text.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
     words.map(|word| super::cursor::text(word.into()).to_ascii_uppercase()).collect()
 }
 
 /// Reads the fields of ID: `(name value …)`, `()` or NIL.
+///
+/// ```abnf
+/// id_response    ::= "ID" SPACE id_params_list
+/// id_params_list ::= "(" #(string SPACE nstring) ")" / nil
+/// ```
+/// (RFC 2971 section 4.) A name may be an atom, and the last one may lack its value.
 pub(super) fn id(cursor: &mut Cursor<'_>) -> Option<Vec<(String, Option<String>)>> {
     let mut values = cursor.list()?.into_iter();
     let mut fields = Vec::new();
@@ -35,12 +48,19 @@ pub(super) fn id(cursor: &mut Cursor<'_>) -> Option<Vec<(String, Option<String>)
 }
 
 /// Reads three lists of namespaces; those that are missing at the end are empty.
+///
+/// `namespace-response = "NAMESPACE" SP namespace SP namespace SP namespace` (RFC 9051 section 9; before that in RFC 2342).
 pub(super) fn namespace(cursor: &mut Cursor<'_>) -> Option<Namespace> {
     let personal = prefixes(cursor)?;
     let mut later = || if cursor.is_end() { Some(Vec::new()) } else { prefixes(cursor) };
     Some(Namespace { personal, other: later()?, shared: later()? })
 }
 
+/// ```abnf
+/// namespace       = nil / "(" 1*namespace-descr ")"
+/// namespace-descr = "(" string SP (DQUOTE QUOTED-CHAR DQUOTE / nil) [namespace-response-extensions] ")"
+/// ```
+/// (RFC 9051 section 9.) The list may be empty, and a prefix may be an atom.
 fn prefixes(cursor: &mut Cursor<'_>) -> Option<Vec<NamespacePrefix>> {
     match cursor.value()? {
         Value::Nil => return Some(Vec::new()),

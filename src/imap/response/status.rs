@@ -32,6 +32,15 @@ pub enum Condition {
 }
 
 /// Reads a status line, given without its line end; `None` if the line is something else.
+///
+/// ```abnf
+/// response-tagged = tag SP resp-cond-state CRLF
+/// resp-cond-state = ("OK" / "NO" / "BAD") SP resp-text
+/// resp-cond-auth  = ("OK" / "PREAUTH") SP resp-text
+/// resp-cond-bye   = "BYE" SP resp-text
+/// continue-req    = "+" SP (resp-text / base64) CRLF
+/// ```
+/// (RFC 3501 section 9.) The text may be missing and blanks may be many: what the line says is clear without them.
 pub(super) fn read(line: &[u8]) -> Option<Response<'_>> {
     if let Some(rest) = line.strip_prefix(b"+") {
         return Some(Response::Continue { text: rest.strip_prefix(b" ").unwrap_or(rest) });

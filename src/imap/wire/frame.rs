@@ -88,6 +88,9 @@ pub(super) fn without_line_end(line: &[u8]) -> &[u8] {
 
 /// Whether a response with this first line can carry literals: an untagged one that is not a status line. A status
 /// line's text may end in `{5}` and means nothing by it (RFC 3501 section 7.1).
+///
+/// `response-data = "*" SP (resp-cond-state / resp-cond-bye / mailbox-data / message-data / capability-data) CRLF` (RFC 3501
+/// section 9), without the first two.
 pub(super) fn carries_literals(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"*") else { return false };
     let word = rest.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
@@ -105,6 +108,9 @@ pub(super) struct Announced {
 }
 
 /// Reads `{n}`, `{n+}` or `~{n}` at the end of a line that has no line end any more.
+///
+/// The beginning of `literal = "{" number64 ["+"] "}" CRLF *CHAR8` or `literal8 = "~{" number64 "}" CRLF *OCTET` (RFC 9051
+/// section 9). A negative number is announced, too, so that it is refused and not taken for text.
 pub(super) fn announced(line: &[u8]) -> Option<Announced> {
     let inner = line.strip_suffix(b"}")?;
     let (inner, plus) = inner.strip_suffix(b"+").map_or((inner, false), |inner| (inner, true));

@@ -221,6 +221,8 @@ fn response() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(crate::properties::config())]
+
     #[test]
     fn pieces_make_no_difference(stream in response(), sizes in prop::collection::vec(1usize..40, 1..5)) {
         let whole = all(stream.as_slice(), small(), 7);

@@ -128,7 +128,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..crate::properties::config() })]
 
     #[test]
     fn it_behaves_like_a_map(steps in prop::collection::vec(step(), 1..20)) {

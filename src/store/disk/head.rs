@@ -143,6 +143,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn the_key_is_that_of_the_whole_header(lines in prop::collection::vec(any_line(), 0..8)) {
             let text = lines.concat();

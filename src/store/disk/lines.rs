@@ -114,6 +114,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn the_measure_foretells_what_comes(bytes in prop::collection::vec(prop::sample::select(b"ab\r\n".to_vec()), 0..60), step in 1..9usize) {
             let measure = Measure::of(&bytes[..]).unwrap();

@@ -335,6 +335,10 @@ fn read_own(place: &ListPlace<'_>, each: &mut dyn FnMut(u32, &[u8])) -> io::Resu
 }
 
 /// Reads a list with its first line.
+///
+/// ```abnf
+/// list = first-line *line
+/// ```
 fn read_list(from: &mut impl io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> io::Result<Option<Lines>> {
     let mut line = Vec::new();
     io::Read::by_ref(from).take(MAX_LINE).read_until(b'\n', &mut line)?;
@@ -345,6 +349,9 @@ fn read_list(from: &mut impl io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> i
     Ok(Some(Lines { validity, next, count, sound: line.len() as u64 + bytes }))
 }
 
+/// ```abnf
+/// first-line = "1 V" nz-number " N" nz-number LF
+/// ```
 fn first_line(line: &[u8]) -> Option<(u32, u32)> {
     let rest = str::from_utf8(line).ok()?.strip_suffix('\n')?.strip_prefix("1 V")?;
     let (validity, next) = rest.split_once(" N")?;
@@ -374,6 +381,9 @@ fn each_line(from: &mut impl io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> i
     }
 }
 
+/// ```abnf
+/// line = nz-number SP name LF
+/// ```
 fn parse_line(line: &[u8]) -> Option<(u32, Vec<u8>)> {
     let line = line.strip_suffix(b"\n")?;
     let at = line.iter().position(|byte| *byte == b' ')?;
@@ -399,6 +409,10 @@ pub(in crate::store) fn escape(name: &[u8]) -> String {
 }
 
 /// Reads what [`escape`] wrote; `None` for anything else.
+///
+/// ```abnf
+/// name = *( %x21-24 / %x26-7E / "%" 2HEXDIG )
+/// ```
 pub(in crate::store) fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut name = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -23,11 +23,19 @@ const SYSTEM: [(u8, SystemFlag, &str); 5] = [
 const PASSED: u8 = b'P';
 
 /// What stays of a name as long as the file lives.
+///
+/// ```abnf
+/// file-name = base [ ":" info ]
+/// info      = "2," *flag-letter / "1," *OCTET
+/// ```
+/// (The description of Maildir at cr.yp.to says it in words.)
 pub(super) fn base(name: &[u8]) -> &[u8] {
     name.split(|byte| *byte == b':').next().unwrap_or(name)
 }
 
 /// The letters of a name's flags.
+///
+/// `":2," *flag-letter`, with `flag-letter = %x41-5A / %x61-7A`: capitals for the system's, small letters for keywords.
 pub(super) fn letters(name: &[u8]) -> &[u8] {
     name.get(base(name).len()..).and_then(|info| info.strip_prefix(b":2,")).unwrap_or_default()
 }
@@ -47,6 +55,12 @@ pub(super) fn new_base(unique: &str, size: u64, on_the_wire: u64) -> String {
 }
 
 /// The fields that follow the first comma of a base name, to be kept when a message gets another name.
+///
+/// ```abnf
+/// base   = unique *( "," field )
+/// field  = ( "S" / "W" ) "=" 1*DIGIT / "X=asis" / *OCTET
+/// ```
+/// (Maildir++ has `S`, Dovecot `W`.)
 pub(super) fn fields(base: &[u8]) -> &[u8] {
     base.iter().position(|byte| *byte == b',').map_or(&[], |at| &base[at..])
 }
@@ -69,6 +83,11 @@ pub(super) fn wire_size(base: &[u8], size: u64) -> Option<u64> {
 }
 
 /// What names are numbered by where no list has them: the time that the name tells, then the name.
+///
+/// ```abnf
+/// unique = 1*DIGIT [ ".M" 1*DIGIT ] *OCTET
+/// ```
+/// (Seconds since 1970 and microseconds, as Dovecot writes them.) A name of another form counts as of the time 0.
 pub(super) fn order(base: &[u8]) -> (u64, u64, &[u8]) {
     let number = |bytes: &[u8]| {
         let end = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());

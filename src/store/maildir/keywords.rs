@@ -28,6 +28,10 @@ pub(super) struct Keywords {
 
 impl Keywords {
     /// Reads the file's text. Lines that are none are left out.
+    ///
+    /// ```abnf
+    /// line = 1*2DIGIT SP name LF
+    /// ```
     pub(super) fn parse(text: &[u8]) -> Self {
         let mut keywords = Self::default();
         for line in text.split(|byte| *byte == b'\n') {

@@ -33,6 +33,9 @@ impl Subscriptions {
         Ok(Self { names, is_old: false })
     }
 
+    /// ```abnf
+    /// subscriptions = "V" HTAB "2" LF LF *( level *( HTAB level ) LF ) / *( name LF )
+    /// ```
     fn parse(text: &[u8]) -> Self {
         let (is_old, body) = match text.strip_prefix(HEAD) {
             Some(body) => (false, body),

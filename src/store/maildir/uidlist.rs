@@ -17,6 +17,10 @@ pub(super) fn read_dovecots(folder: &Dir, each: &mut dyn FnMut(u32, &[u8])) -> O
     read(BufReader::new(folder.file(DOVECOTS).ok()?), each)
 }
 
+/// ```abnf
+/// list = first-line LF *( line LF )
+/// line = uid *( SP field ) SP ":" name / uid SP name         ; version 3 / version 1
+/// ```
 fn read(mut from: impl std::io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> Option<Lines> {
     let mut line = Vec::new();
     let mut next_line = |line: &mut Vec<u8>| {
@@ -42,6 +46,11 @@ fn read(mut from: impl std::io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> Op
 }
 
 /// Version, UIDVALIDITY and UIDNEXT: `3 V123 N45 G…` or `1 123 45`.
+///
+/// ```abnf
+/// first-line = "3" *( SP ALPHA *OCTET ) / "1" SP validity SP next
+/// ```
+/// (Dovecot's own; it has no RFC.) Of version 3's fields only `V` and `N` are looked at.
 fn first_line(line: &str) -> Option<(u32, u32, u32)> {
     let (version, rest) = line.split_once(' ')?;
     let value = |letter: char| rest.split(' ').find_map(|field| field.strip_prefix(letter))?.parse().ok();

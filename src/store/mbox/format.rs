@@ -42,6 +42,13 @@ pub(super) fn from_line(seconds: i64) -> String {
 }
 
 /// The date of a `From ` line; `None` if it is none, but a line of text.
+///
+/// ```abnf
+/// from-line    = "From " addr-spec SP asctime-date LF      ; RFC 4155 appendix A, in words
+/// asctime-date = day-name SP date3 SP time-of-day SP year  ; RFC 9110 section 5.6.7
+/// date3        = month SP ( 2DIGIT / ( SP 1DIGIT ))
+/// ```
+/// Programs write anything or nothing for the sender, leave out the seconds, and put a zone before the year or after it.
 pub(super) fn from_date(line: &[u8]) -> Option<i64> {
     let words: Vec<&str> = str::from_utf8(line.strip_prefix(b"From ")?).ok()?.split_ascii_whitespace().collect();
     let at = words.iter().rposition(|word| word.contains(':') && word.starts_with(|c: char| c.is_ascii_digit()))?;
@@ -66,6 +73,10 @@ pub(super) fn mark_line(own: Own) -> String {
 }
 
 /// Reads that line.
+///
+/// ```abnf
+/// mark = "X-Mailferry: 1 " 1*DIGIT SP ( "crlf" / "asis" ) LF
+/// ```
 pub(super) fn parse_mark(line: &[u8]) -> Option<Own> {
     let (size, how) = str::from_utf8(line).ok()?.strip_prefix(MARK)?.strip_suffix('\n')?.split_once(' ')?;
     let crlf = match how {
@@ -91,6 +102,13 @@ pub(super) fn flag_lines(flags: &Flags) -> String {
 }
 
 /// Reads the value of a flag field into names of flags.
+///
+/// ```abnf
+/// Status     = *( "R" / "O" )
+/// X-Status   = *( "A" / "F" / "T" / "D" )
+/// X-Keywords = keyword *( 1*WSP keyword )
+/// ```
+/// (No RFC has them.) Other letters are passed over.
 pub(super) fn parse_flag_field(name: &str, value: &[u8], names: &mut Vec<String>) {
     let value = String::from_utf8_lossy(value);
     match name {
@@ -220,6 +238,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::properties::config())]
+
         #[test]
         fn quoting_can_be_undone(text in "(>|From |Fro|\n|x| ){0,12}") {
             let quoted = run(Quoting::new(), text.as_bytes());

@@ -223,6 +223,10 @@ pub(super) fn identity_of(hash: Sha256) -> Identity {
 }
 
 /// One of our own lines: the mark, or a field of flags with its value.
+///
+/// ```abnf
+/// own-line = mark / ( "Status" / "X-Status" / "X-Keywords" ) ":" *OCTET
+/// ```
 fn flag_field(line: &[u8]) -> Option<(Option<&'static str>, &[u8])> {
     if format::parse_mark(line).is_some() {
         return Some((None, &[]));
@@ -268,6 +272,11 @@ fn without_separator(file: &File, body: u64, after: u64) -> io::Result<u64> {
 /// Where messages begin, with their dates, and the file's length. `None`: its first line is no `From ` line.
 type Starts = Option<(Vec<(u64, i64)>, u64)>;
 
+/// ```abnf
+/// mbox = *( from-line *line empty-line )
+/// ```
+/// (RFC 4155 appendix A, in words.) A `From ` line begins a message only behind an empty line and with a date in it: others are
+/// text that a program has not quoted. The last message may lack its empty line.
 fn message_starts(file: &Arc<File>) -> io::Result<Starts> {
     let mut reader = BufReader::with_capacity(CHUNK, Region { file: Arc::clone(file), at: 0, end: u64::MAX });
     let (mut starts, mut at) = (Vec::new(), 0);
@@ -351,6 +360,9 @@ impl Numbered for Index {
     }
 }
 
+/// ```abnf
+/// name = 32HEXDIG "-" 1*DIGIT
+/// ```
 fn parse_name(name: &[u8]) -> Option<([u8; 16], usize)> {
     let (hex, number) = str::from_utf8(name).ok()?.split_once('-')?;
     let mut identity = [0; 16];

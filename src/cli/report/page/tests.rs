@@ -205,7 +205,7 @@ fn a_day_stays_on_one_line() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, ..crate::properties::config() })]
     #[test]
     fn no_text_changes_the_page(text in "[\\PC<>&\"'/=\\r\\n\\x00-\\x1f]{1,40}") {
         let tags_of = |text: &str| tags(&render(&facts("copy", text)).unwrap()).len();

@@ -82,7 +82,7 @@ fn ours(frame: &Frame) -> Option<Response<'_>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 2000, ..crate::properties::config() })]
 
     #[test]
     fn no_mutation_panics(at in any::<prop::sample::Index>(), edits in prop::collection::vec(mutation(), 1..6)) {

@@ -8,7 +8,6 @@ use crate::folders::FolderName;
 use crate::mail::Flags;
 use crate::plan::DeletionLimit;
 use proptest::prelude::*;
-use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that happens; numbers choose among what is there.
@@ -432,14 +431,12 @@ pub(super) fn run(
 }
 
 /// Other histories each time, some seconds' worth of them. `PROPTEST_CASES` says how many. One that fails is printed as short
-/// as it gets, to become a test in `histories.rs`; its seed is kept in `convergence.failed` and tried first from then on.
+/// as it gets, to become a test in `histories.rs`.
 fn config() -> ProptestConfig {
-    let config = ProptestConfig::default();
+    let config = crate::properties::config();
     let is_asked = std::env::var_os("PROPTEST_CASES").is_some();
     let cases = if is_asked { config.cases } else { 2500 };
-    let failure_persistence: Option<Box<dyn FailurePersistence>> =
-        Some(Box::new(FileFailurePersistence::WithSource("failed")));
-    ProptestConfig { cases, failure_persistence, max_shrink_iters: 200_000, ..config }
+    ProptestConfig { cases, max_shrink_iters: 200_000, ..config }
 }
 
 proptest! {

@@ -178,6 +178,8 @@ fn lists_do_not_grow_for_ever() {
 }
 
 proptest! {
+    #![proptest_config(crate::properties::config())]
+
     #[test]
     fn every_name_comes_back(name in prop::collection::vec(1u8..=255, 1..60)) {
         let text = escape(&name);
