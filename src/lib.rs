@@ -15,7 +15,8 @@
 //! identity   a message's keys, from its header and its content
 //! address    where a mailbox lives
 //! event      what happens, told to observers
-//! mail       the vocabulary: UIDs, flags, dates, mailbox names
+//! mail       the vocabulary: sides, UIDs, flags, dates, mailbox names
+//! locks      mutexes that bear a panic of their holder
 //! ```
 //!
 //! The library never prints, reads no environment and knows nothing of command lines or progress bars: those are the
@@ -27,6 +28,7 @@ pub mod exec;
 pub mod folders;
 pub mod identity;
 pub mod imap;
+pub mod locks;
 pub mod mail;
 pub mod net;
 pub mod oauth;

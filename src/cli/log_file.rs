@@ -2,11 +2,12 @@
 //!
 //! A log that can't be written any more (a full disk) is given up after one warning: what is copied matters more.
 
+use mailferry::locks::lock;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// An open log; `None` once it was given up.
 pub(crate) struct LogFile(Mutex<Option<File>>);
@@ -24,7 +25,7 @@ impl LogFile {
     /// Writes a line, which is harmless already. Gives the error that made it give up.
     pub(crate) fn line(&self, text: &str) -> Option<io::Error> {
         let now = jiff::Timestamp::now().strftime("%FT%TZ");
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.0);
         let file = held.as_mut()?;
         // In one write, so that two runs that share a log share no line.
         let error = file.write_all(format!("{now} {text}\n").as_bytes()).err()?;

@@ -7,8 +7,9 @@
 use super::console::Console;
 use super::failure::Failure;
 use mailferry::event::Stop;
+use mailferry::locks::lock;
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Where results go.
 pub(crate) struct Output {
@@ -51,7 +52,7 @@ impl Output {
     }
 
     fn write(&self, text: &str) {
-        let mut sink = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sink = lock(&self.to);
         if sink.failed.is_some() {
             return;
         }
@@ -67,7 +68,7 @@ impl Output {
     /// # Errors
     /// A broken pipe, or what else the stream refused with.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        match &self.to.lock().unwrap_or_else(PoisonError::into_inner).failed {
+        match &lock(&self.to).failed {
             None => Ok(()),
             Some(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::broken_pipe()),
             Some(error) => Err(Failure::local(format!("could not write results to stdout: {error}"))),

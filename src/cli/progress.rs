@@ -8,9 +8,10 @@ use super::pace::{Amount, Pace};
 use super::units;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use mailferry::event::{Event, Observer};
+use mailferry::locks::lock;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How often the bar is drawn anew when nothing happens, so that a stall shows.
@@ -331,10 +332,6 @@ fn shortened(folder: &str) -> String {
         return folder;
     }
     format!("…{}", folder.chars().skip(length + 1 - FOLDER).collect::<String>())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -20,12 +20,13 @@ use super::report::Report;
 use super::signals;
 use mailferry::address::{Address, ImapAddress};
 use mailferry::event::Stop;
+use mailferry::locks::lock;
 use mailferry::mail::Side;
 use mailferry::store::imap::Secret;
 use mailferry::store::{Access, Connector, IfAbsent, imap, maildir, mbox};
 use mailferry::verbs::Status;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// What a command does with a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -305,7 +306,7 @@ impl Session {
     }
 
     fn subject(&self) -> MutexGuard<'_, Subject> {
-        self.subject.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.subject)
     }
 
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.
@@ -335,7 +336,7 @@ impl Session {
         let subject = self.subject().clone();
         let title = subject.line();
         let summary = Line::of_summary(summary(), subject.mailboxes, subject.options);
-        *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_value(&summary).ok();
+        *lock(&self.summary) = serde_json::to_value(&summary).ok();
         match self.format {
             Format::Json => {
                 self.console.note(&json::text(&summary));
@@ -379,7 +380,7 @@ impl Session {
     /// Gives the exit code: a run that went well and can't say so has not done all that was asked.
     fn write_report(&self, code: u8) -> u8 {
         let Some(report) = &self.report else { return code };
-        let summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let summary = lock(&self.summary).clone();
         match report.write(summary.as_ref(), code) {
             Ok(()) => code,
             Err(failure) => {
@@ -391,7 +392,7 @@ impl Session {
 
     fn write_metrics(&self, code: u8) {
         let Some(path) = &self.metrics else { return };
-        let summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        let summary = lock(&self.summary);
         if let Err(error) = metrics::write(path, summary.as_ref(), code) {
             self.console.warning(&format!("could not write the metrics to {}: {error}", path.display()));
         }

@@ -1,9 +1,10 @@
 //! Connections that are made while other things are done, so that all lanes begin at the same time.
 
 use super::{Link, connect};
+use crate::locks::{lock, wait};
 use crate::mail::Side;
 use crate::store::{Connector, Error, ErrorKind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread::Scope;
 
 /// What became of a connection to both sides.
@@ -94,11 +95,11 @@ impl Ahead {
             if state.pending == 0 {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = wait(&self.changed, state);
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }

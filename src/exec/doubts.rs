@@ -9,10 +9,11 @@ use super::Shared;
 use super::ledger::Stage;
 use crate::event::Event;
 use crate::identity::{self, ContentHasher};
+use crate::locks::lock;
 use crate::store::{Body, Error, ErrorKind};
 use std::collections::HashMap;
 use std::io::{Seek as _, SeekFrom, Write as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// A server that only estimates sizes may be wrong by this factor; a body that is shorter still is in doubt.
 const ESTIMATE_FACTOR: u64 = 4;
@@ -58,7 +59,7 @@ impl Doubts {
     }
 
     fn found(&self) -> MutexGuard<'_, HashMap<u32, Doubt>> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.found)
     }
 }
 

@@ -1,7 +1,8 @@
 //! How many lanes work at a time: as many as the servers bear for certain at first, then one more while that makes the copy
 //! faster, and one fewer where a server refuses a connection or breaks one.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use crate::locks::{lock, wait};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long a number of lanes is watched before it is judged.
@@ -90,7 +91,7 @@ impl Growth {
     pub(super) fn enter(&self, number: usize) -> bool {
         let mut state = self.state();
         while number >= state.allowed && !state.is_over {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = wait(&self.changed, state);
         }
         state.has_begun |= number == 0;
         // The first one also when the others have ended meanwhile: it has to say how the round went.
@@ -154,7 +155,7 @@ impl Growth {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -7,6 +7,7 @@ use super::ledger::Stage;
 use super::transfer::{OnTheWay, Transfer};
 use super::{Link, Shared};
 use crate::event::Event;
+use crate::locks::lock;
 use crate::mail::{Heading, Side, Uid, UidSet, UidValidity};
 use crate::plan::{FolderTask, Keywords, Piece, Treatment, rows};
 use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalMeaning};
@@ -459,9 +460,7 @@ impl Shared<'_> {
     /// The source refused this message by itself; whether it is still there will be seen.
     fn refused_by_source(&self, token: u32, reason: &str) {
         self.ledger.set(token, Stage::Unseen);
-        if let Ok(mut refusals) = self.source_refusals.lock() {
-            refusals.insert(token, reason.to_owned());
-        }
+        lock(&self.source_refusals).insert(token, reason.to_owned());
     }
 
     /// This message can't be copied.

@@ -6,6 +6,7 @@
 use super::ledger::Stage;
 use super::{Contents, GRACE, Link, ROUNDS, Shared, read_tied};
 use crate::identity::ContentKeys;
+use crate::locks::lock;
 use crate::mail::{Message, Side, Uid, UidSet, UidValidity};
 use crate::plan::{Likeness, MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
 use crate::store::{Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
@@ -329,7 +330,7 @@ impl Settling<'_> {
     }
 
     fn why_unconfirmed(&self) -> String {
-        let reason = self.shared.last_break.lock().ok().and_then(|last| last.clone());
+        let reason = lock(&self.shared.last_break).clone();
         let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         format!("its delivery could not be confirmed{reason}")
     }
@@ -339,7 +340,7 @@ impl Settling<'_> {
         let mut others = Vec::new();
         for (task, position) in present {
             let token = self.shared.ledger.token(task, position);
-            let refusal = self.shared.source_refusals.lock().ok().and_then(|mut refusals| refusals.remove(&token));
+            let refusal = lock(&self.shared.source_refusals).remove(&token);
             match refusal {
                 Some(reason) => self.shared.fail(task, position, None, &reason),
                 None => others.push((task, position)),

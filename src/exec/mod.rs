@@ -22,6 +22,7 @@ pub use ledger::Fate;
 pub(crate) use pause::wait as pause;
 
 use crate::event::{Event, Observer, Stop};
+use crate::locks::{lock, unlocked};
 use crate::mail::{Both, Side, Uid};
 use crate::plan::FolderTask;
 use crate::store::{Connector, Error, ErrorKind, ReadStore, Store, Traffic};
@@ -200,7 +201,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
     let counts = shared.ledger.counts();
     let fates = shared.ledger.fates();
     let link = shared.take_spare();
-    let (source_traffic, target_traffic) = shared.traffic.into_inner().unwrap_or_default();
+    let (source_traffic, target_traffic) = unlocked(shared.traffic);
     Tally {
         copied: counts.copied,
         bytes: counts.bytes,
@@ -235,15 +236,11 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
                 }
                 let done = run_lane(shared, number, link);
                 shared.growth.leave(number, shared.queue.is_empty() || shared.is_to_stop());
-                if let Err(error) = done
-                    && let Ok(mut errors) = errors.lock()
-                {
-                    errors.push(error);
-                }
+                lock(errors).extend(done.err());
             });
         }
     });
-    let errors = errors.into_inner().unwrap_or_default();
+    let errors = unlocked(errors);
     // An account that is full stops the run whatever else happened.
     let full = errors.iter().find(|error| error.kind == ErrorKind::Full).cloned();
     full.or_else(|| if shared.queue.is_empty() { None } else { errors.into_iter().next() })
@@ -338,14 +335,12 @@ impl Shared<'_> {
 
     /// Keeps the reason, for messages that it may be the reason of.
     fn note_break(&self, error: &Error) {
-        if let Ok(mut last_break) = self.last_break.lock() {
-            *last_break = Some(error.message.clone());
-        }
+        *lock(&self.last_break) = Some(error.message.clone());
     }
 
     /// Gives a warning once.
     fn warn(&self, text: &str) {
-        let is_new = self.warned.lock().is_ok_and(|mut warned| warned.insert(text.to_owned()));
+        let is_new = lock(&self.warned).insert(text.to_owned());
         if is_new {
             self.context.observer.observe(&Event::Warning { text });
         }
@@ -353,24 +348,23 @@ impl Shared<'_> {
 
     /// Keeps a link for what comes after; the one that was kept before has been quiet for longer, and is ended.
     fn keep(&self, link: Link) {
-        let before = self.spare.lock().ok().and_then(|mut spare| spare.replace(link));
+        let before = lock(&self.spare).replace(link);
         if let Some(link) = before {
             self.close(link);
         }
     }
 
     fn take_spare(&self) -> Option<Link> {
-        self.spare.lock().ok().and_then(|mut spare| spare.take())
+        lock(&self.spare).take()
     }
 
     /// Ends a link and counts what went over it.
     fn close(&self, mut link: Link) {
         link.source.close();
         link.target.close();
-        if let Ok(mut traffic) = self.traffic.lock() {
-            traffic.0 += link.source.traffic();
-            traffic.1 += link.target.traffic();
-        }
+        let mut traffic = lock(&self.traffic);
+        traffic.0 += link.source.traffic();
+        traffic.1 += link.target.traffic();
     }
 }
 

@@ -1,8 +1,9 @@
 //! The one queue that all lanes take from.
 
+use crate::locks::lock;
 use crate::plan::Piece;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// Pieces of work, the next one first.
 pub(super) struct Queue(Mutex<VecDeque<Piece>>);
@@ -37,6 +38,6 @@ impl Queue {
 
     fn pieces(&self) -> MutexGuard<'_, VecDeque<Piece>> {
         // A lane that panicked held no half-done change: the queue is whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

@@ -1,7 +1,8 @@
 //! `--limit-rate`: so many bytes a second, all lanes together.
 
+use crate::locks::lock;
 use std::io::Read;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Gives out bytes at a steady rate. An idle time is not made up for later.
@@ -19,7 +20,7 @@ impl Throttle {
     /// Waits until `bytes` may be sent.
     pub(super) fn take(&self, bytes: u64) {
         let start = {
-            let mut paid_until = self.paid_until.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut paid_until = lock(&self.paid_until);
             let start = (*paid_until).max(Instant::now());
             *paid_until = start + Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
             start

@@ -8,10 +8,11 @@
 
 use super::{Cut, FaultInjector, Way};
 use crate::event::Stop;
+use crate::locks::lock;
 use rustix::net::sockopt::set_socket_linger;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How often a wait looks up to see whether it should end.
@@ -367,11 +368,6 @@ fn poll(mut tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
 /// Whether an error only means that a slice of waiting is over (its kind differs by system) or that a signal came.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
-}
-
-/// The record, also where a thread that held it panicked: it is only notes.
-pub(super) fn lock(witness: &Mutex<Witness>) -> MutexGuard<'_, Witness> {
-    witness.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

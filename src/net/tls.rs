@@ -3,13 +3,14 @@
 
 use super::error::{reason, words};
 use super::phase::Phase;
-use super::socket::{Ended, Socket, lock};
+use super::socket::{Ended, Socket};
 use super::{DialSettings, Error, Fingerprint};
+use crate::locks::lock;
 use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsConnector, TlsConnectorBuilder, TlsStream};
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use zeroize::Zeroizing;
 
 /// Whom a handshake is with: for its checks and its errors.
@@ -88,7 +89,7 @@ pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, native_tls::Error
         return builder(trust).identity(identity.clone()).build();
     }
     // Held while one is made: the other side waits for it rather than make the same.
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut made = lock(&MADE);
     if let Some((_, connector)) = made.iter().find(|(authorities, _)| *authorities == trust.authorities) {
         return Ok(connector.clone());
     }

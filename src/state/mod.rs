@@ -32,10 +32,11 @@ pub use records::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart,
 pub use two_way::{TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide};
 pub use views::SeenView;
 
+use crate::locks::lock;
 use crate::store::{Error, ErrorKind};
 use file::StateFile;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// The state of a pair of mailboxes. Shared by all lanes: each call is one transaction, and they take turns.
 #[derive(Debug)]
@@ -117,7 +118,7 @@ impl State {
 
     /// A lane that panicked has had its transaction rolled back, so what it leaves can be used.
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.connection)
     }
 
     fn error(&self, fault: Fault) -> Error {

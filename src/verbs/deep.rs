@@ -6,10 +6,11 @@ use crate::event::{Event, Observer, Stop};
 use crate::exec::{Contents, Link, ReadLink, join, read_contents};
 use crate::folders::{self, TargetFolder};
 use crate::identity::ContentKeys;
+use crate::locks::{lock, unlocked};
 use crate::mail::{MailboxName, Side, Uid, UidSet, UidValidity};
 use crate::store::{AsReadStore, Error, ReadConnector, ReadStore};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// The pairs of one folder whose contents are to be compared.
 pub(super) struct DeepFolder {
@@ -165,7 +166,7 @@ impl Readings<'_> {
     /// One more was read. It counts as a message once the other side has been read as far.
     fn tell(&self, side: Side, bytes: u64) {
         let messages = {
-            let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut read = lock(&self.read);
             let [source, target] = &mut *read;
             let (ours, theirs) = if side == Side::SOURCE { (source, target) } else { (target, source) };
             *ours += 1;
@@ -266,7 +267,7 @@ pub(super) fn compare_contents(
         }
         work.run(first, stop, observer);
     });
-    work.done.into_inner().unwrap_or_else(PoisonError::into_inner)
+    unlocked(work.done)
 }
 
 struct Work {
@@ -277,12 +278,12 @@ struct Work {
 impl Work {
     fn run(&self, mut link: ReadLink, stop: &Stop, observer: &dyn Observer) {
         while !stop.is_requested() {
-            let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let next = lock(&self.waiting).pop();
             let Some(folder) = next else { break };
             let contrast = folder.contrast(&mut link, observer);
             let is_lost = contrast.is_err();
             let result = (folder, contrast.map_err(|error| error.message));
-            self.done.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+            lock(&self.done).push(result);
             if is_lost {
                 return;
             }

@@ -7,9 +7,10 @@ use super::facts::{
 use super::throughput::Meter;
 use crate::cli::heading::{Shown, rfc3339};
 use mailferry::event::{self, DifferenceKind, Event, FolderPlanned, Observer, SyncPlanned, SyncStep};
+use mailferry::locks::lock;
 use mailferry::mail::{Heading, Side, Uid};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 /// What was told so far.
@@ -45,7 +46,7 @@ impl Collector {
 
     /// What was told until now.
     pub(crate) fn collected(&self) -> MutexGuard<'_, Collected> {
-        self.collected.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.collected)
     }
 }
 

@@ -10,6 +10,7 @@ mod page;
 mod throughput;
 
 use collector::Collector;
+use mailferry::locks::lock;
 use mailferry::mail::Side;
 
 use super::chosen::Choice;
@@ -24,7 +25,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tempfile::NamedTempFile;
 
@@ -118,13 +119,13 @@ impl Report {
 
     /// Which options it has.
     pub(crate) fn note_options(&self, options: &Choice) {
-        self.options.lock().unwrap_or_else(PoisonError::into_inner).clone_from(options);
+        lock(&self.options).clone_from(options);
     }
 
     /// What ends the run early.
     pub(crate) fn note_failure(&self, failure: &Failure) {
         let failed = Failed { kind: failure.kind, reason: failure.message.clone(), hint: failure.hint.clone() };
-        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failed);
+        lock(&self.error).get_or_insert(failed);
     }
 
     /// Writes it.
@@ -143,7 +144,7 @@ impl Report {
     }
 
     fn facts(&self, summary: Option<&Value>, code: u8) -> Facts {
-        let error = self.error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let error = lock(&self.error).take();
         let status = match (summary, &error) {
             (Some(summary), _) => summary["status"].as_str().unwrap_or_default(),
             (None, Some(Failed { kind: "interrupted", .. })) => "interrupted",
@@ -163,7 +164,7 @@ impl Report {
             exit_reason: exit::meaning(code, self.about.command),
             error,
             sides: take.sides.clone(),
-            options: self.options.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            options: lock(&self.options).clone(),
             summary: summary.map(without_event),
             told: std::mem::take(&mut take.told),
             throughput: take.throughput(),

@@ -7,9 +7,10 @@ use crate::cli::left_out::{self, LeftOut};
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Event, FolderPlanned, Headings, Observer};
+use mailferry::locks::lock;
 use mailferry::mail::{Heading, Uid, UidSet};
 use mailferry::verbs::{CopySummary, OnlyInView, Status};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Collects a dry run's plan.
 #[derive(Default)]
@@ -59,7 +60,7 @@ struct Row {
 
 impl Observer for PlanTable {
     fn observe(&self, event: &Event<'_>) {
-        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = lock(&self.0);
         match event {
             Event::FolderPlanned(plan) => found.rows.push(Row::new(plan)),
             Event::MessageDeleted { side, folder, uid, heading } => {
@@ -105,7 +106,7 @@ impl Row {
 impl PlanTable {
     /// `FROM → TO`, what would be copied, and why a name differs. No lines where there are no folders.
     pub(crate) fn lines(&self, paint: Paint) -> Vec<String> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = lock(&self.0);
         if found.rows.is_empty() {
             return Vec::new();
         }

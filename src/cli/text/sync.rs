@@ -8,9 +8,10 @@ use crate::cli::left_out::{self, LeftOut};
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Change, Contradiction, Event, Headings, Observer, SyncPlanned, SyncStep};
+use mailferry::locks::lock;
 use mailferry::mail::{Both, Side};
 use mailferry::verbs::{Status, SyncSummary, SyncWay};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// How much of a plan is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ struct Found {
 
 impl Observer for ChangeList {
     fn observe(&self, event: &Event<'_>) {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = lock(&self.found);
         match event {
             Event::SyncPlanned(plan) if self.detail != Detail::Conflicts => {
                 let (first, second) = (plan.to_first, plan.to_second);
@@ -69,7 +70,7 @@ impl ChangeList {
 
     /// The table, what would be deleted, and changes in their order.
     pub(crate) fn lines(&self, paint: Paint) -> Vec<String> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = lock(&self.found);
         let mut lines = found.table(paint);
         lines.extend(found.deleted.lines());
         for side in Side::BOTH.into_iter().filter(|side| found.subscriptions[*side] > 0) {

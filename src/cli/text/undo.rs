@@ -5,8 +5,9 @@ use crate::cli::harmless;
 use crate::cli::heading;
 use crate::cli::units;
 use mailferry::event::{Event, Observer, Restored};
+use mailferry::locks::lock;
 use mailferry::verbs::UndoSummary;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Collects what would be put back.
 #[derive(Default)]
@@ -19,7 +20,7 @@ impl Observer for Restorations {
             Event::FolderCreated { folder } => format!("would create: {}", harmless::text(folder)),
             _ => return,
         };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        lock(&self.0).push(line);
     }
 }
 
@@ -34,7 +35,7 @@ fn line(restored: &Restored<'_>) -> String {
 impl Restorations {
     /// A line for each message.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0).clone()
     }
 }
 

@@ -7,9 +7,10 @@ use crate::cli::left_out::{self, LeftOut};
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Difference, DifferenceKind, Event, Headings, Observer};
+use mailferry::locks::lock;
 use mailferry::verbs::{Status, VerifySummary};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// How many differences of one kind are listed for one folder; the rest is counted.
 const LISTED: usize = 20;
@@ -38,7 +39,7 @@ struct Found {
 impl Observer for Differences {
     fn observe(&self, event: &Event<'_>) {
         if let Event::Difference(difference) = event {
-            let mut folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut folders = lock(&self.0);
             let folder = folders.entry(difference.folder.to_owned()).or_default();
             for ((kind, _), found) in KINDS.iter().zip(folder) {
                 if *kind == difference.kind {
@@ -74,7 +75,7 @@ impl Found {
 impl Differences {
     /// The differences, and the verdict as the last line.
     pub(crate) fn lines(&self, summary: &VerifySummary, paint: Paint) -> Vec<String> {
-        let folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let folders = lock(&self.0);
         let mut lines = by_folder(&folders, paint);
         for (folder, kinds) in folders.iter() {
             lines.push(paint.bold(&harmless::text(folder)));

@@ -4,9 +4,10 @@
 use super::recall::Recall;
 use crate::address::{ImapAddress, Mechanism, Proof};
 use crate::imap::Error;
+use crate::locks::lock;
 use secrecy::{ExposeSecret as _, SecretString};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How old a token may be when a login begins with it: the connections of one start share it, a later one asks anew.
@@ -127,7 +128,7 @@ impl Secret {
 
     /// What to log in with. A token that is not fresh is read again first.
     pub(super) fn current(&self, wanted: Option<Mechanism>) -> Result<Option<SecretString>, Error> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         let is_stale = match &*held {
             None => self.is_granted,
             Some(now) => now.since.elapsed() > FRESH && self.kind(&now.secret, wanted).is_token(),
@@ -141,7 +142,7 @@ impl Secret {
     /// What to try in place of a token that was refused: what another connection has read meanwhile, or what the source has
     /// now, if that is another.
     pub(super) fn renewed(&self, refused: &SecretString) -> Result<Option<SecretString>, Error> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         let is_other = |secret: &SecretString| secret.expose_secret() != refused.expose_secret();
         let (Some(now), Some(source)) = (&mut *held, &self.source) else { return Ok(None) };
         if !is_other(&now.secret) {

@@ -2,7 +2,8 @@
 //! and is gone now is not gone by itself (RFC 4422 section 6.1.1 calls that a downgrade).
 
 use crate::address::Mechanism;
-use std::sync::{Mutex, PoisonError};
+use crate::locks::lock;
+use std::sync::Mutex;
 
 /// Keeps the mechanism of a login for the next run.
 type Keep = Box<dyn Fn(Mechanism) + Send + Sync>;
@@ -21,11 +22,11 @@ impl Recall {
     }
 
     pub(super) fn last(&self) -> Option<Mechanism> {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.last)
     }
 
     pub(super) fn keep(&self, used: Mechanism) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.last);
         if *last != Some(used) {
             *last = Some(used);
             if let Some(keep) = &self.keep {

@@ -8,6 +8,7 @@ use super::needs::{Needs, SideState, TargetState};
 use crate::event::{Event, Observer};
 use crate::exec::Journal;
 use crate::folders::Pair;
+use crate::locks::lock;
 use crate::mail::{Counters, Flags, MailboxName, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::state::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, SeenView, State};
@@ -16,8 +17,8 @@ use crate::verbs::known::{Known, Records};
 use crate::verbs::opening::Names;
 use crate::verbs::{CopyOptions, Deleting, MessageFilter};
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// How many pairs are recorded in one transaction.
 const RECORDS_AT_A_TIME: usize = 10_000;
@@ -290,7 +291,7 @@ impl<'a> Memory<'a> {
     }
 
     fn count(&self, pair: usize, more: usize) {
-        let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut copied = lock(&self.copied);
         *copied.entry(pair).or_default() += u32::try_from(more).unwrap_or(u32::MAX);
     }
 
@@ -324,7 +325,7 @@ impl<'a> Memory<'a> {
                 now.insert(mailbox.name, mailbox.status.unwrap_or_default().counters);
             }
         }
-        let copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
+        let copied = lock(&self.copied);
         let in_step = |(index, begun): (&usize, &Begun)| {
             let name = &begun.target_name;
             begun.in_step(copied.get(index).copied().unwrap_or(0), now.get(name).or_else(|| self.proven.get(name)))

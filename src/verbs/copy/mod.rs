@@ -35,6 +35,7 @@ use super::{CopyOptions, CopySummary, Deleting, FlagPolicy, PlanUse, Status};
 use crate::event::{Event, FolderPlanned, Observer, Stop};
 use crate::exec::{self, Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
+use crate::locks::{lock, unlocked};
 use crate::mail::{MailboxName, Side, UidSet, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
@@ -49,7 +50,7 @@ use removals::Doomed;
 use renames::Rename;
 use repair::Damaged;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 /// Copies what the target lacks.
@@ -236,7 +237,7 @@ impl Copy<'_> {
         let prepare = |target: &mut Box<dyn Store>| {
             let done = preparing.carry_out(target.as_mut())?;
             let known = preparing.found_empty(&done);
-            *prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+            *lock(&prepared) = Some(done);
             Ok(known)
         };
         let unprepared = |_: &mut Box<dyn Store>| Ok(Learnt::new());
@@ -292,7 +293,7 @@ impl Copy<'_> {
         }
         self.summary.folders =
             (0..names.pairs.len()).filter(|index| !self.is_idle_view(*index, names.pairs)).count() as u64;
-        let prepared = prepared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let prepared = unlocked(prepared);
         self.take_prepared(&preparing, prepared.unwrap_or_default());
         self.hold_renames(names);
         self.scan_unmatched(link, names)?;

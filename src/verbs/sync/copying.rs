@@ -5,6 +5,7 @@ use super::sharing::Postponed;
 use super::{Sync, Work};
 use crate::event::{Event, Observer};
 use crate::exec::{self, Context, Fate, Journal, Tally};
+use crate::locks::{lock, unlocked};
 use crate::mail::{Both, FlagTable, Flags, Message, Side, Uid};
 use crate::plan::FolderTask;
 use crate::plan::merge::{AgreedFlags, PairState, Prints};
@@ -12,7 +13,7 @@ use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayPair, TwoWayRefused};
 use crate::store::Error;
 use crate::verbs::way::Way;
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// How many characters of a server's reason for a refusal are kept.
 const LONGEST_REASON: usize = 300;
@@ -51,7 +52,7 @@ struct Pairs<'a> {
 impl Journal for Pairs<'_> {
     fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]) {
         let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else { return };
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = lock(&self.taken);
         // A message that was there before, or that another one has become already, is no new pair: the proof sees to it.
         let mut is_new =
             |to: Uid| folder.target_uid_next.is_none_or(|next| to.get() >= next) && taken.insert((task, to));
@@ -74,10 +75,8 @@ impl Journal for Pairs<'_> {
 
 impl Pairs<'_> {
     fn record(&self, state: TwoWay<'_>, changes: &[TwoWayChange]) {
-        if let Err(failure) = state.record(changes, false)
-            && let Ok(mut error) = self.error.lock()
-        {
-            error.get_or_insert(failure);
+        if let Err(failure) = state.record(changes, false) {
+            lock(&self.error).get_or_insert(failure);
         }
     }
 }
@@ -231,7 +230,7 @@ impl Sync<'_> {
             }
         };
         way.put(link);
-        let errors = journals.map(|journal| journal.error.into_inner().unwrap_or_default());
+        let errors = journals.map(|journal| unlocked(journal.error));
         let mut failure = errors.first.or(errors.second);
         for (side, tally) in [(Side::First, to_first), (Side::Second, to_second)] {
             let Some(tally) = tally else { continue };

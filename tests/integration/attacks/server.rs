@@ -356,9 +356,10 @@ fn a_folder_over_which_the_server_breaks_is_left_out() {
         let mut client = Client::login(&target);
         client.create(&["Bad"]);
         client.append(&["Bad"], std::iter::once(message(7, "kept")));
+        let state = tempfile::tempdir().unwrap();
         let run = match verb {
             "mirror" => copy(source, &target, &["--delete", "--max-delete", "100%"]),
-            "sync" => sync(source, &target, &[]),
+            "sync" => sync(source, &target, &["--state", state.path().to_str().unwrap()]),
             _ => copy(source, &target, &[]),
         };
         let run = run.ended(3);

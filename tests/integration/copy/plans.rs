@@ -372,7 +372,7 @@ fn a_plan_and_a_copy_of_the_same_pair_exclude_each_other() {
     let mut client = ground.source();
     client.append(&["INBOX"], letters("mail", 300));
     ground.save(&[]).ended(0);
-    let running = Running::start(&["apply", &ground.plan, "--output", "json", "-vv", "-j", "1", "--limit-rate", "20k"]);
+    let running = Running::start(&["apply", &ground.plan, "--output", "json", "-vv", "-j", "1", "--limit-rate", "4k"]);
     running.wait_for_line_with("message_copied");
     ground.copy(&[]).ended(7);
     assert!(running.kill(), "it ended before the other one was refused");
