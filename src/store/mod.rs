@@ -1,23 +1,35 @@
-//! One trait for a mailbox account, whatever holds it.
+//! What a mailbox account is to the rest of the program, whatever holds it: [`ReadStore`] is the half that reads, [`Store`]
+//! has all that changes it as well.
+//!
+//! ```text
+//! scan    what a scan of folders is asked, and its answers     imap      an account on a server
+//! change  what is changed, and what becomes of it              maildir   a Maildir++ tree
+//! guard   keeps an account that is only read from changes      mbox      a tree of mbox files
+//! error   a failure of a whole connection                      disk      what both kinds of directories share
+//! ```
 //!
 //! The operations are those that a fast copy needs, not those of a protocol: a whole listing, a scan of many folders in
 //! one go, messages asked for ahead of reading them, messages delivered ahead of their acknowledgement. A trait of one
 //! message at a time would cost a round trip each and could never be made fast.
 
+mod change;
 mod disk;
 mod error;
 mod guard;
 pub mod imap;
 pub mod maildir;
 pub mod mbox;
+mod scan;
 
+pub use change::{
+    Delivery, FlagChange, FlagEdit, NewFolder, Outcome, Placed, Prepared, Refusal, RefusalMeaning, Relocated,
+    Relocation, Removal,
+};
 pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind};
+pub use scan::{Baseline, FolderScan, KnownDepth, ScanDepth, ScanRequest, Unchanged};
 
-use crate::mail::{
-    Counters, FlagTable, Flags, Flattened, Heading, InternalDate, Listing, MailboxName, Message, PermanentFlags,
-    SpecialUse, Uid, UidSet, UidValidity,
-};
+use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
@@ -55,147 +67,6 @@ pub enum Access {
     ReadOnly,
     /// It may be changed.
     ReadWrite,
-}
-
-/// How much a scan asks of each message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScanDepth {
-    /// UID and size: for what was delivered.
-    Sizes,
-    /// UID, flags, date and size: for a folder that needs no matching.
-    Attributes,
-    /// The header fields that identify a message as well.
-    Identity,
-    /// The same, and the headings: for messages that are listed to people.
-    Headings,
-    /// The header fields of what is new: for a folder of which the rest is known.
-    Since(Baseline),
-}
-
-/// What is known of a folder already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Baseline {
-    /// Messages with this UID or a higher one are new.
-    pub uid_next: Uid,
-    /// How much is asked of the others.
-    pub known: KnownDepth,
-    /// Some of the others whose header fields are asked for all the same: to see whether they are still the same messages.
-    pub probe: [Option<Uid>; 2],
-}
-
-/// How much a scan asks of messages that are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KnownDepth {
-    /// UID, flags, date and size.
-    Attributes,
-    /// UID and flags.
-    Flags,
-    /// UID and flags of what has changed after this HIGHESTMODSEQ, and which are gone (CONDSTORE and QRESYNC, RFC 7162);
-    /// where the server can't tell, as `Flags`.
-    Changes(u64),
-}
-
-/// A folder to scan.
-#[derive(Clone, Debug)]
-pub struct ScanRequest<'a> {
-    /// Which folder.
-    pub mailbox: &'a MailboxName,
-    /// How much to ask of each message.
-    pub depth: ScanDepth,
-    /// Only these messages; `None`: all. Not together with `search`.
-    pub uids: Option<UidSet>,
-    /// Only messages that this SEARCH program finds (RFC 3501 section 6.4.4), already checked for line ends.
-    pub search: Option<&'a str>,
-    /// Whether the folder will be written to: it is opened by SELECT, as some servers tell PERMANENTFLAGS only there.
-    pub for_writing: bool,
-}
-
-/// What a folder holds.
-#[derive(Clone, Debug, Default)]
-pub struct FolderScan {
-    /// The generation of its UIDs; `None` where the server tells none.
-    pub uid_validity: Option<UidValidity>,
-    /// No message had this UID or a higher one when the folder was opened; `None` where the server does not say.
-    pub uid_next: Option<u32>,
-    /// How many messages it had when it was opened.
-    pub exists: u32,
-    /// HIGHESTMODSEQ when it was opened (RFC 7162); `None` where the server has none.
-    pub highest_mod_seq: Option<u64>,
-    /// MAILBOXID (RFC 8474); `None` where the server has none.
-    pub mailbox_id: Option<String>,
-    /// What flags it can keep.
-    pub permanent_flags: PermanentFlags,
-    /// How many messages the folder has beyond those that could be listed: they are there, but nothing is known of them.
-    pub unlisted: u64,
-    /// The messages, by ascending UID.
-    pub messages: Vec<Message>,
-    /// Their flags.
-    pub flags: FlagTable,
-    /// Their headings, where these were asked for.
-    pub headings: Vec<(Uid, Heading)>,
-    /// What is known of messages below the baseline that are not listed; `None`: all are listed.
-    pub unchanged: Option<Unchanged>,
-}
-
-impl FolderScan {
-    /// How the folder stood when it was opened, as the server told it.
-    pub fn counters(&self) -> Counters {
-        let (uid_validity, uid_next, mod_seq) = (self.uid_validity, self.uid_next, self.highest_mod_seq);
-        Counters { uid_validity, uid_next, mod_seq, messages: Some(self.exists) }
-    }
-
-    /// The message with this UID.
-    pub fn message(&self, uid: Uid) -> Option<&Message> {
-        self.messages.get(self.messages.binary_search_by_key(&uid, Message::uid).ok()?)
-    }
-
-    /// Adds the unchanged messages that the scan left out. `known` gives their UIDs and flags at the time of the baseline; `is_known`
-    /// tells whether a UID existed then, in a pair or not. `None`: something could not be listed, or the result doesn't add up to the
-    /// server's count of messages.
-    #[must_use]
-    pub fn filled_in(self, known: impl Iterator<Item = (Uid, Flags)>, is_known: impl Fn(Uid) -> bool) -> Option<Self> {
-        let Some(unchanged) = &self.unchanged else { return Some(self) };
-        if self.unlisted > 0 {
-            return None;
-        }
-        let mut flags = self.flags.clone();
-        let mut messages: Vec<Message> = known
-            .filter(|(uid, _)| unchanged.contains(*uid) && self.message(*uid).is_none())
-            .map(|(uid, of)| Message::bare(uid, flags.intern(of)))
-            .collect();
-        // A message that changed and then went may be told of both ways.
-        let is_there = |message: &&Message| !is_known(message.uid()) || unchanged.contains(message.uid());
-        messages.extend(self.messages.iter().filter(is_there));
-        messages.sort_unstable_by_key(Message::uid);
-        let is_complete = messages.len() as u64 == u64::from(self.exists);
-        is_complete.then_some(Self { messages, flags, unchanged: None, ..self })
-    }
-
-    /// UIDNEXT. A server that does not tell it gives new messages higher UIDs than the last one all the same (RFC 3501 section 2.3.1.1);
-    /// `None` where there is no message either.
-    pub fn next_uid(&self) -> Option<u32> {
-        let after_last = || self.messages.last().map(|message| message.uid().get().saturating_add(1));
-        self.uid_next.or_else(after_last)
-    }
-}
-
-/// Messages that a scan did not list, as they are as they were ([`KnownDepth::Changes`]).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unchanged {
-    /// All that were known but these, which are gone. There may be UIDs among these that were never known.
-    AllBut(UidSet),
-    /// These.
-    Only(UidSet),
-}
-
-impl Unchanged {
-    /// Whether a known message that was not listed is still there.
-    pub fn contains(&self, uid: Uid) -> bool {
-        match self {
-            Self::AllBut(gone) => !gone.contains(uid),
-            Self::Only(there) => there.contains(uid),
-        }
-    }
 }
 
 /// A message's body on its way, given to a [`MessageSink`].
@@ -242,171 +113,6 @@ pub enum Fetched {
         /// The server's words where it said NO or BAD.
         refusal: Option<Refusal>,
     },
-}
-
-/// A message to deliver.
-pub struct Delivery<'a> {
-    /// The caller's name for it, told back in its [`Outcome`].
-    pub token: u32,
-    /// Its flags, already limited to what the folder keeps.
-    pub flags: &'a Flags,
-    /// Its INTERNALDATE; `None`: the server's clock.
-    pub date: Option<InternalDate>,
-    /// Its bytes.
-    pub body: Body<'a>,
-    /// Whether it goes alone and the server is asked before each step: for a message that was refused among others.
-    pub careful: bool,
-    /// Whether it goes as a binary literal (RFC 3516): only after [`RefusalMeaning::Nul`], and with care.
-    pub binary: bool,
-    /// Messages of different numbers never share what the target takes or refuses as a whole.
-    pub batch: u32,
-}
-
-/// What became of deliveries that shared one acknowledgement.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The deliveries' tokens, in the order of delivery.
-    pub tokens: Vec<u32>,
-    /// Where they are now, or why the server refused all of them.
-    pub result: Result<Option<Placed>, Refusal>,
-}
-
-/// Where delivered messages are (APPENDUID, RFC 4315).
-#[derive(Clone, Debug)]
-pub struct Placed {
-    /// The target folder's UIDVALIDITY.
-    pub uid_validity: UidValidity,
-    /// The UIDs, ascending, one for each delivery.
-    pub uids: UidSet,
-}
-
-/// A server's NO or BAD to something that concerns one message or one folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What it means for what comes next.
-    pub meaning: RefusalMeaning,
-    /// The server's own words, raw.
-    pub text: String,
-}
-
-/// What a refusal means (knowledge of servers' replies is the store's).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalMeaning {
-    /// This message or folder will never be taken as it is.
-    Permanent,
-    /// A flag was refused: without keywords it may go.
-    Flags,
-    /// The date was refused: without it it may go.
-    Date,
-    /// It holds NUL, which a plain literal may not: as a binary one it may go.
-    Nul,
-    /// The folder is not there (TRYCREATE), or it is another one of the same name.
-    NoFolder,
-    /// The account is full, or a provider's limit is reached: no message will be taken.
-    Full,
-    /// Something passing: worth another try.
-    Transient,
-}
-
-/// A folder to create, with other names if the server does not take the first.
-#[derive(Clone, Debug)]
-pub struct NewFolder {
-    /// The name.
-    pub name: MailboxName,
-    /// What to try after it, in this order.
-    pub fallbacks: Vec<MailboxName>,
-    /// What to try in the end where a mailbox above it turns out to be one that can have no folders below it.
-    pub flattened: Vec<Flattened>,
-    /// What it is for: told where the server takes that (CREATE-SPECIAL-USE, RFC 6154). Never a view.
-    pub role: Option<SpecialUse>,
-    /// Whether the user is to be subscribed to it, where [`Store::prepare`] is what creates it.
-    pub subscribe: bool,
-    /// Whether it is there already, so that [`Store::prepare`] only subscribes to it and opens it.
-    pub exists: bool,
-}
-
-impl NewFolder {
-    /// A folder for no purpose of its own, which is to be created and not subscribed to.
-    pub fn new(name: MailboxName, fallbacks: Vec<MailboxName>) -> Self {
-        Self { name, fallbacks, flattened: Vec::new(), role: None, subscribe: false, exists: false }
-    }
-}
-
-/// A folder that was created, or was there already.
-#[derive(Clone, Debug)]
-pub struct Prepared {
-    /// The name that it has now.
-    pub name: MailboxName,
-    /// How it was when it was opened, without its messages; `None`: it is still to be opened.
-    pub opened: Option<FolderScan>,
-    /// Whether the user is subscribed to it now.
-    pub is_subscribed: bool,
-}
-
-/// What is done with flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FlagEdit {
-    /// They are set.
-    Add,
-    /// They are taken away.
-    Remove,
-}
-
-/// A change of messages' flags.
-#[derive(Clone, Debug)]
-pub struct FlagChange {
-    /// The folder.
-    pub mailbox: MailboxName,
-    /// The messages.
-    pub uids: UidSet,
-    /// What is done.
-    pub edit: FlagEdit,
-    /// With which flags.
-    pub flags: Flags,
-    /// Messages that somebody else has changed since this HIGHESTMODSEQ of the folder are left alone, where the server can
-    /// see to that (UNCHANGEDSINCE, RFC 7162).
-    pub unchanged_since: Option<u64>,
-}
-
-/// Messages that go to another folder of the same account, without passing through this machine.
-#[derive(Clone, Debug)]
-pub struct Relocation {
-    /// Where they are.
-    pub from: MailboxName,
-    /// The generation that their UIDs belong to: messages of another are left alone.
-    pub uid_validity: Option<UidValidity>,
-    /// Which.
-    pub uids: UidSet,
-    /// Where they go.
-    pub to: MailboxName,
-    /// Whether they leave the folder where they are: MOVE, or COPY and a removal of what is known to be copied.
-    pub leave: bool,
-}
-
-/// What became of a [`Relocation`]. A message that is nowhere in it was not relocated.
-#[derive(Clone, Debug, Default)]
-pub struct Relocated {
-    /// The generation of the new UIDs.
-    pub uid_validity: Option<UidValidity>,
-    /// The messages' UIDs before and now, where the server told them (COPYUID, RFC 4315).
-    pub placed: Vec<(Uid, Uid)>,
-    /// Messages of which the server says only that they were relocated, without where they are now.
-    pub somewhere: UidSet,
-    /// Copied messages that could not be removed from where they were.
-    pub left_behind: UidSet,
-    /// The server's words where it refused some.
-    pub refusal: Option<Refusal>,
-}
-
-/// Messages to remove for good.
-#[derive(Clone, Debug)]
-pub struct Removal {
-    /// Where they are.
-    pub mailbox: MailboxName,
-    /// The generation that their UIDs belong to: messages of another are left alone.
-    pub uid_validity: Option<UidValidity>,
-    /// Which: exactly these, whatever else is marked `\Deleted` there.
-    pub uids: UidSet,
 }
 
 /// Some messages of a folder.

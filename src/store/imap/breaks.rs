@@ -3,10 +3,11 @@
 //! A server that crashes on one damaged folder must not keep the others from being copied. So an account remembers over
 //! which folder its connections broke, and after a few of them it leaves that folder out.
 
+use crate::locks::lock;
 use crate::mail::MailboxName;
 use crate::store::{Error, ErrorKind, Refusal, RefusalMeaning};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// So many broken connections, or half as many that stalled, and a folder is left out.
 const LIMIT: u32 = 3;
@@ -33,7 +34,7 @@ impl Breaks {
             ErrorKind::Stalled => 2,
             _ => return error,
         };
-        let mut folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folders = lock(&self.0);
         let left_out = folders.values().filter(|folder| folder.weight >= LIMIT).count();
         let folder = folders.entry(mailbox.clone()).or_default();
         folder.weight += weight;
@@ -45,7 +46,7 @@ impl Breaks {
 
     /// Why a folder is not to be read again.
     pub(super) fn refusal(&self, mailbox: &MailboxName) -> Option<Refusal> {
-        let folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let folders = lock(&self.0);
         let folder = folders.get(mailbox).filter(|folder| folder.weight >= LIMIT)?;
         let text = format!(
             "skipped: each connection broke while this folder was read ({}); ask whoever runs the server to check it, \

@@ -3,13 +3,14 @@
 use super::folder::{Folder, directory_name};
 use super::index::Index;
 use super::subscriptions::Subscriptions;
+use crate::locks::lock;
 use crate::mail::{Gaps, MailboxName, UidValidity, Unread};
 use crate::store::disk::{Dir, IfAbsent, Kind, ListPlace, Numbers, Place, TreeLock, permanent, refused, stopped};
 use crate::store::{Access, Error, ErrorKind, Refusal};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Indexes of folders that no connection uses are kept up to so many messages.
 const KEPT_MESSAGES: usize = 20_000;
@@ -138,8 +139,8 @@ impl Tree {
             return Err(permanent(text));
         }
         let numbers = self.numbers(mailbox);
-        let mut numbers = numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = self.indexes.lock().unwrap_or_else(PoisonError::into_inner).get(mailbox).map(Arc::clone);
+        let mut numbers = lock(&numbers);
+        let known = lock(&self.indexes).get(mailbox).map(Arc::clone);
         if let Some(known) = known.filter(|known| !anew && known.mod_seq.is_some()) {
             let changed = folder.last_change().map_err(|error| refused("read", folder.dir.path(), &error))?;
             if changed == known.read_at {
@@ -148,7 +149,7 @@ impl Tree {
         }
         let root = self.root_of(mailbox)?;
         let index = Arc::new(Index::read(folder, &mut numbers, root, self.may_write())?);
-        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut indexes = lock(&self.indexes);
         indexes.remove(mailbox);
         let kept: usize = indexes.values().map(|index| index.len()).sum();
         if kept + index.len() > KEPT_MESSAGES {
@@ -168,7 +169,7 @@ impl Tree {
         put: impl FnOnce(UidValidity, &[u32]) -> io::Result<T>,
     ) -> io::Result<T> {
         let numbers = self.numbers(mailbox);
-        let mut numbers = numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = lock(&numbers);
         let root = self.root.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let place = ListPlace { dir: &folder.dir, name: super::uidlist::OWN, root, may_write: true };
         let (validity, uids) = numbers.append(&place, names)?;
@@ -176,14 +177,14 @@ impl Tree {
     }
 
     fn numbers(&self, mailbox: &MailboxName) -> Arc<Mutex<Numbers>> {
-        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = lock(&self.numbers);
         Arc::clone(numbers.entry(mailbox.clone()).or_default())
     }
 
     /// Forgets what is known of a folder that has another name now, or none.
     pub(super) fn forget(&self, mailbox: &MailboxName) {
-        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).remove(mailbox);
-        self.indexes.lock().unwrap_or_else(PoisonError::into_inner).remove(mailbox);
+        lock(&self.numbers).remove(mailbox);
+        lock(&self.indexes).remove(mailbox);
     }
 }
 

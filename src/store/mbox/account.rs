@@ -3,12 +3,13 @@
 use super::session::Session;
 use super::tree::Tree;
 use crate::event::Observer;
+use crate::locks::lock;
 use crate::mail::Side;
 use crate::store::disk::{IfAbsent, Place};
 use crate::store::guard::Guarded;
 use crate::store::{Access, AccountName, Connector, Error, ReadConnector, ReadStore, Store};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// A directory of mbox files.
 pub struct Account {
@@ -50,7 +51,7 @@ impl ReadConnector for Account {
 
 impl Connector for Account {
     fn connect(&self) -> Result<Box<dyn Store>, Error> {
-        let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tree = lock(&self.tree);
         let shared = match &*tree {
             Some(shared) => Arc::clone(shared),
             None => {

@@ -4,6 +4,7 @@ use super::found::{BELOW, Found, MAX_LEVELS, UIDS};
 use super::index::Index;
 use super::lock::MboxLock;
 use crate::event::{Event, Observer};
+use crate::locks::lock;
 use crate::mail::{Gaps, MailboxName, UidValidity};
 use crate::store::disk::{
     Dir, IfAbsent, Kind, ListPlace, MAX_SETTINGS, Numbers, Place, TreeLock, gone, permanent, refused, stopped,
@@ -12,7 +13,7 @@ use crate::store::{Access, Error, ErrorKind, Refusal};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Which folders the user is subscribed to, a name in each line.
 const SUBSCRIPTIONS: &[u8] = b"mailferry-subscriptions";
@@ -241,7 +242,7 @@ impl Tree {
     }
 
     fn folders(&self) -> MutexGuard<'_, HashMap<MailboxName, Known>> {
-        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.folders)
     }
 
     pub(super) fn forget(&self, mailbox: &MailboxName) {
