@@ -78,9 +78,9 @@ pub struct NewFolder {
     pub flattened: Vec<Flattened>,
     /// What it is for: told where the server takes that (CREATE-SPECIAL-USE, RFC 6154). Never a view.
     pub role: Option<SpecialUse>,
-    /// Whether the user is to be subscribed to it, where [`Store::prepare`] is what creates it.
+    /// Whether the user is to be subscribed to it, where [`Store::prepare`](super::Store::prepare) is what creates it.
     pub subscribe: bool,
-    /// Whether it is there already, so that [`Store::prepare`] only subscribes to it and opens it.
+    /// Whether it is there already, so that [`Store::prepare`](super::Store::prepare) only subscribes to it and opens it.
     pub exists: bool,
 }
 
