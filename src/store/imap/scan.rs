@@ -49,7 +49,9 @@ impl Session {
             }
             let Some(scan) = under_way.pop_front() else { break };
             self.scanned = Some(requests[scan.index].mailbox.clone());
-            done(scan.index, self.end_scan(scan)?);
+            let (index, ended) = (scan.index, self.end_scan(scan)?);
+            self.scanned = None;
+            done(index, ended);
         }
         self.leave_folder()
     }

@@ -44,7 +44,7 @@ pub(super) struct Session {
     pub(super) gives_uid_validity: bool,
     pub(super) requests: Requests,
     pub(super) appends: Appends,
-    /// The folder whose scan is being answered.
+    /// The folder whose scan is being answered; what breaks while none is has no folder to blame.
     pub(super) scanned: Option<MailboxName>,
     /// What the account's connections broke over.
     pub(super) breaks: Arc<Breaks>,
