@@ -2,18 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use crate::lab::client::{Client, NewMessage, Snapshot};
+use crate::lab::client::{Client, NewMessage};
 use crate::lab::pair::Pair;
+use crate::lab::pair::snapshot;
 use crate::lab::proxy::{Plan, Proxy};
 use crate::lab::run::{Run, copy, run, sync, verify};
 use crate::lab::servers::{Account, Dovecot, Personality};
 
 fn account(name: &str) -> Account {
     Dovecot::shared().account(name, Personality::Plain)
-}
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
 }
 
 fn letter(name: &str, date: &str, size: usize) -> NewMessage {

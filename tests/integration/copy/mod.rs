@@ -23,7 +23,8 @@ mod verify;
 mod views;
 mod whole;
 
-use crate::lab::client::{Client, NewMessage, Snapshot};
+use crate::lab::client::NewMessage;
+use crate::lab::pair::snapshot;
 use crate::lab::proxy::{Plan, Proxy, Traffic};
 use crate::lab::servers::{Account, Dovecot, Personality};
 
@@ -37,10 +38,6 @@ fn accounts(name: &str, personalities: [Personality; 2]) -> [Account; 2] {
 /// Two new accounts of the usual kind.
 fn plain_accounts(name: &str) -> [Account; 2] {
     accounts(name, [Personality::Plain, Personality::Plain])
-}
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
 }
 
 /// A proxy that only reads along, and the account behind it.

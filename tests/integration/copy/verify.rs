@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use crate::lab::client::{Client, NewMessage, Snapshot};
+use crate::lab::client::{Client, NewMessage};
 use crate::lab::generator;
+use crate::lab::pair::snapshot;
 use crate::lab::proxy::{Plan, Proxy};
 use crate::lab::run::{Run, copy, verify};
 use crate::lab::servers::{Account, Dovecot, PASSWORD, Personality};
@@ -16,10 +17,6 @@ use mailferry::verbs::{self, VerifyOptions};
 use std::sync::{Arc, Mutex};
 
 const DATE: &str = "07-Jul-2020 07:07:07 +0200";
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
-}
 
 fn letter(name: &str, body: &str, date: &str) -> NewMessage {
     let header =

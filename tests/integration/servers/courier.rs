@@ -1,14 +1,12 @@
 //! Dovecot to Courier and back: no LITERAL+, no MULTIAPPEND, `INBOX.` and `.`, and a server of its own ways with bytes.
 
-use crate::lab::client::{Client, Levels, NewMessage, Snapshot};
+use super::comes_back_whole;
+use crate::lab::client::{Client, Levels, NewMessage};
 use crate::lab::generator::mailbox;
 use crate::lab::mailboxes::assert_folders;
+use crate::lab::pair::snapshot;
 use crate::lab::run::{End, copy, folders, verify};
-use crate::lab::servers::{Account, Courier, Cyrus, Dovecot, Personality};
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
-}
+use crate::lab::servers::{Courier, Cyrus, Dovecot, Personality};
 
 #[test]
 fn all_mail_goes_to_courier_and_back() {
@@ -60,19 +58,13 @@ fn names_that_courier_refuses_come_back_as_they_were() {
         let text = format!("Subject: {levels:?}\r\nMessage-ID: <{}@x>\r\n\r\ntext\r\n", levels.len());
         client.append(levels, [NewMessage::of(text.replace('😀', "smile"))].into_iter());
     }
-    let original = snapshot(&first).content();
+    let original = snapshot(&first);
     let there = copy(End::tls(&first), End::tls(&courier), &[]).ended(0);
     assert_eq!(there.count("copied"), names.len() as u64);
     let warned = there.texts("warning", "text").join("\n");
     assert!(warned.contains("R&D/😀 smile") && warned.contains("R&-D.=F0=9F=98=80 smile"), "{warned}");
     assert!(there.reason("do.t").contains("do=2Et"), "{}", there.reason("do.t"));
-    assert_eq!(snapshot(&courier).folders.len(), original.len(), "{:?}", snapshot(&courier).folders.keys());
-    assert_eq!(copy(End::tls(&first), End::tls(&courier), &[]).ended(0).count("copied"), 0);
-    verify(End::tls(&first), End::tls(&courier), &[]).ended(0);
-
-    copy(End::tls(&courier), End::tls(&last), &[]).ended(0);
-    assert_eq!(copy(End::tls(&courier), End::tls(&last), &[]).ended(0).count("copied"), 0);
-    assert_eq!(snapshot(&last).content(), original);
+    comes_back_whole((&first, &original), &courier, &last);
 }
 
 #[test]

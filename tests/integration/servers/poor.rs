@@ -1,20 +1,17 @@
 //! Servers that offer little, or offer it oddly: Dovecot's other kinds, a server of nothing but IMAP4rev1, and each way
 //! to connect, to log in and to name folders.
 
-use crate::lab::client::{Client, Snapshot};
+use crate::lab::client::Client;
 use crate::lab::generator::mailbox;
 use crate::lab::mailboxes::assert_folders;
 use crate::lab::memory::{Fake, Manner, Told};
+use crate::lab::pair::snapshot;
 use crate::lab::pair::{Pair, letter, letters};
 use crate::lab::run::{End, Run, copy, folders, mailferry, sync, verify};
 use crate::lab::scripted::{Scripted, Step, expect, send};
 use crate::lab::servers::{Account, Dovecot, Mailutils, PASSWORD, Personality};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
-}
 
 fn filled(name: &str, personality: Personality, seed: u64, count: usize) -> Account {
     let account = Dovecot::shared().account(name, personality);

@@ -1,52 +1,21 @@
 //! Directories of mbox files on either side of copy and verify, with a real Dovecot on the other, which also reads what
 //! was written.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
-use crate::lab::client::{Client, NewMessage, Snapshot, StoredMessage};
+use super::{Ground, account};
+use crate::lab::client::{Client, NewMessage, StoredMessage};
+use crate::lab::pair::snapshot;
 use crate::lab::run::{Running, copy, folders, run, verify};
-use crate::lab::servers::{Account, Dovecot, Personality};
+use crate::lab::servers::{Dovecot, Personality};
 use crate::lab::wire::Value;
 use crate::lab::{generator, mailboxes};
-use std::path::PathBuf;
 use std::time::Duration;
-
-struct Ground {
-    root: tempfile::TempDir,
-}
-
-impl Ground {
-    fn new() -> Self {
-        Self { root: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.root.path().join("backup/ann")
-    }
-
-    fn address(&self) -> String {
-        format!("mbox:{}", self.path().display())
-    }
-
-    fn state(&self) -> String {
-        self.root.path().join("state").display().to_string()
-    }
-}
-
-fn account(name: &str) -> Account {
-    Dovecot::shared().account(name, Personality::Plain)
-}
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
-}
 
 #[test]
 fn a_backup_in_mbox_files_comes_back_exactly() {
     let (source, restored) = (account("mboxfrom"), account("mboxto"));
     Client::login(&source).fill(&generator::mailbox(31, 1200));
     let before = snapshot(&source);
-    let ground = Ground::new();
+    let ground = Ground::new("mbox");
     let (mbox, state) = (ground.address(), ground.state());
     copy(&source, &mbox, &["--dry-run"]).ended(0).counts(&[("copied", 1200)]);
     assert!(!ground.root.path().join("backup").exists());
@@ -82,13 +51,13 @@ fn dovecot_reads_what_is_written() {
     let flags = ["\\Seen", "\\Flagged", "\\Answered", "$Label1"].map(str::to_owned).to_vec();
     let bytes = format!("{head}{body}").into_bytes();
     client.append(&["INBOX"], std::iter::once(NewMessage { flags, date: None, bytes }));
-    let ground = Ground::new();
+    let ground = Ground::new("mbox");
     copy(&source, &ground.address(), &[]).ended(0).counts(&[("copied", 26)]);
     let reader = Dovecot::shared().account("reads", Personality::Mbox);
     // The one file alone: to Dovecot what mailferry keeps beside it would be a folder too.
     let files = ground.root.path().join("files");
     std::fs::create_dir(&files).unwrap();
-    std::fs::copy(ground.path().join("INBOX"), files.join("INBOX")).unwrap();
+    std::fs::copy(ground.tree().join("INBOX"), files.join("INBOX")).unwrap();
     Dovecot::shared().take_over_mbox(&reader, &files);
     // Dovecot takes keywords only from files that list them in an X-IMAPbase of its own.
     let is_own = |flag: &&String| flag.starts_with('\\');
@@ -118,7 +87,7 @@ fn changes_of_flags_reach_the_files() {
     let source = account("mboxflags");
     let mut client = Client::login(&source);
     client.append(&["INBOX"], mailboxes::messages(12).into_iter());
-    let ground = Ground::new();
+    let ground = Ground::new("mbox");
     let (mbox, state) = (ground.address(), ground.state());
     copy(&source, &mbox, &["--state", &state]).ended(0).counts(&[("copied", 12)]);
     client.select(&["INBOX"]);
@@ -133,7 +102,7 @@ fn changes_of_flags_reach_the_files() {
 fn killed_again_and_again_it_ends_equal() {
     let source = account("mboxkilled");
     Client::login(&source).fill(&generator::mailbox(32, 500));
-    let ground = Ground::new();
+    let ground = Ground::new("mbox");
     let (address, mbox, state) = (source.plain_address(), ground.address(), ground.state());
     let mut grown = 0;
     let mut size = 0;
@@ -144,7 +113,7 @@ fn killed_again_and_again_it_ends_equal() {
         std::thread::sleep(Duration::from_millis(kill * 7919 % 500));
         run.kill();
         // What is there at any moment are whole messages of the source: none differs, none is more.
-        if ground.path().join("INBOX").exists() {
+        if ground.tree().join("INBOX").exists() {
             let seen = verify(&source, &mbox, &[]);
             assert_eq!((seen.count("extra"), seen.count("changed")), (0, 0), "{}", seen.stdout);
         }
@@ -152,7 +121,7 @@ fn killed_again_and_again_it_ends_equal() {
             let entries = std::fs::read_dir(path).into_iter().flatten();
             entries.map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
         };
-        let now = sizes(&ground.path());
+        let now = sizes(&ground.tree());
         grown += usize::from(now > size);
         size = now;
     }
@@ -163,9 +132,9 @@ fn killed_again_and_again_it_ends_equal() {
 
 #[test]
 fn what_is_no_directory_of_mbox_files_is_said() {
-    let ground = Ground::new();
-    std::fs::create_dir_all(ground.path()).unwrap();
-    std::fs::write(ground.path().join("notes.txt"), "mine").unwrap();
+    let ground = Ground::new("mbox");
+    std::fs::create_dir_all(ground.tree()).unwrap();
+    std::fs::write(ground.tree().join("notes.txt"), "mine").unwrap();
     let said = run(&["folders", &ground.address()]).ended(1);
     assert!(said.says("holds no mbox file") && said.says("backup/ann"), "{}", said.stderr);
     let said = run(&["folders", "mbox:/nowhere/at/all"]).ended(1);

@@ -12,7 +12,7 @@ fn three_thousand_messages_go_into_a_tree_and_come_back_exactly() {
     let (source, restored) = (account("backupfrom"), account("backupto"));
     Client::login(&source).fill(&generator::mailbox(21, 3000));
     let before = snapshot(&source);
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     let (tree, state) = (ground.address(), ground.state());
 
     // A dry run makes nothing, not even the directory.
@@ -67,7 +67,7 @@ fn a_tree_that_dovecot_wrote_is_read_as_dovecot_serves_it() {
         client.append(name, std::iter::once(NewMessage::of(format!("Subject: {name:?}\r\n\r\nx\r\n"))));
     }
     let before = snapshot(&source);
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     let maildir = Dovecot::shared().maildir(&source);
     let tree = format!("maildir:{}", maildir.display());
     let kept = files(&maildir);
@@ -91,7 +91,7 @@ fn changes_of_flags_reach_the_tree_and_dovecot_sees_them() {
     let source = account("flagsfrom");
     let mut client = Client::login(&source);
     client.append(&["INBOX"], mailboxes::messages(12).into_iter());
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     let (tree, state) = (ground.address(), ground.state());
     copy(&source, &tree, &["--state", &state]).ended(0).counts(&[("copied", 12)]);
     client.select(&["INBOX"]);
@@ -110,7 +110,7 @@ fn a_restore_fills_up_what_is_there_and_a_loss_in_the_tree_is_noticed() {
     let (source, target) = (account("partfrom"), account("partto"));
     Client::login(&source).append(&["INBOX"], mailboxes::messages(30).into_iter());
     Client::login(&target).append(&["INBOX"], mailboxes::messages(10).into_iter());
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     let tree = ground.address();
     copy(&source, &tree, &[]).ended(0).counts(&[("copied", 30)]);
     copy(&tree, &target, &[]).ended(0).counts(&[("copied", 20), ("already_there", 10)]);
@@ -134,7 +134,7 @@ fn a_mirror_in_a_tree_loses_what_the_source_lost_and_nothing_else() {
         client.create(&["Old"]);
         client.append(&["Old"], all.split_off(40).into_iter());
         client.append(&["INBOX"], all.into_iter());
-        let ground = Ground::new();
+        let ground = Ground::new("maildir");
         let (tree, state) = (ground.address(), ground.state());
         let memory = if with_state { vec!["--state", &state] } else { vec!["--no-state"] };
         let mirror = |more: &[&str]| copy(&source, &tree, &[&memory[..], &["--delete"], more].concat());
@@ -166,7 +166,7 @@ fn a_mirror_in_a_tree_loses_what_the_source_lost_and_nothing_else() {
 
 #[test]
 fn what_can_not_be_is_said_with_its_path_and_the_next_step() {
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     let tree = ground.address();
     let source = account("sayings");
     Client::login(&source).append(&["INBOX"], mailboxes::messages(1).into_iter());
@@ -200,7 +200,7 @@ fn names_that_a_directory_can_not_hold_are_escaped_and_come_back() {
         client
             .append(name, std::iter::once(NewMessage::of(format!("Subject: {}\r\n\r\nx\r\n", names::encode(name[0])))));
     }
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     copy(&source, &ground.address(), &[]).ended(0).counts(&[("copied", odd.len() as u64)]);
     assert!(ground.tree().join(".a=2Eb/cur").is_dir());
     copy(&source, &ground.address(), &[]).ended(0).counts(&[("copied", 0), ("folders_created", 0)]);

@@ -38,7 +38,7 @@ fn a_backup_that_is_not_mounted_is_refused_until_it_is_meant() {
     let source = filled("unmounted");
     for kind in ["maildir", "mbox"] {
         for is_empty in [false, true] {
-            let ground = Ground::new();
+            let ground = Ground::new("maildir");
             let place = ground.root.path().join("place");
             let (target, state) = (format!("{kind}:{}", place.display()), ground.state());
             let options = ["--state", state.as_str()];
@@ -64,7 +64,7 @@ fn a_side_of_a_sync_that_is_not_mounted_deletes_nothing_on_the_other() {
         for (is_empty, is_first) in [(false, true), (true, true), (false, false), (true, false)] {
             let server = filled("unsynced");
             let before = snapshot(&server).content();
-            let ground = Ground::new();
+            let ground = Ground::new("maildir");
             let place = ground.root.path().join("place");
             let (local, state) = (format!("{kind}:{}", place.display()), ground.state());
             let go = |more: &[&str]| {
@@ -92,7 +92,7 @@ fn a_side_of_a_sync_that_is_not_mounted_deletes_nothing_on_the_other() {
 #[test]
 fn an_account_that_is_empty_now_is_filled_again_and_it_is_said() {
     let (source, target) = (filled("refill"), account("refilled"));
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     let state = ground.state();
     copy(&source, &target, &["--state", &state]).ended(0).counts(&[("copied", 5)]);
     // Everything in it was deleted: it is the same account.

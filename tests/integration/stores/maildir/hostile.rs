@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 fn nothing_of_a_hostile_tree_leads_out_of_it_and_nothing_is_lost_without_a_word() {
     let (source, target) = (account("hostilefrom"), account("hostileto"));
     Client::login(&source).append(&["INBOX"], mailboxes::messages(20).into_iter());
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     copy(&source, &ground.address(), &[]).ended(0);
     let tree = ground.tree();
     let outside = ground.root.path().join("outside");
@@ -51,7 +51,7 @@ fn a_link_in_the_target_is_not_written_through() {
     client.create(&["Work"]);
     client.append(&["Work"], mailboxes::messages(5).into_iter());
     client.append(&["INBOX"], mailboxes::messages(5).into_iter());
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     let outside = ground.root.path().join("outside");
     for inner in ["cur", "new", "tmp"] {
         std::fs::create_dir_all(outside.join(inner)).unwrap();

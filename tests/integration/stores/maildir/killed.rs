@@ -20,7 +20,7 @@ fn whatever_moment_it_is_killed_in_no_half_message_is_seen_and_nothing_is_double
     for message in snapshot(&source).folders.values().flatten() {
         *known.entry(message.sha256).or_default() += 1;
     }
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     let address = source.plain_address();
     let (tree, state) = (ground.address(), ground.state());
     let mut seen = 0;
@@ -77,7 +77,7 @@ fn arrived(tree: &Path) -> usize {
 fn a_second_writer_waits_for_its_turn_and_is_told_so() {
     let source = account("locked");
     Client::login(&source).fill(&generator::mailbox(24, 300));
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     let (address, tree) = (source.plain_address(), ground.address());
     let first = Running::start(&["copy", &address, &tree, "--limit-rate", "500k", "--output", "json"]);
     first.wait_for_line_with("folder_created");

@@ -10,41 +10,11 @@ mod killed;
 mod others;
 mod repair;
 
-use crate::lab::client::{Client, Snapshot};
-use crate::lab::servers::{Account, Dovecot, Personality};
+use super::{Ground, account};
+use crate::lab::pair::snapshot;
+use crate::lab::servers::{Account, Personality};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// A directory for a tree and a state.
-struct Ground {
-    root: tempfile::TempDir,
-}
-
-impl Ground {
-    fn new() -> Self {
-        Self { root: tempfile::tempdir().unwrap() }
-    }
-
-    fn tree(&self) -> PathBuf {
-        self.root.path().join("backup/ann")
-    }
-
-    fn address(&self) -> String {
-        format!("maildir:{}", self.tree().display())
-    }
-
-    fn state(&self) -> String {
-        self.root.path().join("state").display().to_string()
-    }
-}
-
-fn account(name: &str) -> Account {
-    Dovecot::shared().account(name, Personality::Plain)
-}
-
-fn snapshot(account: &Account) -> Snapshot {
-    Client::login(account).snapshot()
-}
 
 /// The messages of a tree's directories: paths of their files.
 fn messages(tree: &Path) -> Vec<PathBuf> {

@@ -49,7 +49,7 @@ fn messages_that_are_renamed_while_they_are_read_or_written_beside_stay_one_each
     let (source, target) = (account("renamedfrom"), account("renamedto"));
     let mut client = Client::login(&source);
     client.append(&["INBOX"], mailboxes::messages(400).into_iter());
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     let (tree, address) = (ground.tree(), ground.address());
     copy(&source, &address, &[]).ended(0).counts(&[("copied", 400)]);
     // Read while it is marked.

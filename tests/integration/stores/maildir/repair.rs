@@ -27,7 +27,7 @@ const GOOD: [&str; 4] = ["one", "two", "three", "four"];
 fn damaged_files_of_a_backup_are_replaced() {
     for keeps in [false, true] {
         let source = filled("repairfrom", Personality::Plain, GOOD);
-        let ground = Ground::new();
+        let ground = Ground::new("maildir");
         let (tree, state) = (ground.address(), ground.state());
         let options = ["--state", state.as_str()];
         copy(&source, &tree, &options).ended(0).counts(&[("copied", 4)]);
@@ -101,7 +101,7 @@ fn of_equal_messages_the_damaged_one_is_replaced() {
     // A copy of it is elsewhere on the target too, from where it could be taken.
     Client::login(&source).create(&["Old"]);
     Client::login(&source).append(&["Old"], std::iter::once(twin()));
-    let ground = Ground::new();
+    let ground = Ground::new("maildir");
     copy(&source, &ground.address(), &[]).ended(0).counts(&[("copied", 4)]);
     let is_twin = |file: &&std::path::PathBuf| std::fs::read_to_string(file).unwrap().contains("twin");
     let files = messages(&ground.tree());
