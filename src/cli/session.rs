@@ -80,7 +80,7 @@ impl Subject {
 
     /// `copy imaps://ann@old.example.org → maildir:/backup --exclude Junk`, for a command with two mailboxes.
     fn line(&self) -> Option<String> {
-        let [one, other] = [Side::SOURCE, Side::TARGET].map(|side| self.mailboxes.0.get(self.name(side)));
+        let [one, other] = Side::BOTH.map(|side| self.mailboxes.0.get(self.name(side)));
         let arrow = if self.name(Side::SOURCE) == "first" { "↔" } else { "→" };
         let line = format!("{} {} {arrow} {}", self.command, harmless::text(one?), harmless::text(other?));
         Some(format!("{line} {}", harmless::advice(&self.options.typed())).trim_end().to_owned())

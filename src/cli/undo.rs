@@ -149,7 +149,7 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
         let failure = Failure::usage("FIRST and SECOND are the same mailbox");
         return Err(failure.with_hint("pass both mailboxes as you passed them to sync"));
     }
-    for (side, address) in SIDES.into_iter().zip(&addresses) {
+    for (side, address) in Side::BOTH.into_iter().zip(&addresses) {
         session.note_mailbox(side, &address.to_string());
     }
     let store = UndoStore::of(&args.state.directory()?, &addresses[0], &addresses[1]);
@@ -158,8 +158,6 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
         Some(run) => put_back(args, session, &store, run, &addresses),
     }
 }
-
-const SIDES: [Side; 2] = [Side::SOURCE, Side::TARGET];
 
 /// What is kept of each folder.
 fn kept_folders(messages: &[KeptMessage], addresses: &[Address; 2]) -> Vec<KeptFolder> {
@@ -243,7 +241,7 @@ fn put_back(
     let restorations = Arc::new(Restorations::default());
     let observers = session.observers(args.dry_run.then(|| Arc::<Restorations>::clone(&restorations) as _));
     let mut total = UndoSummary::default();
-    for ((address, options), side) in addresses.iter().zip(passwords).zip(SIDES) {
+    for ((address, options), side) in addresses.iter().zip(passwords).zip(Side::BOTH) {
         let identity = identity(address);
         let of_side: Vec<KeptMessage> =
             messages.iter().filter(|message| message.mailbox == identity).cloned().collect();

@@ -71,13 +71,8 @@ impl Link {
         work: impl Fn(Side, &mut dyn Store) -> Result<T, Error> + Sync,
     ) -> Result<Both<T>, Error> {
         let Self { source, target } = self;
-        std::thread::scope(|scope| {
-            let work = &work;
-            let second = scope.spawn(move || work(Side::Second, target.as_mut()));
-            let first = work(Side::First, source.as_mut());
-            let second = join(second.join());
-            Ok(Both::new(first?, second?))
-        })
+        let (first, second) = at_once(|| work(Side::First, source.as_mut()), || work(Side::Second, target.as_mut()));
+        Ok(Both::new(first?, second?))
     }
 }
 
@@ -286,11 +281,7 @@ pub(crate) fn connect_with<C: Send>(
     source: impl FnOnce() -> Result<C, Error> + Send,
     target: impl FnOnce() -> Result<C, Error>,
 ) -> Result<Link<C>, (Side, Error)> {
-    let (source, target) = std::thread::scope(|scope| {
-        let source = scope.spawn(source);
-        let target = target();
-        (join(source.join()), target)
-    });
+    let (source, target) = at_once(source, target);
     Ok(Link { source: source.map_err(|e| (Side::SOURCE, e))?, target: target.map_err(|e| (Side::TARGET, e))? })
 }
 
@@ -366,6 +357,18 @@ impl Shared<'_> {
         traffic.0 += link.source.traffic();
         traffic.1 += link.target.traffic();
     }
+}
+
+/// Does both at the same time.
+pub(crate) fn at_once<A: Send, B>(
+    first: impl FnOnce() -> Result<A, Error> + Send,
+    second: impl FnOnce() -> Result<B, Error>,
+) -> (Result<A, Error>, Result<B, Error>) {
+    std::thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        (join(first.join()), second)
+    })
 }
 
 /// The result of a thread; a panic in it becomes an error of this run.

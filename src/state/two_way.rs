@@ -352,7 +352,7 @@ impl<'a> TwoWay<'a> {
         match number {
             1 => Ok(self.place(Side::First)),
             2 => Ok(self.place(Side::Second)),
-            _ => Err(Fault::Damaged(format!("there is no side {number}"))),
+            _ => Err(Fault::Damaged(format!("a record names side {number}"))),
         }
     }
 }

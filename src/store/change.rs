@@ -122,8 +122,7 @@ pub struct FlagChange {
     pub edit: FlagEdit,
     /// With which flags.
     pub flags: Flags,
-    /// Messages that somebody else has changed since this HIGHESTMODSEQ of the folder are left alone, where the server can
-    /// see to that (UNCHANGEDSINCE, RFC 7162).
+    /// Skips messages that have changed since the folder had this HIGHESTMODSEQ, if the server can (UNCHANGEDSINCE, RFC 7162).
     pub unchanged_since: Option<u64>,
 }
 
@@ -149,7 +148,7 @@ pub struct Relocated {
     pub uid_validity: Option<UidValidity>,
     /// The messages' UIDs before and now, where the server told them (COPYUID, RFC 4315).
     pub placed: Vec<(Uid, Uid)>,
-    /// Messages of which the server says only that they were relocated, without where they are now.
+    /// Messages that the server has relocated without telling their new UIDs.
     pub somewhere: UidSet,
     /// Copied messages that could not be removed from where they were.
     pub left_behind: UidSet,

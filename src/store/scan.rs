@@ -15,7 +15,7 @@ pub enum ScanDepth {
     Identity,
     /// The same, and the headings: for messages that are listed to people.
     Headings,
-    /// The header fields of what is new: for a folder of which the rest is known.
+    /// The header fields of new messages: the rest of the folder is known.
     Since(Baseline),
 }
 

@@ -3,7 +3,7 @@
 use super::compare::Compared;
 use super::opening::Names;
 use crate::event::{Event, Observer, Stop};
-use crate::exec::{Contents, Link, ReadLink, join, read_contents};
+use crate::exec::{Contents, Link, ReadLink, at_once, read_contents};
 use crate::folders::{self, TargetFolder};
 use crate::identity::ContentKeys;
 use crate::locks::{lock, unlocked};
@@ -111,11 +111,10 @@ impl DeepFolder {
         let target_uids: UidSet = self.pairs.iter().map(|(_, target)| *target).collect();
         let Link { source, target } = link;
         let readings = Readings { folder: &self.name, observer, read: Mutex::default() };
-        let (on_source, on_target) = std::thread::scope(|scope| {
-            let reading = scope.spawn(|| self.read(source.reading(), Side::SOURCE, &source_uids, &readings));
-            let on_target = self.read(target.reading(), Side::TARGET, &target_uids, &readings);
-            (join(reading.join()), on_target)
-        });
+        let (on_source, on_target) = at_once(
+            || self.read(source.reading(), Side::SOURCE, &source_uids, &readings),
+            || self.read(target.reading(), Side::TARGET, &target_uids, &readings),
+        );
         Ok(self.judge(&on_source?, &on_target?))
     }
 

@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn as_little_is_asked_as_the_record_allows() {
         let all = known(&[(1, 4), (2, 5), (3, 6)]);
-        let asked = |asking| [Side::SOURCE, Side::TARGET].map(|side| baseline(&all, side, asking).known);
+        let asked = |asking| Side::BOTH.map(|side| baseline(&all, side, asking).known);
         let changes = KnownDepth::Changes(50);
         assert_eq!(asked(Asking::default()), [changes, changes]);
         let target_flags = Asking { target_flags: true, ..Asking::default() };

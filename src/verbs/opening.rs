@@ -3,7 +3,7 @@
 use super::compare;
 use super::unlisted::tell_gaps;
 use crate::event::{Event, Observer, Stop};
-use crate::exec::{self, Lanes, Link, ReadLink, join, pause};
+use crate::exec::{self, Lanes, Link, ReadLink, at_once, pause};
 use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{ListedMailbox, Listing, Side, SpecialUse};
 use crate::store::{
@@ -37,11 +37,11 @@ impl<C: AsReadStore> Opened<C> {
 impl<C: AsReadStore> Opened<C> {
     pub(super) fn new(mut link: Link<C>, rules: &Rules, observer: &dyn Observer) -> Result<Self, Error> {
         let Link { source, target } = &mut link;
-        let (source_listing, target_listing) = std::thread::scope(|scope| {
-            let from = scope.spawn(|| list(source.reading(), Side::SOURCE, observer));
-            let to = list(target.reading(), Side::TARGET, observer);
-            Ok::<_, Error>((join(from.join())?, to?))
-        })?;
+        let (source_listing, target_listing) = at_once(
+            || list(source.reading(), Side::SOURCE, observer),
+            || list(target.reading(), Side::TARGET, observer),
+        );
+        let (source_listing, target_listing) = (source_listing?, target_listing?);
         let mut pairing = pair(&source_listing, &target_listing, rules).map_err(|error| unpaired(&error))?;
         let views = std::mem::take(&mut pairing.views);
         pairing.pairs.extend(views);

@@ -129,7 +129,7 @@ const MOST_FOUND: usize = 10_000;
 
 impl Verify<'_> {
     fn compare(&mut self, link: &mut ReadLink, names: &opening::Names<'_>) -> Result<(), Error> {
-        let mut surveys = [Side::SOURCE, Side::TARGET].map(|side| Survey::new(side, self.observer));
+        let mut surveys = Side::BOTH.map(|side| Survey::new(side, self.observer));
         let mut compared_pairs = names.comparison_pairs(surveys[0].is_wanted());
         for pair in names.pairs.iter().filter(|pair| !pair.view) {
             let (from, to) = (&pair.from.to_string(), &pair.to.to_string());

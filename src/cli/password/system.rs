@@ -49,7 +49,7 @@ pub(super) fn command(command: &str) -> anyhow::Result<SecretString> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdout(Stdio::piped());
     // The other side's password is none of its business.
-    for side in [Side::SOURCE, Side::TARGET] {
+    for side in Side::BOTH {
         shell.env_remove(variable_name(side));
     }
     let mut child = shell.spawn().context(failed)?;

@@ -8,7 +8,7 @@ use super::throughput::Meter;
 use crate::cli::heading::{Shown, rfc3339};
 use mailferry::event::{self, DifferenceKind, Event, FolderPlanned, Observer, SyncPlanned, SyncStep};
 use mailferry::locks::lock;
-use mailferry::mail::{Heading, Side, Uid};
+use mailferry::mail::{Both, Heading, Side, Uid};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
@@ -17,10 +17,10 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Collected {
     started: Instant,
-    pub(crate) sides: Vec<SideFacts>,
+    pub(crate) sides: Both<SideFacts>,
     pub(crate) told: Told,
     /// The place of each folder, by its name on either side.
-    places: [HashMap<String, usize>; 2],
+    places: Both<HashMap<String, usize>>,
     meter: Meter,
 }
 
@@ -36,9 +36,9 @@ impl Collector {
     pub(crate) fn new(names: [&'static str; 2], empties_source: bool) -> Self {
         let collected = Collected {
             started: Instant::now(),
-            sides: names.map(|name| SideFacts { name, address: None, server: None }).to_vec(),
+            sides: Both::new(names[0], names[1]).map(|name| SideFacts { name, address: None, server: None }),
             told: Told::default(),
-            places: Default::default(),
+            places: Both::default(),
             meter: Meter::default(),
         };
         Self { collected: Mutex::new(collected), empties_source }
@@ -80,12 +80,12 @@ impl Collected {
 
     /// What a side is called.
     pub(crate) fn name(&self, side: Side) -> &'static str {
-        self.sides[at(side)].name
+        self.sides[side].name
     }
 
     fn take(&mut self, event: &Event<'_>) {
         match event {
-            Event::Connected { side, server, .. } => self.sides[at(*side)].server = Some((*server).to_owned()),
+            Event::Connected { side, server, .. } => self.sides[*side].server = Some((*server).to_owned()),
             Event::SyncPlanned(plan) => self.plan_sync(plan),
             Event::FolderPaired { from, to, reason } => {
                 self.folder(Some(from), Some(to)).reason = (*reason).to_owned();
@@ -112,13 +112,14 @@ impl Collected {
 
     /// The folder with these names; it is added if it is new.
     fn folder(&mut self, from: Option<&str>, to: Option<&str>) -> &mut Folder {
-        let place = from.map_or_else(|| to.and_then(|to| self.places[1].get(to)), |from| self.places[0].get(from));
+        let place =
+            from.map_or_else(|| to.and_then(|to| self.places.second.get(to)), |from| self.places.first.get(from));
         let place = place.copied().unwrap_or_else(|| {
             let place = self.told.folders.len();
             self.told.folders.push(Folder::default());
             place
         });
-        for (side, name) in [from, to].into_iter().enumerate() {
+        for (side, name) in Side::BOTH.into_iter().zip([from, to]) {
             if let Some(name) = name {
                 // Where two folders go to one, the first has what is told of that.
                 self.places[side].entry(name.to_owned()).or_insert(place);
@@ -132,7 +133,7 @@ impl Collected {
 
     /// The folder with this name on a side.
     fn named(&mut self, side: Side, name: &str) -> &mut Folder {
-        match (self.places[at(side)].get(name).copied(), side) {
+        match (self.places[side].get(name).copied(), side) {
             (Some(place), _) => &mut self.told.folders[place],
             (None, Side::SOURCE) => self.folder(Some(name), None),
             (None, Side::TARGET) => self.folder(None, Some(name)),
@@ -176,8 +177,8 @@ impl Collected {
     fn copied(&mut self, to: Side, name: &str, bytes: u64) {
         self.meter.note(self.started.elapsed(), 1, bytes);
         // What a side moved itself is told by its name there in two-way sync, by the source's in a copy.
-        let is_known = |side: Side| self.places[at(side)].contains_key(name);
-        let side = if bytes == 0 && is_known(to) && self.sides[0].name == "first" { to } else { other(to) };
+        let is_known = |side: Side| self.places[side].contains_key(name);
+        let side = if bytes == 0 && is_known(to) && self.sides.first.name == "first" { to } else { to.other() };
         let done = &mut self.named(side, name).done;
         done.copied += 1;
         done.bytes += bytes;
@@ -207,8 +208,8 @@ impl Collected {
     }
 
     fn fail(&mut self, folder: &str, uid: Option<Uid>, heading: Option<&Heading>, reason: &str) {
-        let side = if self.places[0].contains_key(folder) { Side::SOURCE } else { Side::TARGET };
-        let known = self.places[at(side)].contains_key(folder);
+        let side = if self.places.first.contains_key(folder) { Side::SOURCE } else { Side::TARGET };
+        let known = self.places[side].contains_key(folder);
         let entry = if known { self.named(side, folder) } else { self.named(Side::SOURCE, folder) };
         match uid {
             Some(_) => entry.failed += 1,
@@ -261,7 +262,7 @@ impl Collected {
             largest: told.largest.iter().map(|message| named(message, 1)).collect(),
             duplicates: Capped { listed: duplicates, more: told.more_duplicates },
         });
-        if told.side == Side::SOURCE && self.sides[0].name == "source" {
+        if told.side == Side::SOURCE && self.sides.first.name == "source" {
             for folder in told.folders {
                 self.named(Side::SOURCE, &folder.folder).messages = Some(folder.messages);
             }
@@ -291,20 +292,6 @@ fn named(message: &event::NamedMessage, count: u64) -> Named {
         subject: message.heading.subject.clone(),
         from: message.heading.from.clone(),
         count,
-    }
-}
-
-fn at(side: Side) -> usize {
-    match side {
-        Side::SOURCE => 0,
-        Side::TARGET => 1,
-    }
-}
-
-fn other(side: Side) -> Side {
-    match side {
-        Side::SOURCE => Side::TARGET,
-        Side::TARGET => Side::SOURCE,
     }
 }
 

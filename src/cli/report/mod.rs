@@ -113,7 +113,6 @@ impl Report {
 
     /// Where a side is.
     pub(crate) fn note_address(&self, side: Side, address: &Address) {
-        let side = usize::from(side == Side::TARGET);
         self.collector.collected().sides[side].address = Some(address.to_string());
     }
 
@@ -163,7 +162,7 @@ impl Report {
             exit_code: code,
             exit_reason: exit::meaning(code, self.about.command),
             error,
-            sides: take.sides.clone(),
+            sides: vec![take.sides.first.clone(), take.sides.second.clone()],
             options: lock(&self.options).clone(),
             summary: summary.map(without_event),
             told: std::mem::take(&mut take.told),

@@ -226,8 +226,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Finds this run's own copy of a stray, identical byte for byte: where the run put it, or among the `others` if somebody has
-    /// moved it as well.
+    /// Finds the copy of a stray that this run made, by its bytes: where the run put it, or among the `others` if someone has
+    /// moved the copy, too.
     fn find_copy(
         &self,
         way: &mut Way<'_>,
