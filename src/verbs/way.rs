@@ -1,20 +1,19 @@
 //! The connections of a run that is carried out: one to each side, made anew where they broke.
 
-use crate::exec::{Context, Link};
+use crate::exec::{Context, Link, Tally};
+use crate::mail::{Both, Side};
 use crate::store::{Error, ErrorKind, Traffic};
 
 /// A link that may have to be made anew, and what went over those that were ended.
 pub(super) struct Way<'a> {
     pub(super) context: &'a Context<'a>,
     link: Option<Link>,
-    pub(super) source_traffic: Traffic,
-    pub(super) target_traffic: Traffic,
+    pub(super) traffic: Both<Traffic>,
 }
 
 impl<'a> Way<'a> {
     pub(super) fn new(context: &'a Context<'a>, link: Link) -> Self {
-        let (source_traffic, target_traffic) = (Traffic::default(), Traffic::default());
-        Self { context, link: Some(link), source_traffic, target_traffic }
+        Self { context, link: Some(link), traffic: Both::default() }
     }
 
     /// The connections, made now if there are none.
@@ -31,9 +30,14 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Takes back what [`Way::take`] gave, if it is still good.
-    pub(super) fn put(&mut self, link: Option<Link>) {
-        self.link = link;
+    /// Takes back the connections that a copy has left, and counts what went over those that it closed.
+    pub(super) fn settle(&mut self, mut tally: Tally) -> Tally {
+        Side::BOTH.into_iter().for_each(|side| self.traffic[side] += tally.traffic[side]);
+        if let Some(link) = tally.link.take() {
+            self.end();
+            self.link = Some(link);
+        }
+        tally
     }
 
     /// Does what may be done twice, and does it again over new connections if one breaks.
@@ -50,11 +54,8 @@ impl<'a> Way<'a> {
 
     /// Ends the connections.
     pub(super) fn end(&mut self) {
-        if let Some(mut link) = self.link.take() {
-            link.source.close();
-            link.target.close();
-            self.source_traffic += link.source.traffic();
-            self.target_traffic += link.target.traffic();
+        if let Some(link) = self.link.take() {
+            link.close(&mut self.traffic);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::memory::pair_record;
 use super::sharing::Postponed;
 use super::{Sync, Work};
-use crate::event::{Event, Observer};
+use crate::event::Event;
 use crate::exec::{self, Context, Fate, Journal, Tally};
 use crate::locks::{lock, unlocked};
 use crate::mail::{Both, FlagTable, Flags, Message, Side, Uid};
@@ -102,23 +102,6 @@ pub(super) fn sent_pair(
     pair_record(uids, &AgreedFlags { flags, lacks }, Prints::of(shown), PairState::Settled)
 }
 
-/// Tells what a copy tells whose source is the second side.
-struct Turned<'a>(&'a dyn Observer);
-
-impl Observer for Turned<'_> {
-    fn observe(&self, event: &Event<'_>) {
-        match event {
-            Event::Retrying { side, wait, reason } => {
-                self.0.observe(&Event::Retrying { side: side.other(), wait: *wait, reason });
-            }
-            Event::MessageCopied { to, folder, uid, bytes } => {
-                self.0.observe(&Event::MessageCopied { to: to.other(), folder, uid: *uid, bytes: *bytes });
-            }
-            event => self.0.observe(event),
-        }
-    }
-}
-
 impl Sync<'_> {
     /// Sends what each side lacks.
     pub(super) fn copy(&mut self, way: &mut Way<'_>) -> Result<Sent, Error> {
@@ -173,73 +156,12 @@ impl Sync<'_> {
             let direction = &sent.0[to];
             Pairs { state, to, ids: ids(direction), taken: Mutex::default(), error: Mutex::new(None) }
         });
-        let (to_first, to_second, link) = {
-            let turned = Turned(way.context.observer);
-            let is_both = !sent.0.first.tasks.is_empty() && !sent.0.second.tasks.is_empty();
-            let all = way.context.lanes;
-            let at_once = is_both && all.first > 1;
-            let lanes = if at_once { all.halves() } else { [all, all] };
-            let straight = Context { lanes: lanes[1], journal: Some(&journals.second), ..*way.context };
-            let back = Context {
-                source: way.context.target,
-                target: way.context.source,
-                lanes: lanes[0],
-                observer: &turned,
-                journal: Some(&journals.first),
-                ..*way.context
-            };
-            let link = way.take()?;
-            if at_once {
-                std::thread::scope(|scope| {
-                    let other = scope.spawn(|| {
-                        let link = back.connect_with_patience()?;
-                        Ok(exec::copy(&back, &sent.0.first.tasks, link))
-                    });
-                    let to_second = exec::copy(&straight, &sent.0.second.tasks, link);
-                    let to_first = exec::join(other.join());
-                    to_first.map(|mut to_first| {
-                        let spare = to_first.link.take().map(turn);
-                        if let Some(spare) = spare {
-                            close(&mut to_first, spare);
-                        }
-                        (to_first, to_second)
-                    })
-                })
-                .map(|(to_first, mut to_second)| {
-                    let link = to_second.link.take();
-                    (Some(to_first), Some(to_second), link)
-                })?
-            } else {
-                let mut link = Some(link);
-                let mut done = [None, None];
-                for (nth, context, tasks) in [(0, &back, &sent.0.first.tasks), (1, &straight, &sent.0.second.tasks)] {
-                    if tasks.is_empty() || way.context.stop.is_requested() {
-                        continue;
-                    }
-                    let with = match link.take() {
-                        Some(link) => link,
-                        None => way.context.connect_with_patience()?,
-                    };
-                    let with = if nth == 0 { turn(with) } else { with };
-                    let mut tally = exec::copy(context, tasks, with);
-                    link = tally.link.take().map(|link| if nth == 0 { turn(link) } else { link });
-                    done[nth] = Some(tally);
-                }
-                let [to_first, to_second] = done;
-                (to_first, to_second, link)
-            }
-        };
-        way.put(link);
+        let tallies = send_both(way, sent, &journals)?;
         let errors = journals.map(|journal| unlocked(journal.error));
         let mut failure = errors.first.or(errors.second);
-        for (side, tally) in [(Side::First, to_first), (Side::Second, to_second)] {
+        let Both { first, second } = tallies;
+        for (side, tally) in [(Side::First, first), (Side::Second, second)] {
             let Some(tally) = tally else { continue };
-            let (from, to) = match side {
-                Side::Second => (&mut way.source_traffic, &mut way.target_traffic),
-                Side::First => (&mut way.target_traffic, &mut way.source_traffic),
-            };
-            *from += tally.source_traffic;
-            *to += tally.target_traffic;
             let done = self.way(side);
             done.copied += tally.copied;
             done.bytes_copied += tally.bytes;
@@ -303,16 +225,29 @@ impl Work {
     }
 }
 
-/// The link with its ends exchanged.
-fn turn(link: exec::Link) -> exec::Link {
-    exec::Link { source: link.target, target: link.source }
-}
-
-/// Ends connections that are of no further use. `link` has the first side as its source.
-fn close(tally: &mut Tally, mut link: exec::Link) {
-    link.source.close();
-    link.target.close();
-    // The tally is of a copy from the second side to the first.
-    tally.target_traffic += link.source.traffic();
-    tally.source_traffic += link.target.traffic();
+/// Sends the tasks of both ways: at the same time where there are lanes for it, else one after the other.
+fn send_both(way: &mut Way<'_>, sent: &Sent, journals: &Both<Pairs<'_>>) -> Result<Both<Option<Tally>>, Error> {
+    let all = way.context.lanes;
+    let at_once = all.first > 1 && !sent.0.any(|direction| direction.tasks.is_empty());
+    let lanes = if at_once { all.halves() } else { [all, all] };
+    let context = |to: Side, lanes| Context { to, lanes, journal: Some(&journals[to]), ..*way.context };
+    let (to_first, to_second) = (context(Side::First, lanes[0]), context(Side::Second, lanes[1]));
+    if at_once {
+        let link = way.take()?;
+        let (first, second) = exec::at_once(
+            || Ok(exec::copy(&to_first, &sent.0.first.tasks, to_first.connect_with_patience()?)),
+            || Ok(exec::copy(&to_second, &sent.0.second.tasks, link)),
+        );
+        let tallies = Both::new(first, second).map(|tally| tally.map(|tally| way.settle(tally)));
+        return Ok(Both::new(Some(tallies.first?), Some(tallies.second?)));
+    }
+    let mut tallies: Both<Option<Tally>> = Both::default();
+    for context in [to_first, to_second] {
+        let tasks = &sent.0[context.to].tasks;
+        if !tasks.is_empty() && !context.stop.is_requested() {
+            let tally = exec::copy(&context, tasks, way.take()?);
+            tallies[context.to] = Some(way.settle(tally));
+        }
+    }
+    Ok(tallies)
 }
