@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! verbs      copy, sync, verify, folders, doctor: one function each, all that a user can ask for
+//! engine     what copy and sync both do: relocate, prove, take back; over connections that are made anew
 //! exec       lanes: a pool of workers that replays a plan against the target
 //! plan       what is missing, which message is which: pure functions of two scans
 //! folders    names, roles, mapping: pure functions of two listings
@@ -23,6 +24,7 @@
 //! binary's. What happens is told to an [`event::Observer`].
 
 pub mod address;
+mod engine;
 pub mod event;
 pub mod exec;
 pub mod folders;

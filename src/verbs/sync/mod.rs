@@ -27,10 +27,10 @@ mod telling;
 mod views;
 
 use super::gone::{self, Held};
-use super::latecomers;
 use super::opening::{self, patiently};
 use super::undo::UndoRun;
 use super::{Status, SyncOptions, SyncSummary, SyncWay};
+use crate::engine::latecomers;
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::Rules;

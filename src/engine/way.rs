@@ -5,25 +5,25 @@ use crate::mail::{Both, Side};
 use crate::store::{Error, ErrorKind, Traffic};
 
 /// A link that may have to be made anew, and what went over those that were ended.
-pub(super) struct Way<'a> {
-    pub(super) context: &'a Context<'a>,
+pub(crate) struct Way<'a> {
+    pub(crate) context: &'a Context<'a>,
     link: Option<Link>,
-    pub(super) traffic: Both<Traffic>,
+    pub(crate) traffic: Both<Traffic>,
 }
 
 impl<'a> Way<'a> {
-    pub(super) fn new(context: &'a Context<'a>, link: Link) -> Self {
+    pub(crate) fn new(context: &'a Context<'a>, link: Link) -> Self {
         Self { context, link: Some(link), traffic: Both::default() }
     }
 
     /// The connections, made now if there are none.
-    pub(super) fn link(&mut self) -> Result<&mut Link, Error> {
+    pub(crate) fn link(&mut self) -> Result<&mut Link, Error> {
         let link = self.take()?;
         Ok(self.link.insert(link))
     }
 
     /// The same, to be given away.
-    pub(super) fn take(&mut self) -> Result<Link, Error> {
+    pub(crate) fn take(&mut self) -> Result<Link, Error> {
         match self.link.take() {
             Some(link) => Ok(link),
             None => self.context.connect_with_patience(),
@@ -31,7 +31,7 @@ impl<'a> Way<'a> {
     }
 
     /// Takes back the connections that a copy has left, and counts what went over those that it closed.
-    pub(super) fn settle(&mut self, mut tally: Tally) -> Tally {
+    pub(crate) fn settle(&mut self, mut tally: Tally) -> Tally {
         Side::BOTH.into_iter().for_each(|side| self.traffic[side] += tally.traffic[side]);
         if let Some(link) = tally.link.take() {
             self.end();
@@ -41,7 +41,7 @@ impl<'a> Way<'a> {
     }
 
     /// Does what may be done twice, and does it again over new connections if one breaks.
-    pub(super) fn repeatable<T>(&mut self, mut work: impl FnMut(&mut Link) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn repeatable<T>(&mut self, mut work: impl FnMut(&mut Link) -> Result<T, Error>) -> Result<T, Error> {
         let done = work(self.link()?);
         match done {
             Err(error) if is_broken(&error) && !self.context.stop.is_requested() => {
@@ -53,7 +53,7 @@ impl<'a> Way<'a> {
     }
 
     /// Ends the connections.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if let Some(link) = self.link.take() {
             link.close(&mut self.traffic);
         }
@@ -61,6 +61,6 @@ impl<'a> Way<'a> {
 }
 
 /// Whether new connections may do better.
-pub(super) fn is_broken(error: &Error) -> bool {
+pub(crate) fn is_broken(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::Lost | ErrorKind::Stalled | ErrorKind::Protocol)
 }
