@@ -105,7 +105,7 @@ impl Copy<'_> {
         let (wanted_headers, held_headers) = self.read_headers(link, names, &folders, &wanted, &held)?;
         let same = |headers: &Headers, folder: u32, uid: Uid| headers.get(&(folder, uid)).and_then(|(same, _)| *same);
         let message = |wanted: &Wanted| {
-            self.folders.get(wanted.folder as usize)?.as_ref()?.missing.get(wanted.position as usize).copied()
+            self.folders.needs(wanted.folder as usize)?.missing.get(wanted.position as usize).copied()
         };
         let wanted: Vec<(Wanted, Message, Option<Sameness>)> = (wanted.into_iter())
             .filter_map(|wanted| {
@@ -143,7 +143,7 @@ impl Copy<'_> {
                     self.elsewhere.twins.push(Twin { pair, message, same, first });
                 }
             }
-            if let Some(Some(needs)) = self.folders.get_mut(pair) {
+            if let Some(needs) = self.folders.needs_mut(pair) {
                 needs.server_side += 1;
                 needs.server_side_bytes += u64::from(message.size());
             }
@@ -159,7 +159,7 @@ impl Copy<'_> {
 
     /// The flags that a message of the source is to have on the target.
     pub(super) fn wanted_flags(&self, pair: usize, message: &Message) -> Flags {
-        let needs = self.folders.get(pair).and_then(Option::as_ref);
+        let needs = self.folders.needs(pair);
         needs.map_or_else(Flags::default, |needs| {
             let flags = needs.flags.get(message.flags());
             needs.target.as_ref().map_or_else(|| flags.clone(), |target| target.permanent_flags.split(&flags).0)
@@ -183,7 +183,7 @@ impl Copy<'_> {
             assigned.iter().enumerate().filter_map(twin).unzip();
         let folder = |at: usize| {
             let mailbox = &names.source.mailboxes[names.pairs.get(at)?.source].name;
-            Some((mailbox, self.folders.get(at)?.as_ref()?.source.counters.uid_validity))
+            Some((mailbox, self.folders.needs(at)?.source.counters.uid_validity))
         };
         let are_same = twins::are_same(link.source.as_mut(), &pairs, &folder)?;
         for (at, _) in twins.into_iter().zip(are_same).filter(|(_, is_same)| *is_same == Some(false)) {
@@ -195,10 +195,11 @@ impl Copy<'_> {
     /// What folders lack. Of drafts, each is a version of its own.
     fn wanted(&self, names: &Names<'_>) -> Vec<Wanted> {
         let mut wanted = Vec::new();
-        for (folder, (needs, pair)) in (0..).zip(self.folders.iter().zip(names.pairs)) {
-            let Some(needs) = needs.as_ref().filter(|_| pair.role != Some(crate::mail::SpecialUse::Drafts)) else {
+        for (index, needs) in self.folders.compared() {
+            let Ok(folder) = u32::try_from(index) else { break };
+            if names.pairs[index].role == Some(crate::mail::SpecialUse::Drafts) {
                 continue;
-            };
+            }
             let looks =
                 |(position, message): (u32, &Message)| Some(Wanted { looks: Looks::of(message)?, folder, position });
             wanted.extend((0..).zip(&needs.missing).filter_map(looks));
@@ -207,15 +208,15 @@ impl Copy<'_> {
     }
 
     fn search_folders(&self, names: &Names<'_>) -> Folders {
-        let of_pair = |needs: &Option<super::needs::Needs>| {
-            let target = needs.as_ref()?.target.as_ref()?;
+        let of_pair = |pair: usize| {
+            let target = self.folders.target(pair)?;
             Some((target.name.clone(), target.side.counters.uid_validity))
         };
         let of_unmatched = |unmatched: &crate::folders::Unmatched| {
             let mailbox = names.target.mailboxes.get(unmatched.target)?;
             Some((mailbox.name.clone(), *self.unmatched_generations.get(&unmatched.target)?))
         };
-        let pairs = self.folders.iter().map(of_pair);
+        let pairs = (0..self.folders.len()).map(of_pair);
         Folders { by_number: pairs.chain(names.pairing.unmatched_target.iter().map(of_unmatched)).collect() }
     }
 
@@ -230,7 +231,7 @@ impl Copy<'_> {
     ) -> Result<(Headers, Headers), Error> {
         let mut on_source: BTreeMap<u32, UidSet> = BTreeMap::new();
         for wanted in wanted {
-            let needs = self.folders[wanted.folder as usize].as_ref();
+            let needs = self.folders.needs(wanted.folder as usize);
             if let Some(message) = needs.and_then(|needs| needs.missing.get(wanted.position as usize)) {
                 on_source.entry(wanted.folder).or_default().insert(message.uid());
             }
@@ -240,7 +241,7 @@ impl Copy<'_> {
             on_target.entry(held.folder).or_default().insert(held.uid);
         }
         let source_of = |folder: u32| {
-            let validity = self.folders[folder as usize].as_ref().and_then(|needs| needs.source.counters.uid_validity);
+            let validity = self.folders.needs(folder as usize).and_then(|needs| needs.source.counters.uid_validity);
             Some((&names.source.mailboxes[names.pairs.get(folder as usize)?.source].name, validity))
         };
         let target_of = |folder: u32| folders.get(folder).map(|(name, validity)| (name, *validity));

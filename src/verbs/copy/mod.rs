@@ -23,6 +23,7 @@ mod repair;
 mod saving;
 mod unlisted;
 mod views;
+mod work;
 
 use super::compare::{Comparison, Learnt};
 use super::gone::{self, Held};
@@ -36,7 +37,7 @@ use crate::event::{Event, FolderPlanned, Observer, Stop};
 use crate::exec::{self, Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
 use crate::locks::{lock, unlocked};
-use crate::mail::{Both, MailboxName, Side, UidSet, UidValidity};
+use crate::mail::{Both, MailboxName, Side, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
@@ -48,10 +49,10 @@ use prepare::Preparing;
 use relocate::Leftover;
 use removals::Doomed;
 use renames::Rename;
-use repair::Damaged;
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Instant;
+use work::Works;
 
 /// Copies what the target lacks.
 ///
@@ -147,8 +148,7 @@ struct Copy<'a> {
     observer: &'a dyn Observer,
     memory: Memory<'a>,
     summary: CopySummary,
-    /// What each pair of folders needs, by the pair's index; `None` where it could not be compared.
-    folders: Vec<Option<Needs>>,
+    folders: Works,
     /// What the target's folders hold, as far as they were looked into.
     shelves: Vec<Shelf>,
     /// The generations of the target's folders that nothing is paired with, by their place in the listing.
@@ -163,20 +163,10 @@ struct Copy<'a> {
     subscribed: HashSet<MailboxName>,
     /// Folders to rename on the target.
     renames: Vec<Rename>,
-    /// What is damaged on the target.
-    damaged: Vec<Damaged>,
-    /// What an earlier run found to be damaged and has replaced, by its pair.
-    ended_repairs: Vec<(usize, UidSet)>,
     /// What is deleted at the end.
     doomed: Vec<Doomed>,
     /// Whether more was to be deleted than is allowed.
     braked: bool,
-    /// The pairs of which a message or the folder failed.
-    has_failed: HashSet<usize>,
-    /// Messages that the target took from other folders of its own, by pair and UID on the source.
-    relocated: HashMap<usize, UidSet>,
-    /// The pairs that are left alone, as a saved plan does not hold for them.
-    refused: HashSet<usize>,
     /// Folders that the source neither lists nor denies.
     undenied: Vec<String>,
     /// Folders in which there is more to do than a saved plan has.
@@ -190,7 +180,7 @@ impl<'a> Copy<'a> {
             observer,
             memory,
             summary: CopySummary::empty(),
-            folders: Vec::new(),
+            folders: Works::default(),
             shelves: Vec::new(),
             unmatched_generations: HashMap::new(),
             elsewhere: Elsewhere::default(),
@@ -198,13 +188,8 @@ impl<'a> Copy<'a> {
             prepared: None,
             subscribed: HashSet::new(),
             renames: Vec::new(),
-            damaged: Vec::new(),
-            ended_repairs: Vec::new(),
             doomed: Vec::new(),
             braked: false,
-            has_failed: HashSet::new(),
-            relocated: HashMap::new(),
-            refused: HashSet::new(),
             undenied: Vec::new(),
             unplanned: 0,
         }
@@ -216,14 +201,14 @@ impl Copy<'_> {
     fn plan(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
         let mut survey = Survey::new(Side::SOURCE, self.observer);
         let mut compared_pairs = names.comparison_pairs(survey.is_wanted());
-        self.folders.resize_with(names.pairs.len(), || None);
+        self.folders = Works::new(names.pairs.len());
         let mut open = Vec::new();
         for (index, pair) in names.pairs.iter().enumerate().filter(|(_, pair)| !pair.view) {
             let in_step = self.memory.in_step(pair, names, self.options.deleting);
             match in_step.filter(|_| !self.is_held(pair, names) && !self.options.repair) {
                 Some(messages) => {
                     survey.add_unopened(&pair.from.to_string(), messages);
-                    self.folders[index] = Some(Needs::in_step(messages));
+                    self.folders[index].needs = Some(Needs::in_step(messages));
                 }
                 None => {
                     // What is to be read is listed, whatever is known of it.
@@ -234,7 +219,7 @@ impl Copy<'_> {
                 }
             }
         }
-        self.summary.already_there = self.folders.iter().flatten().map(|needs| needs.already_there).sum();
+        self.summary.already_there = self.folders.all_needs().map(|needs| needs.already_there).sum();
         let rules = NeedRules {
             flags: self.options.flags,
             deleting: self.options.deleting,
@@ -280,7 +265,7 @@ impl Copy<'_> {
                     let doubtful = compared.tell_doubtful(&names.pairs[index], self.observer);
                     self.summary.failed += doubtful;
                     if doubtful > 0 {
-                        self.has_failed.insert(index);
+                        self.folders[index].has_failed = true;
                     }
                     if let Some(reason) = compared.unlisted() {
                         self.fail_folder(index, &names.pairs[index], &reason);
@@ -297,7 +282,7 @@ impl Copy<'_> {
                         return;
                     }
                     self.summary.already_there += needs.already_there;
-                    self.folders[index] = Some(needs);
+                    self.folders[index].needs = Some(needs);
                 }
                 Err(reason) => self.fail_folder(index, &names.pairs[index], &reason),
             })?;
@@ -325,8 +310,8 @@ impl Copy<'_> {
 
     fn tell_plan(&self, pairs: &[Pair]) {
         let (mut messages, mut bytes) = (0, 0);
-        for (index, (pair, needs)) in pairs.iter().zip(&self.folders).enumerate() {
-            let Some(needs) = needs.as_ref().filter(|_| !self.is_idle_view(index, pairs)) else { continue };
+        for (index, needs) in self.folders.compared().filter(|(index, _)| !self.is_idle_view(*index, pairs)) {
+            let pair = &pairs[index];
             let to_send = needs.bytes_to_send();
             let leaving = self.doomed_in(index);
             let (delete, keep) = if self.options.keep_deleted.is_some() { (0, leaving) } else { (leaving, 0) };
@@ -355,8 +340,9 @@ impl Copy<'_> {
         let headings = self.doomed_headings(&mut link);
         self.close(link);
         let mut created = HashSet::new();
-        for (index, (pair, needs)) in names.pairs.iter().zip(&self.folders).enumerate() {
-            let Some(needs) = needs.as_ref().filter(|_| !self.is_idle_view(index, names.pairs)) else { continue };
+        for (index, pair) in names.pairs.iter().enumerate() {
+            let is_idle = self.is_idle_view(index, names.pairs);
+            let Some(needs) = self.folders.needs(index).filter(|_| !is_idle) else { continue };
             if let TargetFolder::New { name, .. } = &pair.target {
                 created.insert(name);
             }
@@ -366,8 +352,10 @@ impl Copy<'_> {
             self.summary.flags_updated += needs.flags_to_change();
         }
         self.summary.folders_created = created.len() as u64;
-        for damaged in std::mem::take(&mut self.damaged) {
-            self.tell_repaired(&names.pairs[damaged.pair], damaged.uid());
+        for (pair, names) in names.pairs.iter().enumerate() {
+            for damaged in std::mem::take(&mut self.folders[pair].damaged) {
+                self.tell_repaired(names, damaged.uid());
+            }
         }
         for rename in std::mem::take(&mut self.renames) {
             self.tell_renamed(&rename);
@@ -390,11 +378,11 @@ impl Copy<'_> {
     /// Whether a pair is a view that has nothing of its own.
     fn is_idle_view(&self, index: usize, pairs: &[Pair]) -> bool {
         let has_work = |needs: &Needs| !needs.missing.is_empty() || needs.already_there > 0;
-        pairs[index].view && !self.folders.get(index).and_then(Option::as_ref).is_some_and(has_work)
+        pairs[index].view && !self.folders.needs(index).is_some_and(has_work)
     }
 
     fn fail_folder(&mut self, index: usize, pair: &Pair, reason: &str) {
-        self.has_failed.insert(index);
+        self.folders[index].has_failed = true;
         self.summary.folders_failed += 1;
         self.observer.observe(&Event::FolderFailed { folder: &pair.from.to_string(), reason });
     }

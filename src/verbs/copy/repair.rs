@@ -8,6 +8,7 @@
 use super::Copy;
 use super::needs::TargetState;
 use super::removals::Doomed;
+use super::work::FolderWork;
 use crate::engine::scans::scan_each;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
@@ -81,7 +82,6 @@ impl ToCheck {
 
 /// A message of which the target's copy is damaged.
 pub(super) struct Damaged {
-    pub(super) pair: usize,
     /// The source's.
     message: Message,
     content: ContentKeys,
@@ -103,7 +103,7 @@ impl Copy<'_> {
     /// Reads what both sides have, and puts what is damaged on the target among what is missing there.
     pub(super) fn find_damaged(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
         for (index, pair) in names.pairs.iter().enumerate() {
-            let Some(Some(needs)) = self.folders.get_mut(index) else { continue };
+            let Some(needs) = self.folders.needs_mut(index) else { continue };
             let Some((check, target)) = needs.to_check.take().zip(needs.target.clone()) else { continue };
             let source = (&names.source.mailboxes[pair.source].name, needs.source.counters.uid_validity);
             let uids = check.pairs.iter().map(|(source, target)| (source.uid(), target.uid())).collect();
@@ -119,7 +119,7 @@ impl Copy<'_> {
                 let folder = &pair.from.to_string();
                 self.observer.observe(&Event::MessageFailed { folder, uid: *uid, heading: None, reason });
                 self.summary.failed += 1;
-                self.has_failed.insert(index);
+                self.folders[index].has_failed = true;
             }
             self.note_damaged(link, index, &check, (&target, contrast.damaged))?;
         }
@@ -147,10 +147,10 @@ impl Copy<'_> {
             let Some((message, bad)) = sources.get(&source).zip(targets.get(&uid)) else { continue };
             let sent_before = take_equal(&mut there, &content);
             let flags = check.flags.get(bad.flags()).filter_keywords(|keyword| !keyword.is_own());
-            found.push(Damaged { pair: index, message: **message, content, target: uid, flags, sent_before });
+            found.push(Damaged { message: **message, content, target: uid, flags, sent_before });
         }
         let ended = ended_earlier(check, &found);
-        let Some(Some(needs)) = self.folders.get_mut(index) else { return Ok(()) };
+        let Some(needs) = self.folders.needs_mut(index) else { return Ok(()) };
         let uids: UidSet = found.iter().map(Damaged::uid).collect();
         let in_use: UidSet = found.iter().filter_map(|one| one.sent_before).chain(ended.iter()).collect();
         needs.already_there -= uids.len();
@@ -160,10 +160,8 @@ impl Copy<'_> {
         needs.missing.extend(found.iter().filter(|one| one.sent_before.is_none()).map(|one| one.message));
         needs.missing.sort_by_key(Message::uid);
         self.summary.already_there = self.summary.already_there.saturating_sub(uids.len());
-        self.damaged.extend(found);
-        if !ended.is_empty() {
-            self.ended_repairs.push((index, ended));
-        }
+        self.folders[index].damaged = found;
+        self.folders[index].ended_repairs = ended;
         Ok(())
     }
 
@@ -176,19 +174,18 @@ impl Copy<'_> {
     /// Gives the damaged copies a keyword, where the target keeps one.
     pub(super) fn mark_damaged(&mut self, link: &mut Link) -> Result<(), Error> {
         let flags = Flags::from_names([Flags::DAMAGED]);
-        let changes: Vec<FlagChange> = (self.damaged.iter())
-            .filter_map(|one| {
-                let target = self.target_of(one.pair)?;
-                let change = FlagChange {
-                    mailbox: target.name.clone(),
-                    uids: UidSet::from_iter([one.target]),
-                    edit: FlagEdit::Add,
-                    flags: flags.clone(),
-                    unchanged_since: None,
-                };
-                target.permanent_flags.keeps(&flags).then_some(change)
-            })
-            .collect();
+        let change = |work: &FolderWork| {
+            let target = work.needs.as_ref()?.target.as_ref()?;
+            let change = FlagChange {
+                mailbox: target.name.clone(),
+                uids: work.damaged.iter().map(|one| one.target).collect(),
+                edit: FlagEdit::Add,
+                flags: flags.clone(),
+                unchanged_since: None,
+            };
+            (!change.uids.is_empty() && target.permanent_flags.keeps(&flags)).then_some(change)
+        };
+        let changes: Vec<FlagChange> = self.folders.iter().filter_map(change).collect();
         if !changes.is_empty() {
             // One that is refused has none, and goes all the same.
             link.target.change_flags(&changes)?;
@@ -196,24 +193,20 @@ impl Copy<'_> {
         Ok(())
     }
 
-    pub(super) fn target_of(&self, pair: usize) -> Option<&TargetState> {
-        self.folders.get(pair)?.as_ref()?.target.as_ref()
-    }
-
     /// Deletes the damaged copies of which the good ones are on the target now.
     pub(super) fn replace_damaged(&mut self, way: &mut Way<'_>, names: &Names<'_>, sent: &Sent) -> Result<(), Error> {
-        let mut damaged = std::mem::take(&mut self.damaged);
-        damaged.sort_by_key(|one| (one.pair, one.uid()));
-        let mut rest = damaged.into_iter().peekable();
-        while let Some(index) = rest.peek().map(|one| one.pair) {
-            let mut of_pair = Vec::new();
-            while let Some(one) = rest.next_if(|one| one.pair == index) {
-                of_pair.push(one);
+        for index in 0..names.pairs.len() {
+            let mut damaged = std::mem::take(&mut self.folders[index].damaged);
+            if !damaged.is_empty() {
+                damaged.sort_by_key(Damaged::uid);
+                self.replace_in(way, names, index, (damaged, sent))?;
             }
-            self.replace_in(way, names, index, (of_pair, sent))?;
         }
-        for (index, uids) in std::mem::take(&mut self.ended_repairs) {
-            self.take_away(way, names, index, &uids)?;
+        for index in 0..names.pairs.len() {
+            let ended = std::mem::take(&mut self.folders[index].ended_repairs);
+            if !ended.is_empty() {
+                self.take_away(way, names, index, &ended)?;
+            }
         }
         Ok(())
     }
@@ -225,7 +218,7 @@ impl Copy<'_> {
         index: usize,
         (damaged, sent): (Vec<Damaged>, &Sent),
     ) -> Result<(), Error> {
-        let Some(target) = self.target_of(index).cloned() else { return Ok(()) };
+        let Some(target) = self.folders.target(index).cloned() else { return Ok(()) };
         let told: HashMap<Uid, Option<Uid>> = (sent.each().filter(|(pair, ..)| *pair == index))
             .flat_map(|(_, task, fates)| task.messages.iter().zip(fates))
             .filter(|(_, fate)| fate.is_copied())
@@ -257,7 +250,7 @@ impl Copy<'_> {
                 Some(at) => {
                     replaced.insert(one.target);
                     self.memory.pair(index, &[(uid, at, one.flags.clone())]);
-                    flags.extend(self.flags_as_before(&target, one, at));
+                    flags.extend(self.flags_as_before(index, one, at));
                     self.tell_repaired(&names.pairs[index], uid);
                 }
                 None => {
@@ -276,8 +269,10 @@ impl Copy<'_> {
     }
 
     /// What is to be changed for a new copy to have the flags that the damaged one had.
-    fn flags_as_before(&self, target: &TargetState, one: &Damaged, at: Uid) -> Vec<FlagChange> {
-        let Some(needs) = self.folders.get(one.pair).and_then(Option::as_ref) else { return Vec::new() };
+    fn flags_as_before(&self, pair: usize, one: &Damaged, at: Uid) -> Vec<FlagChange> {
+        let (Some(needs), Some(target)) = (self.folders.needs(pair), self.folders.target(pair)) else {
+            return Vec::new();
+        };
         let sent = target.permanent_flags.split(&needs.flags.get(one.message.flags())).0;
         let change = |edit, flags: Flags| FlagChange {
             mailbox: target.name.clone(),
@@ -297,13 +292,13 @@ impl Copy<'_> {
         self.observer.observe(&Event::MessageFailed { folder: &pair.from.to_string(), uid, heading: None, reason });
         self.summary.failed += 1;
         self.summary.copied = self.summary.copied.saturating_sub(1);
-        self.has_failed.insert(index);
+        self.folders[index].has_failed = true;
         self.memory.unpair(index, &UidSet::from_iter([uid]));
     }
 
     /// Deletes messages of a pair's folder on the target, or moves them to the folder of the day.
     fn take_away(&mut self, way: &mut Way<'_>, names: &Names<'_>, index: usize, uids: &UidSet) -> Result<(), Error> {
-        let Some(target) = self.target_of(index).cloned() else { return Ok(()) };
+        let Some(target) = self.folders.target(index).cloned() else { return Ok(()) };
         let Some(day) = self.options.keep_deleted else { return self.remove_from(way, &target, uids) };
         let doomed = Doomed {
             folder: names.pairs[index].to.to_string(),
