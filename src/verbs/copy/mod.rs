@@ -14,6 +14,7 @@ mod keeping;
 mod memory;
 mod moved_away;
 mod needs;
+mod planning;
 mod prepare;
 mod proof;
 mod relocate;
@@ -25,18 +26,15 @@ mod unlisted;
 mod views;
 mod work;
 
-use super::compare::{Comparison, Learnt};
 use super::gone::{self, Held};
-use super::holdings::Survey;
 use super::left_out;
 use super::opening::{self, Opened};
 use super::searching::check_search;
-use super::{CopyOptions, CopySummary, Deleting, FlagPolicy, PlanUse, Status};
+use super::{CopyOptions, CopySummary, PlanUse, Status};
 use crate::engine::latecomers;
-use crate::event::{Event, FolderPlanned, Observer, Stop};
+use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, Context, Link};
-use crate::folders::{Pair, Rules, TargetFolder};
-use crate::locks::{lock, unlocked};
+use crate::folders::{Pair, Rules};
 use crate::mail::{Both, MailboxName, Side, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
@@ -44,13 +42,11 @@ use crate::state::State;
 use crate::store::{Connector, Error, Prepared, Refusal, Store, Traffic};
 use elsewhere::Elsewhere;
 use memory::Memory;
-use needs::{NeedRules, Needs};
-use prepare::Preparing;
+use needs::Needs;
 use relocate::Leftover;
 use removals::Doomed;
 use renames::Rename;
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
 use std::time::Instant;
 use work::Works;
 
@@ -197,184 +193,6 @@ impl<'a> Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// Compares all folders and tells what there is to do.
-    fn plan(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
-        let mut survey = Survey::new(Side::SOURCE, self.observer);
-        let mut compared_pairs = names.comparison_pairs(survey.is_wanted());
-        self.folders = Works::new(names.pairs.len());
-        let mut open = Vec::new();
-        for (index, pair) in names.pairs.iter().enumerate().filter(|(_, pair)| !pair.view) {
-            let in_step = self.memory.in_step(pair, names, self.options.deleting);
-            match in_step.filter(|_| !self.is_held(pair, names) && !self.options.repair) {
-                Some(messages) => {
-                    survey.add_unopened(&pair.from.to_string(), messages);
-                    self.folders[index].needs = Some(Needs::in_step(messages));
-                }
-                None => {
-                    // What is to be read is listed, whatever is known of it.
-                    if !self.options.repair {
-                        compared_pairs[index].known = self.memory.known(pair, names);
-                    }
-                    open.push(index);
-                }
-            }
-        }
-        self.summary.already_there = self.folders.all_needs().map(|needs| needs.already_there).sum();
-        let rules = NeedRules {
-            flags: self.options.flags,
-            deleting: self.options.deleting,
-            remembers: self.memory.is_kept(),
-            read_only: self.options.dry_run,
-            names_flags: !matches!(self.options.plan, PlanUse::Nothing),
-            repair: self.options.repair,
-        };
-        let preparing = if self.prepares_ahead() { self.to_prepare(names, &open) } else { Preparing::default() };
-        let prepared = Mutex::new(None);
-        let prepare = |target: &mut Box<dyn Store>| {
-            let done = preparing.carry_out(target.as_mut())?;
-            let known = preparing.found_empty(&done);
-            *lock(&prepared) = Some(done);
-            Ok(known)
-        };
-        let unprepared = |_: &mut Box<dyn Store>| Ok(Learnt::new());
-        // Views come last: what is only there shows once everything else is known.
-        for views in [false, true] {
-            if views {
-                if !names.pairs.iter().any(|pair| pair.view) {
-                    break;
-                }
-                open = self.views_to_compare(link, names, &mut compared_pairs)?;
-            }
-            let comparison = Comparison {
-                first_on_target: if views { &unprepared } else { &prepare },
-                pairs: &compared_pairs,
-                filter: &self.options.filter,
-                filter_target: false,
-                for_writing: !self.options.dry_run,
-                target_flags: self.options.flags == FlagPolicy::Union,
-            };
-            comparison.run(link, std::mem::take(&mut open), &mut |index, result| match result {
-                Ok(mut compared) => {
-                    if self.options.repair && !compared_pairs[index].drafts {
-                        repair::pair_damaged(&mut compared);
-                    }
-                    self.summary.skipped += compared.filtered_out.total();
-                    compared.filtered_out.add_to(&mut self.summary.left_out);
-                    let from = names.pairs[index].from.to_string();
-                    survey.add(&from, &compared_pairs[index].source, &compared.source.messages);
-                    let doubtful = compared.tell_doubtful(&names.pairs[index], self.observer);
-                    self.summary.failed += doubtful;
-                    if doubtful > 0 {
-                        self.folders[index].has_failed = true;
-                    }
-                    if let Some(reason) = compared.unlisted() {
-                        self.fail_folder(index, &names.pairs[index], &reason);
-                    }
-                    if let Some(doubt) = &compared.doubt {
-                        let text = format!("{}: {doubt}; rechecking all of it", names.pairs[index].from);
-                        self.observer.observe(&Event::Warning { text: &text });
-                    }
-                    self.note_compared(index, &compared);
-                    let mut needs = Needs::new(&compared, compared_pairs[index].target.clone(), rules);
-                    needs.spare(&self.memory.kept(&names.pairs[index], names));
-                    if let Err(reason) = self.hold(index, names, &compared, &mut needs) {
-                        self.refuse(index, &names.pairs[index], &reason);
-                        return;
-                    }
-                    self.summary.already_there += needs.already_there;
-                    self.folders[index].needs = Some(needs);
-                }
-                Err(reason) => self.fail_folder(index, &names.pairs[index], &reason),
-            })?;
-        }
-        self.summary.folders =
-            (0..names.pairs.len()).filter(|index| !self.is_idle_view(*index, names.pairs)).count() as u64;
-        let prepared = unlocked(prepared);
-        self.take_prepared(&preparing, prepared.unwrap_or_default());
-        self.hold_renames(names);
-        self.scan_unmatched(link, names)?;
-        self.leave_moved_away(link, names)?;
-        self.look_elsewhere(link, names)?;
-        self.hold_moves();
-        self.find_damaged(link, names)?;
-        self.plan_deletions(names);
-        if matches!(self.options.deleting, Deleting::Source(_)) {
-            self.tell_left_in_views(names);
-        }
-        self.refuse_unnumbered(names);
-        survey.tell(link.source.as_mut(), self.observer)?;
-        self.tell_plan(names.pairs);
-        self.tell_unplanned();
-        Ok(())
-    }
-
-    fn tell_plan(&self, pairs: &[Pair]) {
-        let (mut messages, mut bytes) = (0, 0);
-        for (index, needs) in self.folders.compared().filter(|(index, _)| !self.is_idle_view(*index, pairs)) {
-            let pair = &pairs[index];
-            let to_send = needs.bytes_to_send();
-            let leaving = self.doomed_in(index);
-            let (delete, keep) = if self.options.keep_deleted.is_some() { (0, leaving) } else { (leaving, 0) };
-            messages += needs.missing.len() as u64;
-            bytes += to_send;
-            self.observer.observe(&Event::FolderPlanned(FolderPlanned {
-                from: &pair.from.to_string(),
-                to: &pair.to.to_string(),
-                reason: &pair.reasons.join("; "),
-                create: matches!(pair.target, TargetFolder::New { .. }),
-                messages: needs.missing.len() as u64 + needs.already_there,
-                copy: needs.missing.len() as u64,
-                server_side: needs.server_side,
-                bytes: to_send,
-                already_there: needs.already_there,
-                flags: needs.flags_to_change(),
-                delete,
-                keep,
-            }));
-        }
-        self.observer.observe(&Event::Planned { folders: self.summary.folders, messages, bytes });
-    }
-
-    /// A dry run's numbers: what would be done.
-    fn foresee(&mut self, names: &opening::Names<'_>, mut link: Link) {
-        let headings = self.doomed_headings(&mut link);
-        self.close(link);
-        let mut created = HashSet::new();
-        for (index, pair) in names.pairs.iter().enumerate() {
-            let is_idle = self.is_idle_view(index, names.pairs);
-            let Some(needs) = self.folders.needs(index).filter(|_| !is_idle) else { continue };
-            if let TargetFolder::New { name, .. } = &pair.target {
-                created.insert(name);
-            }
-            self.summary.copied += needs.missing.len() as u64;
-            self.summary.copied_server_side += needs.server_side;
-            self.summary.bytes_copied += needs.bytes_to_send();
-            self.summary.flags_updated += needs.flags_to_change();
-        }
-        self.summary.folders_created = created.len() as u64;
-        for (pair, names) in names.pairs.iter().enumerate() {
-            for damaged in std::mem::take(&mut self.folders[pair].damaged) {
-                self.tell_repaired(names, damaged.uid());
-            }
-        }
-        for rename in std::mem::take(&mut self.renames) {
-            self.tell_renamed(&rename);
-        }
-        for doomed in std::mem::take(&mut self.doomed) {
-            match self.options.keep_deleted.and_then(|day| keeping::name_of_day(day, &doomed.folder)) {
-                Some(to) => {
-                    let heading = |uid| headings.get(&doomed.mailbox, uid);
-                    self.tell_kept(&doomed.folder, &to.to_string(), &doomed.uids, &heading);
-                }
-                None => self.tell_deleted(&doomed, &headings),
-            }
-            if doomed.whole {
-                self.summary.folders_deleted += 1;
-                self.observer.observe(&Event::FolderDeleted { folder: &doomed.folder });
-            }
-        }
-    }
-
     /// Whether a pair is a view that has nothing of its own.
     fn is_idle_view(&self, index: usize, pairs: &[Pair]) -> bool {
         let has_work = |needs: &Needs| !needs.missing.is_empty() || needs.already_there > 0;
