@@ -119,36 +119,48 @@ impl Copy<'_> {
         let mut assigned = elsewhere::assign(&held, &pairs, may_leave);
         self.part_twins(link, names, &wanted, &mut assigned)?;
         for (at, from) in assigned.into_iter().enumerate() {
-            let (Some(from), (place, message, Some(same))) = (from, wanted[at]) else { continue };
+            let (place, message, Some(same)) = wanted[at] else { continue };
             let pair = place.folder as usize;
-            match from {
-                From::Held { held: of, leave } => {
+            let is_taken = match from {
+                Some(From::Held { held: of, leave }) => {
                     let (held, _) = held[of];
                     let flags = held_headers.get(&(held.folder, held.uid)).map(|(_, flags)| flags.clone());
-                    let Some(((mailbox, uid_validity), flags)) = folders.get(held.folder).zip(flags) else { continue };
-                    if self.brings_too_much(&flags, pair, &message) {
-                        continue;
-                    }
-                    let (mailbox, uid_validity) = (mailbox.clone(), *uid_validity);
-                    let from = Place { mailbox, uid_validity, uid: held.uid, flags };
-                    self.elsewhere.jobs.push(Job { pair, message, same, from, leave });
+                    let place = folders.get(held.folder).zip(flags).map(|((mailbox, uid_validity), flags)| Place {
+                        mailbox: mailbox.clone(),
+                        uid_validity: *uid_validity,
+                        uid: held.uid,
+                        flags,
+                    });
+                    place.is_some_and(|from| self.add_job(Job { pair, message, same, from, leave }))
                 }
-                From::Twin(first) => {
+                Some(From::Twin(first)) => {
                     let (first, of, _) = &wanted[first];
                     let flags = self.wanted_flags(first.folder as usize, of);
-                    if self.brings_too_much(&flags, pair, &message) {
-                        continue;
-                    }
                     let first = (first.folder as usize, of.uid());
-                    self.elsewhere.twins.push(Twin { pair, message, same, first });
+                    self.add_twin(Twin { pair, message, same, first }, &flags)
                 }
-            }
-            if let Some(needs) = self.folders.needs_mut(pair) {
+                None => false,
+            };
+            if let Some(needs) = self.folders.needs_mut(pair).filter(|_| is_taken) {
                 needs.server_side += 1;
                 needs.server_side_bytes += u64::from(message.size());
             }
         }
         Ok(())
+    }
+
+    /// Has the target take a message from another of its folders, unless it would bring flags that it is not to have.
+    fn add_job(&mut self, job: Job) -> bool {
+        let fits = !self.brings_too_much(&job.from.flags, job.pair, &job.message);
+        self.elsewhere.jobs.extend(fits.then_some(job));
+        fits
+    }
+
+    /// The same of a message that is sent to another folder with these flags.
+    fn add_twin(&mut self, twin: Twin, flags: &Flags) -> bool {
+        let fits = !self.brings_too_much(flags, twin.pair, &twin.message);
+        self.elsewhere.twins.extend(fits.then_some(twin));
+        fits
     }
 
     /// Whether a message that comes from another folder of the target with these flags has others than it is to have. They would

@@ -39,7 +39,7 @@ use crate::mail::{Both, MailboxName, Side, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
-use crate::store::{Connector, Error, Prepared, Refusal, Store, Traffic};
+use crate::store::{Connector, Error, Prepared, Refusal, Traffic};
 use elsewhere::Elsewhere;
 use memory::Memory;
 use needs::Needs;

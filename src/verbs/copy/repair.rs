@@ -55,7 +55,7 @@ pub(super) fn pair_damaged(compared: &mut Compared) {
 
 /// What of one folder is to be read.
 pub(super) struct ToCheck {
-    /// The same messages on both sides.
+    /// The same messages on both sides, by the source's UID.
     pairs: Vec<(Message, Message)>,
     /// What only the target has, and has the header of one of these.
     extras: Vec<Message>,
@@ -68,11 +68,31 @@ impl ToCheck {
         let target = compared.target.as_ref()?;
         let both =
             |(source, at): &(u32, u32)| (compared.source.messages[*source as usize], target.messages[*at as usize]);
-        let pairs: Vec<(Message, Message)> = compared.matching.pairs.iter().map(both).collect();
+        let mut pairs: Vec<(Message, Message)> = compared.matching.pairs.iter().map(both).collect();
+        pairs.sort_unstable_by_key(|(source, _)| source.uid());
         let keys: HashSet<HeaderKey> = pairs.iter().map(|(source, _)| source.key()).collect();
         let extras = compared.matching.extra.iter().map(|at| target.messages[*at as usize]);
         let extras = extras.filter(|message| keys.contains(&message.key())).collect();
         Some(Self { pairs, extras, flags: target.flags.clone() })
+    }
+
+    /// Gives the target's messages that an earlier run may have sent already, beside what they were to replace.
+    fn sent_before(&self, damaged: &[Unlike]) -> UidSet {
+        let uids: UidSet = damaged.iter().map(|one| one.source).collect();
+        let sources = self.pairs.iter().map(|(source, _)| source);
+        let keys: HashSet<HeaderKey> = sources.filter(|source| uids.contains(source.uid())).map(Message::key).collect();
+        let alike = self.extras.iter().filter(|extra| keys.contains(&extra.key()) && !self.bears_mark(extra));
+        alike.map(Message::uid).collect()
+    }
+
+    /// Gives what there is to know of a damaged message. `there` are good copies that may be of it.
+    fn damaged(&self, unlike: Unlike, there: &mut Contents) -> Option<Damaged> {
+        let Unlike { source, target, content } = unlike;
+        let at = self.pairs.binary_search_by_key(&source, |(source, _)| source.uid()).ok()?;
+        let (message, bad) = self.pairs.get(at).filter(|(_, bad)| bad.uid() == target)?;
+        let sent_before = take_equal(there, &content);
+        let flags = self.flags.get(bad.flags()).filter_keywords(|keyword| !keyword.is_own());
+        Some(Damaged { message: *message, content, target, flags, sent_before })
     }
 
     fn bears_mark(&self, message: &Message) -> bool {
@@ -133,26 +153,13 @@ impl Copy<'_> {
         check: &ToCheck,
         (target, damaged): (&TargetState, Vec<Unlike>),
     ) -> Result<(), Error> {
-        let sources: HashMap<Uid, &Message> = check.pairs.iter().map(|(source, _)| (source.uid(), source)).collect();
-        let targets: HashMap<Uid, &Message> = check.pairs.iter().map(|(_, target)| (target.uid(), target)).collect();
-        let keys: HashSet<HeaderKey> = damaged.iter().filter_map(|one| Some(sources.get(&one.source)?.key())).collect();
-        // What an earlier run has sent already is there, beside what it was to replace.
-        let alike: UidSet = (check.extras.iter())
-            .filter(|extra| keys.contains(&extra.key()) && !check.bears_mark(extra))
-            .map(Message::uid)
-            .collect();
-        let mut there = read(link, target, &alike)?;
-        let mut found: Vec<Damaged> = Vec::new();
-        for Unlike { source, target: uid, content } in damaged {
-            let Some((message, bad)) = sources.get(&source).zip(targets.get(&uid)) else { continue };
-            let sent_before = take_equal(&mut there, &content);
-            let flags = check.flags.get(bad.flags()).filter_keywords(|keyword| !keyword.is_own());
-            found.push(Damaged { message: **message, content, target: uid, flags, sent_before });
-        }
+        let mut there = read(link, target, &check.sent_before(&damaged))?;
+        let found: Vec<Damaged> = damaged.into_iter().filter_map(|unlike| check.damaged(unlike, &mut there)).collect();
         let ended = ended_earlier(check, &found);
-        let Some(needs) = self.folders.needs_mut(index) else { return Ok(()) };
         let uids: UidSet = found.iter().map(Damaged::uid).collect();
         let in_use: UidSet = found.iter().filter_map(|one| one.sent_before).chain(ended.iter()).collect();
+        let work = &mut self.folders[index];
+        let Some(needs) = &mut work.needs else { return Ok(()) };
         needs.already_there -= uids.len();
         needs.news.matched.retain(|(source, ..)| !uids.contains(*source));
         needs.news.unfinished |= !found.is_empty();
@@ -160,8 +167,7 @@ impl Copy<'_> {
         needs.missing.extend(found.iter().filter(|one| one.sent_before.is_none()).map(|one| one.message));
         needs.missing.sort_by_key(Message::uid);
         self.summary.already_there = self.summary.already_there.saturating_sub(uids.len());
-        self.folders[index].damaged = found;
-        self.folders[index].ended_repairs = ended;
+        (work.damaged, work.ended_repairs) = (found, ended);
         Ok(())
     }
 
