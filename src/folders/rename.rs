@@ -1,7 +1,8 @@
 //! `--map`, `--map-regex` and `--into`: the name that a source's folder gets by the user's word.
 
 use super::name::{FolderName, LEVEL};
-use super::rules::{RuleError, Rules};
+use super::rule_error::RuleError;
+use super::rules::Rules;
 
 const OPTION: &str = "--map";
 

@@ -3,6 +3,7 @@
 use super::name::FolderName;
 use super::pairing::LeavesOut;
 use super::rename::{Map, parse_typed};
+use super::rule_error::RuleError;
 use super::select::Pattern;
 use super::substitution::Substitution;
 
@@ -23,24 +24,6 @@ pub struct Options {
     pub into: Option<String>,
     /// `--no-roles`: Sent is not paired with Sent Items and so on.
     pub no_roles: bool,
-}
-
-/// An option that makes no sense: a usage error.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid {option} '{text}': {problem}")]
-pub struct RuleError {
-    /// The option, with its dashes.
-    pub option: &'static str,
-    /// Its value, as typed.
-    pub text: String,
-    /// What is wrong, as a fragment that follows the value.
-    pub problem: String,
-}
-
-impl RuleError {
-    pub(super) fn new(option: &'static str, text: &str, problem: impl Into<String>) -> Self {
-        Self { option, text: text.to_owned(), problem: problem.into() }
-    }
 }
 
 /// The folder options, compiled.

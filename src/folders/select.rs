@@ -5,7 +5,7 @@
 //! `[Gmail]/Sent Mail` needs no escaping. INBOX as the first level has no case.
 
 use super::glob;
-use super::rules::RuleError;
+use super::rule_error::RuleError;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization as _;
 

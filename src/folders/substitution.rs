@@ -4,7 +4,7 @@
 //! not only the first, `i` ignores case. In TO, `\1` and `$1` are groups, `${name}` a named one, `&` is itself, `\$` and `\\`
 //! are the characters.
 
-use super::rules::RuleError;
+use super::rule_error::RuleError;
 use regex::{Regex, RegexBuilder};
 use unicode_normalization::UnicodeNormalization as _;
 

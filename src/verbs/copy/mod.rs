@@ -6,6 +6,7 @@ mod apart;
 mod carry;
 mod changes;
 mod checking;
+mod damage;
 mod deletion;
 mod elsewhere;
 mod emptying;

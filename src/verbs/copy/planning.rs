@@ -1,10 +1,10 @@
 //! What a copy has to do: all folders are compared, and what each needs is decided and told.
 
 use super::Copy;
+use super::damage;
 use super::keeping;
 use super::needs::{NeedRules, Needs};
 use super::prepare::Preparing;
-use super::repair;
 use super::work::Works;
 use crate::event::{Event, FolderPlanned};
 use crate::exec::Link;
@@ -115,7 +115,7 @@ impl Copy<'_> {
         comparison.run(link, open, &mut |index, result| match result {
             Ok(mut compared) => {
                 if self.options.repair && !pairs[index].drafts {
-                    repair::pair_damaged(&mut compared);
+                    damage::pair_damaged(&mut compared);
                 }
                 let from = names.pairs[index].from.to_string();
                 survey.add(&from, &pairs[index].source, &compared.source.messages);

@@ -4,9 +4,9 @@
 use super::Copy;
 use crate::engine::departures;
 use crate::engine::latecomers::{self, Twice};
-use crate::engine::proof::{self, Closeness, Proof, Says, Word};
+use crate::engine::proof::{self, Closeness, Says, Word};
 use crate::engine::renumbered::Corrected;
-use crate::engine::sent::Sent;
+use crate::engine::sent::{Proof, Sent};
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet};

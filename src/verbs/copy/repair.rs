@@ -6,6 +6,7 @@
 //! than it was sent replaces nothing, and is taken back.
 
 use super::Copy;
+use super::damage::{Damaged, ToCheck, ended_earlier, is_equal, take_equal};
 use super::needs::TargetState;
 use super::removals::Doomed;
 use super::work::FolderWork;
@@ -15,109 +16,11 @@ use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::{Contents, Fate, Link, read_contents};
 use crate::folders::Pair;
-use crate::identity::ContentKeys;
-use crate::mail::{FlagTable, Flags, HeaderKey, Message, Uid, UidSet};
+use crate::mail::{Flags, Message, Uid, UidSet};
 use crate::store::{Error, FlagChange, FlagEdit, Removal, ScanDepth};
-use crate::verbs::compare::Compared;
 use crate::verbs::deep::{DeepFolder, Unlike};
 use crate::verbs::opening::Names;
-use std::collections::{HashMap, HashSet, VecDeque};
-
-/// Pairs what each side has left of messages with the same header and size: the target's is the source's, damaged.
-///
-/// Among messages with equal headers only contents say which is which, and a damaged copy is like none of the source's: it comes
-/// out of the comparison as an extra, and its message as missing. Another size makes another message of it.
-pub(super) fn pair_damaged(compared: &mut Compared) {
-    let Some(target) = &compared.target else { return };
-    let looks = |message: &Message| match message.key() {
-        HeaderKey::Unknown | HeaderKey::Empty => None,
-        key => Some((key, message.size())),
-    };
-    let mut left: HashMap<(HeaderKey, u32), VecDeque<u32>> = HashMap::new();
-    for at in &compared.matching.extra {
-        if let Some(looks) = looks(&target.messages[*at as usize]) {
-            left.entry(looks).or_default().push_back(*at);
-        }
-    }
-    let mut paired = HashSet::new();
-    let mut pairs = Vec::new();
-    compared.matching.missing.retain(|at| {
-        let looks = looks(&compared.source.messages[*at as usize]);
-        let Some(extra) = looks.and_then(|looks| left.get_mut(&looks)?.pop_front()) else { return true };
-        pairs.push((*at, extra));
-        paired.insert(extra);
-        false
-    });
-    compared.matching.extra.retain(|at| !paired.contains(at));
-    compared.matching.pairs.append(&mut pairs);
-    compared.matching.pairs.sort_unstable();
-}
-
-/// What of one folder is to be read.
-pub(super) struct ToCheck {
-    /// The same messages on both sides, by the source's UID.
-    pairs: Vec<(Message, Message)>,
-    /// What only the target has, and has the header of one of these.
-    extras: Vec<Message>,
-    /// The target's flags.
-    flags: FlagTable,
-}
-
-impl ToCheck {
-    pub(super) fn new(compared: &Compared) -> Option<Self> {
-        let target = compared.target.as_ref()?;
-        let both =
-            |(source, at): &(u32, u32)| (compared.source.messages[*source as usize], target.messages[*at as usize]);
-        let mut pairs: Vec<(Message, Message)> = compared.matching.pairs.iter().map(both).collect();
-        pairs.sort_unstable_by_key(|(source, _)| source.uid());
-        let keys: HashSet<HeaderKey> = pairs.iter().map(|(source, _)| source.key()).collect();
-        let extras = compared.matching.extra.iter().map(|at| target.messages[*at as usize]);
-        let extras = extras.filter(|message| keys.contains(&message.key())).collect();
-        Some(Self { pairs, extras, flags: target.flags.clone() })
-    }
-
-    /// Gives the target's messages that an earlier run may have sent already, beside what they were to replace.
-    fn sent_before(&self, damaged: &[Unlike]) -> UidSet {
-        let uids: UidSet = damaged.iter().map(|one| one.source).collect();
-        let sources = self.pairs.iter().map(|(source, _)| source);
-        let keys: HashSet<HeaderKey> = sources.filter(|source| uids.contains(source.uid())).map(Message::key).collect();
-        let alike = self.extras.iter().filter(|extra| keys.contains(&extra.key()) && !self.bears_mark(extra));
-        alike.map(Message::uid).collect()
-    }
-
-    /// Gives what there is to know of a damaged message. `there` are good copies that may be of it.
-    fn damaged(&self, unlike: Unlike, there: &mut Contents) -> Option<Damaged> {
-        let Unlike { source, target, content } = unlike;
-        let at = self.pairs.binary_search_by_key(&source, |(source, _)| source.uid()).ok()?;
-        let (message, bad) = self.pairs.get(at).filter(|(_, bad)| bad.uid() == target)?;
-        let sent_before = take_equal(there, &content);
-        let flags = self.flags.get(bad.flags()).filter_keywords(|keyword| !keyword.is_own());
-        Some(Damaged { message: *message, content, target, flags, sent_before })
-    }
-
-    fn bears_mark(&self, message: &Message) -> bool {
-        self.flags.get(message.flags()).keywords().iter().any(|keyword| keyword.as_str() == Flags::DAMAGED)
-    }
-}
-
-/// A message of which the target's copy is damaged.
-pub(super) struct Damaged {
-    /// The source's.
-    message: Message,
-    content: ContentKeys,
-    /// The damaged copy, and its flags.
-    target: Uid,
-    flags: Flags,
-    /// A good copy that an earlier run has sent.
-    sent_before: Option<Uid>,
-}
-
-impl Damaged {
-    /// Its UID on the source.
-    pub(super) fn uid(&self) -> Uid {
-        self.message.uid()
-    }
-}
+use std::collections::HashMap;
 
 impl Copy<'_> {
     /// Reads what both sides have, and puts what is damaged on the target among what is missing there.
@@ -335,13 +238,6 @@ impl Copy<'_> {
     }
 }
 
-/// What an earlier run found to be damaged and has replaced, but not deleted any more.
-fn ended_earlier(check: &ToCheck, found: &[Damaged]) -> UidSet {
-    let open: HashSet<HeaderKey> = found.iter().map(|one| one.message.key()).collect();
-    let ended = check.extras.iter().filter(|extra| check.bears_mark(extra) && !open.contains(&extra.key()));
-    ended.map(Message::uid).collect()
-}
-
 fn read(link: &mut Link, target: &TargetState, uids: &UidSet) -> Result<Contents, Error> {
     if uids.is_empty() {
         return Ok(Contents::new());
@@ -355,16 +251,4 @@ fn new_messages(way: &mut Way<'_>, target: &TargetState) -> Result<UidSet, Error
         way.repeatable(|link| scan_each(link.target.as_mut(), ScanDepth::Sizes, [(&target.name, from.clone())]))?;
     let scans = scans.into_iter().filter_map(Result::ok);
     Ok(scans.flat_map(|scan| scan.messages).map(|message| message.uid()).collect())
-}
-
-/// Whether a copy says what was sent: servers may add fields and change line ends.
-fn is_equal(one: &ContentKeys, other: &ContentKeys) -> bool {
-    one.raw == other.raw || one.canonical == other.canonical
-}
-
-/// Takes out a message that says this.
-fn take_equal(there: &mut Contents, content: &ContentKeys) -> Option<Uid> {
-    let found = there.iter().find(|(_, keys)| is_equal(keys, content)).map(|(uid, _)| *uid)?;
-    there.remove(&found);
-    Some(found)
 }

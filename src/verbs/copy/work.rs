@@ -1,7 +1,7 @@
 //! The folders of a copy on their way: one for each pair, by the pair's index.
 
+use super::damage::Damaged;
 use super::needs::{Needs, TargetState};
-use super::repair::Damaged;
 use crate::mail::{MailboxName, UidSet};
 use std::ops::{Index, IndexMut};
 
