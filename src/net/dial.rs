@@ -133,7 +133,7 @@ impl Dialer {
     pub fn connect(&self) -> Result<Stream, Error> {
         let connecting = Connecting::begin(&self.settings.host, self.settings.port, self.settings.connect_timeout)?;
         if self.settings.tls == TlsMode::Implicit {
-            // Takes about 65 ms the first time, meanwhile the network is busy.
+            // Takes about 65 ms the first time, in parallel with the network.
             self.connector()?;
         }
         let (tcp, distance) = connecting.wait(&self.limits)?;
