@@ -2,7 +2,7 @@
 
 use super::{Link, connect};
 use crate::locks::{lock, wait};
-use crate::mail::Side;
+use crate::mail::{Both, Side};
 use crate::store::{Connector, Error, ErrorKind};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread::Scope;
@@ -37,20 +37,18 @@ impl Drop for Pending<'_> {
 /// Makes connections in the background.
 pub struct Connecting<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
-    source: &'env dyn Connector,
-    target: &'env dyn Connector,
+    connectors: Both<&'env dyn Connector>,
     ahead: &'env Ahead,
 }
 
 /// Does some work, which may request further connections to be made meanwhile. Returns those that were made and not
 /// used.
 pub fn connecting_ahead<T>(
-    source: &dyn Connector,
-    target: &dyn Connector,
+    connectors: Both<&dyn Connector>,
     work: impl FnOnce(&Connecting<'_, '_>) -> T,
 ) -> (T, Vec<Link>) {
     let ahead = Ahead::default();
-    let done = std::thread::scope(|scope| work(&Connecting { scope, source, target, ahead: &ahead }));
+    let done = std::thread::scope(|scope| work(&Connecting { scope, connectors, ahead: &ahead }));
     let left = std::mem::take(&mut ahead.state().made);
     (done, left.into_iter().filter_map(Result::ok).collect())
 }
@@ -59,7 +57,7 @@ impl<'env> Connecting<'_, 'env> {
     /// Starts making connections, so that there are this many in total with earlier requests. Must be called before
     /// lanes take any.
     pub fn begin(&self, count: usize) {
-        let (source, target, ahead) = (self.source, self.target, self.ahead);
+        let (connectors, ahead) = (self.connectors, self.ahead);
         let more = {
             let mut state = ahead.state();
             // A broken one says nothing about the next.
@@ -73,7 +71,7 @@ impl<'env> Connecting<'_, 'env> {
         for _ in 0..more {
             self.scope.spawn(move || {
                 let _pending = Pending(ahead);
-                let made = connect(source, target);
+                let made = connect(connectors);
                 ahead.state().made.push(made);
             });
         }

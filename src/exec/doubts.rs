@@ -130,12 +130,12 @@ impl Shared<'_> {
         };
         let (said, length) = (doubt.said, body.size());
         let reason = if let Some(notice) = notice {
-            format!("the source twice sent a notice in its place: {notice}")
+            format!("the {} twice sent a notice in its place: {notice}", self.reader())
         } else if !self.doubts.accepts {
             if let Some(doubt) = self.doubts.found().get_mut(&token) {
                 doubt.failed = true;
             }
-            format!("the source reports {said} bytes but sends {length}, twice")
+            format!("the {} reports {said} bytes but sends {length}, twice", self.reader())
         } else {
             match same_again(body, doubt)? {
                 Again::Same(verdict) => return Ok(verdict),
@@ -144,7 +144,7 @@ impl Shared<'_> {
                     return Ok(Verdict::Withheld);
                 }
                 Again::Different => {
-                    format!("the source reports {said} bytes but sends different bytes each time")
+                    format!("the {} reports {said} bytes but sends different bytes each time", self.reader())
                 }
             }
         };
@@ -163,25 +163,25 @@ impl Shared<'_> {
         tasks.sort_by_key(|(task, _)| *task);
         for (task, doubts) in tasks {
             let folder = &self.tasks[task];
-            let text = format!("{}: {}", folder.from, advice(&doubts, folder.messages.len()));
+            let text = format!("{}: {}", folder.from, advice(&doubts, folder.messages.len(), self.reader()));
             self.context.observer.observe(&Event::Warning { text: &text });
         }
     }
 }
 
-/// Writes the explanation of a folder's contradictions.
-fn advice(doubts: &[&Doubt], of: usize) -> String {
+/// What to make of a folder's contradictions.
+fn advice(doubts: &[&Doubt], of: usize, source: &str) -> String {
     let count = doubts.len();
     if count * 2 <= of || count == 1 {
         return format!(
-            "{count} of the {of} messages fetched differ in size from what the source reports and were not copied; if \
-             they are complete there, --accept-size-mismatch copies them as they are sent"
+            "{count} of the {of} messages fetched differ in size from what the {source} reports and were not copied; \
+             if they are complete there, --accept-size-mismatch copies them as they are sent"
         );
     }
     format!(
-        "{count} of the {of} messages fetched differ in size from what the source reports and were not copied: it \
+        "{count} of the {of} messages fetched differ in size from what the {source} reports and were not copied: it \
          seems to miscount{}; if a few of them are complete there, rerun with --accept-size-mismatch, which copies \
-         what the source sends identically twice",
+         what the {source} sends identically twice",
         pattern(doubts)
     )
 }
@@ -291,7 +291,7 @@ mod tests {
         let by_lines = [doubt(90, 100, 10), doubt(45, 50, 5)];
         let constant = [doubt(98, 100, 10), doubt(48, 50, 5)];
         let odd = [doubt(99, 100, 10), doubt(47, 50, 5)];
-        let advice = |doubts: &[Doubt], of| advice(&doubts.iter().collect::<Vec<_>>(), of);
+        let advice = |doubts: &[Doubt], of| advice(&doubts.iter().collect::<Vec<_>>(), of, "source");
         assert!(advice(&by_lines, 2).contains("each line end as one byte"));
         assert!(advice(&constant, 3).contains("by 2 bytes too few"));
         assert!(advice(&odd, 3).contains("seems to miscount;"));

@@ -8,9 +8,9 @@ use super::transfer::{OnTheWay, Transfer};
 use super::{Link, Shared};
 use crate::event::Event;
 use crate::locks::lock;
-use crate::mail::{Heading, Side, Uid, UidSet, UidValidity};
+use crate::mail::{Heading, Uid, UidSet, UidValidity};
 use crate::plan::{FolderTask, Keywords, Piece, Treatment, rows};
-use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalMeaning};
+use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalMeaning, Store};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 
@@ -55,7 +55,8 @@ impl<'a> Lane<'a> {
     pub(super) fn run(mut self) -> Result<Link, Error> {
         loop {
             let Err(error) = self.work() else { return Ok(self.link) };
-            let side = if self.target_failed { Side::TARGET } else { Side::SOURCE };
+            let to = self.shared.context.to;
+            let side = if self.target_failed { to } else { to.other() };
             self.give_back(&error);
             self.shared.close(self.link);
             if error.kind == ErrorKind::Full {
@@ -77,6 +78,16 @@ impl<'a> Lane<'a> {
             self.link = self.shared.context.reconnect(side, self.breaks, &error)?;
             self.target_failed = false;
         }
+    }
+
+    /// The account that is read.
+    fn source(&mut self) -> &mut dyn Store {
+        self.link.ends(self.shared.context.to).0
+    }
+
+    /// The account that is written.
+    fn target(&mut self) -> &mut dyn Store {
+        self.link.ends(self.shared.context.to).1
     }
 
     fn work(&mut self) -> Result<(), Error> {
@@ -116,16 +127,16 @@ impl<'a> Lane<'a> {
             let uids = task.uids(piece.messages.clone());
             // Requested or not, the piece is now this lane's, and is put back if the request fails.
             self.asked.push_back(piece);
-            self.link.source.request(&task.source, task.source_uid_validity, &uids)?;
+            self.source().request(&task.source, task.source_uid_validity, &uids)?;
         }
         Ok(())
     }
 
-    /// Reports whether to request another piece, however large. If each message in a piece waits for the target,
-    /// requesting the next piece early saves next to nothing, and the last ones are better left to idle lanes.
-    fn has_few_pieces(&self) -> bool {
+    /// Whether another piece is asked for, however large. Where each message of a piece waits for the target, asking for the next
+    /// one in time saves next to nothing, and the last ones are better left to lanes that have none.
+    fn has_few_pieces(&mut self) -> bool {
         let are_last = || self.shared.queue.len() < self.shared.growth.allowed();
-        self.asked.is_empty() || self.asked.len() < PIECES_AHEAD && !(self.link.target.asks_for_each() && are_last())
+        self.asked.is_empty() || self.asked.len() < PIECES_AHEAD && !(self.target().asks_for_each() && are_last())
     }
 
     /// Reports whether other lanes do all that the servers handle.
@@ -145,16 +156,17 @@ impl<'a> Lane<'a> {
     }
 
     fn read_on(&mut self) -> Result<Fetched, Error> {
-        let estimates_sizes = self.link.source.estimates_sizes();
+        let (source, target) = self.link.ends(self.shared.context.to);
+        let estimates_sizes = source.estimates_sizes();
         let mut transfer = Transfer {
             shared: self.shared,
             asked: &self.asked,
-            target: self.link.target.as_mut(),
+            target,
             on_the_way: &mut self.on_the_way,
             target_failed: false,
             estimates_sizes,
         };
-        let fetched = self.link.source.next(&mut transfer);
+        let fetched = source.next(&mut transfer);
         self.target_failed = transfer.target_failed;
         fetched
     }
@@ -179,9 +191,12 @@ impl<'a> Lane<'a> {
             return Ok(());
         };
         if refusal.meaning == RefusalMeaning::Full {
-            return Err(Error::new(ErrorKind::Full, format!("the source refused {}: {}", task.from, refusal.text)));
+            return Err(Error::new(
+                ErrorKind::Full,
+                format!("the {} refused {}: {}", self.shared.reader(), task.from, refusal.text),
+            ));
         }
-        let reason = format!("the source did not send it: {}", refusal.text);
+        let reason = format!("the {} did not send it: {}", self.shared.reader(), refusal.text);
         if refusal.meaning == RefusalMeaning::NoFolder {
             absent.into_iter().for_each(|position| self.shared.fail(piece.task, position, None, &reason));
             return Ok(());
@@ -231,8 +246,8 @@ impl<'a> Lane<'a> {
     }
 
     fn take_outcomes(&mut self, wait: bool) -> Result<(), Error> {
-        let outcomes = self.link.target.outcomes(wait).inspect_err(|_| self.target_failed = true)?;
-        // Take them all, whatever the first says: each is reported once.
+        let outcomes = self.target().outcomes(wait).inspect_err(|_| self.target_failed = true)?;
+        // All are taken, whatever the first says: each is told once.
         let mut taken = Ok(());
         for outcome in outcomes {
             let result = self.take_outcome(outcome);
@@ -303,7 +318,8 @@ impl<'a> Lane<'a> {
         match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
             RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
-                self.shared.warn(&format!("{}: dropped keywords that the target refuses: {}", folder.to, refusal.text));
+                let to = self.shared.writer();
+                self.shared.warn(&format!("{}: dropped keywords that the {to} refuses: {}", folder.to, refusal.text));
                 let pieces = self.pieces_of(&[token], |treatment| {
                     treatment.careful = true;
                     treatment.keywords = match treatment.keywords {
@@ -314,7 +330,8 @@ impl<'a> Lane<'a> {
                 self.shared.queue.give_back(pieces);
             }
             RefusalMeaning::Date if !sent.treatment.without_date => {
-                self.shared.warn(&format!("{}: dropped a date that the target refuses: {}", folder.to, refusal.text));
+                let to = self.shared.writer();
+                self.shared.warn(&format!("{}: dropped a date that the {to} refuses: {}", folder.to, refusal.text));
                 let pieces = self.pieces_of(&[token], |treatment| {
                     treatment.careful = true;
                     treatment.without_date = true;
@@ -343,7 +360,7 @@ impl<'a> Lane<'a> {
                 self.shared.queue.give_back(pieces);
             }
             _ => {
-                let reason = format!("the target refused it: {}", refusal.text);
+                let reason = format!("the {} refused it: {}", self.shared.writer(), refusal.text);
                 self.shared.fail(task, position, sent.heading.as_deref(), &reason);
                 let is_for_good = !matches!(refusal.meaning, RefusalMeaning::Transient | RefusalMeaning::NoFolder);
                 if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
@@ -377,8 +394,8 @@ impl<'a> Lane<'a> {
 
     fn full(&self, token: Option<u32>, refusal: &Refusal) -> Error {
         let folder = token.map(|token| self.shared.tasks[self.shared.ledger.locate(token).0].to.as_str());
-        let message =
-            format!("the target accepts no more mail in {}: {}", folder.unwrap_or("any folder"), refusal.text);
+        let (to, folder) = (self.shared.writer(), folder.unwrap_or("any folder"));
+        let message = format!("the {to} accepts no more mail in {folder}: {}", refusal.text);
         Error::new(ErrorKind::Full, message)
             .with_hint("free some space there or raise its quota, then rerun the same command to resume")
     }
@@ -396,7 +413,7 @@ impl<'a> Lane<'a> {
         // without an answer are looked for later.
         let target_failed = self.target_failed;
         let _ = self.take_outcomes(!target_failed);
-        for token in self.link.target.unacknowledged() {
+        for token in self.target().unacknowledged() {
             if self.shared.ledger.stage(token) == Stage::Sent {
                 self.shared.ledger.set(token, Stage::Uncertain);
             }
@@ -429,7 +446,7 @@ impl Shared<'_> {
         let folder = &self.tasks[task];
         self.ledger.set_copied(token, bytes);
         let uid = folder.messages[position].uid();
-        self.context.observer.observe(&Event::MessageCopied { to: Side::TARGET, folder: &folder.from, uid, bytes });
+        self.context.observer.observe(&Event::MessageCopied { to: self.context.to, folder: &folder.from, uid, bytes });
     }
 
     /// Reports bytes of a message as sent.
@@ -475,7 +492,7 @@ impl Shared<'_> {
 }
 
 impl super::Context<'_> {
-    fn reconnect(&self, side: Side, breaks: u32, error: &Error) -> Result<Link, Error> {
+    fn reconnect(&self, side: crate::mail::Side, breaks: u32, error: &Error) -> Result<Link, Error> {
         let wait = std::time::Duration::from_millis(250) * breaks.clamp(1, 8);
         self.observer.observe(&Event::Retrying { side, wait, reason: &error.message });
         super::pause::wait(wait, self.stop)?;

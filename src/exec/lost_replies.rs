@@ -85,6 +85,16 @@ struct Findings {
 }
 
 impl Settling<'_> {
+    /// The account that is read.
+    fn source(&mut self) -> &mut dyn ReadStore {
+        self.link.ends(self.shared.context.to).0
+    }
+
+    /// The account that is written.
+    fn target(&mut self) -> &mut dyn ReadStore {
+        self.link.ends(self.shared.context.to).1
+    }
+
     fn run(&mut self) -> Result<(), Error> {
         // No lane is left that could wait for an answer.
         let uncertain = self.at(&[Stage::Uncertain, Stage::Sent]);
@@ -100,7 +110,7 @@ impl Settling<'_> {
                 match self.look_on_source(task, &unseen)? {
                     Ok(present) => {
                         let open = self.fail_refused(present);
-                        self.send_again(open, "the source does not send its content");
+                        self.send_again(open, &format!("the {} does not send its content", self.shared.reader()));
                     }
                     Err(refusal) => self.postpone(&unseen, &refusal),
                 }
@@ -125,7 +135,10 @@ impl Settling<'_> {
                     let size = at.map_or(0, |at| found.messages[at].size());
                     self.shared.doubts.note_size(self.shared.ledger.token(*task, *position), size);
                 }
-                self.send_again(present, "what the source sends contradicts what it says of it");
+                self.send_again(
+                    present,
+                    &format!("what the {} sends contradicts what it says of it", self.shared.reader()),
+                );
             }
             Err(refusal) => self.postpone(&doubted, &refusal),
         }
@@ -142,8 +155,9 @@ impl Settling<'_> {
             if findings.missing.contains(&name) {
                 again.push((task, position));
             } else if findings.doubtful.contains(&name) {
-                let reason = "can't read its content, so can't tell whether the target has it";
-                self.shared.fail(task, position, None, reason);
+                let reason =
+                    format!("can't read its content, so can't tell whether the {} has it", self.shared.writer());
+                self.shared.fail(task, position, None, &reason);
             } else if findings.present.contains(&name) {
                 self.shared.confirm(token, u64::from(message.size()));
                 let place = findings.found.get(&name).map(|uid| (token, *uid));
@@ -192,11 +206,11 @@ impl Settling<'_> {
             search: None,
             for_writing: false,
         };
-        let mut target = scan(self.link.target.as_mut(), &request)?;
+        let mut target = scan(self.target(), &request)?;
         if target.as_ref().is_ok_and(|scan| scan.uid_validity != any.target_uid_validity) {
             // The folder's UIDs have changed: new messages can only be found among all of them.
             request.uids = None;
-            target = scan(self.link.target.as_mut(), &request)?;
+            target = scan(self.target(), &request)?;
         }
         Ok(target)
     }
@@ -227,12 +241,12 @@ impl Settling<'_> {
             for (task, scan) in sources {
                 let uids = tie.source.iter().map(name).filter(|(of, _)| of == task).map(|(_, uid)| uid).collect();
                 let folder = &self.shared.tasks[*task].source;
-                let read = read_tied(self.link.source.as_mut(), folder, scan.uid_validity, &uids)?;
+                let read = read_tied(self.source(), folder, scan.uid_validity, &uids)?;
                 on_source.extend(read.into_iter().map(|(uid, content)| ((*task, uid), content)));
             }
             let uids = tie.target.iter().map(|at| target.messages[*at as usize].uid()).collect();
             let on_target = match self.tasks.first().map(|task| &self.shared.tasks[*task].target) {
-                Some(folder) => read_tied(self.link.target.as_mut(), folder, target.uid_validity, &uids)?,
+                Some(folder) => read_tied(self.target(), folder, target.uid_validity, &uids)?,
                 None => Contents::new(),
             };
             let settled = settle_tie(tie, |side, at| {
@@ -304,7 +318,7 @@ impl Settling<'_> {
         let uids = places.iter().map(|(_, position)| folder.messages[*position].uid()).collect();
         let request =
             ScanRequest { mailbox: &folder.source, depth, uids: Some(uids), search: None, for_writing: false };
-        let scanned = scan(self.link.source.as_mut(), &request)?;
+        let scanned = scan(self.source(), &request)?;
         Ok(scanned.and_then(|scan| match (scan.uid_validity, folder.source_uid_validity) {
             (Some(now), Some(before)) if now != before => Err(Refusal {
                 meaning: RefusalMeaning::NoFolder,

@@ -62,6 +62,23 @@ impl Link {
         }
     }
 
+    /// The accounts by their parts in a copy to this side: the one that is read, and the one that is written.
+    pub fn ends(&mut self, to: Side) -> (&mut dyn Store, &mut dyn Store) {
+        let Self { source, target } = self;
+        match to {
+            Side::TARGET => (source.as_mut(), target.as_mut()),
+            Side::SOURCE => (target.as_mut(), source.as_mut()),
+        }
+    }
+
+    /// Closes both connections and adds what went over them.
+    pub fn close(mut self, traffic: &mut Both<Traffic>) {
+        for side in Side::BOTH {
+            self.side(side).close();
+            traffic[side] += self.side(side).traffic();
+        }
+    }
+
     /// Does this on both sides at the same time.
     ///
     /// # Errors
@@ -78,10 +95,12 @@ impl Link {
 
 /// The settings and surroundings of a copy.
 pub struct Context<'a> {
-    /// Makes connections to the side that is read from.
-    pub source: &'a dyn Connector,
-    /// Makes connections to the side that is written to.
-    pub target: &'a dyn Connector,
+    /// Makes connections to each side.
+    pub connectors: Both<&'a dyn Connector>,
+    /// The side that is written; the other one is read.
+    pub to: Side,
+    /// What messages call each side.
+    pub names: Both<&'static str>,
     /// How many lanes.
     pub lanes: Lanes,
     /// Bytes to deliver per second, all lanes together.
@@ -120,11 +139,9 @@ pub struct Tally {
     pub vanished: u64,
     /// The failure that ended the copy early.
     pub error: Option<Error>,
-    /// Traffic of the source's connections closed here.
-    pub source_traffic: Traffic,
-    /// Traffic of the target's connections closed here.
-    pub target_traffic: Traffic,
-    /// The result for each task's messages, in order.
+    /// What went over each side's connections that were closed here.
+    pub traffic: Both<Traffic>,
+    /// What became of each task's messages, in their order.
     pub fates: Vec<Vec<Fate>>,
     /// Connections that are still good, for later use.
     pub link: Option<Link>,
@@ -149,17 +166,18 @@ struct Shared<'a> {
     last_break: Mutex<Option<String>>,
     /// Whether the lanes should end, as no more messages will be accepted.
     halted: AtomicBool,
-    traffic: Mutex<(Traffic, Traffic)>,
-    /// The connections of the lane that ended last: for the next round, or for later use.
+    traffic: Mutex<Both<Traffic>>,
+    /// The connections of the lane that ended last: for the next round, or for what comes after.
     spare: Mutex<Option<Link>>,
 }
 
-/// Copies every message in `tasks`. `first` is the connection used for planning; further lanes make their own.
-pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
+/// Copies every message of `tasks`. `first` is the connection that the plan was made with; further lanes make their own.
+pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tally {
+    let asks_for_each = first.side(context.to).asks_for_each();
     let shared = Shared {
         context,
         tasks,
-        queue: Queue::new(crate::plan::pieces(tasks, first.target.asks_for_each())),
+        queue: Queue::new(crate::plan::pieces(tasks, asks_for_each)),
         ledger: Ledger::new(tasks),
         doubts: Doubts::new(context.accept_sizes),
         growth: Growth::new(context.lanes),
@@ -196,15 +214,13 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
     let counts = shared.ledger.counts();
     let fates = shared.ledger.fates();
     let link = shared.take_spare();
-    let (source_traffic, target_traffic) = unlocked(shared.traffic);
     Tally {
         copied: counts.copied,
         bytes: counts.bytes,
         failed: counts.failed,
         vanished: counts.vanished,
         error,
-        source_traffic,
-        target_traffic,
+        traffic: unlocked(shared.traffic),
         fates,
         link,
     }
@@ -251,7 +267,7 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
             Err((side, error)) => {
                 // A failed extra lane is no loss, and not worth reporting.
                 if number < shared.context.lanes.first {
-                    let text = format!("{}: one connection fewer: {error}", side.name());
+                    let text = format!("{}: one connection fewer: {error}", shared.context.names[side]);
                     shared.context.observer.observe(&Event::Warning { text: &text });
                 }
                 shared.growth.refused();
@@ -268,9 +284,9 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
 /// Connects to both sides in parallel.
 ///
 /// # Errors
-/// Why it failed, and on which side.
-pub(crate) fn connect(source: &dyn Connector, target: &dyn Connector) -> Result<Link, (Side, Error)> {
-    connect_with(|| source.connect(), || target.connect())
+/// Why there is none, and on which side.
+pub(crate) fn connect(connectors: Both<&dyn Connector>) -> Result<Link, (Side, Error)> {
+    connect_with(|| connectors.first.connect(), || connectors.second.connect())
 }
 
 /// Does the same with any kind of connection.
@@ -287,7 +303,7 @@ pub(crate) fn connect_with<C: Send>(
 
 impl Context<'_> {
     fn connect(&self) -> Result<Link, (Side, Error)> {
-        connect(self.source, self.target)
+        connect(self.connectors)
     }
 
     /// Does the same, retrying with growing pauses as long as that may help.
@@ -349,13 +365,22 @@ impl Shared<'_> {
         lock(&self.spare).take()
     }
 
-    /// Closes a link and adds up its traffic.
-    fn close(&self, mut link: Link) {
-        link.source.close();
-        link.target.close();
-        let mut traffic = lock(&self.traffic);
-        traffic.0 += link.source.traffic();
-        traffic.1 += link.target.traffic();
+    /// Ends a link and counts what went over it.
+    fn close(&self, link: Link) {
+        let mut traffic = Both::default();
+        link.close(&mut traffic);
+        let mut total = lock(&self.traffic);
+        Side::BOTH.into_iter().for_each(|side| total[side] += traffic[side]);
+    }
+
+    /// What messages call the side that is read.
+    fn reader(&self) -> &'static str {
+        self.context.names[self.context.to.other()]
+    }
+
+    /// What messages call the side that is written.
+    fn writer(&self) -> &'static str {
+        self.context.names[self.context.to]
     }
 }
 

@@ -145,7 +145,7 @@ impl<'a> Transfer<'a> {
         let wanted = task.flags.get(message.flags());
         let (kept, lost) = task.permanent_flags.split(&wanted);
         if !lost.is_empty() {
-            self.shared.warn(&format!("{}: the target keeps no {} here", task.to, lost.shown()));
+            self.shared.warn(&format!("{}: the {} keeps no {} here", task.to, self.shared.writer(), lost.shown()));
         }
         // If flags were refused, those that the folder doesn't list may be the reason.
         let sure = || kept.minus(&task.permanent_flags.doubts(&kept));

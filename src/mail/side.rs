@@ -29,7 +29,12 @@ impl Side {
         }
     }
 
-    /// Returns `source` or `target`, as in options and messages.
+    /// What each side is called where mail goes one way.
+    pub const PARTS: Both<&'static str> = Both::new(Self::SOURCE.name(), Self::TARGET.name());
+    /// What each side is called where it goes both ways.
+    pub const ORDINALS: Both<&'static str> = Both::new(Self::First.ordinal(), Self::Second.ordinal());
+
+    /// `source` or `target`, as options and messages name it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SOURCE => "source",

@@ -8,7 +8,7 @@ mod bodies;
 use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
 use super::left_out::FilteredOut;
-use super::scans::{more_than_listed, read_listed};
+use crate::engine::scans::{more_than_listed, read_listed};
 use crate::event::{Event, Observer};
 use crate::exec::Link;
 use crate::folders;

@@ -2,7 +2,7 @@
 //!
 //! A list is of use without them too, so what a server does not tell is left out and ends nothing.
 
-use super::scans::scan_each;
+use crate::engine::scans::scan_each;
 use crate::mail::{Heading, MailboxName, Uid, UidSet};
 use crate::store::{ReadStore, ScanDepth};
 use std::collections::HashMap;

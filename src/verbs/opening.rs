@@ -5,7 +5,7 @@ use super::unlisted::tell_gaps;
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, Lanes, Link, ReadLink, at_once, pause};
 use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
-use crate::mail::{ListedMailbox, Listing, Side, SpecialUse};
+use crate::mail::{Both, ListedMailbox, Listing, Side, SpecialUse};
 use crate::store::{
     AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, Refusal, ScanDepth, ScanRequest, Store,
 };
@@ -71,8 +71,8 @@ pub(super) fn unpaired(error: &PairError) -> Error {
 ///
 /// # Errors
 /// Why one of them can't be reached or entered. There is no second try: a refused login is not to be repeated.
-pub(super) fn connect(source: &dyn Connector, target: &dyn Connector) -> Result<Link, Error> {
-    exec::connect(source, target).map_err(|(_, error)| error)
+pub(super) fn connect(connectors: Both<&dyn Connector>) -> Result<Link, Error> {
+    exec::connect(connectors).map_err(|(_, error)| error)
 }
 
 /// The same for what only reads.
@@ -139,12 +139,13 @@ fn list(store: &mut dyn ReadStore, side: Side, observer: &dyn Observer) -> Resul
 const NEAR_LANES: usize = 2;
 
 /// How many lanes: as asked, else as both servers bear; never more connections than an address allows.
-pub(super) fn lanes(asked: Option<usize>, sides: [&dyn ReadConnector; 2], link: &Link) -> Lanes {
+pub(super) fn lanes(asked: Option<usize>, connectors: Both<&dyn Connector>, link: &Link) -> Lanes {
     let (one, other) = (link.source.connections(), link.target.connections());
     let usual = one.usual.min(other.usual);
     let first = if one.is_near && other.is_near { usual.min(NEAR_LANES) } else { usual };
     let borne = Lanes { first, most: one.most.min(other.most) };
-    let allowed = sides.iter().filter_map(|side| side.max_connections()).min().unwrap_or(usize::MAX);
+    let most = connectors.map(|connector| connector.max_connections().unwrap_or(usize::MAX));
+    let allowed = most.first.min(most.second);
     asked.map_or(borne, Lanes::fixed).up_to(allowed)
 }
 

@@ -1,6 +1,6 @@
 //! Messages that are removed, and what is left of them where a server refuses: by its words, or by doing nothing.
 
-use super::scans::scan_each;
+use crate::engine::scans::scan_each;
 use crate::mail::{Message, UidSet};
 use crate::store::{Error, FolderScan, Refusal, Removal, ScanDepth, Store};
 

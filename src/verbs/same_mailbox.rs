@@ -7,7 +7,7 @@
 //! of the target gets a keyword for a moment, and a message of the source that has it then is the same message. Where no keyword
 //! is kept, a flag that the message lacks serves.
 
-use super::scans::scan_each;
+use crate::engine::scans::scan_each;
 use crate::exec::Link;
 use crate::mail::{Flags, HeaderKey, ListedMailbox, MailboxName, Message, Uid, UidSet};
 use crate::store::{

@@ -2,7 +2,7 @@
 //! is one error, whatever the number of folders and however much of them is in step.
 
 use super::opening::Names;
-use super::scans::scan_each;
+use crate::engine::scans::scan_each;
 use crate::mail::{ListedMailbox, MailboxName, Side, Uid};
 use crate::store::{Error, ErrorKind, ReadStore, RefusalMeaning, ScanDepth, ScanRequest};
 

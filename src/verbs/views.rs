@@ -4,7 +4,7 @@
 //! has is no matter of the view, whether that folder takes part or the user has left it out.
 
 use super::opening::Names;
-use super::scans::more_than_listed;
+use crate::engine::scans::more_than_listed;
 use crate::mail::{Counters, ListedMailbox, Listing, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
 use crate::plan::views::{Look, Unplaced, look};
 use crate::state::Checkpoint;

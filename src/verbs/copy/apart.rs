@@ -2,8 +2,10 @@
 //! and before anything is deleted in any case that the servers' own ids do not settle.
 
 use super::Copy;
-use super::carry::Sent;
 use super::removals::Doomed;
+use crate::engine::scans::scan_each;
+use crate::engine::sent::Sent;
+use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Fate;
 use crate::folders::{Pair, TargetFolder};
@@ -12,8 +14,6 @@ use crate::store::{Error, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::opening::{Names, Opened};
 use crate::verbs::same_mailbox::{self, Kinship, Trial, Verdict};
-use crate::verbs::scans::scan_each;
-use crate::verbs::way::Way;
 use std::collections::HashSet;
 
 /// A folder in which something is to be deleted, by its place among these and its pair, with a message of the target.

@@ -4,41 +4,20 @@
 use super::elsewhere::{Job, Place, Twin};
 use super::relocate::without;
 use super::{Copy, Status};
+use crate::engine::relocate::{self, Errand, Outcome};
+use crate::engine::sent::Sent;
+use crate::engine::way::Way;
 use crate::exec::{self, Context, Fate, Lanes, Link};
 use crate::mail::{Message, Side, SpecialUse, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, ErrorKind};
 use crate::verbs::opening::Names;
-use crate::verbs::relocating::{self, Errand, Outcome};
-use crate::verbs::way::Way;
 use crate::verbs::{Deleting, MessageFilter};
 use std::collections::HashMap;
 
 /// For fewer messages and bytes than these the one connection that there is takes no longer than others take to be made.
 const MANY_MESSAGES: u64 = 50;
 const MANY_BYTES: u64 = 256 << 10;
-
-/// What was sent: the pair of each task, the task, and what became of its messages.
-#[derive(Default)]
-pub(super) struct Sent {
-    pub(super) pairs: Vec<usize>,
-    pub(super) tasks: Vec<FolderTask>,
-    pub(super) fates: Vec<Vec<Fate>>,
-}
-
-impl Sent {
-    fn add(&mut self, more: Self) {
-        self.pairs.extend(more.pairs);
-        self.tasks.extend(more.tasks);
-        self.fates.extend(more.fates);
-    }
-
-    /// Each task with its pair and its messages' fates.
-    pub(super) fn each(&self) -> impl Iterator<Item = (usize, &FolderTask, &[Fate])> {
-        let tasks = self.tasks.iter().zip(&self.fates);
-        self.pairs.iter().zip(tasks).map(|(pair, (task, fates))| (*pair, task, fates.as_slice()))
-    }
-}
 
 impl Copy<'_> {
     pub(super) fn carry_out(&mut self, link: Link, names: &Names<'_>, context: &Context<'_>) {
@@ -49,8 +28,7 @@ impl Copy<'_> {
             self.summary.status = Status::Stopped(error);
         }
         way.end();
-        self.summary.source_traffic += way.source_traffic;
-        self.summary.target_traffic += way.target_traffic;
+        self.add_traffic(way.traffic);
     }
 
     /// How many lanes there will be work for, as far as the listings tell: where the target is empty, nothing is there already
@@ -179,7 +157,7 @@ impl Copy<'_> {
         // Where the target does not tell UIDs, they are looked for.
         let errands: Vec<Errand<'_>> = unknown.iter().filter_map(|job| self.errand(job)).collect();
         let mut outcomes = vec![Outcome { was_untold: true, ..Outcome::default() }; errands.len()];
-        relocating::look_for(way, Side::TARGET, &errands, &mut outcomes, &|_, _| false)?;
+        relocate::look_for(way, Side::TARGET, &errands, &mut outcomes, &|_, _| false)?;
         for (job, outcome) in unknown.into_iter().zip(outcomes) {
             if let Some(uid) = outcome.placed {
                 places.insert((job.pair, job.message.uid()), Place { uid, ..job.from });
@@ -190,39 +168,30 @@ impl Copy<'_> {
 
     /// Sends what folders lack.
     fn send(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<Sent, Error> {
-        let (pairs, tasks) = self.tasks(names);
-        if tasks.is_empty() {
-            return Ok(Sent::default());
+        let mut sent = self.tasks(names);
+        if sent.tasks.is_empty() {
+            return Ok(sent);
         }
-        self.memory.set_tasks(pairs.clone());
+        self.memory.set_tasks(sent.of.clone());
         let link = way.take()?;
-        let tally = exec::copy(&Context { journal: self.memory.journal(), ..*way.context }, &tasks, link);
-        way.put(tally.link);
-        way.source_traffic += tally.source_traffic;
-        way.target_traffic += tally.target_traffic;
+        let tally = exec::copy(&Context { journal: self.memory.journal(), ..*way.context }, &sent.tasks, link);
+        let tally = way.settle(tally);
         self.summary.copied += tally.copied;
         self.summary.bytes_copied += tally.bytes;
         self.summary.failed += tally.failed;
         self.summary.skipped += tally.vanished;
-        for (pair, fates) in pairs.iter().zip(&tally.fates) {
-            if fates.iter().any(|fate| !fate.is_copied()) {
-                self.has_failed.insert(*pair);
-            }
-        }
-        match tally.error {
-            Some(error) => Err(error),
-            None => Ok(Sent { pairs, tasks, fates: tally.fates }),
-        }
+        sent.fates = tally.fates;
+        self.has_failed.extend(sent.short());
+        tally.error.map_or(Ok(sent), Err)
     }
 
-    fn tasks(&mut self, names: &Names<'_>) -> (Vec<usize>, Vec<FolderTask>) {
-        let mut tasks = (Vec::new(), Vec::new());
+    fn tasks(&mut self, names: &Names<'_>) -> Sent {
+        let mut sent = Sent::default();
         for (index, pair) in names.pairs.iter().enumerate() {
             let Some(needs) = self.folders[index].as_mut().filter(|needs| !needs.missing.is_empty()) else { continue };
             let Some(target) = needs.target.clone() else { continue };
             let messages = std::mem::take(&mut needs.missing);
-            tasks.0.push(index);
-            tasks.1.push(FolderTask {
+            let task = FolderTask {
                 from: pair.from.to_string(),
                 to: pair.to.to_string(),
                 source: names.source.mailboxes[pair.source].name.clone(),
@@ -234,9 +203,10 @@ impl Copy<'_> {
                 drafts: pair.role == Some(SpecialUse::Drafts),
                 messages,
                 flags: needs.flags.clone(),
-            });
+            };
+            sent.plan(index, task);
         }
-        tasks
+        sent
     }
 
     /// Deletes what is to be deleted, now that everything is copied.

@@ -4,15 +4,15 @@
 //! Where a folder lists what it keeps and all dates are usual, as is mostly so, nothing is asked.
 
 use super::Copy;
-use super::carry::Sent;
+use crate::engine::kept::{LostDates, told_flags};
+use crate::engine::scans::scan_each;
+use crate::engine::sent::Sent;
+use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Fate;
 use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
 use crate::plan::FolderTask;
 use crate::store::{Error, FlagChange, FlagEdit, FolderScan, ScanDepth};
-use crate::verbs::kept::{LostDates, told_flags};
-use crate::verbs::scans::scan_each;
-use crate::verbs::way::Way;
 use std::collections::BTreeMap;
 
 /// What is looked at in one folder.

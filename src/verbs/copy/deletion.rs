@@ -2,9 +2,11 @@
 //! seen to be empty. What is deleted was decided while planning ([`super::removals`]).
 
 use super::Copy;
-use super::carry::Sent;
 use super::relocate::Leftover;
 use super::removals::Doomed;
+use crate::engine::scans::scan_each;
+use crate::engine::sent::Sent;
+use crate::engine::way::Way;
 use crate::event::{self, Event};
 use crate::exec::{Fate, Link};
 use crate::mail::{MailboxName, Message, Side, Uid, UidSet, counted};
@@ -14,8 +16,6 @@ use crate::verbs::Deleting;
 use crate::verbs::headings::{Headings, Wanted};
 use crate::verbs::opening::Names;
 use crate::verbs::removing::{Removed, remove};
-use crate::verbs::scans::scan_each;
-use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Copy<'_> {

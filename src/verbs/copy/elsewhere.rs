@@ -1,6 +1,8 @@
 //! What one folder of the target lacks and another one has: found while planning, by looks first and headers then.
 
 use super::Copy;
+use crate::engine::scans::scan_each;
+use crate::engine::twins::{self, Place as OnSource};
 use crate::exec::{Link, join};
 use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
 use crate::plan::elsewhere::{self, Candidates, From, Held, Looks, Sameness, Shelf, Wanted};
@@ -8,8 +10,6 @@ use crate::store::{Error, FolderScan, ReadStore, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::compare::Compared;
 use crate::verbs::opening::Names;
-use crate::verbs::scans::scan_each;
-use crate::verbs::twins::{self, Place as OnSource};
 use std::collections::{BTreeMap, HashMap};
 
 /// A message that the target takes from another of its folders.

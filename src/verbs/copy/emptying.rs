@@ -7,17 +7,17 @@
 //! was sent must look as it did then, and what was recorded must look the same on both sides.
 
 use super::Copy;
-use super::carry::Sent;
 use super::deletion::removal;
 use super::needs::There;
 use super::removals::Doomed;
+use crate::engine::scans::scan_each;
+use crate::engine::sent::Sent;
+use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::read_contents;
 use crate::mail::{InternalDate, MailboxName, Message, Uid, UidSet, counted};
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use crate::verbs::removing::remove;
-use crate::verbs::scans::scan_each;
-use crate::verbs::way::Way;
 use std::collections::HashMap;
 
 impl Copy<'_> {

@@ -7,14 +7,14 @@
 
 use super::Copy;
 use super::removals::Doomed;
+use crate::engine::scans::scan_each;
+use crate::engine::way::{Way, is_broken};
 use crate::event::Event;
 use crate::exec::read_contents;
 use crate::folders::{FolderName, TargetFolder, kept_folders, kept_name, place};
 use crate::mail::{Heading, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
 use crate::store::{Error, NewFolder, Relocation, Removal, ScanDepth};
 use crate::verbs::opening::Names;
-use crate::verbs::scans::scan_each;
-use crate::verbs::way::{Way, is_broken};
 use jiff::civil::Date;
 use std::collections::{HashMap, HashSet};
 

@@ -27,20 +27,20 @@ mod views;
 use super::compare::{Comparison, Learnt};
 use super::gone::{self, Held};
 use super::holdings::Survey;
-use super::latecomers;
 use super::left_out;
 use super::opening::{self, Opened};
 use super::searching::check_search;
 use super::{CopyOptions, CopySummary, Deleting, FlagPolicy, PlanUse, Status};
+use crate::engine::latecomers;
 use crate::event::{Event, FolderPlanned, Observer, Stop};
 use crate::exec::{self, Context, Link};
 use crate::folders::{Pair, Rules, TargetFolder};
 use crate::locks::{lock, unlocked};
-use crate::mail::{MailboxName, Side, UidSet, UidValidity};
+use crate::mail::{Both, MailboxName, Side, UidSet, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
-use crate::store::{Connector, Error, Prepared, Refusal, Store};
+use crate::store::{Connector, Error, Prepared, Refusal, Store, Traffic};
 use elsewhere::Elsewhere;
 use memory::Memory;
 use needs::{NeedRules, Needs};
@@ -77,8 +77,9 @@ pub fn copy(
     if !options.new_target {
         held.check_place(Side::TARGET, target)?;
     }
-    let (done, unused) = exec::connecting_ahead(source, target, |connecting| {
-        let connect = || opening::connect(source, target);
+    let connectors = Both::new(source, target);
+    let (done, unused) = exec::connecting_ahead(connectors, |connecting| {
+        let connect = || opening::connect(connectors);
         let (mut copy, opened, lanes) = opening::patiently(connect, stop, observer, |link| {
             let mut opened = Opened::new(link, rules, observer)?;
             if !options.new_target && held.is_gone(&opened.target_listing) {
@@ -97,7 +98,7 @@ pub fn copy(
             copy.find_renames(&mut opened)?;
             copy.ask_for_unlisted(&mut opened, rules)?;
             copy.check_apart(&mut opened)?;
-            let lanes = opening::lanes(options.jobs, [source, target], &opened.link);
+            let lanes = opening::lanes(options.jobs, connectors, &opened.link);
             let (link, names) = opened.link_and_names();
             connecting.begin(copy.lanes_from_listing(lanes, &names) - 1);
             copy.plan(link, &names)?;
@@ -111,9 +112,19 @@ pub fn copy(
         } else {
             connecting.begin(copy.lanes_for_certain(lanes) - 1);
             let (limit_rate, accept_sizes) = (options.limit_rate, options.accept_sizes);
-            let ahead = Some(connecting.ahead());
-            let context =
-                Context { source, target, lanes, limit_rate, accept_sizes, stop, observer, journal: None, ahead };
+            let (to, ahead) = (Side::TARGET, Some(connecting.ahead()));
+            let context = Context {
+                connectors,
+                to,
+                names: Side::PARTS,
+                lanes,
+                limit_rate,
+                accept_sizes,
+                stop,
+                observer,
+                journal: None,
+                ahead,
+            };
             copy.carry_out(link, &names, &context);
         }
         Ok::<_, Error>((copy, planned))
@@ -388,11 +399,15 @@ impl Copy<'_> {
         self.observer.observe(&Event::FolderFailed { folder: &pair.from.to_string(), reason });
     }
 
-    fn close(&mut self, mut link: Link) {
-        link.source.close();
-        link.target.close();
-        self.summary.source_traffic += link.source.traffic();
-        self.summary.target_traffic += link.target.traffic();
+    fn close(&mut self, link: Link) {
+        let mut traffic = Both::default();
+        link.close(&mut traffic);
+        self.add_traffic(traffic);
+    }
+
+    fn add_traffic(&mut self, traffic: Both<Traffic>) {
+        self.summary.source_traffic += traffic.first;
+        self.summary.target_traffic += traffic.second;
     }
 
     fn finish(mut self, started: Instant, stop: &Stop) -> CopySummary {

@@ -4,6 +4,7 @@
 //! message is missing, and in all of the target's other folders; a mirror moves it back instead.
 
 use super::Copy;
+use crate::engine::scans::scan_each;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::mail::{MailboxName, Message, Uid, UidSet, counted};
@@ -11,7 +12,6 @@ use crate::plan::elsewhere::{Looks, Sameness};
 use crate::store::{Error, ReadStore, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
-use crate::verbs::scans::scan_each;
 use std::collections::{HashMap, HashSet};
 
 /// A message that is missing where it was copied to: the pair, and its UID on the source.

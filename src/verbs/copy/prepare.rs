@@ -2,15 +2,15 @@
 
 use super::needs::TargetState;
 use super::{Copy, opening};
+use crate::engine::folders::{Made, open_made, other_name};
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
-use crate::mail::{MailboxName, UidSet, counted};
+use crate::mail::{MailboxName, UidSet};
 use crate::store::{Error, FlagChange, NewFolder, Prepared, Refusal, Store};
 use crate::verbs::PlanUse;
 use crate::verbs::compare::Learnt;
-use crate::verbs::scans::{open_prepared, other_name};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// What is done on the target while the source is read: new folders are made, and those that are empty are opened.
 #[derive(Default)]
@@ -115,43 +115,42 @@ impl Copy<'_> {
         if prepared.len() < wanted.len() {
             prepared.extend(link.target.prepare(&wanted[prepared.len()..])?);
         }
-        let opened = open_prepared(link.target.as_mut(), &prepared)?;
-        let place: HashMap<&MailboxName, usize> =
-            wanted.iter().enumerate().map(|(at, folder)| (&folder.name, at)).collect();
-        let mut told = HashSet::new();
-        for (index, pair) in pairs.iter().enumerate() {
-            let TargetFolder::New { name, .. } = &pair.target else { continue };
-            let Some(at) = place.get(name).copied().filter(|_| !self.refused.contains(&index)) else { continue };
-            match (&prepared[at], &opened[at]) {
-                // It may be what was to be sent.
-                (Ok(_), Some(scan)) if scan.exists > 0 => {
-                    let reason = format!(
-                        "the target didn't list it, but has it with {}: nothing is sent to it; run again",
-                        counted(scan.exists.into(), "message")
-                    );
-                    self.folders[index] = None;
-                    self.fail_folder(index, pair, &reason);
-                }
-                (Ok(folder), Some(scan)) => {
-                    if told.insert(at) {
-                        self.summary.folders_created += 1;
-                        self.observer.observe(&Event::FolderCreated { folder: &pair.to.to_string() });
-                        if let Some(text) = other_name(&wanted[at], &folder.name, &pair.to.to_string(), "target") {
-                            self.observer.observe(&Event::Warning { text: &text });
-                        }
-                    }
-                    if let Some(needs) = &mut self.folders[index] {
-                        needs.target = Some(TargetState::new(folder.name.clone(), scan));
+        let made = open_made(link.target.as_mut(), prepared, "target")?;
+        for (folder, made) in wanted.iter().zip(made) {
+            let is_for = |pair: &Pair| matches!(&pair.target, TargetFolder::New { name, .. } if *name == folder.name);
+            let of: Vec<usize> =
+                (0..pairs.len()).filter(|at| is_for(&pairs[*at]) && !self.refused.contains(at)).collect();
+            match made {
+                Ok(made) => self.take_made(pairs, &of, folder, made),
+                Err(reason) => {
+                    for index in of {
+                        self.folders[index] = None;
+                        self.fail_folder(index, &pairs[index], &reason);
                     }
                 }
-                (Err(refusal), _) => {
-                    self.fail_folder(index, pair, &format!("the target did not create it: {}", refusal.text));
-                }
-                (Ok(_), None) => self.fail_folder(index, pair, "the target created it but can't open it"),
             }
         }
-        self.note_subscribed(prepared);
         Ok(())
+    }
+
+    /// A folder was made for these pairs.
+    fn take_made(&mut self, pairs: &[Pair], of: &[usize], planned: &NewFolder, made: Made) {
+        if let Some(first) = of.first() {
+            let name = pairs[*first].to.to_string();
+            self.summary.folders_created += 1;
+            self.observer.observe(&Event::FolderCreated { folder: &name });
+            if let Some(text) = other_name(planned, &made.name, &name, "target") {
+                self.observer.observe(&Event::Warning { text: &text });
+            }
+        }
+        for index in of {
+            if let Some(needs) = &mut self.folders[*index] {
+                needs.target = Some(TargetState::new(made.name.clone(), &made.scan));
+            }
+        }
+        if made.is_subscribed {
+            self.subscribed.insert(made.name);
+        }
     }
 
     /// Subscribes on the target to what the source is subscribed to.

@@ -6,12 +6,12 @@
 
 use super::Copy;
 use super::elsewhere::Job;
+use crate::engine::relocate::{self, Errand, Goal};
+use crate::engine::way::Way;
 use crate::event::Event;
 use crate::mail::{MailboxName, Message, Side, Uid, UidSet};
 use crate::store::{Error, FlagChange, FlagEdit, Refusal};
 use crate::verbs::opening::Names;
-use crate::verbs::relocating::{self, Errand, Goal};
-use crate::verbs::way::Way;
 use std::collections::BTreeMap;
 
 /// A message that was to leave a folder of the target and may still be there.
@@ -27,7 +27,7 @@ impl Copy<'_> {
     pub(super) fn relocate(&mut self, way: &mut Way<'_>, names: &Names<'_>, jobs: Vec<Job>) -> Result<Vec<Job>, Error> {
         let (jobs, unplaced): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| self.errand(job).is_some());
         let errands: Vec<Errand<'_>> = jobs.iter().filter_map(|job| self.errand(job)).collect();
-        let outcomes = relocating::relocate(way, Side::TARGET, &errands, &|_, _| false)?;
+        let outcomes = relocate::relocate(way, Side::TARGET, &errands, &|_, _| false)?;
         for (at, refusal) in &outcomes.refusals {
             self.tell_refused(&jobs[*at], refusal);
         }

@@ -6,6 +6,7 @@
 
 use super::Copy;
 use super::needs::Needs;
+use crate::engine::scans::scan_each;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::Pair;
@@ -15,7 +16,6 @@ use crate::plan::{DeletionLimit, Deletions};
 use crate::store::{Error, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
-use crate::verbs::scans::scan_each;
 use crate::verbs::unlisted::are_denied;
 use std::collections::{BTreeMap, HashSet};
 

@@ -5,6 +5,8 @@
 //! meant, or where the target has folders below that would go along without having to, nothing is renamed.
 
 use super::Copy;
+use crate::engine::scans::scan_each;
+use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{TargetFolder, Unmatched};
@@ -12,8 +14,6 @@ use crate::mail::{HeaderKey, ListedMailbox, Listing, MailboxName, Message, Uid, 
 use crate::state::{FolderId, FolderRecord, PairRecord};
 use crate::store::{Error, FolderScan, ReadStore, ScanDepth};
 use crate::verbs::opening::{Names, Opened};
-use crate::verbs::scans::scan_each;
-use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How many of the newest recorded messages are looked at to see whether a folder is the same.

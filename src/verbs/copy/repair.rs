@@ -6,9 +6,11 @@
 //! than it was sent replaces nothing, and is taken back.
 
 use super::Copy;
-use super::carry::Sent;
 use super::needs::TargetState;
 use super::removals::Doomed;
+use crate::engine::scans::scan_each;
+use crate::engine::sent::Sent;
+use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::{Contents, Fate, Link, read_contents};
 use crate::folders::Pair;
@@ -18,8 +20,6 @@ use crate::store::{Error, FlagChange, FlagEdit, Removal, ScanDepth};
 use crate::verbs::compare::Compared;
 use crate::verbs::deep::{DeepFolder, Unlike};
 use crate::verbs::opening::Names;
-use crate::verbs::scans::scan_each;
-use crate::verbs::way::Way;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Pairs what each side has left of messages with the same header and size: the target's is the source's, damaged.

@@ -1,16 +1,15 @@
 //! Carries out what was decided, step by step: folders, the intent, moves, flags, copies in both directions, their
 //! proof, deletions, folders that go, and at last the checkpoint.
 
-use super::copying::Sent;
 use super::memory::{changed, pair_record};
 use super::{Sync, Work};
+use crate::engine::way::Way;
 use crate::exec::{Context, Link};
 use crate::mail::{Both, Message, Side};
 use crate::plan::merge::{PairState, Prints, Row};
 use crate::state::{TwoWayChange, TwoWayFolder, TwoWayRefused, TwoWaySide};
 use crate::store::{Error, ErrorKind};
 use crate::verbs::Status;
-use crate::verbs::way::Way;
 
 impl Sync<'_> {
     pub(super) fn carry_out(&mut self, link: Link, context: &Context<'_>) {
@@ -21,8 +20,7 @@ impl Sync<'_> {
             self.summary.status = Status::Stopped(error);
         }
         way.end();
-        self.summary.first_traffic += way.source_traffic;
-        self.summary.second_traffic += way.target_traffic;
+        self.add_traffic(way.traffic);
     }
 
     fn steps(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
@@ -40,7 +38,7 @@ impl Sync<'_> {
         if way.context.stop.is_requested() {
             return Ok(());
         }
-        let sent: Sent = self.copy(way)?;
+        let sent = self.copy(way)?;
         if way.context.stop.is_requested() {
             return Ok(());
         }

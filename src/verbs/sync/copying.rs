@@ -1,42 +1,23 @@
 //! What either side lacks is sent to it, both directions at the same time, by the lanes that `copy` uses.
 
 use super::memory::pair_record;
-use super::sharing::Postponed;
+use super::sharing::{self, Postponed};
 use super::{Sync, Work};
-use crate::event::{Event, Observer};
-use crate::exec::{self, Context, Fate, Journal, Tally};
+use crate::engine::sent::Sent;
+use crate::engine::way::Way;
+use crate::event::Event;
+use crate::exec::{self, Context, Journal, Tally};
 use crate::locks::{lock, unlocked};
 use crate::mail::{Both, FlagTable, Flags, Message, Side, Uid};
 use crate::plan::FolderTask;
 use crate::plan::merge::{AgreedFlags, PairState, Prints};
 use crate::state::{FolderId, TwoWay, TwoWayChange, TwoWayPair, TwoWayRefused};
 use crate::store::Error;
-use crate::verbs::way::Way;
 use std::collections::HashSet;
 use std::sync::Mutex;
 
 /// How many characters of a server's reason for a refusal are kept.
 const LONGEST_REASON: usize = 300;
-
-/// What was sent to each side: the folders, their tasks, and what became of the messages.
-#[derive(Default)]
-pub(super) struct Sent(pub(super) Both<Direction>);
-
-/// What was sent one way.
-#[derive(Default)]
-pub(super) struct Direction {
-    pub(super) works: Vec<usize>,
-    pub(super) tasks: Vec<FolderTask>,
-    pub(super) fates: Vec<Vec<Fate>>,
-}
-
-impl Direction {
-    /// Each folder with its task and its messages' fates.
-    pub(super) fn each(&self) -> impl Iterator<Item = (usize, &FolderTask, &[Fate])> {
-        let tasks = self.tasks.iter().zip(&self.fates);
-        self.works.iter().zip(tasks).map(|(work, (task, fates))| (*work, task, fates.as_slice()))
-    }
-}
 
 /// Records pairs as the side confirms them.
 struct Pairs<'a> {
@@ -102,39 +83,14 @@ pub(super) fn sent_pair(
     pair_record(uids, &AgreedFlags { flags, lacks }, Prints::of(shown), PairState::Settled)
 }
 
-/// Tells what a copy tells whose source is the second side.
-struct Turned<'a>(&'a dyn Observer);
-
-impl Observer for Turned<'_> {
-    fn observe(&self, event: &Event<'_>) {
-        match event {
-            Event::Retrying { side, wait, reason } => {
-                self.0.observe(&Event::Retrying { side: side.other(), wait: *wait, reason });
-            }
-            Event::MessageCopied { to, folder, uid, bytes } => {
-                self.0.observe(&Event::MessageCopied { to: to.other(), folder, uid: *uid, bytes: *bytes });
-            }
-            event => self.0.observe(event),
-        }
-    }
-}
-
 impl Sync<'_> {
     /// Sends what each side lacks.
-    pub(super) fn copy(&mut self, way: &mut Way<'_>) -> Result<Sent, Error> {
-        let mut sent = Sent(Both::of(|side| self.tasks(side)));
-        let messages =
-            |direction: &Direction| direction.tasks.iter().map(|task| task.messages.len() as u64).sum::<u64>();
-        let total = messages(&sent.0.first) + messages(&sent.0.second);
-        let postponed = Both::of(|side| sent.0[side].postpone(&self.originals[side]));
-        let size = |direction: &Direction| -> u64 {
-            direction.tasks.iter().flat_map(|task| &task.messages).map(|message| u64::from(message.size())).sum()
-        };
-        self.observer.observe(&Event::Planned {
-            folders: self.summary.folders,
-            messages: total,
-            bytes: size(&sent.0.first) + size(&sent.0.second),
-        });
+    pub(super) fn copy(&mut self, way: &mut Way<'_>) -> Result<Both<Sent>, Error> {
+        let mut sent = Both::of(|side| self.tasks(side));
+        let (folders, messages) = (self.summary.folders, sent.first.messages() + sent.second.messages());
+        let postponed = Both::of(|side| sharing::postpone(&mut sent[side], &self.originals[side]));
+        let bytes = sent.first.bytes() + sent.second.bytes();
+        self.observer.observe(&Event::Planned { folders, messages, bytes });
         self.send(way, &mut sent)?;
         self.copy_postponed(way, &mut sent, postponed)?;
         Ok(sent)
@@ -144,128 +100,58 @@ impl Sync<'_> {
     fn copy_postponed(
         &mut self,
         way: &mut Way<'_>,
-        sent: &mut Sent,
+        sent: &mut Both<Sent>,
         postponed: Both<Vec<Postponed>>,
     ) -> Result<(), Error> {
-        let mut rest = Sent::default();
+        let mut rest = Both::<Sent>::default();
         for (side, postponed) in [(Side::First, postponed.first), (Side::Second, postponed.second)] {
             if !postponed.is_empty() && !way.context.stop.is_requested() {
-                let (done, left) = self.share(way, side, &sent.0[side], postponed)?;
-                sent.0[side].add(done);
-                rest.0[side] = left;
+                let (done, left) = self.share(way, side, &sent[side], postponed)?;
+                sent[side].add(done);
+                rest[side] = left;
             }
         }
         self.send(way, &mut rest)?;
-        let Sent(Both { first, second }) = rest;
-        sent.0.first.add(first);
-        sent.0.second.add(second);
+        sent.first.add(rest.first);
+        sent.second.add(rest.second);
         Ok(())
     }
 
     /// Sends all tasks, both ways at the same time.
-    fn send(&mut self, way: &mut Way<'_>, sent: &mut Sent) -> Result<(), Error> {
-        if sent.0.all(|direction| direction.tasks.is_empty()) {
+    fn send(&mut self, way: &mut Way<'_>, sent: &mut Both<Sent>) -> Result<(), Error> {
+        if sent.all(|sent| sent.tasks.is_empty()) {
             return Ok(());
         }
-        let ids = |direction: &Direction| direction.works.iter().map(|at| self.works[*at].record).collect::<Vec<_>>();
         let state = self.memory.two_way;
         let journals = Both::of(|to| {
-            let direction = &sent.0[to];
-            Pairs { state, to, ids: ids(direction), taken: Mutex::default(), error: Mutex::new(None) }
+            let ids = sent[to].of.iter().map(|at| self.works[*at].record).collect();
+            Pairs { state, to, ids, taken: Mutex::default(), error: Mutex::new(None) }
         });
-        let (to_first, to_second, link) = {
-            let turned = Turned(way.context.observer);
-            let is_both = !sent.0.first.tasks.is_empty() && !sent.0.second.tasks.is_empty();
-            let all = way.context.lanes;
-            let at_once = is_both && all.first > 1;
-            let lanes = if at_once { all.halves() } else { [all, all] };
-            let straight = Context { lanes: lanes[1], journal: Some(&journals.second), ..*way.context };
-            let back = Context {
-                source: way.context.target,
-                target: way.context.source,
-                lanes: lanes[0],
-                observer: &turned,
-                journal: Some(&journals.first),
-                ..*way.context
-            };
-            let link = way.take()?;
-            if at_once {
-                std::thread::scope(|scope| {
-                    let other = scope.spawn(|| {
-                        let link = back.connect_with_patience()?;
-                        Ok(exec::copy(&back, &sent.0.first.tasks, link))
-                    });
-                    let to_second = exec::copy(&straight, &sent.0.second.tasks, link);
-                    let to_first = exec::join(other.join());
-                    to_first.map(|mut to_first| {
-                        let spare = to_first.link.take().map(turn);
-                        if let Some(spare) = spare {
-                            close(&mut to_first, spare);
-                        }
-                        (to_first, to_second)
-                    })
-                })
-                .map(|(to_first, mut to_second)| {
-                    let link = to_second.link.take();
-                    (Some(to_first), Some(to_second), link)
-                })?
-            } else {
-                let mut link = Some(link);
-                let mut done = [None, None];
-                for (nth, context, tasks) in [(0, &back, &sent.0.first.tasks), (1, &straight, &sent.0.second.tasks)] {
-                    if tasks.is_empty() || way.context.stop.is_requested() {
-                        continue;
-                    }
-                    let with = match link.take() {
-                        Some(link) => link,
-                        None => way.context.connect_with_patience()?,
-                    };
-                    let with = if nth == 0 { turn(with) } else { with };
-                    let mut tally = exec::copy(context, tasks, with);
-                    link = tally.link.take().map(|link| if nth == 0 { turn(link) } else { link });
-                    done[nth] = Some(tally);
-                }
-                let [to_first, to_second] = done;
-                (to_first, to_second, link)
-            }
-        };
-        way.put(link);
+        let tallies = send_both(way, sent, &journals)?;
         let errors = journals.map(|journal| unlocked(journal.error));
         let mut failure = errors.first.or(errors.second);
-        for (side, tally) in [(Side::First, to_first), (Side::Second, to_second)] {
+        let Both { first, second } = tallies;
+        for (side, tally) in [(Side::First, first), (Side::Second, second)] {
             let Some(tally) = tally else { continue };
-            let (from, to) = match side {
-                Side::Second => (&mut way.source_traffic, &mut way.target_traffic),
-                Side::First => (&mut way.target_traffic, &mut way.source_traffic),
-            };
-            *from += tally.source_traffic;
-            *to += tally.target_traffic;
             let done = self.way(side);
             done.copied += tally.copied;
             done.bytes_copied += tally.bytes;
             done.failed += tally.failed;
             self.summary.skipped += tally.vanished;
-            for (work, fates) in sent.0[side].works.iter().zip(&tally.fates) {
-                if fates.iter().any(|fate| !fate.is_copied()) {
-                    self.works[*work].open = true;
-                }
-            }
-            sent.0[side].fates = tally.fates;
+            sent[side].fates = tally.fates;
+            sent[side].short().for_each(|at| self.works[at].open = true);
             failure = failure.or(tally.error);
         }
         failure.map_or(Ok(()), Err)
     }
 
     /// What is sent to a side.
-    fn tasks(&self, to: Side) -> Direction {
-        let mut direction = Direction::default();
+    fn tasks(&self, to: Side) -> Sent {
+        let mut sent = Sent::default();
         for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
-            if let Some(task) = work.task(to) {
-                direction.works.push(at);
-                direction.tasks.push(task);
-            }
+            work.task(to).into_iter().for_each(|task| sent.plan(at, task));
         }
-        direction
+        sent
     }
 }
 
@@ -303,16 +189,29 @@ impl Work {
     }
 }
 
-/// The link with its ends exchanged.
-fn turn(link: exec::Link) -> exec::Link {
-    exec::Link { source: link.target, target: link.source }
-}
-
-/// Ends connections that are of no further use. `link` has the first side as its source.
-fn close(tally: &mut Tally, mut link: exec::Link) {
-    link.source.close();
-    link.target.close();
-    // The tally is of a copy from the second side to the first.
-    tally.target_traffic += link.source.traffic();
-    tally.source_traffic += link.target.traffic();
+/// Sends the tasks of both ways: at the same time where there are lanes for it, else one after the other.
+fn send_both(way: &mut Way<'_>, sent: &Both<Sent>, journals: &Both<Pairs<'_>>) -> Result<Both<Option<Tally>>, Error> {
+    let all = way.context.lanes;
+    let at_once = all.first > 1 && !sent.any(|sent| sent.tasks.is_empty());
+    let lanes = if at_once { all.halves() } else { [all, all] };
+    let context = |to: Side, lanes| Context { to, lanes, journal: Some(&journals[to]), ..*way.context };
+    let (to_first, to_second) = (context(Side::First, lanes[0]), context(Side::Second, lanes[1]));
+    if at_once {
+        let link = way.take()?;
+        let (first, second) = exec::at_once(
+            || Ok(exec::copy(&to_first, &sent.first.tasks, to_first.connect_with_patience()?)),
+            || Ok(exec::copy(&to_second, &sent.second.tasks, link)),
+        );
+        let tallies = Both::new(first, second).map(|tally| tally.map(|tally| way.settle(tally)));
+        return Ok(Both::new(Some(tallies.first?), Some(tallies.second?)));
+    }
+    let mut tallies: Both<Option<Tally>> = Both::default();
+    for context in [to_first, to_second] {
+        let tasks = &sent[context.to].tasks;
+        if !tasks.is_empty() && !context.stop.is_requested() {
+            let tally = exec::copy(&context, tasks, way.take()?);
+            tallies[context.to] = Some(way.settle(tally));
+        }
+    }
+    Ok(tallies)
 }

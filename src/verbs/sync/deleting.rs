@@ -1,19 +1,19 @@
 //! What one side deleted is deleted on the other, after everything else. Only named UIDs are removed, of a folder whose
 //! UIDVALIDITY held; a pair is forgotten when its message is gone.
 
-use super::copying::Sent;
 use super::memory::changed;
 use super::strays::Departed;
 use super::{Sync, Work};
+use crate::engine::scans::scan_each;
+use crate::engine::sent::Sent;
+use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{Message, Side, Uid, counted};
+use crate::mail::{Both, Message, Side, Uid, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{Former, PairState};
 use crate::state::TwoWayChange;
 use crate::store::{Error, Removal, ScanDepth};
 use crate::verbs::removing::{Removed, remove};
-use crate::verbs::scans::scan_each;
-use crate::verbs::way::Way;
 use std::collections::HashSet;
 
 /// Messages of one folder that go.
@@ -25,7 +25,7 @@ pub(super) struct Doomed {
 }
 
 impl Sync<'_> {
-    pub(super) fn delete_messages(&mut self, way: &mut Way<'_>, sent: &Sent) -> Result<(), Error> {
+    pub(super) fn delete_messages(&mut self, way: &mut Way<'_>, sent: &Both<Sent>) -> Result<(), Error> {
         for side in Side::BOTH {
             let unsent = unsent(sent, side);
             let mut doomed = Vec::new();
@@ -141,9 +141,9 @@ impl Work {
 }
 
 /// What was to come to a side and did not.
-fn unsent(sent: &Sent, side: Side) -> HashSet<Sameness> {
+fn unsent(sent: &Both<Sent>, side: Side) -> HashSet<Sameness> {
     let mut unsent = HashSet::new();
-    for (_, task, fates) in sent.0[side].each() {
+    for (_, task, fates) in sent[side].each() {
         let open = task.messages.iter().zip(fates).filter(|(_, fate)| !fate.is_copied());
         unsent.extend(open.filter_map(|(message, _): (&Message, _)| Sameness::of(message)));
     }

@@ -3,13 +3,13 @@
 
 use super::Sync;
 use super::memory::pair_record;
+use crate::engine::kept::told_flags;
+use crate::engine::scans::scan_each;
+use crate::engine::way::Way;
 use crate::mail::{Both, Flags, MailboxName, Message, Side, Uid, UidSet};
 use crate::plan::merge::{FlagMerge, PairState, Prints};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FlagChange, FlagEdit, FolderScan, ScanDepth};
-use crate::verbs::kept::told_flags;
-use crate::verbs::scans::scan_each;
-use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What a side's messages lack of what was set, by the number of the folder's work and their UID.

@@ -2,15 +2,15 @@
 //! were deleted on one side are deleted on the other as the last of all, the innermost first and only when they are empty.
 
 use super::{SideState, Sync, Work};
+use crate::engine::folders::{Made, open_made, other_name};
+use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{FolderName, TargetFolder, place, place_all};
 use crate::mail::{Both, Counters, ListedMailbox, Listing, MailboxName, Side, SpecialUse};
 use crate::plan::merge::{Fate, Rename};
 use crate::state::TwoWayChange;
-use crate::store::{Error, FolderScan, NewFolder, Prepared, Refusal, ScanDepth, ScanRequest};
-use crate::verbs::scans::{open_prepared, other_name};
-use crate::verbs::way::Way;
+use crate::store::{Error, NewFolder, ScanDepth, ScanRequest};
 use std::collections::{HashMap, HashSet};
 
 /// The raw names of the folders that a side has now, by what both sides call them.
@@ -99,23 +99,23 @@ impl Sync<'_> {
         if wanted.all(Vec::is_empty) {
             return Ok(());
         }
-        let made: Both<Vec<_>> = way.repeatable(|link| {
+        let made = way.repeatable(|link| {
             link.on_both(|side, store| {
                 let folders: Vec<NewFolder> = wanted[side].iter().map(|(_, folder)| folder.clone()).collect();
                 let prepared = if folders.is_empty() { Vec::new() } else { store.prepare(&folders)? };
-                let opened = open_prepared(store, &prepared)?;
-                Ok(prepared.into_iter().zip(opened).collect::<Vec<_>>())
+                open_made(store, prepared, side.ordinal())
             })
         })?;
         let Both { first, second } = made;
         for (side, made) in [(Side::First, first), (Side::Second, second)] {
-            for ((at, folder), (prepared, opened)) in wanted[side].iter().zip(made) {
-                if let Ok(made) = &prepared
-                    && let Some(text) = other_name(folder, &made.name, &self.works[*at].name(side), side.ordinal())
-                {
-                    self.warn(&text);
+            for ((at, folder), made) in wanted[side].iter().zip(made) {
+                match made {
+                    Ok(made) => self.take_made(side, *at, folder, made),
+                    Err(reason) => {
+                        self.works[*at].unread = true;
+                        self.fail_folder(&self.works[*at].name(side), &reason);
+                    }
                 }
-                self.take_made(side, *at, prepared, opened);
             }
         }
         Ok(())
@@ -191,36 +191,21 @@ impl Sync<'_> {
         (is_free && !role.is_view()).then_some(role)
     }
 
-    fn take_made(&mut self, side: Side, at: usize, prepared: Result<Prepared, Refusal>, opened: Option<FolderScan>) {
+    fn take_made(&mut self, side: Side, at: usize, planned: &NewFolder, made: Made) {
         let name = self.works[at].name(side);
-        let (folder, scan) = match (prepared, opened) {
-            (Ok(folder), Some(scan)) if scan.exists == 0 => (folder, scan),
-            (prepared, opened) => {
-                let side = side.ordinal();
-                let text = match (prepared, opened) {
-                    (Err(refusal), _) => format!("the {side} did not create it: {}", refusal.text),
-                    (Ok(_), None) => format!("the {side} created it but can't open it"),
-                    // What is there may be what was to be sent.
-                    (Ok(_), Some(_)) => {
-                        format!(
-                            "the folder has since been created on the {side} and has mail in it; the next run will \
-                             sync it"
-                        )
-                    }
-                };
-                self.works[at].unread = true;
-                return self.fail_folder(&name, &text);
-            }
-        };
-        note_created(&mut self.listed.listings[side], &folder.name);
+        if let Some(text) = other_name(planned, &made.name, &name, side.ordinal()) {
+            self.warn(&text);
+        }
+        let Made { name: raw, scan, is_subscribed } = made;
+        note_created(&mut self.listed.listings[side], &raw);
         let uid_next = scan.uid_next.or(Some(1));
         let counters = Counters { uid_next, ..scan.counters() };
         let permanent = scan.permanent_flags;
         let work = &mut self.works[at];
         work.state[side] = SideState { counters, mailbox_id: scan.mailbox_id, permanent };
-        work.raw[side] = Some(folder.name.clone());
-        if folder.is_subscribed {
-            self.subscribed[side].insert(folder.name);
+        work.raw[side] = Some(raw.clone());
+        if is_subscribed {
+            self.subscribed[side].insert(raw);
         }
         self.way(side).folders_created += 1;
         self.observer.observe(&Event::FolderCreated { folder: &name });

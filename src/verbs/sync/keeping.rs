@@ -2,10 +2,10 @@
 
 use super::deleting::Doomed;
 use super::{Sync, Work};
+use crate::engine::way::Way;
 use crate::mail::{Message, Side, Uid, UidSet, counted};
 use crate::store::{Body, Error, ErrorKind, Fetched, MessageSink};
 use crate::verbs::undo::{DroppedRun, KeptMessage, UndoRun};
-use crate::verbs::way::Way;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 

@@ -27,17 +27,17 @@ mod telling;
 mod views;
 
 use super::gone::{self, Held};
-use super::latecomers;
 use super::opening::{self, patiently};
 use super::undo::UndoRun;
 use super::{Status, SyncOptions, SyncSummary, SyncWay};
+use crate::engine::latecomers;
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::Rules;
 use crate::mail::{Both, Counters, MailboxName, PermanentFlags, Side, UidSet};
 use crate::plan::merge::{BaseFolder, FolderMerge, FolderPair, FoldersMerge, Move, Row, View};
 use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
-use crate::store::{Connector, Error};
+use crate::store::{Connector, Error, Traffic};
 use listing::Listed;
 use memory::Memory;
 use sharing::Originals;
@@ -71,7 +71,8 @@ pub fn sync(
     if !options.new_target {
         places.first.and(places.second)?;
     }
-    let connect = || opening::connect(first, second);
+    let connectors = Both::new(first, second);
+    let connect = || opening::connect(connectors);
     let (mut sync, mut link) = patiently(connect, stop, observer, |mut link| {
         let mut sync = Sync::begin(&mut link, rules, options, state, observer)?;
         if sync.begins_anew(&held, &has_no_place)? {
@@ -87,11 +88,12 @@ pub fn sync(
         sync.foresee(&mut link);
         sync.close(link);
     } else {
-        let lanes = opening::lanes(options.jobs, [first, second], &link);
+        let lanes = opening::lanes(options.jobs, connectors, &link);
         let (limit_rate, accept_sizes) = (options.limit_rate, options.accept_sizes);
         let context = Context {
-            source: first,
-            target: second,
+            connectors,
+            to: Side::Second,
+            names: Side::ORDINALS,
             lanes,
             limit_rate,
             accept_sizes,
@@ -271,11 +273,15 @@ impl<'a> Sync<'a> {
         self.observer.observe(&Event::Warning { text });
     }
 
-    fn close(&mut self, mut link: Link) {
-        link.source.close();
-        link.target.close();
-        self.summary.first_traffic += link.source.traffic();
-        self.summary.second_traffic += link.target.traffic();
+    fn close(&mut self, link: Link) {
+        let mut traffic = Both::default();
+        link.close(&mut traffic);
+        self.add_traffic(traffic);
+    }
+
+    fn add_traffic(&mut self, traffic: Both<Traffic>) {
+        self.summary.first_traffic += traffic.first;
+        self.summary.second_traffic += traffic.second;
     }
 
     fn finish(mut self, started: Instant, stop: &Stop) -> SyncSummary {

@@ -7,14 +7,14 @@
 use super::Sync;
 use super::memory::pair_record;
 use super::strays::Departed;
+use crate::engine::relocate::{self, Errand, Goal};
+use crate::engine::way::Way;
 use crate::event::Event;
 use crate::mail::{Both, Flags, Message, Side, Uid, UidSet, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{Move, PairState, Prints};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FlagChange, FlagEdit, Removal};
-use crate::verbs::relocating::{self, Errand, Goal};
-use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashSet};
 
 impl Sync<'_> {
@@ -52,7 +52,7 @@ impl Sync<'_> {
 
     fn move_on(&mut self, way: &mut Way<'_>, side: Side, moves: &[Move]) -> Result<(), Error> {
         let errands: Vec<Errand<'_>> = moves.iter().filter_map(|moved| self.errand(moved)).collect();
-        let outcomes = relocating::relocate(way, side, &errands, &|_, _| false)?;
+        let outcomes = relocate::relocate(way, side, &errands, &|_, _| false)?;
         for (first, refusal) in outcomes.refusals {
             let (from, to) = (self.works[moves[first].from].name(side), self.works[moves[first].to].name(side));
             let text = format!("the {} did not move all messages to {to}: {}", side.ordinal(), refusal.text);

@@ -2,6 +2,7 @@
 //! with what is filled in, everything is.
 
 use super::{SideState, Sync, Work};
+use crate::engine::scans::read_listed;
 use crate::exec::Link;
 use crate::mail::{
     Both, Counters, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side, Uid, UidSet,
@@ -9,7 +10,6 @@ use crate::mail::{
 use crate::plan::merge::{BaseFolder, PairState, View};
 use crate::store::{Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
 use crate::verbs::same_mailbox::left_marked;
-use crate::verbs::scans::read_listed;
 
 /// How often a folder is scanned when a server contradicts itself or refuses in passing.
 const ATTEMPTS: usize = 3;

@@ -7,16 +7,16 @@
 //! which the next run pairs by their headers.
 
 use super::Sync;
-use super::copying::Direction;
+use crate::engine::relocate::{self, Errand, Goal};
+use crate::engine::sent::Sent;
+use crate::engine::twins;
+use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::{Fate, Link};
 use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::{self, Looks, Sameness, Wanted};
 use crate::store::Error;
-use crate::verbs::relocating::{self, Errand, Goal};
-use crate::verbs::twins;
-use crate::verbs::way::Way;
 use std::collections::{HashMap, HashSet};
 
 /// A message by its folder's work and its UID on the side that has it.
@@ -62,50 +62,37 @@ impl Wish<'_> {
 /// By a folder's work, which of the messages that it is to get another folder gets, too: that one's is sent.
 pub(super) type Originals = HashMap<usize, HashMap<Uid, Original>>;
 
-impl Direction {
-    /// Takes off what other folders get too.
-    pub(super) fn postpone(&mut self, originals: &Originals) -> Vec<Postponed> {
-        let mut postponed = Vec::new();
-        for (work, task) in self.works.iter().zip(&mut self.tasks) {
-            let Some(originals) = originals.get(work) else { continue };
-            let all = std::mem::take(&mut task.messages);
-            let (later, now) = all.into_iter().partition(|of| originals.contains_key(&of.uid()));
-            task.messages = now;
+/// Takes off what other folders get too.
+pub(super) fn postpone(sent: &mut Sent, originals: &Originals) -> Vec<Postponed> {
+    let mut postponed = Vec::new();
+    let mut now = Sent::default();
+    for (work, mut task) in sent.of.drain(..).zip(sent.tasks.drain(..)) {
+        if let Some(originals) = originals.get(&work) {
+            let (later, rest): (Vec<Message>, Vec<Message>) =
+                std::mem::take(&mut task.messages).into_iter().partition(|of| originals.contains_key(&of.uid()));
+            let first = later.iter().filter_map(|message| originals.get(&message.uid()).copied()).collect();
             let later = FolderTask { messages: later, ..task.without_messages() };
-            let first = later.messages.iter().filter_map(|message| originals.get(&message.uid()).copied()).collect();
-            postponed.push(Postponed { work: *work, task: later, first });
+            postponed.push(Postponed { work, task: later, first });
+            task.messages = rest;
         }
-        let mut kept = self.tasks.iter().map(|task| !task.messages.is_empty());
-        self.works.retain(|_| kept.next().unwrap_or(true));
-        self.tasks.retain(|task| !task.messages.is_empty());
-        postponed
+        now.plan(work, task);
     }
+    *sent = now;
+    postponed
+}
 
-    /// What was sent, by where it came from.
-    fn places(&self) -> HashMap<Original, Place> {
-        let mut places = HashMap::new();
-        for (work, task, fates) in self.each() {
-            for (message, fate) in task.messages.iter().zip(fates) {
-                if let Fate::Copied { uid: Some(uid), bytes } = *fate {
-                    let (mailbox, uid_validity) = (task.target.clone(), task.target_uid_validity);
-                    places.insert((work, message.uid()), Place { mailbox, uid_validity, uid, bytes });
-                }
+/// What was sent, by where it came from.
+fn places(sent: &Sent) -> HashMap<Original, Place> {
+    let mut places = HashMap::new();
+    for (work, task, fates) in sent.each() {
+        for (message, fate) in task.messages.iter().zip(fates) {
+            if let Fate::Copied { uid: Some(uid), bytes } = *fate {
+                let (mailbox, uid_validity) = (task.target.clone(), task.target_uid_validity);
+                places.insert((work, message.uid()), Place { mailbox, uid_validity, uid, bytes });
             }
         }
-        places
     }
-
-    /// The UIDs that a folder's messages have got.
-    fn placed_in(&self, work: usize) -> UidSet {
-        self.each().filter(|(of, ..)| *of == work).flat_map(|(.., fates)| fates.iter().filter_map(Fate::uid)).collect()
-    }
-
-    /// With what another one has.
-    pub(super) fn add(&mut self, other: Self) {
-        self.works.extend(other.works);
-        self.tasks.extend(other.tasks);
-        self.fates.extend(other.fates);
-    }
+    places
 }
 
 impl Sync<'_> {
@@ -170,10 +157,10 @@ impl Sync<'_> {
         &mut self,
         way: &mut Way<'_>,
         side: Side,
-        sent: &Direction,
+        sent: &Sent,
         postponed: Vec<Postponed>,
-    ) -> Result<(Direction, Direction), Error> {
-        let places = sent.places();
+    ) -> Result<(Sent, Sent), Error> {
+        let places = places(sent);
         let mut wishes = Vec::new();
         for (of, postponed) in postponed.iter().enumerate() {
             let from = postponed.first.iter().enumerate();
@@ -183,7 +170,7 @@ impl Sync<'_> {
         let copied = wishes.iter().filter(|wish| uids.contains_key(&(wish.of, wish.position)));
         let bytes: HashMap<(usize, usize), u32> =
             copied.map(|wish| ((wish.of, wish.position), wish.from.bytes)).collect();
-        let (mut done, mut rest) = (Direction::default(), Direction::default());
+        let (mut done, mut rest) = (Sent::default(), Sent::default());
         for (of, Postponed { work, task, .. }) in postponed.into_iter().enumerate() {
             let mut mine = task.without_messages();
             let mut left = task.without_messages();
@@ -204,7 +191,7 @@ impl Sync<'_> {
             left.target_uid_next = left.target_uid_next.map(|before| before.max(next));
             self.note_shared(side, &mine, &fates);
             done.put(work, mine, fates);
-            rest.put(work, left, Vec::new());
+            rest.plan(work, left);
         }
         Ok((done, rest))
     }
@@ -214,7 +201,7 @@ impl Sync<'_> {
         &self,
         way: &mut Way<'_>,
         side: Side,
-        sent: &Direction,
+        sent: &Sent,
         postponed: &[Postponed],
         wishes: &[Wish<'_>],
     ) -> Result<HashMap<(usize, usize), Uid>, Error> {
@@ -222,7 +209,7 @@ impl Sync<'_> {
         let sent: HashMap<&MailboxName, UidSet> =
             postponed.iter().map(|of| (&of.task.target, sent.placed_in(of.work))).collect();
         let was_sent = |mailbox: &MailboxName, uid| sent.get(mailbox).is_some_and(|sent| sent.contains(uid));
-        let outcomes = relocating::relocate(way, side, &errands, &was_sent)?;
+        let outcomes = relocate::relocate(way, side, &errands, &was_sent)?;
         for (first, refusal) in outcomes.refusals {
             let (to, word) = (&postponed[wishes[first].of].task.to, side.ordinal());
             let text =
@@ -240,16 +227,6 @@ impl Sync<'_> {
         way.copied_server_side += fates.len() as u64;
         for uid in fates.iter().filter_map(Fate::uid) {
             self.observer.observe(&Event::MessageCopied { to: side, folder: &task.to, uid, bytes: 0 });
-        }
-    }
-}
-
-impl Direction {
-    fn put(&mut self, work: usize, task: FolderTask, fates: Vec<Fate>) {
-        if !task.messages.is_empty() {
-            self.works.push(work);
-            self.tasks.push(task);
-            self.fates.push(fates);
         }
     }
 }

@@ -8,13 +8,13 @@
 
 use super::memory::changed;
 use super::{Sync, Work};
+use crate::engine::scans::scan_each;
+use crate::engine::way::Way;
 use crate::exec::{Link, read_contents};
 use crate::mail::{MailboxName, Message, Side, Uid, UidSet, UidValidity};
 use crate::plan::merge::{BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Trace, leave_alone, trace};
 use crate::state::{TwoWayChange, TwoWayPair};
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
-use crate::verbs::scans::scan_each;
-use crate::verbs::way::Way;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// A message that is no longer where both sides knew it, as far as this run can tell.

@@ -6,9 +6,10 @@
 //! that is equal in every byte and in its date. Where nobody else has delivered anything, which the UIDs tell, that costs
 //! nothing.
 
+use super::proof::Proof;
 use super::scans::scan_each;
 use crate::event::{Event, Observer, Stop};
-use crate::exec::{self, Fate, read_contents};
+use crate::exec::{self, read_contents};
 use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
 use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, ReadStore, Refusal, Removal, ScanDepth, Store};
@@ -19,49 +20,41 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 ///
 /// # Errors
 /// The user's request to stop.
-pub(super) fn await_those_of_a_dead_run(died: bool, stop: &Stop) -> Result<(), Error> {
+pub(crate) fn await_those_of_a_dead_run(died: bool, stop: &Stop) -> Result<(), Error> {
     if died { exec::pause(exec::GRACE, stop) } else { Ok(()) }
-}
-
-/// What was sent to one folder, and how the folder's own side shows it now.
-pub(super) struct Arrival<'a> {
-    pub(super) task: &'a FolderTask,
-    pub(super) fates: &'a [Fate],
-    /// The proof's scan: the new messages with their sizes, and UIDNEXT.
-    pub(super) scan: &'a FolderScan,
 }
 
 /// A message that is there twice: as the copy that was sent now, and as the one that arrived meanwhile.
 #[derive(Debug)]
-pub(super) struct Twice {
+pub(crate) struct Twice {
     /// The message where it comes from.
-    pub(super) source: Uid,
+    pub(crate) source: Uid,
     /// The copy that was sent now.
-    pub(super) ours: Uid,
+    pub(crate) ours: Uid,
     /// The one that arrived meanwhile.
-    pub(super) theirs: Message,
+    pub(crate) theirs: Message,
     /// Its flags.
-    pub(super) flags: Flags,
+    pub(crate) flags: Flags,
 }
 
 /// A folder in which somebody else has put something.
 struct Folder<'a> {
     mailbox: &'a MailboxName,
     uid_validity: Option<UidValidity>,
-    /// By the UID that the copy has: its arrival, the message it is a copy of, and its size.
+    /// By the UID that the copy has: its proof, the message it is a copy of, and its size.
     ours: BTreeMap<Uid, (usize, Uid, u32)>,
     others: UidSet,
 }
 
-/// Looks for messages that are there twice. Gives them for each arrival.
+/// Looks for messages that are there twice. Gives them for each proof.
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn find(store: &mut dyn ReadStore, arrivals: &[Arrival<'_>]) -> Result<Vec<Vec<Twice>>, Error> {
-    let folders = folders(arrivals);
+pub(crate) fn find(store: &mut dyn ReadStore, proofs: &[&Proof<'_>]) -> Result<Vec<Vec<Twice>>, Error> {
+    let folders = folders(proofs);
     let asked = folders.iter().map(|folder| (folder.mailbox, Some(folder.others.clone())));
     let others = scan_each(store, ScanDepth::Identity, asked)?;
-    let mut found: Vec<Vec<Twice>> = arrivals.iter().map(|_| Vec::new()).collect();
+    let mut found: Vec<Vec<Twice>> = proofs.iter().map(|_| Vec::new()).collect();
     for (folder, others) in folders.iter().zip(others) {
         if let Some(others) = others.ok().filter(|others| others.uid_validity == folder.uid_validity) {
             folder.find_twice(store, &others, &mut found)?;
@@ -75,7 +68,7 @@ pub(super) fn find(store: &mut dyn ReadStore, arrivals: &[Arrival<'_>]) -> Resul
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn take_back(
+pub(crate) fn take_back(
     store: &mut dyn Store,
     task: &FolderTask,
     twice: &[Twice],
@@ -101,18 +94,18 @@ fn told(folder: &str, count: u64, done: Option<&Result<(), Refusal>>) -> String 
     }
 }
 
-fn folders<'a>(arrivals: &[Arrival<'a>]) -> Vec<Folder<'a>> {
+fn folders<'a>(proofs: &[&'a Proof<'_>]) -> Vec<Folder<'a>> {
     let mut by_mailbox: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
-    for (at, arrival) in arrivals.iter().enumerate() {
-        by_mailbox.entry(arrival.task.target.as_bytes()).or_default().push(at);
+    for (at, proof) in proofs.iter().enumerate() {
+        by_mailbox.entry(proof.task.target.as_bytes()).or_default().push(at);
     }
-    by_mailbox.values().filter_map(|of| Folder::new(arrivals, of)).collect()
+    by_mailbox.values().filter_map(|of| Folder::new(proofs, of)).collect()
 }
 
-impl Arrival<'_> {
-    /// By the UID that the copy has: the number of this arrival, the message it is a copy of, and its size.
+impl Proof<'_> {
+    /// By the UID that the copy has: the number of this proof, the message it is a copy of, and its size.
     fn copies(&self, number: usize) -> impl Iterator<Item = (Uid, (usize, Uid, u32))> {
-        self.task.messages.iter().zip(self.fates).filter_map(move |(message, fate)| {
+        self.task.messages.iter().zip(self.fates.iter()).filter_map(move |(message, fate)| {
             let uid = fate.uid()?;
             Some((uid, (number, message.uid(), self.scan.message(uid).map_or(0, Message::size))))
         })
@@ -120,16 +113,16 @@ impl Arrival<'_> {
 }
 
 impl<'a> Folder<'a> {
-    /// The folder that these arrivals are in; `None` where all that is new is known to be ours, or that can't be told.
-    fn new(arrivals: &[Arrival<'a>], of: &[usize]) -> Option<Self> {
+    /// The folder that these proofs are of; `None` where all that is new is known to be ours, or that can't be told.
+    fn new(proofs: &[&'a Proof<'_>], of: &[usize]) -> Option<Self> {
         // Ranges, as there may be a million of them and nearly always nobody else's.
         let mut placed = UidSet::default();
         let mut copies = 0;
         let (mut first, mut end) = (u32::MAX, 0);
-        for arrival in of.iter().map(|at| &arrivals[*at]) {
-            first = first.min(arrival.task.target_uid_next?);
-            end = end.max(arrival.scan.uid_next?);
-            for fate in arrival.fates.iter().filter(|fate| fate.is_copied()) {
+        for proof in of.iter().map(|at| proofs[*at]) {
+            first = first.min(proof.task.target_uid_next?);
+            end = end.max(proof.scan.uid_next?);
+            for fate in proof.fates.iter().filter(|fate| fate.is_copied()) {
                 placed.insert(fate.uid()?);
                 copies += 1;
             }
@@ -139,8 +132,8 @@ impl<'a> Folder<'a> {
         if others.is_empty() || placed.len() != copies {
             return None;
         }
-        let ours = of.iter().flat_map(|at| arrivals[*at].copies(*at)).collect();
-        let task = arrivals[*of.first()?].task;
+        let ours = of.iter().flat_map(|at| proofs[*at].copies(*at)).collect();
+        let task = proofs[*of.first()?].task;
         Some(Self { mailbox: &task.target, uid_validity: task.target_uid_validity, ours, others })
     }
 
@@ -176,11 +169,11 @@ impl<'a> Folder<'a> {
         }
         for theirs in &others.messages {
             let equal = content(theirs).and_then(|content| copies.get_mut(&content)?.pop());
-            let Some((ours, (arrival, source, _))) = equal.and_then(|uid| self.ours.get_key_value(&uid)) else {
+            let Some((ours, (proof, source, _))) = equal.and_then(|uid| self.ours.get_key_value(&uid)) else {
                 continue;
             };
             let flags = others.flags.get(theirs.flags());
-            found[*arrival].push(Twice { source: *source, ours: *ours, theirs: *theirs, flags });
+            found[*proof].push(Twice { source: *source, ours: *ours, theirs: *theirs, flags });
         }
         Ok(())
     }

@@ -6,14 +6,14 @@ use crate::store::{ContentId, Error, ReadStore, SomeMessages};
 use std::collections::{BTreeMap, HashMap};
 
 /// A message by the number of its folder and its UID there.
-pub(super) type Place = (usize, Uid);
+pub(crate) type Place = (usize, Uid);
 
 /// Whether the account calls the two of each pair the same; `None` where it does not say what it calls them. Of folders that
 /// `folder` does not know nothing is asked, and nothing at all where there are no pairs.
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn are_same<'m>(
+pub(crate) fn are_same<'m>(
     store: &mut dyn ReadStore,
     pairs: &[(Place, Place)],
     folder: &dyn Fn(usize) -> Option<(&'m MailboxName, Option<UidValidity>)>,

@@ -1,43 +1,47 @@
 //! The connections of a run that is carried out: one to each side, made anew where they broke.
 
-use crate::exec::{Context, Link};
+use crate::exec::{Context, Link, Tally};
+use crate::mail::{Both, Side};
 use crate::store::{Error, ErrorKind, Traffic};
 
 /// A link that may have to be made anew, and what went over those that were ended.
-pub(super) struct Way<'a> {
-    pub(super) context: &'a Context<'a>,
+pub(crate) struct Way<'a> {
+    pub(crate) context: &'a Context<'a>,
     link: Option<Link>,
-    pub(super) source_traffic: Traffic,
-    pub(super) target_traffic: Traffic,
+    pub(crate) traffic: Both<Traffic>,
 }
 
 impl<'a> Way<'a> {
-    pub(super) fn new(context: &'a Context<'a>, link: Link) -> Self {
-        let (source_traffic, target_traffic) = (Traffic::default(), Traffic::default());
-        Self { context, link: Some(link), source_traffic, target_traffic }
+    pub(crate) fn new(context: &'a Context<'a>, link: Link) -> Self {
+        Self { context, link: Some(link), traffic: Both::default() }
     }
 
     /// The connections, made now if there are none.
-    pub(super) fn link(&mut self) -> Result<&mut Link, Error> {
+    pub(crate) fn link(&mut self) -> Result<&mut Link, Error> {
         let link = self.take()?;
         Ok(self.link.insert(link))
     }
 
     /// The same, to be given away.
-    pub(super) fn take(&mut self) -> Result<Link, Error> {
+    pub(crate) fn take(&mut self) -> Result<Link, Error> {
         match self.link.take() {
             Some(link) => Ok(link),
             None => self.context.connect_with_patience(),
         }
     }
 
-    /// Takes back what [`Way::take`] gave, if it is still good.
-    pub(super) fn put(&mut self, link: Option<Link>) {
-        self.link = link;
+    /// Takes back the connections that a copy has left, and counts what went over those that it closed.
+    pub(crate) fn settle(&mut self, mut tally: Tally) -> Tally {
+        Side::BOTH.into_iter().for_each(|side| self.traffic[side] += tally.traffic[side]);
+        if let Some(link) = tally.link.take() {
+            self.end();
+            self.link = Some(link);
+        }
+        tally
     }
 
     /// Does what may be done twice, and does it again over new connections if one breaks.
-    pub(super) fn repeatable<T>(&mut self, mut work: impl FnMut(&mut Link) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn repeatable<T>(&mut self, mut work: impl FnMut(&mut Link) -> Result<T, Error>) -> Result<T, Error> {
         let done = work(self.link()?);
         match done {
             Err(error) if is_broken(&error) && !self.context.stop.is_requested() => {
@@ -49,17 +53,14 @@ impl<'a> Way<'a> {
     }
 
     /// Ends the connections.
-    pub(super) fn end(&mut self) {
-        if let Some(mut link) = self.link.take() {
-            link.source.close();
-            link.target.close();
-            self.source_traffic += link.source.traffic();
-            self.target_traffic += link.target.traffic();
+    pub(crate) fn end(&mut self) {
+        if let Some(link) = self.link.take() {
+            link.close(&mut self.traffic);
         }
     }
 }
 
 /// Whether new connections may do better.
-pub(super) fn is_broken(error: &Error) -> bool {
+pub(crate) fn is_broken(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::Lost | ErrorKind::Stalled | ErrorKind::Protocol)
 }

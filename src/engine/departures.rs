@@ -10,7 +10,7 @@ use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, ReadStore, ScanRequest};
 
 /// What was put into a folder: its UIDNEXT before, and how many messages it was.
-pub(super) fn put(task: &FolderTask, fates: &[Fate]) -> (u32, usize) {
+pub(crate) fn put(task: &FolderTask, fates: &[Fate]) -> (u32, usize) {
     (task.target_uid_next.unwrap_or(u32::MAX), fates.iter().filter(|fate| fate.is_copied()).count())
 }
 
@@ -19,7 +19,7 @@ pub(super) fn put(task: &FolderTask, fates: &[Fate]) -> (u32, usize) {
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn scan(
+pub(crate) fn scan(
     store: &mut dyn ReadStore,
     requests: &[ScanRequest<'_>],
     put: &[(u32, usize)],
@@ -52,14 +52,14 @@ pub(super) fn scan(
 }
 
 /// Whether the message that got this UID is gone. `scan` was asked for it and does not show it.
-pub(super) fn has_left(scan: &FolderScan, uid: Uid) -> bool {
+pub(crate) fn has_left(scan: &FolderScan, uid: Uid) -> bool {
     scan.uid_next.is_some_and(|next| uid.get() < next)
 }
 
 /// The UIDs of `count` messages that were put into a folder since its UIDNEXT was `first`, without the side's word on where, and
 /// that are gone; which one is which makes no difference then. `scan` shows all messages from `first` on, and `accounted` are those
 /// of them that are known, with UIDs of others that are gone. `None`: it can't be told.
-pub(super) fn left_from(scan: &FolderScan, first: u32, accounted: &UidSet, count: usize) -> Option<Vec<Uid>> {
+pub(crate) fn left_from(scan: &FolderScan, first: u32, accounted: &UidSet, count: usize) -> Option<Vec<Uid>> {
     let is_known = |message: &Message| message.uid().get() < first || accounted.contains(message.uid());
     // One that is there and not known may be one of them that looks otherwise now.
     (scan.unlisted == 0 && scan.messages.iter().all(is_known)).then_some(())?;
@@ -68,7 +68,7 @@ pub(super) fn left_from(scan: &FolderScan, first: u32, accounted: &UidSet, count
 }
 
 /// What is said of messages that have left.
-pub(super) fn told(folder: &str, side: &str, count: u64) -> String {
+pub(crate) fn told(folder: &str, side: &str, count: u64) -> String {
     format!(
         "{folder}: {count} of the delivered messages have since been moved or deleted on the {side} by another program"
     )

@@ -5,38 +5,28 @@
 //! Looked for only where a told UID is nobody's or another message's: among what has come since the run began to send, and in the
 //! whole folder where its UIDs were given out anew.
 
+use super::proof::Proof;
 use super::scans::scan_each;
 use super::way::Way;
 use crate::exec::Fate;
 use crate::mail::{HeaderKey, InternalDate, Message, Side, Uid, UidSet, counted};
-use crate::plan::FolderTask;
 use crate::plan::views::{Look, look};
 use crate::store::{Error, FolderScan, ScanDepth};
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-/// What was sent to one folder, and how its side shows it now.
-pub(super) struct Proof<'a> {
-    /// The caller's number of the folder.
-    pub(super) of: usize,
-    pub(super) task: &'a FolderTask,
-    pub(super) fates: Cow<'a, [Fate]>,
-    pub(super) scan: FolderScan,
-}
-
 /// What was corrected of one folder.
-pub(super) struct Corrected {
+pub(crate) struct Corrected {
     /// Which of the proofs.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// The messages where they come from, with the UIDs that were told for them and are not theirs.
-    pub(super) mistaken: Vec<(Uid, Uid)>,
+    pub(crate) mistaken: Vec<(Uid, Uid)>,
     /// How many of them were found.
-    pub(super) found: u64,
+    pub(crate) found: u64,
 }
 
 impl Corrected {
     /// What is said of it.
-    pub(super) fn told(&self, folder: &str, side: &str) -> String {
+    pub(crate) fn told(&self, folder: &str, side: &str) -> String {
         let count = self.mistaken.len() as u64;
         let all = if self.found == count { "all".to_owned() } else { self.found.to_string() };
         format!(
@@ -51,7 +41,7 @@ impl Corrected {
 ///
 /// # Errors
 /// What ends the connections.
-pub(super) fn correct(way: &mut Way<'_>, to: Side, proofs: &mut [Proof<'_>]) -> Result<Vec<Corrected>, Error> {
+pub(crate) fn correct(way: &mut Way<'_>, to: Side, proofs: &mut [Proof<'_>]) -> Result<Vec<Corrected>, Error> {
     let doubtful = doubtful(way, to, proofs)?;
     if doubtful.is_empty() {
         return Ok(Vec::new());
@@ -151,13 +141,9 @@ fn with_keys(
     if unread.is_empty() {
         return Ok(all);
     }
-    let from = match to {
-        Side::SOURCE => Side::TARGET,
-        Side::TARGET => Side::SOURCE,
-    };
     let scans = way.repeatable(|link| {
         let asked = unread.iter().map(|(nth, uids)| (&wanted[*nth].0.task.source, Some(uids.clone())));
-        scan_each(link.side(from), ScanDepth::Identity, asked)
+        scan_each(link.side(to.other()), ScanDepth::Identity, asked)
     })?;
     for ((nth, uids), scan) in unread.into_iter().zip(scans) {
         let validity = wanted[nth].0.task.source_uid_validity;

@@ -11,40 +11,40 @@ use crate::store::{Error, Refusal, Relocated, Relocation, ScanDepth};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A message that is to go to another folder of its side.
-pub(super) struct Errand<'a> {
-    pub(super) from: &'a MailboxName,
-    pub(super) from_uid_validity: Option<UidValidity>,
-    pub(super) uid: Uid,
-    pub(super) to: Goal<'a>,
+pub(crate) struct Errand<'a> {
+    pub(crate) from: &'a MailboxName,
+    pub(crate) from_uid_validity: Option<UidValidity>,
+    pub(crate) uid: Uid,
+    pub(crate) to: Goal<'a>,
     /// Whether it leaves the folder that it comes from.
-    pub(super) leave: bool,
+    pub(crate) leave: bool,
     /// What it looks like when it has come; `None`: nothing tells it from others.
-    pub(super) same: Option<Sameness>,
+    pub(crate) same: Option<Sameness>,
 }
 
 /// A folder that messages go to, as it was before.
 #[derive(Clone, Copy)]
-pub(super) struct Goal<'a> {
-    pub(super) mailbox: &'a MailboxName,
-    pub(super) uid_validity: Option<UidValidity>,
-    pub(super) uid_next: Option<u32>,
+pub(crate) struct Goal<'a> {
+    pub(crate) mailbox: &'a MailboxName,
+    pub(crate) uid_validity: Option<UidValidity>,
+    pub(crate) uid_next: Option<u32>,
 }
 
 /// What became of an errand.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// Where the message is now, if that is known.
-    pub(super) placed: Option<Uid>,
+    pub(crate) placed: Option<Uid>,
     /// The side did not tell where it is, so it was looked for.
-    pub(super) was_untold: bool,
+    pub(crate) was_untold: bool,
     /// It may be where it was, though it was to leave.
-    pub(super) may_be_left: bool,
+    pub(crate) may_be_left: bool,
 }
 
 /// What became of all errands, in their order, and what was refused, each with the first errand that it concerns.
-pub(super) struct Outcomes {
-    pub(super) each: Vec<Outcome>,
-    pub(super) refusals: Vec<(usize, Refusal)>,
+pub(crate) struct Outcomes {
+    pub(crate) each: Vec<Outcome>,
+    pub(crate) refusals: Vec<(usize, Refusal)>,
 }
 
 /// Which errands one request covers: whether they leave, from where, and to where.
@@ -55,7 +55,7 @@ type Route<'a> = (bool, &'a MailboxName, &'a MailboxName);
 ///
 /// # Errors
 /// What ends the connection, but for one that breaks while messages are relocated.
-pub(super) fn relocate(
+pub(crate) fn relocate(
     way: &mut Way<'_>,
     side: Side,
     errands: &[Errand<'_>],
@@ -134,7 +134,7 @@ impl Outcomes {
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn look_for(
+pub(crate) fn look_for(
     way: &mut Way<'_>,
     side: Side,
     errands: &[Errand<'_>],

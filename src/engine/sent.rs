@@ -1,0 +1,72 @@
+//! What was sent to one side, folder by folder.
+
+use crate::exec::Fate;
+use crate::mail::UidSet;
+use crate::plan::FolderTask;
+
+/// Tasks, each with the number that its verb gives the folder and, once they were carried out, the fate of each message.
+#[derive(Default)]
+pub(crate) struct Sent {
+    pub(crate) of: Vec<usize>,
+    pub(crate) tasks: Vec<FolderTask>,
+    pub(crate) fates: Vec<Vec<Fate>>,
+}
+
+impl Sent {
+    /// Adds a task that was not carried out yet, unless it is empty.
+    pub(crate) fn plan(&mut self, of: usize, task: FolderTask) {
+        if !task.messages.is_empty() {
+            self.of.push(of);
+            self.tasks.push(task);
+        }
+    }
+
+    /// Adds a task with what became of it, unless it is empty.
+    pub(crate) fn put(&mut self, of: usize, task: FolderTask, fates: Vec<Fate>) {
+        if !task.messages.is_empty() {
+            self.plan(of, task);
+            self.fates.push(fates);
+        }
+    }
+
+    /// Adds all that another one has.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.of.extend(other.of);
+        self.tasks.extend(other.tasks);
+        self.fates.extend(other.fates);
+    }
+
+    /// Gives each task that was carried out with its folder's number and its messages' fates.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (usize, &FolderTask, &[Fate])> {
+        let tasks = self.tasks.iter().zip(&self.fates);
+        self.of.iter().zip(tasks).map(|(of, (task, fates))| (*of, task, fates.as_slice()))
+    }
+
+    /// Whether any message was copied.
+    pub(crate) fn has_copies(&self) -> bool {
+        self.fates.iter().flatten().any(Fate::is_copied)
+    }
+
+    /// Gives the folders of which a message was not copied.
+    pub(crate) fn short(&self) -> impl Iterator<Item = usize> {
+        self.each().filter(|(.., fates)| fates.iter().any(|fate| !fate.is_copied())).map(|(of, ..)| of)
+    }
+
+    /// Gives the UIDs that a folder's messages have got.
+    pub(crate) fn placed_in(&self, folder: usize) -> UidSet {
+        self.each()
+            .filter(|(of, ..)| *of == folder)
+            .flat_map(|(.., fates)| fates.iter().filter_map(Fate::uid))
+            .collect()
+    }
+
+    /// Counts the messages of all tasks.
+    pub(crate) fn messages(&self) -> u64 {
+        self.tasks.iter().map(|task| task.messages.len() as u64).sum()
+    }
+
+    /// Adds up the sizes of the messages of all tasks.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.tasks.iter().map(|task| task.bytes(0..task.messages.len())).sum()
+    }
+}
