@@ -4,9 +4,9 @@
 //! The library is laid out along the path of one message. Imports go downward only, which `scripts/check` enforces:
 //!
 //! ```text
-//! verbs      copy, sync, verify, folders, doctor: one function each, all that a user can ask for
-//! engine     what copy and sync both do: relocate, prove, take back; over connections that are made anew
-//! exec       lanes: a pool of workers that replays a plan against the target
+//! verbs      copy, sync, verify, folders, doctor: one function for each thing that a user can ask for
+//! engine     what copy and sync share: relocating, proving, taking back, over connections that are re-established
+//! exec       lanes: a pool of workers that carries out a plan on the target
 //! plan       what is missing, which message is which: pure functions of two scans
 //! folders    names, roles, mapping: pure functions of two listings
 //! state      what is saved on this machine about a pair of mailboxes

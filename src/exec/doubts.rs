@@ -169,7 +169,7 @@ impl Shared<'_> {
     }
 }
 
-/// What to make of a folder's contradictions.
+/// Writes the explanation of a folder's contradictions.
 fn advice(doubts: &[&Doubt], of: usize, source: &str) -> String {
     let count = doubts.len();
     if count * 2 <= of || count == 1 {

@@ -80,12 +80,12 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// The account that is read.
+    /// Returns the account that is read from.
     fn source(&mut self) -> &mut dyn Store {
         self.link.ends(self.shared.context.to).0
     }
 
-    /// The account that is written.
+    /// Returns the account that is written to.
     fn target(&mut self) -> &mut dyn Store {
         self.link.ends(self.shared.context.to).1
     }
@@ -132,8 +132,8 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Whether another piece is asked for, however large. Where each message of a piece waits for the target, asking for the next
-    /// one in time saves next to nothing, and the last ones are better left to lanes that have none.
+    /// Reports whether to request another piece, however large. If each message in a piece waits for the target,
+    /// requesting the next piece early saves next to nothing, and the last ones are better left to idle lanes.
     fn has_few_pieces(&mut self) -> bool {
         let are_last = || self.shared.queue.len() < self.shared.growth.allowed();
         self.asked.is_empty() || self.asked.len() < PIECES_AHEAD && !(self.target().asks_for_each() && are_last())
@@ -247,7 +247,7 @@ impl<'a> Lane<'a> {
 
     fn take_outcomes(&mut self, wait: bool) -> Result<(), Error> {
         let outcomes = self.target().outcomes(wait).inspect_err(|_| self.target_failed = true)?;
-        // All are taken, whatever the first says: each is told once.
+        // Take them all, whatever the first says: each is reported once.
         let mut taken = Ok(());
         for outcome in outcomes {
             let result = self.take_outcome(outcome);

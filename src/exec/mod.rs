@@ -62,7 +62,8 @@ impl Link {
         }
     }
 
-    /// The accounts by their parts in a copy to this side: the one that is read, and the one that is written.
+    /// Returns the accounts by their parts in a copy to this side: the one that is read from, and the one that is
+    /// written to.
     pub fn ends(&mut self, to: Side) -> (&mut dyn Store, &mut dyn Store) {
         let Self { source, target } = self;
         match to {
@@ -71,7 +72,7 @@ impl Link {
         }
     }
 
-    /// Closes both connections and adds what went over them.
+    /// Closes both connections and adds up their traffic.
     pub fn close(mut self, traffic: &mut Both<Traffic>) {
         for side in Side::BOTH {
             self.side(side).close();
@@ -97,9 +98,9 @@ impl Link {
 pub struct Context<'a> {
     /// Makes connections to each side.
     pub connectors: Both<&'a dyn Connector>,
-    /// The side that is written; the other one is read.
+    /// The side that is written to; the other one is read from.
     pub to: Side,
-    /// What messages call each side.
+    /// Each side's name in messages.
     pub names: Both<&'static str>,
     /// How many lanes.
     pub lanes: Lanes,
@@ -139,9 +140,9 @@ pub struct Tally {
     pub vanished: u64,
     /// The failure that ended the copy early.
     pub error: Option<Error>,
-    /// What went over each side's connections that were closed here.
+    /// Traffic of each side's connections closed here.
     pub traffic: Both<Traffic>,
-    /// What became of each task's messages, in their order.
+    /// The result for each task's messages, in order.
     pub fates: Vec<Vec<Fate>>,
     /// Connections that are still good, for later use.
     pub link: Option<Link>,
@@ -167,11 +168,11 @@ struct Shared<'a> {
     /// Whether the lanes should end, as no more messages will be accepted.
     halted: AtomicBool,
     traffic: Mutex<Both<Traffic>>,
-    /// The connections of the lane that ended last: for the next round, or for what comes after.
+    /// The connections of the lane that ended last: for the next round, or for later use.
     spare: Mutex<Option<Link>>,
 }
 
-/// Copies every message of `tasks`. `first` is the connection that the plan was made with; further lanes make their own.
+/// Copies every message in `tasks`. `first` is the connection used for planning; further lanes make their own.
 pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tally {
     let asks_for_each = first.side(context.to).asks_for_each();
     let shared = Shared {
@@ -284,7 +285,7 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
 /// Connects to both sides in parallel.
 ///
 /// # Errors
-/// Why there is none, and on which side.
+/// Why it failed, and on which side.
 pub(crate) fn connect(connectors: Both<&dyn Connector>) -> Result<Link, (Side, Error)> {
     connect_with(|| connectors.first.connect(), || connectors.second.connect())
 }
@@ -365,7 +366,7 @@ impl Shared<'_> {
         lock(&self.spare).take()
     }
 
-    /// Ends a link and counts what went over it.
+    /// Closes a link and adds up its traffic.
     fn close(&self, link: Link) {
         let mut traffic = Both::default();
         link.close(&mut traffic);
@@ -373,12 +374,12 @@ impl Shared<'_> {
         Side::BOTH.into_iter().for_each(|side| total[side] += traffic[side]);
     }
 
-    /// What messages call the side that is read.
+    /// Returns the name of the side that is read from.
     fn reader(&self) -> &'static str {
         self.context.names[self.context.to.other()]
     }
 
-    /// What messages call the side that is written.
+    /// Returns the name of the side that is written to.
     fn writer(&self) -> &'static str {
         self.context.names[self.context.to]
     }

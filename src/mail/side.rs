@@ -29,12 +29,12 @@ impl Side {
         }
     }
 
-    /// What each side is called where mail goes one way.
+    /// Each side's name in one-way work.
     pub const PARTS: Both<&'static str> = Both::new(Self::SOURCE.name(), Self::TARGET.name());
-    /// What each side is called where it goes both ways.
+    /// Each side's name in two-way work.
     pub const ORDINALS: Both<&'static str> = Both::new(Self::First.ordinal(), Self::Second.ordinal());
 
-    /// `source` or `target`, as options and messages name it.
+    /// Returns `source` or `target`, as in options and messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SOURCE => "source",
