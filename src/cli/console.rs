@@ -122,27 +122,27 @@ impl Paint {
         Self { on: false }
     }
 
-    /// For table headings and labels.
+    /// Emphasises table headings and labels.
     pub(crate) fn bold(self, text: &str) -> String {
         self.code("1", text)
     }
 
-    /// For failures.
+    /// Colours failures.
     pub(crate) fn red(self, text: &str) -> String {
         self.code("1;31", text)
     }
 
-    /// For success, in green; with something that limits it, in yellow.
+    /// Colours success: green, or yellow if something limits it.
     pub(crate) fn done(self, what: &str, but: &str) -> String {
         if but.is_empty() { self.green(what) } else { self.yellow(&format!("{what}{but}")) }
     }
 
-    /// For success.
+    /// Colours success.
     pub(crate) fn green(self, text: &str) -> String {
         self.code("1;32", text)
     }
 
-    /// For warnings.
+    /// Colours warnings.
     pub(crate) fn yellow(self, text: &str) -> String {
         self.code("1;33", text)
     }

@@ -85,12 +85,12 @@ struct Findings {
 }
 
 impl Settling<'_> {
-    /// The account that is read.
+    /// Returns the account that is read from.
     fn source(&mut self) -> &mut dyn ReadStore {
         self.link.ends(self.shared.context.to).0
     }
 
-    /// The account that is written.
+    /// Returns the account that is written to.
     fn target(&mut self) -> &mut dyn ReadStore {
         self.link.ends(self.shared.context.to).1
     }

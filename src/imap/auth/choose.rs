@@ -78,7 +78,7 @@ pub(super) struct Situation<'a> {
     pub(super) is_ascii: bool,
 }
 
-/// Chooses.
+/// Chooses how to log in.
 ///
 /// # Errors
 /// [`Error::NoMechanism`] with what the server offers and what to do, or [`Error::NoLogin`] if the server forbids

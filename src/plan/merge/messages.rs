@@ -152,7 +152,7 @@ impl Merger<'_> {
         if self.folder.views[side].extent() == Extent::Capped { Row::Capped } else { Row::Hidden }
     }
 
-    /// Both exist: rows 1, 2, 4 and 7.
+    /// Merges the flags of a pair that exists on both sides: rows 1, 2, 4 and 7.
     fn agree(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, messages: Both<u32>) {
         let flags = self.flag_outcome(Some((base, record)), messages);
         self.merge.on_both += 1;

@@ -252,7 +252,7 @@ struct Rejoined {
 }
 
 impl Moves<'_> {
-    /// Row 8: still here on `side`, moved to `to` on the other side.
+    /// Follows a move to `to` on the other side, of a message still here on `side` (row 8).
     fn follow(&mut self, origin: &Origin<'_>, side: Side, index: u32, to: At) {
         let here = (origin.folder, index);
         if !self.are_same(Both::of(|at| if at == side { here } else { to })) {
@@ -280,7 +280,7 @@ impl Moves<'_> {
         }
     }
 
-    /// Row 9: moved to different folders.
+    /// Brings together a message moved to different folders (row 9).
     fn bring_together(&mut self, origin: &Origin<'_>, places: Both<At>) {
         let winner = self.policy.prefer.winner();
         let (loser, from, to) = (winner.other(), places[winner.other()], places[winner]);
@@ -377,7 +377,7 @@ fn set_flags(merges: &mut [FolderMerge], at: At, outcome: Option<FlagMerge>) {
     }
 }
 
-/// Row 10: a message moved on one side and gone from the other stays where it was moved to.
+/// Keeps a message moved on one side and gone from the other where it was moved to (row 10).
 fn keep(merges: &mut [FolderMerge], to: Side, place: At, former: Former) {
     let Some(merge) = merges.get_mut(place.0) else { return };
     for incoming in merge.incoming[to].iter_mut().filter(|incoming| incoming.from == place.1) {
