@@ -62,16 +62,16 @@ Examples:
 }
 
 impl VerifyArgs {
-    /// Begins the report that was asked for.
+    /// Starts the report, if requested.
     ///
     /// # Errors
-    /// That its file can't be written.
+    /// Its file can't be written.
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
         self.report.begin(About { command: "verify", dry_run: false, empties_source: false })
     }
 }
 
-/// Runs it. Gives the exit code.
+/// Runs it. Returns the exit code.
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let addresses = Session::addresses(&args.source, &args.target)?;
     let kinship = places::kinship(&addresses);

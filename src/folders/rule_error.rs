@@ -1,6 +1,6 @@
 //! What is said of an option of folders that makes no sense.
 
-/// An option that makes no sense: a usage error.
+/// An invalid option: a usage error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {option} '{text}': {problem}")]
 pub struct RuleError {

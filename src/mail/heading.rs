@@ -1,16 +1,17 @@
-//! What a message shows of itself in a list: the fields by which people know it.
+//! The fields by which users recognise a message in a list.
 
 use super::InternalDate;
 
-/// The fields by which people know a message, decoded. They are what the sender wrote, control characters among it.
+/// The fields by which users recognise a message, decoded. They are as the sender wrote them, and may contain control
+/// characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heading {
     /// Its Message-ID.
     pub message_id: Option<String>,
-    /// Its subject, in one line and cut where it is long.
+    /// Its subject, on one line and cut if long.
     pub subject: Option<String>,
-    /// Who sent it: the From field, in one line and cut where it is long.
+    /// The sender: the From field, on one line and cut if long.
     pub from: Option<String>,
-    /// When it was sent, as its Date field says; where there is none that can be read, when it arrived.
+    /// When it was sent, according to its Date field; if that can't be read, when it arrived.
     pub date: Option<InternalDate>,
 }

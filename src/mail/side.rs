@@ -2,8 +2,8 @@
 
 use std::ops::{Index, IndexMut};
 
-/// One of the two mailboxes. Mail goes from the first to the second where only one of them changes; a sync treats both alike.
-/// A command with one mailbox has only the first.
+/// One of the two mailboxes. In one-way work, mail goes from the first to the second; a sync treats both alike. A
+/// command with one mailbox has only the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The one named first on the command line.
@@ -13,14 +13,14 @@ pub enum Side {
 }
 
 impl Side {
-    /// Where mail comes from, if it goes one way.
+    /// The side that mail comes from, in one-way work.
     pub const SOURCE: Self = Self::First;
-    /// Where mail goes to, if it goes one way.
+    /// The side that mail goes to, in one-way work.
     pub const TARGET: Self = Self::Second;
     /// Both of them.
     pub const BOTH: [Self; 2] = [Self::First, Self::Second];
 
-    /// The other one.
+    /// Returns the other side.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -29,12 +29,12 @@ impl Side {
         }
     }
 
-    /// What each side is called where mail goes one way.
+    /// Each side's name in one-way work.
     pub const PARTS: Both<&'static str> = Both::new(Self::SOURCE.name(), Self::TARGET.name());
-    /// What each side is called where it goes both ways.
+    /// Each side's name in two-way work.
     pub const ORDINALS: Both<&'static str> = Both::new(Self::First.ordinal(), Self::Second.ordinal());
 
-    /// `source` or `target`, as options and messages name it.
+    /// Returns `source` or `target`, as in options and messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SOURCE => "source",
@@ -42,7 +42,7 @@ impl Side {
         }
     }
 
-    /// `first` or `second`, as a sync names it.
+    /// Returns `first` or `second`, as in a sync.
     pub const fn ordinal(self) -> &'static str {
         match self {
             Self::First => "first",
@@ -61,38 +61,38 @@ pub struct Both<T> {
 }
 
 impl<T> Both<T> {
-    /// Two values.
+    /// Pairs two values.
     pub const fn new(first: T, second: T) -> Self {
         Self { first, second }
     }
 
-    /// What `value` gives for each side.
+    /// Calls `value` for each side.
     pub fn of(mut value: impl FnMut(Side) -> T) -> Self {
         Self { first: value(Side::First), second: value(Side::Second) }
     }
 
-    /// What `change` makes of each value.
+    /// Applies `change` to each value.
     pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> Both<U> {
         Both { first: change(self.first), second: change(self.second) }
     }
 
-    /// The same the other way round.
+    /// Swaps the two values.
     #[must_use]
     pub fn turned(self) -> Self {
         Self { first: self.second, second: self.first }
     }
 
-    /// References to the values.
+    /// Returns references to the values.
     pub fn as_ref(&self) -> Both<&T> {
         Both { first: &self.first, second: &self.second }
     }
 
-    /// Whether `holds` for one of them at least.
+    /// Reports whether `holds` is true of at least one value.
     pub fn any(&self, holds: impl Fn(&T) -> bool) -> bool {
         holds(&self.first) || holds(&self.second)
     }
 
-    /// Whether `holds` for both.
+    /// Reports whether `holds` is true of both values.
     pub fn all(&self, holds: impl Fn(&T) -> bool) -> bool {
         holds(&self.first) && holds(&self.second)
     }
