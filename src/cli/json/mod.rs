@@ -78,6 +78,9 @@ impl Formatter for Harmless {
 }
 
 #[cfg(test)]
+mod golden;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
