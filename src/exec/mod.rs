@@ -62,6 +62,13 @@ impl Link {
         }
     }
 
+    /// Ends both connections. Returns what went over them.
+    pub fn end(mut self) -> Both<Traffic> {
+        self.source.close();
+        self.target.close();
+        Both::new(self.source.traffic(), self.target.traffic())
+    }
+
     /// Does this on both sides at the same time.
     ///
     /// # Errors
@@ -120,10 +127,8 @@ pub struct Tally {
     pub vanished: u64,
     /// What ended the copy before its time.
     pub error: Option<Error>,
-    /// What went over the source's connections that were closed here.
-    pub source_traffic: Traffic,
-    /// What went over the target's connections that were closed here.
-    pub target_traffic: Traffic,
+    /// What went over the source's and the target's connections that were closed here.
+    pub traffic: Both<Traffic>,
     /// What became of each task's messages, in their order.
     pub fates: Vec<Vec<Fate>>,
     /// Connections that are still good, for what comes after.
@@ -149,7 +154,7 @@ struct Shared<'a> {
     last_break: Mutex<Option<String>>,
     /// Whether the lanes are to end, as no message will be taken any more.
     halted: AtomicBool,
-    traffic: Mutex<(Traffic, Traffic)>,
+    traffic: Mutex<Both<Traffic>>,
     /// The connections of the lane that ended last: for the next round, or for what comes after.
     spare: Mutex<Option<Link>>,
 }
@@ -196,15 +201,13 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], first: Link) -> Tally {
     let counts = shared.ledger.counts();
     let fates = shared.ledger.fates();
     let link = shared.take_spare();
-    let (source_traffic, target_traffic) = unlocked(shared.traffic);
     Tally {
         copied: counts.copied,
         bytes: counts.bytes,
         failed: counts.failed,
         vanished: counts.vanished,
         error,
-        source_traffic,
-        target_traffic,
+        traffic: unlocked(shared.traffic),
         fates,
         link,
     }
@@ -350,12 +353,8 @@ impl Shared<'_> {
     }
 
     /// Ends a link and counts what went over it.
-    fn close(&self, mut link: Link) {
-        link.source.close();
-        link.target.close();
-        let mut traffic = lock(&self.traffic);
-        traffic.0 += link.source.traffic();
-        traffic.1 += link.target.traffic();
+    fn close(&self, link: Link) {
+        *lock(&self.traffic) += link.end();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The two mailboxes of a run.
 
-use std::ops::{Index, IndexMut};
+use std::ops::{AddAssign, Index, IndexMut};
 
 /// One of the two mailboxes. Mail goes from the first to the second where only one of them changes; a sync treats both alike.
 /// A command with one mailbox has only the first.
@@ -90,6 +90,13 @@ impl<T> Both<T> {
     /// Whether `holds` for both.
     pub fn all(&self, holds: impl Fn(&T) -> bool) -> bool {
         holds(&self.first) && holds(&self.second)
+    }
+}
+
+impl<T: AddAssign> AddAssign for Both<T> {
+    fn add_assign(&mut self, other: Self) {
+        self.first += other.first;
+        self.second += other.second;
     }
 }
 

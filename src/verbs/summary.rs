@@ -1,7 +1,7 @@
 //! What came of a verb. Field names are those of the JSON summary; sizes are bytes, times seconds.
 
 use super::left_out::LeftOut;
-use crate::mail::SpecialUse;
+use crate::mail::{Both, SpecialUse};
 use crate::store::{Error, Quota, Traffic};
 
 /// How a run ended.
@@ -73,10 +73,8 @@ pub struct CopySummary {
     pub bytes_copied: u64,
     /// How long it took.
     pub seconds: f64,
-    /// What went over the source's connections.
-    pub source_traffic: Traffic,
-    /// What went over the target's connections.
-    pub target_traffic: Traffic,
+    /// What went over the connections.
+    pub traffic: Both<Traffic>,
 }
 
 impl CopySummary {
@@ -103,8 +101,7 @@ impl CopySummary {
             left_out: Vec::new(),
             bytes_copied: 0,
             seconds: 0.0,
-            source_traffic: Traffic::default(),
-            target_traffic: Traffic::default(),
+            traffic: Both::default(),
         }
     }
 }
@@ -192,10 +189,8 @@ pub struct SyncSummary {
     pub left_out: Vec<LeftOut>,
     /// How long it took.
     pub seconds: f64,
-    /// What went over the first's connections.
-    pub first_traffic: Traffic,
-    /// What went over the second's connections.
-    pub second_traffic: Traffic,
+    /// What went over the connections.
+    pub traffic: Both<Traffic>,
 }
 
 impl SyncSummary {
@@ -213,8 +208,7 @@ impl SyncSummary {
             skipped: 0,
             left_out: Vec::new(),
             seconds: 0.0,
-            first_traffic: Traffic::default(),
-            second_traffic: Traffic::default(),
+            traffic: Both::default(),
         }
     }
 

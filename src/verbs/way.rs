@@ -1,20 +1,19 @@
 //! The connections of a run that is carried out: one to each side, made anew where they broke.
 
 use crate::exec::{Context, Link};
+use crate::mail::Both;
 use crate::store::{Error, ErrorKind, Traffic};
 
 /// A link that may have to be made anew, and what went over those that were ended.
 pub(super) struct Way<'a> {
     pub(super) context: &'a Context<'a>,
     link: Option<Link>,
-    pub(super) source_traffic: Traffic,
-    pub(super) target_traffic: Traffic,
+    pub(super) traffic: Both<Traffic>,
 }
 
 impl<'a> Way<'a> {
     pub(super) fn new(context: &'a Context<'a>, link: Link) -> Self {
-        let (source_traffic, target_traffic) = (Traffic::default(), Traffic::default());
-        Self { context, link: Some(link), source_traffic, target_traffic }
+        Self { context, link: Some(link), traffic: Both::default() }
     }
 
     /// The connections, made now if there are none.
@@ -50,11 +49,8 @@ impl<'a> Way<'a> {
 
     /// Ends the connections.
     pub(super) fn end(&mut self) {
-        if let Some(mut link) = self.link.take() {
-            link.source.close();
-            link.target.close();
-            self.source_traffic += link.source.traffic();
-            self.target_traffic += link.target.traffic();
+        if let Some(link) = self.link.take() {
+            self.traffic += link.end();
         }
     }
 }

@@ -157,8 +157,8 @@ impl Copied {
             repaired: summary.repaired,
             not_deleted: summary.not_deleted,
             only_in_views: summary.only_in_views.iter().map(OnlyInView::new).collect(),
-            source: summary.source_traffic.into(),
-            target: summary.target_traffic.into(),
+            source: summary.traffic.first.into(),
+            target: summary.traffic.second.into(),
             left_out: LeftOut::all(&summary.left_out),
         }
     }
@@ -191,8 +191,8 @@ impl Summary {
             folders_failed: summary.folders_failed,
             to_first: summary.to_first.into(),
             to_second: summary.to_second.into(),
-            first: summary.first_traffic.into(),
-            second: summary.second_traffic.into(),
+            first: summary.traffic.first.into(),
+            second: summary.traffic.second.into(),
             left_out: LeftOut::all(&summary.left_out),
         }
     }

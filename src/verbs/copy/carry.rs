@@ -49,8 +49,7 @@ impl Copy<'_> {
             self.summary.status = Status::Stopped(error);
         }
         way.end();
-        self.summary.source_traffic += way.source_traffic;
-        self.summary.target_traffic += way.target_traffic;
+        self.summary.traffic += way.traffic;
     }
 
     /// How many lanes there will be work for, as far as the listings tell: where the target is empty, nothing is there already
@@ -198,8 +197,7 @@ impl Copy<'_> {
         let link = way.take()?;
         let tally = exec::copy(&Context { journal: self.memory.journal(), ..*way.context }, &tasks, link);
         way.put(tally.link);
-        way.source_traffic += tally.source_traffic;
-        way.target_traffic += tally.target_traffic;
+        way.traffic += tally.traffic;
         self.summary.copied += tally.copied;
         self.summary.bytes_copied += tally.bytes;
         self.summary.failed += tally.failed;

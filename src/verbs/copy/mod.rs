@@ -388,11 +388,8 @@ impl Copy<'_> {
         self.observer.observe(&Event::FolderFailed { folder: &pair.from.to_string(), reason });
     }
 
-    fn close(&mut self, mut link: Link) {
-        link.source.close();
-        link.target.close();
-        self.summary.source_traffic += link.source.traffic();
-        self.summary.target_traffic += link.target.traffic();
+    fn close(&mut self, link: Link) {
+        self.summary.traffic += link.end();
     }
 
     fn finish(mut self, started: Instant, stop: &Stop) -> CopySummary {

@@ -21,8 +21,7 @@ impl Sync<'_> {
             self.summary.status = Status::Stopped(error);
         }
         way.end();
-        self.summary.first_traffic += way.source_traffic;
-        self.summary.second_traffic += way.target_traffic;
+        self.summary.traffic += way.traffic;
     }
 
     fn steps(&mut self, way: &mut Way<'_>) -> Result<(), Error> {

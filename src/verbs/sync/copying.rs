@@ -234,12 +234,7 @@ impl Sync<'_> {
         let mut failure = errors.first.or(errors.second);
         for (side, tally) in [(Side::First, to_first), (Side::Second, to_second)] {
             let Some(tally) = tally else { continue };
-            let (from, to) = match side {
-                Side::Second => (&mut way.source_traffic, &mut way.target_traffic),
-                Side::First => (&mut way.target_traffic, &mut way.source_traffic),
-            };
-            *from += tally.source_traffic;
-            *to += tally.target_traffic;
+            way.traffic += if side == Side::First { tally.traffic.turned() } else { tally.traffic };
             let done = self.way(side);
             done.copied += tally.copied;
             done.bytes_copied += tally.bytes;
@@ -309,10 +304,7 @@ fn turn(link: exec::Link) -> exec::Link {
 }
 
 /// Ends connections that are of no further use. `link` has the first side as its source.
-fn close(tally: &mut Tally, mut link: exec::Link) {
-    link.source.close();
-    link.target.close();
+fn close(tally: &mut Tally, link: exec::Link) {
     // The tally is of a copy from the second side to the first.
-    tally.target_traffic += link.source.traffic();
-    tally.source_traffic += link.target.traffic();
+    tally.traffic += link.end().turned();
 }

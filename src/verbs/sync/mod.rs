@@ -271,11 +271,8 @@ impl<'a> Sync<'a> {
         self.observer.observe(&Event::Warning { text });
     }
 
-    fn close(&mut self, mut link: Link) {
-        link.source.close();
-        link.target.close();
-        self.summary.first_traffic += link.source.traffic();
-        self.summary.second_traffic += link.target.traffic();
+    fn close(&mut self, link: Link) {
+        self.summary.traffic += link.end();
     }
 
     fn finish(mut self, started: Instant, stop: &Stop) -> SyncSummary {
