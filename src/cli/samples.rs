@@ -1,8 +1,8 @@
 //! Values that several tests of the command line share.
 
 use mailferry::event::{
-    Change, Check, Contradiction, Difference, DifferenceKind, Duplicate, Event, Finding, FolderHoldings, FolderPlanned,
-    Holdings, NamedMessage, Observer, Restored, SyncPlanned, SyncStep, Verdict, YearSum,
+    Change, Check, Contradiction, Difference, DifferenceKind, Event, Finding, FolderHoldings, FolderPlanned, Holdings,
+    NamedMessage, Observer, Restored, SyncPlanned, SyncStep, Verdict, YearSum,
 };
 use mailferry::mail::{Both, Heading, InternalDate, Side, Uid};
 use mailferry::store::Traffic;
@@ -113,8 +113,10 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
         first: "Work",
         second: "Arbeit",
         already_there: 30,
-        to_first: SyncStep { create: filled, copy: 31, bytes: 32, moved: 33, flags: 34, delete: 35 },
-        to_second: SyncStep { create: false, copy: 41, bytes: 42, moved: 43, flags: 44, delete: 45 },
+        to: Both::new(
+            SyncStep { create: filled, copy: 31, bytes: 32, moved: 33, flags: 34, delete: 35 },
+            SyncStep { create: false, copy: 41, bytes: 42, moved: 43, flags: 44, delete: 45 },
+        ),
     }));
     tell(Event::Planned { folders: 51, messages: 52, bytes: 53 });
     tell(Event::FolderPaired { from: "A", to: "B", reason: text("--map") });
@@ -130,13 +132,13 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
     tell(Event::MessageCopied { to: Side::TARGET, folder: "Gesendet", uid, bytes: if filled { 61 } else { 0 } });
     tell(Event::MessageFailed { folder: "Gesendet", uid, heading, reason: "NO \"too\nlarge\"" });
     tell(Event::FolderFailed { folder: "Gone", reason: "no such folder" });
-    tell(Event::Difference(Difference {
+    tell(Event::Difference(&Difference {
         kind: if filled { DifferenceKind::Flags } else { DifferenceKind::Missing },
-        folder: "Gesendet",
+        folder: "Gesendet".to_owned(),
         uid: some_uid,
         messages: 62,
-        detail: text("\\Seen on the source, none on the target"),
-        heading,
+        detail: text("\\Seen on the source, none on the target").to_owned(),
+        heading: heading.cloned(),
     }));
     tell(Event::Found(&Finding {
         side: Side::TARGET,
@@ -171,7 +173,8 @@ fn tell_changes(observer: &dyn Observer, heading: Option<&Heading>, uid: Option<
 fn tell_holdings(observer: &dyn Observer, heading: Option<&Heading>) {
     let (uid, date) = (Uid::new(71).unwrap(), heading.and_then(|heading| heading.date));
     let heading = heading.cloned().unwrap_or_default();
-    let message = NamedMessage { folder: "Gesendet".to_owned(), uid, bytes: 72, date, heading };
+    let Heading { subject, from, .. } = heading;
+    let message = NamedMessage { folder: "Gesendet".to_owned(), uid, bytes: 72, date, subject, from, count: 1 };
     let year = date.map(|_| 2025);
     let years = vec![YearSum { year, messages: 73, bytes: 74 }];
     let folder = FolderHoldings {
@@ -187,7 +190,7 @@ fn tell_holdings(observer: &dyn Observer, heading: Option<&Heading>) {
         side: Side::SOURCE,
         folders: &[folder],
         largest: std::slice::from_ref(&message),
-        duplicates: &[Duplicate { message: message.clone(), count: 80 }],
+        duplicates: &[NamedMessage { count: 80, ..message.clone() }],
         more_duplicates: 81,
     }));
 }

@@ -339,11 +339,12 @@ impl Session {
         *lock(&self.summary) = serde_json::to_value(&summary).ok();
         match self.format {
             Format::Json => {
-                self.console.note(&json::text(&summary));
                 for line in lines {
                     json::print(&self.output, line);
                 }
-                json::print(&self.output, &summary);
+                let summary = json::text(&summary).unwrap_or_default();
+                self.console.note(&summary);
+                self.output.line(&summary);
             }
             Format::Text => {
                 for line in text(Paint::none()) {
@@ -409,7 +410,7 @@ impl Session {
             self.console.failure(failure);
         }
         if self.format == Format::Json {
-            json::print(&self.output, &Line::of_failure(failure));
+            json::print(&self.output, &Line::Error(failure));
         }
     }
 

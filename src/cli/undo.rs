@@ -190,9 +190,8 @@ fn list(store: &UndoStore, session: &Session, addresses: &[Address; 2]) -> Resul
         let folders: Vec<String> = folders.iter().map(folder).collect();
         format!("{}  {}: {}", harmless::text(run), units::counted(*messages, "message"), folders.join(", "))
     };
-    let lines: Vec<Line<'_>> = (found.iter())
-        .map(|(run, messages, folders)| Line::UndoRun { run, messages: *messages, folders: folders.clone() })
-        .collect();
+    let lines: Vec<Line<'_>> =
+        (found.iter()).map(|(run, messages, folders)| Line::UndoRun { run, messages: *messages, folders }).collect();
     let summary = UndoSummary::default();
     session.print(
         &lines,

@@ -1,5 +1,6 @@
 //! The two mailboxes of a run.
 
+use serde::{Serialize, Serializer};
 use std::ops::{AddAssign, Index, IndexMut};
 
 /// One of the two mailboxes. Mail goes from the first to the second where only one of them changes; a sync treats both alike.
@@ -44,10 +45,21 @@ impl Side {
             Self::Second => "second",
         }
     }
+
+    /// Serializes the side as a sync names it.
+    pub(crate) fn as_ordinal<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.ordinal())
+    }
+}
+
+impl Serialize for Side {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
 }
 
 /// One value for each side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Both<T> {
     /// The first mailbox's.
     pub first: T,
@@ -90,6 +102,13 @@ impl<T> Both<T> {
     /// Whether `holds` for both.
     pub fn all(&self, holds: impl Fn(&T) -> bool) -> bool {
         holds(&self.first) && holds(&self.second)
+    }
+}
+
+impl<T: Serialize> Both<T> {
+    /// Serializes the values as `to_first` and `to_second`: what is done on each side.
+    pub(crate) fn as_ways<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map([("to_first", &self.first), ("to_second", &self.second)])
     }
 }
 

@@ -3,6 +3,7 @@
 use super::left_out::LeftOut;
 use crate::mail::{Both, SpecialUse};
 use crate::store::{Error, Quota, Traffic};
+use serde::Serialize;
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -279,7 +280,7 @@ impl VerifySummary {
 }
 
 /// One folder as `folders` shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct FolderRow {
     /// Decoded name, `/` between levels.
     pub name: String,

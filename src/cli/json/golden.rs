@@ -75,13 +75,13 @@ fn rows() -> [FolderRow; 2] {
 fn other_lines_keep_their_form() {
     let found = printed(|output| {
         for row in &rows() {
-            print(&output, &Line::of_row(row));
+            print(&output, &Line::Folder(row));
         }
-        let folders = vec![KeptFolder { side: "second", folder: "Work".to_owned(), messages: 4 }];
-        print(&output, &Line::UndoRun { run: "20260131T080000Z-4711", messages: 5, folders });
-        print(&output, &Line::UndoRun { run: "20260131T080000Z-4712", messages: 0, folders: Vec::new() });
-        print(&output, &Line::of_failure(&Failure::usage("no").with_hint("yes")));
-        print(&output, &Line::of_failure(&Failure::local("no")));
+        let folders = [KeptFolder { side: "second", folder: "Work".to_owned(), messages: 4 }];
+        print(&output, &Line::UndoRun { run: "20260131T080000Z-4711", messages: 5, folders: &folders });
+        print(&output, &Line::UndoRun { run: "20260131T080000Z-4712", messages: 0, folders: &[] });
+        print(&output, &Line::Error(&Failure::usage("no").with_hint("yes")));
+        print(&output, &Line::Error(&Failure::local("no")));
     });
     compare(&found, include_str!("golden/lines.jsonl"));
 }

@@ -3,7 +3,6 @@
 use crate::cli::chosen::Choice;
 use crate::cli::failure::kind_name;
 use crate::cli::left_out::LeftOut;
-use mailferry::event::SyncStep;
 use mailferry::store::{Quota, Traffic};
 use mailferry::verbs::{
     CopySummary, DoctorSummary, FolderListing, Status, SyncSummary, SyncWay, UndoSummary, VerifySummary,
@@ -287,24 +286,6 @@ impl From<SyncWay> for Way {
             failed: way.failed,
             bytes_copied: way.bytes_copied,
         }
-    }
-}
-
-/// What `sync` does in a folder of a side.
-#[derive(Serialize)]
-pub(crate) struct Step {
-    create: bool,
-    copy: u64,
-    bytes: u64,
-    moved: u64,
-    flags: u64,
-    delete: u64,
-}
-
-impl From<SyncStep> for Step {
-    fn from(step: SyncStep) -> Self {
-        let SyncStep { create, copy, bytes, moved, flags, delete } = step;
-        Self { create, copy, bytes, moved, flags, delete }
     }
 }
 

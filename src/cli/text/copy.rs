@@ -291,10 +291,7 @@ mod tests {
             copy,
             bytes: copy * 1024,
             already_there: 3,
-            server_side: 0,
-            flags: 0,
-            delete: 0,
-            keep: 0,
+            ..FolderPlanned::default()
         };
         plan.observe(&Event::FolderPlanned(folder("INBOX", "INBOX", "", false, 2)));
         plan.observe(&Event::FolderPlanned(folder("Gesendet\x1b", "Sent", "same role", true, 1000)));

@@ -46,7 +46,7 @@ impl Observer for ChangeList {
         let mut found = lock(&self.found);
         match event {
             Event::SyncPlanned(plan) if self.detail != Detail::Conflicts => {
-                let (first, second) = (plan.to_first, plan.to_second);
+                let (first, second) = (plan.to.first, plan.to.second);
                 let of_folder = [first.copy, second.copy, first.bytes + second.bytes, plan.already_there];
                 found.sums.iter_mut().zip(of_folder).for_each(|(sum, n)| *sum += n);
                 found.folders.push(folder(plan));
@@ -131,7 +131,7 @@ impl Found {
 }
 
 fn folder(plan: &SyncPlanned<'_>) -> [String; 7] {
-    let (first, second) = (plan.to_first, plan.to_second);
+    let (first, second) = (plan.to.first, plan.to.second);
     let notes = notes("first", first).into_iter().chain(notes("second", second));
     [
         harmless::text(plan.first),
@@ -251,8 +251,7 @@ mod tests {
                 first: "Work\x1b",
                 second: "Work",
                 already_there: 3,
-                to_first: SyncStep { flags: 2, ..SyncStep::default() },
-                to_second,
+                to: Both::new(SyncStep { flags: 2, ..SyncStep::default() }, to_second),
             }));
             for (action, uid) in [("create_folder", None), ("copy", Uid::new(4)), ("delete", Uid::new(7))] {
                 let (folder, reason) = ("Work", "Nothing is recorded of this folder yet.");

@@ -40,7 +40,7 @@ impl Observer for Differences {
     fn observe(&self, event: &Event<'_>) {
         if let Event::Difference(difference) = event {
             let mut folders = lock(&self.0);
-            let folder = folders.entry(difference.folder.to_owned()).or_default();
+            let folder = folders.entry(difference.folder.clone()).or_default();
             for ((kind, _), found) in KINDS.iter().zip(folder) {
                 if *kind == difference.kind {
                     found.add(difference);
@@ -55,14 +55,14 @@ impl Observer for Differences {
 }
 
 impl Found {
-    fn add(&mut self, difference: &Difference<'_>) {
+    fn add(&mut self, difference: &Difference) {
         self.messages += difference.messages;
         if self.listed.len() == LISTED {
             self.more += 1;
             return;
         }
-        let detail = harmless::text(difference.detail);
-        let about = heading::after_uid(difference.heading);
+        let detail = harmless::text(&difference.detail);
+        let about = heading::after_uid(difference.heading.as_ref());
         self.listed.push(match difference.uid {
             Some(uid) if detail.is_empty() => format!("UID {uid}{about}"),
             Some(uid) => format!("UID {uid}{about}: {detail}"),
@@ -181,24 +181,24 @@ mod tests {
         let found = Differences::default();
         for n in 1..=25 {
             let uid = Uid::new(n);
-            found.observe(&Event::Difference(Difference {
+            found.observe(&Event::Difference(&Difference {
                 kind: DifferenceKind::Missing,
-                folder: "Work",
+                folder: "Work".to_owned(),
                 uid,
                 messages: 1,
-                detail: "<a@b>\n",
+                detail: "<a@b>\n".to_owned(),
                 heading: None,
             }));
         }
         let whole = Difference {
             kind: DifferenceKind::Extra,
-            folder: "Old",
+            folder: "Old".to_owned(),
             uid: None,
             messages: 1,
-            detail: "",
+            detail: String::new(),
             heading: None,
         };
-        found.observe(&Event::Difference(whole));
+        found.observe(&Event::Difference(&whole));
         let summary = VerifySummary { missing: 25, extra: 1, bytes_compared: 2048, ..verify_summary() };
         let lines = found.lines(&summary, plain());
         let table = [

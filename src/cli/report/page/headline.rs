@@ -43,7 +43,7 @@ impl Headline {
             address: (side.address.as_deref().map(without_options)).map_or_else(|| "unknown".to_owned(), shown),
             server: side.server.as_deref().map(shown).unwrap_or_default(),
         };
-        let error = facts.error.as_ref().map(|error| (shown(&error.reason), error.hint.as_deref().map(shown)));
+        let error = facts.error.as_ref().map(|error| (shown(&error.message), error.hint.as_deref().map(shown)));
         Self {
             command: facts.command,
             dry_run: facts.dry_run,
