@@ -1,8 +1,8 @@
 //! Values that several tests of the command line share.
 
 use mailferry::event::{
-    Change, Check, Contradiction, Difference, DifferenceKind, Event, Finding, FolderHoldings, FolderPlanned, Holdings,
-    NamedMessage, Observer, Restored, SyncPlanned, SyncStep, Verdict, YearSum,
+    Change, Check, Contradiction, Difference, DifferenceKind, Differences, Event, Finding, FolderHoldings,
+    FolderPlanned, Holdings, NamedMessage, Observer, Restored, SyncPlanned, SyncStep, Verdict, YearSum,
 };
 use mailferry::mail::{Both, Heading, InternalDate, Side, Uid};
 use mailferry::store::Traffic;
@@ -17,63 +17,33 @@ fn traffic(n: u64) -> Both<Traffic> {
 /// A copy that went well.
 pub(crate) fn copy_summary() -> CopySummary {
     CopySummary {
-        status: Status::Complete,
         folders: 18,
         folders_created: 17,
-        folders_renamed: 0,
-        folders_deleted: 0,
         copied: 3089,
-        copied_server_side: 0,
         already_there: 12,
-        flags_updated: 0,
-        deleted: 0,
-        kept: 0,
-        repaired: 0,
-        not_deleted: 0,
-        only_in_views: Vec::new(),
-        failed: 0,
-        folders_failed: 0,
-        skipped: 0,
-        left_out: Vec::new(),
         bytes_copied: 40_200_000,
         seconds: 1.9,
         traffic: traffic(0),
+        ..CopySummary::default()
     }
 }
 
 /// A comparison that found no difference.
 pub(crate) fn verify_summary() -> VerifySummary {
-    VerifySummary {
-        status: Status::Complete,
-        folders: 18,
-        compared: 3101,
-        missing: 0,
-        extra: 0,
-        changed: 0,
-        flags_differ: 0,
-        dates_differ: 0,
-        failed: 0,
-        bytes_compared: 0,
-        left_out: Vec::new(),
-        seconds: 0.75,
-    }
+    VerifySummary { folders: 18, compared: 3101, seconds: 0.75, ..VerifySummary::default() }
 }
 
 /// A sync that went well.
 pub(crate) fn sync_summary() -> SyncSummary {
+    let to_first = SyncWay { copied: 2, bytes_copied: 900, flags_updated: 1, ..SyncWay::default() };
+    let to_second = SyncWay { copied: 3, bytes_copied: 100, moved: 4, deleted: 1, conflicts: 1, ..SyncWay::default() };
     SyncSummary {
-        status: Status::Complete,
         folders: 18,
-        to_first: SyncWay { copied: 2, bytes_copied: 900, flags_updated: 1, ..SyncWay::default() },
-        to_second: SyncWay { copied: 3, bytes_copied: 100, moved: 4, deleted: 1, conflicts: 1, ..SyncWay::default() },
+        to: Both::new(to_first, to_second),
         already_there: 3089,
-        held_back: 0,
-        failed: 0,
-        folders_failed: 0,
-        skipped: 0,
-        left_out: Vec::new(),
         seconds: 0.4,
         traffic: traffic(0),
+        ..SyncSummary::default()
     }
 }
 
@@ -199,8 +169,8 @@ fn tell_holdings(observer: &dyn Observer, heading: Option<&Heading>) {
 fn left_out() -> Vec<LeftOut> {
     let folder = |folder: &str, messages| LeftOutFolder { folder: folder.to_owned(), messages };
     let folders = vec![folder("Junk", Some(312)), folder("All Mail", None)];
-    let by_name = LeftOut { by: "--exclude", folders, messages: 312 };
-    vec![by_name, LeftOut { by: "--since", folders: Vec::new(), messages: 20 }]
+    let by_name = LeftOut { by: "--exclude".to_owned(), folders, messages: 312 };
+    vec![by_name, LeftOut { by: "--since".to_owned(), folders: Vec::new(), messages: 20 }]
 }
 
 /// A summary of `copy` with every number another one.
@@ -250,8 +220,7 @@ pub(crate) fn full_sync_summary(status: Status) -> SyncSummary {
     SyncSummary {
         status,
         folders: 201,
-        to_first: way(210),
-        to_second: way(230),
+        to: Both::new(way(210), way(230)),
         already_there: 202,
         held_back: 203,
         failed: 204,
@@ -269,11 +238,7 @@ pub(crate) fn full_verify_summary(status: Status) -> VerifySummary {
         status,
         folders: 301,
         compared: 302,
-        missing: 303,
-        extra: 304,
-        changed: 305,
-        flags_differ: 306,
-        dates_differ: 307,
+        differences: Differences { missing: 303, extra: 304, changed: 305, flags_differ: 306, dates_differ: 307 },
         failed: 308,
         bytes_compared: 309,
         left_out: left_out(),

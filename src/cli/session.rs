@@ -310,12 +310,7 @@ impl Session {
     }
 
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.
-    pub(crate) fn results(
-        &self,
-        status: &Status,
-        summary: impl FnOnce() -> Summary,
-        text: impl Fn(Paint) -> Vec<String>,
-    ) {
+    pub(crate) fn results(&self, status: &Status, summary: Summary<'_>, text: impl Fn(Paint) -> Vec<String>) {
         if let Status::Stopped(error) = status {
             self.fail(&error.into());
         }
@@ -326,16 +321,11 @@ impl Session {
     }
 
     /// Prints lines and a summary, in the form that was asked for.
-    pub(crate) fn print(
-        &self,
-        lines: &[Line<'_>],
-        summary: impl FnOnce() -> Summary,
-        text: impl Fn(Paint) -> Vec<String>,
-    ) {
+    pub(crate) fn print(&self, lines: &[Line<'_>], summary: Summary<'_>, text: impl Fn(Paint) -> Vec<String>) {
         self.end_progress();
         let subject = self.subject().clone();
         let title = subject.line();
-        let summary = Line::of_summary(summary(), subject.mailboxes, subject.options);
+        let summary = Line::of_summary(summary, subject.mailboxes, subject.options);
         *lock(&self.summary) = serde_json::to_value(&summary).ok();
         match self.format {
             Format::Json => {

@@ -106,6 +106,11 @@ impl<T> Both<T> {
 }
 
 impl<T: Serialize> Both<T> {
+    /// Serializes the values as `source` and `target`.
+    pub(crate) fn as_one_way<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map([("source", &self.first), ("target", &self.second)])
+    }
+
     /// Serializes the values as `to_first` and `to_second`: what is done on each side.
     pub(crate) fn as_ways<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_map([("to_first", &self.first), ("to_second", &self.second)])

@@ -44,7 +44,7 @@ pub fn verify(
     check_search(link.target.as_mut(), search, Side::TARGET, &names)?;
     tell_same(&mut link, &names, options.kinship, observer)?;
     let left_out = left_out::folders_of(&pairing, &source_listing);
-    let summary = VerifySummary { failed, left_out, ..VerifySummary::empty() };
+    let summary = VerifySummary { failed, left_out, ..VerifySummary::default() };
     let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new(), found: Vec::new() };
     verify.compare(&mut link, &names)?;
     for folder in &pairing.unmatched_target {
@@ -308,7 +308,7 @@ impl Verify<'_> {
             return Ok(());
         }
         let detail = format!("the folder is only on the target, with {}", counted(messages, "message"));
-        self.count(DifferenceKind::Extra, messages);
+        self.summary.differences.count(DifferenceKind::Extra, messages);
         let (kind, folder) = (DifferenceKind::Extra, name.to_owned());
         let difference = Difference { kind, folder, uid: None, messages, detail, heading: None };
         self.observer.observe(&Event::Difference(&difference));
@@ -341,7 +341,7 @@ impl Verify<'_> {
             Ok(contrast) => {
                 self.summary.bytes_compared += contrast.bytes;
                 for (uid, detail) in contrast.changed {
-                    self.count(DifferenceKind::Changed, 1);
+                    self.summary.differences.count(DifferenceKind::Changed, 1);
                     let difference = Difference {
                         kind: DifferenceKind::Changed,
                         folder: name.clone(),
@@ -375,24 +375,13 @@ impl Verify<'_> {
 
     /// Counts a difference, and tells it now or once its heading is known.
     fn differ(&mut self, place: Place, kind: DifferenceKind, uid: Option<Uid>, detail: Cow<'static, str>) {
-        self.count(kind, 1);
+        self.summary.differences.count(kind, 1);
         let found = Found { pair: place.pair, kind, uid, detail };
         if place.waits {
             self.found.push(found);
         } else {
             self.tell(found, None);
         }
-    }
-
-    fn count(&mut self, kind: DifferenceKind, messages: u64) {
-        let count = match kind {
-            DifferenceKind::Missing => &mut self.summary.missing,
-            DifferenceKind::Extra => &mut self.summary.extra,
-            DifferenceKind::Changed => &mut self.summary.changed,
-            DifferenceKind::Flags => &mut self.summary.flags_differ,
-            DifferenceKind::Date => &mut self.summary.dates_differ,
-        };
-        *count += messages;
     }
 
     fn tell(&self, found: Found, heading: Option<&Heading>) {

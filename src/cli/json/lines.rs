@@ -17,7 +17,7 @@ pub(crate) enum Line<'a> {
     /// The run ended early.
     Error(&'a Failure),
     /// What came of it all.
-    Summary(Box<Summarised>),
+    Summary(Summarised<'a>),
 }
 
 /// What a run has kept of a folder.
@@ -28,9 +28,9 @@ pub(crate) struct KeptFolder {
     pub(crate) messages: u64,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
     /// The last line.
-    pub(crate) fn of_summary(summary: Summary, mailboxes: Mailboxes, options: Choice) -> Self {
-        Self::Summary(Box::new(Summarised { summary, mailboxes, options }))
+    pub(crate) fn of_summary(summary: Summary<'a>, mailboxes: Mailboxes, options: Choice) -> Self {
+        Self::Summary(Summarised { summary, mailboxes, options })
     }
 }

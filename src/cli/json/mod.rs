@@ -89,7 +89,7 @@ mod tests {
     use mailferry::verbs::{FolderListing, FolderRow};
     use proptest::prelude::*;
 
-    fn of(summary: Summary) -> Line<'static> {
+    fn of(summary: Summary<'_>) -> Line<'_> {
         Line::of_summary(summary, Mailboxes::default(), crate::cli::chosen::Choice::default())
     }
 

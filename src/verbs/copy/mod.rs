@@ -178,7 +178,7 @@ impl<'a> Copy<'a> {
             options,
             observer,
             memory,
-            summary: CopySummary::empty(),
+            summary: CopySummary::default(),
             folders: Vec::new(),
             shelves: Vec::new(),
             unmatched_generations: HashMap::new(),

@@ -209,7 +209,7 @@ impl<'a> Sync<'a> {
         observer: &'a dyn Observer,
     ) -> Result<Self, Error> {
         let mut memory = Memory::open(state)?;
-        let mut summary = SyncSummary::empty();
+        let mut summary = SyncSummary::default();
         let listed = Listed::read(link, rules, &mut memory, observer)?;
         summary.folders_failed = listed.failed;
         summary.left_out.clone_from(&listed.omitted);
@@ -256,10 +256,7 @@ impl<'a> Sync<'a> {
     }
 
     fn way(&mut self, side: Side) -> &mut SyncWay {
-        match side {
-            Side::First => &mut self.summary.to_first,
-            Side::Second => &mut self.summary.to_second,
-        }
+        &mut self.summary.to[side]
     }
 
     fn fail_folder(&mut self, name: &str, reason: &str) {

@@ -1,10 +1,11 @@
 //! The top of the page: what came of the run in one line, between which mailboxes, and its main numbers.
 
 use super::shown;
-use crate::cli::left_out::{self, LeftOut};
+use crate::cli::left_out;
 use crate::cli::report::facts::Facts;
 use crate::cli::session::without_options;
 use crate::cli::units;
+use mailferry::verbs::LeftOut;
 use serde_json::Value;
 
 /// The top of the page.

@@ -5,6 +5,7 @@ use super::headline;
 use super::holdings;
 use super::table::{Cell, Table};
 use super::{Section, shown};
+use crate::cli::left_out;
 use crate::cli::report::facts::{Change, Facts, Folder, Planned};
 use crate::cli::units;
 use mailferry::mail::{Heading, InternalDate, Uid};
@@ -29,11 +30,7 @@ fn counted(id: &'static str, title: &str, count: u64, table: Table) -> Option<Se
 }
 
 fn uid(uid: Option<Uid>) -> Cell {
-    uid.map_or_else(Cell::unknown, |uid| Cell {
-        is_dim: false,
-        text: uid.to_string(),
-        ..Cell::count(u64::from(uid.get()))
-    })
+    uid.map_or_else(Cell::unknown, |uid| Cell { is_dim: false, text: uid.to_string(), ..Cell::count(uid.get().into()) })
 }
 
 /// What people know a message by: the subject, and below it who sent it and when.
@@ -72,7 +69,7 @@ fn left_out(facts: &Facts) -> Option<Section> {
     let mut table = Table::new("What was left out, and why", &[("By", false), ("Folder", false), ("Messages", true)]);
     let all = headline::left_out(facts);
     for found in &all {
-        let by = match found.why() {
+        let by = match left_out::why(found) {
             Some(why) => Cell::text("no option").with_note(why),
             None => Cell::text(&found.by),
         };

@@ -36,12 +36,14 @@ fn facts(command: &'static str, text: &str) -> Facts {
     report.note_address(Side::SOURCE, &address);
     tell(&report, text);
     report.note_failure(&Failure::local(text).with_hint(text));
-    let summary = match command {
-        "sync" => Summary::sync(&sync_summary(), false),
-        "verify" => Summary::verify(&verify_summary()),
-        _ => Summary::copy(&copy_summary(), false),
+    let value = |summary: Summary<'_>| {
+        serde_json::to_value(Line::of_summary(summary, Mailboxes::default(), Choice::default())).unwrap()
     };
-    let summary = serde_json::to_value(Line::of_summary(summary, Mailboxes::default(), Choice::default())).unwrap();
+    let summary = match command {
+        "sync" => value(Summary::sync(&sync_summary(), false)),
+        "verify" => value(Summary::verify(&verify_summary())),
+        _ => value(Summary::copy(&copy_summary(), false)),
+    };
     report.facts(Some(&summary), 3)
 }
 
