@@ -254,7 +254,7 @@ impl OneWay<'_> {
         &self,
         session: &Session,
         save: Option<(&Path, PlanHead)>,
-        summarise: fn(&CopySummary, bool) -> Summary,
+        summarise: fn(&CopySummary, bool) -> Summary<'_>,
     ) -> Result<u8, Failure> {
         let ([source, target], options) = (self.addresses, self.options);
         let source_password = session.password(Side::SOURCE, source, self.passwords[0])?;
@@ -279,16 +279,12 @@ impl OneWay<'_> {
         let (summary, planned) = verbs::copy(source, target, self.rules, options, state, stop, observers.as_ref())?;
         let is_whole = !matches!(summary.status, Status::Interrupted | Status::Stopped(_));
         let saved = save.filter(|_| is_whole).map(|(path, head)| plan_file::save(path, &head, &planned)).transpose()?;
-        session.results(
-            &summary.status,
-            || summarise(&summary, options.dry_run),
-            |paint| {
-                let mut lines = table.lines(paint);
-                lines.extend(text::copy_summary(&summary, options.dry_run, paint));
-                lines.extend(saved.clone());
-                lines
-            },
-        );
+        session.results(&summary.status, summarise(&summary, options.dry_run), |paint| {
+            let mut lines = table.lines(paint);
+            lines.extend(text::copy_summary(&summary, options.dry_run, paint));
+            lines.extend(saved.clone());
+            lines
+        });
         Ok(exit::of_copy(&summary, self.tell_work))
     }
 }

@@ -84,7 +84,7 @@ pub(crate) fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
     let state = args.state.kept_in();
     let options = DoctorOptions { idle: Duration::from_secs(args.idle.into()), state: state.as_deref() };
     let summary = verbs::doctor(&patients, &options, observers.as_ref());
-    session.print(&[], || Summary::doctor(&summary), |paint| vec![text::doctor_summary(&summary, paint)]);
+    session.print(&[], Summary::doctor(&summary), |paint| vec![text::doctor_summary(&summary, paint)]);
     Ok(exit::of_doctor(&summary))
 }
 

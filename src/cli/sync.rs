@@ -299,14 +299,10 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let summary =
         verbs::sync(first.as_ref(), second.as_ref(), &rules, &options, state, session.stop(), observers.as_ref())?;
 
-    session.results(
-        &summary.status,
-        || Summary::sync(&summary, dry_run),
-        |paint| {
-            let mut lines = changes.lines(paint);
-            lines.extend(text::sync_summary(&summary, dry_run, paint));
-            lines
-        },
-    );
+    session.results(&summary.status, Summary::sync(&summary, dry_run), |paint| {
+        let mut lines = changes.lines(paint);
+        lines.extend(text::sync_summary(&summary, dry_run, paint));
+        lines
+    });
     Ok(exit::of_sync(&summary, args.run.exit_code))
 }

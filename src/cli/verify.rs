@@ -102,6 +102,6 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let summary =
         verbs::verify(source.as_ref(), target.as_ref(), &rules, &options, session.stop(), observers.as_ref())?;
 
-    session.results(&summary.status, || Summary::verify(&summary), |paint| differences.lines(&summary, paint));
+    session.results(&summary.status, Summary::verify(&summary), |paint| differences.lines(&summary, paint));
     Ok(exit::of_verify(&summary))
 }

@@ -72,12 +72,11 @@ impl Link {
         }
     }
 
-    /// Closes both connections and adds up their traffic.
-    pub fn close(mut self, traffic: &mut Both<Traffic>) {
-        for side in Side::BOTH {
-            self.side(side).close();
-            traffic[side] += self.side(side).traffic();
-        }
+    /// Ends both connections. Returns what went over them.
+    pub fn end(mut self) -> Both<Traffic> {
+        self.source.close();
+        self.target.close();
+        Both::new(self.source.traffic(), self.target.traffic())
     }
 
     /// Does this on both sides at the same time.
@@ -368,10 +367,7 @@ impl Shared<'_> {
 
     /// Closes a link and adds up its traffic.
     fn close(&self, link: Link) {
-        let mut traffic = Both::default();
-        link.close(&mut traffic);
-        let mut total = lock(&self.traffic);
-        Side::BOTH.into_iter().for_each(|side| total[side] += traffic[side]);
+        *lock(&self.traffic) += link.end();
     }
 
     /// Returns the name of the side that is read from.

@@ -1,6 +1,7 @@
 //! INTERNALDATE: when a message reached its mailbox, to the second and with its time zone (RFC 3501 section 2.3.3).
 
 use jiff::{Timestamp, tz::Offset};
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// The longest date-time text that is parsed; the grammar's own form has 26 bytes.
@@ -64,9 +65,22 @@ impl InternalDate {
         Some(offset.to_datetime(Timestamp::from_second(self.seconds).ok()?).date())
     }
 
+    /// The instant in its own zone, as RFC 3339 writes it; `None` beyond the years that it can write.
+    pub fn rfc3339(self) -> Option<String> {
+        let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
+        Some(Timestamp::from_second(self.seconds).ok()?.display_with_offset(offset).to_string())
+    }
+
     /// Reports whether every server keeps it: after 1970-01-01 and before 2038-01-19.
     pub fn is_kept_everywhere(self) -> bool {
         Self::KEPT_EVERYWHERE.contains(&self.seconds)
+    }
+}
+
+impl Serialize for InternalDate {
+    /// By RFC 3339; null where it can't be written.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.rfc3339().serialize(to)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Mailboxes as a store lists them, before their names are interpreted.
 
 use super::{Counters, Gaps};
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// A mailbox's name exactly as its store writes it: modified UTF-7 on most IMAP servers, with prefix and separators.
@@ -119,6 +120,12 @@ impl SpecialUse {
             Self::Sent => "sent",
             Self::Trash => "trash",
         }
+    }
+}
+
+impl Serialize for SpecialUse {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The two mailboxes of a run.
 
-use std::ops::{Index, IndexMut};
+use serde::{Serialize, Serializer};
+use std::ops::{AddAssign, Index, IndexMut};
 
 /// One of the two mailboxes. In one-way work, mail goes from the first to the second; a sync treats both alike. A
 /// command with one mailbox has only the first.
@@ -49,10 +50,21 @@ impl Side {
             Self::Second => "second",
         }
     }
+
+    /// Serializes the side as a sync names it.
+    pub(crate) fn as_ordinal<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.ordinal())
+    }
+}
+
+impl Serialize for Side {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
 }
 
 /// One value for each side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Both<T> {
     /// The first mailbox's.
     pub first: T,
@@ -95,6 +107,25 @@ impl<T> Both<T> {
     /// Reports whether `holds` is true of both values.
     pub fn all(&self, holds: impl Fn(&T) -> bool) -> bool {
         holds(&self.first) && holds(&self.second)
+    }
+}
+
+impl<T: Serialize> Both<T> {
+    /// Serializes the values as `source` and `target`.
+    pub(crate) fn as_one_way<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map([("source", &self.first), ("target", &self.second)])
+    }
+
+    /// Serializes the values as `to_first` and `to_second`: what is done on each side.
+    pub(crate) fn as_ways<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map([("to_first", &self.first), ("to_second", &self.second)])
+    }
+}
+
+impl<T: AddAssign> AddAssign for Both<T> {
+    fn add_assign(&mut self, other: Self) {
+        self.first += other.first;
+        self.second += other.second;
     }
 }
 

@@ -1,11 +1,12 @@
 //! UIDs, UIDVALIDITY and sets of UIDs (RFC 3501 section 2.3.1.1).
 
+use serde::Serialize;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 /// A message's unique identifier within one mailbox and one UIDVALIDITY. Never zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Uid(NonZeroU32);
 
 impl Uid {

@@ -30,6 +30,7 @@ pub use error::{AccountName, Error, ErrorKind};
 pub use scan::{Baseline, FolderScan, KnownDepth, ScanDepth, ScanRequest, Unchanged};
 
 use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
+use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
@@ -140,7 +141,7 @@ impl ContentId {
 }
 
 /// How much of an account's quota is used (QUOTA, RFC 9208), in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Quota {
     /// Bytes used.
     pub used: u64,
@@ -161,7 +162,7 @@ pub struct Connections {
 }
 
 /// A connection's traffic so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Traffic {
     /// Bytes sent.
     pub sent: u64,

@@ -3,7 +3,7 @@
 use super::deletions::{self, Deletions};
 use crate::cli::console::Paint;
 use crate::cli::harmless;
-use crate::cli::left_out::{self, LeftOut};
+use crate::cli::left_out;
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Event, FolderPlanned, Headings, Observer};
@@ -159,8 +159,7 @@ impl PlanTable {
 
 /// What was done, or in a dry run would be.
 pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec<String> {
-    let left_out = LeftOut::all(&summary.left_out);
-    let single = left_out::single_messages(&left_out);
+    let single = left_out::single_messages(&summary.left_out);
     let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
     let took = units::seconds(summary.seconds);
     let bytes = units::bytes(summary.bytes_copied);
@@ -201,8 +200,8 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
     for (label, n, detail) in rest.into_iter().filter(|(_, n, _)| *n > 0) {
         table.row([label, &units::count(n), detail]);
     }
-    let mut lines = vec![headline(summary, dry_run, &left_out, paint)];
-    lines.extend(table.lines().into_iter().chain(left_out::lines(&left_out)).map(|line| format!("  {line}")));
+    let mut lines = vec![headline(summary, dry_run, paint)];
+    lines.extend(table.lines().into_iter().chain(left_out::lines(&summary.left_out)).map(|line| format!("  {line}")));
     lines
 }
 
@@ -218,10 +217,10 @@ fn folders_detail(summary: &CopySummary, dry_run: bool) -> String {
     parts.join(", ")
 }
 
-fn headline(summary: &CopySummary, dry_run: bool, left_out: &[LeftOut], paint: Paint) -> String {
+fn headline(summary: &CopySummary, dry_run: bool, paint: Paint) -> String {
     match (&summary.status, dry_run) {
-        (Status::Complete, false) => paint.done("done", &left_out::but(left_out)),
-        (Status::Complete, true) => paint.done("dry run: nothing was changed", &left_out::planned(left_out)),
+        (Status::Complete, false) => paint.done("done", &left_out::but(&summary.left_out)),
+        (Status::Complete, true) => paint.done("dry run: nothing was changed", &left_out::planned(&summary.left_out)),
         (Status::Braked, false) => paint.yellow("finished, but nothing was deleted: --max-delete limit exceeded"),
         (Status::Braked, true) => {
             paint.yellow("dry run: nothing was changed; deletions would be blocked by --max-delete")
@@ -264,8 +263,8 @@ mod tests {
     fn what_was_left_out_stands_beside_done() {
         use mailferry::verbs::{LeftOut, LeftOutFolder};
         let junk = LeftOutFolder { folder: "Junk".to_owned(), messages: Some(312) };
-        let by_name = LeftOut { by: "--exclude", folders: vec![junk], messages: 312 };
-        let by_date = LeftOut { by: "--since", folders: Vec::new(), messages: 20 };
+        let by_name = LeftOut { by: "--exclude".to_owned(), folders: vec![junk], messages: 312 };
+        let by_date = LeftOut { by: "--since".to_owned(), folders: Vec::new(), messages: 20 };
         let left = CopySummary { left_out: vec![by_name, by_date], skipped: 21, ..copy_summary() };
         let lines = summary(&left, false, plain());
         assert_eq!(lines[0], "done, but 1 folder was left out by --exclude and 20 messages by --since");
@@ -291,10 +290,7 @@ mod tests {
             copy,
             bytes: copy * 1024,
             already_there: 3,
-            server_side: 0,
-            flags: 0,
-            delete: 0,
-            keep: 0,
+            ..FolderPlanned::default()
         };
         plan.observe(&Event::FolderPlanned(folder("INBOX", "INBOX", "", false, 2)));
         plan.observe(&Event::FolderPlanned(folder("Gesendet\x1b", "Sent", "same role", true, 1000)));

@@ -28,7 +28,7 @@ impl Copy<'_> {
             self.summary.status = Status::Stopped(error);
         }
         way.end();
-        self.add_traffic(way.traffic);
+        self.summary.traffic += way.traffic;
     }
 
     /// How many lanes there will be work for, as far as the listings tell: where the target is empty, nothing is there already

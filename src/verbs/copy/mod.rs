@@ -40,7 +40,7 @@ use crate::mail::{Both, MailboxName, Side, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
-use crate::store::{Connector, Error, Prepared, Refusal, Traffic};
+use crate::store::{Connector, Error, Prepared, Refusal};
 use elsewhere::Elsewhere;
 use memory::Memory;
 use needs::Needs;
@@ -176,7 +176,7 @@ impl<'a> Copy<'a> {
             options,
             observer,
             memory,
-            summary: CopySummary::empty(),
+            summary: CopySummary::default(),
             folders: Works::default(),
             shelves: Vec::new(),
             unmatched_generations: HashMap::new(),
@@ -207,14 +207,7 @@ impl Copy<'_> {
     }
 
     fn close(&mut self, link: Link) {
-        let mut traffic = Both::default();
-        link.close(&mut traffic);
-        self.add_traffic(traffic);
-    }
-
-    fn add_traffic(&mut self, traffic: Both<Traffic>) {
-        self.summary.source_traffic += traffic.first;
-        self.summary.target_traffic += traffic.second;
+        self.summary.traffic += link.end();
     }
 
     fn finish(mut self, started: Instant, stop: &Stop) -> CopySummary {
