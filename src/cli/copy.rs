@@ -15,8 +15,9 @@ use super::{exit, password, places, plan_file};
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 use mailferry::address::Address;
+use mailferry::event::Run;
 use mailferry::folders::Rules;
-use mailferry::mail::Side;
+use mailferry::mail::{Both, Side};
 use mailferry::plan::DeletionLimit;
 use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, FlagPolicy, Kinship, PlanHead, PlanUse, Status};
 use std::path::{Path, PathBuf};
@@ -274,9 +275,10 @@ impl OneWay<'_> {
         let target_purpose = if options.dry_run { Purpose::Rehearse } else { Purpose::Write };
         let source = session.account(Side::SOURCE, source, source_password, source_purpose, &observers)?;
         let target = session.account(Side::TARGET, target, target_password, target_purpose, &observers)?;
-        let (source, target, stop) = (source.as_ref(), target.as_ref(), session.stop());
+        let connectors = Both::new(source.as_ref(), target.as_ref());
+        let run = Run { stop: session.stop(), observer: observers.as_ref() };
         let state = kept.as_ref().map(|kept| &kept.state).or(peeked.as_ref().map(|peeked| &peeked.state));
-        let (summary, planned) = verbs::copy(source, target, self.rules, options, state, stop, observers.as_ref())?;
+        let (summary, planned) = verbs::copy(connectors, self.rules, options, state, run)?;
         let is_whole = !matches!(summary.status, Status::Interrupted | Status::Stopped(_));
         let saved = save.filter(|_| is_whole).map(|(path, head)| plan_file::save(path, &head, &planned)).transpose()?;
         session.results(

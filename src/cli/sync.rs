@@ -14,6 +14,7 @@ use super::undo::UndoStore;
 use super::{exit, password, places, values};
 use clap::{Args, ValueEnum};
 use mailferry::address::Address;
+use mailferry::event::Run;
 use mailferry::mail::{Both, Side, Uid};
 use mailferry::plan::DeletionLimit;
 use mailferry::plan::merge::{Policy, Prefer};
@@ -296,8 +297,8 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let first = session.account(Side::SOURCE, &first, first_password, purpose, &observers)?;
     let second = session.account(Side::TARGET, &second, second_password, purpose, &observers)?;
     let state = kept.two_way();
-    let summary =
-        verbs::sync(first.as_ref(), second.as_ref(), &rules, &options, state, session.stop(), observers.as_ref())?;
+    let run = Run { stop: session.stop(), observer: observers.as_ref() };
+    let summary = verbs::sync(Both::new(first.as_ref(), second.as_ref()), &rules, &options, state, run)?;
 
     session.results(
         &summary.status,
