@@ -82,12 +82,8 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let folders = args.folders.options()?;
     let rules = folder_rules(&folders)?;
     args.messages.check_search(&[&source, &target])?;
-    let options = VerifyOptions {
-        filter: args.messages.filter()?,
-        deep: args.deep,
-        jobs: args.jobs.lanes([source.connections(), target.connections()]),
-        kinship,
-    };
+    let jobs = args.jobs.lanes([source.connections(), target.connections()]);
+    let options = VerifyOptions { filter: args.messages.filter()?, deep: args.deep, jobs, kinship };
     let mut choice = Choice::of_folders(&folders);
     choice.messages(&options.filter);
     choice.flag("--deep", options.deep);
