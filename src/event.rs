@@ -282,6 +282,15 @@ impl Observer for Silent {
     fn observe(&self, _event: &Event<'_>) {}
 }
 
+/// What a run is told by its user, and tells of itself.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// The user's request to end.
+    pub stop: &'a Stop,
+    /// Is told what happens.
+    pub observer: &'a dyn Observer,
+}
+
 /// A request to end gently: what is under way is finished and acknowledged, nothing new is begun.
 #[derive(Debug, Default)]
 pub struct Stop(AtomicBool);

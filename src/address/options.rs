@@ -18,6 +18,45 @@ const SECRETS: [&str; 6] = ["password", "passwd", "pass", "pw", "token", "secret
 /// The value of a key for a file, as its error says it.
 const PEM_FILE: &str = "the path of a PEM file";
 
+const TLS: Key<TlsMode> = Key::new("tls", "implicit, starttls or none", tls_mode);
+const AUTH: Key<Mechanism> = Key::new("auth", MECHANISMS, Mechanism::named);
+const AUTHZID: Key<String> = Key::new("authzid", "a user name", filled);
+const CA: Key<PathBuf> = Key::new("ca", PEM_FILE, path);
+const PIN: Key<Fingerprint> = Key::new("pin", "sha256: and the 64 hexadecimal digits of a SHA-256", Fingerprint::parse);
+const CLIENT_CERT: Key<PathBuf> = Key::new("client-cert", PEM_FILE, path);
+const CLIENT_KEY: Key<PathBuf> = Key::new("client-key", PEM_FILE, path);
+// An empty prefix is a choice: the account's root.
+const PREFIX: Key<String> = Key::new("prefix", "the start of folder names", |text| Some(text.to_owned()));
+const SEPARATOR: Key<char> = Key::new("separator", "one ASCII character", one_character);
+const COMPRESS: Key<Compression> = Key::new("compress", "auto, on or off", compression);
+const CONNECTIONS: Key<usize> = Key::new("connections", "a number from 1 to 64", connections);
+const TIMEOUT: Key<Duration> = Key::new("timeout", "seconds, from 1 to 86400", seconds);
+const PROVIDER: Key<Provider> = Key::new("provider", "google or microsoft", Provider::named);
+
+/// A key and its values.
+struct Key<T> {
+    name: &'static str,
+    /// What is allowed, as its error lists it.
+    wanted: &'static str,
+    read: fn(&str) -> Option<T>,
+}
+
+impl<T> Key<T> {
+    const fn new(name: &'static str, wanted: &'static str, read: fn(&str) -> Option<T>) -> Self {
+        Self { name, wanted, read }
+    }
+
+    /// Decodes a value and puts it in its place.
+    fn put(&self, value: &str, place: &mut Option<T>) -> Result<(), AddressError> {
+        let Self { name: key, wanted, read } = *self;
+        if place.is_some() {
+            return Err(AddressError::Twice { key });
+        }
+        *place = Some(decode(value).and_then(|text| read(&text)).ok_or(AddressError::BadValue { key, wanted })?);
+        Ok(())
+    }
+}
+
 /// The values given.
 #[derive(Debug, Default)]
 pub(super) struct Options {
@@ -71,28 +110,19 @@ impl Options {
     /// Sets one pair.
     fn set(&mut self, key: &str, value: &str) -> Result<(), AddressError> {
         match key {
-            "tls" => put(&mut self.tls, "tls", value, "implicit, starttls or none", tls_mode),
-            "auth" => put(&mut self.auth, "auth", value, MECHANISMS, mechanism),
-            "authzid" => put(&mut self.authzid, "authzid", value, "a user name", filled),
-            "ca" => put(&mut self.ca, "ca", value, PEM_FILE, path),
-            "pin" => {
-                put(&mut self.pin, "pin", value, "sha256: and the 64 hexadecimal digits of a SHA-256", fingerprint)
-            }
-            "client-cert" => put(&mut self.client_cert, "client-cert", value, PEM_FILE, path),
-            "client-key" => put(&mut self.client_key, "client-key", value, PEM_FILE, path),
-            // An empty prefix is a choice: the account's root.
-            "prefix" => put(&mut self.prefix, "prefix", value, "the start of folder names", Some),
-            "separator" => put(&mut self.separator, "separator", value, "one ASCII character", one_character),
-            "compress" => put(&mut self.compression, "compress", value, "auto, on or off", compression),
-            "connections" => put(&mut self.connections, "connections", value, "a number from 1 to 64", |digits| {
-                number(&digits).filter(|n| (1..=64).contains(n))
-            }),
-            "timeout" => put(&mut self.timeout, "timeout", value, "seconds, from 1 to 86400", |digits| {
-                number(&digits).filter(|n| (1..=86400).contains(n)).map(Duration::from_secs)
-            }),
-            "provider" => {
-                put(&mut self.provider, "provider", value, "google or microsoft", |name| Provider::named(&name))
-            }
+            "tls" => TLS.put(value, &mut self.tls),
+            "auth" => AUTH.put(value, &mut self.auth),
+            "authzid" => AUTHZID.put(value, &mut self.authzid),
+            "ca" => CA.put(value, &mut self.ca),
+            "pin" => PIN.put(value, &mut self.pin),
+            "client-cert" => CLIENT_CERT.put(value, &mut self.client_cert),
+            "client-key" => CLIENT_KEY.put(value, &mut self.client_key),
+            "prefix" => PREFIX.put(value, &mut self.prefix),
+            "separator" => SEPARATOR.put(value, &mut self.separator),
+            "compress" => COMPRESS.put(value, &mut self.compression),
+            "connections" => CONNECTIONS.put(value, &mut self.connections),
+            "timeout" => TIMEOUT.put(value, &mut self.timeout),
+            "provider" => PROVIDER.put(value, &mut self.provider),
             _ if SECRETS.contains(&key.to_ascii_lowercase().as_str()) => Err(AddressError::Password),
             _ if is_word(key) => Err(AddressError::UnknownKey { key: format!("`{key}`") }),
             _ => Err(AddressError::UnknownKey { key: "after `?`".to_owned() }),
@@ -100,59 +130,39 @@ impl Options {
     }
 }
 
-/// Decodes a value and stores it. `wanted` says what is allowed.
-fn put<T>(
-    place: &mut Option<T>,
-    key: &'static str,
-    value: &str,
-    wanted: &'static str,
-    read: impl FnOnce(String) -> Option<T>,
-) -> Result<(), AddressError> {
-    if place.is_some() {
-        return Err(AddressError::Twice { key });
-    }
-    *place = Some(decode(value).and_then(read).ok_or(AddressError::BadValue { key, wanted })?);
-    Ok(())
-}
-
 /// Reports whether it may be a mistyped key, and nothing that should not be repeated.
 fn is_word(key: &str) -> bool {
     !key.is_empty() && key.len() <= 20 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
 }
 
-fn filled(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
+fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]
-fn tls_mode(text: String) -> Option<TlsMode> {
+fn tls_mode(text: &str) -> Option<TlsMode> {
     [TlsMode::Implicit, TlsMode::StartTls, TlsMode::None]
         .into_iter()
         .find(|mode| text.eq_ignore_ascii_case(mode.name()))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]
-fn compression(text: String) -> Option<Compression> {
+fn compression(text: &str) -> Option<Compression> {
     [Compression::Auto, Compression::On, Compression::Off].into_iter().find(|choice| choice.name() == text)
 }
 
-fn path(text: String) -> Option<PathBuf> {
+fn path(text: &str) -> Option<PathBuf> {
     filled(text).map(PathBuf::from)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]
-fn mechanism(text: String) -> Option<Mechanism> {
-    Mechanism::named(&text)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]
-fn fingerprint(text: String) -> Option<Fingerprint> {
-    Fingerprint::parse(&text)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "one signature for all readers of a value")]
-fn one_character(text: String) -> Option<char> {
+fn one_character(text: &str) -> Option<char> {
     let mut characters = text.chars();
     let first = characters.next().filter(char::is_ascii_graphic)?;
     characters.next().is_none().then_some(first)
+}
+
+fn connections(digits: &str) -> Option<usize> {
+    number(digits).filter(|n| (1..=64).contains(n))
+}
+
+fn seconds(digits: &str) -> Option<Duration> {
+    number(digits).filter(|n| (1..=86400).contains(n)).map(Duration::from_secs)
 }

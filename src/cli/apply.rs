@@ -140,9 +140,16 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
     };
     session.note_options(Choice::of_copy(&head.folders, &options));
     let state = args.state.or_saved(head.state.as_deref(), head.no_state);
-    let run =
-        OneWay { addresses: &addresses, passwords, rules: &rules, options: &options, state: &state, tell_work: false };
-    run.go(session, None, Summary::apply)
+    let run = OneWay {
+        addresses: &addresses,
+        passwords,
+        rules: &rules,
+        options: &options,
+        state: &state,
+        tell_work: false,
+        summarise: Summary::apply,
+    };
+    run.go(session, None)
 }
 
 /// Checks that an account's name still means the same mailbox.

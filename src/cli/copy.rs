@@ -9,16 +9,20 @@ use super::failure::Failure;
 use super::json::Summary;
 use super::report::{About, Report};
 use super::session::{Purpose, Session};
-use super::state::StateArgs;
+use super::state::{StateArgs, identity};
 use super::text::{self, PlanTable};
 use super::{exit, password, places, plan_file};
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 use mailferry::address::Address;
-use mailferry::folders::Rules;
-use mailferry::mail::Side;
+use mailferry::event::Run;
+use mailferry::folders::{self, Rules};
+use mailferry::mail::{Both, Side};
 use mailferry::plan::DeletionLimit;
-use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, FlagPolicy, Kinship, PlanHead, PlanUse, Status};
+use mailferry::plan::planned::Planned;
+use mailferry::verbs::{
+    self, CopyOptions, CopySummary, Deleting, FlagPolicy, Kinship, PlanHead, PlanMailbox, PlanUse, Status,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -217,10 +221,6 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
         ..args.options([source.connections(), target.connections()])?
     };
     session.note_options(Choice::of_copy(&folders, &options));
-    let save = args.run.save_plan.as_deref().map(|path| {
-        let texts = [&args.source, &args.target];
-        (path, plan_file::head(&addresses, texts, passwords, folders, &options, &args.run.state))
-    });
     let run = OneWay {
         addresses: &addresses,
         passwords,
@@ -228,8 +228,11 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
         options: &options,
         state: &args.run.state,
         tell_work: args.run.exit_code,
+        summarise: Summary::copy,
     };
-    run.go(session, save, Summary::copy)
+    let texts = [&args.source, &args.target];
+    let save = args.run.save_plan.as_deref().map(|path| (path, run.plan_head(texts, folders)));
+    run.go(session, save)
 }
 
 /// Returns the local date: the name of the folder for what vanishes now.
@@ -246,16 +249,29 @@ pub(crate) struct OneWay<'a> {
     pub(crate) state: &'a StateArgs,
     /// Whether the exit code shows that there is work to do.
     pub(crate) tell_work: bool,
+    /// What came of it, for programs. It is told whether it was a dry run.
+    pub(crate) summarise: fn(&CopySummary, bool) -> Summary,
 }
 
 impl OneWay<'_> {
-    /// Runs it, saves its plan if requested, and shows the result. Returns the exit code.
-    pub(crate) fn go(
-        &self,
-        session: &Session,
-        save: Option<(&Path, PlanHead)>,
-        summarise: fn(&CopySummary, bool) -> Summary<'_>,
-    ) -> Result<u8, Failure> {
+    /// Runs it, keeps its plan where that is wanted, and shows what came of it. Gives the exit code.
+    pub(crate) fn go(&self, session: &Session, save: Option<(&Path, PlanHead)>) -> Result<u8, Failure> {
+        let dry_run = self.options.dry_run;
+        let table = Arc::new(PlanTable::default());
+        let (summary, planned) = self.copy(session, &table)?;
+        let is_whole = !matches!(summary.status, Status::Interrupted | Status::Stopped(_));
+        let saved = save.filter(|_| is_whole).map(|(path, head)| plan_file::save(path, &head, &planned)).transpose()?;
+        session.results(&summary.status, (self.summarise)(&summary, dry_run), |paint| {
+            let mut lines = table.lines(paint);
+            lines.extend(text::copy_summary(&summary, dry_run, paint));
+            lines.extend(saved.clone());
+            lines
+        });
+        Ok(exit::of_copy(&summary, self.tell_work))
+    }
+
+    /// Runs it. A dry run fills the table.
+    fn copy(&self, session: &Session, table: &Arc<PlanTable>) -> Result<(CopySummary, Planned), Failure> {
         let ([source, target], options) = (self.addresses, self.options);
         let source_password = session.password(Side::SOURCE, source, self.passwords[0])?;
         let target_password = session.password(Side::TARGET, target, self.passwords[1])?;
@@ -264,27 +280,51 @@ impl OneWay<'_> {
         let peeked = if options.dry_run { self.state.look(source, target, session) } else { None };
         let kept = if options.dry_run { None } else { self.state.open(source, target, session)? };
 
-        let table = Arc::new(PlanTable::default());
         session.watch_signals()?;
-        let observers = session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(&table) as _));
-        let source_purpose = match options.deleting {
-            Deleting::Source(_) if !options.dry_run => Purpose::Empty,
-            _ => Purpose::Read,
-        };
-        let target_purpose = if options.dry_run { Purpose::Rehearse } else { Purpose::Write };
-        let source = session.account(Side::SOURCE, source, source_password, source_purpose, &observers)?;
-        let target = session.account(Side::TARGET, target, target_password, target_purpose, &observers)?;
-        let (source, target, stop) = (source.as_ref(), target.as_ref(), session.stop());
+        let observers = session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(table) as _));
+        let purposes = purposes(options);
+        let source = session.account(Side::SOURCE, source, source_password, purposes[Side::SOURCE], &observers)?;
+        let target = session.account(Side::TARGET, target, target_password, purposes[Side::TARGET], &observers)?;
+        let connectors = Both::new(source.as_ref(), target.as_ref());
+        let run = Run { stop: session.stop(), observer: observers.as_ref() };
         let state = kept.as_ref().map(|kept| &kept.state).or(peeked.as_ref().map(|peeked| &peeked.state));
-        let (summary, planned) = verbs::copy(source, target, self.rules, options, state, stop, observers.as_ref())?;
-        let is_whole = !matches!(summary.status, Status::Interrupted | Status::Stopped(_));
-        let saved = save.filter(|_| is_whole).map(|(path, head)| plan_file::save(path, &head, &planned)).transpose()?;
-        session.results(&summary.status, summarise(&summary, options.dry_run), |paint| {
-            let mut lines = table.lines(paint);
-            lines.extend(text::copy_summary(&summary, options.dry_run, paint));
-            lines.extend(saved.clone());
-            lines
-        });
-        Ok(exit::of_copy(&summary, self.tell_work))
+        Ok(verbs::copy(connectors, self.rules, options, state, run)?)
+    }
+
+    /// What a plan of it begins with. `texts` are the addresses as they were typed, or those of accounts.
+    fn plan_head(&self, texts: [&String; 2], folders: folders::Options) -> PlanHead {
+        let mailbox = |at: usize| PlanMailbox {
+            address: match &self.addresses[at] {
+                Address::Imap(_) => texts[at].clone(),
+                // By its whole path, wherever the plan is carried out.
+                directory => identity(directory),
+            },
+            account: self.passwords[at].configured.and_then(|configured| configured.account.clone()),
+            identity: identity(&self.addresses[at]),
+        };
+        let options = self.options;
+        let (state, no_state) = self.state.chosen();
+        PlanHead {
+            made: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            by: env!("CARGO_PKG_VERSION").to_owned(),
+            source: mailbox(0),
+            target: mailbox(1),
+            folders,
+            filter: options.filter.clone(),
+            flags: options.flags,
+            deleting: options.deleting,
+            keep_deleted: options.keep_deleted.is_some(),
+            state,
+            no_state,
+        }
+    }
+}
+
+/// What a copy may do with each side.
+fn purposes(options: &CopyOptions) -> Both<Purpose> {
+    match options.deleting {
+        _ if options.dry_run => Both::new(Purpose::Read, Purpose::Rehearse),
+        Deleting::Source(_) => Both::new(Purpose::Empty, Purpose::Write),
+        _ => Both::new(Purpose::Read, Purpose::Write),
     }
 }

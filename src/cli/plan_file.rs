@@ -3,53 +3,15 @@
 //! A plan decides what is copied and deleted, so nobody else may write to it; and it lists the user's mail, so nobody
 //! else may read it.
 
-use super::args::PasswordOptions;
 use super::failure::Failure;
 use super::harmless;
-use super::state::{StateArgs, identity};
-use mailferry::address::Address;
-use mailferry::folders;
 use mailferry::plan::planned::Planned;
-use mailferry::verbs::{CopyOptions, PlanError, PlanHead, PlanMailbox, read_plan, write_plan};
+use mailferry::verbs::{PlanError, PlanHead, read_plan, write_plan};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tempfile::NamedTempFile;
-
-/// Makes a plan's head. `texts` are the addresses as typed, or those of accounts.
-pub(crate) fn head(
-    addresses: &[Address; 2],
-    texts: [&String; 2],
-    passwords: [PasswordOptions<'_>; 2],
-    folders: folders::Options,
-    options: &CopyOptions,
-    state: &StateArgs,
-) -> PlanHead {
-    let mailbox = |at: usize| PlanMailbox {
-        address: match &addresses[at] {
-            Address::Imap(_) => texts[at].clone(),
-            // By its full path, wherever the plan is applied.
-            directory => identity(directory),
-        },
-        account: passwords[at].configured.and_then(|configured| configured.account.clone()),
-        identity: identity(&addresses[at]),
-    };
-    let (state, no_state) = state.chosen();
-    PlanHead {
-        made: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        by: env!("CARGO_PKG_VERSION").to_owned(),
-        source: mailbox(0),
-        target: mailbox(1),
-        folders,
-        filter: options.filter.clone(),
-        flags: options.flags,
-        deleting: options.deleting,
-        keep_deleted: options.keep_deleted.is_some(),
-        state,
-        no_state,
-    }
-}
 
 /// Saves a plan, completely or not at all. Returns what to report about it.
 ///

@@ -14,6 +14,7 @@ use super::undo::UndoStore;
 use super::{exit, password, places, values};
 use clap::{Args, ValueEnum};
 use mailferry::address::Address;
+use mailferry::event::Run;
 use mailferry::mail::{Both, Side, Uid};
 use mailferry::plan::DeletionLimit;
 use mailferry::plan::merge::{Policy, Prefer};
@@ -248,56 +249,71 @@ impl SyncArgs {
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
         self.report.begin(About { command: "sync", dry_run: self.run.dry_run, empties_source: false })
     }
+
+    /// The two mailboxes, which are not one.
+    fn addresses(&self) -> Result<[Address; 2], Failure> {
+        let first = Session::address(Side::SOURCE, &self.first)?;
+        let second = Session::address(Side::TARGET, &self.second)?;
+        let addresses = [first, second];
+        places::check(&addresses)?;
+        if places::kinship(&addresses) == Kinship::OneAccount {
+            let failure = Failure::usage("FIRST and SECOND are the same mailbox");
+            return Err(failure.with_hint("pass two different mailboxes"));
+        }
+        Ok(addresses)
+    }
+
+    fn options(&self, addresses: &[Address; 2]) -> Result<SyncOptions, Failure> {
+        let [first, second] = addresses;
+        Ok(SyncOptions {
+            policy: self.run.policy(),
+            jobs: self.jobs.lanes([first.connections(), second.connections()]),
+            limit_rate: self.limit_rate,
+            accept_sizes: self.run.accept_size_mismatch,
+            dry_run: self.run.dry_run,
+            undo: self.run.undo_run(first, second)?,
+            undo_size: Some(self.run.keep_size),
+            explain: self.run.explain.clone(),
+            identities: Both::new(identity(first), identity(second)),
+            kinship: places::kinship(addresses),
+            new_target: self.run.new_target,
+        })
+    }
+
+    /// How much is shown of what is changed.
+    fn detail(&self) -> Detail {
+        match (self.run.dry_run, self.output.verbose) {
+            (false, _) => Detail::Conflicts,
+            (true, 0) => Detail::Folders,
+            (true, _) => Detail::Changes,
+        }
+    }
 }
 
 /// Runs it. Returns the exit code.
 pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
-    let first = Session::address(Side::SOURCE, &args.first)?;
-    let second = Session::address(Side::TARGET, &args.second)?;
-    let addresses = [first, second];
-    places::check(&addresses)?;
-    let kinship = places::kinship(&addresses);
-    let [first, second] = addresses;
-    if kinship == Kinship::OneAccount {
-        return Err(Failure::usage("FIRST and SECOND are the same mailbox").with_hint("pass two different mailboxes"));
-    }
+    let addresses = args.addresses()?;
     let folders = args.folders.options();
     let rules = folder_rules(&folders)?;
     let dry_run = args.run.dry_run;
     session.note_options(args.run.choice(Choice::of_folders(&folders)));
-    let options = SyncOptions {
-        policy: args.run.policy(),
-        jobs: args.jobs.lanes([first.connections(), second.connections()]),
-        limit_rate: args.limit_rate,
-        accept_sizes: args.run.accept_size_mismatch,
-        dry_run,
-        undo: args.run.undo_run(&first, &second)?,
-        undo_size: Some(args.run.keep_size),
-        explain: args.run.explain.clone(),
-        identities: Both::new(identity(&first), identity(&second)),
-        kinship,
-        new_target: args.run.new_target,
-    };
+    let options = args.options(&addresses)?;
+    let [first, second] = addresses;
     let (first_password, second_password) = (args.first_password.options(), args.second_password.options());
     password::check_stdin([first_password, second_password], false)?;
     let first_password = session.password(Side::SOURCE, &first, first_password)?;
     let second_password = session.password(Side::TARGET, &second, second_password)?;
 
     let kept = if dry_run { args.run.state.look(&first, &second)? } else { args.run.state.open(&first, &second)? };
-    let detail = match (dry_run, args.output.verbose) {
-        (false, _) => Detail::Conflicts,
-        (true, 0) => Detail::Folders,
-        (true, _) => Detail::Changes,
-    };
-    let changes = Arc::new(ChangeList::new(detail));
+    let changes = Arc::new(ChangeList::new(args.detail()));
     session.watch_signals()?;
     let observers = session.observers(Some(Arc::<ChangeList>::clone(&changes) as _));
     let purpose = if dry_run { Purpose::Rehearse } else { Purpose::Write };
     let first = session.account(Side::SOURCE, &first, first_password, purpose, &observers)?;
     let second = session.account(Side::TARGET, &second, second_password, purpose, &observers)?;
     let state = kept.two_way();
-    let summary =
-        verbs::sync(first.as_ref(), second.as_ref(), &rules, &options, state, session.stop(), observers.as_ref())?;
+    let run = Run { stop: session.stop(), observer: observers.as_ref() };
+    let summary = verbs::sync(Both::new(first.as_ref(), second.as_ref()), &rules, &options, state, run)?;
 
     session.results(&summary.status, Summary::sync(&summary, dry_run), |paint| {
         let mut lines = changes.lines(paint);

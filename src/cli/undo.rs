@@ -13,6 +13,7 @@ use super::text::{self, Restorations};
 use super::{exit, harmless, password, places, units};
 use clap::Args;
 use mailferry::address::Address;
+use mailferry::event::Run;
 use mailferry::mail::Side;
 use mailferry::state::PairName;
 use mailferry::verbs::{self, KeptMessage, Kinship, Restoring, UndoSummary};
@@ -67,6 +68,16 @@ impl UndoArgs {
             Mailbox { text: first, password: &mut self.first_password.configured },
             Mailbox { text: second, password: &mut self.second_password.configured },
         ]
+    }
+}
+
+impl UndoArgs {
+    /// The options that say which messages are put back.
+    fn choice(&self) -> Choice {
+        let mut choice = Choice::default();
+        choice.value("--folder", (!self.folder.is_empty()).then(|| self.folder.join(", ")));
+        self.message.iter().for_each(|wanted| choice.value("--message", Some(wanted)));
+        choice
     }
 }
 
@@ -214,6 +225,12 @@ fn chosen(args: &UndoArgs, store: &UndoStore, run: &str) -> Result<Vec<KeptMessa
     selected::named(&path, messages, &args.message)
 }
 
+/// The messages that were in this mailbox.
+fn of_mailbox(messages: &[KeptMessage], address: &Address) -> Vec<KeptMessage> {
+    let identity = identity(address);
+    messages.iter().filter(|message| message.mailbox == identity).cloned().collect()
+}
+
 fn put_back(
     args: &UndoArgs,
     session: &Session,
@@ -223,32 +240,24 @@ fn put_back(
 ) -> Result<u8, Failure> {
     let started = Instant::now();
     let messages = chosen(args, store, run)?;
-    let mut choice = Choice::default();
-    choice.value("--folder", (!args.folder.is_empty()).then(|| args.folder.join(", ")));
-    args.message.iter().for_each(|wanted| choice.value("--message", Some(wanted)));
-    session.note_options(choice);
-    let path = store.0.join(run);
+    session.note_options(args.choice());
     let passwords = [args.first_password.options(), args.second_password.options()];
     password::check_stdin(passwords, false)?;
     session.watch_signals()?;
     let restorations = Arc::new(Restorations::default());
     let observers = session.observers(args.dry_run.then(|| Arc::<Restorations>::clone(&restorations) as _));
+    let purpose = if args.dry_run { Purpose::Rehearse } else { Purpose::Write };
     let mut total = UndoSummary::default();
     for ((address, options), side) in addresses.iter().zip(passwords).zip(Side::BOTH) {
-        let identity = identity(address);
-        let of_side: Vec<KeptMessage> =
-            messages.iter().filter(|message| message.mailbox == identity).cloned().collect();
+        let of_side = of_mailbox(&messages, address);
         if of_side.is_empty() {
             continue;
         }
         let secret = session.password(side, address, options)?;
-        let purpose = if args.dry_run { Purpose::Rehearse } else { Purpose::Write };
         let account = session.account(side, address, secret, purpose, &observers)?;
-        let restoring = Restoring { run: &path, messages: &of_side, side, dry_run: args.dry_run };
-        let done = verbs::undo(account.as_ref(), restoring, session.stop(), observers.as_ref())?;
-        total.restored += done.restored;
-        total.already_there += done.already_there;
-        total.failed += done.failed;
+        let restoring = Restoring { run: &store.0.join(run), messages: &of_side, side, dry_run: args.dry_run };
+        let run = Run { stop: session.stop(), observer: observers.as_ref() };
+        total += verbs::undo(account.as_ref(), restoring, run)?;
     }
     session.print(&[], Summary::undo(1, args.dry_run, &total, started.elapsed().as_secs_f64()), |paint| {
         [restorations.lines(), vec![text::undo_verdict(&total, args.dry_run, paint)]].concat()

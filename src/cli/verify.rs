@@ -11,7 +11,8 @@ use super::session::{Purpose, Session};
 use super::text::Differences;
 use super::{exit, password, places};
 use clap::Args;
-use mailferry::mail::Side;
+use mailferry::event::Run;
+use mailferry::mail::{Both, Side};
 use mailferry::verbs::{self, VerifyOptions};
 use std::sync::Arc;
 
@@ -81,12 +82,8 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let folders = args.folders.options()?;
     let rules = folder_rules(&folders)?;
     args.messages.check_search(&[&source, &target])?;
-    let options = VerifyOptions {
-        filter: args.messages.filter()?,
-        deep: args.deep,
-        jobs: args.jobs.lanes([source.connections(), target.connections()]),
-        kinship,
-    };
+    let jobs = args.jobs.lanes([source.connections(), target.connections()]);
+    let options = VerifyOptions { filter: args.messages.filter()?, deep: args.deep, jobs, kinship };
     let mut choice = Choice::of_folders(&folders);
     choice.messages(&options.filter);
     choice.flag("--deep", options.deep);
@@ -99,8 +96,8 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let observers = session.observers(Some(Arc::<Differences>::clone(&differences) as _));
     let source = session.account(Side::SOURCE, &source, source_password, Purpose::Read, &observers)?;
     let target = session.account(Side::TARGET, &target, target_password, Purpose::Read, &observers)?;
-    let summary =
-        verbs::verify(source.as_ref(), target.as_ref(), &rules, &options, session.stop(), observers.as_ref())?;
+    let run = Run { stop: session.stop(), observer: observers.as_ref() };
+    let summary = verbs::verify(Both::new(source.as_ref(), target.as_ref()), &rules, &options, run)?;
 
     session.results(&summary.status, Summary::verify(&summary), |paint| differences.lines(&summary, paint));
     Ok(exit::of_verify(&summary))

@@ -50,6 +50,9 @@ pub(crate) struct Outcomes {
 /// Which errands one request covers: whether they leave, from where, and to where.
 type Route<'a> = (bool, &'a MailboxName, &'a MailboxName);
 
+/// Says of a message that is new in a folder that it is another one than those that were relocated.
+pub(crate) type IsTaken<'f> = dyn Fn(&MailboxName, Uid) -> bool + 'f;
+
 /// Carries out errands: all are asked for at once, in the order of their routes, copies before moves, which take away what others are
 /// copied from. `is_taken` says of a message that is new in a folder that it is another one.
 ///
@@ -59,7 +62,7 @@ pub(crate) fn relocate(
     way: &mut Way<'_>,
     side: Side,
     errands: &[Errand<'_>],
-    is_taken: &dyn Fn(&MailboxName, Uid) -> bool,
+    is_taken: &IsTaken<'_>,
 ) -> Result<Outcomes, Error> {
     let (requests, members) = requests(errands);
     let mut outcomes = Outcomes { each: vec![Outcome::default(); errands.len()], refusals: Vec::new() };
@@ -139,7 +142,7 @@ pub(crate) fn look_for(
     side: Side,
     errands: &[Errand<'_>],
     outcomes: &mut [Outcome],
-    is_taken: &dyn Fn(&MailboxName, Uid) -> bool,
+    is_taken: &IsTaken<'_>,
 ) -> Result<(), Error> {
     let mut folders: BTreeMap<&MailboxName, Vec<usize>> = BTreeMap::new();
     for (at, errand) in errands.iter().enumerate().filter(|(at, _)| outcomes[*at].was_untold) {

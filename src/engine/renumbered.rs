@@ -80,23 +80,44 @@ fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<(us
     let (anew, others): (Vec<usize>, Vec<usize>) = (0..proofs.len()).partition(|at| proofs[*at].counts_anew());
     let mut doubtful: Vec<(usize, Scope)> = anew.into_iter().map(|at| (at, Scope::Whole)).collect();
     let absent: Vec<usize> = others.iter().copied().filter(|at| proofs[*at].lacks_some()).collect();
-    if !absent.is_empty() {
-        let scans = way.repeatable(|link| {
-            let asked = absent.iter().map(|at| (&proofs[*at].task.target, proofs[*at].within(Scope::New)));
-            scan_each(link.side(to), ScanDepth::Sizes, asked)
-        })?;
-        let shows_others = |(at, scan): &(usize, FolderScan)| {
-            let told: UidSet = proofs[*at].told().map(|(_, uid, _)| uid).collect();
-            scan.messages.iter().any(|message| !told.contains(message.uid()))
-        };
-        let scans = absent.into_iter().zip(scans).filter_map(|(at, scan)| Some((at, scan.ok()?)));
-        doubtful.extend(scans.filter(shows_others).map(|(at, _)| (at, Scope::New)));
+    let with_strangers = with_strangers(way, to, proofs, absent)?;
+    doubtful.extend(with_strangers.into_iter().map(|at| (at, Scope::New)));
+    for at in with_other_headers(way, to, proofs, others)? {
+        doubtful.retain(|(of, _)| *of != at);
+        doubtful.push((at, Scope::Whole));
     }
-    // Most copies look like what was sent. Where one doesn't, its header tells whether the side rewrote it.
-    let unlike: Vec<(usize, Vec<(Uid, Uid)>)> =
-        (others.into_iter()).map(|at| (at, proofs[at].unlike())).filter(|(_, unlike)| !unlike.is_empty()).collect();
+    Ok(doubtful)
+}
+
+/// Of these folders, those with new messages of which no UID was told.
+fn with_strangers(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>], folders: Vec<usize>) -> Result<Vec<usize>, Error> {
+    if folders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let scans = way.repeatable(|link| {
+        let asked = folders.iter().map(|at| (&proofs[*at].task.target, proofs[*at].within(Scope::New)));
+        scan_each(link.side(to), ScanDepth::Sizes, asked)
+    })?;
+    let has_strangers = |(at, scan): &(usize, FolderScan)| {
+        let told: UidSet = proofs[*at].told().map(|(_, uid, _)| uid).collect();
+        scan.messages.iter().any(|message| !told.contains(message.uid()))
+    };
+    let scans = folders.into_iter().zip(scans).filter_map(|(at, scan)| Some((at, scan.ok()?)));
+    Ok(scans.filter(has_strangers).map(|(at, _)| at).collect())
+}
+
+/// Of these folders, those in which a told UID has a message of another header. Most copies look like what was sent; where one
+/// doesn't, its header tells whether the side rewrote it.
+fn with_other_headers(
+    way: &mut Way<'_>,
+    to: Side,
+    proofs: &[Proof<'_>],
+    folders: Vec<usize>,
+) -> Result<Vec<usize>, Error> {
+    let unlike = folders.into_iter().map(|at| (at, proofs[at].unlike()));
+    let unlike: Vec<(usize, Vec<(Uid, Uid)>)> = unlike.filter(|(_, unlike)| !unlike.is_empty()).collect();
     if unlike.is_empty() {
-        return Ok(doubtful);
+        return Ok(Vec::new());
     }
     let headers = way.repeatable(|link| {
         let uids = |unlike: &[(Uid, Uid)]| unlike.iter().map(|(_, told)| *told).collect();
@@ -106,6 +127,7 @@ fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<(us
     let wanted: Vec<(&Proof<'_>, UidSet)> =
         unlike.iter().map(|(at, unlike)| (&proofs[*at], unlike.iter().map(|(source, _)| *source).collect())).collect();
     let sent = with_keys(way, to, &wanted)?;
+    let mut found = Vec::new();
     for (((at, unlike), headers), sent) in unlike.into_iter().zip(headers).zip(sent) {
         let Ok(headers) = headers else { continue };
         let is_other = |(source, told): &(Uid, Uid)| {
@@ -113,11 +135,10 @@ fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<(us
             sent.key() != HeaderKey::Unknown && now.key() != sent.key()
         };
         if unlike.iter().any(is_other) {
-            doubtful.retain(|(of, _)| *of != at);
-            doubtful.push((at, Scope::Whole));
+            found.push(at);
         }
     }
-    Ok(doubtful)
+    Ok(found)
 }
 
 /// Messages where they come from, by their UIDs; their headers are asked for where they were not read.

@@ -318,32 +318,20 @@ impl<'a> Lane<'a> {
         match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
             RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
-                let to = self.shared.writer();
-                self.shared.warn(&format!("{}: dropped keywords that the {to} refuses: {}", folder.to, refusal.text));
-                let pieces = self.pieces_of(&[token], |treatment| {
-                    treatment.careful = true;
+                self.tell_dropped(folder, "keywords", refusal);
+                self.send_carefully(token, |treatment| {
                     treatment.keywords = match treatment.keywords {
                         Keywords::All => Keywords::Plain,
                         Keywords::Plain | Keywords::None => Keywords::None,
                     };
                 });
-                self.shared.queue.give_back(pieces);
             }
             RefusalMeaning::Date if !sent.treatment.without_date => {
-                let to = self.shared.writer();
-                self.shared.warn(&format!("{}: dropped a date that the {to} refuses: {}", folder.to, refusal.text));
-                let pieces = self.pieces_of(&[token], |treatment| {
-                    treatment.careful = true;
-                    treatment.without_date = true;
-                });
-                self.shared.queue.give_back(pieces);
+                self.tell_dropped(folder, "a date", refusal);
+                self.send_carefully(token, |treatment| treatment.without_date = true);
             }
             RefusalMeaning::Nul if !sent.treatment.binary => {
-                let pieces = self.pieces_of(&[token], |treatment| {
-                    treatment.careful = true;
-                    treatment.binary = true;
-                });
-                self.shared.queue.give_back(pieces);
+                self.send_carefully(token, |treatment| treatment.binary = true);
             }
             RefusalMeaning::Transient if sent.attempts < ATTEMPTS => {
                 let piece = Piece {
@@ -355,21 +343,37 @@ impl<'a> Lane<'a> {
                 self.shared.queue.give_back([piece]);
             }
             _ if !sent.treatment.careful => {
-                // A temporary refusal, where some servers say less than they know: proceed step by step.
-                let pieces = self.pieces_of(&[token], |treatment| treatment.careful = true);
-                self.shared.queue.give_back(pieces);
+                // It was refused in passing, where some servers say less than they know: ask step by step.
+                self.send_carefully(token, |_| ());
             }
-            _ => {
-                let reason = format!("the {} refused it: {}", self.shared.writer(), refusal.text);
-                self.shared.fail(task, position, sent.heading.as_deref(), &reason);
-                let is_for_good = !matches!(refusal.meaning, RefusalMeaning::Transient | RefusalMeaning::NoFolder);
-                if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
-                    journal.refused(task, folder.messages[position].uid(), &refusal.text);
-                }
-            }
+            _ => self.give_up((task, position), sent.heading.as_deref(), refusal),
         }
         self.on_the_way.remove(&token);
         Ok(())
+    }
+
+    fn tell_dropped(&self, folder: &FolderTask, what: &str, refusal: &Refusal) {
+        let to = self.shared.writer();
+        self.shared.warn(&format!("{}: dropped {what} that the {to} refuses: {}", folder.to, refusal.text));
+    }
+
+    /// Sends a message again, by itself and treated otherwise than it was.
+    fn send_carefully(&self, token: u32, change: impl Fn(&mut Treatment)) {
+        let pieces = self.pieces_of(&[token], |treatment| {
+            treatment.careful = true;
+            change(treatment);
+        });
+        self.shared.queue.give_back(pieces);
+    }
+
+    /// Names a message as refused, and keeps in mind what was refused for good.
+    fn give_up(&self, (task, position): (usize, usize), heading: Option<&Heading>, refusal: &Refusal) {
+        let reason = format!("the {} refused it: {}", self.shared.writer(), refusal.text);
+        self.shared.fail(task, position, heading, &reason);
+        let is_for_good = !matches!(refusal.meaning, RefusalMeaning::Transient | RefusalMeaning::NoFolder);
+        if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
+            journal.refused(task, self.shared.tasks[task].messages[position].uid(), &refusal.text);
+        }
     }
 
     /// Makes pieces of these messages, with a changed treatment.

@@ -8,7 +8,7 @@ use super::{Contents, GRACE, Link, ROUNDS, Shared, read_tied};
 use crate::identity::ContentKeys;
 use crate::locks::lock;
 use crate::mail::{Message, Side, Uid, UidSet, UidValidity};
-use crate::plan::{Likeness, MatchRules, Piece, Treatment, match_folder, rows, settle as settle_tie};
+use crate::plan::{Likeness, MatchRules, Piece, Settled, Tie, Treatment, match_folder, rows, settle as settle_tie};
 use crate::store::{Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -82,6 +82,23 @@ struct Findings {
     /// Where the target has those that it has.
     found: HashMap<(usize, Uid), Uid>,
     target_uid_validity: Option<UidValidity>,
+}
+
+/// What was scanned on both sides.
+struct Scans<'s> {
+    /// By their tasks.
+    sources: &'s [(usize, FolderScan)],
+    target: &'s FolderScan,
+    /// All messages of the source's folders, and what each is called.
+    messages: Vec<Message>,
+    names: Vec<(usize, Uid)>,
+}
+
+impl Scans<'_> {
+    /// What the source's message at this place is called.
+    fn name(&self, at: u32) -> (usize, Uid) {
+        self.names[at as usize]
+    }
 }
 
 impl Settling<'_> {
@@ -216,6 +233,30 @@ impl Settling<'_> {
     }
 
     fn compare(&mut self, sources: &[(usize, FolderScan)], target: &FolderScan) -> Result<Findings, Error> {
+        let scans = self.join(sources, target);
+        let drafts = self.tasks.iter().any(|task| self.shared.tasks[*task].drafts);
+        let matching = match_folder(&scans.messages, &target.messages, &MatchRules { drafts });
+        let name = |at: &u32| scans.name(*at);
+        let place = |(source, at): &(u32, u32)| (scans.name(*source), target.messages[*at as usize].uid());
+        let mut findings = Findings {
+            missing: matching.missing.iter().map(name).collect(),
+            doubtful: Named::new(),
+            present: scans.names.iter().copied().collect(),
+            found: matching.pairs.iter().map(place).collect(),
+            target_uid_validity: target.uid_validity,
+        };
+        for tie in &matching.ties {
+            let settled = self.settle_by_contents(&scans, tie)?;
+            findings.found.extend(settled.pairs.iter().map(place));
+            findings.missing.extend(settled.missing.iter().map(name));
+            findings.doubtful.extend(settled.doubtful.source.iter().map(name));
+        }
+        self.keep_told_uids(&mut findings.found);
+        Ok(findings)
+    }
+
+    /// Takes the messages of all source folders together.
+    fn join<'s>(&self, sources: &'s [(usize, FolderScan)], target: &'s FolderScan) -> Scans<'s> {
         // Confirmed ones first: if one of several equal messages is missing, it is a doubtful one.
         let mut all: Vec<(usize, Message)> = Vec::new();
         for (task, scan) in sources {
@@ -224,47 +265,35 @@ impl Settling<'_> {
         all.sort_by_key(|(task, message)| !self.is_confirmed(*task, message.uid()));
         let messages: Vec<Message> = all.iter().map(|(_, message)| *message).collect();
         let names: Vec<(usize, Uid)> = all.into_iter().map(|(task, message)| (task, message.uid())).collect();
-        let name = |at: &u32| names[*at as usize];
-        let drafts = self.tasks.iter().any(|task| self.shared.tasks[*task].drafts);
-        let matching = match_folder(&messages, &target.messages, &MatchRules { drafts });
-        let mut findings = Findings {
-            missing: matching.missing.iter().map(name).collect(),
-            doubtful: Named::new(),
-            present: names.iter().copied().collect(),
-            found: HashMap::new(),
-            target_uid_validity: target.uid_validity,
-        };
-        let place = |(source, at): &(u32, u32)| (name(source), target.messages[*at as usize].uid());
-        findings.found.extend(matching.pairs.iter().map(place));
-        for tie in &matching.ties {
-            let mut on_source: HashMap<(usize, Uid), ContentKeys> = HashMap::new();
-            for (task, scan) in sources {
-                let uids = tie.source.iter().map(name).filter(|(of, _)| of == task).map(|(_, uid)| uid).collect();
-                let folder = &self.shared.tasks[*task].source;
-                let read = read_tied(self.source(), folder, scan.uid_validity, &uids)?;
-                on_source.extend(read.into_iter().map(|(uid, content)| ((*task, uid), content)));
-            }
-            let uids = tie.target.iter().map(|at| target.messages[*at as usize].uid()).collect();
-            let on_target = match self.tasks.first().map(|task| &self.shared.tasks[*task].target) {
-                Some(folder) => read_tied(self.target(), folder, target.uid_validity, &uids)?,
-                None => Contents::new(),
-            };
-            let settled = settle_tie(tie, |side, at| {
-                let (message, content) = match side {
-                    Side::SOURCE => (&messages[at as usize], on_source.get(&name(&at))),
-                    Side::TARGET => {
-                        let message = &target.messages[at as usize];
-                        (message, on_target.get(&message.uid()))
-                    }
-                };
-                Some(Likeness::new(content?, message))
-            });
-            findings.found.extend(settled.pairs.iter().map(place));
-            findings.missing.extend(settled.missing.iter().map(name));
-            findings.doubtful.extend(settled.doubtful.source.iter().map(name));
+        Scans { sources, target, messages, names }
+    }
+
+    /// Reads the contents of a tie and decides which is which.
+    fn settle_by_contents(&mut self, scans: &Scans<'_>, tie: &Tie) -> Result<Settled, Error> {
+        let Scans { sources, target, messages, .. } = scans;
+        let mut on_source: HashMap<(usize, Uid), ContentKeys> = HashMap::new();
+        for (task, scan) in *sources {
+            let names = tie.source.iter().map(|at| scans.name(*at));
+            let uids = names.filter(|(of, _)| of == task).map(|(_, uid)| uid).collect();
+            let folder = &self.shared.tasks[*task].source;
+            let read = read_tied(self.source(), folder, scan.uid_validity, &uids)?;
+            on_source.extend(read.into_iter().map(|(uid, content)| ((*task, uid), content)));
         }
-        self.keep_told_uids(&mut findings.found);
-        Ok(findings)
+        let uids = tie.target.iter().map(|at| target.messages[*at as usize].uid()).collect();
+        let on_target = match self.tasks.first().map(|task| &self.shared.tasks[*task].target) {
+            Some(folder) => read_tied(self.target(), folder, target.uid_validity, &uids)?,
+            None => Contents::new(),
+        };
+        Ok(settle_tie(tie, |side, at| {
+            let (message, content) = match side {
+                Side::SOURCE => (&messages[at as usize], on_source.get(&scans.name(at))),
+                Side::TARGET => {
+                    let message = &target.messages[at as usize];
+                    (message, on_target.get(&message.uid()))
+                }
+            };
+            Some(Likeness::new(content?, message))
+        }))
     }
 
     /// Corrects the choice among equal messages, for which the matching is arbitrary: those whose UIDs the target

@@ -93,36 +93,20 @@ impl<'a> Transfer<'a> {
     }
 
     fn deliver(&mut self, piece: &Piece, message: &Message, token: u32, body: Body<'_>) -> Result<(), Error> {
-        let task = &self.shared.tasks[piece.task];
-        let bytes = body.size();
-        let treatment = piece.treatment;
-        let flags = self.flags(piece, message);
-        let date = message.date().filter(|date| !treatment.without_date && self.target.may_keep(*date));
-        let look_for_date = date.is_none() && !treatment.without_date;
-        // A keyword that some servers refuse must not be in a batch, since the batch's other messages would be refused
-        // with it; nor must an empty message, which means that the batch is aborted (RFC 3502 section 3). The same goes
-        // for a date that some refuse.
-        let is_odd = date.is_some_and(|date| !date.is_kept_everywhere());
-        let careful = treatment.careful || bytes == 0 || is_odd || !flags.keywords().iter().all(Keyword::is_plain);
-        let Treatment { binary, batch, .. } = treatment;
-        let on_the_way = OnTheWay { bytes, in_flight: None, treatment, attempts: piece.attempts, heading: None };
-        let Self { shared, target, on_the_way: all, .. } = self;
-        let mut send = |heading, date, body| {
-            all.insert(token, OnTheWay { heading, ..on_the_way });
-            target.deliver(&task.target, Delivery { token, flags: &flags, date, body, careful, binary, batch })
-        };
+        let parcel = self.parcel(piece, message, token, body.size());
+        let throttle = self.shared.throttle.as_ref();
         match body {
             Body::Whole(bytes) => {
-                if let Some(throttle) = &shared.throttle {
+                if let Some(throttle) = throttle {
                     throttle.take(bytes.len() as u64);
                 }
-                let heading = careful.then(|| Box::new(identity::heading(bytes)));
-                let date = if look_for_date { date_in_header(bytes) } else { date };
-                send(heading, date, Body::Whole(bytes))
+                let heading = parcel.careful.then(|| Box::new(identity::heading(bytes)));
+                let date = parcel.date(bytes);
+                self.send(&parcel, heading, date, Body::Whole(bytes))
             }
             Body::Stream { size, from } => {
                 let mut throttled;
-                let from: &mut dyn Read = match &shared.throttle {
+                let from: &mut dyn Read = match throttle {
                     Some(throttle) => {
                         throttled = Throttled { throttle, from };
                         &mut throttled
@@ -133,10 +117,40 @@ impl<'a> Transfer<'a> {
                 // If reading fails now, it fails again, and is reported, when the rest is read.
                 let _ = from.take(HEADER_BYTES).read_to_end(&mut head);
                 let heading = Some(Box::new(identity::heading(&head)));
-                let date = if look_for_date { date_in_header(&head) } else { date };
-                send(heading, date, Body::Stream { size, from: &mut Cursor::new(head).chain(from) })
+                let date = parcel.date(&head);
+                self.send(&parcel, heading, date, Body::Stream { size, from: &mut Cursor::new(head).chain(from) })
             }
         }
+    }
+
+    /// Decides how a message is delivered, as far as its bytes make no difference.
+    fn parcel<'p>(&self, piece: &'p Piece, message: &Message, token: u32, bytes: u64) -> Parcel<'p> {
+        let without_date = piece.treatment.without_date;
+        let flags = self.flags(piece, message);
+        let date = message.date().filter(|date| !without_date && self.target.may_keep(*date));
+        // A keyword that some servers refuse must not stand in a batch, whose other messages it would take with it; nor
+        // must a message without a byte, which means that the batch is given up (RFC 3502 section 3).
+        // The same goes for a date that some refuse.
+        let is_odd = date.is_some_and(|date| !date.is_kept_everywhere());
+        let careful =
+            piece.treatment.careful || bytes == 0 || is_odd || !flags.keywords().iter().all(Keyword::is_plain);
+        Parcel { piece, token, bytes, flags, date, without_date, careful }
+    }
+
+    /// Hands a message to the target.
+    fn send<'b>(
+        &mut self,
+        parcel: &'b Parcel<'_>,
+        heading: Option<Box<Heading>>,
+        date: Option<InternalDate>,
+        body: Body<'b>,
+    ) -> Result<(), Error> {
+        let Parcel { piece, token, bytes, ref flags, careful, .. } = *parcel;
+        let (treatment, attempts) = (piece.treatment, piece.attempts);
+        self.on_the_way.insert(token, OnTheWay { bytes, in_flight: None, treatment, attempts, heading });
+        let Treatment { binary, batch, .. } = treatment;
+        let delivery = Delivery { token, flags, date, body, careful, binary, batch };
+        self.target.deliver(&self.shared.tasks[piece.task].target, delivery)
     }
 
     /// Returns the message's flags as far as the folder keeps them; flags that it drops are reported once per folder.
@@ -154,6 +168,26 @@ impl<'a> Transfer<'a> {
             Keywords::Plain => kept.filter_keywords(Keyword::is_plain),
             Keywords::None => sure().filter_keywords(|_| false),
         }
+    }
+}
+
+/// How a message is delivered.
+struct Parcel<'p> {
+    piece: &'p Piece,
+    token: u32,
+    bytes: u64,
+    flags: Flags,
+    /// Its date, as far as the target may keep it.
+    date: Option<InternalDate>,
+    without_date: bool,
+    /// Whether it goes alone.
+    careful: bool,
+}
+
+impl Parcel<'_> {
+    /// The date that it is given: its own, else the one in its header, of which these are the bytes.
+    fn date(&self, header: &[u8]) -> Option<InternalDate> {
+        if self.date.is_none() && !self.without_date { date_in_header(header) } else { self.date }
     }
 }
 

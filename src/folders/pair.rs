@@ -8,7 +8,7 @@ use super::kept;
 use super::name::FolderName;
 use super::origin::origins;
 use super::pairing::{Collision, LeavesOut, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
-use super::roster::{Folder, Roster};
+use super::roster::{Folder, Roster, Unreadable};
 use super::rules::Rules;
 use super::target::{Resolved, TargetSide};
 use super::views;
@@ -27,24 +27,7 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     let candidates = candidates(source, &from, rules, &mut pairing);
     let destinations = destination::all(&candidates, &from, &to, rules)?;
     let side = TargetSide::new(target, &to);
-    let mut drafts = Vec::new();
-    let mut matched = HashSet::new();
-    let mut claimed: HashSet<String> = destinations.iter().map(|destination| destination.to.key()).collect();
-    for (folder, destination) in candidates.iter().zip(destinations) {
-        let resolved = side.resolve(&destination.to, destination.explicit);
-        let resolved = resolved.map(|resolved| side.or_flattened(resolved, destination.explicit, &mut claimed));
-        if let Ok(Resolved { target: TargetFolder::Existing(index), .. }) = &resolved {
-            matched.insert(*index);
-        }
-        if let Some(by) = rules.refuses(&folder.name.key()) {
-            pairing.leave_out(folder, by);
-            continue;
-        }
-        match resolved {
-            Ok(resolved) => drafts.push(Draft { folder, destination, resolved }),
-            Err(reason) => pairing.skip(folder, reason, true),
-        }
-    }
+    let (mut drafts, mut matched) = draft(&candidates, destinations, &side, rules, &mut pairing);
     leave_others_names(&mut drafts, target);
     tell_of_merges(&mut drafts, source)?;
     tell_of_case(&mut drafts);
@@ -67,6 +50,35 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     Ok(pairing)
 }
 
+/// Finds the target's folder for each of these. Gives the pairs of those that are selected, and what all of them have there.
+fn draft<'f>(
+    candidates: &[&'f Folder],
+    destinations: Vec<Destination>,
+    side: &TargetSide<'_>,
+    rules: &Rules,
+    pairing: &mut Pairing,
+) -> (Vec<Draft<'f>>, HashSet<usize>) {
+    let mut drafts = Vec::new();
+    let mut matched = HashSet::new();
+    let mut claimed: HashSet<String> = destinations.iter().map(|destination| destination.to.key()).collect();
+    for (folder, destination) in candidates.iter().zip(destinations) {
+        let resolved = side.resolve(&destination.to, destination.explicit);
+        let resolved = resolved.map(|resolved| side.or_flattened(resolved, destination.explicit, &mut claimed));
+        if let Ok(Resolved { target: TargetFolder::Existing(index), .. }) = &resolved {
+            matched.insert(*index);
+        }
+        if let Some(by) = rules.refuses(&folder.name.key()) {
+            pairing.leave_out(folder, by);
+            continue;
+        }
+        match resolved {
+            Ok(resolved) => drafts.push(Draft { folder, destination, resolved }),
+            Err(reason) => pairing.skip(folder, reason, true),
+        }
+    }
+    (drafts, matched)
+}
+
 impl Pairing {
     fn skip(&mut self, folder: &Folder, reason: String, failed: bool) {
         self.skipped.push(Skipped { source: folder.index, name: folder.name.to_string(), reason, failed, by: None });
@@ -82,17 +94,7 @@ impl Pairing {
 
 /// Returns the source's folders that hold mail of their own, selected or not. Skips the others.
 fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing: &mut Pairing) -> Vec<&'a Folder> {
-    for unreadable in &roster.unreadable {
-        let mailbox = listing.mailboxes.get(unreadable.index);
-        let raw = mailbox.map(|mailbox| mailbox.name.to_string()).unwrap_or_default();
-        pairing.skipped.push(Skipped {
-            source: unreadable.index,
-            name: raw,
-            reason: unreadable.reason.clone(),
-            failed: mailbox.is_some_and(|mailbox| mailbox.selectable),
-            by: None,
-        });
-    }
+    pairing.skipped.extend(roster.unreadable.iter().map(|unreadable| skipped(unreadable, listing)));
     let parents: HashSet<FolderName> = roster.folders.iter().flat_map(|folder| folder.name.ancestors()).collect();
     let has_kept = roster.folders.iter().any(|folder| kept::is_of_a_day(&folder.name));
     let mut found = Vec::new();
@@ -113,6 +115,18 @@ fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing:
         }
     }
     found
+}
+
+/// A mailbox whose name can't be read.
+fn skipped(unreadable: &Unreadable, listing: &Listing) -> Skipped {
+    let mailbox = listing.mailboxes.get(unreadable.index);
+    Skipped {
+        source: unreadable.index,
+        name: mailbox.map(|mailbox| mailbox.name.to_string()).unwrap_or_default(),
+        reason: unreadable.reason.clone(),
+        failed: mailbox.is_some_and(|mailbox| mailbox.selectable),
+        by: None,
+    }
 }
 
 /// What is said about a view.

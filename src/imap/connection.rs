@@ -5,8 +5,9 @@
 //! command waits for ends the connection: it was forged, or the two sides are out of sync.
 
 use super::courtesy::Courtesy;
+use super::facts::ServerFacts;
 use super::redact::Redactor;
-use super::response::{Code, Completion, Condition, FetchOpening, Namespace, Response};
+use super::response::{Code, Completion, FetchOpening, Namespace, Response};
 use super::waiting::Unreplied;
 use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags, Unanswered};
 use super::{Capabilities, Error};
@@ -83,10 +84,7 @@ pub struct Connection {
     tags: Tags,
     waiting: Unreplied,
     last_ticket: u64,
-    capabilities: Option<Capabilities>,
-    namespace: Option<Namespace>,
-    server_id: Vec<(String, Option<String>)>,
-    bye: Option<(String, Option<Code>)>,
+    facts: ServerFacts,
     last_used: Instant,
     courtesy: Courtesy,
     trace: Option<Trace>,
@@ -127,10 +125,7 @@ impl Connection {
             tags: Tags::new(),
             waiting: Unreplied::default(),
             last_ticket: 0,
-            capabilities: None,
-            namespace: None,
-            server_id: Vec::new(),
-            bye: None,
+            facts: ServerFacts::default(),
             last_used: Instant::now(),
             courtesy: Courtesy::default(),
             trace,
@@ -219,22 +214,22 @@ impl Connection {
 
     /// Returns the capabilities that the server announced last; `None` if it has not yet.
     pub fn capabilities(&self) -> Option<&Capabilities> {
-        self.capabilities.as_ref()
+        self.facts.capabilities.as_ref()
     }
 
     /// Forgets the server's capabilities: at login, as only what comes after counts.
     pub fn forget_capabilities(&mut self) {
-        self.capabilities = None;
+        self.facts.capabilities = None;
     }
 
     /// Returns the answer to NAMESPACE (RFC 2342), once it has arrived.
     pub fn namespace(&self) -> Option<&Namespace> {
-        self.namespace.as_ref()
+        self.facts.namespace.as_ref()
     }
 
     /// Returns the fields of the server's ID (RFC 2971), once they have arrived.
     pub fn server_id(&self) -> &[(String, Option<String>)] {
-        &self.server_id
+        &self.facts.id
     }
 
     /// Returns the connection's traffic.
@@ -446,33 +441,18 @@ impl Connection {
             incoming = self.incoming()?;
         }
         self.last_used = Instant::now();
-        let frame = self.framer.frame();
-        if let Some(trace) = &self.trace {
-            for text in frame.text() {
-                match &self.login {
-                    Some(_) if text.starts_with(b"+") => trace(Direction::Received, b"+ <hidden>"),
-                    _ => trace(Direction::Received, self.redactor.clean(&String::from_utf8_lossy(text)).as_bytes()),
-                }
-            }
-        }
+        self.trace_received();
         let oldest = self.waiting.oldest();
-        let response = self.redactor.shortened(Response::parse(frame));
+        let response = self.redactor.shortened(Response::parse(self.framer.frame()));
         match &response {
             Response::Tagged { .. } => self.unanswered = Unanswered::default(),
             response => self.unanswered.count(&self.limits, matches!(response, Response::Status { .. }))?,
         }
         match response {
             Response::Tagged { tag, completion, code, text } => {
+                let answered = self.waiting.take(tag);
                 let reply = Reply { completion, code, text: text.into_owned() };
-                self.courtesy.heard(&reply);
-                self.stream.begin_answer();
-                if let Some(Code::Capability(names)) = &reply.code {
-                    self.capabilities = Some(Capabilities::new(names.iter().cloned()));
-                }
-                let Some((ticket, is_attended)) = self.waiting.take(tag) else {
-                    return Err(Error::Protocol("it answered a command that was never sent".to_owned()));
-                };
-                Ok(if is_attended { Received::Reply(ticket, reply) } else { Received::Untagged })
+                self.take_reply(answered, reply)
             }
             Response::Continue { text } => {
                 if let Some(challenge) = &mut self.login {
@@ -480,37 +460,41 @@ impl Connection {
                 }
                 Ok(Received::Continue)
             }
-            Response::Capability(names) => {
-                self.capabilities = Some(Capabilities::new(names));
-                Ok(Received::Untagged)
-            }
-            Response::Namespace(namespace) => {
-                self.namespace = Some(namespace);
-                Ok(Received::Untagged)
-            }
-            Response::Id(fields) => {
-                self.server_id = fields;
-                Ok(Received::Untagged)
-            }
-            Response::Status { condition: Condition::Bye, code, text } => {
-                // A reply may still come before the server closes (RFC 3501 section 7.1.5).
-                self.bye = Some((text.into_owned(), code));
-                Ok(Received::Untagged)
-            }
             response => {
-                if let Response::Status { code: Some(Code::Capability(names)), .. } = &response {
-                    self.capabilities = Some(Capabilities::new(names.iter().cloned()));
+                if let Some(response) = self.facts.learn(response) {
+                    handler.untagged(oldest, &response)?;
                 }
-                handler.untagged(oldest, &response)?;
                 Ok(Received::Untagged)
             }
         }
     }
 
+    /// Shows the frame that was read, but for challenges and secrets.
+    fn trace_received(&self) {
+        let Some(trace) = &self.trace else { return };
+        for text in self.framer.frame().text() {
+            match &self.login {
+                Some(_) if text.starts_with(b"+") => trace(Direction::Received, b"+ <hidden>"),
+                _ => trace(Direction::Received, self.redactor.clean(&String::from_utf8_lossy(text)).as_bytes()),
+            }
+        }
+    }
+
+    /// Takes a tagged reply, with the command that it answers and whether somebody waits for that.
+    fn take_reply(&mut self, answered: Option<(Ticket, bool)>, reply: Reply) -> Result<Received, Error> {
+        self.courtesy.heard(&reply);
+        self.stream.begin_answer();
+        self.facts.learn_code(reply.code.as_ref());
+        let Some((ticket, is_attended)) = answered else {
+            return Err(Error::Protocol("it answered a command that was never sent".to_owned()));
+        };
+        Ok(if is_attended { Received::Reply(ticket, reply) } else { Received::Untagged })
+    }
+
     /// Explains why the connection ended: the server's goodbye, if there was one, is a better reason than that it
     /// closed.
     fn ended(&mut self, error: Error) -> Error {
-        match self.bye.take() {
+        match self.facts.bye.take() {
             Some((text, code)) if self.login.is_some() => Error::Bye { text: self.redacted(&text), code },
             Some((text, code)) => Error::Bye { text, code },
             None => error,
@@ -591,11 +575,11 @@ impl Connection {
 
     /// Returns how literals may be sent now.
     pub fn literal_mode(&self) -> LiteralMode {
-        self.capabilities.as_ref().map_or(LiteralMode::Synchronizing, Capabilities::literal_mode)
+        self.facts.capabilities.as_ref().map_or(LiteralMode::Synchronizing, Capabilities::literal_mode)
     }
 
     /// Reports whether the server said goodbye.
     pub fn has_ended(&self) -> bool {
-        self.bye.is_some()
+        self.facts.bye.is_some()
     }
 }

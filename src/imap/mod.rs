@@ -6,7 +6,7 @@
 //! auth        mechanisms, and which one to use
 //! connection  commands ahead of their replies           error        what ends a connection
 //! response    what a frame means                        wire         bytes into frames, commands into bytes
-//! redact      removes secrets from what servers say
+//! redact      removes secrets from what servers say     facts        what a server tells of itself
 //! ```
 //!
 //! Only this module knows imap-proto.
@@ -16,6 +16,7 @@ mod capability;
 mod connection;
 mod courtesy;
 mod error;
+mod facts;
 mod login;
 mod redact;
 pub mod response;

@@ -241,16 +241,7 @@ impl Error {
                 "ca= takes a file of PEM certificates; `openssl x509 -inform der -in FILE` converts a DER file to PEM"
             }
             Self::Untrusted { check, ca, fingerprint, .. } => {
-                let hint = distrust_hint(check, ca.is_some());
-                return Some(match fingerprint {
-                    Some(fingerprint) => {
-                        format!(
-                            "{hint}; or, once the server's operator confirms the fingerprint, add \
-                             pin={fingerprint} to the address, after ? or &"
-                        )
-                    }
-                    None => hint.to_owned(),
-                });
+                return Some(untrusted_hint(distrust_hint(check, ca.is_some()), *fingerprint));
             }
             Self::OtherCertificate { .. } => {
                 "the server has a new certificate, or this is a man-in-the-middle attack: ask the server's operator, \
@@ -285,6 +276,15 @@ impl Error {
 /// Writes a fingerprint for the end of a sentence.
 fn shown(fingerprint: Option<Fingerprint>) -> String {
     fingerprint.map_or_else(String::new, |fingerprint| format!(" (its fingerprint is {fingerprint})"))
+}
+
+/// What helps against a certificate that is not trusted: `hint`, or trust in its fingerprint.
+fn untrusted_hint(hint: &str, fingerprint: Option<Fingerprint>) -> String {
+    let Some(fingerprint) = fingerprint else { return hint.to_owned() };
+    format!(
+        "{hint}; or, once the server's operator confirms the fingerprint, add pin={fingerprint} to the address, \
+         after ? or &"
+    )
 }
 
 /// Returns what helps against the failed check, by OpenSSL's words for it.

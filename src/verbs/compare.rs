@@ -77,124 +77,175 @@ pub(super) struct Compared {
     pub(super) filtered_out: FilteredOut,
 }
 
+/// Takes a pair's index with its result, or with the reason why it could not be compared.
+type Each<'e> = dyn FnMut(usize, Result<Compared, String>) + 'e;
+
+/// What has come of a comparison so far, and which pairs it waits for.
+struct Progress<'e> {
+    each: &'e mut Each<'e>,
+    /// Whether nothing is scanned again after this.
+    is_last: bool,
+    /// The target's messages that stand for one of the source's already.
+    used: HashMap<MailboxName, UidSet>,
+    /// The pairs of which everything is listed, whatever is known of them.
+    whole: HashSet<usize>,
+    /// To be scanned again.
+    again: Vec<usize>,
+    /// To be compared once headers or bodies of them are read.
+    keyless: Vec<(usize, Compared)>,
+    /// Compared but for their ties.
+    tied: Vec<(usize, Compared)>,
+}
+
+/// The pairs that are scanned together.
+#[derive(Clone, Copy)]
+struct Pass<'p> {
+    open: &'p [usize],
+    /// Those of which everything is listed, whatever is known of them.
+    whole: &'p HashSet<usize>,
+    /// Whether the target is used for the first time.
+    is_first: bool,
+}
+
+impl<'e> Progress<'e> {
+    fn new(each: &'e mut Each<'e>) -> Self {
+        let (again, keyless, tied) = (Vec::new(), Vec::new(), Vec::new());
+        Self { each, is_last: false, used: HashMap::new(), whole: HashSet::new(), again, keyless, tied }
+    }
+
+    fn finish(&mut self, index: usize, compared: Compared) {
+        (self.each)(index, Ok(compared));
+    }
+
+    fn fail(&mut self, index: usize, reason: String) {
+        (self.each)(index, Err(reason));
+    }
+}
+
 impl<C: AsReadStore> Comparison<'_, C> {
     /// Compares the pairs with these indices. `each` gets a pair's index with its result, or with the reason why it could not be compared.
-    pub(super) fn run(
-        &self,
-        link: &mut Link<C>,
-        open: Vec<usize>,
-        each: &mut dyn FnMut(usize, Result<Compared, String>),
-    ) -> Result<(), Error> {
-        let mut used: HashMap<MailboxName, UidSet> = HashMap::new();
+    pub(super) fn run(&self, link: &mut Link<C>, open: Vec<usize>, each: &mut Each<'_>) -> Result<(), Error> {
+        let mut progress = Progress::new(each);
         let mut open = open;
-        // Folders of which everything is listed, whatever is known of them.
-        let mut whole: HashSet<usize> = HashSet::new();
         for attempt in 1..=ATTEMPTS {
-            let mut tied = Vec::new();
-            let mut keyless = Vec::new();
-            let mut again = Vec::new();
-            let as_whole = &mut whole;
-            let asked_whole = as_whole.clone();
-            self.pass(link, &open, &asked_whole, attempt == 1, &mut |index, scans| match scans
-                .and_then(|scans| complete(scans, attempt == ATTEMPTS))
-            {
-                Ok((source, target)) => {
-                    let Some((source, target)) = self.fill_in(index, source, target) else {
-                        // What was not listed can't be told from what is gone: everything is listed now.
-                        as_whole.insert(index);
-                        again.push(index);
-                        return;
-                    };
-                    let mut compared = self.recognise(index, source, target, &used);
-                    let needs_more = compared.lacks_keys(self.pairs[index].known.as_ref())
-                        || !self.probe(index, &mut compared).is_empty()
-                        || compared.lacks_keys(None);
-                    if needs_more {
-                        keyless.push((index, compared));
-                        return;
-                    }
-                    match self.compare(index, compared, &mut used) {
-                        compared if compared.matching.ties.is_empty() => each(index, Ok(compared)),
-                        compared => tied.push((index, compared)),
-                    }
-                }
-                Err(refusal) if refusal.meaning == RefusalMeaning::Transient && attempt < ATTEMPTS => {
-                    if self.pairs[index].known.is_some() {
-                        as_whole.insert(index);
-                    }
-                    again.push(index);
-                }
-                // A server may offer what it then refuses: it is asked in the plainest way before it is believed.
-                Err(_) if self.pairs[index].known.is_some() && as_whole.insert(index) && attempt < ATTEMPTS => {
-                    again.push(index);
-                }
-                Err(refusal) => each(index, Err(refusal.text)),
-            })?;
-            for (index, mut compared) in keyless {
-                match self.read_keys(link, index, &mut compared)? {
-                    Ok(()) => {
-                        let unclear = self.probe(index, &mut compared);
-                        self.probe_bodies(link, index, &mut compared, unclear)?;
-                        if compared.doubt.is_some() && compared.lacks_keys(None) {
-                            match self.read_keys(link, index, &mut compared)? {
-                                Ok(()) => {}
-                                Err(refusal) => {
-                                    each(index, Err(refusal.text));
-                                    continue;
-                                }
-                            }
-                        }
-                        tied.push((index, self.compare(index, compared, &mut used)));
-                    }
-                    Err(refusal) => each(index, Err(refusal.text)),
-                }
+            progress.is_last = attempt == ATTEMPTS;
+            let whole = progress.whole.clone();
+            let pass = Pass { open: &open, whole: &whole, is_first: attempt == 1 };
+            self.pass(link, pass, &mut |index, scans| self.take_scans(index, scans, &mut progress))?;
+            for (index, compared) in std::mem::take(&mut progress.keyless) {
+                self.take_keyless(link, index, compared, &mut progress)?;
             }
-            for (index, mut compared) in tied {
-                self.settle_ties(link, index, &mut compared)?;
-                if let Some(target) = &self.pairs[index].target {
-                    mark_used(&mut used, target, &compared);
-                }
-                each(index, Ok(compared));
+            for (index, compared) in std::mem::take(&mut progress.tied) {
+                self.take_tied(link, index, compared, &mut progress)?;
             }
-            open = again;
+            open = std::mem::take(&mut progress.again);
             if open.is_empty() {
                 break;
             }
         }
         for index in open {
-            each(index, Err("not all of its messages could be listed".to_owned()));
+            progress.fail(index, "not all of its messages could be listed".to_owned());
         }
         Ok(())
     }
 
-    /// Scans both sides of these pairs once.
-    fn pass(
+    /// Takes a pair's scans: it is compared now, or once more of it is read, or scanned again.
+    fn take_scans(&self, index: usize, scans: Scans, progress: &mut Progress<'_>) {
+        match scans.and_then(|scans| complete(scans, progress.is_last)) {
+            Ok((source, target)) => self.take_complete(index, source, target, progress),
+            Err(refusal) => self.take_refusal(index, refusal, progress),
+        }
+    }
+
+    /// Compares a pair of complete scans, as far as what they tell is enough.
+    fn take_complete(&self, index: usize, source: FolderScan, target: Option<FolderScan>, progress: &mut Progress<'_>) {
+        let Some((source, target)) = self.fill_in(index, source, target) else {
+            // What was not listed can't be told from what is gone: everything is listed now.
+            progress.whole.insert(index);
+            progress.again.push(index);
+            return;
+        };
+        let mut compared = self.recognise(index, source, target, &progress.used);
+        let needs_more = compared.lacks_keys(self.pairs[index].known.as_ref())
+            || !self.probe(index, &mut compared).is_empty()
+            || compared.lacks_keys(None);
+        if needs_more {
+            progress.keyless.push((index, compared));
+            return;
+        }
+        let compared = self.compare(index, compared, &mut progress.used);
+        if compared.matching.ties.is_empty() {
+            progress.finish(index, compared);
+        } else {
+            progress.tied.push((index, compared));
+        }
+    }
+
+    /// Has a pair scanned again where that may help, else names why it can't be compared.
+    fn take_refusal(&self, index: usize, refusal: Refusal, progress: &mut Progress<'_>) {
+        // A server may offer what it then refuses: it is asked in the plainest way before it is believed.
+        let may_ask_simpler = self.pairs[index].known.is_some() && progress.whole.insert(index);
+        let may_help = may_ask_simpler || refusal.meaning == RefusalMeaning::Transient;
+        if may_help && !progress.is_last {
+            progress.again.push(index);
+        } else {
+            progress.fail(index, refusal.text);
+        }
+    }
+
+    /// Compares a pair of which more than its scans is needed, but for its ties.
+    fn take_keyless(
         &self,
         link: &mut Link<C>,
-        open: &[usize],
-        whole: &HashSet<usize>,
-        is_first: bool,
-        each: &mut dyn FnMut(usize, Scans),
+        index: usize,
+        mut compared: Compared,
+        progress: &mut Progress<'_>,
     ) -> Result<(), Error> {
-        let depth = |index: &usize, side| self.depth(&self.pairs[*index], side, whole.contains(index));
-        let source_requests: Vec<_> =
-            open.iter().map(|index| self.source_request(&self.pairs[*index], depth(index, Side::SOURCE))).collect();
-        let on_target: Vec<_> = open.iter().filter(|index| self.pairs[**index].target.is_some()).copied().collect();
+        let mut read = self.read_keys(link, index, &mut compared)?;
+        if read.is_ok() {
+            let unclear = self.probe(index, &mut compared);
+            self.probe_bodies(link, index, &mut compared, unclear)?;
+            if compared.doubt.is_some() && compared.lacks_keys(None) {
+                read = self.read_keys(link, index, &mut compared)?;
+            }
+        }
+        match read {
+            Ok(()) => progress.tied.push((index, self.compare(index, compared, &mut progress.used))),
+            Err(refusal) => progress.fail(index, refusal.text),
+        }
+        Ok(())
+    }
+
+    /// Settles the ties of a pair, which is all that it lacked.
+    fn take_tied(
+        &self,
+        link: &mut Link<C>,
+        index: usize,
+        mut compared: Compared,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Error> {
+        self.settle_ties(link, index, &mut compared)?;
+        if let Some(target) = &self.pairs[index].target {
+            mark_used(&mut progress.used, target, &compared);
+        }
+        progress.finish(index, compared);
+        Ok(())
+    }
+
+    /// Scans both sides of these pairs once.
+    fn pass(&self, link: &mut Link<C>, pass: Pass<'_>, each: &mut dyn FnMut(usize, Scans)) -> Result<(), Error> {
+        let source_request = |index: &usize| {
+            let pair = &self.pairs[*index];
+            self.source_request(pair, self.depth(pair, Side::SOURCE, pass.whole.contains(index)))
+        };
+        let source_requests: Vec<_> = pass.open.iter().map(source_request).collect();
         let Link { source, target } = link;
         std::thread::scope(|scope| {
             let (sender, scans) = sync_channel(2);
-            let target_thread = scope.spawn(move || {
-                let known = if is_first { (self.first_on_target)(target)? } else { Learnt::new() };
-                let unknown = on_target.iter().filter(|index| !known.contains_key(index));
-                let request = |index: &usize| self.target_request(&self.pairs[*index], depth(index, Side::TARGET));
-                let requests: Vec<_> = unknown.filter_map(request).collect();
-                let mut in_order = InOrder { pairs: on_target.iter().peekable(), known, sender };
-                in_order.pass_known();
-                target.reading().scan(&requests, &mut |_, scan| in_order.pass(scan))
-            });
+            let target_thread = scope.spawn(move || self.scan_target(target, pass, sender));
             let mut lost_target = false;
             let scanned = source.reading().scan(&source_requests, &mut |nth, source| {
-                let index = open[nth];
+                let index = pass.open[nth];
                 let Ok(target) = self.target_scan(index, &scans) else {
                     lost_target = true;
                     return;
@@ -209,6 +260,27 @@ impl<C: AsReadStore> Comparison<'_, C> {
             }
             Ok(())
         })
+    }
+
+    /// Does on the target what comes first, then scans the folders of these pairs there.
+    fn scan_target(
+        &self,
+        target: &mut C,
+        pass: Pass<'_>,
+        sender: SyncSender<Result<FolderScan, Refusal>>,
+    ) -> Result<(), Error> {
+        let exists = |index: &&usize| self.pairs[**index].target.is_some();
+        let on_target: Vec<usize> = pass.open.iter().filter(exists).copied().collect();
+        let known = if pass.is_first { (self.first_on_target)(target)? } else { Learnt::new() };
+        let unknown = on_target.iter().filter(|index| !known.contains_key(index));
+        let request = |index: &usize| {
+            let pair = &self.pairs[*index];
+            self.target_request(pair, self.depth(pair, Side::TARGET, pass.whole.contains(index)))
+        };
+        let requests: Vec<_> = unknown.filter_map(request).collect();
+        let mut in_order = InOrder { pairs: on_target.iter().peekable(), known, sender };
+        in_order.pass_known();
+        target.reading().scan(&requests, &mut |_, scan| in_order.pass(scan))
     }
 
     /// The next scan from the target's thread, if this pair has a folder there.

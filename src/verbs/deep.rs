@@ -2,12 +2,12 @@
 
 use super::compare::Compared;
 use super::opening::Names;
-use crate::event::{Event, Observer, Stop};
+use crate::event::{Event, Observer, Run};
 use crate::exec::{Contents, Link, ReadLink, at_once, read_contents};
 use crate::folders::{self, TargetFolder};
 use crate::identity::ContentKeys;
 use crate::locks::{lock, unlocked};
-use crate::mail::{MailboxName, Side, Uid, UidSet, UidValidity};
+use crate::mail::{Both, MailboxName, Side, Uid, UidSet, UidValidity};
 use crate::store::{AsReadStore, Error, ReadConnector, ReadStore};
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -235,16 +235,14 @@ pub(super) type Outcome = (DeepFolder, Result<Contrast, String>);
 /// Compares the contents of all folders, in lanes with a connection to either side each. Gives each folder with what it
 /// showed, or why it could not be compared.
 pub(super) fn compare_contents(
-    source: &dyn ReadConnector,
-    target: &dyn ReadConnector,
+    connectors: Both<&dyn ReadConnector>,
     first: ReadLink,
     lanes: usize,
     folders: Vec<DeepFolder>,
-    stop: &Stop,
-    observer: &dyn Observer,
+    run: Run<'_>,
 ) -> Vec<Outcome> {
     if !folders.is_empty() {
-        observer.observe(&Event::ToCompare {
+        run.observer.observe(&Event::ToCompare {
             folders: folders.len() as u64,
             messages: folders.iter().map(|folder| folder.pairs.len() as u64).sum(),
             bytes: folders.iter().map(|folder| folder.bytes).sum(),
@@ -259,12 +257,13 @@ pub(super) fn compare_contents(
         for _ in 1..lanes {
             scope.spawn(|| {
                 // A lane more is a gain and no need: without a connection there is one fewer.
-                if let (Ok(source), Ok(target)) = (source.connect_to_read(), target.connect_to_read()) {
-                    work.run(Link { source, target }, stop, observer);
+                let Both { first: source, second: target } = connectors.map(ReadConnector::connect_to_read);
+                if let (Ok(source), Ok(target)) = (source, target) {
+                    work.run(Link { source, target }, run);
                 }
             });
         }
-        work.run(first, stop, observer);
+        work.run(first, run);
     });
     unlocked(work.done)
 }
@@ -275,11 +274,11 @@ struct Work {
 }
 
 impl Work {
-    fn run(&self, mut link: ReadLink, stop: &Stop, observer: &dyn Observer) {
-        while !stop.is_requested() {
+    fn run(&self, mut link: ReadLink, run: Run<'_>) {
+        while !run.stop.is_requested() {
             let next = lock(&self.waiting).pop();
             let Some(folder) = next else { break };
-            let contrast = folder.contrast(&mut link, observer);
+            let contrast = folder.contrast(&mut link, run.observer);
             let is_lost = contrast.is_err();
             let result = (folder, contrast.map_err(|error| error.message));
             lock(&self.done).push(result);

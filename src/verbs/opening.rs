@@ -2,7 +2,7 @@
 
 use super::compare;
 use super::unlisted::tell_gaps;
-use crate::event::{Event, Observer, Stop};
+use crate::event::{Event, Observer, Run};
 use crate::exec::{self, Lanes, Link, ReadLink, at_once, pause};
 use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{Both, ListedMailbox, Listing, Side, SpecialUse};
@@ -79,7 +79,8 @@ pub(super) fn connect(connectors: Both<&dyn Connector>) -> Result<Link, Error> {
 ///
 /// # Errors
 /// The same.
-pub(super) fn connect_to_read(source: &dyn ReadConnector, target: &dyn ReadConnector) -> Result<ReadLink, Error> {
+pub(super) fn connect_to_read(connectors: Both<&dyn ReadConnector>) -> Result<ReadLink, Error> {
+    let Both { first: source, second: target } = connectors;
     exec::connect_with(|| source.connect_to_read(), || target.connect_to_read()).map_err(|(_, error)| error)
 }
 
@@ -89,8 +90,7 @@ pub(super) fn connect_to_read(source: &dyn ReadConnector, target: &dyn ReadConne
 /// Any other error, and what breaks connections again and again, or for good.
 pub(super) fn patiently<T>(
     connect: impl Fn() -> Result<Link, Error>,
-    stop: &Stop,
-    observer: &dyn Observer,
+    run: Run<'_>,
     mut work: impl FnMut(Link) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut done = work(connect()?);
@@ -103,8 +103,8 @@ pub(super) fn patiently<T>(
         let Some(wait) = pause_after(&error, failures) else { return Err(error) };
         failures = if error.is_over_folder { 0 } else { failures + 1 };
         let side = error.account.as_ref().map_or(Side::SOURCE, |account| account.side);
-        observer.observe(&Event::Retrying { side, wait, reason: &error.message });
-        pause(wait, stop)?;
+        run.observer.observe(&Event::Retrying { side, wait, reason: &error.message });
+        pause(wait, run.stop)?;
         // A server that lets nobody in any more has said why when the connection broke.
         done = match connect() {
             Err(refused) if refused.kind == ErrorKind::Unreachable => return Err(error),

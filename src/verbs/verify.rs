@@ -10,10 +10,10 @@ use super::same_mailbox::{self, Kinship};
 use super::searching::check_search;
 use super::views::look_through;
 use super::{Status, VerifyOptions, VerifySummary};
-use crate::event::{self, Difference, DifferenceKind, Event, Observer, Stop};
+use crate::event::{self, Difference, DifferenceKind, Event, Observer, Run};
 use crate::exec::ReadLink;
 use crate::folders::{Pair, Rules, TargetFolder};
-use crate::mail::{Heading, ListedMailbox, MailboxName, Message, Side, SpecialUse, Uid, counted};
+use crate::mail::{Both, Heading, ListedMailbox, MailboxName, Message, Side, SpecialUse, Uid, counted};
 use crate::store::{Error, FolderScan, ReadConnector};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,18 +26,16 @@ use std::time::Instant;
 /// # Errors
 /// What kept the comparison from beginning or ended it: a connection, a login, folders that collide.
 pub fn verify(
-    source: &dyn ReadConnector,
-    target: &dyn ReadConnector,
+    connectors: Both<&dyn ReadConnector>,
     rules: &Rules,
     options: &VerifyOptions,
-    stop: &Stop,
-    observer: &dyn Observer,
+    run: Run<'_>,
 ) -> Result<VerifySummary, Error> {
     let started = Instant::now();
-    let opened = Opened::new(opening::connect_to_read(source, target)?, rules, observer)?;
+    let observer = run.observer;
+    let opened = Opened::new(opening::connect_to_read(connectors)?, rules, observer)?;
     let failed = opened.folders_failed();
     let Opened { mut link, pairing, source_listing, target_listing, .. } = opened;
-    let pairs = &pairing.pairs;
     let names = opening::Names::new(&pairing, &source_listing, &target_listing);
     let search = options.filter.search.as_deref();
     check_search(link.source.as_mut(), search, Side::SOURCE, &names)?;
@@ -45,26 +43,13 @@ pub fn verify(
     tell_same(&mut link, &names, options.kinship, observer)?;
     let left_out = left_out::folders_of(&pairing, &source_listing);
     let summary = VerifySummary { failed, left_out, ..VerifySummary::default() };
+    let pairs = names.pairs;
     let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new(), found: Vec::new() };
     verify.compare(&mut link, &names)?;
-    for folder in &pairing.unmatched_target {
-        let name = folder.name.to_string();
-        if source_listing.gaps.hide_folders() {
-            // The source may have it.
-            verify.fail_folder(&name, "the source does not list it, and not all of its folders could be listed");
-            continue;
-        }
-        verify.count_unmatched(&mut link, &name, &target_listing.mailboxes[folder.target])?;
-    }
-    let lanes = options.jobs.unwrap_or_else(|| link.source.connections().usual.min(link.target.connections().usual));
-    let deep = std::mem::take(&mut verify.deep);
-    let contents = compare_contents(source, target, link, lanes, deep, stop, observer);
-    let headings = verify.headings_of_contents(source, &contents);
-    for (folder, result) in contents {
-        verify.take_contents(&folder, result, &headings);
-    }
+    verify.take_unmatched(&mut link, &names)?;
+    verify.compare_deeply(connectors, link, run);
     let mut summary = verify.summary;
-    if stop.is_requested() {
+    if run.stop.is_requested() {
         summary.status = Status::Interrupted;
     } else if summary.failed > 0 {
         summary.status = Status::Partial;
@@ -131,12 +116,14 @@ impl Verify<'_> {
     fn compare(&mut self, link: &mut ReadLink, names: &opening::Names<'_>) -> Result<(), Error> {
         let mut surveys = Side::BOTH.map(|side| Survey::new(side, self.observer));
         let mut compared_pairs = names.comparison_pairs(surveys[0].is_wanted());
-        for pair in names.pairs.iter().filter(|pair| !pair.view) {
-            let (from, to) = (&pair.from.to_string(), &pair.to.to_string());
-            self.observer.observe(&Event::FolderPaired { from, to, reason: &pair.reasons.join("; ") });
-        }
+        self.tell_pairs(names);
         let folders: Vec<usize> = (0..names.pairs.len()).filter(|index| !names.pairs[*index].view).collect();
         let views = self.views(link, names, &mut compared_pairs)?;
+        self.summary.folders = (folders.len() + views.len()) as u64;
+        let to_compare = self.without_unlisted([folders, views].concat(), names);
+        if let Some(messages) = names.messages_on_source() {
+            self.observer.observe(&Event::ToCompare { folders: self.summary.folders, messages, bytes: 0 });
+        }
         let comparison = Comparison {
             first_on_target: &|_| Ok(compare::Learnt::new()),
             pairs: &compared_pairs,
@@ -145,20 +132,6 @@ impl Verify<'_> {
             for_writing: false,
             target_flags: true,
         };
-        self.summary.folders = (folders.len() + views.len()) as u64;
-        let mut to_compare = [folders, views].concat();
-        if names.target.gaps.hide_folders() {
-            // What the target does not list it may have.
-            let (listed, unlisted) = to_compare.into_iter().partition(|index| compared_pairs[*index].target.is_some());
-            to_compare = listed;
-            for index in unlisted {
-                let reason = "the target does not list it, and not all of its folders could be listed";
-                self.fail_folder(&names.pairs[index].from.to_string(), reason);
-            }
-        }
-        if let Some(messages) = names.messages_on_source() {
-            self.observer.observe(&Event::ToCompare { folders: self.summary.folders, messages, bytes: 0 });
-        }
         // Folders that were mapped to one share the target's messages: what is extra is known after the last of them.
         let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
         let done = comparison.run(link, to_compare, &mut |index, result| match result {
@@ -173,10 +146,7 @@ impl Verify<'_> {
             Err(reason) => self.fail_folder(&names.pairs[index].from.to_string(), &reason),
         });
         for (index, uids) in extra.into_values() {
-            let listed = self.begin_folder(index);
-            for uid in uids {
-                self.differ(listed, DifferenceKind::Extra, Some(uid), Cow::Borrowed("only on the target"));
-            }
+            self.take_extra(index, uids);
         }
         let headings = if done.is_ok() { self.headings_of_found(link, names) } else { Default::default() };
         self.tell_found(&headings, names);
@@ -184,6 +154,27 @@ impl Verify<'_> {
         let [source, target] = surveys;
         source.tell(link.source.as_mut(), self.observer)?;
         target.tell(link.target.as_mut(), self.observer)
+    }
+
+    fn tell_pairs(&self, names: &opening::Names<'_>) {
+        for pair in names.pairs.iter().filter(|pair| !pair.view) {
+            let (from, to) = (&pair.from.to_string(), &pair.to.to_string());
+            self.observer.observe(&Event::FolderPaired { from, to, reason: &pair.reasons.join("; ") });
+        }
+    }
+
+    /// The pairs that can be compared. Names those of which the target may have the folder without listing it.
+    fn without_unlisted(&mut self, pairs: Vec<usize>, names: &opening::Names<'_>) -> Vec<usize> {
+        if !names.target.gaps.hide_folders() {
+            return pairs;
+        }
+        let is_listed = |index: &usize| names.existing(&names.pairs[*index]).is_some();
+        let (listed, unlisted): (Vec<usize>, Vec<usize>) = pairs.into_iter().partition(is_listed);
+        for index in unlisted {
+            let reason = "the target does not list it, and not all of its folders could be listed";
+            self.fail_folder(&names.pairs[index].from.to_string(), reason);
+        }
+        listed
     }
 
     /// The views that have something that is in no other folder, limited to that.
@@ -233,14 +224,7 @@ impl Verify<'_> {
             self.differ_folder_missing(folder, compared);
             return None;
         };
-        for (on_source, on_target) in &compared.matching.pairs {
-            let pair = (&compared.source.messages[*on_source as usize], &target.messages[*on_target as usize]);
-            self.compare_messages(folder, &compared.source, target, pair);
-            if !self.options.deep && compared.munged.contains(&(*on_source, *on_target)) {
-                let detail = Cow::Borrowed("one side has X in place of each 8-bit byte of the other's header");
-                self.differ(folder, DifferenceKind::Changed, Some(pair.0.uid()), detail);
-            }
-        }
+        self.compare_pairs(folder, compared, target);
         if self.options.deep {
             self.deep.push(DeepFolder::new(&self.pairs[index], compared, target, names));
         }
@@ -252,6 +236,26 @@ impl Verify<'_> {
             return None;
         }
         Some(compared.matching.extra.iter().map(|at| target.messages[*at as usize].uid()).collect())
+    }
+
+    /// Tells what differs in the messages that both sides have.
+    fn compare_pairs(&mut self, folder: Place, compared: &Compared, target: &FolderScan) {
+        for (on_source, on_target) in &compared.matching.pairs {
+            let pair = (&compared.source.messages[*on_source as usize], &target.messages[*on_target as usize]);
+            self.compare_messages(folder, &compared.source, target, pair);
+            if !self.options.deep && compared.munged.contains(&(*on_source, *on_target)) {
+                let detail = Cow::Borrowed("one side has X in place of each 8-bit byte of the other's header");
+                self.differ(folder, DifferenceKind::Changed, Some(pair.0.uid()), detail);
+            }
+        }
+    }
+
+    /// Tells what is on the target only.
+    fn take_extra(&mut self, index: usize, uids: Vec<Uid>) {
+        let folder = self.begin_folder(index);
+        for uid in uids {
+            self.differ(folder, DifferenceKind::Extra, Some(uid), Cow::Borrowed("only on the target"));
+        }
     }
 
     fn differ_folder_missing(&mut self, folder: Place, compared: &Compared) {
@@ -294,6 +298,20 @@ impl Verify<'_> {
         }
     }
 
+    /// Tells of the folders that only the target has.
+    fn take_unmatched(&mut self, link: &mut ReadLink, names: &opening::Names<'_>) -> Result<(), Error> {
+        for folder in &names.pairing.unmatched_target {
+            let name = folder.name.to_string();
+            if names.source.gaps.hide_folders() {
+                // The source may have it.
+                self.fail_folder(&name, "the source does not list it, and not all of its folders could be listed");
+                continue;
+            }
+            self.count_unmatched(link, &name, &names.target.mailboxes[folder.target])?;
+        }
+        Ok(())
+    }
+
     /// A folder that only the target has: its messages are extra.
     fn count_unmatched(&mut self, link: &mut ReadLink, name: &str, folder: &ListedMailbox) -> Result<(), Error> {
         let messages = match opening::count_messages(link.target.as_mut(), folder)? {
@@ -313,6 +331,18 @@ impl Verify<'_> {
         let difference = Difference { kind, folder, uid: None, messages, detail, heading: None };
         self.observer.observe(&Event::Difference(&difference));
         Ok(())
+    }
+
+    /// Compares the contents of what is still to be read, in several lanes.
+    fn compare_deeply(&mut self, connectors: Both<&dyn ReadConnector>, link: ReadLink, run: Run<'_>) {
+        let usual = link.source.connections().usual.min(link.target.connections().usual);
+        let lanes = self.options.jobs.unwrap_or(usual);
+        let deep = std::mem::take(&mut self.deep);
+        let contents = compare_contents(connectors, link, lanes, deep, run);
+        let headings = self.headings_of_contents(connectors[Side::SOURCE], &contents);
+        for (folder, result) in contents {
+            self.take_contents(&folder, result, &headings);
+        }
     }
 
     /// What people know the messages by of which the contents differ or could not be read.

@@ -111,23 +111,14 @@ fn find(
     let name = side.name();
     let failed = |reason: anyhow::Error| Failure::usage(format!("no password for the {name}: {reason:#}"));
     let once = |secret| Some(Found::Once(secret));
-    match options.file {
-        Some("-") => return around.stdin().map(once).map_err(failed),
-        Some(file) => return from_file(file, around).map_err(failed),
-        None => {}
+    if let Some(found) = from_options(options, around).map_err(failed)? {
+        return Ok(Some(found));
     }
-    if let Some(command) = options.command {
-        return from_command(command, around).map_err(failed);
-    }
-    let variable = variable_name(side);
-    if let Some(password) = around.variable(variable).map_err(failed)? {
+    if let Some(password) = around.variable(variable_name(side)).map_err(failed)? {
         return Ok(once(password));
     }
-    if let Some(command) = options.configured.and_then(|configured| configured.command.as_deref()) {
-        return from_command(command, around).map_err(failed);
-    }
-    if let Some(file) = options.configured.and_then(|configured| configured.file.as_deref()) {
-        return from_file(file, around).map_err(failed);
+    if let Some(found) = from_config(options.configured, around).map_err(failed)? {
+        return Ok(Some(found));
     }
     if address.auth.is_none_or(|mechanism| mechanism.proof() == Proof::Token)
         && let Some(login) = around.login(&address.host, &address.user)?
@@ -143,16 +134,44 @@ fn find(
     if address.client_cert.is_some() && address.auth.is_none() {
         return Ok(None);
     }
+    match around.prompt(&question(side, address)) {
+        Some(answer) => answer.map(once).map_err(failed),
+        None => Err(none_found(side, address)),
+    }
+}
+
+fn question(side: Side, address: &ImapAddress) -> String {
     let is_token = address.auth.is_some_and(|mechanism| mechanism.proof() == Proof::Token);
     let what = if is_token { "Access token" } else { "Password" };
-    let question = format!("{what} of {} on {} ({name}): ", address.user, address.host);
-    if let Some(answer) = around.prompt(&question) {
-        return answer.map(once).map_err(failed);
-    }
-    Err(Failure::usage(format!("no password for the {name}, {} on {}", address.user, address.host)).with_hint(format!(
+    format!("{what} of {} on {} ({}): ", address.user, address.host, side.name())
+}
+
+fn none_found(side: Side, address: &ImapAddress) -> Failure {
+    let (name, variable) = (side.name(), variable_name(side));
+    Failure::usage(format!("no password for the {name}, {} on {}", address.user, address.host)).with_hint(format!(
         "use --{name}-password-file FILE (- is stdin) or --{name}-password-command CMD, set {variable}, \
         write it to ~/.netrc, or run in a terminal to be prompted; for OAuth 2.0, run `mailferry login`"
-    )))
+    ))
+}
+
+/// What the command line names: a file or a command.
+fn from_options(options: PasswordOptions<'_>, around: &dyn Surroundings) -> anyhow::Result<Option<Found>> {
+    match (options.file, options.command) {
+        (Some("-"), _) => Ok(Some(Found::Once(around.stdin()?))),
+        (Some(file), _) => from_file(file, around),
+        (None, Some(command)) => from_command(command, around),
+        (None, None) => Ok(None),
+    }
+}
+
+/// What the config file names: a command or a file.
+fn from_config(configured: Option<&Configured>, around: &dyn Surroundings) -> anyhow::Result<Option<Found>> {
+    let Some(configured) = configured else { return Ok(None) };
+    match (&configured.command, &configured.file) {
+        (Some(command), _) => from_command(command, around),
+        (None, Some(file)) => from_file(file, around),
+        (None, None) => Ok(None),
+    }
 }
 
 fn from_file(file: &str, around: &dyn Surroundings) -> anyhow::Result<Option<Found>> {

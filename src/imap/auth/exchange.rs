@@ -3,7 +3,7 @@
 
 use super::choose;
 use crate::address::Mechanism;
-use crate::imap::connection::{Answered, Connection, Reply};
+use crate::imap::connection::{Answered, Connection, Reply, Ticket};
 use crate::imap::wire::Command;
 use crate::imap::{Capabilities, Completion, Error};
 use base64::Engine as _;
@@ -47,6 +47,17 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// How the exchange ended if the server refused within it.
+    fn into_outcome(self) -> Result<Outcome, Self> {
+        match self {
+            Self::Refused(text) => {
+                let reply = Reply { completion: Completion::No, code: None, text };
+                Ok(Outcome { reply, remark: None, was_refused_at_once: false })
+            }
+            failure => Err(failure),
+        }
+    }
+
     pub(super) fn into_error(self, mechanism: Mechanism, offered: &Capabilities) -> Error {
         match self {
             Self::Distrust(text) => Error::NoLogin(format!("{mechanism}: {text}")),
@@ -84,15 +95,8 @@ pub(super) fn run(
 ) -> Result<Outcome, Error> {
     let fail = |failure: Failure| failure.into_error(mechanism, offered);
     let mut first = sasl.initial().map_err(fail)?;
-    let mut command = Command::new("AUTHENTICATE").text(mechanism.name());
-    if offered.has("SASL-IR")
-        && let Some(message) = first.take()
-    {
-        // `=` distinguishes an empty message from none.
-        let encoded = if message.is_empty() { Zeroizing::new("=".to_owned()) } else { encode(&message) };
-        command = command.secret_text(&encoded);
-    }
-    let ticket = connection.send(&command)?;
+    let sent_at_once = if offered.has("SASL-IR") { first.take() } else { None };
+    let ticket = connection.send(&command(mechanism, sent_at_once))?;
     let mut answers = 0;
     while answers < MAX_CHALLENGES {
         let challenge = match connection.await_challenge(ticket)? {
@@ -115,20 +119,30 @@ pub(super) fn run(
         match answer {
             Ok(answer) => connection.answer(&Command::continuation(&encode(&answer)))?,
             Err(failure) => {
-                // Cancelled, so that the server doesn't wait; its answer doesn't matter.
-                connection.answer(&Command::continuation("*"))?;
-                connection.await_challenge(ticket).ok();
-                return match failure {
-                    Failure::Refused(text) => {
-                        let reply = Reply { completion: Completion::No, code: None, text };
-                        Ok(Outcome { reply, remark: None, was_refused_at_once: false })
-                    }
-                    failure => Err(fail(failure)),
-                };
+                cancel(connection, ticket)?;
+                return failure.into_outcome().map_err(fail);
             }
         }
     }
     Err(Error::Protocol(format!("it keeps asking in {mechanism} without end")))
+}
+
+/// AUTHENTICATE, with the first answer if that goes at once.
+fn command(mechanism: Mechanism, first: Option<Message>) -> Command {
+    let command = Command::new("AUTHENTICATE").text(mechanism.name());
+    match first {
+        // An empty one is told from none by `=`.
+        Some(message) if message.is_empty() => command.secret_text("="),
+        Some(message) => command.secret_text(&encode(&message)),
+        None => command,
+    }
+}
+
+/// Ends an exchange, so that the server does not wait; what it says to that is of no interest.
+fn cancel(connection: &mut Connection, ticket: Ticket) -> Result<(), Error> {
+    connection.answer(&Command::continuation("*"))?;
+    connection.await_challenge(ticket).ok();
+    Ok(())
 }
 
 fn encode(message: &[u8]) -> Zeroizing<String> {

@@ -65,66 +65,30 @@ pub fn merge_moves(
     is_same: &mut dyn FnMut(Both<At>) -> bool,
 ) -> Vec<Move> {
     let traces = Traces::of(folders, merges);
-    let (moves, rejoined, apart) = (Vec::new(), Vec::new(), Vec::new());
-    let mut found = Moves { folders, policy, is_same, moves, rejoined, apart, done: HashSet::new() };
-    let mut joined = Vec::new();
-    let mut kept = Vec::new();
+    let mut moves = Moves { folders, policy, is_same, found: Found::default() };
     for (number, (folder, merge)) in folders.iter().zip(merges.iter()).enumerate() {
         let Some(base) = folder.base else { continue };
         for vanished in &merge.vanished {
             let origin = Origin { folder: number, base, pair: vanished.pair };
-            match (vanished.here, traces.destinations(&origin)) {
-                (Some((side, index)), places) => {
-                    if let Some(Place::Alone(to)) = places[side.other()] {
-                        found.follow(&origin, side, index, to);
-                    }
-                }
-                (None, Both { first: Some(Place::Alone(first)), second: Some(Place::Alone(second)) }) => {
-                    found.bring_together(&origin, Both::new(first, second));
-                }
-                (None, Both { first: Some(Place::Joined(one)), second: Some(Place::Joined(other)) })
-                    if one == other =>
-                {
-                    joined.push((origin, one));
-                }
-                (None, Both { first: Some(Place::Alone(place)), second: None }) => {
-                    kept.push((Side::Second, place, origin.former()));
-                }
-                (None, Both { first: None, second: Some(Place::Alone(place)) }) => {
-                    kept.push((Side::First, place, origin.former()));
-                }
-                (None, _) => {}
+            let places = traces.destinations(&origin);
+            match vanished.here {
+                Some((side, index)) => moves.gone_from_other(&origin, side, index, places[side.other()]),
+                None => moves.gone_from_both(origin, places),
             }
         }
     }
-    let Moves { moves, rejoined, apart, done, .. } = found;
-    let outcomes: Vec<_> =
-        joined.iter().map(|(origin, at)| (*at, origin.joined_flags(folders, merges, *at, policy))).collect();
-    for (at, outcome) in outcomes {
-        set_flags(merges, at, outcome);
+    let found = moves.found;
+    found.set_joined_flags(folders, merges, policy);
+    found.keep_moved(merges);
+    found.drop_done(merges);
+    for apart in &found.apart {
+        leave_apart(merges, apart);
     }
-    for (to, place, former) in kept {
-        keep(merges, to, place, former);
-    }
-    for (number, merge) in merges.iter_mut().enumerate() {
-        for side in Side::BOTH {
-            merge.incoming[side].retain(|incoming| !done.contains(&Done::Incoming(number, side, incoming.from)));
-            merge.deletions[side].retain(|deletion| !done.contains(&Done::Deletion(number, side, deletion.index)));
-            merge.left[side].retain(|left| !done.contains(&Done::Left(number, side, left.index)));
-        }
-    }
-    for apart in apart {
-        leave_apart(merges, &apart);
-    }
-    for Rejoined { folder, pair, messages, flags } in rejoined {
-        if let Some(merge) = merges.get_mut(folder) {
-            let flags = merge.flags.add(flags);
-            merge.dropped.push(Dropped { pair, row: Row::Moved });
-            merge.joined.push(Joined { messages, flags, row: Row::Moved });
-        }
+    for rejoined in found.rejoined {
+        rejoin(merges, rejoined);
     }
     keep_one_place(folders, merges, policy);
-    moves
+    found.moves
 }
 
 /// A message by its folder and its index there: in its side's view, or among the joined pairs.
@@ -226,14 +190,31 @@ enum Done {
     Left(usize, Side, u32),
 }
 
+/// Looks for what was moved.
 struct Moves<'a> {
     folders: &'a [Folder<'a>],
     policy: &'a Policy,
     is_same: &'a mut dyn FnMut(Both<At>) -> bool,
+    found: Found<'a>,
+}
+
+/// What follows from the moves that were found.
+#[derive(Default)]
+struct Found<'a> {
     moves: Vec<Move>,
     rejoined: Vec<Rejoined>,
     apart: Vec<Apart>,
+    /// What both sides moved to one folder, and where its pair is among those that were joined there.
+    joined: Vec<(Origin<'a>, At)>,
+    kept: Vec<MovedAndDeleted>,
     done: HashSet<Done>,
+}
+
+/// A message that is at `place` on one side, and gone from `gone_from`.
+struct MovedAndDeleted {
+    gone_from: Side,
+    place: At,
+    former: Former,
 }
 
 /// A message moved to different folders, when the side that should follow may not do so now.
@@ -251,7 +232,34 @@ struct Rejoined {
     flags: FlagMerge,
 }
 
-impl Moves<'_> {
+impl<'a> Moves<'a> {
+    /// Takes what is still here on `side` and has gone from its folder on the other side, perhaps to a place there.
+    fn gone_from_other(&mut self, origin: &Origin<'_>, side: Side, index: u32, place: Option<Place>) {
+        if let Some(Place::Alone(to)) = place {
+            self.follow(origin, side, index, to);
+        }
+    }
+
+    /// Takes what has gone from its folder on both sides, perhaps to places on each.
+    fn gone_from_both(&mut self, origin: Origin<'a>, places: Both<Option<Place>>) {
+        let former = origin.former();
+        match (places.first, places.second) {
+            (Some(Place::Alone(first)), Some(Place::Alone(second))) => {
+                self.bring_together(&origin, Both::new(first, second));
+            }
+            (Some(Place::Joined(one)), Some(Place::Joined(other))) if one == other => {
+                self.found.joined.push((origin, one));
+            }
+            (Some(Place::Alone(place)), None) => {
+                self.found.kept.push(MovedAndDeleted { gone_from: Side::Second, place, former });
+            }
+            (None, Some(Place::Alone(place))) => {
+                self.found.kept.push(MovedAndDeleted { gone_from: Side::First, place, former });
+            }
+            _ => {}
+        }
+    }
+
     /// Follows a move to `to` on the other side, of a message still here on `side` (row 8).
     fn follow(&mut self, origin: &Origin<'_>, side: Side, index: u32, to: At) {
         let here = (origin.folder, index);
@@ -265,18 +273,18 @@ impl Moves<'_> {
         } else {
             return;
         }
-        self.done.insert(Done::Deletion(origin.folder, side, index));
-        // It may have been about to be restored, because its flags changed here.
-        self.done.insert(Done::Incoming(origin.folder, side.other(), index));
-        self.done.insert(Done::Incoming(to.0, side, to.1));
-        self.done.insert(Done::Left(to.0, side.other(), to.1));
+        self.found.done.insert(Done::Deletion(origin.folder, side, index));
+        // It may have been on its way back, because its flags changed here.
+        self.found.done.insert(Done::Incoming(origin.folder, side.other(), index));
+        self.found.done.insert(Done::Incoming(to.0, side, to.1));
+        self.found.done.insert(Done::Left(to.0, side.other(), to.1));
     }
 
     fn rejoin(&mut self, origin: &Origin<'_>, messages: Both<u32>) {
         let (folder, pair) = (origin.folder, origin.pair);
         let at = Both::of(|side| (folder, messages[side]));
         if let Some(flags) = origin.flags(self.folders, at, folder, self.policy) {
-            self.rejoined.push(Rejoined { folder, pair, messages, flags });
+            self.found.rejoined.push(Rejoined { folder, pair, messages, flags });
         }
     }
 
@@ -288,14 +296,14 @@ impl Moves<'_> {
             return;
         }
         if !self.may_leave(loser, from.0) {
-            self.apart.push(Apart { folder: origin.folder, pair: origin.pair, places });
+            self.found.apart.push(Apart { folder: origin.folder, pair: origin.pair, places });
             return;
         }
         self.push(origin, loser, from, to, Row::MovedApart);
-        self.done.insert(Done::Incoming(from.0, winner, from.1));
-        self.done.insert(Done::Incoming(to.0, loser, to.1));
-        self.done.insert(Done::Left(from.0, loser, from.1));
-        self.done.insert(Done::Left(to.0, winner, to.1));
+        self.found.done.insert(Done::Incoming(from.0, winner, from.1));
+        self.found.done.insert(Done::Incoming(to.0, loser, to.1));
+        self.found.done.insert(Done::Left(from.0, loser, from.1));
+        self.found.done.insert(Done::Left(to.0, winner, to.1));
     }
 
     /// Reports whether two messages that look the same are the same.
@@ -317,7 +325,17 @@ impl Moves<'_> {
         let Some(flags) = origin.flags(self.folders, Both::of(at), to.0, self.policy) else { return };
         let pair = (from.0 == origin.folder && row == Row::Moved).then_some(origin.pair);
         let former = origin.former();
-        self.moves.push(Move { side, from: from.0, index: from.1, to: to.0, partner: to.1, pair, former, flags, row });
+        self.found.moves.push(Move {
+            side,
+            from: from.0,
+            index: from.1,
+            to: to.0,
+            partner: to.1,
+            pair,
+            former,
+            flags,
+            row,
+        });
     }
 }
 
@@ -354,6 +372,39 @@ impl Origin<'_> {
     }
 }
 
+impl Found<'_> {
+    /// Row 8: gives what both sides moved to one folder the flags that follow from the base.
+    fn set_joined_flags(&self, folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Policy) {
+        for (origin, at) in &self.joined {
+            let outcome = origin.joined_flags(folders, merges, *at, policy);
+            set_flags(merges, *at, outcome);
+        }
+    }
+
+    /// Row 10: what was moved on one side and is gone on the other stays where it was moved to.
+    fn keep_moved(&self, merges: &mut [FolderMerge]) {
+        for MovedAndDeleted { gone_from, place, former } in &self.kept {
+            let Some(merge) = merges.get_mut(place.0) else { continue };
+            for incoming in merge.incoming[*gone_from].iter_mut().filter(|incoming| incoming.from == place.1) {
+                incoming.row = Row::MovedAndDeleted;
+                merge.kept[*gone_from].push(Kept { from: place.1, former: *former });
+            }
+        }
+    }
+
+    /// Takes out of the folders' actions what is part of a move.
+    fn drop_done(&self, merges: &mut [FolderMerge]) {
+        let is_open = |done: Done| !self.done.contains(&done);
+        for (number, merge) in merges.iter_mut().enumerate() {
+            for side in Side::BOTH {
+                merge.incoming[side].retain(|incoming| is_open(Done::Incoming(number, side, incoming.from)));
+                merge.deletions[side].retain(|deletion| is_open(Done::Deletion(number, side, deletion.index)));
+                merge.left[side].retain(|left| is_open(Done::Left(number, side, left.index)));
+            }
+        }
+    }
+}
+
 /// Leaves a message where each side has moved it, and remembers the pair: as two new messages they would be duplicated.
 fn leave_apart(merges: &mut [FolderMerge], Apart { folder, pair, places }: &Apart) {
     if let Some(merge) = merges.get_mut(*folder) {
@@ -377,11 +428,10 @@ fn set_flags(merges: &mut [FolderMerge], at: At, outcome: Option<FlagMerge>) {
     }
 }
 
-/// Keeps a message moved on one side and gone from the other where it was moved to (row 10).
-fn keep(merges: &mut [FolderMerge], to: Side, place: At, former: Former) {
-    let Some(merge) = merges.get_mut(place.0) else { return };
-    for incoming in merge.incoming[to].iter_mut().filter(|incoming| incoming.from == place.1) {
-        incoming.row = Row::MovedAndDeleted;
-        merge.kept[to].push(Kept { from: place.1, former });
-    }
+/// Pairs anew a message that has another UID in its folder.
+fn rejoin(merges: &mut [FolderMerge], Rejoined { folder, pair, messages, flags }: Rejoined) {
+    let Some(merge) = merges.get_mut(folder) else { return };
+    let flags = merge.flags.add(flags);
+    merge.dropped.push(Dropped { pair, row: Row::Moved });
+    merge.joined.push(Joined { messages, flags, row: Row::Moved });
 }

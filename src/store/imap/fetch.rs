@@ -89,43 +89,35 @@ impl Session {
         if self.requests.queue.front().is_some_and(|request| !request.sent) {
             self.send_next()?;
         }
-        let Self { connection, requests, open, .. } = self;
         loop {
-            let Requests { queue, folder, answers } = &mut *requests;
-            let Some(oldest) = queue.front_mut() else {
-                return Err(Error::new(ErrorKind::Protocol, "nothing was asked for"));
-            };
-            if oldest.opening.is_none() && oldest.fetches.is_empty() {
-                *answers = Answers::default();
-                let done = queue.pop_front().map(|request| request.end(folder)).unwrap_or_default();
-                return Ok(Fetched::RequestDone { missing: done.0, refusal: done.1 });
+            if let Some((missing, refusal)) = self.requests.next_done()? {
+                return Ok(Fetched::RequestDone { missing, refusal });
             }
-            if oldest.opening.is_some() && !oldest.began {
-                (oldest.began, *folder) = (true, Opened::default());
-            }
-            let incoming = connection.incoming()?;
-            if let Incoming::LargeLiteral { size } = incoming {
-                if requests.take_large(connection, size, sink)? {
-                    connection.set_phase(Phase::Body);
-                    return Ok(Fetched::Message);
-                }
-                continue;
-            }
-            let mut delivered = Ok(false);
-            let received = connection.take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
-                delivered = requests.take_response(response, sink);
-                Ok(())
-            })?;
-            if let Received::Reply(ticket, reply) = received
-                && requests.take_reply(ticket, &reply)
-            {
-                *open = None;
-            }
-            if delivered? {
-                connection.set_phase(Phase::Body);
+            let incoming = self.connection.incoming()?;
+            if self.take_incoming(incoming, sink)? {
+                self.connection.set_phase(Phase::Body);
                 return Ok(Fetched::Message);
             }
         }
+    }
+
+    /// Takes what has come. True: a message went to the sink.
+    fn take_incoming(&mut self, incoming: Incoming, sink: &mut dyn MessageSink) -> Result<bool, Error> {
+        let Self { connection, requests, open, .. } = self;
+        if let Incoming::LargeLiteral { size } = incoming {
+            return requests.take_large(connection, size, sink);
+        }
+        let mut delivered = Ok(false);
+        let received = connection.take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
+            delivered = requests.take_response(response, sink);
+            Ok(())
+        })?;
+        if let Received::Reply(ticket, reply) = received
+            && requests.take_reply(ticket, &reply)
+        {
+            *open = None;
+        }
+        delivered
     }
 }
 
@@ -158,6 +150,21 @@ impl Request {
 }
 
 impl Requests {
+    /// What came of the oldest request, if it is done; else what comes next belongs to it.
+    fn next_done(&mut self) -> Result<Option<(UidSet, Option<Refusal>)>, Error> {
+        let Some(oldest) = self.queue.front_mut() else {
+            return Err(Error::new(ErrorKind::Protocol, "nothing was asked for"));
+        };
+        if oldest.opening.is_none() && oldest.fetches.is_empty() {
+            self.answers = Answers::default();
+            return Ok(self.queue.pop_front().map(|request| request.end(&self.folder)));
+        }
+        if oldest.opening.is_some() && !oldest.began {
+            (oldest.began, self.folder) = (true, Opened::default());
+        }
+        Ok(None)
+    }
+
     /// Returns the request that this message answers: the oldest, or a later one for the same folder, since a server
     /// may execute several FETCHes in parallel (RFC 3501 section 5.5), as Dovecot does.
     fn taker(&mut self, uid: Uid) -> Option<&mut Request> {

@@ -33,7 +33,7 @@ use super::opening::{self, Opened};
 use super::searching::check_search;
 use super::{CopyOptions, CopySummary, PlanUse, Status};
 use crate::engine::latecomers;
-use crate::event::{Event, Observer, Stop};
+use crate::event::{Event, Observer, Run, Stop};
 use crate::exec::{self, Context, Link};
 use crate::folders::{Pair, Rules};
 use crate::mail::{Both, MailboxName, Side, UidValidity};
@@ -61,24 +61,23 @@ use work::Works;
 /// What kept the run from beginning: no connection, a refused login, folders that collide. What ends it later is in the
 /// summary's status, beside what was done until then.
 pub fn copy(
-    source: &dyn Connector,
-    target: &dyn Connector,
+    connectors: Both<&dyn Connector>,
     rules: &Rules,
     options: &CopyOptions,
     state: Option<&State>,
-    stop: &Stop,
-    observer: &dyn Observer,
+    run: Run<'_>,
 ) -> Result<(CopySummary, Planned), Error> {
     let started = Instant::now();
+    let Run { stop, observer } = run;
+    let target = connectors[Side::TARGET];
     latecomers::await_those_of_a_dead_run(state.is_some_and(State::follows_a_death), stop)?;
     let held = held(state)?;
     if !options.new_target {
         held.check_place(Side::TARGET, target)?;
     }
-    let connectors = Both::new(source, target);
     let (done, unused) = exec::connecting_ahead(connectors, |connecting| {
         let connect = || opening::connect(connectors);
-        let (mut copy, opened, lanes) = opening::patiently(connect, stop, observer, |link| {
+        let (mut copy, opened, lanes) = opening::patiently(connect, run, |link| {
             let mut opened = Opened::new(link, rules, observer)?;
             if !options.new_target && held.is_gone(&opened.target_listing) {
                 if target.directory().is_some() {

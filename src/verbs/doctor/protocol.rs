@@ -37,32 +37,33 @@ pub(super) fn check(
         return None;
     }
     let started = Instant::now();
-    let error = match patient.account.introduce() {
+    match patient.account.introduce() {
         Ok(introduction) => {
-            // Before STARTTLS anybody may have said it.
-            let mark = if tls == TlsMode::StartTls { "(unauthenticated) " } else { "" };
-            let seconds = started.elapsed().as_secs_f64();
-            let result = format!("{mark}{} (after {seconds:.1} s)", introduction.greeting);
-            let seen = seen(Check::Protocol, tried, result);
-            if started.elapsed() > SLOW {
-                let meaning = "an IMAP server answers, but slowly: it is busy, far away, or doing a reverse DNS lookup";
-                report.doubtful(seen, meaning, "every connection takes this long: use few, with -j 2");
-            } else {
-                report.good(seen, "an IMAP server answers");
-            }
+            greeted(tls, &introduction.greeting, started.elapsed(), report);
             trust::certificate(patient, report);
             return Some(introduction.mechanisms);
         }
-        Err(error) => error,
-    };
-    match &error {
-        imap::Error::Net(net) if net.kind() == NetKind::Untrusted => {
+        Err(imap::Error::Net(net)) if net.kind() == NetKind::Untrusted => {
             report.good(seen(Check::Protocol, tried, "a TLS handshake"), "the port speaks TLS");
-            trust::distrusted(patient, net, report);
+            trust::distrusted(patient, &net, report);
         }
-        error => refused(patient, addresses, error, &said, report),
+        Err(error) => refused(patient, addresses, &error, &said, report),
     }
     None
+}
+
+/// What is said of a server that introduces itself.
+fn greeted(tls: TlsMode, greeting: &str, took: Duration, report: &mut SideReport<'_, '_>) {
+    // Before STARTTLS anybody may have said it.
+    let mark = if tls == TlsMode::StartTls { "(unauthenticated) " } else { "" };
+    let result = format!("{mark}{greeting} (after {:.1} s)", took.as_secs_f64());
+    let seen = seen(Check::Protocol, tried(tls), result);
+    if took > SLOW {
+        let meaning = "an IMAP server answers, but slowly: it is busy, far away, or doing a reverse DNS lookup";
+        report.doubtful(seen, meaning, "every connection takes this long: use few, with -j 2");
+    } else {
+        report.good(seen, "an IMAP server answers");
+    }
 }
 
 /// Whether a server that speaks TLS from the first byte may have said this to a client that said nothing: nothing, or an alert that it has
@@ -91,26 +92,21 @@ fn refused(
         }
         _ => judged.message,
     };
-    let seen = seen(Check::Protocol, tried(tls), result);
-    match banner.stranger() {
-        Some(stranger) => {
-            let meaning = format!("{stranger} listens on this port, not an IMAP server");
-            report.failed(
-                seen,
-                kind,
-                meaning,
-                "check the port: IMAP servers listen on 993 for imaps:// and on 143 for imap://",
-            );
-        }
-        None if is_plain => {
-            let advice = format!("use {}, which requires STARTTLS", address(patient, "imap", 143));
-            report.failed(seen, kind, "this port speaks plain IMAP, not TLS from the first byte", advice);
-        }
+    let (meaning, advice) = match banner.stranger() {
+        Some(stranger) => (
+            format!("{stranger} listens on this port, not an IMAP server"),
+            "check the port: IMAP servers listen on 993 for imaps:// and on 143 for imap://".to_owned(),
+        ),
+        None if is_plain => (
+            "this port speaks plain IMAP, not TLS from the first byte".to_owned(),
+            format!("use {}, which requires STARTTLS", address(patient, "imap", 143)),
+        ),
         None => {
             let (meaning, advice) = unclear(error);
-            report.failed(seen, kind, meaning, judged.hint.unwrap_or_else(|| advice.to_owned()));
+            (meaning.to_owned(), judged.hint.unwrap_or_else(|| advice.to_owned()))
         }
-    }
+    };
+    report.failed(seen(Check::Protocol, tried(tls), result), kind, meaning, advice);
 }
 
 /// What an error means that says itself what happened.

@@ -1,14 +1,17 @@
 //! D12: what earlier copies between two mailboxes left on this machine.
 
 use super::Reached;
-use super::report::{Report, seen};
+use super::report::{Report, SideReport, seen};
 use super::survey::Survey;
 use super::words::counted;
 use crate::event::Check;
 use crate::mail::{MailboxName, Side};
 use crate::state::{FolderRecord, Mailboxes, PairName, StateCopy};
-use crate::store::ErrorKind;
+use crate::store::{Error, ErrorKind};
 use std::path::Path;
+
+/// What helps where a state can't be used.
+const WITHOUT: &str = "copy with --no-state, which compares everything";
 
 /// Of the two mailboxes of a copy; the state is only looked at.
 pub(super) fn check(reached: &[Reached<'_>], directory: Option<&Path>, report: &mut Report<'_>) {
@@ -28,35 +31,30 @@ pub(super) fn check(reached: &[Reached<'_>], directory: Option<&Path>, report: &
     let copy = match StateCopy::make(directory, &PairName::new(&from, &to), &mailboxes) {
         Ok(None) => return report.good(seen(Check::State, tried, "none"), "the first copy compares everything"),
         Ok(Some(copy)) => copy,
-        Err(error) if error.kind == ErrorKind::Locked => {
-            let advice = "wait for it to finish";
-            return report.failed(
-                seen(Check::State, tried, error.message),
-                error.kind,
-                "two runs never work on the same pair at once",
-                advice,
-            );
-        }
-        Err(error) => {
-            let advice = error.hint.unwrap_or_else(|| "copy with --no-state, which compares everything".to_owned());
-            return report.failed(
-                seen(Check::State, tried, error.message),
-                error.kind,
-                "a copy would refuse to use it",
-                advice,
-            );
-        }
+        Err(error) => return unusable(error, tried, report),
     };
     match copy.state.folders() {
         Ok(records) => tell(&records, &source.survey, tried, report),
         Err(error) => {
-            let advice = "copy with --no-state, which compares everything";
-            report.failed(seen(Check::State, tried, error.message), error.kind, "the state can't be read", advice);
+            let seen = seen(Check::State, tried, error.message);
+            report.failed(seen, error.kind, "the state can't be read", WITHOUT);
         }
     }
 }
 
-fn tell(records: &[FolderRecord], source: &Survey, tried: String, report: &mut super::report::SideReport<'_, '_>) {
+/// What is said of a state that a copy would not use.
+fn unusable(error: Error, tried: String, report: &mut SideReport<'_, '_>) {
+    let seen = seen(Check::State, tried, error.message);
+    if error.kind == ErrorKind::Locked {
+        let meaning = "two runs never work on the same pair at once";
+        report.failed(seen, error.kind, meaning, "wait for it to finish");
+    } else {
+        let advice = error.hint.unwrap_or_else(|| WITHOUT.to_owned());
+        report.failed(seen, error.kind, "a copy would refuse to use it", advice);
+    }
+}
+
+fn tell(records: &[FolderRecord], source: &Survey, tried: String, report: &mut SideReport<'_, '_>) {
     let unfinished = records.iter().filter(|record| record.intent.is_some()).count();
     let anew = records.iter().filter(|record| is_anew(record, source)).count();
     let result = format!(

@@ -18,15 +18,7 @@ const RAW: &AsciiSet = &CONTROLS.add(b'%');
 #[serde(tag = "item", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Item {
     /// A folder of the source. What follows, up to the next folder, is to be done in it.
-    Folder {
-        from: String,
-        to: String,
-        source: Place,
-        target: Place,
-        create: bool,
-        renamed_from: Option<String>,
-        subscribe: bool,
-    },
+    Folder(Folder),
     /// Messages to copy, by their UIDs on the source.
     Copy { flags: Vec<String>, uids: String },
     /// One of them that the target takes from another of its folders.
@@ -39,6 +31,19 @@ pub(super) enum Item {
     Delete { flags: Vec<String>, uids: String },
     /// The end.
     End { lines: u64, sha256: String },
+}
+
+/// A folder of the source, and where it goes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Folder {
+    from: String,
+    to: String,
+    source: Place,
+    target: Place,
+    create: bool,
+    renamed_from: Option<String>,
+    subscribe: bool,
 }
 
 /// A folder of one side, by its raw name, and how it looked.
@@ -63,7 +68,7 @@ pub(super) enum Edit {
 /// Gives each line of a plan.
 pub(super) fn each(planned: &Planned, give: &mut dyn FnMut(&Item) -> io::Result<()>) -> io::Result<()> {
     for folder in &planned.folders {
-        give(&Item::of_folder(folder))?;
+        give(&Item::Folder(Folder::of(folder)))?;
         for group in &folder.messages {
             for uids in sets(&group.uids) {
                 give(&Item::Copy { flags: names(&group.flags), uids })?;
@@ -91,18 +96,6 @@ pub(super) fn each(planned: &Planned, give: &mut dyn FnMut(&Item) -> io::Result<
 }
 
 impl Item {
-    fn of_folder(folder: &PlannedFolder) -> Self {
-        Self::Folder {
-            from: folder.from.clone(),
-            to: folder.to.clone(),
-            source: Place::new(&folder.source, folder.source_counters),
-            target: Place::new(&folder.target, folder.target_counters),
-            create: folder.create,
-            renamed_from: folder.renamed_from.as_ref().map(raw),
-            subscribe: folder.subscribe,
-        }
-    }
-
     fn of_take(take: &Take) -> Self {
         Self::Take {
             uid: take.uid.get(),
@@ -119,6 +112,38 @@ impl Item {
             mailbox: raw(&deletion.mailbox),
             uid_validity: deletion.uid_validity.map(|validity| validity.0),
             whole: deletion.whole,
+        }
+    }
+}
+
+impl Folder {
+    fn of(folder: &PlannedFolder) -> Self {
+        Self {
+            from: folder.from.clone(),
+            to: folder.to.clone(),
+            source: Place::new(&folder.source, folder.source_counters),
+            target: Place::new(&folder.target, folder.target_counters),
+            create: folder.create,
+            renamed_from: folder.renamed_from.as_ref().map(raw),
+            subscribe: folder.subscribe,
+        }
+    }
+
+    /// The folder in which nothing is planned yet.
+    fn planned(self) -> PlannedFolder {
+        PlannedFolder {
+            from: self.from,
+            to: self.to,
+            source_counters: self.source.counters(),
+            source: name(&self.source.name),
+            target_counters: self.target.counters(),
+            target: name(&self.target.name),
+            create: self.create,
+            renamed_from: self.renamed_from.as_deref().map(name),
+            subscribe: self.subscribe,
+            messages: Vec::new(),
+            takes: Vec::new(),
+            flag_changes: Vec::new(),
         }
     }
 }
@@ -152,22 +177,7 @@ impl Reading {
     /// Takes the next line.
     pub(super) fn take(&mut self, item: Item) -> Result<(), &'static str> {
         match item {
-            Item::Folder { from, to, source, target, create, renamed_from, subscribe } => {
-                self.planned.folders.push(PlannedFolder {
-                    from,
-                    to,
-                    source_counters: source.counters(),
-                    source: name(&source.name),
-                    target_counters: target.counters(),
-                    target: name(&target.name),
-                    create,
-                    renamed_from: renamed_from.as_deref().map(name),
-                    subscribe,
-                    messages: Vec::new(),
-                    takes: Vec::new(),
-                    flag_changes: Vec::new(),
-                });
-            }
+            Item::Folder(folder) => self.planned.folders.push(folder.planned()),
             Item::Copy { flags, uids } => add(&mut self.folder()?.messages, &flags, &uids)?,
             Item::Take { uid, from, uid_validity, held, leave } => {
                 let (uid, held) = Uid::new(uid).zip(Uid::new(held)).ok_or("a UID is zero")?;

@@ -3,8 +3,8 @@
 
 use super::{Sync, Work};
 use crate::event::Event;
-use crate::mail::{Both, Message, Side, Uid};
-use crate::plan::merge::{PairState, Row};
+use crate::mail::{Both, Flags, Message, Side, Uid};
+use crate::plan::merge::{BasePair, PairState, Row};
 
 impl Sync<'_> {
     /// Tells of the messages with this UID, on the first side and on the second.
@@ -25,47 +25,12 @@ impl Sync<'_> {
     }
 
     fn explained(&self, at: usize, work: &Work, side: Side, uid: Uid) -> Vec<String> {
-        let pair = work.base.as_ref().and_then(|base| {
-            let pairs = (0_u32..).zip(base.pairs());
-            let is_it = |pair: &crate::plan::merge::BasePair| {
-                pair.uids()[side] == uid && pair.state() != PairState::DeletedOn(side)
-            };
-            pairs.into_iter().find(|(_, pair)| is_it(pair)).map(|(at, pair)| (at, pair.uids(), base.flags(pair)))
-        });
-        let uids = Both::of(|here| if here == side { Some(uid) } else { pair.as_ref().map(|(_, uids, _)| uids[here]) });
-        let indices = Both::of(|here| {
-            let messages = work.views[here].messages();
-            let at = messages.binary_search_by_key(&uids[here]?, Message::uid).ok()?;
-            u32::try_from(at).ok()
-        });
-        if pair.is_none() && indices[side].is_none() {
-            return Vec::new();
-        }
+        let Some(found) = work.look_up(side, uid) else { return Vec::new() };
         let name = work.name(side);
-        let mut lines = vec![format!("{name} UID {uid} on the {}:", side.ordinal())];
-        lines.push(match &pair {
-            Some((_, uids, flags)) => format!(
-                "  saved state: UID {} on the first, UID {} on the second, flags: {}",
-                uids.first, uids.second, flags.flags
-            ),
-            None => "  saved state: not synced yet".to_owned(),
-        });
-        for here in Side::BOTH {
-            let shown = indices[here].and_then(|at| work.message(here, at));
-            let text = shown.map_or_else(
-                || "not there".to_owned(),
-                |message| format!("UID {}, flags: {}", message.uid(), work.views[here].flags(message)),
-            );
-            lines.push(format!("  {}: {text}", here.ordinal()));
-        }
-        let mut rows = work.decisions(pair.as_ref().map(|(at, ..)| *at), &indices);
-        for moved in &self.moves {
-            let from = moved.from == at && indices[moved.side] == Some(moved.index);
-            let to = moved.to == at && indices[moved.side.other()] == Some(moved.partner);
-            if from || to {
-                rows.push((format!("will be moved on the {}", moved.side.ordinal()), moved.row));
-            }
-        }
+        let mut lines = vec![format!("{name} UID {uid} on the {}:", side.ordinal()), found.saved_line()];
+        lines.extend(Side::BOTH.map(|here| work.shown_line(here, &found)));
+        let mut rows = work.decisions(found.pair.as_ref().map(|pair| pair.number), &found.indices);
+        rows.extend(self.moves_of(at, &found));
         if let Some((row, side)) = work.refused() {
             rows.push((format!("the folder is skipped because of the {}", side.ordinal()), row));
         }
@@ -79,12 +44,79 @@ impl Sync<'_> {
         lines.extend(rows.into_iter().map(line));
         lines
     }
+
+    /// The moves of a message in this folder, from it or to it.
+    fn moves_of(&self, folder: usize, found: &Found) -> Vec<(String, Row)> {
+        let mut rows = Vec::new();
+        for moved in &self.moves {
+            let from = moved.from == folder && found.indices[moved.side] == Some(moved.index);
+            let to = moved.to == folder && found.indices[moved.side.other()] == Some(moved.partner);
+            if from || to {
+                rows.push((format!("will be moved on the {}", moved.side.ordinal()), moved.row));
+            }
+        }
+        rows
+    }
+}
+
+/// What is known of a message.
+struct Found {
+    pair: Option<SavedPair>,
+    /// Where it stands in each side's view.
+    indices: Both<Option<u32>>,
+}
+
+/// A pair of the saved state, and its place there.
+struct SavedPair {
+    number: u32,
+    uids: Both<Uid>,
+    flags: Flags,
+}
+
+impl Found {
+    fn saved_line(&self) -> String {
+        match &self.pair {
+            Some(SavedPair { uids, flags, .. }) => format!(
+                "  saved state: UID {} on the first, UID {} on the second, flags: {flags}",
+                uids.first, uids.second
+            ),
+            None => "  saved state: not synced yet".to_owned(),
+        }
+    }
 }
 
 impl Work {
     /// Whether it has this name on either side.
     pub(super) fn is_called(&self, name: &str) -> bool {
         Side::BOTH.into_iter().any(|side| self.pair.names[side].to_string() == name)
+    }
+
+    /// What is known of the message with this UID, in the saved state and on both sides. `None`: nothing.
+    fn look_up(&self, side: Side, uid: Uid) -> Option<Found> {
+        let pair = self.saved_pair(side, uid);
+        let uid_on = |here: Side| if here == side { Some(uid) } else { pair.as_ref().map(|pair| pair.uids[here]) };
+        let indices = Both::of(|here| {
+            let at = self.views[here].messages().binary_search_by_key(&uid_on(here)?, Message::uid).ok()?;
+            u32::try_from(at).ok()
+        });
+        (pair.is_some() || indices[side].is_some()).then_some(Found { pair, indices })
+    }
+
+    fn saved_pair(&self, side: Side, uid: Uid) -> Option<SavedPair> {
+        let base = self.base.as_ref()?;
+        let is_it = |pair: &BasePair| pair.uids()[side] == uid && pair.state() != PairState::DeletedOn(side);
+        let (number, pair) = (0_u32..).zip(base.pairs()).find(|(_, pair)| is_it(pair))?;
+        Some(SavedPair { number, uids: pair.uids(), flags: base.flags(pair).flags })
+    }
+
+    /// What one side shows of a message.
+    fn shown_line(&self, here: Side, found: &Found) -> String {
+        let shown = found.indices[here].and_then(|at| self.message(here, at));
+        let text = shown.map_or_else(
+            || "not there".to_owned(),
+            |message| format!("UID {}, flags: {}", message.uid(), self.views[here].flags(message)),
+        );
+        format!("  {}: {text}", here.ordinal())
     }
 
     /// What was decided of a pair, or of messages of which there is none yet.

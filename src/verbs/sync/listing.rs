@@ -6,7 +6,7 @@
 use super::memory::Memory;
 use crate::event::{Event, Observer};
 use crate::exec::Link;
-use crate::folders::{Exchange, FolderName, LeavesOut, Roster, Rules};
+use crate::folders::{self, Exchange, FolderName, LeavesOut, Roster, Rules};
 use crate::mail::{Both, FolderStatus, ListedMailbox, Listing, MailboxName, Side, SpecialUse};
 use crate::plan::merge::{FolderIdentity, FolderKind, SeenFolder};
 use crate::store::Error;
@@ -14,6 +14,7 @@ use crate::verbs::left_out::{LeaveOut as _, LeftOut};
 use crate::verbs::opening::unpaired;
 use crate::verbs::unlisted::{are_denied, tell_gaps, undenied};
 use std::collections::{HashMap, HashSet};
+use std::mem;
 
 /// A folder of one side.
 pub(super) struct SideFolder {
@@ -41,6 +42,30 @@ pub(super) struct Listed {
     pub(super) undenied: HashSet<String>,
 }
 
+/// What one side's folders are read by.
+struct SideReading<'a> {
+    side: Side,
+    roster: &'a Roster,
+    rules: &'a Rules,
+    memory: &'a Memory<'a>,
+    observer: &'a dyn Observer,
+}
+
+/// A folder of one side with the name that the first has for it.
+struct NamedFolder<'a> {
+    folder: &'a folders::Folder,
+    mailbox: &'a ListedMailbox,
+    name: FolderName,
+    /// Whether an earlier run has given it that name.
+    is_known: bool,
+}
+
+impl NamedFolder<'_> {
+    fn kind(&self) -> FolderKind {
+        kind(self.mailbox, self.folder.role)
+    }
+}
+
 impl Listed {
     /// Lists both sides.
     pub(super) fn read(
@@ -49,13 +74,7 @@ impl Listed {
         memory: &mut Memory<'_>,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
-        let listings = link.on_both(|side, store| {
-            let listing = store.list();
-            observer.observe(&Event::Connected { side, server: store.server(), is_compressed: store.is_compressed() });
-            let listing = listing?;
-            observer.observe(&Event::Listed { side, folders: listing.mailboxes.len() });
-            Ok(listing)
-        })?;
+        let listings = list_both(link, observer)?;
         let rosters = listings.as_ref().map(Roster::read);
         let exchange = Exchange::new(&rosters.first, &rosters.second, rules);
         check_rules(rules, &rosters, &exchange, memory, observer)?;
@@ -73,14 +92,21 @@ impl Listed {
         for side in Side::BOTH {
             let gaps = tell_gaps(&listed.listings[side], side.ordinal(), observer);
             let before = listed.failed;
-            listed.read_side(side, &rosters[side], rules, memory, &mut left_out[side], observer);
+            let reading = SideReading { side, roster: &rosters[side], rules, memory, observer };
+            left_out[side] = listed.read_side(&reading);
             // A folder that can't take part may be the one that is missing.
             listed.unlisted[side] = listed.listings[side].gaps.hide_folders() || listed.failed > before;
             listed.failed += gaps;
         }
         listed.ask_for_missing(link, rules, memory, observer)?;
         listed.look_through_views(link, (rules, &rosters), memory, observer)?;
-        let there = listed.seen.as_ref().map(|seen| seen.iter().map(|seen| seen.name.key()).collect::<HashSet<_>>());
+        listed.leave_out(rules, &left_out, memory);
+        Ok(listed)
+    }
+
+    /// Takes away what options leave out, also under a name that it has on one side only.
+    fn leave_out(&mut self, rules: &Rules, left_out: &Both<Vec<FolderIdentity>>, memory: &mut Memory<'_>) {
+        let there = self.seen.as_ref().map(|seen| seen.iter().map(|seen| seen.name.key()).collect::<HashSet<_>>());
         memory.leave_out(|known| {
             let may_be_out = |side: Side| left_out[side].iter().any(|other| may_be(other, &known.identities[side]));
             let is_there = |side: Side| there[side].contains(&known.name.key());
@@ -90,13 +116,15 @@ impl Listed {
         // The counterpart of a folder that was renamed out of what takes part stays out too.
         let out: HashSet<String> = memory.left_out().map(FolderName::key).collect();
         for side in Side::BOTH {
-            let keep: Vec<bool> = listed.seen[side].iter().map(|seen| !out.contains(&seen.name.key())).collect();
-            let mut flags = keep.iter();
-            listed.seen[side].retain(|_| flags.next().copied().unwrap_or(true));
-            let mut flags = keep.iter();
-            listed.folders[side].retain(|_| flags.next().copied().unwrap_or(true));
+            let all = mem::take(&mut self.seen[side]).into_iter().zip(mem::take(&mut self.folders[side]));
+            (self.seen[side], self.folders[side]) = all.filter(|(seen, _)| !out.contains(&seen.name.key())).unzip();
         }
-        Ok(listed)
+    }
+
+    /// Counts and names a folder that can't take part.
+    pub(super) fn fail(&mut self, folder: &str, reason: &str, observer: &dyn Observer) {
+        self.failed += 1;
+        observer.observe(&Event::FolderFailed { folder, reason });
     }
 
     /// Asks each side for the folders that are known and that it does not show. One that it does not deny makes its listing
@@ -115,11 +143,9 @@ impl Listed {
         })?;
         for side in Side::BOTH {
             for ((name, _), _) in missing[side].iter().zip(&denied[side]).filter(|(_, denied)| !**denied) {
-                self.failed += 1;
                 self.unlisted[side] = true;
                 self.undenied.insert(name.key());
-                let (folder, reason) = (name.to_string(), undenied(side.ordinal()));
-                observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
+                self.fail(&name.to_string(), &undenied(side.ordinal()), observer);
             }
         }
         Ok(())
@@ -139,64 +165,81 @@ impl Listed {
         known.map(|(name, raw)| (name.clone(), raw.clone())).collect()
     }
 
-    fn read_side(
-        &mut self,
-        side: Side,
-        roster: &Roster,
-        rules: &Rules,
-        memory: &Memory<'_>,
-        left_out: &mut Vec<FolderIdentity>,
-        observer: &dyn Observer,
-    ) {
-        let mut taken: HashMap<String, FolderName> = HashMap::new();
-        let fail = |failed: &mut u64, folder: &str, reason: &str| {
-            *failed += 1;
-            observer.observe(&Event::FolderFailed { folder, reason });
-        };
+    /// Reads one side's folders. Gives those that options leave out.
+    fn read_side(&mut self, reading: &SideReading<'_>) -> Vec<FolderIdentity> {
+        let SideReading { side, roster, rules, memory, observer } = *reading;
         let mailboxes = self.listings[side].mailboxes.clone();
         for unreadable in &roster.unreadable {
             if let Some(mailbox) = mailboxes.get(unreadable.index).filter(|mailbox| mailbox.selectable) {
-                fail(&mut self.failed, &mailbox.name.to_string(), &unreadable.reason);
+                self.fail(&mailbox.name.to_string(), &unreadable.reason, observer);
             }
         }
+        let mut taken: HashMap<String, FolderName> = HashMap::new();
+        let mut left_out = Vec::new();
         for folder in roster.folders.iter().filter(|folder| rules.takes_foreign(folder)) {
             let Some(mailbox) = mailboxes.get(folder.index) else { continue };
-            let kind = kind(mailbox, folder.role);
             let known = memory.name_of(side, &mailbox.name);
-            let name = known.clone().unwrap_or_else(|| self.canonical(side, &folder.name));
+            let is_known = known.is_some();
+            let name = known.unwrap_or_else(|| self.canonical(side, &folder.name));
             let are_chats = rules.leaves_chats(&self.listings[side], folder).then_some(LeavesOut::Chats);
             if let Some(by) = rules.keeps_out(&name).or(are_chats) {
                 left_out.push(identity(mailbox));
-                let is_view = mailbox.selectable && mailbox.special_use.is_some_and(SpecialUse::is_view);
-                let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.counters.messages);
-                if kind != FolderKind::NoMail || is_view {
-                    self.omitted.add_folder(by, name.to_string(), messages.map(u64::from));
-                }
+                self.omit(by, &name, mailbox);
                 continue;
             }
-            if kind != FolderKind::NoMail {
-                if known.is_none() && self.local(side, &name).key() != folder.name.key() {
-                    let reason = format!("the only name for it on the {} is taken by another folder", side.ordinal());
-                    fail(&mut self.failed, &folder.name.to_string(), &reason);
-                    continue;
-                }
-                if let Some(other) = taken.insert(name.key(), folder.name.clone()) {
-                    let reason =
-                        format!("it and {other} would become one folder on the other side; rename one of them");
-                    fail(&mut self.failed, &folder.name.to_string(), &reason);
-                    continue;
-                }
+            let folder = NamedFolder { folder, mailbox, name, is_known };
+            match self.check_name(side, &folder, &mut taken) {
+                Ok(()) => self.add(folder, reading),
+                Err(reason) => self.fail(&folder.folder.name.to_string(), &reason, observer),
             }
-            let hidden = self.listings[side].gaps.hide_subscriptions() && memory.is_subscribed(side, &mailbox.name);
-            let subscribed = mailbox.subscribed || hidden;
-            self.seen[side].push(SeenFolder { name, kind, identity: identity(mailbox), subscribed });
-            self.folders[side].push(SideFolder {
-                raw: mailbox.name.clone(),
-                role: folder.role,
-                status: mailbox.status.clone(),
-                separator: mailbox.separator,
-            });
         }
+        left_out
+    }
+
+    /// Notes a folder that options leave out, if it has mail.
+    fn omit(&mut self, by: LeavesOut, name: &FolderName, mailbox: &ListedMailbox) {
+        if !mailbox.selectable {
+            return;
+        }
+        let is_view = mailbox.special_use.is_some_and(SpecialUse::is_view);
+        let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.counters.messages);
+        self.omitted.add_folder(by, name.to_string(), messages.map(u64::from));
+    }
+
+    /// Looks whether a folder with mail has a name of its own on both sides, and takes it. Gives the reason why not.
+    fn check_name(
+        &self,
+        side: Side,
+        named: &NamedFolder<'_>,
+        taken: &mut HashMap<String, FolderName>,
+    ) -> Result<(), String> {
+        let NamedFolder { folder, name, is_known, .. } = named;
+        if named.kind() == FolderKind::NoMail {
+            return Ok(());
+        }
+        if !is_known && self.local(side, name).key() != folder.name.key() {
+            return Err(format!("the only name for it on the {} is taken by another folder", side.ordinal()));
+        }
+        match taken.insert(name.key(), folder.name.clone()) {
+            None => Ok(()),
+            Some(other) => Err(format!("it and {other} would become one folder on the other side; rename one of them")),
+        }
+    }
+
+    /// Adds a folder that takes part.
+    fn add(&mut self, named: NamedFolder<'_>, reading: &SideReading<'_>) {
+        let kind = named.kind();
+        let NamedFolder { folder, mailbox, name, .. } = named;
+        let side = reading.side;
+        let hidden = self.listings[side].gaps.hide_subscriptions() && reading.memory.is_subscribed(side, &mailbox.name);
+        let subscribed = mailbox.subscribed || hidden;
+        self.seen[side].push(SeenFolder { name, kind, identity: identity(mailbox), subscribed });
+        self.folders[side].push(SideFolder {
+            raw: mailbox.name.clone(),
+            role: folder.role,
+            status: mailbox.status.clone(),
+            separator: mailbox.separator,
+        });
     }
 
     /// The name that the first has, or would have, for a folder of a side.
@@ -214,6 +257,17 @@ impl Listed {
             Side::Second => self.exchange.to_second(canonical),
         }
     }
+}
+
+/// Lists both sides at the same time.
+fn list_both(link: &mut Link, observer: &dyn Observer) -> Result<Both<Listing>, Error> {
+    link.on_both(|side, store| {
+        let listing = store.list();
+        observer.observe(&Event::Connected { side, server: store.server(), is_compressed: store.is_compressed() });
+        let listing = listing?;
+        observer.observe(&Event::Listed { side, folders: listing.mailboxes.len() });
+        Ok(listing)
+    })
 }
 
 /// Options that concern no folder of either side, nor one that is known from before: a name is an error, the rest warnings.

@@ -6,8 +6,8 @@ use crate::exec::{Contents, Link, read_tied};
 use crate::folders::FolderName;
 use crate::mail::{Both, Counters, HeaderKey, MailboxName, Message, Side, SpecialUse, UidSet};
 use crate::plan::merge::{
-    At, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Policy, Row, SeenFolder, View, fate,
-    headers_wanted, hold_back, hold_departures, leave_alone, merge_folders, merge_messages, merge_moves, trace,
+    At, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Move, Policy, Row, SeenFolder, View,
+    fate, headers_wanted, hold_back, hold_departures, leave_alone, merge_folders, merge_messages, merge_moves, trace,
 };
 use crate::plan::{Likeness, MatchRules, Settled, Tie, settle};
 use crate::state::TwoWayFolder;
@@ -34,21 +34,7 @@ impl Sync<'_> {
         self.leave_half_seen(link)?;
         let folders: Vec<Folder<'_>> = self.works.iter().map(Work::folder).collect();
         let mut merges: Vec<FolderMerge> = self.works.iter().map(|work| work.merge.clone()).collect();
-        let mut failure = None;
-        let mut unread: Both<Vec<Suspect>> = Both::default();
-        let mut is_same = |at: Both<At>| match self.have_same_content(link, at) {
-            Ok(Some(same)) => same,
-            Ok(None) => {
-                Side::BOTH.into_iter().for_each(|side| unread[side].extend(self.suspect(side, at[side])));
-                false
-            }
-            Err(error) => {
-                failure.get_or_insert(error);
-                false
-            }
-        };
-        let moves = merge_moves(&folders, &mut merges, &self.options.policy, &mut is_same);
-        failure.map_or(Ok(()), Err)?;
+        let (moves, unread) = self.find_moves(link, &folders, &mut merges)?;
         let mut gone = self.gone_by_now(link, Side::First, &unread.first)?;
         gone.extend(self.gone_by_now(link, Side::Second, &unread.second)?);
         let is_left: Vec<bool> = (folders.iter().zip(&mut merges))
@@ -69,6 +55,30 @@ impl Sync<'_> {
         self.find_originals(link)?;
         self.tell_folders();
         Ok(())
+    }
+
+    /// Finds what was moved. Gives with it the messages that could not be read, so that it can't be told whether they were.
+    fn find_moves(
+        &self,
+        link: &mut Link,
+        folders: &[Folder<'_>],
+        merges: &mut [FolderMerge],
+    ) -> Result<(Vec<Move>, Both<Vec<Suspect>>), Error> {
+        let mut failure = None;
+        let mut unread: Both<Vec<Suspect>> = Both::default();
+        let mut is_same = |at: Both<At>| match self.have_same_content(link, at) {
+            Ok(Some(same)) => same,
+            Ok(None) => {
+                Side::BOTH.into_iter().for_each(|side| unread[side].extend(self.suspect(side, at[side])));
+                false
+            }
+            Err(error) => {
+                failure.get_or_insert(error);
+                false
+            }
+        };
+        let moves = merge_moves(folders, merges, &self.options.policy, &mut is_same);
+        failure.map_or(Ok((moves, unread)), Err)
     }
 
     /// The folders of a side to which messages may have been moved that are missing in others: they could not be read, and nothing
@@ -316,7 +326,7 @@ impl Work {
     }
 
     /// What becomes of a folder that is missing on one side.
-    pub(super) fn fate(&self, number: usize, moves: &[crate::plan::merge::Move]) -> Option<Fate> {
+    pub(super) fn fate(&self, number: usize, moves: &[Move]) -> Option<Fate> {
         let gone = self.pair.deleted_on().filter(|_| !self.unread)?;
         Some(fate(gone, number, self.views.as_ref(), &self.merge, moves))
     }

@@ -31,7 +31,7 @@ use super::opening::{self, patiently};
 use super::undo::UndoRun;
 use super::{Status, SyncOptions, SyncSummary, SyncWay};
 use crate::engine::latecomers;
-use crate::event::{Event, Observer, Stop};
+use crate::event::{Event, Observer, Run, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::Rules;
 use crate::mail::{Both, Counters, MailboxName, PermanentFlags, Side, UidSet};
@@ -55,25 +55,23 @@ use telling::Untold;
 /// What kept the run from beginning: no connection, a refused login, a state that can't be read. What ends it later is in
 /// the summary's status, beside what was done until then.
 pub fn sync(
-    first: &dyn Connector,
-    second: &dyn Connector,
+    connectors: Both<&dyn Connector>,
     rules: &Rules,
     options: &SyncOptions,
     state: Option<TwoWay<'_>>,
-    stop: &Stop,
-    observer: &dyn Observer,
+    run: Run<'_>,
 ) -> Result<SyncSummary, Error> {
     let started = Instant::now();
+    let Run { stop, observer } = run;
     latecomers::await_those_of_a_dead_run(state.is_some_and(|state| state.follows_a_death()), stop)?;
     let held = held(state)?;
-    let places = Both::new(held.first.check_place(Side::SOURCE, first), held.second.check_place(Side::TARGET, second));
+    let places = Both::of(|side| held[side].check_place(side, connectors[side]));
     let has_no_place = places.as_ref().map(Result::is_err);
     if !options.new_target {
         places.first.and(places.second)?;
     }
-    let connectors = Both::new(first, second);
     let connect = || opening::connect(connectors);
-    let (mut sync, mut link) = patiently(connect, stop, observer, |mut link| {
+    let (mut sync, mut link) = patiently(connect, run, |mut link| {
         let mut sync = Sync::begin(&mut link, rules, options, state, observer)?;
         if sync.begins_anew(&held, &has_no_place)? {
             sync = Sync::begin(&mut link, rules, options, state, observer)?;

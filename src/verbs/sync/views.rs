@@ -4,7 +4,7 @@
 
 use super::listing::Listed;
 use super::memory::Memory;
-use crate::event::{Event, Observer};
+use crate::event::Observer;
 use crate::exec::Link;
 use crate::folders::{FolderName, Roster, Rules};
 use crate::mail::{Both, Counters, Side, SpecialUse, counted};
@@ -52,7 +52,7 @@ impl Listed {
                         only.len()
                     }
                     Some(Err(reason)) => {
-                        self.fail_view(view, &reason, observer);
+                        self.fail(&view.name.to_string(), &reason, observer);
                         continue;
                     }
                     None => view.messages.unwrap_or_default(),
@@ -65,17 +65,11 @@ impl Listed {
                         side.ordinal(),
                         if messages == 1 { "is" } else { "are" },
                     );
-                    self.fail_view(view, &reason, observer);
+                    self.fail(&view.name.to_string(), &reason, observer);
                 }
             }
         }
         Ok(())
-    }
-
-    fn fail_view(&mut self, view: &View, reason: &str, observer: &dyn Observer) {
-        self.failed += 1;
-        let folder = view.name.to_string();
-        observer.observe(&Event::FolderFailed { folder: &folder, reason });
     }
 
     /// The views of a side that take part, All Mail first: what that has is no matter of another view.

@@ -1,15 +1,16 @@
 //! Puts back what a run has kept, or says what would be put back: folder after folder, each message once.
 
 use super::KeptMessage;
-use crate::event::{Event, Observer, Restored, Stop};
+use crate::event::{Event, Observer, Restored, Run};
 use crate::folders::{FolderName, TargetFolder, place};
 use crate::identity;
-use crate::mail::{Flags, HeaderKey, Heading, InternalDate, Listing, MailboxName, Side, Uid};
+use crate::mail::{Flags, HeaderKey, Heading, InternalDate, Listing, MailboxName, PermanentFlags, Side, Uid};
 use crate::store::{Body, Connector, Delivery, Error, ErrorKind, FolderScan, NewFolder, ScanDepth, ScanRequest, Store};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::ops::AddAssign;
 use std::path::Path;
 
 /// As much of a kept message as is looked at for its header.
@@ -51,12 +52,8 @@ pub fn kept_headings(run: &Path, messages: &[KeptMessage]) -> Result<Vec<Heading
 ///
 /// # Errors
 /// No connection, a refused login, or files that can't be read. A message that the server refuses is named in an event.
-pub fn undo(
-    account: &dyn Connector,
-    restoring: Restoring<'_>,
-    stop: &Stop,
-    observer: &dyn Observer,
-) -> Result<UndoSummary, Error> {
+pub fn undo(account: &dyn Connector, restoring: Restoring<'_>, run: Run<'_>) -> Result<UndoSummary, Error> {
+    let observer = run.observer;
     let mut store = account.connect()?;
     let listing = store.list()?;
     let mut folders: BTreeMap<&str, Vec<&KeptMessage>> = BTreeMap::new();
@@ -65,11 +62,11 @@ pub fn undo(
     }
     let mut undo = Undo { store: store.as_mut(), listing, restoring, observer, summary: UndoSummary::default() };
     for (folder, messages) in folders {
-        if stop.is_requested() {
+        if run.stop.is_requested() {
             break;
         }
         match undo.open(folder)? {
-            Some(Opened { mailbox, scan }) => undo.put_back(mailbox.as_ref(), &scan, &messages)?,
+            Some(opened) => undo.put_back(&opened, &messages)?,
             None => undo.summary.failed += messages.len() as u64,
         }
     }
@@ -93,37 +90,56 @@ struct Opened {
     scan: FolderScan,
 }
 
+impl AddAssign for UndoSummary {
+    fn add_assign(&mut self, other: Self) {
+        self.restored += other.restored;
+        self.already_there += other.already_there;
+        self.failed += other.failed;
+    }
+}
+
 impl Undo<'_> {
     /// The folder with what it holds, made where it is gone. `None`: it failed, and was named.
     fn open(&mut self, folder: &str) -> Result<Option<Opened>, Error> {
-        let fail = |reason: &str| self.observer.observe(&Event::FolderFailed { folder, reason });
-        let placed = FolderName::parse(folder).ok_or_else(|| "not a valid folder name".to_owned());
-        let mailbox = match placed.and_then(|name| place(&self.listing, &name)) {
-            Ok(TargetFolder::Existing(index)) => self.listing.mailboxes[index].name.clone(),
+        let name = FolderName::parse(folder).ok_or_else(|| "not a valid folder name".to_owned());
+        match name.and_then(|name| place(&self.listing, &name)) {
+            Ok(TargetFolder::Existing(index)) => self.scan(folder, self.listing.mailboxes[index].name.clone()),
             Ok(TargetFolder::New { .. }) if self.restoring.dry_run => {
                 self.observer.observe(&Event::FolderCreated { folder });
-                return Ok(Some(Opened { mailbox: None, scan: FolderScan::default() }));
+                Ok(Some(Opened { mailbox: None, scan: FolderScan::default() }))
             }
             Ok(TargetFolder::New { name, fallbacks, flattened }) => {
                 let new = NewFolder { flattened, ..NewFolder::new(name, fallbacks) };
-                match self.store.create(&[new])?.into_iter().next() {
-                    Some(Ok(name)) => {
-                        self.listing = self.store.list()?;
-                        self.observer.observe(&Event::FolderCreated { folder });
-                        name
-                    }
-                    Some(Err(refusal)) => {
-                        fail(&refusal.text);
-                        return Ok(None);
-                    }
-                    None => return Ok(None),
+                match self.make(folder, new)? {
+                    Some(mailbox) => self.scan(folder, mailbox),
+                    None => Ok(None),
                 }
             }
             Err(reason) => {
-                fail(&reason);
-                return Ok(None);
+                self.fail(folder, &reason);
+                Ok(None)
             }
-        };
+        }
+    }
+
+    /// Makes a folder. Gives its name; `None`: it failed, and was named.
+    fn make(&mut self, folder: &str, new: NewFolder) -> Result<Option<MailboxName>, Error> {
+        match self.store.create(&[new])?.into_iter().next() {
+            Some(Ok(name)) => {
+                self.listing = self.store.list()?;
+                self.observer.observe(&Event::FolderCreated { folder });
+                Ok(Some(name))
+            }
+            Some(Err(refusal)) => {
+                self.fail(folder, &refusal.text);
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Finds out what a folder holds. `None`: it failed, and was named.
+    fn scan(&mut self, folder: &str, mailbox: MailboxName) -> Result<Option<Opened>, Error> {
         let for_writing = !self.restoring.dry_run;
         let request =
             ScanRequest { mailbox: &mailbox, depth: ScanDepth::Identity, uids: None, search: None, for_writing };
@@ -132,47 +148,58 @@ impl Undo<'_> {
         match found {
             Some(Ok(scan)) => Ok(Some(Opened { mailbox: Some(mailbox), scan })),
             Some(Err(refusal)) => {
-                fail(&refusal.text);
+                self.fail(folder, &refusal.text);
                 Ok(None)
             }
             None => Ok(None),
         }
     }
 
-    fn put_back(
-        &mut self,
-        mailbox: Option<&MailboxName>,
-        scan: &FolderScan,
-        messages: &[&KeptMessage],
-    ) -> Result<(), Error> {
+    fn fail(&self, folder: &str, reason: &str) {
+        self.observer.observe(&Event::FolderFailed { folder, reason });
+    }
+
+    /// Puts messages back into a folder that does not hold them.
+    fn put_back(&mut self, opened: &Opened, messages: &[&KeptMessage]) -> Result<(), Error> {
         let mut there: Vec<(HeaderKey, u32)> =
-            scan.messages.iter().map(|message| (message.key(), message.size())).collect();
+            opened.scan.messages.iter().map(|message| (message.key(), message.size())).collect();
+        let mailbox = opened.mailbox.as_ref().filter(|_| !self.restoring.dry_run);
         let mut headings: Vec<Heading> = Vec::with_capacity(messages.len());
         for (token, message) in (0_u32..).zip(messages) {
-            let mut kept = Kept::open(self.restoring.run, message)?;
-            headings.push(identity::heading(&kept.head));
-            let key = identity::header_key(&kept.head);
-            let same = |(k, s): &(HeaderKey, u32)| *k == key && u64::from(*s) == kept.size;
-            if let Some(at) = there.iter().position(same) {
-                there.swap_remove(at);
+            let kept = Kept::open(self.restoring.run, message)?;
+            let heading = identity::heading(&kept.head);
+            if kept.is_taken_from(&mut there) {
                 self.summary.already_there += 1;
-                self.tell(message, true, headings.last());
-                continue;
-            }
-            let Some(mailbox) = mailbox.filter(|_| !self.restoring.dry_run) else {
+                self.tell(message, true, Some(&heading));
+            } else if let Some(mailbox) = mailbox {
+                self.deliver(mailbox, &opened.scan.permanent_flags, token, message, kept)?;
+            } else {
                 self.summary.restored += 1;
-                self.tell(message, false, headings.last());
-                continue;
-            };
-            let flags = scan.permanent_flags.split(&Flags::from_names(message.flags.split(' '))).0;
-            let date = message.date.as_deref().and_then(InternalDate::parse);
-            let body = Body::Stream { size: kept.size, from: &mut kept.file };
-            let delivery = Delivery { token, flags: &flags, date, body, careful: true, binary: false, batch: token };
-            self.store.deliver(mailbox, delivery)?;
+                self.tell(message, false, Some(&heading));
+            }
+            headings.push(heading);
         }
-        if self.restoring.dry_run {
-            return Ok(());
-        }
+        if self.restoring.dry_run { Ok(()) } else { self.take_outcomes(messages, &headings) }
+    }
+
+    /// Sends a message into a folder, under a number by which its outcome is known.
+    fn deliver(
+        &mut self,
+        mailbox: &MailboxName,
+        permanent: &PermanentFlags,
+        token: u32,
+        message: &KeptMessage,
+        mut kept: Kept,
+    ) -> Result<(), Error> {
+        let flags = permanent.split(&Flags::from_names(message.flags.split(' '))).0;
+        let date = message.date.as_deref().and_then(InternalDate::parse);
+        let body = Body::Stream { size: kept.size, from: &mut kept.file };
+        let delivery = Delivery { token, flags: &flags, date, body, careful: true, binary: false, batch: token };
+        self.store.deliver(mailbox, delivery)
+    }
+
+    /// Takes what became of the messages that were sent, by their numbers.
+    fn take_outcomes(&mut self, messages: &[&KeptMessage], headings: &[Heading]) -> Result<(), Error> {
         for outcome in self.store.outcomes(true)? {
             for token in outcome.tokens {
                 let at = token as usize;
@@ -221,5 +248,13 @@ impl Kept {
             Ok(Self { file: File::open(&path)?, size, head })
         };
         read().map_err(|error| Error::new(ErrorKind::Local, format!("cannot read {}: {error}", path.display())))
+    }
+
+    /// Whether one of these messages, by header key and size, is the same; it is taken then.
+    fn is_taken_from(&self, there: &mut Vec<(HeaderKey, u32)>) -> bool {
+        let key = identity::header_key(&self.head);
+        let same = |(k, s): &(HeaderKey, u32)| *k == key && u64::from(*s) == self.size;
+        let found = there.iter().position(same);
+        found.map(|at| there.swap_remove(at)).is_some()
     }
 }

@@ -9,9 +9,9 @@ use crate::lab::proxy::{Plan, Proxy};
 use crate::lab::run::{Run, copy, verify};
 use crate::lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use mailferry::address::ImapAddress;
-use mailferry::event::{Event, Observer, Silent, Stop};
+use mailferry::event::{self, Event, Observer, Silent, Stop};
 use mailferry::folders::{self, Rules};
-use mailferry::mail::Side;
+use mailferry::mail::{Both, Side};
 use mailferry::store::{Access, imap};
 use mailferry::verbs::{self, VerifyOptions};
 use std::sync::{Arc, Mutex};
@@ -211,15 +211,9 @@ fn progress_ends_at_what_was_announced() {
         let (from, to) = (open(&source, Side::SOURCE), open(&target, Side::TARGET));
         let parts = Parts::default();
         let options = VerifyOptions { deep, ..VerifyOptions::default() };
-        let summary = verbs::verify(
-            &from,
-            &to,
-            &Rules::new(&folders::Options::default()).unwrap(),
-            &options,
-            &Stop::new(),
-            &parts,
-        )
-        .unwrap();
+        let rules = Rules::new(&folders::Options::default()).unwrap();
+        let run = event::Run { stop: &Stop::new(), observer: &parts };
+        let summary = verbs::verify(Both::new(&from, &to), &rules, &options, run).unwrap();
         let parts = parts.0.into_inner().unwrap();
         assert_eq!(parts.first(), Some(&[(60, 0); 2]));
         let contents = [(60, summary.bytes_compared); 2];

@@ -15,10 +15,10 @@ use crate::lab::mailboxes::{at, message};
 use crate::lab::memory::Fake;
 use crate::lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use mailferry::address::ImapAddress;
-use mailferry::event::{Silent, Stop};
+use mailferry::event::{Run, Silent, Stop};
 use mailferry::folders::{Options, Rules};
 use mailferry::imap::Secret;
-use mailferry::mail::Side;
+use mailferry::mail::{Both, Side};
 use mailferry::net::{Cut, FaultInjector};
 use mailferry::state::{Mailboxes, PairName, State, StateDirectory, TwoWay};
 use mailferry::store::Error;
@@ -120,7 +120,8 @@ impl Ground {
         // What leaves its last label stays in All Mail, which would be named each time.
         let exclude = self.fake.iter().map(|_| gmail::ALL.to_owned()).collect();
         let rules = Rules::new(&Options { exclude, ..Options::default() }).unwrap();
-        verbs::sync(&one, &two, &rules, &options, Some(TwoWay::new(&state, false)), &stop, &Silent)
+        let run = Run { stop: &stop, observer: &Silent };
+        verbs::sync(Both::new(&one, &two), &rules, &options, Some(TwoWay::new(&state, false)), run)
     }
 
     /// Both sides hold what was left of everything, once.

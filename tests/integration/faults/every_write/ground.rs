@@ -6,10 +6,10 @@ use crate::lab::client::{Client, Content};
 use crate::lab::mailboxes::{assert_no_damage, assert_nothing_beyond, at};
 use crate::lab::servers::{Account, Dovecot, PASSWORD, Personality};
 use mailferry::address::ImapAddress;
-use mailferry::event::{Event, Observer, Stop};
+use mailferry::event::{Event, Observer, Run, Stop};
 use mailferry::folders::{Options, Rules};
 use mailferry::imap::Secret;
-use mailferry::mail::Side;
+use mailferry::mail::{Both, Side};
 use mailferry::net::FaultInjector;
 use mailferry::plan::planned::Planned;
 use mailferry::state::{Mailboxes, PairName, State, StateDirectory};
@@ -79,15 +79,9 @@ impl Ground {
         let source = self.account(&source, Side::SOURCE, source_access, &stop, faults);
         let target = self.account(&target, Side::TARGET, Access::ReadWrite, &stop, faults);
         let state = kept.as_ref().map(|(state, _)| state);
-        verbs::copy(
-            &source,
-            &target,
-            &Rules::new(&Options::default()).unwrap(),
-            options,
-            state,
-            &stop,
-            self.log.as_ref(),
-        )
+        let rules = Rules::new(&Options::default()).unwrap();
+        let run = Run { stop: &stop, observer: self.log.as_ref() };
+        verbs::copy(Both::new(&source, &target), &rules, options, state, run)
     }
 
     fn account(
