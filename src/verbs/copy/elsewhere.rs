@@ -76,6 +76,26 @@ impl Folders {
     }
 }
 
+/// What looks alike in several folders, each with what tells by its header what it is.
+struct Alike {
+    /// What folders lack.
+    wanted: Vec<(Wanted, Message, Option<Sameness>)>,
+    /// What folders of the target have.
+    held: Vec<(Held, Option<Sameness>)>,
+    held_headers: Headers,
+    folders: Folders,
+}
+
+impl Alike {
+    /// Gives where the target has one of those that it has.
+    fn place(&self, held: usize) -> Option<Place> {
+        let (Held { folder, uid, .. }, _) = self.held[held];
+        let flags = self.held_headers.get(&(folder, uid)).map(|(_, flags)| flags.clone())?;
+        let (mailbox, uid_validity) = self.folders.get(folder)?.clone();
+        Some(Place { mailbox, uid_validity, uid, flags })
+    }
+}
+
 impl Copy<'_> {
     /// Notes what a folder of the target holds.
     pub(super) fn note_held(&mut self, folder: usize, scan: &FolderScan, extra: &UidSet) {
@@ -95,43 +115,18 @@ impl Copy<'_> {
 
     /// Finds what need not be sent, as the target has it or gets it in another folder.
     pub(super) fn look_elsewhere(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
-        let shelves = std::mem::take(&mut self.shelves);
-        let Candidates { held, wanted } = elsewhere::candidates(&shelves, self.wanted(names));
-        drop(shelves);
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let folders = self.search_folders(names);
-        let (wanted_headers, held_headers) = self.read_headers(link, names, &folders, &wanted, &held)?;
-        let same = |headers: &Headers, folder: u32, uid: Uid| headers.get(&(folder, uid)).and_then(|(same, _)| *same);
-        let message = |wanted: &Wanted| {
-            self.folders.needs(wanted.folder as usize)?.missing.get(wanted.position as usize).copied()
-        };
-        let wanted: Vec<(Wanted, Message, Option<Sameness>)> = (wanted.into_iter())
-            .filter_map(|wanted| {
-                let message = message(&wanted)?;
-                Some((wanted, message, same(&wanted_headers, wanted.folder, message.uid())))
-            })
-            .collect();
-        let held: Vec<_> = held.into_iter().map(|held| (held, same(&held_headers, held.folder, held.uid))).collect();
+        let Some(alike) = self.find_alike(link, names)? else { return Ok(()) };
+        let Alike { wanted, held, .. } = &alike;
         let pairs: Vec<_> = wanted.iter().map(|(wanted, _, same)| (*wanted, *same)).collect();
         let may_leave = matches!(self.options.deleting, Deleting::Mirror(_));
-        let mut assigned = elsewhere::assign(&held, &pairs, may_leave);
-        self.part_twins(link, names, &wanted, &mut assigned)?;
+        let mut assigned = elsewhere::assign(held, &pairs, may_leave);
+        self.part_twins(link, names, wanted, &mut assigned)?;
         for (at, from) in assigned.into_iter().enumerate() {
             let (place, message, Some(same)) = wanted[at] else { continue };
             let pair = place.folder as usize;
             let is_taken = match from {
-                Some(From::Held { held: of, leave }) => {
-                    let (held, _) = held[of];
-                    let flags = held_headers.get(&(held.folder, held.uid)).map(|(_, flags)| flags.clone());
-                    let place = folders.get(held.folder).zip(flags).map(|((mailbox, uid_validity), flags)| Place {
-                        mailbox: mailbox.clone(),
-                        uid_validity: *uid_validity,
-                        uid: held.uid,
-                        flags,
-                    });
-                    place.is_some_and(|from| self.add_job(Job { pair, message, same, from, leave }))
+                Some(From::Held { held, leave }) => {
+                    alike.place(held).is_some_and(|from| self.add_job(Job { pair, message, same, from, leave }))
                 }
                 Some(From::Twin(first)) => {
                     let (first, of, _) = &wanted[first];
@@ -147,6 +142,27 @@ impl Copy<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Finds what looks alike in several folders, and reads its headers. `None`: nothing does.
+    fn find_alike(&mut self, link: &mut Link, names: &Names<'_>) -> Result<Option<Alike>, Error> {
+        let shelves = std::mem::take(&mut self.shelves);
+        let Candidates { held, wanted } = elsewhere::candidates(&shelves, self.wanted(names));
+        drop(shelves);
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        let folders = self.search_folders(names);
+        let (wanted_headers, held_headers) = self.read_headers(link, names, &folders, &wanted, &held)?;
+        let same = |headers: &Headers, folder: u32, uid: Uid| headers.get(&(folder, uid)).and_then(|(same, _)| *same);
+        let with_message = |wanted: Wanted| {
+            let needs = self.folders.needs(wanted.folder as usize)?;
+            let message = *needs.missing.get(wanted.position as usize)?;
+            Some((wanted, message, same(&wanted_headers, wanted.folder, message.uid())))
+        };
+        let wanted = wanted.into_iter().filter_map(with_message).collect();
+        let held = held.into_iter().map(|held| (held, same(&held_headers, held.folder, held.uid))).collect();
+        Ok(Some(Alike { wanted, held, held_headers, folders }))
     }
 
     /// Has the target take a message from another of its folders, unless it would bring flags that it is not to have.

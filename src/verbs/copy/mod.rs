@@ -34,7 +34,7 @@ use super::searching::check_search;
 use super::{CopyOptions, CopySummary, PlanUse, Status};
 use crate::engine::latecomers;
 use crate::event::{Event, Observer, Run, Stop};
-use crate::exec::{self, Context, Link};
+use crate::exec::{self, Ahead, Connecting, Context, Lanes, Link};
 use crate::folders::{Pair, Rules};
 use crate::mail::{Both, MailboxName, Side, UidValidity};
 use crate::plan::elsewhere::Shelf;
@@ -68,34 +68,37 @@ pub fn copy(
     run: Run<'_>,
 ) -> Result<(CopySummary, Planned), Error> {
     let started = Instant::now();
-    let Run { stop, observer } = run;
     let target = connectors[Side::TARGET];
-    latecomers::await_those_of_a_dead_run(state.is_some_and(State::follows_a_death), stop)?;
+    latecomers::await_those_of_a_dead_run(state.is_some_and(State::follows_a_death), run.stop)?;
     let held = held(state)?;
     if !options.new_target {
         held.check_place(Side::TARGET, target)?;
     }
-    let (done, unused) = exec::connecting_ahead(connectors, |connecting| {
-        let connect = || opening::connect(connectors);
-        let (mut copy, opened, lanes) = opening::patiently(connect, run, |link| {
-            let mut opened = Opened::new(link, rules, observer)?;
-            if !options.new_target && held.is_gone(&opened.target_listing) {
-                if target.directory().is_some() {
-                    return Err(held.refusal(Side::TARGET, gone::EMPTY));
-                }
-                observer.observe(&Event::Warning { text: &held.warning() });
-            }
-            let (link, names) = opened.link_and_names();
-            check_search(link.source.as_mut(), options.filter.search.as_deref(), Side::SOURCE, &names)?;
-            let memory = Memory::open(state, options, observer);
-            let mut copy = Copy::new(options, memory, observer);
-            copy.summary.folders_failed = opened.folders_failed();
-            copy.summary.left_out = left_out::folders_of(&opened.pairing, &opened.source_listing);
-            copy.limit_to_plan(&mut opened);
-            copy.find_renames(&mut opened)?;
-            copy.ask_for_unlisted(&mut opened, rules)?;
-            copy.check_apart(&mut opened)?;
-            let lanes = opening::lanes(options.jobs, connectors, &opened.link);
+    let request = Request { connectors, rules, options, state, run, held };
+    let (done, unused) = exec::connecting_ahead(connectors, |connecting| request.carry_out(connecting));
+    let (mut copy, planned) = done?;
+    unused.into_iter().for_each(|link| copy.close(link));
+    Ok((copy.finish(started, run.stop), planned))
+}
+
+/// What a copy is to do.
+struct Request<'a> {
+    connectors: Both<&'a dyn Connector>,
+    rules: &'a Rules,
+    options: &'a CopyOptions,
+    state: Option<&'a State>,
+    run: Run<'a>,
+    /// What the state says that the target holds.
+    held: Held,
+}
+
+impl<'a> Request<'a> {
+    /// Plans and, unless it is a dry run, carries out the plan.
+    fn carry_out(&self, connecting: &Connecting<'_, '_>) -> Result<(Copy<'a>, Planned), Error> {
+        let connect = || opening::connect(self.connectors);
+        let (mut copy, opened, lanes) = opening::patiently(connect, self.run, |link| {
+            let (mut copy, mut opened) = self.open(link)?;
+            let lanes = opening::lanes(self.options.jobs, self.connectors, &opened.link);
             let (link, names) = opened.link_and_names();
             connecting.begin(copy.lanes_from_listing(lanes, &names) - 1);
             copy.plan(link, &names)?;
@@ -103,32 +106,54 @@ pub fn copy(
         })?;
         let Opened { link, pairing, source_listing, target_listing, .. } = opened;
         let names = opening::Names::new(&pairing, &source_listing, &target_listing);
-        let planned = if matches!(options.plan, PlanUse::Keep) { copy.planned(&names) } else { Planned::default() };
-        if options.dry_run {
+        let is_kept = matches!(self.options.plan, PlanUse::Keep);
+        let planned = if is_kept { copy.planned(&names) } else { Planned::default() };
+        if self.options.dry_run {
             copy.foresee(&names, link);
         } else {
             connecting.begin(copy.lanes_for_certain(lanes) - 1);
-            let (limit_rate, accept_sizes) = (options.limit_rate, options.accept_sizes);
-            let (to, ahead) = (Side::TARGET, Some(connecting.ahead()));
-            let context = Context {
-                connectors,
-                to,
-                names: Side::PARTS,
-                lanes,
-                limit_rate,
-                accept_sizes,
-                stop,
-                observer,
-                journal: None,
-                ahead,
-            };
-            copy.carry_out(link, &names, &context);
+            copy.carry_out(link, &names, &self.context(lanes, connecting.ahead()));
         }
-        Ok::<_, Error>((copy, planned))
-    });
-    let (mut copy, planned) = done?;
-    unused.into_iter().for_each(|link| copy.close(link));
-    Ok((copy.finish(started, stop), planned))
+        Ok((copy, planned))
+    }
+
+    /// Reads both listings and what is known, and decides which folders take part.
+    fn open(&self, link: Link) -> Result<(Copy<'a>, Opened), Error> {
+        let Self { options, run, .. } = *self;
+        let mut opened = Opened::new(link, self.rules, run.observer)?;
+        if !options.new_target && self.held.is_gone(&opened.target_listing) {
+            if self.connectors[Side::TARGET].directory().is_some() {
+                return Err(self.held.refusal(Side::TARGET, gone::EMPTY));
+            }
+            run.observer.observe(&Event::Warning { text: &self.held.warning() });
+        }
+        let (link, names) = opened.link_and_names();
+        check_search(link.source.as_mut(), options.filter.search.as_deref(), Side::SOURCE, &names)?;
+        let memory = Memory::open(self.state, options, run.observer);
+        let mut copy = Copy::new(options, memory, run.observer);
+        copy.summary.folders_failed = opened.folders_failed();
+        copy.summary.left_out = left_out::folders_of(&opened.pairing, &opened.source_listing);
+        copy.limit_to_plan(&mut opened);
+        copy.find_renames(&mut opened)?;
+        copy.ask_for_unlisted(&mut opened, self.rules)?;
+        copy.check_apart(&mut opened)?;
+        Ok((copy, opened))
+    }
+
+    fn context<'c>(&'c self, lanes: Lanes, ahead: &'c Ahead) -> Context<'c> {
+        Context {
+            connectors: self.connectors,
+            to: Side::TARGET,
+            names: Side::PARTS,
+            lanes,
+            limit_rate: self.options.limit_rate,
+            accept_sizes: self.options.accept_sizes,
+            stop: self.run.stop,
+            observer: self.run.observer,
+            journal: None,
+            ahead: Some(ahead),
+        }
+    }
 }
 
 /// What the state says that the target holds.
