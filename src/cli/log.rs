@@ -77,31 +77,39 @@ impl Observer for Log {
             Event::FolderCreated { folder } => info!(target: OURS, "created {}", text(folder)),
             Event::FolderRenamed { from, to } => info!(target: OURS, "renamed {} to {}", text(from), text(to)),
             Event::FolderDeleted { folder } => info!(target: OURS, "deleted {}", text(folder)),
-            Event::MessageDeleted { side, folder, uid, .. } => {
-                debug!(target: OURS, "{}: deleted {} UID {uid}", side.name(), text(folder));
-            }
-            Event::MessageRestored(restored) if !restored.is_there => {
-                let about = heading::after_uid(restored.heading);
-                debug!(target: OURS, "restored {} UID {}{about}", text(restored.folder), restored.uid);
-            }
-            Event::MessageRepaired { folder, uid } => {
-                debug!(target: OURS, "target: replaced the damaged copy of {} UID {uid}", text(folder));
-            }
-            Event::MessageKept { folder, uid, to, .. } => {
-                debug!(target: OURS, "target: moved {} UID {uid} to {}", text(folder), text(to));
-            }
-            Event::MessageCopied { folder, uid, bytes: 0, .. } => {
-                debug!(target: OURS, "copied {} UID {uid} server-side from another folder on the target", text(folder));
-            }
-            Event::MessageCopied { folder, uid, bytes, .. } => {
-                debug!(target: OURS, "copied {} UID {uid}, {}", text(folder), units::bytes(*bytes));
-            }
             Event::Trace { side, connection, direction, line } => {
                 let arrow = if *direction == Direction::Sent { '>' } else { '<' };
                 trace!(target: OURS, "{} {connection} {arrow} {}", side.name(), harmless::trace(line.trim_ascii_end()));
             }
-            _ => {}
+            event => observe_message(event),
         }
+    }
+}
+
+/// Records what was done with one message.
+fn observe_message(event: &Event<'_>) {
+    let text = harmless::text;
+    match event {
+        Event::MessageDeleted { side, folder, uid, .. } => {
+            debug!(target: OURS, "{}: deleted {} UID {uid}", side.name(), text(folder));
+        }
+        Event::MessageRestored(restored) if !restored.is_there => {
+            let about = heading::after_uid(restored.heading);
+            debug!(target: OURS, "restored {} UID {}{about}", text(restored.folder), restored.uid);
+        }
+        Event::MessageRepaired { folder, uid } => {
+            debug!(target: OURS, "target: replaced the damaged copy of {} UID {uid}", text(folder));
+        }
+        Event::MessageKept { folder, uid, to, .. } => {
+            debug!(target: OURS, "target: moved {} UID {uid} to {}", text(folder), text(to));
+        }
+        Event::MessageCopied { folder, uid, bytes: 0, .. } => {
+            debug!(target: OURS, "copied {} UID {uid} server-side from another folder on the target", text(folder));
+        }
+        Event::MessageCopied { folder, uid, bytes, .. } => {
+            debug!(target: OURS, "copied {} UID {uid}, {}", text(folder), units::bytes(*bytes));
+        }
+        _ => {}
     }
 }
 

@@ -159,50 +159,55 @@ impl PlanTable {
 
 /// What was done, or in a dry run would be.
 pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec<String> {
-    let single = left_out::single_messages(&summary.left_out);
     let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
-    let took = units::seconds(summary.seconds);
-    let bytes = units::bytes(summary.bytes_copied);
-    if dry_run {
-        table.row(["to copy", &units::count(summary.copied), &bytes]);
-    } else if summary.copied == 0 {
-        // A rate of nothing says nothing.
-        table.row(["copied", "0", &format!("in {took}")]);
-    } else {
-        let rate = units::rate(summary.bytes_copied, summary.seconds).map(|rate| format!(" ({rate})"));
-        let detail = format!("{bytes} in {took}{}", rate.unwrap_or_default());
-        table.row(["copied", &units::count(summary.copied), &detail]);
-    }
-    let detail = folders_detail(summary, dry_run);
+    let (copied, detail) = copied(summary, dry_run);
+    table.row([if dry_run { "to copy" } else { "copied" }, &copied, &detail]);
     table.row(["already there", &units::count(summary.already_there), ""]);
-    table.row(["folders", &units::count(summary.folders), &detail]);
-    let flags = if dry_run { "flags to change" } else { "flags changed" };
-    let rest = [
-        ("server-side", summary.copied_server_side, "of these, copied by the target from its other folders"),
-        (flags, summary.flags_updated, ""),
-        (if dry_run { "to delete" } else { "deleted" }, summary.deleted, ""),
-        (if dry_run { "to move" } else { "moved" }, summary.kept, "to dated folders under Vanished on the target"),
-        ("not deleted", summary.not_deleted, "still there; the next run retries them"),
-        (
-            if dry_run { "to repair" } else { "repaired" },
-            summary.repaired,
-            "damaged on the target; the source is taken as good",
-        ),
-        ("gone", summary.skipped.saturating_sub(single), "from the source before they could be copied"),
-        ("failed", summary.failed, "listed above; the next run retries them"),
-        ("failed folders", summary.folders_failed, ""),
-    ];
+    table.row(["folders", &units::count(summary.folders), &folders_detail(summary, dry_run)]);
     for OnlyInView { view, folder, messages } in &summary.only_in_views {
         let (view, folder) = (harmless::text(view), harmless::text(folder));
         let done = if dry_run { "to copy to" } else { "copied to" };
         table.row(["only in views", &units::count(*messages), &format!("in {view} and no folder; {done} {folder}")]);
     }
-    for (label, n, detail) in rest.into_iter().filter(|(_, n, _)| *n > 0) {
-        table.row([label, &units::count(n), detail]);
+    for (label, count, detail) in further_counts(summary, dry_run).into_iter().filter(|(_, count, _)| *count > 0) {
+        table.row([label, &units::count(count), detail]);
     }
     let mut lines = vec![headline(summary, dry_run, paint)];
     lines.extend(table.lines().into_iter().chain(left_out::lines(&summary.left_out)).map(|line| format!("  {line}")));
     lines
+}
+
+/// How many messages were copied, and how many bytes in what time.
+fn copied(summary: &CopySummary, dry_run: bool) -> (String, String) {
+    let (count, bytes) = (units::count(summary.copied), units::bytes(summary.bytes_copied));
+    let took = units::seconds(summary.seconds);
+    let detail = if dry_run {
+        bytes
+    } else if summary.copied == 0 {
+        // A rate of nothing says nothing.
+        format!("in {took}")
+    } else {
+        let rate = units::rate(summary.bytes_copied, summary.seconds).map(|rate| format!(" ({rate})"));
+        format!("{bytes} in {took}{}", rate.unwrap_or_default())
+    };
+    (count, detail)
+}
+
+/// The counts that are shown where they are not zero, each with its explanation.
+fn further_counts(summary: &CopySummary, dry_run: bool) -> [(&'static str, u64, &'static str); 9] {
+    let either = |to_do, done| if dry_run { to_do } else { done };
+    let single = left_out::single_messages(&summary.left_out);
+    [
+        ("server-side", summary.copied_server_side, "of these, copied by the target from its other folders"),
+        (either("flags to change", "flags changed"), summary.flags_updated, ""),
+        (either("to delete", "deleted"), summary.deleted, ""),
+        (either("to move", "moved"), summary.kept, "to dated folders under Vanished on the target"),
+        ("not deleted", summary.not_deleted, "still there; the next run retries them"),
+        (either("to repair", "repaired"), summary.repaired, "damaged on the target; the source is taken as good"),
+        ("gone", summary.skipped.saturating_sub(single), "from the source before they could be copied"),
+        ("failed", summary.failed, "listed above; the next run retries them"),
+        ("failed folders", summary.folders_failed, ""),
+    ]
 }
 
 fn folders_detail(summary: &CopySummary, dry_run: bool) -> String {
