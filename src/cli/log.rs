@@ -10,7 +10,7 @@ use super::harmless;
 use super::heading;
 use super::units;
 use mailferry::event::{Direction, Event, Observer};
-use mailferry::mail::Side;
+use mailferry::mail::{Both, Side};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,13 +32,15 @@ const RETRYING: &str = "mailferry/retrying";
 /// Makes records of events.
 pub(crate) struct Log {
     quiet: bool,
+    /// What the command calls each side.
+    names: Both<&'static str>,
     /// Whether the source's and the target's server have been shown: every lane connects, but one line is enough.
     named: [AtomicBool; 2],
 }
 
 impl Log {
-    pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, named: Default::default() }
+    pub(crate) fn new(quiet: bool, names: Both<&'static str>) -> Self {
+        Self { quiet, names, named: Default::default() }
     }
 
     fn is_first(&self, side: Side) -> bool {
@@ -63,35 +65,35 @@ impl Observer for Log {
             Event::Retrying { side, wait, reason } if !self.quiet => warn!(
                 target: RETRYING,
                 "{}: {}; trying again in {}",
-                side.name(),
+                self.names[*side],
                 text(reason),
                 units::duration(*wait)
             ),
             Event::Connected { side, server, is_compressed } if self.is_first(*side) => {
                 let compressed = if *is_compressed { ", compressed" } else { "" };
-                info!(target: OURS, "{}: connected to {}{compressed}", side.name(), text(server));
+                info!(target: OURS, "{}: connected to {}{compressed}", self.names[*side], text(server));
             }
             Event::Listed { side, folders } => {
-                info!(target: OURS, "{}: {}", side.name(), units::counted(*folders as u64, "folder"));
+                info!(target: OURS, "{}: {}", self.names[*side], units::counted(*folders as u64, "folder"));
             }
             Event::FolderCreated { folder } => info!(target: OURS, "created {}", text(folder)),
             Event::FolderRenamed { from, to } => info!(target: OURS, "renamed {} to {}", text(from), text(to)),
             Event::FolderDeleted { folder } => info!(target: OURS, "deleted {}", text(folder)),
             Event::Trace { side, connection, direction, line } => {
                 let arrow = if *direction == Direction::Sent { '>' } else { '<' };
-                trace!(target: OURS, "{} {connection} {arrow} {}", side.name(), harmless::trace(line.trim_ascii_end()));
+                trace!(target: OURS, "{} {connection} {arrow} {}", self.names[*side], harmless::trace(line.trim_ascii_end()));
             }
-            event => observe_message(event),
+            event => observe_message(event, self.names),
         }
     }
 }
 
 /// Records what was done with one message.
-fn observe_message(event: &Event<'_>) {
+fn observe_message(event: &Event<'_>, names: Both<&str>) {
     let text = harmless::text;
     match event {
         Event::MessageDeleted { side, folder, uid, .. } => {
-            debug!(target: OURS, "{}: deleted {} UID {uid}", side.name(), text(folder));
+            debug!(target: OURS, "{}: deleted {} UID {uid}", names[*side], text(folder));
         }
         Event::MessageRestored(restored) if !restored.is_there => {
             let about = heading::after_uid(restored.heading);
@@ -103,8 +105,9 @@ fn observe_message(event: &Event<'_>) {
         Event::MessageKept { folder, uid, to, .. } => {
             debug!(target: OURS, "target: moved {} UID {uid} to {}", text(folder), text(to));
         }
-        Event::MessageCopied { folder, uid, bytes: 0, .. } => {
-            debug!(target: OURS, "copied {} UID {uid} server-side from another folder on the target", text(folder));
+        Event::MessageCopied { to, folder, uid, bytes: 0 } => {
+            let to = names[*to];
+            debug!(target: OURS, "copied {} UID {uid} server-side from another folder on the {to}", text(folder));
         }
         Event::MessageCopied { folder, uid, bytes, .. } => {
             debug!(target: OURS, "copied {} UID {uid}, {}", text(folder), units::bytes(*bytes));
@@ -218,7 +221,7 @@ mod tests {
     }
 
     fn loud() -> Log {
-        Log::new(false)
+        Log::new(false, Side::PARTS)
     }
 
     fn connected(side: Side, server: &str, is_compressed: bool) -> Event<'_> {
@@ -256,12 +259,22 @@ mod tests {
     }
 
     #[test]
+    fn a_sync_has_no_source_and_no_target() {
+        let log = Log::new(false, Side::ORDINALS);
+        let moved = Event::MessageCopied { to: Side::First, folder: "A", uid: Uid::new(7).unwrap(), bytes: 0 };
+        let shown = lines(2, &log, &[connected(Side::Second, "Dovecot", false), moved]);
+        let texts: Vec<&str> = shown.iter().map(|(_, text)| text.as_str()).collect();
+        let copied = "copied A UID 7 server-side from another folder on the first";
+        assert_eq!(texts, ["second: connected to Dovecot", copied]);
+    }
+
+    #[test]
     fn retries_are_told_unless_quiet() {
         let wait = Duration::from_secs(2);
         let event = [Event::Retrying { side: Side::SOURCE, wait, reason: "the connection broke" }];
         let text = "source: the connection broke; trying again in 2 s".to_owned();
         assert_eq!(lines(0, &loud(), &event), [(Kind::Plain, text)]);
-        assert_eq!(lines(0, &Log::new(true), &event), []);
+        assert_eq!(lines(0, &Log::new(true, Side::PARTS), &event), []);
     }
 
     #[test]
@@ -273,7 +286,7 @@ mod tests {
         let warning = Event::Warning { text: "odd" };
         let expected =
             [(Kind::Failed, "INBOX UID 7 <a@b\\u{1b}> \"s\": too large".to_owned()), (Kind::Warning, "odd".to_owned())];
-        assert_eq!(lines(0, &Log::new(true), &[event, warning]), expected);
+        assert_eq!(lines(0, &Log::new(true, Side::PARTS), &[event, warning]), expected);
     }
 
     #[test]

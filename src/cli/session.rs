@@ -21,7 +21,7 @@ use super::signals;
 use mailferry::address::{Address, ImapAddress};
 use mailferry::event::Stop;
 use mailferry::locks::lock;
-use mailferry::mail::Side;
+use mailferry::mail::{Both, Side};
 use mailferry::store::imap::Secret;
 use mailferry::store::{Access, Connector, IfAbsent, imap, maildir, mbox};
 use mailferry::verbs::Status;
@@ -69,19 +69,15 @@ struct Subject {
 }
 
 impl Subject {
-    /// What the command calls a side.
-    fn name(&self, side: Side) -> &'static str {
-        match (self.command.as_str(), side) {
-            ("sync" | "undo", Side::SOURCE) => "first",
-            ("sync" | "undo", Side::TARGET) => "second",
-            _ => side.name(),
-        }
+    /// Returns what the command calls each side.
+    fn names(&self) -> Both<&'static str> {
+        if matches!(self.command.as_str(), "sync" | "undo") { Side::ORDINALS } else { Side::PARTS }
     }
 
     /// `copy imaps://ann@old.example.org → maildir:/backup --exclude Junk`, for a command with two mailboxes.
     fn line(&self) -> Option<String> {
-        let [one, other] = Side::BOTH.map(|side| self.mailboxes.0.get(self.name(side)));
-        let arrow = if self.name(Side::SOURCE) == "first" { "↔" } else { "→" };
+        let [one, other] = Side::BOTH.map(|side| self.mailboxes.0.get(self.names()[side]));
+        let arrow = if self.names()[Side::SOURCE] == "first" { "↔" } else { "→" };
         let line = format!("{} {} {arrow} {}", self.command, harmless::text(one?), harmless::text(other?));
         Some(format!("{line} {}", harmless::advice(&self.options.typed())).trim_end().to_owned())
     }
@@ -207,7 +203,7 @@ impl Session {
     /// Who is told of events; progress is shown from now on. `text` collects the results for people, where it is them
     /// who read.
     pub(crate) fn observers(&self, text: Option<Shared>) -> Arc<Observers> {
-        let mut observers: Vec<Shared> = vec![Arc::new(Log::new(self.quiet))];
+        let mut observers: Vec<Shared> = vec![Arc::new(Log::new(self.quiet, self.subject().names()))];
         match self.format {
             Format::Json => {
                 let messages = self.verbosity >= log::MESSAGES;
@@ -287,7 +283,7 @@ impl Session {
     /// Names a mailbox in the log, once, and in the summary.
     pub(crate) fn note_mailbox(&self, side: Side, address: &str) {
         let mut subject = self.subject();
-        let name = subject.name(side);
+        let name = subject.names()[side];
         if subject.mailboxes.0.insert(name, without_options(address).to_owned()).is_none() {
             self.console.note(&format!("{name}: {}", harmless::text(address)));
         }
