@@ -4,7 +4,7 @@
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::{each, messages};
 use crate::lab::pair::{Pair, letter, letters, snapshot};
-use crate::lab::proxy::{Answer, Plan, Proxy};
+use crate::lab::proxy::{Answer, Meanwhile, Plan, Proxy};
 use crate::lab::run::{Run, copy, run, verify};
 use crate::lab::servers::Personality;
 use std::sync::Arc;
@@ -47,6 +47,34 @@ fn a_moved_message_that_could_not_be_copied_stays_where_it_was() {
         assert!(run.texts("folder_failed", "folder").contains(&"INBOX".to_owned()), "{run:?}");
         assert_eq!(snapshot(&ground.target).count(), 5, "{run:?}");
         copy(&ground.source, &target, &["--delete"]).ended(0);
+        ground.assert_equal();
+    });
+}
+
+/// Somebody else makes a folder on the target, with mail in it, after a mirror has listed it: nothing is sent there, so what was
+/// moved into it on the source stays where it is on the target until the next run.
+#[test]
+fn what_moved_into_a_folder_that_somebody_else_makes_meanwhile_stays_where_it_was() {
+    each(KINDS, |kind| {
+        let ground = Pair::new("made", kind);
+        let mut client = Client::login(&ground.source);
+        let text = "Subject: bare\r\nFrom: ann@example.org\r\n\r\nhello\r\n";
+        client.append(&["INBOX"], letters("mail", 5).chain([NewMessage { bytes: text.into(), ..letter("") }]));
+        copy(&ground.source, &ground.target, &[]).ended(0).counts(&[("copied", 6)]);
+        client.create(&["Archive"]);
+        move_message(&mut client, "INBOX", 6, "Archive");
+        move_message(&mut client, "INBOX", 1, "Archive");
+        let own = ground.target.clone();
+        let make = move || {
+            let mut client = Client::login(&own);
+            client.create(&["Archive"]);
+            client.append(&["Archive"], letters("other", 1));
+        };
+        let proxy = Proxy::start(ground.target.port, Plan::default().meanwhile(Meanwhile::before("CREATE", make)));
+        let run = copy(&ground.source, &ground.target.by_port(proxy.port), &["--delete"]).ended(3);
+        assert!(run.says("has mail in it"), "{run:?}");
+        assert_eq!(snapshot(&ground.target).folder(&["INBOX"]).len(), 6, "{run:?}");
+        copy(&ground.source, &ground.target, &["--delete"]).ended(0);
         ground.assert_equal();
     });
 }
