@@ -261,17 +261,23 @@ impl Sync<'_> {
             {
                 changes.push(TwoWayChange::Unpair(id, old.uids()));
             }
-            let to_name = to.name(side);
-            // What is sent now comes after it: a lost reply must not be looked for among what was moved.
-            let next = &mut self.works[moved.to].sent_from[side];
-            *next = (*next).max(uid.get().saturating_add(1));
-            self.departed.push(Departed { side, former: moved.former, ours: Some((moved.to, uid)) });
-            self.way(side).moved += 1;
-            self.observer.observe(&Event::MessageCopied { to: side, folder: &to_name, uid, bytes: 0 });
+            self.note_moved(side, moved, uid);
         }
         for at in open {
             self.works[at].open = true;
         }
         self.memory.write(&changes, false)
+    }
+
+    /// Counts a message that has come to its new folder, and tells of it.
+    fn note_moved(&mut self, side: Side, moved: &Move, uid: Uid) {
+        let work = &mut self.works[moved.to];
+        // What is sent now comes after it: a lost reply must not be looked for among what was moved.
+        let next = &mut work.sent_from[side];
+        *next = (*next).max(uid.get().saturating_add(1));
+        let folder = work.name(side);
+        self.departed.push(Departed { side, former: moved.former, ours: Some((moved.to, uid)) });
+        self.way(side).moved += 1;
+        self.observer.observe(&Event::MessageCopied { to: side, folder: &folder, uid, bytes: 0 });
     }
 }
