@@ -2,17 +2,22 @@
 //!
 //! The library tells an [`Observer`] and never prints. Texts that come from a server are raw here: whoever shows them
 //! makes them harmless first.
+//!
+//! An event that is a result is a JSON line as it stands: its fields are the line's, in their order (docs/json.md).
+//! What is progress only has no line.
 
 mod finding;
-
 mod holdings;
 mod plan;
+mod trouble;
 
 pub use finding::{Check, Finding, Verdict};
-pub use holdings::{Duplicate, FolderHoldings, Holdings, NamedMessage, YearSum};
+pub use holdings::{FolderHoldings, Holdings, NamedMessage, YearSum};
 pub use plan::{Change, Contradiction, FolderPlanned, Restored, SyncPlanned, SyncStep};
+pub use trouble::{Difference, DifferenceKind, Differences, Failure};
 
 use crate::mail::{Heading, Side, Uid};
+use serde::{Serialize, Serializer};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -26,9 +31,11 @@ pub enum Direction {
 }
 
 /// One thing that happened. Folder names are decoded, with `/` between levels.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event<'a> {
     /// A connection is up and logged in. `server` is what it calls itself (ID, else its greeting).
+    #[serde(skip)]
     Connected {
         /// Which mailbox.
         side: Side,
@@ -38,6 +45,7 @@ pub enum Event<'a> {
         is_compressed: bool,
     },
     /// A side's folders are known.
+    #[serde(skip)]
     Listed {
         /// Which mailbox.
         side: Side,
@@ -49,6 +57,7 @@ pub enum Event<'a> {
     /// What two-way sync does in one folder, known before anything is written.
     SyncPlanned(SyncPlanned<'a>),
     /// Which two folders `verify` compares.
+    #[serde(skip)]
     FolderPaired {
         /// The source's folder.
         from: &'a str,
@@ -58,6 +67,7 @@ pub enum Event<'a> {
         reason: &'a str,
     },
     /// What a side's folders hold, for those who ask for it ([`Observer::wants_holdings`]).
+    #[serde(skip)]
     Holdings(Holdings<'a>),
     /// The whole plan is known: what progress is measured against.
     Planned {
@@ -101,6 +111,7 @@ pub enum Event<'a> {
         /// Its UID there.
         uid: Uid,
         /// What people know it by; `None`: that was not read.
+        #[serde(flatten, serialize_with = "Heading::as_members")]
         heading: Option<&'a Heading>,
     },
     /// A message that vanished from the source was moved on the target (`--keep-deleted`), or in a dry run would be.
@@ -112,6 +123,7 @@ pub enum Event<'a> {
         /// The folder of the day.
         to: &'a str,
         /// What people know it by; `None`: that was not read.
+        #[serde(flatten, serialize_with = "Heading::as_members")]
         heading: Option<&'a Heading>,
     },
     /// A damaged copy on the target was replaced by what the source has (`--repair`), or in a dry run would be.
@@ -124,6 +136,7 @@ pub enum Event<'a> {
     /// A message that a sync had deleted was put back (`undo`), was there already, or in a dry run would be put back.
     MessageRestored(Restored<'a>),
     /// Bytes of a message went to the target, which has not confirmed it yet.
+    #[serde(skip)]
     Sent {
         /// How many.
         bytes: u64,
@@ -131,6 +144,7 @@ pub enum Event<'a> {
         ended: bool,
     },
     /// A message is no longer on its way, nor are its bytes: it was confirmed, refused, or lost with its connection.
+    #[serde(skip)]
     Settled {
         /// The bytes of it that were sent.
         bytes: u64,
@@ -138,6 +152,7 @@ pub enum Event<'a> {
     /// The target has confirmed a message.
     MessageCopied {
         /// The side that has it now.
+        #[serde(skip)]
         to: Side,
         /// The folder where it comes from on the other side; where `bytes` is 0 in two-way sync, where it is on this one.
         folder: &'a str,
@@ -147,6 +162,7 @@ pub enum Event<'a> {
         bytes: u64,
     },
     /// A message could not be copied; the run goes on.
+    #[serde(serialize_with = "message_failed")]
     MessageFailed {
         /// The source's folder.
         folder: &'a str,
@@ -166,6 +182,7 @@ pub enum Event<'a> {
     },
     /// What `verify` looks at next, where that is known before: first the folders, then for `--deep` the contents.
     /// What was compared before counts no more.
+    #[serde(skip)]
     ToCompare {
         /// Folders that take part.
         folders: u64,
@@ -175,6 +192,7 @@ pub enum Event<'a> {
         bytes: u64,
     },
     /// `verify` has looked at more: a whole folder, or with `--deep` a message of one side.
+    #[serde(skip)]
     Compared {
         /// The source's folder.
         folder: &'a str,
@@ -184,8 +202,9 @@ pub enum Event<'a> {
         bytes: u64,
     },
     /// Two sides of a compared message or folder differ (`verify`).
-    Difference(Difference<'a>),
+    Difference(&'a Difference),
     /// `doctor` has made a check.
+    #[serde(rename = "finding")]
     Found(&'a Finding),
     /// Something that the user should know and that stops nothing.
     Warning {
@@ -193,6 +212,7 @@ pub enum Event<'a> {
         text: &'a str,
     },
     /// A connection was lost or refused and will be made anew.
+    #[serde(skip)]
     Retrying {
         /// Which mailbox.
         side: Side,
@@ -202,6 +222,7 @@ pub enum Event<'a> {
         reason: &'a str,
     },
     /// A line of the protocol, with secrets struck out.
+    #[serde(skip)]
     Trace {
         /// Which mailbox.
         side: Side,
@@ -214,49 +235,15 @@ pub enum Event<'a> {
     },
 }
 
-/// How a message or a folder differs between the two sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DifferenceKind {
-    /// On the source only.
-    Missing,
-    /// On the target only.
-    Extra,
-    /// On both sides with different content.
-    Changed,
-    /// Equal but for flags.
-    Flags,
-    /// Equal but for INTERNALDATE.
-    Date,
-}
-
-impl DifferenceKind {
-    /// The name in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Extra => "extra",
-            Self::Changed => "changed",
-            Self::Flags => "flags_differ",
-            Self::Date => "dates_differ",
-        }
-    }
-}
-
-/// A difference that `verify` found.
-#[derive(Debug)]
-pub struct Difference<'a> {
-    /// What kind.
-    pub kind: DifferenceKind,
-    /// The source's folder, or the target's for what is extra.
-    pub folder: &'a str,
-    /// The UID on the source (on the target for what is extra); `None` for a whole folder.
-    pub uid: Option<Uid>,
-    /// How many messages it is about: more than one for a whole folder.
-    pub messages: u64,
-    /// What is different, in words.
-    pub detail: &'a str,
-    /// What people know the message by; `None`: it is about a folder, or that was not read.
-    pub heading: Option<&'a Heading>,
+/// Serializes a message that failed: of what people know it by, the Message-ID stands before the reason.
+fn message_failed<S: Serializer>(
+    folder: &str,
+    uid: &Uid,
+    heading: &Option<&Heading>,
+    reason: &str,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    Failure::new(folder, Some(*uid), *heading, reason).serialize(to)
 }
 
 /// Of which messages the headings are worth reading, as an observer lists them.

@@ -1,27 +1,28 @@
-//! mailferry moves mail between IMAP servers and local directories: it copies, syncs, verifies, lists and diagnoses mailboxes.
+//! mailferry moves mail between IMAP servers and local directories: it copies, syncs, verifies, lists and diagnoses
+//! mailboxes.
 //!
-//! The library is laid out as the flow of one message. Imports go downward only (`scripts/check` holds them to it):
+//! The library is laid out along the path of one message. Imports go downward only, which `scripts/check` enforces:
 //!
 //! ```text
-//! verbs      copy, sync, verify, folders, doctor: one function each, all that a user can ask for
-//! engine     what copy and sync both do: relocate, prove, take back; over connections that are made anew
-//! exec       lanes: a pool of workers that replays a plan against the target
+//! verbs      copy, sync, verify, folders, doctor: one function for each thing that a user can ask for
+//! engine     what copy and sync share: relocating, proving, taking back, over connections that are re-established
+//! exec       lanes: a pool of workers that carries out a plan on the target
 //! plan       what is missing, which message is which: pure functions of two scans
 //! folders    names, roles, mapping: pure functions of two listings
-//! state      what is kept on this machine for a pair of mailboxes
-//! oauth      tokens by OAuth 2.0: got, kept and renewed
+//! state      what is saved on this machine about a pair of mailboxes
+//! oauth      OAuth 2.0 tokens: getting, storing and renewing them
 //! store      one trait for a mailbox account, and its forms: IMAP, Maildir++, mbox
 //! imap       the protocol: commands, replies, sessions
 //! net        TCP, TLS, deadlines
 //! identity   a message's keys, from its header and its content
-//! address    where a mailbox lives
-//! event      what happens, told to observers
+//! address    where a mailbox is
+//! event      what happens, reported to observers
 //! mail       the vocabulary: sides, UIDs, flags, dates, mailbox names
-//! locks      mutexes that bear a panic of their holder
+//! locks      mutexes that survive a panic of their holder
 //! ```
 //!
-//! The library never prints, reads no environment and knows nothing of command lines or progress bars: those are the
-//! binary's. What happens is told to an [`event::Observer`].
+//! The library never prints, reads no environment variables and knows nothing of command lines or progress bars: those
+//! belong to the binary. It reports what happens to an [`event::Observer`].
 
 pub mod address;
 mod engine;

@@ -1,4 +1,4 @@
-//! The `mailferry` command: reads the command line, runs one verb of the library, shows what came of it.
+//! The `mailferry` command: parses the command line, runs one verb of the library, shows the result.
 
 mod cli;
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! What can be wrong with an address. No message repeats a part in which a password could stand.
+//! What can be wrong with an address. No message repeats a part that could contain a password.
 
 use super::options::KNOWN;
 
-/// Why a text is not a mailbox address.
+/// Why a text isn't a mailbox address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// A name without a scheme, and no account has it.
+    /// A name without a scheme that no account has.
     #[error("no such account: `{name}`")]
     UnknownAccount {
         /// The name.
@@ -20,7 +20,7 @@ pub enum AddressError {
         /// `maildir` or `mbox`.
         scheme: &'static str,
     },
-    /// A scheme of something else.
+    /// An unknown scheme.
     #[error("`{scheme}://` is not a kind of mailbox that mailferry knows")]
     UnknownScheme {
         /// The scheme.
@@ -41,25 +41,25 @@ pub enum AddressError {
     /// Nothing after `@`.
     #[error("the address has no host")]
     NoHost,
-    /// A character in the host that no host has.
+    /// A character that no host name has.
     #[error("the host in the address contains an invalid character")]
     BadHost,
-    /// Something with colons that is no IPv6 address in brackets.
+    /// Something with colons that isn't an IPv6 address in brackets.
     #[error("the host in the address is neither a name nor an IPv6 address in brackets")]
     BadIpv6,
-    /// A port that is none.
+    /// An invalid port.
     #[error("the port in the address is not a number from 1 to 65535")]
     BadPort,
     /// Something between the host and `?`.
     #[error("the address has something other than `?key=value` after the host")]
     Path,
-    /// A key that mailferry does not have.
+    /// An unknown key.
     #[error("the address has an unknown key {key}; known keys: {KNOWN}")]
     UnknownKey {
-        /// The key in quotation marks, or where it stands.
+        /// The key in quotation marks, or where it is.
         key: String,
     },
-    /// A key that stands twice.
+    /// A key that occurs twice.
     #[error("the address sets `{key}` twice")]
     Twice {
         /// The key.
@@ -73,25 +73,25 @@ pub enum AddressError {
         /// What it allows.
         wanted: &'static str,
     },
-    /// `imaps://` with another `tls=`.
+    /// `imaps://` with a different `tls=`.
     #[error("`imaps://` is TLS from the first byte, and `tls={mode}` contradicts it")]
     Contradiction {
         /// The value of `tls=`.
         mode: &'static str,
     },
-    /// A key for certificates where there are none.
+    /// A key for certificates without TLS.
     #[error("`{key}=` makes no sense with `tls=none`: there are no certificates")]
     NeedsTls {
         /// The key.
         key: &'static str,
     },
-    /// `client-key=` alone.
+    /// `client-key=` without a certificate.
     #[error("`client-key=` needs `client-cert=`")]
     KeyWithoutCertificate,
 }
 
 impl AddressError {
-    /// What to write instead.
+    /// Returns what to write instead.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::UnknownAccount { .. } | Self::NoAddress | Self::UnknownScheme { .. } => {

@@ -1,8 +1,8 @@
-//! The ways to log in, by the names that servers and users know them by.
+//! Login mechanisms, by the names that servers and users know.
 
 use std::fmt;
 
-/// A way to log in (the IANA registry of SASL mechanisms), or a family of such.
+/// A login mechanism (the IANA registry of SASL mechanisms), or a family of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mechanism {
     /// SCRAM with SHA-256, bound to the TLS connection (RFC 7677, RFC 5929).
@@ -17,35 +17,35 @@ pub enum Mechanism {
     CramMd5,
     /// The password itself (RFC 4616).
     Plain,
-    /// The password itself, by the command LOGIN or by the SASL mechanism of that name.
+    /// The password itself, through the LOGIN command or the SASL mechanism of that name.
     Login,
     /// Windows' own, with a password (MS-NLMP).
     Ntlm,
     /// An OAuth 2.0 access token (RFC 7628).
     OAuthBearer,
-    /// An OAuth 2.0 access token, as Google and Microsoft take it.
+    /// An OAuth 2.0 access token, in Google's and Microsoft's variant.
     XOAuth2,
     /// A Kerberos ticket (RFC 4752).
     Gssapi,
-    /// Whom the client's certificate names (RFC 4422 appendix A).
+    /// The identity in the client's certificate (RFC 4422 appendix A).
     External,
-    /// Nobody in particular (RFC 4505).
+    /// No identity (RFC 4505).
     Anonymous,
 }
 
-/// What a mechanism proves who logs in with.
+/// What a mechanism uses to prove who logs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// A password.
     Password,
     /// An OAuth 2.0 access token.
     Token,
-    /// Nothing that the user has to give for the login itself.
+    /// Nothing that the user has to provide for the login itself.
     Nothing,
 }
 
 impl Mechanism {
-    /// All of them, those that protect most first.
+    /// All of them, the most protective first.
     pub const ALL: [Self; 13] = [
         Self::ScramSha256Plus,
         Self::ScramSha1Plus,
@@ -62,7 +62,7 @@ impl Mechanism {
         Self::Anonymous,
     ];
 
-    /// The registered name, in capitals.
+    /// Returns the registered name, in capitals.
     pub fn name(self) -> &'static str {
         match self {
             Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
@@ -81,18 +81,18 @@ impl Mechanism {
         }
     }
 
-    /// The mechanism of this name, whatever its case.
+    /// Returns the mechanism with this name, ignoring case.
     ///
     /// ```abnf
     /// sasl-mech = 1*20mech-char
     /// mech-char = UPPER-ALPHA / DIGIT / HYPHEN / UNDERSCORE
     /// ```
-    /// (RFC 4422 section 3.1.) People may write small letters.
+    /// (RFC 4422 section 3.1.) Users may write lower case.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
     }
 
-    /// What it needs from the user.
+    /// Returns what it needs from the user.
     pub fn proof(self) -> Proof {
         match self {
             Self::OAuthBearer | Self::XOAuth2 => Proof::Token,
@@ -101,12 +101,12 @@ impl Mechanism {
         }
     }
 
-    /// Whether somebody can log in by it to act for somebody else.
+    /// Reports whether it lets a user act for another one.
     pub fn takes_authzid(self) -> bool {
         !matches!(self, Self::CramMd5 | Self::Login | Self::Ntlm | Self::XOAuth2 | Self::Anonymous)
     }
 
-    /// Whether it binds the login to the TLS connection.
+    /// Reports whether it binds the login to the TLS connection.
     pub fn binds_channel(self) -> bool {
         matches!(self, Self::ScramSha256Plus | Self::ScramSha1Plus)
     }

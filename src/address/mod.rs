@@ -1,11 +1,11 @@
-//! Mailbox addresses: where an account lives and how to speak to it, as a user writes it on the command line.
+//! Mailbox addresses: where an account is and how to access it, as a user writes it on the command line.
 //!
-//! `imaps://USER@HOST[:PORT][?key=value&…]` is TLS from the first byte, `imap://…` demands STARTTLS. USER and the values
-//! are percent-encoded (RFC 3986 section 2.1). `maildir:PATH` and `mbox:PATH` are directories on this machine; everything
-//! behind the colon is the path, as it stands. Everything here is pure: no file is opened and no name is resolved.
+//! `imaps://USER@HOST[:PORT][?key=value&…]` is TLS from the first byte, `imap://…` requires STARTTLS. USER and the
+//! values are percent-encoded (RFC 3986 section 2.1). `maildir:PATH` and `mbox:PATH` are directories on this machine;
+//! everything after the colon is the literal path. Everything here is pure: no file is opened and no name is resolved.
 //!
-//! What stays true: a password has no place in an address, and no error repeats a piece of the text in which one could
-//! stand. A user name or a value never holds a control character, so none can end a line of the protocol.
+//! Invariants: an address never contains a password, and no error repeats a part of the text that could contain one. A
+//! user name or a value never contains a control character, so none can end a line of the protocol.
 
 mod error;
 mod mechanism;
@@ -25,10 +25,10 @@ use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What stays unencoded in a canonical user name (RFC 3986 section 2.3).
+/// The characters not encoded in a canonical user name (RFC 3986 section 2.3).
 const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What stays unencoded in a canonical value: paths and fingerprints remain readable.
+/// The characters not encoded in a canonical value: paths and fingerprints remain readable.
 const VALUE: &AsciiSet = &USER.remove(b'/').remove(b':');
 
 /// How a connection is protected.
@@ -38,12 +38,12 @@ pub enum TlsMode {
     Implicit,
     /// Plain until STARTTLS, which is required (RFC 3501 section 6.2.1).
     StartTls,
-    /// No protection at all, as the user asked for.
+    /// No protection at all, at the user's request.
     None,
 }
 
 impl TlsMode {
-    /// The name in `tls=`.
+    /// Returns the name in `tls=`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Implicit => "implicit",
@@ -52,7 +52,7 @@ impl TlsMode {
         }
     }
 
-    /// The port where servers listen for it.
+    /// Returns the default port.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Implicit => 993,
@@ -61,23 +61,24 @@ impl TlsMode {
     }
 }
 
-/// Whether a connection is compressed (COMPRESS=DEFLATE, RFC 4978) where the server offers it, after TLS and login only.
+/// Whether a connection is compressed (COMPRESS=DEFLATE, RFC 4978) if the server offers it, after TLS and login only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// Where it helps: not with a server that is near ([`NEAR`]), which is reached faster than bytes are compressed.
+    /// If it helps: not with a server that is near ([`NEAR`]), where sending is faster than compressing.
     #[default]
     Auto,
-    /// With a server on this machine too, such as the near end of a tunnel.
+    /// Even with a server on this machine, such as the near end of a tunnel.
     On,
     /// Never.
     Off,
 }
 
-/// From here on a server is not on this machine nor in the same house, where lines carry more than is worth compressing.
+/// The distance from which a server is neither on this machine nor in the same building, where networks are too fast
+/// for compression to pay off.
 pub const NEAR: Duration = Duration::from_millis(1);
 
 impl Compression {
-    /// The name in `compress=`.
+    /// Returns the name in `compress=`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -86,7 +87,7 @@ impl Compression {
         }
     }
 
-    /// Whether it is worth asking for, of a server from which a packet takes so long there and back.
+    /// Reports whether to request it from a server at this distance (a packet there and back).
     pub fn is_wanted(self, distance: Duration) -> bool {
         match self {
             Self::Auto => distance >= NEAR,
@@ -96,7 +97,7 @@ impl Compression {
     }
 }
 
-/// Where a mailbox lives.
+/// Where a mailbox is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "there are two addresses in a run, and most are of the large kind")]
 pub enum Address {
@@ -109,15 +110,15 @@ pub enum Address {
 }
 
 impl Address {
-    /// Reads an address.
+    /// Parses an address.
     ///
     /// ```abnf
     /// address = ( "imap" / "imaps" ) "://" rest / ( "maildir" / "mbox" ) ":" path
     /// ```
-    /// (A URI of RFC 3986 section 3, but for a `path` that is not encoded.)
+    /// (A URI of RFC 3986 section 3, except that `path` isn't encoded.)
     ///
     /// # Errors
-    /// What is wrong with it, without any part in which a password could stand; the hint says what to write.
+    /// What is wrong with it, without any part that could contain a password; the hint says what to write.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(if is_plain_name(text) {
@@ -140,7 +141,7 @@ impl Address {
         ImapAddress::parse_rest(implicit, rest).map(Self::Imap)
     }
 
-    /// Which mailbox it is, whatever the way to it, without any secret. A path stands in it as the address has it.
+    /// Returns which mailbox it is, whatever the way to it, without any secret. A path is as in the address.
     pub fn identity(&self) -> String {
         match self {
             Self::Imap(address) => address.identity(),
@@ -148,7 +149,7 @@ impl Address {
         }
     }
 
-    /// How many connections may be open at once, as the address says.
+    /// Returns how many connections may be open at once, according to the address.
     pub fn connections(&self) -> Option<usize> {
         match self {
             Self::Imap(address) => address.connections,
@@ -156,7 +157,7 @@ impl Address {
         }
     }
 
-    /// The directory of a mailbox on this machine.
+    /// Returns the directory of a mailbox on this machine.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Imap(_) => None,
@@ -165,7 +166,7 @@ impl Address {
     }
 }
 
-/// `path = 1*(%x01-FF)`: whatever the system takes for a path.
+/// Parses `path = 1*(%x01-FF)`: whatever the system accepts as a path.
 fn local_path(scheme: &'static str, path: &str) -> Result<PathBuf, AddressError> {
     if path.is_empty() || path.contains('\0') {
         return Err(AddressError::NoPath { scheme });
@@ -196,19 +197,19 @@ pub struct ImapAddress {
     pub tls: TlsMode,
     /// The login mechanism to use.
     pub auth: Option<Mechanism>,
-    /// Whose mailbox it is, where an administrator logs in (RFC 4616's authorization identity).
+    /// Whose mailbox it is, if an administrator logs in (RFC 4616's authorization identity).
     pub authzid: Option<String>,
-    /// A file of PEM certificates to trust as well as the system's.
+    /// A file of PEM certificates to trust in addition to the system's.
     pub ca: Option<PathBuf>,
     /// The server's certificate, which the user has checked.
     pub pin: Option<Fingerprint>,
     /// A PEM file with the user's certificate.
     pub client_cert: Option<PathBuf>,
-    /// A PEM file with the key of that certificate; `None`: it is in the certificate's file.
+    /// A PEM file with the key of that certificate; `None`: the certificate's file contains it.
     pub client_key: Option<PathBuf>,
-    /// What the account's folder names begin with.
+    /// The prefix of the account's folder names.
     pub prefix: Option<String>,
-    /// What stands between the levels of a folder name.
+    /// The separator of levels in folder names.
     pub separator: Option<char>,
     /// Whether connections are compressed.
     pub compression: Compression,
@@ -216,15 +217,15 @@ pub struct ImapAddress {
     pub connections: Option<usize>,
     /// How long the server may be silent: 1 s to a day.
     pub timeout: Option<Duration>,
-    /// Whose service it is, where the host does not tell.
+    /// The provider, if the host name doesn't show it.
     pub provider: Option<Provider>,
 }
 
 impl ImapAddress {
-    /// Reads the address of an IMAP account.
+    /// Parses the address of an IMAP account.
     ///
     /// # Errors
-    /// As [`Address::parse`]; a directory is no such account.
+    /// As [`Address::parse`]; a directory isn't such an account.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         match Address::parse(text)? {
             Address::Imap(address) => Ok(address),
@@ -232,8 +233,8 @@ impl ImapAddress {
         }
     }
 
-    /// Which mailbox it is, whatever the way to it: the same over STARTTLS and implicit TLS, with and without options.
-    /// Holds no secret.
+    /// Returns which mailbox it is, whatever the way to it: the same over STARTTLS and implicit TLS, with and without
+    /// options. Contains no secret.
     pub fn identity(&self) -> String {
         let host = self.host.to_ascii_lowercase();
         let mut identity = format!("imap:{}@{host}", utf8_percent_encode(&self.user, USER));
@@ -247,18 +248,18 @@ impl ImapAddress {
         identity
     }
 
-    /// Reads what follows `imap://` or `imaps://`.
+    /// Parses what follows `imap://` or `imaps://`.
     ///
     /// ```abnf
     /// rest      = userinfo "@" host [ ":" port ] [ "/" ] [ "?" query ]
     /// userinfo  = *( unreserved / pct-encoded / sub-delims / ":" )    ; RFC 3986 section 3.2.1
     /// query     = *( pchar / "/" / "?" )                              ; RFC 3986 section 3.4
     /// ```
-    /// There is no ":" in `userinfo` here, since a password would follow it. Characters that RFC 3986 wants encoded may stand
-    /// for themselves, as people write them, an `@` among them.
+    /// There is no ":" in `userinfo` here, since a password would follow it. Characters that RFC 3986 requires to be
+    /// encoded are accepted unencoded, as users write them, including `@`.
     fn parse_rest(implicit: bool, rest: &str) -> Result<Self, AddressError> {
         let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        // From the right: a host holds no `@`, a user who forgot to write `%40` does.
+        // From the right: a host has no `@`, but a user who forgot to write `%40` does.
         let Some((user, place)) = authority.rsplit_once('@') else {
             return Err(no_user(authority, after));
         };
@@ -300,7 +301,7 @@ impl ImapAddress {
         })
     }
 
-    /// The keys and values that differ from their defaults, decoded.
+    /// Returns the keys and values that differ from their defaults, decoded.
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = Vec::new();
         if self.tls == TlsMode::None {
@@ -327,7 +328,7 @@ impl ImapAddress {
 }
 
 impl fmt::Display for ImapAddress {
-    /// The canonical address: it reads back as the same account.
+    /// Writes the canonical address, which parses to the same account.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls == TlsMode::Implicit { "imaps" } else { "imap" };
         write!(f, "{scheme}://{}@", utf8_percent_encode(&self.user, USER))?;
@@ -347,7 +348,7 @@ impl fmt::Display for ImapAddress {
     }
 }
 
-/// Why there is no `@` before the host: no user, or a password with a `/`, `?` or `#` in it.
+/// Explains why there is no `@` before the host: no user, or a password with a `/`, `?` or `#` in it.
 fn no_user(authority: &str, after: &str) -> AddressError {
     let looks_like_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b']' || byte == b':');
     match authority.split_once(':') {
@@ -363,7 +364,7 @@ fn no_user(authority: &str, after: &str) -> AddressError {
 /// IP-literal = "[" ( IPv6address / IPvFuture  ) "]"
 /// port       = *DIGIT                                             ; RFC 3986 section 3.2.3
 /// ```
-/// A `reg-name` has letters, digits, `-`, `.` and `_` only, of any script; there is no IPvFuture.
+/// A `reg-name` has only letters, digits, `-`, `.` and `_`, of any script; there is no IPvFuture.
 fn host_and_port(place: &str) -> Result<(String, Option<u16>), AddressError> {
     let (host, port) = if let Some(rest) = place.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or(AddressError::BadIpv6)?;
@@ -392,14 +393,14 @@ fn host_and_port(place: &str) -> Result<(String, Option<u16>), AddressError> {
     Ok((host.to_owned(), port))
 }
 
-/// Reads decimal digits and nothing else: no sign, no blank.
+/// Parses only decimal digits: no sign, no blank.
 fn number<T: std::str::FromStr>(digits: &str) -> Option<T> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// Percent-decodes; `None` for a stray `%`, for what is not UTF-8 and for control characters.
+/// Percent-decodes; `None` for a stray `%`, invalid UTF-8 and control characters.
 ///
-/// `pct-encoded = "%" HEXDIG HEXDIG` (RFC 3986 section 2.1). Any other character stands for itself, but for controls.
+/// `pct-encoded = "%" HEXDIG HEXDIG` (RFC 3986 section 2.1). Any other character except controls is literal.
 fn decode(text: &str) -> Option<String> {
     let mut after_percent = text.split('%').skip(1);
     let well_formed = after_percent.all(|part| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
@@ -407,7 +408,7 @@ fn decode(text: &str) -> Option<String> {
     (well_formed && !decoded.chars().any(char::is_control)).then(|| decoded.into_owned())
 }
 
-/// Whether a text may be repeated in a message: it looks like a name and holds nothing that a password needs.
+/// Reports whether a text may be repeated in a message: it looks like a name and has nothing typical of a password.
 fn is_plain_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 32

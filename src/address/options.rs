@@ -1,4 +1,4 @@
-//! What follows `?` in an address: `key=value` pairs, each key known, each at most once.
+//! The part of an address after `?`: `key=value` pairs, each key known, each at most once.
 
 use super::{AddressError, Compression, Fingerprint, Mechanism, Provider, TlsMode, decode, number};
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use std::time::Duration;
 pub(super) const KNOWN: &str = "tls, auth, authzid, ca, pin, client-cert, client-key, prefix, separator, compress, connections, timeout, \
      provider";
 
-/// What `auth=` takes, as its error lists it.
+/// The values of `auth=`, as its error lists them.
 pub(super) const MECHANISMS: &str = "PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-256-PLUS, \
                           OAUTHBEARER, XOAUTH2, NTLM, GSSAPI, EXTERNAL or ANONYMOUS";
 
-/// Keys in which people put a password.
+/// Keys that users try for a password.
 const SECRETS: [&str; 6] = ["password", "passwd", "pass", "pw", "token", "secret"];
 
-/// What a key for a file takes, as its error says it.
+/// The value of a key for a file, as its error says it.
 const PEM_FILE: &str = "the path of a PEM file";
 
 const TLS: Key<TlsMode> = Key::new("tls", "implicit, starttls or none", tls_mode);
@@ -57,7 +57,7 @@ impl<T> Key<T> {
     }
 }
 
-/// The values that were given.
+/// The values given.
 #[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) tls: Option<TlsMode>,
@@ -76,7 +76,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Reads `key=value&…`; the values are percent-encoded, a `+` is a `+`.
+    /// Parses `key=value&…`; the values are percent-encoded, a `+` is a `+`.
     ///
     /// ```abnf
     /// query = [ pair ] *( "&" [ pair ] )
@@ -87,7 +87,7 @@ impl Options {
         let mut options = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let Some((key, value)) = pair.split_once('=') else {
-                // A word alone may be anything, a password too.
+                // A single word may be anything, even a password.
                 options.set(if KNOWN.split(", ").any(|known| known == pair) { pair } else { "" }, "")?;
                 continue;
             };
@@ -96,7 +96,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether the values go together.
+    /// Checks whether the values are compatible.
     pub(super) fn check(&self, tls: TlsMode) -> Result<(), AddressError> {
         let keys =
             [("ca", self.ca.is_some()), ("pin", self.pin.is_some()), ("client-cert", self.client_cert.is_some())];
@@ -107,7 +107,7 @@ impl Options {
         }
     }
 
-    /// Takes one pair.
+    /// Sets one pair.
     fn set(&mut self, key: &str, value: &str) -> Result<(), AddressError> {
         match key {
             "tls" => TLS.put(value, &mut self.tls),
@@ -130,7 +130,7 @@ impl Options {
     }
 }
 
-/// Whether it may be a mistaken key, and nothing that should not be repeated.
+/// Reports whether it may be a mistyped key, and nothing that should not be repeated.
 fn is_word(key: &str) -> bool {
     !key.is_empty() && key.len() <= 20 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
 }

@@ -1,8 +1,8 @@
-//! Providers whose OAuth 2.0 endpoints and ways are known by heart.
+//! Providers with built-in OAuth 2.0 endpoints and peculiarities.
 
 use std::fmt;
 
-/// Whose service it is (`provider=`), where the host does not tell.
+/// The provider (`provider=`), if the host name doesn't show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provider {
     /// Gmail and Google Workspace.
@@ -15,7 +15,7 @@ impl Provider {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Google, Self::Microsoft];
 
-    /// As it is written in an address.
+    /// Returns the name used in an address.
     pub fn name(self) -> &'static str {
         match self {
             Self::Google => "google",
@@ -23,7 +23,7 @@ impl Provider {
         }
     }
 
-    /// The one of this name, in capitals or not; also by what people call their service.
+    /// Returns the provider with this name, ignoring case; also by the service's common names.
     pub fn named(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "google" | "gmail" => Some(Self::Google),
@@ -32,7 +32,7 @@ impl Provider {
         }
     }
 
-    /// Whose IMAP server a host is.
+    /// Returns the provider of a host's IMAP server.
     pub fn of_host(host: &str) -> Option<Self> {
         match host.to_ascii_lowercase().as_str() {
             "imap.gmail.com" | "imap.googlemail.com" => Some(Self::Google),
@@ -41,7 +41,7 @@ impl Provider {
         }
     }
 
-    /// Whether its servers only estimate the sizes that they tell of messages.
+    /// Reports whether its servers only estimate message sizes.
     pub fn estimates_sizes(self) -> bool {
         self == Self::Microsoft
     }

@@ -1,4 +1,4 @@
-//! Addresses by tables, and that a canonical address reads back as itself.
+//! Addresses by tables, and that a canonical address parses to itself.
 
 use super::options::MECHANISMS;
 use super::*;

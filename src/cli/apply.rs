@@ -55,7 +55,7 @@ pub(crate) struct ApplyArgs {
     opened: Option<Box<Opened>>,
 }
 
-/// A plan that was read, and its mailboxes as one would type them.
+/// A loaded plan, and its mailboxes as a user would type them.
 struct Opened {
     head: PlanHead,
     planned: Arc<Planned>,
@@ -77,10 +77,10 @@ Examples:
 }
 
 impl ApplyArgs {
-    /// Reads the plan, for it names the mailboxes.
+    /// Reads the plan, which names the mailboxes.
     ///
     /// # Errors
-    /// Why it can't be carried out.
+    /// Why it can't be applied.
     pub(crate) fn open(&mut self) -> Result<(), Failure> {
         let (head, planned) = plan_file::load(&self.plan)?;
         let typed = |mailbox: &PlanMailbox| mailbox.account.clone().unwrap_or_else(|| mailbox.address.clone());
@@ -89,22 +89,22 @@ impl ApplyArgs {
         Ok(())
     }
 
-    /// Begins the report that was asked for.
+    /// Starts the report, if requested.
     ///
     /// # Errors
-    /// That its file can't be written.
+    /// Its file can't be written.
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
         let empties_source = self.opened.as_deref().is_some_and(|opened| opened.planned.empties_source);
         self.report.begin(About { command: "apply", dry_run: self.dry_run, empties_source })
     }
 
-    /// Where earlier logins are remembered, and whether this run leaves something there.
+    /// Returns where earlier logins are remembered, and whether this run saves its own there.
     pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
         let Some(Opened { head, .. }) = self.opened.as_deref() else { return (None, false) };
         (self.state.or_saved(head.state.as_deref(), head.no_state).kept_in(), !self.dry_run)
     }
 
-    /// The two mailboxes that it is about.
+    /// Returns the two mailboxes that it is about.
     pub(crate) fn mailboxes(&mut self) -> Vec<Mailbox<'_>> {
         let Some(Opened { source, target, .. }) = self.opened.as_deref_mut() else { return Vec::new() };
         vec![
@@ -114,7 +114,7 @@ impl ApplyArgs {
     }
 }
 
-/// Runs it. Gives the exit code.
+/// Runs it. Returns the exit code.
 pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
     let Some(Opened { head, planned, source, target }) = args.opened.as_deref() else {
         return Err(Failure::local("the plan was not read"));
@@ -152,7 +152,7 @@ pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
     run.go(session, None)
 }
 
-/// An account's name may mean another mailbox by now.
+/// Checks that an account's name still means the same mailbox.
 fn check_same(address: &Address, saved: &PlanMailbox) -> Result<(), Failure> {
     let now = identity(address);
     if now == saved.identity {

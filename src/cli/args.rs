@@ -1,6 +1,6 @@
-//! Groups of options that several commands share, and how each becomes what the library takes.
+//! Groups of options shared by several commands, and their conversion for the library.
 //!
-//! Arguments and options are two types: what a user typed is here, what was checked is the library's.
+//! Arguments and options are two types: what a user typed is here, the checked values are the library's.
 
 use super::failure::Failure;
 use super::folder_list;
@@ -45,12 +45,12 @@ pub(crate) struct FolderArgs {
 }
 
 impl FolderArgs {
-    /// Whether the names of folders come by stdin.
+    /// Reports whether folder names are read from stdin.
     pub(crate) fn reads_stdin(&self) -> bool {
         self.folders_from.as_deref() == Some("-")
     }
 
-    /// What the rules are made of. A list of folders is read now, once.
+    /// Returns the input for the rules. Reads a list of folders now, once.
     ///
     /// # Errors
     /// A list that can't be read.
@@ -67,16 +67,16 @@ impl FolderArgs {
     }
 }
 
-/// The rules for names.
+/// Compiles the rules for names.
 ///
 /// # Errors
-/// A pattern or a mapping that can't be read.
+/// An invalid pattern or mapping.
 pub(crate) fn folder_rules(options: &FolderOptions) -> Result<Rules, Failure> {
     Rules::new(options).map_err(|error| Failure::usage(error.to_string()))
 }
 
 impl TwoWayFolderArgs {
-    /// What the rules are made of.
+    /// Returns the input for the rules.
     pub(crate) fn options(&self) -> FolderOptions {
         FolderOptions {
             include: self.folder.clone(),
@@ -132,7 +132,7 @@ pub(crate) struct MessageArgs {
 }
 
 impl MessageArgs {
-    /// Refuses a search in a mailbox that no server searches.
+    /// Refuses a search in a mailbox that isn't on a server.
     ///
     /// # Errors
     /// A usage error.
@@ -144,10 +144,10 @@ impl MessageArgs {
         Ok(())
     }
 
-    /// The filter.
+    /// Returns the filter.
     ///
     /// # Errors
-    /// Limits between which there is nothing.
+    /// Limits that no message can meet.
     pub(crate) fn filter(&self) -> Result<MessageFilter, Failure> {
         if let (Some(since), Some(before)) = (self.since, self.before)
             && since >= before
@@ -185,7 +185,7 @@ pub(crate) struct SourcePasswordArgs {
     /// a token expires. Example: --source-password-command 'pass show mail/old'
     #[arg(long = "source-password-command", value_name = "CMD")]
     source_command: Option<String>,
-    /// What the config file says, where the mailbox is an account of it.
+    /// The config file's settings, if the mailbox is an account in it.
     #[arg(skip)]
     pub(crate) configured: Configured,
 }
@@ -202,24 +202,24 @@ pub(crate) struct TargetPasswordArgs {
     /// a token expires. Example: --target-password-command 'pass show mail/new'
     #[arg(long = "target-password-command", value_name = "CMD")]
     target_command: Option<String>,
-    /// What the config file says, where the mailbox is an account of it.
+    /// The config file's settings, if the mailbox is an account in it.
     #[arg(skip)]
     pub(crate) configured: Configured,
 }
 
-/// What the command line says about one side's password.
+/// The command line's settings for one side's password.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct PasswordOptions<'a> {
     /// A file, or `-`.
     pub(crate) file: Option<&'a str>,
     /// A shell command.
     pub(crate) command: Option<&'a str>,
-    /// What the config file says.
+    /// The config file's settings.
     pub(crate) configured: Option<&'a Configured>,
 }
 
 impl SourcePasswordArgs {
-    /// What was given.
+    /// Returns the settings.
     pub(crate) fn options(&self) -> PasswordOptions<'_> {
         PasswordOptions {
             file: self.source_file.as_deref(),
@@ -230,7 +230,7 @@ impl SourcePasswordArgs {
 }
 
 impl TargetPasswordArgs {
-    /// What was given.
+    /// Returns the settings.
     pub(crate) fn options(&self) -> PasswordOptions<'_> {
         PasswordOptions {
             file: self.target_file.as_deref(),
@@ -250,7 +250,8 @@ pub(crate) struct JobArgs {
 }
 
 impl JobArgs {
-    /// The lanes, never more than either address allows (`connections=`), which is also how many there are without -j.
+    /// Returns the number of lanes, never more than either address allows (`connections=`), which is also the number
+    /// without -j.
     pub(crate) fn lanes(&self, allowed: [Option<usize>; 2]) -> Option<usize> {
         allowed.into_iter().flatten().chain(self.jobs.map(usize::from)).min()
     }
@@ -304,10 +305,10 @@ pub(crate) struct ReportArgs {
 }
 
 impl ReportArgs {
-    /// Begins the report that was asked for.
+    /// Starts the report, if requested.
     ///
     /// # Errors
-    /// That its file can't be written.
+    /// Its file can't be written.
     pub(crate) fn begin(&self, about: About) -> Result<Option<Report>, Failure> {
         self.report.as_ref().map(|destination| Report::begin(destination, about)).transpose()
     }

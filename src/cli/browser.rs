@@ -1,12 +1,12 @@
-//! Opens an address in the user's browser, where there is a desktop with one.
+//! Opens an address in the user's browser, if there is a desktop with one.
 
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-/// The programs that know which browser is the user's.
+/// Programs that know the user's default browser.
 const OPENERS: [&str; 2] = ["xdg-open", "open"];
 
-/// Whether a browser was started.
+/// Opens the address; reports whether a browser was started.
 pub(crate) fn open(address: &str) -> bool {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let chosen = std::env::var_os("BROWSER").filter(|browser| !browser.is_empty());
@@ -15,7 +15,7 @@ pub(crate) fn open(address: &str) -> bool {
     programs.into_iter().any(|program| start(&program, address))
 }
 
-/// Starts it without waiting: a browser may stay. It hears and says nothing here, and sees no password of ours.
+/// Starts it without waiting: a browser may stay open. It has no access to our terminal or our passwords.
 fn start(program: &OsString, address: &str) -> bool {
     let mut command = Command::new(program);
     command.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -1,14 +1,15 @@
-//! The options that say what a run does and what it leaves out, as they can be typed: for the summary, the report and the log.
+//! The options that determine what a run does and leaves out, as a user can type them: for the summary, the report and
+//! the log.
 
 use mailferry::folders::Options as FolderOptions;
 use mailferry::verbs::{CopyOptions, Deleting, FlagPolicy, MessageFilter};
 use serde::Serialize;
 
-/// An option of a run, with what was given for it.
+/// An option of a run, with its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Chosen {
     option: &'static str,
-    /// `None`: it takes none.
+    /// `None`: it has no value.
     value: Option<String>,
 }
 
@@ -18,7 +19,7 @@ pub(crate) struct Chosen {
 pub(crate) struct Choice(Vec<Chosen>);
 
 impl Choice {
-    /// Those that select folders and name them.
+    /// Returns those that select and rename folders.
     pub(crate) fn of_folders(folders: &FolderOptions) -> Self {
         let mut choice = Self::default();
         choice.each("--folder", &folders.include);
@@ -40,7 +41,7 @@ impl Choice {
         self.value("--search", filter.search.as_ref());
     }
 
-    /// Those of a copy.
+    /// Returns those of a copy.
     pub(crate) fn of_copy(folders: &FolderOptions, options: &CopyOptions) -> Self {
         let mut choice = Self::of_folders(folders);
         choice.messages(&options.filter);
@@ -70,14 +71,14 @@ impl Choice {
         choice
     }
 
-    /// Adds an option that takes no value, where it is given.
+    /// Adds an option without a value, if it is set.
     pub(crate) fn flag(&mut self, option: &'static str, is_given: bool) {
         if is_given {
             self.0.push(Chosen { option, value: None });
         }
     }
 
-    /// Adds an option, where it is given.
+    /// Adds an option, if it is set.
     pub(crate) fn value(&mut self, option: &'static str, value: Option<impl ToString>) {
         self.0.extend(value.map(|value| Chosen { option, value: Some(value.to_string()) }));
     }
@@ -86,7 +87,7 @@ impl Choice {
         values.iter().for_each(|value| self.value(option, Some(value)));
     }
 
-    /// As a shell takes them: `--exclude Junk --search 'FROM ann'`. Empty where there are none.
+    /// Writes them for a shell: `--exclude Junk --search 'FROM ann'`. Empty if there are none.
     pub(crate) fn typed(&self) -> String {
         let one = |chosen: &Chosen| match &chosen.value {
             None => chosen.option.to_owned(),
@@ -96,7 +97,7 @@ impl Choice {
     }
 }
 
-/// In quotes where a shell would not take it as it is.
+/// Quotes a text if a shell would change it.
 fn in_quotes(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./,:@%+=".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {

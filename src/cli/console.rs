@@ -1,8 +1,7 @@
-//! stderr: progress, warnings, errors. One owner, so that a line never lands in the middle of a progress bar.
+//! stderr: progress, warnings, errors. It has one owner, so that a line never lands in the middle of a progress bar.
 //!
-//! Warnings, failures and hints pass [`harmless`] here; lines are put together by callers who let a server's words pass
-//! it. A stderr that can't be written to is no reason to stop: what is
-//! copied matters more than what is said.
+//! Warnings, failures and hints pass through [`harmless`] here; for other lines, callers do that with a server's text.
+//! If stderr can't be written to, that is no reason to stop: copying matters more than reporting.
 
 use super::args::When;
 use super::failure::Failure;
@@ -11,7 +10,7 @@ use super::log_file::LogFile;
 use indicatif::MultiProgress;
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// Where people read what happens.
+/// Where users see what happens.
 pub(crate) struct Console {
     bars: MultiProgress,
     paint: Paint,
@@ -20,59 +19,59 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// The console, coloured as `--color` says.
+    /// Makes the console, coloured according to `--color`.
     pub(crate) fn new(color: When) -> Self {
         let terminal = io::stderr().is_terminal();
         Self { bars: MultiProgress::new(), paint: Paint::new(color, terminal), terminal, log: None }
     }
 
-    /// The same with a log, which has what is said here and, in place of stderr, what `-v` asks for.
+    /// Adds a log, which gets everything shown here and, in place of stderr, the output of `-v`.
     #[must_use]
     pub(crate) fn with_log(self, log: Option<LogFile>) -> Self {
         Self { log, ..self }
     }
 
-    /// Whether stderr is a terminal: a bar may be drawn and a question asked.
+    /// Reports whether stderr is a terminal: a bar can be drawn and a question asked.
     pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
     }
 
-    /// Whether it is coloured.
+    /// Reports whether it is coloured.
     pub(crate) fn is_coloured(&self) -> bool {
         self.paint.on
     }
 
-    /// What progress bars belong to.
+    /// Returns the owner of progress bars.
     pub(crate) fn bars(&self) -> &MultiProgress {
         &self.bars
     }
 
-    /// A line that says what goes on. What came from a server was made harmless by the caller.
+    /// Shows a line about what is happening. The caller made any server text harmless.
     pub(crate) fn line(&self, text: &str) {
         self.aside(|| {
             let _ = writeln!(io::stderr().lock(), "{text}");
         });
     }
 
-    /// A line that `-v` asked for; the same of what came from a server.
+    /// Shows a line requested by `-v`; the caller made any server text harmless.
     pub(crate) fn log(&self, text: &str) {
         if self.log.is_some() { self.note(text) } else { self.line(text) }
     }
 
-    /// A line for the log alone, if there is one.
+    /// Writes a line only to the log, if there is one.
     pub(crate) fn note(&self, text: &str) {
         if let Some(error) = self.log.as_ref().and_then(|log| log.line(text)) {
             self.line(&format!("{} the log ends here: {error}", self.paint.yellow("warning:")));
         }
     }
 
-    /// Something to know that stops nothing.
+    /// Shows a warning: something worth knowing that stops nothing.
     pub(crate) fn warning(&self, text: &str) {
         self.note(&format!("warning: {}", harmless::text(text)));
         self.line(&format!("{} {}", self.paint.yellow("warning:"), harmless::text(text)));
     }
 
-    /// A message, a folder or the whole run failed: what, and what to do next.
+    /// Shows a failure of a message, a folder or the whole run, and what to do next.
     pub(crate) fn failure(&self, failure: &Failure) {
         self.note(&format!("mailferry: {}", harmless::text(&failure.message)));
         self.line(&format!("{} {}", self.paint.red("mailferry:"), harmless::text(&failure.message)));
@@ -81,13 +80,13 @@ impl Console {
         }
     }
 
-    /// A message or a folder failed; `what` is harmless already.
+    /// Shows a failed message or folder; `what` is already harmless.
     pub(crate) fn failed(&self, what: &str) {
         self.note(&format!("failed: {what}"));
         self.line(&format!("{} {what}", self.paint.red("failed:")));
     }
 
-    /// What to do next.
+    /// Shows what to do next.
     pub(crate) fn hint(&self, text: &str) {
         let text = harmless::advice(text);
         self.note(&format!("hint: {text}"));
@@ -107,7 +106,7 @@ pub(crate) struct Paint {
 }
 
 impl Paint {
-    /// By `--color`; `auto` colours terminals unless `NO_COLOR` is set or the terminal is a dumb one.
+    /// Chooses by `--color`; `auto` colours terminals unless `NO_COLOR` is set or the terminal is a dumb one.
     pub(crate) fn new(color: When, terminal: bool) -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let on = match color {
@@ -118,32 +117,32 @@ impl Paint {
         Self { on }
     }
 
-    /// No colours.
+    /// Uses no colours.
     pub(crate) fn none() -> Self {
         Self { on: false }
     }
 
-    /// Heads of tables, labels.
+    /// Emphasises table headings and labels.
     pub(crate) fn bold(self, text: &str) -> String {
         self.code("1", text)
     }
 
-    /// What went wrong.
+    /// Colours failures.
     pub(crate) fn red(self, text: &str) -> String {
         self.code("1;31", text)
     }
 
-    /// What went well, in green; with something that limits it, in yellow.
+    /// Colours success: green, or yellow if something limits it.
     pub(crate) fn done(self, what: &str, but: &str) -> String {
         if but.is_empty() { self.green(what) } else { self.yellow(&format!("{what}{but}")) }
     }
 
-    /// What went well.
+    /// Colours success.
     pub(crate) fn green(self, text: &str) -> String {
         self.code("1;32", text)
     }
 
-    /// What to look at.
+    /// Colours warnings.
     pub(crate) fn yellow(self, text: &str) -> String {
         self.code("1;33", text)
     }

@@ -172,7 +172,7 @@ impl RunArgs {
 }
 
 impl CopyArgs {
-    /// What it may know of earlier logins, and whether it leaves something.
+    /// Returns where earlier logins are remembered, and whether this run saves its own.
     pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
         (self.run.state.kept_in(), !self.run.dry_run)
     }
@@ -196,17 +196,17 @@ impl CopyArgs {
 }
 
 impl CopyArgs {
-    /// Begins the report that was asked for.
+    /// Starts the report, if requested.
     ///
     /// # Errors
-    /// That its file can't be written.
+    /// Its file can't be written.
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
         let RunArgs { dry_run, move_, .. } = self.run;
         self.report.begin(About { command: "copy", dry_run, empties_source: move_ })
     }
 }
 
-/// Runs it. Gives the exit code.
+/// Runs it. Returns the exit code.
 pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let addresses = Session::addresses(&args.source, &args.target)?;
     let [source, target] = &addresses;
@@ -235,19 +235,19 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     run.go(session, save)
 }
 
-/// The day, where this machine is: the name of the folder that keeps what vanishes now.
+/// Returns the local date: the name of the folder for what vanishes now.
 pub(crate) fn today() -> Date {
     jiff::ZonedDateTime::now().date()
 }
 
-/// A copy whose command line is read, whichever command it was.
+/// A copy with a parsed command line, from either command.
 pub(crate) struct OneWay<'a> {
     pub(crate) addresses: &'a [Address; 2],
     pub(crate) passwords: [PasswordOptions<'a>; 2],
     pub(crate) rules: &'a Rules,
     pub(crate) options: &'a CopyOptions,
     pub(crate) state: &'a StateArgs,
-    /// Whether the exit code says that there is work to do.
+    /// Whether the exit code shows that there is work to do.
     pub(crate) tell_work: bool,
     /// What came of it, for programs. It is told whether it was a dry run.
     pub(crate) summarise: fn(&CopySummary, bool) -> Summary,
@@ -261,16 +261,12 @@ impl OneWay<'_> {
         let (summary, planned) = self.copy(session, &table)?;
         let is_whole = !matches!(summary.status, Status::Interrupted | Status::Stopped(_));
         let saved = save.filter(|_| is_whole).map(|(path, head)| plan_file::save(path, &head, &planned)).transpose()?;
-        session.results(
-            &summary.status,
-            || (self.summarise)(&summary, dry_run),
-            |paint| {
-                let mut lines = table.lines(paint);
-                lines.extend(text::copy_summary(&summary, dry_run, paint));
-                lines.extend(saved.clone());
-                lines
-            },
-        );
+        session.results(&summary.status, (self.summarise)(&summary, dry_run), |paint| {
+            let mut lines = table.lines(paint);
+            lines.extend(text::copy_summary(&summary, dry_run, paint));
+            lines.extend(saved.clone());
+            lines
+        });
         Ok(exit::of_copy(&summary, self.tell_work))
     }
 
@@ -280,7 +276,7 @@ impl OneWay<'_> {
         let source_password = session.password(Side::SOURCE, source, self.passwords[0])?;
         let target_password = session.password(Side::TARGET, target, self.passwords[1])?;
 
-        // A dry run writes nothing anywhere, and takes nobody's place: it looks at a copy.
+        // A dry run writes nothing and takes no lock: it reads a copy.
         let peeked = if options.dry_run { self.state.look(source, target, session) } else { None };
         let kept = if options.dry_run { None } else { self.state.open(source, target, session)? };
 

@@ -15,7 +15,7 @@ use mailferry::verbs::{self, DoctorOptions, Patient};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a server may be silent while it is looked at, unless the address says otherwise.
+/// How long a server may be silent during the checks, unless the address sets a timeout.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Find out why a mailbox can't be reached or used, and what to do
@@ -60,7 +60,7 @@ Examples:
     )
 }
 
-/// Runs it. Gives the exit code.
+/// Runs it. Returns the exit code.
 pub(crate) fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
     let mut sides = vec![(Side::SOURCE, read(Side::SOURCE, &args.mailbox)?, args.source_password.options())];
     if let Some(target) = &args.target {
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
     let state = args.state.kept_in();
     let options = DoctorOptions { idle: Duration::from_secs(args.idle.into()), state: state.as_deref() };
     let summary = verbs::doctor(&patients, &options, observers.as_ref());
-    session.print(&[], || Summary::doctor(&summary), |paint| vec![text::doctor_summary(&summary, paint)]);
+    session.print(&[], Summary::doctor(&summary), |paint| vec![text::doctor_summary(&summary, paint)]);
     Ok(exit::of_doctor(&summary))
 }
 

@@ -97,9 +97,8 @@ pub(crate) fn of_sync(summary: &SyncSummary, tell_work: bool) -> u8 {
 
 /// What came of `verify`. A difference that was found outweighs folders that could not be compared: it is certain.
 pub(crate) fn of_verify(summary: &VerifySummary) -> u8 {
-    let differences = summary.missing + summary.extra + summary.changed + summary.flags_differ + summary.dates_differ;
     match of_status(&summary.status) {
-        DONE | PARTIAL if differences > 0 => DIFFERENT,
+        DONE | PARTIAL if summary.differences.total() > 0 => DIFFERENT,
         DONE if summary.failed > 0 => PARTIAL,
         code => code,
     }
@@ -124,6 +123,7 @@ fn of_status(status: &Status) -> u8 {
 mod tests {
     use super::*;
     use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
+    use mailferry::event::Differences;
     use mailferry::store::Error;
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
     fn a_sync_has_the_contracts_codes() {
         let work = sync_summary();
         assert_eq!((of_sync(&work, false), of_sync(&work, true)), (0, 4));
-        let idle = SyncSummary { to_first: Default::default(), to_second: Default::default(), ..work.clone() };
+        let idle = SyncSummary { to: Default::default(), ..work.clone() };
         assert_eq!(of_sync(&idle, true), 0);
         let table = [(Status::Braked, 9), (Status::Partial, 3), (Status::Interrupted, 130)];
         for (status, code) in table {
@@ -197,11 +197,13 @@ mod tests {
     #[test]
     fn verify_tells_a_certain_difference_first() {
         let equal = verify_summary();
+        let dates = Differences { dates_differ: 1, ..Differences::default() };
+        let extra = Differences { extra: 1, ..Differences::default() };
         assert_eq!(of_verify(&equal), 0);
-        assert_eq!(of_verify(&VerifySummary { dates_differ: 1, ..equal.clone() }), 4);
+        assert_eq!(of_verify(&VerifySummary { differences: dates, ..equal.clone() }), 4);
         let partial = VerifySummary { status: Status::Partial, failed: 1, ..equal };
         assert_eq!(of_verify(&partial), 3);
-        assert_eq!(of_verify(&VerifySummary { extra: 1, ..partial.clone() }), 4);
-        assert_eq!(of_verify(&VerifySummary { status: Status::Interrupted, extra: 1, ..partial }), 130);
+        assert_eq!(of_verify(&VerifySummary { differences: extra, ..partial.clone() }), 4);
+        assert_eq!(of_verify(&VerifySummary { status: Status::Interrupted, differences: extra, ..partial }), 130);
     }
 }

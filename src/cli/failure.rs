@@ -2,19 +2,22 @@
 
 use super::exit;
 use mailferry::store::{Error, ErrorKind};
+use serde::Serialize;
 
 /// What to do after an interruption.
 pub(crate) const AGAIN: &str = "rerun the same command to resume";
 
 /// An error that ends the run. Its texts may hold a server's words: they are made harmless where they are shown.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error, Serialize)]
 #[error("{message}")]
 pub(crate) struct Failure {
     /// The exit code.
+    #[serde(skip)]
     pub(crate) code: u8,
     /// The name in JSON.
     pub(crate) kind: &'static str,
     /// What was tried and what came back.
+    #[serde(rename = "reason")]
     pub(crate) message: String,
     /// What to do next.
     pub(crate) hint: Option<String>,

@@ -1,7 +1,7 @@
-//! `--folders-from`: folders' names from a file or stdin, one a line.
+//! `--folders-from`: folder names from a file or stdin, one per line.
 //!
-//! A list without a name is an error: it would select nothing where it can only be meant to select something, and leaving
-//! it out would select everything.
+//! A list without names is an error: the user can only mean to select something, and ignoring the list would select
+//! everything.
 
 use super::failure::Failure;
 use std::fs::File;
@@ -10,10 +10,10 @@ use std::io::{self, Read};
 /// The longest list, in bytes.
 const MAX_LIST: u64 = 16 * 1024 * 1024;
 
-/// Reads the names of a file, or of stdin for `-`.
+/// Reads the names in a file, or from stdin for `-`.
 ///
 /// # Errors
-/// It can't be read, is too long or no UTF-8, or names no folder.
+/// It can't be read, is too long or not UTF-8, or names no folder.
 pub(crate) fn read(path: &str) -> Result<Vec<String>, Failure> {
     let text = if path == "-" { limited(io::stdin().lock()) } else { File::open(path).and_then(limited) };
     let text = text.map_err(|error| Failure::usage(format!("could not read the folder list {path}: {error}")))?;
@@ -34,7 +34,7 @@ fn limited(from: impl Read) -> io::Result<String> {
     Ok(text)
 }
 
-/// Lines that are not empty. Blanks belong to names, and so does `#`.
+/// Returns the non-empty lines. Blanks are part of names, and so is `#`.
 fn names(text: &str) -> Vec<String> {
     text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &FoldersArgs, session: &Session) -> Result<u8, Failure> 
     let observers = session.observers(None);
     let account = session.account(Side::SOURCE, &address, password, Purpose::Read, &observers)?;
     let listing = verbs::folders(account.as_ref(), observers.as_ref())?;
-    let lines: Vec<_> = listing.folders.iter().map(Line::of_row).collect();
-    session.print(&lines, || Summary::folders(&listing), |paint| text::listing(&listing, paint));
+    let lines: Vec<_> = listing.folders.iter().map(Line::Folder).collect();
+    session.print(&lines, Summary::folders(&listing), |paint| text::listing(&listing, paint));
     Ok(if listing.failed > 0 { exit::PARTIAL } else { exit::DONE })
 }

@@ -1,21 +1,21 @@
-//! Makes text from a server harmless: the one way for it into a terminal or a log.
+//! Makes text from a server harmless: the only way for it to reach a terminal or a log.
 //!
-//! A folder's name or an error's text is written by somebody else. Control characters and ESC would move the cursor,
-//! clear the screen or type into the terminal; line ends would forge lines of a log; bidirectional overrides would show
-//! another text than there is. Each becomes a visible `\u{1b}`, and a text is never longer than a line.
+//! A folder's name or an error's text is written by someone else. Control characters and ESC would move the cursor,
+//! clear the screen or type into the terminal; line ends would forge lines in a log; bidirectional overrides would
+//! change how text reads. Each becomes a visible `\u{1b}`, and a text is never longer than a line.
 
 use std::fmt::Write as _;
 
 /// The longest text of one field, in characters: a name, a reason, a warning.
 const FIELD: usize = 300;
 
-/// The longest advice, in characters: a few sentences, with what a server offers.
+/// The longest hint, in characters: a few sentences, with what a server offers.
 const ADVICE: usize = 1000;
 
 /// The longest line of the protocol, in characters.
 const TRACE: usize = 2000;
 
-/// Whether a terminal may do something else with `c` than show it, or show it where it is not.
+/// Reports whether a terminal may do anything with `c` other than show it in its place.
 pub(crate) fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -25,17 +25,17 @@ pub(crate) fn is_harmful(c: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}') // invisible marks
 }
 
-/// One field's text, ready to be shown.
+/// Prepares one field's text for display.
 pub(crate) fn text(raw: &str) -> String {
     limited(raw, FIELD)
 }
 
-/// Advice, ready to be shown: it is of no use where its end is cut off.
+/// Prepares a hint for display: it is useless if its end is cut off.
 pub(crate) fn advice(raw: &str) -> String {
     limited(raw, ADVICE)
 }
 
-/// A line of the protocol, ready to be shown. Bytes that are no UTF-8 show as U+FFFD.
+/// Prepares a line of the protocol for display. Invalid UTF-8 shows as U+FFFD.
 pub(crate) fn trace(raw: &[u8]) -> String {
     limited(&String::from_utf8_lossy(raw), TRACE)
 }

@@ -1,92 +1,55 @@
-//! What options left out of a run, in the JSON summary and in words.
+//! What options left out of a run, in words.
 
 use super::harmless;
 use super::units;
-use mailferry::verbs;
-use serde::{Deserialize, Serialize};
+use mailferry::verbs::{LeftOut, LeftOutFolder};
 
 /// How many folders are named for one option in a text; the rest is counted.
 const NAMED: usize = 10;
 
-/// What one option left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LeftOut {
-    /// The option; `shared` and `kept` are what takes part only if an option selects it.
-    pub(crate) by: String,
-    pub(crate) folders: Vec<LeftOutFolder>,
-    /// Messages of these folders, as far as is known, and of folders that took part.
-    pub(crate) messages: u64,
+/// Why, where it is no option's doing.
+pub(crate) fn why(left_out: &LeftOut) -> Option<&'static str> {
+    match left_out.by.as_str() {
+        "shared" => Some("shared, or owned by other users; use --folder with their first level to include them"),
+        "kept" => Some("moved there by --keep-deleted; use --folder 'Vanished/**' to include them"),
+        "chats" => Some("chats, not mail; use --folder with the full name to include them"),
+        _ => None,
+    }
 }
 
-/// A folder that took no part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LeftOutFolder {
-    pub(crate) folder: String,
-    pub(crate) messages: Option<u64>,
+/// `left out by --exclude: Junk (312 messages)`
+fn line(left_out: &LeftOut) -> String {
+    let folder = |found: &LeftOutFolder| match found.messages {
+        Some(messages) => format!("{} ({})", harmless::text(&found.folder), units::counted(messages, "message")),
+        None => harmless::text(&found.folder),
+    };
+    let mut parts: Vec<String> = left_out.folders.iter().take(NAMED).map(folder).collect();
+    let more: Vec<&LeftOutFolder> = left_out.folders.iter().skip(NAMED).collect();
+    if !more.is_empty() {
+        let messages = more.iter().filter_map(|found| found.messages).sum();
+        let folders = units::counted(more.len() as u64, "more folder");
+        parts.push(format!("and {folders} ({})", units::counted(messages, "message")));
+    }
+    if left_out.single_messages() > 0 {
+        parts.push(units::counted(left_out.single_messages(), "message"));
+    }
+    let parts = parts.join(", ");
+    match why(left_out) {
+        Some(why) => format!("left out: {parts}: {why}"),
+        None => format!("left out by {}: {parts}", left_out.by),
+    }
 }
 
-impl LeftOut {
-    /// What a run tells.
-    pub(crate) fn all(of: &[verbs::LeftOut]) -> Vec<Self> {
-        let folder =
-            |found: &verbs::LeftOutFolder| LeftOutFolder { folder: found.folder.clone(), messages: found.messages };
-        let one = |found: &verbs::LeftOut| Self {
-            by: found.by.to_owned(),
-            folders: found.folders.iter().map(folder).collect(),
-            messages: found.messages,
-        };
-        of.iter().map(one).collect()
-    }
-
-    /// Messages of folders that took part.
-    pub(crate) fn single_messages(&self) -> u64 {
-        self.messages - self.folders.iter().filter_map(|folder| folder.messages).sum::<u64>().min(self.messages)
-    }
-
-    /// Why, where it is no option's doing.
-    pub(crate) fn why(&self) -> Option<&'static str> {
-        match self.by.as_str() {
-            "shared" => Some("shared, or owned by other users; use --folder with their first level to include them"),
-            "kept" => Some("moved there by --keep-deleted; use --folder 'Vanished/**' to include them"),
-            "chats" => Some("chats, not mail; use --folder with the full name to include them"),
-            _ => None,
-        }
-    }
-
-    /// `left out by --exclude: Junk (312 messages)`
-    fn line(&self) -> String {
-        let folder = |found: &LeftOutFolder| match found.messages {
-            Some(messages) => format!("{} ({})", harmless::text(&found.folder), units::counted(messages, "message")),
-            None => harmless::text(&found.folder),
-        };
-        let mut parts: Vec<String> = self.folders.iter().take(NAMED).map(folder).collect();
-        let more: Vec<&LeftOutFolder> = self.folders.iter().skip(NAMED).collect();
-        if !more.is_empty() {
-            let messages = more.iter().filter_map(|found| found.messages).sum();
-            let folders = units::counted(more.len() as u64, "more folder");
-            parts.push(format!("and {folders} ({})", units::counted(messages, "message")));
-        }
-        if self.single_messages() > 0 {
-            parts.push(units::counted(self.single_messages(), "message"));
-        }
-        let parts = parts.join(", ");
-        match self.why() {
-            Some(why) => format!("left out: {parts}: {why}"),
-            None => format!("left out by {}: {parts}", self.by),
-        }
-    }
-
-    /// `1 folder`, `1 folder and 20 messages`
-    fn amount(&self) -> String {
-        let counts = [(self.folders.len() as u64, "folder"), (self.single_messages(), "message")];
-        let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, noun)| units::counted(n, noun));
-        counts.collect::<Vec<_>>().join(" and ")
-    }
+/// `1 folder`, `1 folder and 20 messages`
+fn amount(left_out: &LeftOut) -> String {
+    let counts = [(left_out.folders.len() as u64, "folder"), (left_out.single_messages(), "message")];
+    let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, noun)| units::counted(n, noun));
+    counts.collect::<Vec<_>>().join(" and ")
 }
 
 /// A line for each option.
 pub(crate) fn lines(all: &[LeftOut]) -> Vec<String> {
-    all.iter().map(LeftOut::line).collect()
+    all.iter().map(line).collect()
 }
 
 /// What follows `done`: `, but 1 folder was left out by --exclude`; empty where the user's options left nothing out.
@@ -100,15 +63,14 @@ pub(crate) fn planned(all: &[LeftOut]) -> String {
 }
 
 fn clause(all: &[LeftOut], one: &str, many: &str) -> Option<String> {
-    let chosen: Vec<&LeftOut> =
-        all.iter().filter(|found| found.why().is_none() && !found.amount().is_empty()).collect();
+    let chosen: Vec<&LeftOut> = all.iter().filter(|found| found.is_chosen() && !amount(found).is_empty()).collect();
     let (first, rest) = chosen.split_first()?;
     let is_one = first.folders.len() as u64 + first.single_messages() == 1;
     let verb = if is_one { one } else { many };
-    let mut text = format!("{} {verb} left out by {}", first.amount(), first.by);
+    let mut text = format!("{} {verb} left out by {}", amount(first), first.by);
     for (nth, found) in rest.iter().enumerate() {
         let joint = if nth + 1 == rest.len() { " and" } else { "," };
-        text.push_str(&format!("{joint} {} by {}", found.amount(), found.by));
+        text.push_str(&format!("{joint} {} by {}", amount(found), found.by));
     }
     Some(text)
 }

@@ -1,8 +1,9 @@
-//! What happens, in lines on stderr or in the file of `--log-file`: failures and warnings always, the rest as `-v` asks.
+//! Events as lines on stderr or in the file given by `--log-file`: failures and warnings always, the rest depending on
+//! `-v`.
 //!
-//! By `tracing`: [`Log`] makes a record of each event of the library, with its level, and [`Lines`], the program's subscriber, takes
-//! those that were asked for to the console. Of the others nothing is formatted. Records of other crates are not taken: what they say
-//! has not been made harmless, and no secret has been struck out of it.
+//! Uses `tracing`: [`Log`] makes a record of each event of the library, with its level, and [`Lines`], the program's
+//! subscriber, passes the requested ones to the console. The others aren't even formatted. Records of other crates are
+//! ignored: their text was neither made harmless nor redacted.
 
 use super::console::Console;
 use super::harmless;
@@ -18,20 +19,20 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Level, Metadata, Subscriber, debug, error, info, trace, warn};
 
-/// From here on (`-vv`), every message is named; from `-v` on, servers and folders.
+/// The verbosity (`-vv`) from which every message is shown; from `-v` on, servers and folders are.
 pub(crate) const MESSAGES: u8 = 2;
-/// From here on (`-vvv`), the protocol is shown.
+/// The verbosity (`-vvv`) from which the protocol is shown.
 pub(crate) const PROTOCOL: u8 = 3;
 
-/// Records of this program.
+/// The target of this program's records.
 const OURS: &str = "mailferry";
-/// Of these, what is told of connections that broke: always, unless it is to be quiet.
+/// The target of records about broken connections: always shown, except with `-q`.
 const RETRYING: &str = "mailferry/retrying";
 
 /// Makes records of events.
 pub(crate) struct Log {
     quiet: bool,
-    /// Whether the source's and the target's server have been named: every lane connects, one line is enough.
+    /// Whether the source's and the target's server have been shown: every lane connects, but one line is enough.
     named: [AtomicBool; 2],
 }
 
@@ -76,42 +77,50 @@ impl Observer for Log {
             Event::FolderCreated { folder } => info!(target: OURS, "created {}", text(folder)),
             Event::FolderRenamed { from, to } => info!(target: OURS, "renamed {} to {}", text(from), text(to)),
             Event::FolderDeleted { folder } => info!(target: OURS, "deleted {}", text(folder)),
-            Event::MessageDeleted { side, folder, uid, .. } => {
-                debug!(target: OURS, "{}: deleted {} UID {uid}", side.name(), text(folder));
-            }
-            Event::MessageRestored(restored) if !restored.is_there => {
-                let about = heading::after_uid(restored.heading);
-                debug!(target: OURS, "restored {} UID {}{about}", text(restored.folder), restored.uid);
-            }
-            Event::MessageRepaired { folder, uid } => {
-                debug!(target: OURS, "target: replaced the damaged copy of {} UID {uid}", text(folder));
-            }
-            Event::MessageKept { folder, uid, to, .. } => {
-                debug!(target: OURS, "target: moved {} UID {uid} to {}", text(folder), text(to));
-            }
-            Event::MessageCopied { folder, uid, bytes: 0, .. } => {
-                debug!(target: OURS, "copied {} UID {uid} server-side from another folder on the target", text(folder));
-            }
-            Event::MessageCopied { folder, uid, bytes, .. } => {
-                debug!(target: OURS, "copied {} UID {uid}, {}", text(folder), units::bytes(*bytes));
-            }
             Event::Trace { side, connection, direction, line } => {
                 let arrow = if *direction == Direction::Sent { '>' } else { '<' };
                 trace!(target: OURS, "{} {connection} {arrow} {}", side.name(), harmless::trace(line.trim_ascii_end()));
             }
-            _ => {}
+            event => observe_message(event),
         }
     }
 }
 
-/// The subscriber: takes records to where they are read.
+/// Records what was done with one message.
+fn observe_message(event: &Event<'_>) {
+    let text = harmless::text;
+    match event {
+        Event::MessageDeleted { side, folder, uid, .. } => {
+            debug!(target: OURS, "{}: deleted {} UID {uid}", side.name(), text(folder));
+        }
+        Event::MessageRestored(restored) if !restored.is_there => {
+            let about = heading::after_uid(restored.heading);
+            debug!(target: OURS, "restored {} UID {}{about}", text(restored.folder), restored.uid);
+        }
+        Event::MessageRepaired { folder, uid } => {
+            debug!(target: OURS, "target: replaced the damaged copy of {} UID {uid}", text(folder));
+        }
+        Event::MessageKept { folder, uid, to, .. } => {
+            debug!(target: OURS, "target: moved {} UID {uid} to {}", text(folder), text(to));
+        }
+        Event::MessageCopied { folder, uid, bytes: 0, .. } => {
+            debug!(target: OURS, "copied {} UID {uid} server-side from another folder on the target", text(folder));
+        }
+        Event::MessageCopied { folder, uid, bytes, .. } => {
+            debug!(target: OURS, "copied {} UID {uid}, {}", text(folder), units::bytes(*bytes));
+        }
+        _ => {}
+    }
+}
+
+/// The subscriber: passes records on for display.
 pub(crate) struct Lines<F> {
     most: LevelFilter,
     show: F,
 }
 
 impl<F: Fn(Kind, &str) + Send + Sync + 'static> Lines<F> {
-    /// What `-v`, given so many times, asks for goes to `show`.
+    /// Passes what this verbosity includes to `show`.
     pub(crate) fn new(verbosity: u8, show: F) -> Self {
         let most = match verbosity {
             0 => LevelFilter::WARN,
@@ -122,14 +131,14 @@ impl<F: Fn(Kind, &str) + Send + Sync + 'static> Lines<F> {
         Self { most, show }
     }
 
-    /// From now on it takes the records of all threads.
+    /// Receives the records of all threads from now on.
     pub(crate) fn install(self) {
-        // A process is one run, so nobody was there before.
+        // A process is one run, so there was no other subscriber.
         let _ = tracing::subscriber::set_global_default(self);
     }
 }
 
-/// What a line is to its reader.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Failed,
@@ -167,7 +176,7 @@ impl<F: Fn(Kind, &str) + Send + Sync + 'static> Subscriber for Lines<F> {
         (self.show)(kind, &message.0);
     }
 
-    // Nothing here has spans.
+    // Nothing here uses spans.
     fn new_span(&self, _: &Attributes<'_>) -> Id {
         Id::from_u64(1)
     }
@@ -181,7 +190,7 @@ impl<F: Fn(Kind, &str) + Send + Sync + 'static> Subscriber for Lines<F> {
     fn exit(&self, _: &Id) {}
 }
 
-/// The text of a record.
+/// A record's text.
 struct Message(String);
 
 impl Visit for Message {
@@ -199,7 +208,7 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
-    /// The lines that events give.
+    /// Returns the lines for some events.
     fn lines(verbosity: u8, log: &Log, events: &[Event<'_>]) -> Vec<(Kind, String)> {
         let shown: Arc<Mutex<Vec<(Kind, String)>>> = Arc::default();
         let to = Arc::clone(&shown);

@@ -1,6 +1,6 @@
-//! `--log-file`: what is said on stderr, and what `-v` asks for, in a file, each line with its time.
+//! `--log-file`: the output of stderr and of `-v` in a file, each line with its time.
 //!
-//! A log that can't be written any more (a full disk) is given up after one warning: what is copied matters more.
+//! If the log can't be written any more (a full disk), it is given up after one warning: copying matters more.
 
 use mailferry::locks::lock;
 use std::fs::{File, OpenOptions};
@@ -13,21 +13,21 @@ use std::sync::Mutex;
 pub(crate) struct LogFile(Mutex<Option<File>>);
 
 impl LogFile {
-    /// Opens a file to write behind what it has; a new one is the user's alone, since it names folders and messages.
+    /// Opens a file for appending; a new one is private to the user, since it contains names of folders and messages.
     ///
     /// # Errors
-    /// What the system says against it.
+    /// The system's error.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         Ok(Self(Mutex::new(Some(file))))
     }
 
-    /// Writes a line, which is harmless already. Gives the error that made it give up.
+    /// Writes a line, which is already harmless. Returns the error if that made it give up.
     pub(crate) fn line(&self, text: &str) -> Option<io::Error> {
         let now = jiff::Timestamp::now().strftime("%FT%TZ");
         let mut held = lock(&self.0);
         let file = held.as_mut()?;
-        // In one write, so that two runs that share a log share no line.
+        // In one write, so that two runs sharing a log don't mix lines.
         let error = file.write_all(format!("{now} {text}\n").as_bytes()).err()?;
         *held = None;
         Some(error)

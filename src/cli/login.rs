@@ -1,4 +1,4 @@
-//! `mailferry login MAILBOX` and `mailferry logout MAILBOX`: OAuth 2.0, with the user in front.
+//! `mailferry login MAILBOX` and `mailferry logout MAILBOX`: OAuth 2.0 with an interactive user.
 
 use super::failure::Failure;
 use super::password::{ConfiguredClient, client_secret};
@@ -55,7 +55,7 @@ pub(crate) struct LoginArgs {
     /// Local port that the browser is redirected to [default: any free port]. Example: --port 8765
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true, help_heading = "Run")]
     port: u16,
-    /// What the config file says, where the mailbox is an account of it.
+    /// The config file's settings, if the mailbox is an account in it.
     #[arg(skip)]
     pub(crate) configured: super::password::Configured,
 }
@@ -68,7 +68,7 @@ pub(crate) struct LoginArgs {
 pub(crate) struct LogoutArgs {
     /// The mailbox. Example: imaps://ann%40example.org@outlook.office365.com
     pub(crate) mailbox: String,
-    /// What the config file says, where the mailbox is an account of it.
+    /// The config file's settings, if the mailbox is an account in it.
     #[arg(skip)]
     pub(crate) configured: super::password::Configured,
 }
@@ -121,7 +121,7 @@ Examples:
     )
 }
 
-/// Runs `login`. Gives the exit code.
+/// Runs `login`. Returns the exit code.
 pub(crate) fn login(args: &LoginArgs, typed: Option<&str>, session: &Session) -> Result<u8, Failure> {
     let vault = vault()?;
     let Some(mailbox) = &args.mailbox else { return list(&vault, session) };
@@ -147,7 +147,7 @@ pub(crate) fn login(args: &LoginArgs, typed: Option<&str>, session: &Session) ->
     Ok(exit::DONE)
 }
 
-/// Runs `logout`. Gives the exit code.
+/// Runs `logout`. Returns the exit code.
 pub(crate) fn logout(args: &LogoutArgs, session: &Session) -> Result<u8, Failure> {
     let address = read(&args.mailbox)?;
     let (user, host) = (&address.user, &address.host);
@@ -184,7 +184,7 @@ fn read(mailbox: &str) -> Result<ImapAddress, Failure> {
 }
 
 impl LoginArgs {
-    /// Who asks, whom, and how.
+    /// Returns the OAuth client and the flow to use.
     fn client(&self, address: &ImapAddress) -> Result<(Client, Flow), Failure> {
         let configured = &self.configured.client;
         let Some(id) = self.client_id.as_ref().or(configured.id.as_ref()) else {
@@ -216,7 +216,7 @@ impl LoginArgs {
     }
 }
 
-/// One endpoint, from the command line or the config file.
+/// Returns one endpoint, from the command line or the config file.
 fn endpoint(name: &str, given: Option<&String>, configured: &ConfiguredClient) -> Result<Option<Endpoint>, Failure> {
     let text = given.or_else(|| configured.endpoint(name));
     let refused = |reason| Failure::usage(format!("invalid {name} endpoint: {reason}"));

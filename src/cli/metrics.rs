@@ -34,7 +34,8 @@ fn name(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn text(name: &str, summary: Option<&Value>, code: u8, now: i64, before: Option<&str>) -> String {
+/// The file's text at the time `now`; `before` is what it was until then.
+pub(crate) fn text(name: &str, summary: Option<&Value>, code: u8, now: i64, before: Option<&str>) -> String {
     let command = summary.and_then(|summary| summary["command"].as_str()).map(|name| format!(",command=\"{name}\""));
     let escaped = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     let labels = format!("{{name=\"{escaped}\"{}}}", command.unwrap_or_default());

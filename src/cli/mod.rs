@@ -1,7 +1,7 @@
-//! The command line: reads it, runs a verb of the library, shows what came of it.
+//! The command line: parses it, runs a verb of the library, shows the result.
 //!
-//! One file a command. stdout carries results only ([`output`]), stderr everything else ([`console`]); both show a
-//! server's words only after they were made [`harmless`]. Only this part of the program reads the environment.
+//! One file per command. stdout carries only results ([`output`]), stderr everything else ([`console`]); both show a
+//! server's text only after it was made [`harmless`]. Only this part of the program reads the environment.
 
 mod apply;
 mod args;
@@ -117,7 +117,7 @@ Passwords come from a file, a command, the environment (MAILFERRY_SOURCE_PASSWOR
     )
 }
 
-/// Runs the program. Gives its exit code.
+/// Runs the program. Returns its exit code.
 pub(crate) fn run() -> u8 {
     leave_no_core();
     signals::outlive_size_limit();
@@ -174,21 +174,21 @@ fn execute(mut command: Command, chosen: Option<&Path>, allow_weaker: bool) -> u
         Command::Config(args) => config::check::run(args, chosen, &session),
         Command::Man(args) => pages::man(args, &session),
         Command::Completions(args) => Ok(pages::completions(args, &session)),
-        // A job is never a job.
+        // A job can't be a job.
         Command::Run(_) => Err(Failure::usage("a job can't run another job")),
     });
     session.end(result)
 }
 
-/// A core file would hold the passwords. One byte is too small for any, and the one size at which the kernel does not hand a
-/// core to another program either (core(5)).
+/// Prevents core files, which would contain the passwords. A limit of one byte is too small for any, and the only one
+/// at which the kernel doesn't pass a core to another program either (core(5)).
 fn leave_no_core() {
     let most = getrlimit(Resource::Core).maximum.map_or(1, |most| most.min(1));
-    // Where that can't be set, nothing else depends on it.
+    // If that can't be set, nothing else depends on it.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(most), maximum: Some(most) });
 }
 
-/// The command of a job, with options behind its own; of two values for one option the last one counts.
+/// Parses a job's command, with further options after its own; of two values for one option the last one counts.
 fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Error> {
     let arguments = std::iter::once("mailferry".to_owned()).chain(job.arguments_with(more));
     let parser = Cli::command().mut_subcommands(|command| command.args_override_self(true));
@@ -204,7 +204,7 @@ fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Erro
 }
 
 impl Command {
-    /// Streams, and the report that was asked for.
+    /// Sets up streams, and the report if requested.
     fn session(&self) -> Result<Session, Failure> {
         let report = match self {
             Self::Copy(args) => args.report()?,
@@ -249,7 +249,7 @@ impl Command {
         })
     }
 
-    /// What it may know of earlier logins, and leave of its own; `None` where it does not log in.
+    /// Returns where earlier logins are remembered, and whether to save this one; `None` if it doesn't log in.
     fn recollection(&self) -> Option<Recollection> {
         let (directory, writes) = match self {
             Self::Copy(args) => args.recollects(),
@@ -265,7 +265,7 @@ impl Command {
         Some(Recollection { directory, writes })
     }
 
-    /// The mailboxes that it is about.
+    /// Returns the mailboxes that it is about.
     fn mailboxes(&mut self) -> Vec<Mailbox<'_>> {
         let mailbox = |text, password| Mailbox { text, password };
         match self {
@@ -299,8 +299,8 @@ impl Command {
     }
 }
 
-/// Shows help, the version, or what is wrong with the command line. What is wrong repeats arguments, so it is shown
-/// only where none of them could hold a password.
+/// Shows help, the version, or what is wrong with the command line. Errors repeat arguments, so they are shown only if
+/// no argument could contain a password.
 fn refuse(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if !is_answer && arguments.iter().any(|argument| may_hold_password(&argument.to_string_lossy())) {
@@ -309,12 +309,12 @@ fn refuse(error: &clap::Error, arguments: &[OsString]) -> u8 {
         Console::new(When::Auto).failure(&failure);
         return exit::USAGE;
     }
-    // A stream that can't be written to changes nothing about the command line.
+    // If the stream can't be written to, the command line is no different.
     let _ = error.print();
     if is_answer { exit::DONE } else { exit::USAGE }
 }
 
-/// Whether something like `SCHEME://USER:PASSWORD@` is in it, with or without a scheme.
+/// Reports whether it contains something like `SCHEME://USER:PASSWORD@`, with or without a scheme.
 fn may_hold_password(argument: &str) -> bool {
     let after_scheme = argument.split_once("://").map_or(argument, |(_, rest)| rest);
     after_scheme.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))

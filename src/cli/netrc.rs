@@ -1,13 +1,13 @@
 //! Finds a password in a netrc file: `machine HOST login USER password SECRET`, `default`, quotes, `macdef`, comments.
 //!
-//! Words are separated by white space; a quoted word may hold spaces, and a backslash in it the next character. Port
-//! and protocol are not part of the format.
+//! Words are separated by white space; a quoted word may contain spaces, and a backslash in it escapes the next
+//! character. Port and protocol aren't part of the format.
 
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-/// The password of the first entry for this machine and user. An entry without `login` is for every user, `default`
-/// for every machine. Host names have no case.
+/// Returns the password of the first entry for this machine and user. An entry without `login` is for every user,
+/// `default` for every machine. Host names are case-insensitive.
 pub(crate) fn find(text: &str, host: &str, user: &str) -> Option<SecretString> {
     let mut words = Words { rest: text };
     let mut entry = Entry::default();
@@ -62,7 +62,7 @@ impl Words<'_> {
         (!word.is_empty()).then(|| Zeroizing::new(word.to_owned()))
     }
 
-    /// What stands before the closing quote; to the end where there is none.
+    /// Returns the text before the closing quote, or up to the end if there is none.
     fn quoted(&mut self) -> Zeroizing<String> {
         // As much room as can be needed: growing would leave copies behind.
         let mut word = Zeroizing::new(String::with_capacity(self.rest.len()));
@@ -82,7 +82,7 @@ impl Words<'_> {
         self.rest = self.rest.split_once('\n').map_or("", |(_, rest)| rest);
     }
 
-    /// A macro ends with an empty line.
+    /// Skips a macro, which ends with an empty line.
     fn skip_macro(&mut self) {
         self.skip_line();
         while !self.rest.is_empty() {

@@ -1,12 +1,12 @@
-//! Tells several observers of each event.
+//! Passes each event to several observers.
 
 use mailferry::event::{Event, Headings, Observer};
 use std::sync::Arc;
 
-/// Something that is told events from any thread.
+/// An observer that can be called from any thread.
 pub(crate) type Shared = Arc<dyn Observer + Send + Sync>;
 
-/// All who are told, in this order.
+/// All observers, in this order.
 pub(crate) struct Observers(pub(crate) Vec<Shared>);
 
 impl Observer for Observers {

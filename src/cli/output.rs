@@ -1,8 +1,8 @@
-//! stdout: results and nothing else, whole lines only.
+//! stdout: only results, in whole lines.
 //!
 //! When nobody reads any more (a pipe into `head`), or the disk behind it is full, the rest is dropped and the run is
-//! asked to stop gently: what is under way is finished, so a second run has nothing to repair. A broken pipe then ends
-//! with [`exit::BROKEN_PIPE`](super::exit::BROKEN_PIPE) and without a word.
+//! asked to stop cleanly: work in progress is finished, so a second run has nothing to repair. A broken pipe then ends
+//! silently with [`exit::BROKEN_PIPE`](super::exit::BROKEN_PIPE).
 
 use super::console::Console;
 use super::failure::Failure;
@@ -26,18 +26,18 @@ struct Sink {
 }
 
 impl Output {
-    /// The process's stdout.
+    /// Makes one for the process's stdout.
     pub(crate) fn stdout(console: Arc<Console>, stop: Arc<Stop>) -> Self {
         let terminal = io::stdout().is_terminal();
         Self { terminal, ..Self::to(Box::new(io::stdout()), console, stop) }
     }
 
-    /// Any stream.
+    /// Makes one for any stream.
     pub(crate) fn to(stream: Box<dyn Write + Send>, console: Arc<Console>, stop: Arc<Stop>) -> Self {
         Self { to: Mutex::new(Sink { stream, failed: None }), console, stop, terminal: false }
     }
 
-    /// Whether stdout is a terminal.
+    /// Reports whether stdout is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
     }
@@ -63,10 +63,10 @@ impl Output {
         }
     }
 
-    /// Whether everything was written.
+    /// Checks whether everything was written.
     ///
     /// # Errors
-    /// A broken pipe, or what else the stream refused with.
+    /// A broken pipe, or another error of the stream.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match &lock(&self.to).failed {
             None => Ok(()),

@@ -1,5 +1,5 @@
-//! How fast it goes and how long it will take, over the last seconds rather than since the beginning: a mailbox's
-//! folders differ, and servers slow down.
+//! How fast a run is and how long it will take, over the last seconds rather than since the beginning: folders differ,
+//! and servers slow down.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,10 +10,10 @@ const WINDOW: Duration = Duration::from_secs(20);
 /// How close two samples may be.
 const STEP: Duration = Duration::from_millis(500);
 
-/// What a message costs besides its bytes, in bytes: commands, acknowledgements, the server's own work.
+/// What a message costs in addition to its bytes, in bytes: commands, acknowledgements, the server's own work.
 const MESSAGE_COST: u64 = 8 * 1024;
 
-/// How much is done or to be done.
+/// An amount of work, done or left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Amount {
     /// Messages.
@@ -23,7 +23,7 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
-    /// What a bar is long: bytes, or messages where there are none.
+    /// Returns the length of a bar: bytes, or messages if there are none.
     pub(crate) fn length(self) -> u64 {
         if self.bytes > 0 { self.bytes } else { self.messages }
     }
@@ -33,14 +33,14 @@ impl Amount {
     }
 }
 
-/// Samples of what was done by when. Times are since any one instant.
+/// Samples of the work done over time. Times are since any fixed instant.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     samples: VecDeque<(Duration, Amount)>,
 }
 
 impl Pace {
-    /// Notes what is done now. Of samples that are close together only the first is kept.
+    /// Notes the work done by now. Of samples close together only the first is kept.
     pub(crate) fn note(&mut self, now: Duration, done: Amount) {
         if self.samples.back().is_some_and(|(then, _)| now.saturating_sub(*then) < STEP) {
             return;
@@ -51,12 +51,12 @@ impl Pace {
         }
     }
 
-    /// Messages a second; `None` before the first second is over.
+    /// Returns messages per second; `None` during the first second.
     pub(crate) fn messages_per_second(&self, now: Duration, done: Amount) -> Option<f64> {
         self.per_second(now, |amount| amount.messages, done)
     }
 
-    /// Bytes a second; `None` before the first second is over.
+    /// Returns bytes per second; `None` during the first second.
     pub(crate) fn bytes_per_second(&self, now: Duration, done: Amount) -> Option<f64> {
         self.per_second(now, |amount| amount.bytes, done)
     }
@@ -67,8 +67,8 @@ impl Pace {
         (seconds >= 1.0).then(|| of(done).saturating_sub(of(*before)) as f64 / seconds)
     }
 
-    /// How long the rest will take; `None` while nothing moves, and when there is nothing left but to wait for the
-    /// server's word.
+    /// Returns how long the rest will take; `None` while nothing moves, and when there is nothing left but to wait for
+    /// the server's answer.
     pub(crate) fn time_left(&self, now: Duration, done: Amount, total: Amount) -> Option<Duration> {
         let (then, before) = self.samples.front()?;
         let seconds = now.saturating_sub(*then).as_secs_f64();
@@ -106,7 +106,7 @@ mod tests {
     fn rate_and_rest_follow_the_last_seconds() {
         let mut pace = Pace::default();
         for second in 0..=100_u32 {
-            // 1000 bytes a second for 70 s, then 100.
+            // 1000 bytes per second for 70 s, then 100.
             let done = u64::from(second.min(70)) * 1000 + u64::from(second.saturating_sub(70)) * 100;
             pace.note(at(f64::from(second)), bytes(done));
         }

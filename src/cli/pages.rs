@@ -1,4 +1,4 @@
-//! `mailferry man` and `mailferry completions`: made from the same words as `--help`.
+//! `mailferry man` and `mailferry completions`: generated from the same text as `--help`.
 
 use super::failure::Failure;
 use super::session::Session;
@@ -50,7 +50,7 @@ Examples:
     )
 }
 
-/// Runs `man`. Gives the exit code.
+/// Runs `man`. Returns the exit code.
 pub(crate) fn man(args: &ManArgs, session: &Session) -> Result<u8, Failure> {
     let Some(directory) = &args.dir else {
         let mut page = Vec::new();
@@ -65,7 +65,7 @@ pub(crate) fn man(args: &ManArgs, session: &Session) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
-/// Runs `completions`. Gives the exit code.
+/// Runs `completions`. Returns the exit code.
 pub(crate) fn completions(args: &CompletionsArgs, session: &Session) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "mailferry", &mut script);

@@ -1,4 +1,4 @@
-//! What two addresses tell of each other before anything is connected to: one account, one directory, one within the other.
+//! What two addresses reveal about each other before connecting: one account, one directory, one within the other.
 
 use super::failure::Failure;
 use super::state::identity;
@@ -11,11 +11,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path};
 
-/// What to do about one mailbox that was given twice.
+/// What to do about one mailbox given twice.
 const TWO: &str =
     "pass two different mailboxes; within one account, set the destination with --into FOLDER or --map FROM=TO";
 
-/// Refuses two addresses of one directory, by whatever links or mounts, and a directory of mail within another one.
+/// Refuses two addresses of one directory, through any links or mounts, and a mail directory within another one.
 ///
 /// # Errors
 /// A usage error.
@@ -35,7 +35,7 @@ pub(crate) fn check([source, target]: &[Address; 2]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What two addresses that [`check`] let pass tell of each other.
+/// Returns how two addresses accepted by [`check`] are related.
 pub(crate) fn kinship([source, target]: &[Address; 2]) -> Kinship {
     match (source.path(), target.path()) {
         (Some(_), Some(_)) => Kinship::Apart,
@@ -45,7 +45,7 @@ pub(crate) fn kinship([source, target]: &[Address; 2]) -> Kinship {
     }
 }
 
-/// Refuses a copy of an account into itself where no option says that mail goes to other folders.
+/// Refuses to copy an account into itself if no option sends mail to other folders.
 ///
 /// # Errors
 /// A usage error.
@@ -62,7 +62,7 @@ fn is_one_directory(one: &Path, other: &Path) -> bool {
     one == other || inode(one).is_some_and(|some| inode(other) == Some(some))
 }
 
-/// Whether what is there belongs to a mailbox: any directory below an mbox tree, and the folders of a Maildir.
+/// Reports whether a path belongs to a mailbox: any directory below an mbox tree, and the folders of a Maildir.
 fn is_place_of(outer: &Address, below: &Path) -> bool {
     let Some(Component::Normal(first)) = below.components().next() else { return false };
     let is_folder =

@@ -1,7 +1,7 @@
-//! Plans as files: where `copy --save-plan` keeps one, and where `apply` finds it.
+//! Plans as files: where `copy --save-plan` saves one, and where `apply` finds it.
 //!
-//! A plan decides what is copied and deleted, so nobody else may write to it; and it tells what mail there is, so nobody else
-//! reads it.
+//! A plan decides what is copied and deleted, so nobody else may write to it; and it lists the user's mail, so nobody
+//! else may read it.
 
 use super::failure::Failure;
 use super::harmless;
@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// Keeps a plan, whole or not at all. Gives what is to be said of it.
+/// Saves a plan, completely or not at all. Returns what to report about it.
 ///
 /// # Errors
 /// The file can't be written.
@@ -26,7 +26,7 @@ pub(crate) fn save(path: &Path, head: &PlanHead, planned: &Planned) -> Result<St
 
 fn write(path: &Path, head: &PlanHead, planned: &Planned) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // For the user alone, and seen under its name when it is whole.
+    // Private to the user, and visible under its name only once complete.
     let file = NamedTempFile::new_in(directory)?;
     let mut to = BufWriter::new(file);
     write_plan(head, planned, &mut to)?;
@@ -40,7 +40,7 @@ fn write(path: &Path, head: &PlanHead, planned: &Planned) -> io::Result<()> {
 /// Reads a plan.
 ///
 /// # Errors
-/// It is not there, none, damaged, of a newer version, or others may write to it.
+/// It doesn't exist, isn't a plan, is damaged, from a newer version, or writable by others.
 pub(crate) fn load(path: &Path) -> Result<(PlanHead, Planned), Failure> {
     let shown = harmless::text(&path.display().to_string());
     let failed = |error: PlanError| {

@@ -14,30 +14,30 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How often the bar is drawn anew when nothing happens, so that a stall shows.
+/// How often the bar is redrawn when nothing happens, so that a stall is visible.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How long after the plan the first line comes.
+/// How long after the plan the first line is printed.
 const FIRST_LINE: Duration = Duration::from_secs(2);
 
-/// How far apart two lines are at least.
+/// The shortest time between two lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// The longest folder name beside the bar, in characters.
 const FOLDER: usize = 30;
 
-/// Shows how far the run is.
+/// Shows the run's progress.
 pub(crate) struct Progress {
     console: Arc<Console>,
     counters: Arc<Counters>,
-    /// The bar; `None` where lines are printed.
+    /// The bar; `None` if lines are printed.
     bar: Option<ProgressBar>,
     /// When the next line is due, since the beginning.
     next_line: Mutex<Duration>,
 }
 
 impl Progress {
-    /// Progress in the form that fits the console.
+    /// Chooses the form that fits the console.
     pub(crate) fn new(console: Arc<Console>) -> Self {
         let counters = Arc::new(Counters::new());
         let bar = console.is_terminal().then(|| {
@@ -49,14 +49,14 @@ impl Progress {
         Self { console, counters, bar, next_line: Mutex::new(LINE_EVERY) }
     }
 
-    /// Takes the bar away; results may follow.
+    /// Removes the bar; results may follow.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
-    /// The plan is known: from now on there is something to measure against.
+    /// Starts measuring against a plan.
     fn planned(&self, work: Work, total: Amount) {
         self.counters.begin(work, total);
         match &self.bar {
@@ -73,13 +73,13 @@ impl Progress {
         }
     }
 
-    /// Something was done.
+    /// Updates the display after some work.
     fn moved(&self) {
         match &self.bar {
             Some(bar) => bar.set_position(self.counters.position()),
             None => {
                 let now = self.counters.now();
-                // Who does not get the lock need not wait for it: another lane is just printing.
+                // A lane that doesn't get the lock need not wait for it: another one is printing.
                 if let Ok(mut next) = self.next_line.try_lock()
                     && now >= *next
                 {
@@ -107,7 +107,7 @@ impl Observer for Progress {
                 self.counters.send(*bytes, *ended);
                 self.moved();
             }
-            // What became of the message is told next, and shown then.
+            // The message's result comes next, and is shown then.
             Event::Settled { bytes } => self.counters.settle(*bytes),
             Event::MessageCopied { folder, bytes, .. } => {
                 self.counters.add(folder, Amount { messages: 1, bytes: *bytes });
@@ -126,7 +126,8 @@ impl Observer for Progress {
     }
 }
 
-/// One line while there is no plan; then the bar, and below it what would not fit beside it in 80 columns.
+/// Returns the style: one line while there is no plan; then the bar, and below it what doesn't fit beside it in 80
+/// columns.
 fn style(planned: bool, coloured: bool, counters: &Arc<Counters>) -> ProgressStyle {
     let template = match (planned, coloured) {
         (false, _) => "{spinner} {planning}",
@@ -137,7 +138,7 @@ fn style(planned: bool, coloured: bool, counters: &Arc<Counters>) -> ProgressSty
     let key = |text: fn(&Counters) -> String| {
         let counters = Arc::clone(counters);
         move |_: &ProgressState, to: &mut dyn Write| {
-            // A bar that can't be drawn is no reason to stop.
+            // If the bar can't be drawn, that is no reason to stop.
             let _ = to.write_str(&text(&counters));
         }
     };
@@ -155,7 +156,7 @@ enum Work {
     Compare,
 }
 
-/// What was counted so far. Shared by the lanes and the bar.
+/// The counts so far. Shared by the lanes and the bar.
 struct Counters {
     start: Instant,
     planned_folders: AtomicU64,
@@ -168,7 +169,7 @@ struct Counters {
     rest: Mutex<Rest>,
 }
 
-/// What is not counted on every message's way.
+/// What isn't counted for every message.
 #[derive(Default)]
 struct Rest {
     work: Work,
@@ -204,7 +205,7 @@ impl Counters {
         rest.pace.note(now, Amount::default());
     }
 
-    /// How far the bar is, of the total's length.
+    /// Returns the bar's position, out of the total's length.
     fn position(&self) -> u64 {
         let total = lock(&self.rest).total;
         let done = self.sent(total);
@@ -215,8 +216,8 @@ impl Counters {
         Amount { messages: self.messages.load(Relaxed), bytes: self.bytes.load(Relaxed) }
     }
 
-    /// The same with what was sent and is not confirmed yet. Servers confirm hundreds of messages at a time, so only this
-    /// moves steadily. It may be more than announced where sizes were estimated.
+    /// Returns the same including what was sent and isn't confirmed yet. Servers confirm hundreds of messages at a
+    /// time, so only this moves steadily. It may exceed the total if sizes were estimated.
     fn sent(&self, total: Amount) -> Amount {
         let more = |done: u64, in_flight: &AtomicU64, total: u64| {
             done.saturating_add(in_flight.load(Relaxed)).min(total).max(done)
@@ -250,7 +251,7 @@ impl Counters {
     fn planning(&self) -> String {
         let done = self.done();
         match self.planned_folders.load(Relaxed) {
-            // A comparison of which it is not known how large it will be.
+            // A comparison of unknown size.
             0 if done.messages > 0 => {
                 format!("{}, {}", amounts_text(done, Amount::default()), units::duration(self.now()))
             }
@@ -264,13 +265,13 @@ impl Counters {
         plan_text(rest.work, rest.total)
     }
 
-    /// `1,234/3,089 messages, 12.0 MiB/38.3 MiB`: messages that are confirmed, and the bytes that were sent.
+    /// Writes `1,234/3,089 messages, 12.0 MiB/38.3 MiB`: confirmed messages, and bytes sent.
     fn amounts(&self) -> String {
         let total = lock(&self.rest).total;
         amounts_text(Amount { bytes: self.sent(total).bytes, ..self.done() }, total)
     }
 
-    /// `5.1 MiB/s, 5 s left, INBOX`
+    /// Writes `5.1 MiB/s, 5 s left, INBOX`.
     fn pace(&self) -> String {
         let (now, failed) = (self.now(), self.failed.load(Relaxed));
         let mut rest = lock(&self.rest);
@@ -279,7 +280,7 @@ impl Counters {
         pace_text(now, done, failed, &rest)
     }
 
-    /// Both in one line.
+    /// Writes both on one line.
     fn status(&self) -> String {
         [self.amounts(), self.pace()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
     }
@@ -295,7 +296,7 @@ fn plan_text(work: Work, total: Amount) -> String {
     }
 }
 
-/// What no total is known of stands alone, and bytes are left out where none are moved.
+/// Writes amounts; without a total they stand alone, and bytes are omitted if none are moved.
 fn amounts_text(done: Amount, total: Amount) -> String {
     let messages = match total.messages {
         0 => units::counted(done.messages, "message"),
@@ -313,7 +314,7 @@ fn pace_text(now: Duration, done: Amount, failed: u64, rest: &Rest) -> String {
         0 => pace.messages_per_second(now, done).map(|rate| format!("{} messages/s", units::count(rate as u64))),
         _ => pace.bytes_per_second(now, done).map(|rate| format!("{}/s", units::bytes(rate as u64))),
     };
-    // Fractions of a second are nothing that a forecast knows.
+    // A forecast isn't accurate to fractions of a second.
     let left = pace.time_left(now, done, *total).map(|left| Duration::from_secs(left.as_secs()));
     let parts = [
         rate,
@@ -324,7 +325,7 @@ fn pace_text(now: Duration, done: Amount, failed: u64, rest: &Rest) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The name's end, which tells more than its beginning.
+/// Returns the end of a name, which says more than its beginning.
 fn shortened(folder: &str) -> String {
     let folder = harmless::text(folder);
     let length = folder.chars().count();

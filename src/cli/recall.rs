@@ -1,5 +1,4 @@
-//! What a run knows of how accounts were logged in to, and what it leaves of that: read wherever a state may be, written
-//! only by runs that leave a state.
+//! How accounts logged in earlier: read wherever there may be a state, written only by runs that save a state.
 
 use super::console::Console;
 use super::failure::Failure;
@@ -9,19 +8,20 @@ use mailferry::store::imap::Recall;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where it is kept, and what this run may do there.
+/// Where logins are remembered, and whether this run may write there.
 pub(crate) struct Recollection {
-    /// The directory of states; `None`: nothing is remembered.
+    /// The state directory; `None`: nothing is remembered.
     pub(crate) directory: Option<PathBuf>,
-    /// Whether this run leaves something.
+    /// Whether this run saves its login.
     pub(crate) writes: bool,
 }
 
 impl Recollection {
-    /// What is known of one account. With `allow_weaker` that does not count, but what comes of it is remembered.
+    /// Returns what is known about one account. With `allow_weaker` that doesn't count, but this run's login is
+    /// remembered.
     ///
     /// # Errors
-    /// A file that is not to be believed.
+    /// A file that can't be trusted.
     pub(crate) fn of(
         &self,
         address: &ImapAddress,

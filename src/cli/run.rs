@@ -1,4 +1,4 @@
-//! `mailferry run JOB`: a command with its options, kept in the config file.
+//! `mailferry run JOB`: a command with its options, stored in the config file.
 
 use super::config::Config;
 use super::failure::Failure;
@@ -37,11 +37,11 @@ Examples:
 pub(crate) enum Refused {
     /// Its command line is wrong.
     Usage(clap::Error, Vec<OsString>),
-    /// There is no such job, or no config file to look for it.
+    /// There is no such job, or no config file.
     Failure(Failure),
 }
 
-/// The command of a job.
+/// Returns a job's command.
 pub(crate) fn job(args: &RunArgs, chosen: Option<&Path>) -> Result<Command, Refused> {
     let config = Config::load(chosen).map_err(Refused::Failure)?.ok_or_else(|| {
         let failure = Failure::usage(format!("no job {}: there is no config file", args.job));

@@ -313,12 +313,7 @@ impl Session {
     }
 
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.
-    pub(crate) fn results(
-        &self,
-        status: &Status,
-        summary: impl FnOnce() -> Summary,
-        text: impl Fn(Paint) -> Vec<String>,
-    ) {
+    pub(crate) fn results(&self, status: &Status, summary: Summary<'_>, text: impl Fn(Paint) -> Vec<String>) {
         if let Status::Stopped(error) = status {
             self.fail(&error.into());
         }
@@ -329,24 +324,20 @@ impl Session {
     }
 
     /// Prints lines and a summary, in the form that was asked for.
-    pub(crate) fn print(
-        &self,
-        lines: &[Line<'_>],
-        summary: impl FnOnce() -> Summary,
-        text: impl Fn(Paint) -> Vec<String>,
-    ) {
+    pub(crate) fn print(&self, lines: &[Line<'_>], summary: Summary<'_>, text: impl Fn(Paint) -> Vec<String>) {
         self.end_progress();
         let subject = self.subject().clone();
         let title = subject.line();
-        let summary = Line::of_summary(summary(), subject.mailboxes, subject.options);
+        let summary = Line::of_summary(summary, subject.mailboxes, subject.options);
         *lock(&self.summary) = serde_json::to_value(&summary).ok();
         match self.format {
             Format::Json => {
-                self.console.note(&json::text(&summary));
                 for line in lines {
                     json::print(&self.output, line);
                 }
-                json::print(&self.output, &summary);
+                let summary = json::text(&summary).unwrap_or_default();
+                self.console.note(&summary);
+                self.output.line(&summary);
             }
             Format::Text => {
                 for line in text(Paint::none()) {
@@ -412,7 +403,7 @@ impl Session {
             self.console.failure(failure);
         }
         if self.format == Format::Json {
-            json::print(&self.output, &Line::of_failure(failure));
+            json::print(&self.output, &Line::Error(failure));
         }
     }
 

@@ -1,10 +1,10 @@
-//! Signals: the first asks the run to end gently, a later one ends it at once.
+//! Signals: the first asks the run to stop cleanly, a later one ends it at once.
 //!
 //! One request often arrives as several signals: `timeout` signals the process and then its group, and a terminal that
 //! hangs up signals the session while the shell signals its jobs. All that arrive within [`TOGETHER`] count as one.
 //!
-//! A signal that was ignored when the process began stays ignored, as is the custom: `nohup` ignores SIGHUP, and a shell
-//! without job control ignores SIGINT for what it starts in the background.
+//! A signal that was ignored when the process started stays ignored, as is usual: `nohup` ignores SIGHUP, and a shell
+//! without job control ignores SIGINT for background jobs.
 
 use super::console::Console;
 use super::exit;
@@ -18,17 +18,17 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What the first signal says.
+/// The message for the first signal.
 const GENTLY: &str =
     "stopping after the current messages; press Ctrl-C again to quit now; rerun the same command to resume";
 
 /// How long after the first signal others still belong to it.
 const TOGETHER: Duration = Duration::from_millis(500);
 
-/// Watches SIGINT, SIGTERM and SIGHUP from now on, on a thread of its own.
+/// Watches SIGINT, SIGTERM and SIGHUP from now on, in its own thread.
 ///
 /// # Errors
-/// The system's refusal.
+/// The system's error.
 pub(crate) fn watch(stop: Arc<Stop>, console: Arc<Console>) -> io::Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = ignored(&status);
@@ -43,7 +43,7 @@ pub(crate) fn watch(stop: Arc<Stop>, console: Arc<Console>) -> io::Result<()> {
                     console.line(GENTLY);
                 }
                 Some(first) if first.elapsed() < TOGETHER => {}
-                // Without any cleaning up: lanes are at work, and nothing of theirs may be waited for.
+                // Without any cleanup: lanes are working, and none may be waited for.
                 Some(_) => signal_hook::low_level::exit(c_int::from(exit::INTERRUPTED)),
             }
         }
@@ -51,14 +51,14 @@ pub(crate) fn watch(stop: Arc<Stop>, console: Arc<Console>) -> io::Result<()> {
     Ok(())
 }
 
-/// A write past the limit on the size of files (`ulimit -f`) fails from now on, as a full disk does, instead of ending the
-/// process. A handler, not SIG_IGN: commands that are started for passwords don't inherit it.
+/// Makes writes past the file size limit (`ulimit -f`) fail like a full disk, instead of ending the process. Uses a
+/// handler rather than SIG_IGN, which password commands would inherit.
 pub(crate) fn outlive_size_limit() {
-    // Where that is refused, the limit ends the process as it does any other.
+    // If that is refused, the limit ends the process as it does any other.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
-/// The signals that `/proc/self/status` names as ignored; none where there is no such file.
+/// Returns the signals listed as ignored in `/proc/self/status`; none if there is no such file.
 fn ignored(status: &str) -> Vec<c_int> {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `--state` and `--no-state`: what runs of the same two mailboxes leave for each other.
+//! `--state` and `--no-state`: what runs on the same two mailboxes save for each other.
 
 use super::failure::Failure;
 use super::session::Session;
@@ -21,19 +21,19 @@ pub(crate) struct StateArgs {
     no_state: bool,
 }
 
-/// The state of two mailboxes, open for this run alone.
+/// The state of two mailboxes, open for this run only.
 pub(crate) struct Kept {
     pub(crate) state: State,
-    /// Held for as long as the state is open.
+    /// Held as long as the state is open.
     _lock: PairLock,
 }
 
 impl StateArgs {
-    /// Opens the state of two mailboxes; `None` where none is wanted. A directory of the user's choice must serve; where
-    /// the usual one does not, the run goes on without and says so.
+    /// Opens the state of two mailboxes; `None` if none is wanted. A directory chosen by the user must be usable; if
+    /// the default one isn't, the run continues without a state and says so.
     ///
     /// # Errors
-    /// Another run is at work, the chosen directory does not serve, or the state is not one to believe.
+    /// Another run holds the lock, the chosen directory is unusable, or the state can't be trusted.
     pub(crate) fn open(&self, source: &Address, target: &Address, session: &Session) -> Result<Option<Kept>, Failure> {
         if self.no_state {
             return Ok(None);
@@ -60,7 +60,7 @@ impl StateArgs {
 }
 
 impl StateArgs {
-    /// A copy of the state, for a run that writes nothing: what it can't have it does without, and says so.
+    /// Opens a copy of the state, for a run that writes nothing; if that fails, the run continues without and says so.
     pub(crate) fn look(&self, source: &Address, target: &Address, session: &Session) -> Option<StateCopy> {
         let path = self.directory().filter(|_| !self.no_state)?;
         let (source, target) = (identity(source), identity(target));
@@ -72,7 +72,7 @@ impl StateArgs {
         })
     }
 
-    /// The same with what a saved plan was made with, where nothing is chosen here.
+    /// Uses the settings saved in a plan, unless some are given here.
     pub(crate) fn or_saved(&self, state: Option<&str>, no_state: bool) -> Self {
         match (&self.state, self.no_state) {
             (None, false) => Self { state: state.map(PathBuf::from), no_state },
@@ -80,13 +80,13 @@ impl StateArgs {
         }
     }
 
-    /// What was chosen, for a plan: a directory by its whole path, and whether there is to be none.
+    /// Returns the settings for a plan: a directory by its full path, and whether there should be no state.
     pub(crate) fn chosen(&self) -> (Option<String>, bool) {
         let whole = |path: &PathBuf| maildir::Account::canonical(path).to_string_lossy().into_owned();
         (self.state.as_ref().map(whole), self.no_state)
     }
 
-    /// Where it is kept, if it is.
+    /// Returns where it is saved, if it is.
     pub(crate) fn kept_in(&self) -> Option<PathBuf> {
         self.directory().filter(|_| !self.no_state)
     }
@@ -96,7 +96,7 @@ impl StateArgs {
     }
 }
 
-/// Which mailbox it is. A directory is told by its path with every link resolved.
+/// Returns which mailbox it is. A directory is identified by its path with every link resolved.
 pub(crate) fn identity(address: &Address) -> String {
     match address {
         Address::Imap(_) => address.identity(),
@@ -116,7 +116,7 @@ pub(crate) struct TwoWayStateArgs {
     state: Option<PathBuf>,
 }
 
-/// The state of two mailboxes that are synced, whichever is first.
+/// The state of two mailboxes that are synced, in either order.
 pub(crate) struct TwoWayKept {
     state: Held,
     exchanged: bool,
@@ -129,7 +129,7 @@ enum Held {
 }
 
 impl TwoWayKept {
-    /// The part that two-way sync keeps; `None` where there is no state yet.
+    /// Returns the part for two-way sync; `None` if there is no state yet.
     pub(crate) fn two_way(&self) -> Option<TwoWay<'_>> {
         match &self.state {
             Held::Open { state, .. } => Some(TwoWay::new(state, self.exchanged)),
@@ -140,10 +140,11 @@ impl TwoWayKept {
 }
 
 impl TwoWayStateArgs {
-    /// Opens the state. It is the same whichever mailbox is named first; copies between the two wait, whichever way.
+    /// Opens the state. It is the same whichever mailbox is given first; copies between the two wait, in either
+    /// direction.
     ///
     /// # Errors
-    /// No directory, another run is at work, or the state is not one to believe.
+    /// No directory, another run holds the lock, or the state can't be trusted.
     pub(crate) fn open(&self, first: &Address, second: &Address) -> Result<TwoWayKept, Failure> {
         let directory = StateDirectory::open(&self.directory()?)?;
         let (ordered, exchanged) = in_order(first, second);
@@ -156,7 +157,7 @@ impl TwoWayStateArgs {
         Ok(TwoWayKept { state: Held::Open { state, _locks: locks }, exchanged })
     }
 
-    /// A copy of the state, for a run that writes nothing.
+    /// Opens a copy of the state, for a run that writes nothing.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -168,7 +169,7 @@ impl TwoWayStateArgs {
         Ok(TwoWayKept { state: copy.map_or(Held::Nothing, Held::Copied), exchanged })
     }
 
-    /// Where the state is.
+    /// Returns where the state is.
     ///
     /// # Errors
     /// No home directory is known.
@@ -178,19 +179,19 @@ impl TwoWayStateArgs {
     }
 }
 
-/// Two identities in the order of their file, and whether that is not the order given.
+/// Returns two identities in the order of their file, and whether that differs from the given order.
 fn in_order(first: &Address, second: &Address) -> ([String; 2], bool) {
     let (first, second) = (identity(first), identity(second));
     let exchanged = second < first;
     (if exchanged { [second, first] } else { [first, second] }, exchanged)
 }
 
-/// Who holds a lock, for others that find it taken.
+/// Describes the holder of a lock, for runs that find it taken.
 fn holder() -> String {
     format!("process {} since {}", std::process::id(), jiff::ZonedDateTime::now().strftime("%F %T %z"))
 }
 
-/// The directory of the XDG rules.
+/// Returns the directory according to the XDG rules.
 pub(crate) fn usual_directory() -> Option<PathBuf> {
     let base = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     base.or_else(|| Some(std::env::home_dir()?.join(".local/state"))).map(|base| base.join("mailferry"))

@@ -139,7 +139,7 @@ enum AnyWay {
 }
 
 impl AnyWay {
-    /// Whether each side may be changed.
+    /// Returns whether each side may be changed.
     fn open(self) -> Both<bool> {
         let (first, second) = match self {
             Self::Both => (true, true),
@@ -152,14 +152,14 @@ impl AnyWay {
 }
 
 impl SyncArgs {
-    /// What it may know of earlier logins, and whether it leaves something.
+    /// Returns where earlier logins are remembered, and whether this run saves its own.
     pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
         (self.run.state.directory().ok(), !self.run.dry_run)
     }
 }
 
 impl RunArgs {
-    /// Where this run keeps what it deletes, if it does. Runs that are too old go.
+    /// Returns where this run saves what it deletes, if it does. Deletes runs that are too old.
     fn undo_run(&self, first: &Address, second: &Address) -> Result<Option<PathBuf>, Failure> {
         if self.dry_run {
             return Ok(None);
@@ -169,7 +169,7 @@ impl RunArgs {
         Ok((self.keep_deleted > 0).then(|| store.new_run()))
     }
 
-    /// Adds the options that say what is done.
+    /// Adds the options that determine what is done.
     fn choice(&self, mut choice: Choice) -> Choice {
         choice.value("--prefer", self.prefer.as_ref().map(typed));
         choice.value("--only", self.only.as_ref().map(typed));
@@ -208,7 +208,7 @@ impl RunArgs {
     }
 }
 
-/// A value as it is typed.
+/// Returns a value as typed.
 fn typed(value: &impl ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
@@ -242,10 +242,10 @@ fn no_plan(_path: &str) -> Result<String, &'static str> {
 }
 
 impl SyncArgs {
-    /// Begins the report that was asked for.
+    /// Starts the report, if requested.
     ///
     /// # Errors
-    /// That its file can't be written.
+    /// Its file can't be written.
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
         self.report.begin(About { command: "sync", dry_run: self.run.dry_run, empties_source: false })
     }
@@ -290,7 +290,7 @@ impl SyncArgs {
     }
 }
 
-/// Runs it. Gives the exit code.
+/// Runs it. Returns the exit code.
 pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let addresses = args.addresses()?;
     let folders = args.folders.options();
@@ -315,14 +315,10 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let run = Run { stop: session.stop(), observer: observers.as_ref() };
     let summary = verbs::sync(Both::new(first.as_ref(), second.as_ref()), &rules, &options, state, run)?;
 
-    session.results(
-        &summary.status,
-        || Summary::sync(&summary, dry_run),
-        |paint| {
-            let mut lines = changes.lines(paint);
-            lines.extend(text::sync_summary(&summary, dry_run, paint));
-            lines
-        },
-    );
+    session.results(&summary.status, Summary::sync(&summary, dry_run), |paint| {
+        let mut lines = changes.lines(paint);
+        lines.extend(text::sync_summary(&summary, dry_run, paint));
+        lines
+    });
     Ok(exit::of_sync(&summary, args.run.exit_code))
 }

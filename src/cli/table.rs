@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-/// Where a column's text stands.
+/// How a column is aligned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
     /// Words.
@@ -18,7 +18,7 @@ pub(crate) struct Table<const N: usize> {
 }
 
 impl<const N: usize> Table<N> {
-    /// An empty table.
+    /// Makes an empty table.
     pub(crate) fn new(columns: [Align; N]) -> Self {
         Self { columns, rows: Vec::new() }
     }
@@ -28,7 +28,7 @@ impl<const N: usize> Table<N> {
         self.rows.push(cells.map(Into::into));
     }
 
-    /// The lines, without line ends.
+    /// Returns the lines, without line ends.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut widths = [0; N];
         for row in &self.rows {

@@ -1,10 +1,10 @@
-//! Where `mailferry login` keeps its tokens on this machine.
+//! Where `mailferry login` stores its tokens on this machine.
 
 use super::state::usual_directory;
 use mailferry::oauth::{Keyring, Vault};
 use std::sync::Arc;
 
-/// The place, if a home directory is known.
+/// Returns the token store, if a home directory is known.
 pub(crate) fn vault() -> Option<Vault> {
     Some(Vault::new(usual_directory()?.join("tokens"), keyring()))
 }
@@ -35,7 +35,7 @@ mod secret_service {
         fn put(&self, account: &str, text: &str) -> Result<bool, String> {
             match Entry::new(SERVICE, account).and_then(|entry| entry.set_password(text)) {
                 Ok(()) => Ok(true),
-                // Locked, and to stay so; no desktop.
+                // Locked, and staying so; no desktop.
                 Err(NoStorageAccess(_) | PlatformFailure(_)) => Ok(false),
                 Err(error) => Err(error.to_string()),
             }

@@ -201,23 +201,16 @@ fn list(store: &UndoStore, session: &Session, addresses: &[Address; 2]) -> Resul
         let folders: Vec<String> = folders.iter().map(folder).collect();
         format!("{}  {}: {}", harmless::text(run), units::counted(*messages, "message"), folders.join(", "))
     };
-    let lines: Vec<Line<'_>> = (found.iter())
-        .map(|(run, messages, folders)| Line::UndoRun { run, messages: *messages, folders: folders.clone() })
-        .collect();
+    let lines: Vec<Line<'_>> =
+        (found.iter()).map(|(run, messages, folders)| Line::UndoRun { run, messages: *messages, folders }).collect();
     let summary = UndoSummary::default();
-    session.print(
-        &lines,
-        || Summary::undo(runs.len(), false, &summary, started.elapsed().as_secs_f64()),
-        |_| {
-            if found.is_empty() {
-                vec![
-                    "nothing to undo: no run deleted anything, or what it kept has expired (--keep-deleted)".to_owned(),
-                ]
-            } else {
-                found.iter().map(line).collect()
-            }
-        },
-    );
+    session.print(&lines, Summary::undo(runs.len(), false, &summary, started.elapsed().as_secs_f64()), |_| {
+        if found.is_empty() {
+            vec!["nothing to undo: no run deleted anything, or what it kept has expired (--keep-deleted)".to_owned()]
+        } else {
+            found.iter().map(line).collect()
+        }
+    });
     Ok(exit::DONE)
 }
 
@@ -266,11 +259,9 @@ fn put_back(
         let run = Run { stop: session.stop(), observer: observers.as_ref() };
         total += verbs::undo(account.as_ref(), restoring, run)?;
     }
-    session.print(
-        &[],
-        || Summary::undo(1, args.dry_run, &total, started.elapsed().as_secs_f64()),
-        |paint| [restorations.lines(), vec![text::undo_verdict(&total, args.dry_run, paint)]].concat(),
-    );
+    session.print(&[], Summary::undo(1, args.dry_run, &total, started.elapsed().as_secs_f64()), |paint| {
+        [restorations.lines(), vec![text::undo_verdict(&total, args.dry_run, paint)]].concat()
+    });
     Ok(exit_code(session, &total))
 }
 

@@ -1,8 +1,8 @@
-//! Numbers as people read them: counts, bytes, rates, durations.
+//! Numbers for users: counts, bytes, rates, durations.
 
 use std::time::Duration;
 
-/// `1234567` as `1,234,567`.
+/// Writes `1234567` as `1,234,567`.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -15,12 +15,12 @@ pub(crate) fn count(n: u64) -> String {
     text
 }
 
-/// `1 message`, `3,089 messages`.
+/// Writes `1 message`, `3,089 messages`.
 pub(crate) fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
-/// `40200000` as `38.3 MiB`; powers of 1024, as the options take them.
+/// Writes `40200000` as `38.3 MiB`; powers of 1024, as in options.
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if n < 1024 {
@@ -39,12 +39,12 @@ pub(crate) fn bytes(n: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
-/// Bytes a second; `None` where no time has passed.
+/// Writes bytes per second; `None` if no time has passed.
 pub(crate) fn rate(n: u64, seconds: f64) -> Option<String> {
     (seconds > 0.0).then(|| format!("{}/s", bytes((n as f64 / seconds) as u64)))
 }
 
-/// How long something took or will take: `0.75 s`, `12 s`, `3 min 20 s`, `1 h 02 min`, `2 d 3 h`.
+/// Writes how long something took or will take: `0.75 s`, `12 s`, `3 min 20 s`, `1 h 02 min`, `2 d 3 h`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -60,7 +60,7 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// The same from a summary's seconds. What is no time at all counts as none.
+/// Writes the same for a summary's seconds. An invalid time counts as zero.
 pub(crate) fn seconds(value: f64) -> String {
     duration(Duration::try_from_secs_f64(value).unwrap_or_default())
 }

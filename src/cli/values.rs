@@ -1,8 +1,8 @@
-//! Reads the values of options: sizes, dates, searches. What they refuse is a usage error.
+//! Parses option values: sizes, dates, searches. Errors are usage errors.
 
 use jiff::civil::Date;
 
-/// Bytes: `4096`, `500k`, `10M`, `2G`, `1T`; powers of 1024, in either case.
+/// Parses bytes: `4096`, `500k`, `10M`, `2G`, `1T`; powers of 1024, in either case.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || "expected a size such as 500k, 10M or 2G".to_owned();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -21,7 +21,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "the size is too large".to_owned())
 }
 
-/// Bytes a second, never zero.
+/// Parses bytes per second, never zero.
 pub(crate) fn rate(text: &str) -> Result<u64, String> {
     match size(text.strip_suffix("/s").unwrap_or(text))? {
         0 => Err("at that rate nothing would ever be copied".to_owned()),
@@ -29,7 +29,7 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A day: `2024-01-31` or, as IMAP writes it, `31-Jan-2024`.
+/// Parses a day: `2024-01-31` or, in IMAP's form, `31-Jan-2024`.
 pub(crate) fn date(text: &str) -> Result<Date, String> {
     ["%Y-%m-%d", "%d-%b-%Y"]
         .iter()
@@ -38,8 +38,8 @@ pub(crate) fn date(text: &str) -> Result<Date, String> {
         .ok_or_else(|| "expected a date since 1970, such as 2024-01-31 or 31-Jan-2024".to_owned())
 }
 
-/// A SEARCH program (RFC 3501 section 6.4.4). It becomes part of a command line: a line end would begin another
-/// command, and `{` a literal, so neither is let through.
+/// Checks a SEARCH program (RFC 3501 section 6.4.4). It becomes part of a command line: a line end would begin another
+/// command, and `{` a literal, so neither is accepted.
 pub(crate) fn search(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("the search is empty; omit the option to select every message".to_owned());

@@ -64,10 +64,10 @@ Examples:
 }
 
 impl VerifyArgs {
-    /// Begins the report that was asked for.
+    /// Starts the report, if requested.
     ///
     /// # Errors
-    /// That its file can't be written.
+    /// Its file can't be written.
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
         self.report.begin(About { command: "verify", dry_run: false, empties_source: false })
     }
@@ -83,7 +83,7 @@ impl VerifyArgs {
     }
 }
 
-/// Runs it. Gives the exit code.
+/// Runs it. Returns the exit code.
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let addresses = Session::addresses(&args.source, &args.target)?;
     let [source, target] = &addresses;
@@ -108,6 +108,6 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let run = Run { stop: session.stop(), observer: observers.as_ref() };
     let summary = verbs::verify(Both::new(source.as_ref(), target.as_ref()), &rules, &options, run)?;
 
-    session.results(&summary.status, || Summary::verify(&summary), |paint| differences.lines(&summary, paint));
+    session.results(&summary.status, Summary::verify(&summary), |paint| differences.lines(&summary, paint));
     Ok(exit::of_verify(&summary))
 }

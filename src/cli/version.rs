@@ -1,12 +1,12 @@
-//! `--version`: which build this is, for reports of faults.
+//! `--version`: which build this is, for bug reports.
 
 use mailferry::state::State;
 use std::sync::LazyLock;
 
-/// The features that can be built in, and whether they are.
+/// Optional features, and whether they are built in.
 const FEATURES: [(&str, bool); 2] = [("gssapi", cfg!(feature = "gssapi")), ("keyring", cfg!(feature = "keyring"))];
 
-/// All that is known of the build; whoever builds a package says which commit by `MAILFERRY_COMMIT`.
+/// Describes the build; packagers set the commit with `MAILFERRY_COMMIT`.
 pub(crate) fn long() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(describe);
     &TEXT

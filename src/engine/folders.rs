@@ -40,7 +40,7 @@ fn made(prepared: Result<Prepared, Refusal>, opened: Option<FolderScan>, side: &
         (Ok(_), None) => Err(format!("the {side} created it but can't open it")),
         // What is there may be what was to be sent.
         (Ok(_), Some(scan)) if scan.exists > 0 => Err(format!(
-            "the {side} didn't list it, but has it with {}: nothing is sent to it; run again",
+            "the {side} didn't list it, but has it, and has mail in it ({}): nothing is sent to it; run again",
             counted(scan.exists.into(), "message")
         )),
         (Ok(Prepared { name, is_subscribed, .. }), Some(scan)) => Ok(Made { name, scan, is_subscribed }),

@@ -6,8 +6,8 @@
 //! that is equal in every byte and in its date. Where nobody else has delivered anything, which the UIDs tell, that costs
 //! nothing.
 
-use super::proof::Proof;
 use super::scans::scan_each;
+use super::sent::Proof;
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, read_contents};
 use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};

@@ -5,13 +5,13 @@
 
 use super::departures;
 use super::renumbered::{self, Corrected};
-use super::sent::Sent;
+use super::sent::{Proof, Sent};
 use super::way::Way;
 use crate::exec::Fate;
 use crate::mail::{Message, Side, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::Sameness;
-use crate::store::{Error, FolderScan, ScanDepth, ScanRequest};
+use crate::store::{Error, ScanDepth, ScanRequest};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -22,17 +22,6 @@ pub(crate) enum Closeness {
     Sizes,
     /// For all attributes: where no UIDs were told, headers tell which message is which.
     Attributes,
-}
-
-/// What was sent to one folder, and how its side shows it now.
-pub(crate) struct Proof<'a> {
-    /// The verb's number of the folder.
-    pub(crate) of: usize,
-    pub(crate) task: &'a FolderTask,
-    /// The fates, with the UIDs that the messages have now.
-    pub(crate) fates: Cow<'a, [Fate]>,
-    /// All that is new, or the messages whose UIDs were told.
-    pub(crate) scan: FolderScan,
 }
 
 /// What a side says of all that was sent to it.

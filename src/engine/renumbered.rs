@@ -5,8 +5,8 @@
 //! Looked for only where a told UID is nobody's or another message's: among what has come since the run began to send, and in the
 //! whole folder where its UIDs were given out anew.
 
-use super::proof::Proof;
 use super::scans::scan_each;
+use super::sent::Proof;
 use super::way::Way;
 use crate::exec::Fate;
 use crate::mail::{HeaderKey, InternalDate, Message, Side, Uid, UidSet, counted};

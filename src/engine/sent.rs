@@ -1,8 +1,21 @@
-//! What was sent to one side, folder by folder.
+//! What was sent to one side, folder by folder, and how it shows it.
 
 use crate::exec::Fate;
 use crate::mail::UidSet;
 use crate::plan::FolderTask;
+use crate::store::FolderScan;
+use std::borrow::Cow;
+
+/// What was sent to one folder, and how its side shows it now.
+pub(crate) struct Proof<'a> {
+    /// The verb's number of the folder.
+    pub(crate) of: usize,
+    pub(crate) task: &'a FolderTask,
+    /// The fates, with the UIDs that the messages have now.
+    pub(crate) fates: Cow<'a, [Fate]>,
+    /// All that is new, or the messages whose UIDs were told.
+    pub(crate) scan: FolderScan,
+}
 
 /// Tasks, each with the number that its verb gives the folder and, once they were carried out, the fate of each message.
 #[derive(Default)]

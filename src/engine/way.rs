@@ -1,7 +1,7 @@
 //! The connections of a run that is carried out: one to each side, made anew where they broke.
 
 use crate::exec::{Context, Link, Tally};
-use crate::mail::{Both, Side};
+use crate::mail::Both;
 use crate::store::{Error, ErrorKind, Traffic};
 
 /// A link that may have to be made anew, and what went over those that were ended.
@@ -32,7 +32,7 @@ impl<'a> Way<'a> {
 
     /// Takes back the connections that a copy has left, and counts what went over those that it closed.
     pub(crate) fn settle(&mut self, mut tally: Tally) -> Tally {
-        Side::BOTH.into_iter().for_each(|side| self.traffic[side] += tally.traffic[side]);
+        self.traffic += tally.traffic;
         if let Some(link) = tally.link.take() {
             self.end();
             self.link = Some(link);
@@ -55,7 +55,7 @@ impl<'a> Way<'a> {
     /// Ends the connections.
     pub(crate) fn end(&mut self) {
         if let Some(link) = self.link.take() {
-            link.close(&mut self.traffic);
+            self.traffic += link.end();
         }
     }
 }

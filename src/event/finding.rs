@@ -1,6 +1,8 @@
 //! What `doctor` finds: one check each, with what was tried, what came back, what that means and what to do.
 
 use crate::mail::Side;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 /// The checks, in the order in which they are made. Each needs what those before it have shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,12 +78,25 @@ impl Check {
     }
 }
 
+impl Serialize for Check {
+    /// Two members: its number and its name.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut members = to.serialize_struct("Check", 2)?;
+        members.serialize_field("number", &self.number())?;
+        members.serialize_field("check", self.name())?;
+        members.end()
+    }
+}
+
 /// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// As it should be.
+    #[serde(rename = "ok")]
     Good,
     /// It works, and there is something to know or to do.
+    #[serde(rename = "warning")]
     Doubtful,
     /// A copy would fail because of this.
     Failed,
@@ -89,24 +104,13 @@ pub enum Verdict {
     Skipped,
 }
 
-impl Verdict {
-    /// Its name in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Doubtful => "warning",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
 /// What one check found. The texts are fragments; `result` and `meaning` may hold a server's words, raw.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which mailbox.
     pub side: Side,
     /// Which check.
+    #[serde(flatten)]
     pub check: Check,
     /// How it ended.
     pub verdict: Verdict,

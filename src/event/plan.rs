@@ -1,14 +1,16 @@
 //! What is planned for one folder, and what two-way sync does because of the other side.
 
-use crate::mail::{Heading, Side, Uid};
+use crate::mail::{Both, Heading, Side, Uid};
+use serde::{Serialize, Serializer};
 
 /// What two-way sync does on one side.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Change<'a> {
     /// What is done: `copy`, `move`, `flags`, `delete`, `create_folder`, `rename_folder`, `delete_folder`, `subscribe`
     /// or `unsubscribe`.
     pub action: &'static str,
     /// The side on which it is done; the other is where it comes from.
+    #[serde(serialize_with = "Side::as_ordinal")]
     pub to: Side,
     /// The folder there.
     pub folder: &'a str,
@@ -21,23 +23,28 @@ pub struct Change<'a> {
     /// Whether the two sides contradicted each other.
     pub conflict: bool,
     /// What each side did, where they contradicted each other.
+    #[serde(flatten, serialize_with = "Contradiction::as_members")]
     pub contradiction: Option<Contradiction>,
     /// What people know the message by; `None`: it is about a folder, or that was not read.
+    #[serde(flatten, serialize_with = "Heading::as_members")]
     pub heading: Option<&'a Heading>,
 }
 
 /// A message that `undo` puts back.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Restored<'a> {
     /// The side that it was on.
+    #[serde(serialize_with = "Side::as_ordinal")]
     pub side: Side,
     /// The folder there.
     pub folder: &'a str,
     /// The UID that it had when it was deleted.
     pub uid: u32,
     /// Whether it is there already, so that nothing is done.
+    #[serde(rename = "already_there")]
     pub is_there: bool,
     /// What people know it by.
+    #[serde(flatten, serialize_with = "Heading::as_members")]
     pub heading: Option<&'a Heading>,
 }
 
@@ -52,8 +59,19 @@ pub struct Contradiction {
     pub settled: &'static str,
 }
 
+impl Contradiction {
+    /// Serializes what each side did and how it was settled; each is null where nothing contradicted.
+    fn as_members<S: Serializer>(both: &Option<Self>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map([
+            ("first_did", both.map(|both| both.first)),
+            ("second_did", both.map(|both| both.second)),
+            ("settled", both.map(|both| both.settled)),
+        ])
+    }
+}
+
 /// What one folder needs.
-#[derive(Debug)]
+#[derive(Debug, Default, Serialize)]
 pub struct FolderPlanned<'a> {
     /// The source's folder.
     pub from: &'a str,
@@ -67,14 +85,14 @@ pub struct FolderPlanned<'a> {
     pub messages: u64,
     /// Messages to copy.
     pub copy: u64,
-    /// Of these, messages that the target takes from another of its folders.
-    pub server_side: u64,
-    /// The bytes of the others.
+    /// Bytes to send for them.
     pub bytes: u64,
     /// Messages that the target has already.
     pub already_there: u64,
     /// Messages whose flags will be changed on the target.
     pub flags: u64,
+    /// Of the messages to copy, those that the target takes from another of its folders: they are not sent.
+    pub server_side: u64,
     /// Messages that will be deleted in it, by `--delete` on the target, by `--move` on the source.
     pub delete: u64,
     /// Messages that will be moved from it to a folder of the day on the target, by `--keep-deleted`.
@@ -82,7 +100,7 @@ pub struct FolderPlanned<'a> {
 }
 
 /// What two-way sync does in one folder.
-#[derive(Debug)]
+#[derive(Debug, Default, Serialize)]
 pub struct SyncPlanned<'a> {
     /// The folder's name on the first side.
     pub first: &'a str,
@@ -90,14 +108,13 @@ pub struct SyncPlanned<'a> {
     pub second: &'a str,
     /// Messages that both sides have.
     pub already_there: u64,
-    /// What is done on the first side.
-    pub to_first: SyncStep,
-    /// What is done on the second side.
-    pub to_second: SyncStep,
+    /// What is done on each side.
+    #[serde(flatten, serialize_with = "Both::as_ways")]
+    pub to: Both<SyncStep>,
 }
 
 /// What two-way sync does in a folder of one side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SyncStep {
     /// Whether it is created.
     pub create: bool,

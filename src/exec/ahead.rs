@@ -1,4 +1,4 @@
-//! Connections that are made while other things are done, so that all lanes begin at the same time.
+//! Connections that are made while other things are done, so that all lanes start at the same time.
 
 use super::{Link, connect};
 use crate::locks::{lock, wait};
@@ -7,10 +7,10 @@ use crate::store::{Connector, Error, ErrorKind};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread::Scope;
 
-/// What became of a connection to both sides.
+/// The result of connecting to both sides.
 type Made = Result<Link, (Side, Error)>;
 
-/// Connections for lanes that have not begun.
+/// Connections for lanes that have not started.
 #[derive(Default)]
 pub struct Ahead {
     state: Mutex<State>,
@@ -19,12 +19,12 @@ pub struct Ahead {
 
 #[derive(Default)]
 struct State {
-    /// So many are being made.
+    /// How many are being made.
     pending: usize,
     made: Vec<Made>,
 }
 
-/// One that is being made, until this goes, in whatever way.
+/// Counts one that is being made, until this is dropped, for whatever reason.
 struct Pending<'a>(&'a Ahead);
 
 impl Drop for Pending<'_> {
@@ -34,14 +34,15 @@ impl Drop for Pending<'_> {
     }
 }
 
-/// Makes connections beside what goes on.
+/// Makes connections in the background.
 pub struct Connecting<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     connectors: Both<&'env dyn Connector>,
     ahead: &'env Ahead,
 }
 
-/// Does some work, which may have further connections made meanwhile. Gives those that were made and not used.
+/// Does some work, which may request further connections to be made meanwhile. Returns those that were made and not
+/// used.
 pub fn connecting_ahead<T>(
     connectors: Both<&dyn Connector>,
     work: impl FnOnce(&Connecting<'_, '_>) -> T,
@@ -53,13 +54,13 @@ pub fn connecting_ahead<T>(
 }
 
 impl<'env> Connecting<'_, 'env> {
-    /// Begins to make connections, so that there are so many with those that were asked for before. To be asked before lanes
-    /// take any.
+    /// Starts making connections, so that there are this many in total with earlier requests. Must be called before
+    /// lanes take any.
     pub fn begin(&self, count: usize) {
         let (connectors, ahead) = (self.connectors, self.ahead);
         let more = {
             let mut state = ahead.state();
-            // One that broke says nothing of the next.
+            // A broken one says nothing about the next.
             state.made.retain(|made| {
                 made.as_ref().err().is_none_or(|(_, error)| !matches!(error.kind, ErrorKind::Lost | ErrorKind::Stalled))
             });
@@ -76,14 +77,14 @@ impl<'env> Connecting<'_, 'env> {
         }
     }
 
-    /// Where lanes take them from.
+    /// Returns where lanes take them from.
     pub fn ahead(&self) -> &'env Ahead {
         self.ahead
     }
 }
 
 impl Ahead {
-    /// One of them, waited for where it is being made; `None`: there are no more.
+    /// Takes one, waiting if it is still being made; `None`: there are no more.
     pub(super) fn take(&self) -> Option<Made> {
         let mut state = self.state();
         loop {

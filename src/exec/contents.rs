@@ -1,23 +1,23 @@
-//! Reads whole messages for their content's sake: to tell apart what headers can't, and for `verify --deep`.
+//! Reads whole messages for their content: to tell apart what headers can't, and for `verify --deep`.
 
 use crate::identity::{ContentHasher, ContentKeys};
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{Body, Error, Fetched, MessageSink, ReadStore, RefusalMeaning};
 use std::collections::HashMap;
 
-/// How many messages are asked for at a time: what asks for them must fit into what a server takes in while it sends.
+/// How many messages are requested at a time: the requests must fit into a server's buffer while it is sending.
 const AT_A_TIME: usize = 2_000;
-/// How often the server is asked for what it refuses in passing.
+/// How often temporary refusals are retried.
 const ATTEMPTS: usize = 3;
 
-/// The contents' keys of some messages of one folder. A message that could not be read is not in it.
+/// The content keys of some messages in one folder. Messages that could not be read are missing.
 pub type Contents = HashMap<Uid, ContentKeys>;
 
-/// Reads and hashes these messages. What does not come, or is refused again and again, is left out of the result. `each`
-/// is told how many bytes a message had, as soon as it is read.
+/// Reads and hashes these messages. Messages that don't arrive, or are refused repeatedly, are missing from the result.
+/// `each` gets the number of bytes of each message as soon as it is read.
 ///
 /// # Errors
-/// What ends the connection.
+/// A failure that ends the connection.
 pub fn read_contents(
     store: &mut dyn ReadStore,
     mailbox: &MailboxName,
@@ -29,10 +29,10 @@ pub fn read_contents(
     read_all(store, mailbox, uid_validity, sink)
 }
 
-/// The same, with the keys that bear what servers do to a message: for a [tie](crate::plan::Tie).
+/// Does the same with the keys that tolerate servers' changes: for a [tie](crate::plan::Tie).
 ///
 /// # Errors
-/// What ends the connection.
+/// A failure that ends the connection.
 pub fn read_tied(
     store: &mut dyn ReadStore,
     mailbox: &MailboxName,
@@ -103,7 +103,7 @@ impl MessageSink for Hashing<'_> {
                     match from.read(&mut chunk) {
                         Ok(0) => break,
                         Ok(count) => hasher.update(&chunk[..count]),
-                        // The reader tells its own error once the sink has returned; a half-read body has no key.
+                        // The reader reports its own error once the sink has returned; a half-read body has no key.
                         Err(_) => return Ok(()),
                     }
                 }
@@ -111,7 +111,7 @@ impl MessageSink for Hashing<'_> {
         }
         let keys = hasher.finish();
         let length = keys.length;
-        // A server may send a message twice; it is told once.
+        // A server may send a message twice; it is reported once.
         if self.contents.insert(uid, keys).is_none() {
             (self.each)(length);
         }

@@ -1,9 +1,9 @@
-//! Bodies that contradict what the source says of their messages.
+//! Bodies that contradict what the source says about their messages.
 //!
-//! A body of another length than RFC822.SIZE may be a part of a message, another message, or a server's notice in its place.
-//! It may also be whole, from a server that counts wrongly. So it is not stored: when the lanes have ended, the source is
-//! asked for its word and for the message once more. What contradicts itself again is named as failed, unless the user
-//! accepts it and both times the same bytes came. A notice is never stored.
+//! A body with a length other than RFC822.SIZE may be part of a message, another message, or a server's notice in its
+//! place. It may also be complete, from a server that miscounts. So it isn't stored: once the lanes have ended, the
+//! source is asked again for the size and for the message. What contradicts itself again is reported as failed, unless
+//! the user accepts it and the same bytes arrived both times. A notice is never stored.
 
 use super::Shared;
 use super::ledger::Stage;
@@ -15,34 +15,34 @@ use std::collections::HashMap;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::sync::{Mutex, MutexGuard};
 
-/// A server that only estimates sizes may be wrong by this factor; a body that is shorter still is in doubt.
+/// A server that only estimates sizes may be wrong by this factor; an even shorter body is doubted.
 const ESTIMATE_FACTOR: u64 = 4;
 
-/// What came the first time.
+/// What arrived the first time.
 #[derive(Clone, Debug)]
 struct Doubt {
     length: u64,
     digest: [u8; 32],
     lines: u64,
-    /// What the source says of its size now.
+    /// The source's present claim about its size.
     said: u32,
     failed: bool,
 }
 
-/// What is in doubt, by the messages' tokens.
+/// Doubted messages, by token.
 pub(super) struct Doubts {
     found: Mutex<HashMap<u32, Doubt>>,
-    /// Whether the user accepts what the source sends twice alike.
+    /// Whether the user accepts messages that the source sends identically twice.
     accepts: bool,
 }
 
-/// What is done with a body that has come.
+/// What to do with a body that has arrived.
 pub(super) enum Verdict<'a> {
-    /// It goes to the target.
+    /// Deliver it to the target.
     Deliver(Body<'a>),
-    /// It waits in this file, as its bytes had to be compared before any of them is sent.
+    /// Deliver it from this file, as its bytes had to be compared before any of them is sent.
     Spooled(std::fs::File, u64),
-    /// It is not delivered, and its message's stage says why.
+    /// Don't deliver it; its message's stage says why.
     Withheld,
 }
 
@@ -51,7 +51,7 @@ impl Doubts {
         Self { found: Mutex::default(), accepts }
     }
 
-    /// Notes what the source says of a doubted message's size now.
+    /// Notes the source's present claim about a doubted message's size.
     pub(super) fn note_size(&self, token: u32, size: u32) {
         if let Some(doubt) = self.found().get_mut(&token) {
             doubt.said = size;
@@ -63,7 +63,7 @@ impl Doubts {
     }
 }
 
-/// Whether a body of this length contradicts the size that the source tells. A size of 0 is none.
+/// Reports whether a body of this length contradicts the size that the source gives. A size of 0 means none.
 fn contradicts(said: u32, length: u64, is_estimate: bool) -> bool {
     match u64::from(said) {
         0 => false,
@@ -74,7 +74,7 @@ fn contradicts(said: u32, length: u64, is_estimate: bool) -> bool {
 }
 
 impl Shared<'_> {
-    /// Decides about a body that has come for a claimed message. `is_estimate`: the source only estimates sizes.
+    /// Decides about a body that has arrived for a claimed message. `is_estimate`: the source only estimates sizes.
     pub(super) fn judge<'a>(
         &self,
         task: usize,
@@ -98,7 +98,7 @@ impl Shared<'_> {
         }
     }
 
-    /// Keeps what is known of a doubtful body. Gives the message's stage.
+    /// Records what is known about a doubtful body. Returns the message's stage.
     fn doubt(&self, token: u32, said: u32, body: Body<'_>) -> Stage {
         let mut hasher = ContentHasher::new();
         let mut lines = 0;
@@ -107,14 +107,14 @@ impl Shared<'_> {
             lines += chunk.iter().filter(|byte| **byte == b'\n').count() as u64;
             Ok(())
         });
-        // The reader tells its own error; what is not read to its end is asked for again.
+        // The reader reports its own error; an incompletely read body is requested again.
         let Ok(length) = read else { return Stage::Waiting };
         let digest = hasher.finish().raw;
         self.doubts.found().insert(token, Doubt { length, digest, lines, said, failed: false });
         Stage::Doubted
     }
 
-    /// Decides about a body that came before and contradicts itself again.
+    /// Decides about a body that arrived before and contradicts itself again.
     fn judge_again<'a>(
         &self,
         task: usize,
@@ -152,7 +152,7 @@ impl Shared<'_> {
         Ok(Verdict::Withheld)
     }
 
-    /// Says once for each folder what is to be made of sizes that contradict what was sent.
+    /// Explains once per folder sizes that contradict what was sent.
     pub(super) fn tell_doubts(&self) {
         let found = self.doubts.found();
         let mut by_task: HashMap<usize, Vec<&Doubt>> = HashMap::new();
@@ -169,7 +169,7 @@ impl Shared<'_> {
     }
 }
 
-/// What to make of a folder's contradictions.
+/// Writes the explanation of a folder's contradictions.
 fn advice(doubts: &[&Doubt], of: usize, source: &str) -> String {
     let count = doubts.len();
     if count * 2 <= of || count == 1 {
@@ -186,7 +186,7 @@ fn advice(doubts: &[&Doubt], of: usize, source: &str) -> String {
     )
 }
 
-/// How the sizes are wrong, where all are in the same way.
+/// Describes how the sizes are wrong, if all are wrong in the same way.
 fn pattern(doubts: &[&Doubt]) -> String {
     let difference = |doubt: &&Doubt| i128::from(doubt.length) - i128::from(doubt.said);
     if doubts.iter().all(|doubt| difference(doubt) == i128::from(doubt.lines)) {
@@ -200,16 +200,16 @@ fn pattern(doubts: &[&Doubt]) -> String {
     }
 }
 
-/// What a second fetch shows.
+/// The result of a second fetch.
 enum Again<'a> {
     Same(Verdict<'a>),
     Different,
-    /// The source's connection broke meanwhile.
+    /// The source's connection broke in the meantime.
     Unread,
 }
 
-/// Compares a body with the one that came before. A large one is kept in a file meanwhile, as nothing of it may reach the
-/// target before it is compared.
+/// Compares a body with the earlier one. A large one is kept in a file meanwhile, as none of it may reach the target
+/// before it is compared.
 fn same_again<'a>(body: Body<'a>, doubt: &Doubt) -> Result<Again<'a>, Error> {
     if body.size() != doubt.length {
         return Ok(Again::Different);
@@ -239,7 +239,7 @@ fn same_again<'a>(body: Body<'a>, doubt: &Doubt) -> Result<Again<'a>, Error> {
     }
 }
 
-/// Reads a body to its end. Gives its length; an error says nothing, as reader and taker tell their own.
+/// Reads a whole body. Returns its length; an error says nothing, as reader and consumer report their own.
 fn read_chunks(body: Body<'_>, mut take: impl FnMut(&[u8]) -> Result<(), ()>) -> Result<u64, ()> {
     let from = match body {
         Body::Whole(bytes) => return take(bytes).map(|()| bytes.len() as u64),

@@ -1,47 +1,47 @@
-//! How many lanes work at a time: as many as the servers bear for certain at first, then one more while that makes the copy
-//! faster, and one fewer where a server refuses a connection or breaks one.
+//! How many lanes work at a time: first as many as the servers are known to handle, then one more as long as that makes
+//! the copy faster, and one fewer if a server refuses or drops a connection.
 
 use crate::locks::{lock, wait};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// How long a number of lanes is watched before it is judged.
+/// How long a number of lanes is measured before it is judged.
 const PERIOD: Duration = Duration::from_secs(1);
 /// Another lane is worth its connections if it makes the copy faster by this factor.
 const GAIN: f64 = 1.1;
-/// After so long it is tried again whether another lane helps: lines and servers have better and worse hours.
+/// How long until another lane is tried again: networks and servers have better and worse hours.
 const REST: Duration = Duration::from_secs(300);
-/// What a message counts beside its bytes, since a server has work with each, however short.
+/// What a message counts in addition to its bytes, since each costs a server some work, however short.
 const MESSAGE_BYTES: u64 = 4 << 10;
 
 /// How many lanes there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lanes {
-    /// So many begin.
+    /// How many to start with.
     pub first: usize,
-    /// So many at most.
+    /// The maximum.
     pub most: usize,
 }
 
 impl Lanes {
-    /// So many and no others.
+    /// Fixes the number.
     pub fn fixed(lanes: usize) -> Self {
         Self { first: lanes, most: lanes }
     }
 
-    /// For two copies at the same time.
+    /// Halves the numbers for two copies in parallel.
     pub fn halves(self) -> [Self; 2] {
         let half = Self { first: self.first / 2, most: self.most / 2 };
         [half, Self { first: self.first - half.first, most: self.most - half.most }]
     }
 
-    /// At most so many, and one at least.
+    /// Limits the numbers to at most this many, and at least one.
     pub fn up_to(self, most: usize) -> Self {
         Self { first: self.first.min(most).max(1), most: self.most.min(most).max(1) }
     }
 }
 
-/// Lets lanes in and sends them home.
+/// Starts and stops lanes.
 pub(super) struct Growth {
     begun: Instant,
     state: Mutex<State>,
@@ -51,28 +51,28 @@ pub(super) struct Growth {
 #[derive(Debug)]
 struct State {
     lanes: Lanes,
-    /// Lanes whose number is below this may work.
+    /// Lanes with a lower number may work.
     allowed: usize,
-    /// Lanes at work.
+    /// Lanes currently working.
     active: usize,
-    /// Whether the first lane has been let in, which waits for nothing.
+    /// Whether the first lane has started, which never waits.
     has_begun: bool,
-    /// Whether nobody is let in any more.
+    /// Whether no more lanes may start.
     is_over: bool,
     judged: Judged,
-    /// When the period began that is watched now, and what was delivered in it.
+    /// When the current measuring period began, and what was delivered in it.
     since: Duration,
     delivered: u64,
 }
 
-/// What is known of the number of lanes.
+/// What is known about the number of lanes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Judged {
-    /// With one lane fewer, so much was delivered in a second.
+    /// With one lane fewer, this much was delivered per second.
     Compare(f64),
-    /// A lane was let in and has not got its connections yet: what is delivered now says nothing.
+    /// A lane was started and has no connections yet: the present rate means nothing.
     Connecting(f64),
-    /// More lanes are no help, for now.
+    /// More lanes don't help, for now.
     Until(Duration),
 }
 
@@ -81,33 +81,33 @@ impl Growth {
         Self { begun: Instant::now(), state: Mutex::new(State::new(lanes)), changed: Condvar::new() }
     }
 
-    /// Lets lanes in for another round.
+    /// Allows lanes to start in another round.
     pub(super) fn begin(&self) {
         let mut state = self.state();
         (state.is_over, state.active, state.has_begun) = (false, 0, false);
     }
 
-    /// Waits until the lane of this number may work. False: there is no more work for it.
+    /// Waits until the lane with this number may work. False: there is no more work for it.
     pub(super) fn enter(&self, number: usize) -> bool {
         let mut state = self.state();
         while number >= state.allowed && !state.is_over {
             state = wait(&self.changed, state);
         }
         state.has_begun |= number == 0;
-        // The first one also when the others have ended meanwhile: it has to say how the round went.
+        // The first one starts even if the others have ended: it has to report how the round went.
         let may = number == 0 || !state.is_over;
         state.active += usize::from(may);
         may
     }
 
-    /// A lane that was let in has its connections.
+    /// Notes that a lane has its connections.
     pub(super) fn connected(&self) {
         let now = self.begun.elapsed();
         self.state().connected(now);
     }
 
-    /// The lane of this number ends. When it is the last, or there is nothing left to do, nobody else is let in; where it ends
-    /// although there is work and it is not too many, the next one may take its place.
+    /// Notes that the lane with this number ends. If it was the last, or no work is left, no other may start; if it
+    /// ends although there is work and it isn't surplus, the next one may replace it.
     pub(super) fn leave(&self, number: usize, is_done: bool) {
         let mut state = self.state();
         state.active = state.active.saturating_sub(1);
@@ -119,17 +119,17 @@ impl Growth {
         self.changed.notify_all();
     }
 
-    /// Whether the lane of this number is one too many.
+    /// Reports whether the lane with this number is surplus.
     pub(super) fn is_too_many(&self, number: usize) -> bool {
         number >= self.state().allowed
     }
 
-    /// How many lanes may work now.
+    /// Returns how many lanes may work now.
     pub(super) fn allowed(&self) -> usize {
         self.state().allowed
     }
 
-    /// A message was handed to the target.
+    /// Notes that a message was passed to the target.
     pub(super) fn delivered(&self, bytes: u64) {
         let now = self.begun.elapsed();
         let mut state = self.state();
@@ -140,13 +140,13 @@ impl Growth {
         }
     }
 
-    /// A connection broke: one lane fewer may do, for a while.
+    /// Notes that a connection broke: one lane fewer for a while.
     pub(super) fn step_back(&self) {
         let now = self.begun.elapsed();
         self.state().step_back(now);
     }
 
-    /// A server takes no further connection.
+    /// Notes that a server accepts no further connection.
     pub(super) fn refused(&self) {
         let now = self.begun.elapsed();
         let mut state = self.state();
@@ -198,7 +198,7 @@ impl State {
 
     fn judge(&mut self, now: Duration, before: f64, rate: f64) {
         if rate <= before * GAIN {
-            // The last one was no help.
+            // The last one did not help.
             self.allowed = (self.allowed - 1).max(self.lanes.first.min(self.allowed));
             self.begin_period(now, Judged::Until(now + REST));
         } else if self.allowed < self.lanes.most {
@@ -219,8 +219,8 @@ impl State {
 mod tests {
     use super::*;
 
-    /// Delivers for as many seconds as `rates` has, so many bytes in each, and gives the lanes allowed after each. Lanes
-    /// connect at once.
+    /// Delivers the given number of bytes in each second, and returns the lanes allowed after each. Lanes connect at
+    /// once.
     fn run(state: &mut State, start: u64, rates: impl IntoIterator<Item = u64>) -> Vec<usize> {
         let mut seen = Vec::new();
         for (second, rate) in rates.into_iter().enumerate() {
@@ -294,7 +294,7 @@ mod tests {
         assert!(growth.enter(0));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| growth.enter(1));
-            // Another is at work, so that this one's end is not that of all.
+            // Another is working, so this one's end isn't the end of all.
             growth.state().active += 1;
             growth.leave(0, false);
             assert!(waiting.join().unwrap(), "it takes the place of one that failed");

@@ -1,7 +1,7 @@
-//! One lane: one connection to either side, and pieces of work until there are none.
+//! One lane: one connection to each side, and pieces of work until there are none.
 //!
-//! Fetching and delivering overlap: the next piece is asked of the source before the last is read, and deliveries are
-//! not waited for until there is nothing else to do. A lane waits for its two servers and for nothing else.
+//! Fetching and delivering overlap: the next piece is requested from the source before the last one is read, and
+//! acknowledgements aren't waited for until there is nothing else to do. A lane waits only for its two servers.
 
 use super::ledger::Stage;
 use super::transfer::{OnTheWay, Transfer};
@@ -14,26 +14,27 @@ use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalM
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 
-/// How many pieces are asked of the source ahead: the next one's first bytes are here when the last one ends.
+/// How many pieces are requested from the source ahead: the next one's first bytes are here when the last one ends.
 const PIECES_AHEAD: usize = 2;
-/// The same for small pieces, as small folders make them: a round trip each would take longer than their messages.
+/// The same for small pieces, as in small folders: a round trip each would take longer than their messages.
 const SMALL_PIECES_AHEAD: usize = 16;
-/// Pieces are small while as many as are asked for have no more bytes and messages than this together.
+/// Pieces are small as long as all those requested together have no more bytes and messages than this.
 const SMALL_BYTES: u64 = 1 << 20;
 const SMALL_MESSAGES: usize = 1_000;
 /// How often a piece is tried before its messages are tried one by one, and a message before it is given up.
 const ATTEMPTS: u8 = 3;
-/// How many connections in a row may break without one message getting through, before the lane gives up. One message
+/// How many connections in a row may break without one message getting through before the lane gives up. One message
 /// that breaks every connection costs three of them.
 const BREAKS: u32 = 10;
-/// The same for connections that brought next to nothing for very long: each costs as much time as many that break at once.
+/// The same for connections that brought next to nothing for very long: each costs as much time as many that break at
+/// once.
 const STALLS: u32 = 4;
 
 pub(super) struct Lane<'a> {
     shared: &'a Shared<'a>,
     number: usize,
     link: Link,
-    /// Pieces asked of the source, the one being answered first.
+    /// Pieces requested from the source, the one being answered first.
     asked: VecDeque<Piece>,
     on_the_way: HashMap<u32, OnTheWay>,
     /// Whether the last failure was the target's.
@@ -50,7 +51,7 @@ impl<'a> Lane<'a> {
         Self { shared, number, link, asked, on_the_way, target_failed: false, breaks: 0, stalls: 0 }
     }
 
-    /// Works until the queue is empty and everything is acknowledged. Gives its connections for what comes after.
+    /// Works until the queue is empty and everything is acknowledged. Returns its connections for later use.
     pub(super) fn run(mut self) -> Result<Link, Error> {
         loop {
             let Err(error) = self.work() else { return Ok(self.link) };
@@ -79,12 +80,12 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// The account that is read.
+    /// Returns the account that is read from.
     fn source(&mut self) -> &mut dyn Store {
         self.link.ends(self.shared.context.to).0
     }
 
-    /// The account that is written.
+    /// Returns the account that is written to.
     fn target(&mut self) -> &mut dyn Store {
         self.link.ends(self.shared.context.to).1
     }
@@ -111,40 +112,40 @@ impl<'a> Lane<'a> {
     }
 
     fn ask_ahead(&mut self) -> Result<(), Error> {
-        // Refilled when half empty, so that what is asked goes out together.
+        // Refilled when half empty, so that requests are sent together.
         let may_be_more = self.asked.len() <= SMALL_PIECES_AHEAD / 2;
         while (self.has_few_pieces() || may_be_more && self.asks_for_little())
             && !self.shared.is_to_stop()
             && !self.is_too_many()
         {
-            // Nothing goes out behind what was refused before: a BAD to it would put that in doubt too.
+            // Nothing is sent after what was refused before: a BAD to it would put that in doubt too.
             if self.asked.back().is_some_and(|piece| piece.treatment.batch > 0) {
                 break;
             }
             let Some(piece) = self.shared.queue.take() else { break };
             let task = &self.shared.tasks[piece.task];
             let uids = task.uids(piece.messages.clone());
-            // Asked or not, the piece is this lane's now, and is given back if the asking fails.
+            // Requested or not, the piece is now this lane's, and is put back if the request fails.
             self.asked.push_back(piece);
             self.source().request(&task.source, task.source_uid_validity, &uids)?;
         }
         Ok(())
     }
 
-    /// Whether another piece is asked for, however large. Where each message of a piece waits for the target, asking for the next
-    /// one in time saves next to nothing, and the last ones are better left to lanes that have none.
+    /// Reports whether to request another piece, however large. If each message in a piece waits for the target,
+    /// requesting the next piece early saves next to nothing, and the last ones are better left to idle lanes.
     fn has_few_pieces(&mut self) -> bool {
         let are_last = || self.shared.queue.len() < self.shared.growth.allowed();
         self.asked.is_empty() || self.asked.len() < PIECES_AHEAD && !(self.target().asks_for_each() && are_last())
     }
 
-    /// Whether others do all that the servers bear.
+    /// Reports whether other lanes do all that the servers handle.
     fn is_too_many(&self) -> bool {
         self.shared.growth.is_too_many(self.number)
     }
 
-    /// Whether what is asked for is so little that more can be asked for without taking work from other lanes: each of them
-    /// finds as many pieces in the queue as this one has.
+    /// Reports whether so little is requested that more can be without taking work from other lanes: each of them finds
+    /// as many pieces in the queue as this one has.
     fn asks_for_little(&self) -> bool {
         let messages = || self.asked.iter().map(|piece| piece.messages.len()).sum::<usize>();
         let bytes = || self.asked.iter().map(|piece| self.shared.tasks[piece.task].bytes(piece.messages.clone())).sum();
@@ -170,7 +171,7 @@ impl<'a> Lane<'a> {
         fetched
     }
 
-    /// Sees to the messages of a piece that did not come.
+    /// Handles a piece's messages that did not arrive.
     fn end_piece(&mut self, missing: &UidSet, refusal: Option<Refusal>) -> Result<(), Error> {
         if self.asked.front().is_some_and(|piece| piece.treatment.batch > 0) {
             self.take_outcomes(true)?;
@@ -204,8 +205,8 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Puts messages that the source refused back into the queue, in smaller pieces the more often that happened. Of
-    /// one that was refused alone and too often it must be seen whether it is still there.
+    /// Puts messages that the source refused back into the queue, in smaller pieces the more often that happened. For
+    /// one refused alone and too often, it has to be checked whether it still exists.
     fn ask_again(&self, piece: &Piece, positions: Vec<usize>, reason: &str) {
         let attempts = piece.attempts.saturating_add(1);
         let mut pieces = Vec::new();
@@ -222,8 +223,8 @@ impl<'a> Lane<'a> {
         self.shared.queue.give_back(pieces);
     }
 
-    /// Puts back what was not received when the source's connection broke. If that happens again, the first message
-    /// that did not come is tried alone, as servers answer in order; the one that breaks connections alone fails.
+    /// Puts back what was not received when the source's connection broke. If that happens again, the first missing
+    /// message is tried alone, as servers answer in order; a message that alone breaks connections fails.
     fn try_again(&self, piece: &Piece, positions: Vec<usize>, reason: &str) {
         let attempts = piece.attempts.saturating_add(1);
         let mut pieces = Vec::new();
@@ -246,7 +247,7 @@ impl<'a> Lane<'a> {
 
     fn take_outcomes(&mut self, wait: bool) -> Result<(), Error> {
         let outcomes = self.target().outcomes(wait).inspect_err(|_| self.target_failed = true)?;
-        // All are taken, whatever the first says: each is told once.
+        // Take them all, whatever the first says: each is reported once.
         let mut taken = Ok(());
         for outcome in outcomes {
             let result = self.take_outcome(outcome);
@@ -283,14 +284,14 @@ impl<'a> Lane<'a> {
         self.shared.confirm(token, bytes);
     }
 
-    /// Tells that a message is no longer on its way.
+    /// Notes that a message is no longer in flight.
     fn settle(&mut self, token: u32) {
         if let Some(bytes) = self.on_the_way.get_mut(&token).and_then(|message| message.in_flight.take()) {
             self.shared.context.observer.observe(&Event::Settled { bytes });
         }
     }
 
-    /// A refused batch goes again in two halves, until the one bad message is alone.
+    /// Resends a refused batch in two halves, until the one bad message is alone.
     fn split(&mut self, tokens: &[u32], refusal: &Refusal) -> Result<(), Error> {
         if refusal.meaning == RefusalMeaning::Full {
             return Err(self.full(tokens.first().copied(), refusal));
@@ -308,7 +309,8 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// One message was refused by itself: it goes again without what the server does not take, or is named as failed.
+    /// Handles a message that was refused individually: resends it without what the server rejects, or reports it as
+    /// failed.
     fn refused(&mut self, token: u32, refusal: &Refusal) -> Result<(), Error> {
         let (task, position) = self.shared.ledger.locate(token);
         let Some(sent) = self.on_the_way.get(&token).cloned() else { return Ok(()) };
@@ -374,13 +376,13 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Pieces of these messages, treated otherwise than they were.
+    /// Makes pieces of these messages, with a changed treatment.
     fn pieces_of(&self, tokens: &[u32], change: impl Fn(&mut Treatment)) -> Vec<Piece> {
         let sent = tokens.first().and_then(|token| self.on_the_way.get(token));
         let mut treatment = sent.map(|sent| sent.treatment).unwrap_or_default();
         change(&mut treatment);
         let attempts = sent.map_or(0, |sent| sent.attempts);
-        // Folders that are mapped to one share its batches.
+        // Folders mapped to one share its batches.
         let mut by_task: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (task, position) in tokens.iter().map(|token| self.shared.ledger.locate(*token)) {
             by_task.entry(task).or_default().push(position);
@@ -402,17 +404,17 @@ impl<'a> Lane<'a> {
             .with_hint("free some space there or raise its quota, then rerun the same command to resume")
     }
 
-    /// The user asked to stop: what was sent is acknowledged, the rest is left for the next run.
+    /// Stops at the user's request: what was sent is acknowledged, the rest is left for the next run.
     fn end_gently(&mut self) -> Result<(), Error> {
         self.take_outcomes(true)?;
         Err(Error::new(ErrorKind::Interrupted, "stopped on request"))
     }
 
-    /// After a failure: acknowledgements that can still be had are taken, the rest is uncertain, and what was never
-    /// sent goes back into the queue.
+    /// Cleans up after a failure: takes the acknowledgements that can still be had, marks the rest as uncertain, and
+    /// puts what was never sent back into the queue.
     fn give_back(&mut self, error: &Error) {
-        // The target may answer yet for what it got, unless it is the one that failed: what it has said counts all the
-        // same. For what it does not answer, the messages are looked for later.
+        // Unless it is the target that failed, it may still answer for what it got, and its answers count. Messages
+        // without an answer are looked for later.
         let target_failed = self.target_failed;
         let _ = self.take_outcomes(!target_failed);
         for token in self.target().unacknowledged() {
@@ -427,7 +429,7 @@ impl<'a> Lane<'a> {
         for piece in std::mem::take(&mut self.asked) {
             let waiting: Vec<usize> =
                 self.shared.ledger.positions(piece.task, piece.messages.clone(), Stage::Waiting).collect();
-            // Only the piece that was being answered can be what broke the source's connection: the first that lacks
+            // Only the piece being answered can have broken the source's connection: the first one with missing
             // messages.
             if !is_explained && !waiting.is_empty() {
                 is_explained = true;
@@ -442,7 +444,7 @@ impl<'a> Lane<'a> {
 }
 
 impl Shared<'_> {
-    /// The target has this message.
+    /// Notes that the target has this message.
     pub(super) fn confirm(&self, token: u32, bytes: u64) {
         let (task, position) = self.ledger.locate(token);
         let folder = &self.tasks[task];
@@ -451,17 +453,17 @@ impl Shared<'_> {
         self.context.observer.observe(&Event::MessageCopied { to: self.context.to, folder: &folder.from, uid, bytes });
     }
 
-    /// Tells of bytes of a message that were sent.
+    /// Reports bytes of a message as sent.
     pub(super) fn tell_sent(&self, bytes: u64, ended: bool) {
         self.context.observer.observe(&Event::Sent { bytes, ended });
     }
 
-    /// Notes where the target has put messages; each UID belongs to the delivery in its place.
+    /// Notes where the target has put messages; the UIDs are in the order of the deliveries.
     fn remember(&self, tokens: &[u32], placed: &Placed) {
         self.place(Some(placed.uid_validity), tokens.iter().copied().zip(placed.uids.iter()));
     }
 
-    /// Notes where messages are, and tells the journal. UIDs of another generation than the task's say nothing.
+    /// Notes where messages are, and tells the journal. Ignores UIDs with another UIDVALIDITY than the task's.
     pub(super) fn place(&self, uid_validity: Option<UidValidity>, placed: impl Iterator<Item = (u32, Uid)>) {
         let mut by_task: BTreeMap<usize, Vec<(Uid, Uid)>> = BTreeMap::new();
         for (token, uid) in placed {
@@ -478,13 +480,13 @@ impl Shared<'_> {
         }
     }
 
-    /// The source refused this message by itself; whether it is still there will be seen.
+    /// Notes that the source refused this message individually; later it is checked whether it still exists.
     fn refused_by_source(&self, token: u32, reason: &str) {
         self.ledger.set(token, Stage::Unseen);
         lock(&self.source_refusals).insert(token, reason.to_owned());
     }
 
-    /// This message can't be copied.
+    /// Reports a message as failed.
     pub(super) fn fail(&self, task: usize, position: usize, heading: Option<&Heading>, reason: &str) {
         let folder = &self.tasks[task];
         self.ledger.set(self.ledger.token(task, position), Stage::Failed);
@@ -502,8 +504,8 @@ impl super::Context<'_> {
     }
 }
 
-/// What a refusal without a reason may mean (Courier has one text for all): of a message with a date that not every server
-/// takes, or with keywords, these come first, since a message is worth more than they are.
+/// Guesses the meaning of a refusal without a reason (Courier has one text for all): if the message has a date that not
+/// every server accepts, or keywords, these are suspected first, since a message is worth more than they are.
 fn suspected(meaning: RefusalMeaning, task: &FolderTask, position: usize, treatment: Treatment) -> RefusalMeaning {
     if meaning != RefusalMeaning::Permanent || !treatment.careful {
         return meaning;

@@ -1,29 +1,29 @@
-//! What became of each message to copy: nine bytes each, written by all lanes.
+//! What became of each message to be copied: nine bytes each, written by all lanes.
 
 use crate::mail::Uid;
 use crate::plan::FolderTask;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-/// Where a message stands.
+/// A message's stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Stage {
-    /// Not sent, or refused and to be sent otherwise.
+    /// Not sent, or refused and to be sent differently.
     Waiting = 0,
     /// Sent; the target has not answered yet.
     Sent = 1,
     /// The target has it.
     Copied = 2,
-    /// Sent, but the connection broke before the answer: it must be looked for.
+    /// Sent, but the connection broke before the answer: it has to be looked for.
     Uncertain = 3,
-    /// The source did not send it: it must be seen whether it is still there.
+    /// The source did not send it: it has to be checked whether it still exists.
     Unseen = 4,
-    /// It failed and was named.
+    /// It failed and was reported.
     Failed = 5,
-    /// The source deleted it meanwhile.
+    /// The source deleted it in the meantime.
     Vanished = 6,
-    /// What the source sent contradicts what it says of the message: it is to be sent once more.
+    /// What the source sent contradicts what it says about the message: it is to be sent again.
     Doubted = 7,
 }
 
@@ -37,49 +37,49 @@ impl Stage {
     }
 }
 
-/// The stages of all messages of all tasks.
+/// The stages of all messages in all tasks.
 pub(super) struct Ledger {
     /// The token of each task's first message, and one past the last.
     starts: Vec<u32>,
     stages: Vec<AtomicU8>,
-    /// The copies' UIDs on the target; 0: not told.
+    /// The copies' UIDs on the target; 0: not reported.
     uids: Vec<AtomicU32>,
     /// The bytes that were delivered, up to `u32::MAX`.
     sizes: Vec<AtomicU32>,
     bytes: AtomicU64,
 }
 
-/// What became of one message.
+/// One message's result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// The target has it.
     Copied {
-        /// Its UID there, where the target told it.
+        /// Its UID there, if the target reported it.
         uid: Option<Uid>,
         /// How many bytes were delivered, up to `u32::MAX`.
         bytes: u32,
     },
-    /// It failed, and was named.
+    /// It failed, and was reported.
     Failed,
     /// The source deleted it before it could be read.
     Vanished,
-    /// It was not seen to, as the copy ended before its time.
+    /// It was not handled, as the copy ended early.
     Open,
 }
 
 impl Fate {
-    /// Whether the target has it.
+    /// Reports whether the target has it.
     pub fn is_copied(&self) -> bool {
         matches!(self, Self::Copied { .. })
     }
 
-    /// Its UID on the target, where it is there and that was told.
+    /// Returns its UID on the target, if it is there and that was reported.
     pub fn uid(&self) -> Option<Uid> {
         if let Self::Copied { uid, .. } = self { *uid } else { None }
     }
 }
 
-/// How many messages ended how.
+/// How many messages ended in each way.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) copied: u64,
@@ -101,12 +101,12 @@ impl Ledger {
         Self { starts, stages, uids: zeros(), sizes: zeros(), bytes: AtomicU64::new(0) }
     }
 
-    /// The number by which stores name this message.
+    /// Returns the number by which stores refer to this message.
     pub(super) fn token(&self, task: usize, position: usize) -> u32 {
         self.starts[task] + position as u32
     }
 
-    /// The message with this number.
+    /// Returns the message with this number.
     pub(super) fn locate(&self, token: u32) -> (usize, usize) {
         let task = self.starts.partition_point(|start| *start <= token).saturating_sub(1);
         (task, (token - self.starts[task]) as usize)
@@ -116,8 +116,8 @@ impl Ledger {
         Stage::of(self.stages[token as usize].load(Ordering::Relaxed))
     }
 
-    /// Takes a waiting message for sending. False if it is not waiting: a message may stand in two pieces after a
-    /// failure, and two lanes must never send it at the same time.
+    /// Claims a waiting message for sending. False if it isn't waiting: after a failure a message may be in two pieces,
+    /// and two lanes must never send it at the same time.
     pub(super) fn claim(&self, token: u32) -> bool {
         let (from, to) = (Stage::Waiting as u8, Stage::Sent as u8);
         self.stages[token as usize].compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
@@ -127,24 +127,24 @@ impl Ledger {
         self.stages[token as usize].store(stage as u8, Ordering::Relaxed);
     }
 
-    /// The target has this message, of so many bytes.
+    /// Notes that the target has this message, with this many bytes.
     pub(super) fn set_copied(&self, token: u32, bytes: u64) {
         self.set(token, Stage::Copied);
         self.sizes[token as usize].store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Where the target has put this message.
+    /// Notes where the target has put this message.
     pub(super) fn set_uid(&self, token: u32, uid: Uid) {
         self.uids[token as usize].store(uid.get(), Ordering::Relaxed);
     }
 
-    /// Where the target has put this message, if it said so.
+    /// Returns where the target has put this message, if it reported that.
     pub(super) fn uid(&self, token: u32) -> Option<Uid> {
         Uid::new(self.uids[token as usize].load(Ordering::Relaxed))
     }
 
-    /// What became of each task's messages, in their order.
+    /// Returns the result for each task's messages, in order.
     pub(super) fn fates(&self) -> Vec<Vec<Fate>> {
         self.starts.windows(2).map(|task| (task[0]..task[1]).map(|token| self.fate(token)).collect()).collect()
     }
@@ -160,7 +160,7 @@ impl Ledger {
         }
     }
 
-    /// The positions among `within` of a task's messages that stand at `stage`.
+    /// Returns the positions among `within` of a task's messages at `stage`.
     pub(super) fn positions(
         &self,
         task: usize,

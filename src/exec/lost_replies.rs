@@ -1,7 +1,7 @@
-//! What is done about messages whose fate is unknown when the lanes have ended.
+//! Resolves messages whose fate is unknown when the lanes have ended.
 //!
-//! A connection that broke between a message and its acknowledgement leaves a doubt: sending again could double the
-//! message, not sending could lose it. So the target is looked at, and the same matching that plans a run decides.
+//! A connection that broke between a message and its acknowledgement leaves a doubt: resending could duplicate the
+//! message, not resending could lose it. So the target is scanned, and the same matching that plans a run decides.
 
 use super::ledger::Stage;
 use super::{Contents, GRACE, Link, ROUNDS, Shared, read_tied};
@@ -12,17 +12,17 @@ use crate::plan::{Likeness, MatchRules, Piece, Settled, Tie, Treatment, match_fo
 use crate::store::{Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Where messages stand that nothing is settled of.
+/// The stages in which nothing is settled.
 const OPEN: [Stage; 5] = [Stage::Waiting, Stage::Sent, Stage::Uncertain, Stage::Unseen, Stage::Doubted];
 
-/// Looks for every message whose fate is unknown, and puts those that are to be sent again into the queue. Gives whether
-/// there is more to do; in the last round what is still open is named as failed instead.
+/// Looks for every message whose fate is unknown, and puts those to be resent into the queue. Returns whether there is
+/// more to do; in the last round, what is still open is reported as failed instead.
 pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
     let groups = groups(shared);
     if groups.is_empty() {
         return Ok(false);
     }
-    // What is only in doubt needs no server to finish anything.
+    // Messages that are only in doubt need no server to finish anything.
     let is_unfinished =
         |task: &usize| has(shared, *task, &[Stage::Waiting, Stage::Sent, Stage::Uncertain, Stage::Unseen]);
     if groups.iter().flatten().any(is_unfinished) {
@@ -40,7 +40,7 @@ pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
     Ok(postponed || !shared.queue.is_empty())
 }
 
-/// The tasks that something is open of, each with all others that write to the same folder of the target.
+/// Returns the tasks with open messages, each with all others that write to the same folder on the target.
 fn groups(shared: &Shared<'_>) -> Vec<Vec<usize>> {
     let mut by_target: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
     for (index, task) in shared.tasks.iter().enumerate() {
@@ -55,27 +55,27 @@ fn has(shared: &Shared<'_>, task: usize, stages: &[Stage]) -> bool {
     (0..shared.tasks[task].messages.len()).any(|position| stages.contains(&stage(position)))
 }
 
-/// A message by its task and its position in it.
+/// A message by its task and position.
 type Place = (usize, usize);
 
-/// Messages of a source folder by the index of their task and their UID.
+/// Messages in a source folder by the index of their task and their UID.
 type Named = HashSet<(usize, Uid)>;
 
 struct Settling<'a> {
     shared: &'a Shared<'a>,
     link: &'a mut Link,
-    /// All tasks that write to one folder of the target: a message found there may be any of theirs.
+    /// All tasks that write to one folder on the target: a message found there may belong to any of them.
     tasks: Vec<usize>,
     round: usize,
-    /// Whether something is left to be looked for in the next round.
+    /// Whether something is left for the next round.
     postponed: bool,
 }
 
-/// What was found out about messages that were in doubt.
+/// What was found out about doubtful messages.
 struct Findings {
-    /// The source has them and the target does not.
+    /// The source has them and the target doesn't.
     missing: Named,
-    /// Their content can't be read, so that it can't be told.
+    /// Undecidable, because their content can't be read.
     doubtful: Named,
     /// All that the source still has.
     present: Named,
@@ -102,12 +102,12 @@ impl Scans<'_> {
 }
 
 impl Settling<'_> {
-    /// The account that is read.
+    /// Returns the account that is read from.
     fn source(&mut self) -> &mut dyn ReadStore {
         self.link.ends(self.shared.context.to).0
     }
 
-    /// The account that is written.
+    /// Returns the account that is written to.
     fn target(&mut self) -> &mut dyn ReadStore {
         self.link.ends(self.shared.context.to).1
     }
@@ -137,7 +137,7 @@ impl Settling<'_> {
         Ok(())
     }
 
-    /// Asks for the sizes of messages whose bodies contradicted them, and lets those come again that are still there.
+    /// Requests the sizes of messages whose bodies contradicted them, and resends those that still exist.
     fn ask_for_doubted(&mut self, task: usize) -> Result<(), Error> {
         let doubted = self.of(task, &[Stage::Doubted]);
         if doubted.is_empty() {
@@ -162,7 +162,7 @@ impl Settling<'_> {
         Ok(())
     }
 
-    /// What was in doubt is confirmed, sent again or named.
+    /// Confirms, resends or reports doubtful messages.
     fn conclude(&self, uncertain: Vec<Place>, findings: &Findings) {
         let mut again = Vec::new();
         for (task, position) in uncertain {
@@ -188,8 +188,8 @@ impl Settling<'_> {
 
     /// Compares what was sent with what the target has.
     ///
-    /// Confirmed messages take part in the matching, and first: each accounts for its own copy on the target, so that an
-    /// equal uncertain one is not taken for it.
+    /// Confirmed messages take part in the matching, and first: each accounts for its own copy on the target, so that
+    /// it isn't taken for that of an equal uncertain one.
     fn look_on_target(&mut self) -> Result<Result<Findings, Refusal>, Error> {
         let mut sources = Vec::new();
         for task in self.tasks.clone() {
@@ -208,13 +208,13 @@ impl Settling<'_> {
         })
     }
 
-    /// What is new in the target's folder since the copy began.
+    /// Scans what is new in the target's folder since the copy began.
     fn scan_target(&mut self) -> Result<Result<FolderScan, Refusal>, Error> {
         let tasks = || self.tasks.iter().map(|task| &self.shared.tasks[*task]);
         let Some(any) = tasks().next() else {
             return Err(Error::new(ErrorKind::Protocol, "there is no folder to look into"));
         };
-        // `None`, a folder whose UIDs are not known to go on from anywhere, is the least of all.
+        // `None` is the least of all: a folder whose UIDNEXT is unknown.
         let first_new = tasks().map(|task| task.target_uid_next).min().flatten();
         let mut request = ScanRequest {
             mailbox: &any.target,
@@ -225,7 +225,7 @@ impl Settling<'_> {
         };
         let mut target = scan(self.target(), &request)?;
         if target.as_ref().is_ok_and(|scan| scan.uid_validity != any.target_uid_validity) {
-            // The folder's UIDs mean something else now: what was new can only be found among all of them.
+            // The folder's UIDs have changed: new messages can only be found among all of them.
             request.uids = None;
             target = scan(self.target(), &request)?;
         }
@@ -257,7 +257,7 @@ impl Settling<'_> {
 
     /// Takes the messages of all source folders together.
     fn join<'s>(&self, sources: &'s [(usize, FolderScan)], target: &'s FolderScan) -> Scans<'s> {
-        // Confirmed ones first: of equal messages of which one is not there, it is one of those in doubt.
+        // Confirmed ones first: if one of several equal messages is missing, it is a doubtful one.
         let mut all: Vec<(usize, Message)> = Vec::new();
         for (task, scan) in sources {
             all.extend(scan.messages.iter().map(|message| (*task, *message)));
@@ -296,7 +296,8 @@ impl Settling<'_> {
         }))
     }
 
-    /// Of equal messages, the matching takes any for any; those whose UIDs the target has told have these, and no other has.
+    /// Corrects the choice among equal messages, for which the matching is arbitrary: those whose UIDs the target
+    /// reported have these, and no other does.
     fn keep_told_uids(&self, found: &mut HashMap<(usize, Uid), Uid>) {
         let mut holder: HashMap<Uid, (usize, Uid)> = found.iter().map(|(name, uid)| (*uid, *name)).collect();
         let names: Vec<(usize, Uid)> = found.keys().copied().collect();
@@ -314,7 +315,7 @@ impl Settling<'_> {
         self.shared.ledger.uid(self.shared.ledger.token(task, self.shared.tasks[task].position(uid)?))
     }
 
-    /// Which of the messages that did not come are still on the source. The others were deleted there.
+    /// Returns which of the messages that did not arrive are still on the source. The others were deleted there.
     fn look_on_source(&mut self, task: usize, unseen: &[Place]) -> Result<Result<Vec<Place>, Refusal>, Error> {
         let found = match self.scan_source(task, unseen, ScanDepth::Attributes)? {
             Ok(scan) => scan,
@@ -323,7 +324,7 @@ impl Settling<'_> {
         Ok(Ok(self.still_there(unseen, &found)))
     }
 
-    /// Those of these messages that a scan has found. The others were deleted, and count as that.
+    /// Returns those of these messages that a scan has found. The others were deleted, and are counted as such.
     fn still_there(&self, places: &[Place], found: &FolderScan) -> Vec<Place> {
         let (present, gone): (Vec<Place>, Vec<Place>) = places.iter().partition(|(task, position)| {
             let uid = self.shared.tasks[*task].messages[*position].uid();
@@ -335,7 +336,7 @@ impl Settling<'_> {
         present
     }
 
-    /// Scans these messages of a source folder, if it is still the one that they are in.
+    /// Scans these messages in a source folder, if it is still the same.
     fn scan_source(
         &mut self,
         task: usize,
@@ -378,7 +379,7 @@ impl Settling<'_> {
         format!("its delivery could not be confirmed{reason}")
     }
 
-    /// Names the messages that the source has and refused by themselves. Gives the others.
+    /// Reports messages that the source has but refused individually. Returns the others.
     fn fail_refused(&self, present: Vec<Place>) -> Vec<Place> {
         let mut others = Vec::new();
         for (task, position) in present {
@@ -404,8 +405,8 @@ impl Settling<'_> {
         for (task, position) in &places {
             self.shared.ledger.set(self.shared.ledger.token(*task, *position), Stage::Waiting);
         }
-        // What is in doubt again after a second delivery goes one by one, so that the one message that breaks the
-        // connection can't take others with it.
+        // Messages in doubt after a second delivery go one by one, so that a message that breaks the connection can't
+        // affect others.
         let treatment = Treatment { careful: self.round > 0, ..Treatment::default() };
         for task in &self.tasks {
             let positions = places.iter().filter(|(of, _)| of == task).map(|(_, position)| *position);
@@ -414,7 +415,7 @@ impl Settling<'_> {
         }
     }
 
-    /// What can't be looked for now is looked for in the next round, if that may help.
+    /// Leaves for the next round what can't be looked for now, if that may help.
     fn postpone(&mut self, places: &[Place], refusal: &Refusal) {
         if refusal.meaning == RefusalMeaning::Transient && !self.is_last() {
             self.postponed = true;

@@ -1,7 +1,7 @@
-//! Carries out a plan: a pool of lanes, each with one connection to either side, takes pieces of work from one queue.
+//! Carries out a plan: a pool of lanes, each with one connection to each side, takes pieces of work from one queue.
 //!
-//! What it keeps true: a message is sent again only after it is known that the target does not have it; no lane waits
-//! for another; bytes in flight are bounded; whatever fails is named.
+//! Invariants: a message is resent only after it is known that the target doesn't have it; no lane waits for another;
+//! bytes in flight are limited; every failure is reported.
 
 mod ahead;
 mod contents;
@@ -39,22 +39,22 @@ use throttle::Throttle;
 
 /// How long a server is given to finish what it received before its connection broke.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
-/// How often messages whose fate is uncertain are looked for on the target and, if they are not there, sent again.
+/// How often messages with an uncertain fate are looked for on the target and, if missing, resent.
 const ROUNDS: usize = 5;
 
-/// An open connection to either side.
+/// An open connection to each side.
 pub struct Link<C = Box<dyn Store>> {
-    /// The side that is read.
+    /// The side that is read from.
     pub source: C,
-    /// The side that is written.
+    /// The side that is written to.
     pub target: C,
 }
 
-/// An open connection to either side that changes neither.
+/// Read-only connections to both sides.
 pub type ReadLink = Link<Box<dyn ReadStore>>;
 
 impl Link {
-    /// The account of one side.
+    /// Returns the connection to one side.
     pub fn side(&mut self, side: Side) -> &mut dyn Store {
         match side {
             Side::SOURCE => self.source.as_mut(),
@@ -62,7 +62,8 @@ impl Link {
         }
     }
 
-    /// The accounts by their parts in a copy to this side: the one that is read, and the one that is written.
+    /// Returns the accounts by their parts in a copy to this side: the one that is read from, and the one that is
+    /// written to.
     pub fn ends(&mut self, to: Side) -> (&mut dyn Store, &mut dyn Store) {
         let Self { source, target } = self;
         match to {
@@ -71,18 +72,17 @@ impl Link {
         }
     }
 
-    /// Closes both connections and adds what went over them.
-    pub fn close(mut self, traffic: &mut Both<Traffic>) {
-        for side in Side::BOTH {
-            self.side(side).close();
-            traffic[side] += self.side(side).traffic();
-        }
+    /// Ends both connections. Returns what went over them.
+    pub fn end(mut self) -> Both<Traffic> {
+        self.source.close();
+        self.target.close();
+        Both::new(self.source.traffic(), self.target.traffic())
     }
 
     /// Does this on both sides at the same time.
     ///
     /// # Errors
-    /// What ends a connection; the first side's, if both end.
+    /// A failure that ends a connection; the first side's, if both do.
     pub fn on_both<T: Send>(
         &mut self,
         work: impl Fn(Side, &mut dyn Store) -> Result<T, Error> + Sync,
@@ -93,61 +93,61 @@ impl Link {
     }
 }
 
-/// What a copy works with.
+/// The settings and surroundings of a copy.
 pub struct Context<'a> {
     /// Makes connections to each side.
     pub connectors: Both<&'a dyn Connector>,
-    /// The side that is written; the other one is read.
+    /// The side that is written to; the other one is read from.
     pub to: Side,
-    /// What messages call each side.
+    /// Each side's name in messages.
     pub names: Both<&'static str>,
     /// How many lanes.
     pub lanes: Lanes,
-    /// Bytes a second to deliver, all lanes together.
+    /// Bytes to deliver per second, all lanes together.
     pub limit_rate: Option<u64>,
-    /// Whether a message is copied whose body has another size than the source says, where it comes twice alike.
+    /// Whether to copy messages whose bodies have another size than the source says, if they arrive identically twice.
     pub accept_sizes: bool,
-    /// The user's request to end.
+    /// The user's request to stop.
     pub stop: &'a Stop,
-    /// Who is told.
+    /// Receives events.
     pub observer: &'a dyn Observer,
-    /// Who remembers what was copied.
+    /// Records what was copied.
     pub journal: Option<&'a dyn Journal>,
-    /// Connections that were made ahead of the lanes.
+    /// Connections made ahead of the lanes.
     pub ahead: Option<&'a Ahead>,
 }
 
-/// Is told which message of the source became which of the target, from many lanes at once.
+/// Learns which message on the source became which on the target, from many lanes at once.
 pub trait Journal: Sync {
-    /// Takes pairs of UIDs, source and target, of one task's messages that the target has confirmed.
+    /// Records pairs of UIDs, source and target, of one task's messages that the target has confirmed.
     fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]);
 
-    /// Takes the source's UID of a message that the target will never take, and the target's words.
+    /// Records the source's UID of a message that the target permanently refuses, and the target's words.
     fn refused(&self, _task: usize, _uid: Uid, _reason: &str) {}
 }
 
-/// What came of a copy.
+/// The result of a copy.
 #[derive(Default)]
 pub struct Tally {
-    /// Messages that the target confirmed or was found to hold.
+    /// Messages that the target confirmed or was found to have.
     pub copied: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Messages that failed, each named in an event.
+    /// Messages that failed, each reported in an event.
     pub failed: u64,
     /// Messages that the source deleted before they could be read.
     pub vanished: u64,
-    /// What ended the copy before its time.
+    /// The failure that ended the copy early.
     pub error: Option<Error>,
-    /// What went over each side's connections that were closed here.
+    /// Traffic of each side's connections closed here.
     pub traffic: Both<Traffic>,
-    /// What became of each task's messages, in their order.
+    /// The result for each task's messages, in order.
     pub fates: Vec<Vec<Fate>>,
-    /// Connections that are still good, for what comes after.
+    /// Connections that are still good, for later use.
     pub link: Option<Link>,
 }
 
-/// What the lanes share.
+/// The state shared by all lanes.
 struct Shared<'a> {
     context: &'a Context<'a>,
     tasks: &'a [FolderTask],
@@ -156,22 +156,22 @@ struct Shared<'a> {
     doubts: Doubts,
     growth: Growth,
     throttle: Option<Throttle>,
-    /// The number of the next batch that is made of a refused one.
+    /// The number for the next batch made from a refused one.
     batches: AtomicU32,
     /// Warnings already given, so that each is given once.
     warned: Mutex<HashSet<String>>,
-    /// Messages that the source refused by themselves, with the reason.
+    /// Messages that the source refused individually, with the reason.
     source_refusals: Mutex<HashMap<u32, String>>,
-    /// Why a connection broke last.
+    /// Why a connection last broke.
     last_break: Mutex<Option<String>>,
-    /// Whether the lanes are to end, as no message will be taken any more.
+    /// Whether the lanes should end, as no more messages will be accepted.
     halted: AtomicBool,
     traffic: Mutex<Both<Traffic>>,
-    /// The connections of the lane that ended last: for the next round, or for what comes after.
+    /// The connections of the lane that ended last: for the next round, or for later use.
     spare: Mutex<Option<Link>>,
 }
 
-/// Copies every message of `tasks`. `first` is the connection that the plan was made with; further lanes make their own.
+/// Copies every message in `tasks`. `first` is the connection used for planning; further lanes make their own.
 pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tally {
     let asks_for_each = first.side(context.to).asks_for_each();
     let shared = Shared {
@@ -202,7 +202,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
         match lost_replies::settle(&shared, round) {
             Ok(false) => break,
             Ok(true) => {}
-            // A connection that broke while looking: it is looked again.
+            // The connection broke while looking: look again.
             Err(failure) if failure.kind.is_worth_retrying() && round + 1 < ROUNDS => shared.note_break(&failure),
             Err(failure) => {
                 error = Some(failure);
@@ -226,11 +226,11 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
     }
 }
 
-/// Runs the pool until the queue is empty. Gives the error that ended it with work left over.
+/// Runs the pool until the queue is empty. Returns the error that ended it with work left over.
 fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
     let lanes = shared.context.lanes.most.clamp(1, shared.queue.len().max(1));
     shared.growth.begin();
-    // A pool of its own with a thread for each lane: a lane blocks on its connections, and no lane waits for another.
+    // A separate pool with a thread per lane: a lane blocks on its connections, and no lane waits for another.
     let pool = match rayon::ThreadPoolBuilder::new().num_threads(lanes).build() {
         Ok(pool) => pool,
         Err(error) => return Some(Error::new(ErrorKind::Local, format!("could not start {lanes} threads: {error}"))),
@@ -252,7 +252,7 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
         }
     });
     let errors = unlocked(errors);
-    // An account that is full stops the run whatever else happened.
+    // A full account stops the run whatever else happened.
     let full = errors.iter().find(|error| error.kind == ErrorKind::Full).cloned();
     full.or_else(|| if shared.queue.is_empty() { None } else { errors.into_iter().next() })
 }
@@ -260,12 +260,12 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
 fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<(), Error> {
     let link = match link {
         Some(link) => link,
-        // The first lane must have a connection; the others are a gain and no need.
+        // The first lane needs a connection; the others are optional.
         None if number == 0 => shared.context.connect_with_patience()?,
         None => match shared.context.ahead.and_then(Ahead::take).unwrap_or_else(|| shared.context.connect()) {
             Ok(link) => link,
             Err((side, error)) => {
-                // One that was tried beyond the first is no loss, and nothing to tell.
+                // A failed extra lane is no loss, and not worth reporting.
                 if number < shared.context.lanes.first {
                     let text = format!("{}: one connection fewer: {error}", shared.context.names[side]);
                     shared.context.observer.observe(&Event::Warning { text: &text });
@@ -281,15 +281,15 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
     Ok(())
 }
 
-/// A new connection to either side, both made at once.
+/// Connects to both sides in parallel.
 ///
 /// # Errors
-/// Why there is none, and on which side.
+/// Why it failed, and on which side.
 pub(crate) fn connect(connectors: Both<&dyn Connector>) -> Result<Link, (Side, Error)> {
     connect_with(|| connectors.first.connect(), || connectors.second.connect())
 }
 
-/// The same with whatever connections these make.
+/// Does the same with any kind of connection.
 ///
 /// # Errors
 /// The same.
@@ -306,10 +306,10 @@ impl Context<'_> {
         connect(self.connectors)
     }
 
-    /// The same, tried again with growing pauses while that may help.
+    /// Does the same, retrying with growing pauses as long as that may help.
     ///
     /// # Errors
-    /// Why there is no connection, however often it was tried.
+    /// Why it failed, after all retries.
     pub fn connect_with_patience(&self) -> Result<Link, Error> {
         let mut pauses = pause::pauses();
         let begun = Instant::now();
@@ -330,17 +330,17 @@ impl Context<'_> {
 }
 
 impl Shared<'_> {
-    /// Lets all lanes end.
+    /// Makes all lanes end.
     fn halt(&self) {
         self.halted.store(true, Ordering::Relaxed);
     }
 
-    /// Whether lanes are to take no more work.
+    /// Reports whether lanes should take no more work.
     fn is_to_stop(&self) -> bool {
         self.context.stop.is_requested() || self.halted.load(Ordering::Relaxed)
     }
 
-    /// Keeps the reason, for messages that it may be the reason of.
+    /// Keeps the reason, for messages that it may have affected.
     fn note_break(&self, error: &Error) {
         *lock(&self.last_break) = Some(error.message.clone());
     }
@@ -353,7 +353,7 @@ impl Shared<'_> {
         }
     }
 
-    /// Keeps a link for what comes after; the one that was kept before has been quiet for longer, and is ended.
+    /// Keeps a link for later use; one kept before has been idle for longer, and is closed.
     fn keep(&self, link: Link) {
         let before = lock(&self.spare).replace(link);
         if let Some(link) = before {
@@ -365,26 +365,23 @@ impl Shared<'_> {
         lock(&self.spare).take()
     }
 
-    /// Ends a link and counts what went over it.
+    /// Closes a link and adds up its traffic.
     fn close(&self, link: Link) {
-        let mut traffic = Both::default();
-        link.close(&mut traffic);
-        let mut total = lock(&self.traffic);
-        Side::BOTH.into_iter().for_each(|side| total[side] += traffic[side]);
+        *lock(&self.traffic) += link.end();
     }
 
-    /// What messages call the side that is read.
+    /// Returns the name of the side that is read from.
     fn reader(&self) -> &'static str {
         self.context.names[self.context.to.other()]
     }
 
-    /// What messages call the side that is written.
+    /// Returns the name of the side that is written to.
     fn writer(&self) -> &'static str {
         self.context.names[self.context.to]
     }
 }
 
-/// Does both at the same time.
+/// Runs both at the same time.
 pub(crate) fn at_once<A: Send, B>(
     first: impl FnOnce() -> Result<A, Error> + Send,
     second: impl FnOnce() -> Result<B, Error>,
@@ -396,7 +393,7 @@ pub(crate) fn at_once<A: Send, B>(
     })
 }
 
-/// The result of a thread; a panic in it becomes an error of this run.
+/// Returns a thread's result; a panic in it becomes an error of this run.
 pub(crate) fn join<T>(joined: std::thread::Result<Result<T, Error>>) -> Result<T, Error> {
     joined.unwrap_or_else(|_| Err(Error::new(ErrorKind::Local, "a worker thread stopped unexpectedly")))
 }

@@ -1,18 +1,18 @@
-//! Waiting before a connection is made anew.
+//! Waiting before reconnecting.
 
 use crate::event::Stop;
 use crate::store::{Error, ErrorKind};
 use std::time::{Duration, Instant};
 
-/// Growing pauses between tries: half a second, doubled up to sixteen; half a minute in all.
+/// Yields growing pauses between attempts: half a second, doubled up to sixteen; half a minute in all.
 pub(super) fn pauses() -> impl Iterator<Item = Duration> {
     (0..6).map(|n| Duration::from_millis(500 << n))
 }
 
-/// How long connecting may take in all, with its tries and pauses: a try may be slow by itself.
+/// How long connecting may take in all, including attempts and pauses: a single attempt may be slow.
 pub(super) const LONGEST: Duration = Duration::from_secs(600);
 
-/// Waits, unless the user asks to stop meanwhile.
+/// Waits, unless the user asks to stop.
 pub(crate) fn wait(time: Duration, stop: &Stop) -> Result<(), Error> {
     let end = Instant::now() + time;
     while Instant::now() < end {

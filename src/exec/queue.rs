@@ -13,7 +13,7 @@ impl Queue {
         Self(Mutex::new(pieces.into()))
     }
 
-    /// The next piece.
+    /// Takes the next piece.
     pub(super) fn take(&self) -> Option<Piece> {
         self.pieces().pop_front()
     }
@@ -37,7 +37,7 @@ impl Queue {
     }
 
     fn pieces(&self) -> MutexGuard<'_, VecDeque<Piece>> {
-        // A lane that panicked held no half-done change: the queue is whole.
+        // A lane that panicked held no half-done change: the queue is consistent.
         lock(&self.0)
     }
 }

@@ -1,14 +1,14 @@
-//! `--limit-rate`: so many bytes a second, all lanes together.
+//! `--limit-rate`: bytes per second, all lanes together.
 
 use crate::locks::lock;
 use std::io::Read;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Gives out bytes at a steady rate. An idle time is not made up for later.
+/// Releases bytes at a steady rate. Idle time isn't made up for later.
 pub(super) struct Throttle {
     bytes_per_second: u64,
-    /// When the bytes given out so far will have been paid for.
+    /// When the bytes released so far will have been paid for.
     paid_until: Mutex<Instant>,
 }
 
@@ -29,7 +29,7 @@ impl Throttle {
     }
 }
 
-/// A reader that is held to a throttle.
+/// A reader limited by a throttle.
 pub(super) struct Throttled<'a> {
     pub(super) throttle: &'a Throttle,
     pub(super) from: &'a mut dyn Read,

@@ -1,4 +1,4 @@
-//! The moment in which a message passes from one server to the other.
+//! The moment when a message passes from one server to the other.
 
 use super::Shared;
 use super::doubts::Verdict;
@@ -11,31 +11,31 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{Cursor, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How much of a large message is looked at for its heading and its date.
+/// How much of a large message is searched for its heading and its date.
 const HEADER_BYTES: u64 = 64 << 10;
 
-/// A message on its way: what is needed when its acknowledgement comes.
+/// A message in flight: what is needed when its acknowledgement arrives.
 #[derive(Clone, Debug)]
 pub(super) struct OnTheWay {
     pub(super) bytes: u64,
-    /// How many of them were sent, until the message is settled.
+    /// How many of its bytes were sent, until the message is settled.
     pub(super) in_flight: Option<u64>,
     pub(super) treatment: Treatment,
     pub(super) attempts: u8,
-    /// What people know it by, kept only where it goes alone and may be named as failed.
+    /// Its heading, kept only if it is sent alone and may be reported as failed.
     pub(super) heading: Option<Box<Heading>>,
 }
 
-/// Delivers the messages of pieces as the source sends them.
+/// Delivers messages as the source sends them.
 pub(super) struct Transfer<'a> {
     pub(super) shared: &'a Shared<'a>,
-    /// The pieces that were asked for, the oldest first.
+    /// The requested pieces, oldest first.
     pub(super) asked: &'a VecDeque<Piece>,
     pub(super) target: &'a mut dyn Store,
     pub(super) on_the_way: &'a mut HashMap<u32, OnTheWay>,
-    /// Whether the target failed: if so, the error that the source's reader hands on is the target's.
+    /// Whether the target failed: then the error passed on by the source's reader is the target's.
     pub(super) target_failed: bool,
-    /// Whether the source only estimates messages' sizes.
+    /// Whether the source only estimates message sizes.
     pub(super) estimates_sizes: bool,
 }
 
@@ -56,7 +56,8 @@ impl MessageSink for Transfer<'_> {
 }
 
 impl<'a> Transfer<'a> {
-    /// The piece that a message belongs to, and its position: the source may answer requests for one folder together.
+    /// Returns the piece that a message belongs to, and its position: the source may answer requests for one folder
+    /// together.
     fn piece_of(&self, uid: Uid) -> Option<(&'a Piece, usize)> {
         let task = self.asked.front()?.task;
         let position = self.shared.tasks[task].position(uid)?;
@@ -64,13 +65,13 @@ impl<'a> Transfer<'a> {
         same_folder.find(|piece| piece.messages.contains(&position)).map(|piece| (piece, position))
     }
 
-    /// Delivers a body, and notes which side failed if that fails.
+    /// Delivers a body, and on failure notes which side failed.
     fn pass_on(&mut self, piece: &Piece, position: usize, body: Body<'_>) -> Result<(), Error> {
         let message = &self.shared.tasks[piece.task].messages[position];
         let token = self.shared.ledger.token(piece.task, position);
         let mut source_failed = false;
         let size = body.size();
-        // A stream tells of its bytes as they pass, a whole message once it is sent.
+        // A stream reports its bytes as they pass, a whole message once it is sent.
         let (mut passed, mut untold) = (0, 0);
         let delivered = match body {
             Body::Whole(bytes) => {
@@ -113,7 +114,7 @@ impl<'a> Transfer<'a> {
                     None => from,
                 };
                 let mut head = Vec::new();
-                // What fails to be read now fails again, and is named, when the rest is read.
+                // If reading fails now, it fails again, and is reported, when the rest is read.
                 let _ = from.take(HEADER_BYTES).read_to_end(&mut head);
                 let heading = Some(Box::new(identity::heading(&head)));
                 let date = parcel.date(&head);
@@ -152,7 +153,7 @@ impl<'a> Transfer<'a> {
         self.target.deliver(&self.shared.tasks[piece.task].target, delivery)
     }
 
-    /// The message's flags as far as the folder keeps them; what it does not keep is said once a folder.
+    /// Returns the message's flags as far as the folder keeps them; flags that it drops are reported once per folder.
     fn flags(&self, piece: &Piece, message: &Message) -> Flags {
         let task = &self.shared.tasks[piece.task];
         let wanted = task.flags.get(message.flags());
@@ -160,7 +161,7 @@ impl<'a> Transfer<'a> {
         if !lost.is_empty() {
             self.shared.warn(&format!("{}: the {} keeps no {} here", task.to, self.shared.writer(), lost.shown()));
         }
-        // Where flags were refused, those that the folder does not list may be why.
+        // If flags were refused, those that the folder doesn't list may be the reason.
         let sure = || kept.minus(&task.permanent_flags.doubts(&kept));
         match piece.treatment.keywords {
             Keywords::All => kept,
@@ -190,7 +191,7 @@ impl Parcel<'_> {
     }
 }
 
-/// Notes whether reading from the source failed, which fails the delivery too, and tells of bytes as they pass.
+/// Notes whether reading from the source failed, which fails the delivery too, and reports bytes as they pass.
 struct Watched<'a> {
     from: &'a mut dyn Read,
     failed: &'a mut bool,
@@ -207,7 +208,7 @@ impl Read for Watched<'_> {
     }
 }
 
-/// A date from the header of a message whose INTERNALDATE is missing or one that servers don't keep.
+/// Returns the date in the header of a message whose INTERNALDATE is missing or not kept by servers.
 fn date_in_header(bytes: &[u8]) -> Option<InternalDate> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
     identity::message_date(bytes, i64::try_from(now).unwrap_or(i64::MAX)).filter(|date| date.is_kept_everywhere())

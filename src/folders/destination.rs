@@ -1,7 +1,8 @@
-//! The name that each of the source's folders is to have on the target: by the user's rules, else by role, else its own.
+//! The name that each of the source's folders should get on the target: by the user's rules, otherwise by role,
+//! otherwise its own.
 //!
-//! What it keeps true: an explicit rule beats a role, what is below a folder follows it, and a role never brings two
-//! folders together: it gives way to the names.
+//! Invariants: an explicit rule beats a role; subfolders follow their folder; a role never merges two folders: it gives
+//! way to the names.
 
 use super::name::FolderName;
 use super::pairing::PairError;
@@ -12,22 +13,22 @@ use super::rules::Rules;
 use crate::mail::SpecialUse;
 use std::collections::HashMap;
 
-/// Where a folder is to go.
+/// Where a folder should go.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
     /// The wanted name.
     pub(super) to: FolderName,
-    /// Whether `--map` gave it: then it may be another folder's name too.
+    /// Whether `--map` gave the name: then another folder may have it too.
     pub(super) mapped: bool,
-    /// Whether `--map` or `--map-regex` gave it.
+    /// Whether `--map` or `--map-regex` gave the name.
     pub(super) explicit: bool,
-    /// The role that gave it.
+    /// The role that gave the name.
     by_role: Option<SpecialUse>,
     /// Why it has this name.
     pub(super) reasons: Vec<String>,
 }
 
-/// Where the user's rules put a folder of this name; `None`: they say nothing of it but `--into`.
+/// Applies the user's rules to a folder's name; `None` if no rule but `--into` applies.
 ///
 /// # Errors
 /// A substitution that leaves no name.
@@ -36,16 +37,16 @@ pub(super) fn by_rules(name: &FolderName, rules: &Rules) -> Result<Option<Folder
     Ok((renamed.mapped || renamed.substituted).then_some(renamed.name))
 }
 
-/// A folder of each side with the same role.
+/// Folders with the same role on both sides.
 struct RolePair {
     role: SpecialUse,
     from: FolderName,
     to: FolderName,
-    /// Whether it may not be used, as two folders would meet.
+    /// Whether it can't be used, as two folders would collide.
     dropped: bool,
 }
 
-/// The destination of each folder, in their order.
+/// Returns the destination of each folder, in the given order.
 pub(super) fn all(
     folders: &[&Folder],
     source: &Roster,
@@ -57,7 +58,7 @@ pub(super) fn all(
         let destinations: Vec<_> =
             folders.iter().map(|folder| one(&folder.name, rules, &roles)).collect::<Result<_, _>>()?;
         let meeting = meeting_by_role(&destinations);
-        // Each round drops a role that was in use, so this ends.
+        // Each round drops a role in use, so this ends.
         if meeting.is_empty() {
             return Ok(destinations);
         }
@@ -101,7 +102,7 @@ fn one(name: &FolderName, rules: &Rules, roles: &[RolePair]) -> Result<Destinati
 }
 
 impl Destination {
-    /// Takes the name from the nearest folder, itself or above, that has a role on both sides.
+    /// Takes the name from the nearest folder, itself or an ancestor, that has a role on both sides.
     fn follow_role(&mut self, name: &FolderName, roles: &[RolePair]) {
         let Some((pair, rest)) = roles.iter().find_map(|pair| Some((pair, name.below(&pair.from)?))) else { return };
         if pair.from.key() == pair.to.key() {
@@ -125,7 +126,7 @@ impl Destination {
     }
 }
 
-/// The roles that lead a folder to where another one goes, unless `--map` brought the other one there.
+/// Returns the roles that send a folder where another one goes, unless `--map` sent the other one there.
 fn meeting_by_role(destinations: &[Destination]) -> Vec<SpecialUse> {
     let mut groups: HashMap<String, Vec<&Destination>> = HashMap::new();
     for destination in destinations.iter().filter(|destination| !destination.mapped) {

@@ -1,26 +1,27 @@
-//! Writing what a name can't hold: `=XX`, the upper-case hex of each UTF-8 byte, in the manner of quoted-printable.
+//! Escapes what a name can't hold: `=XX`, the upper-case hex of each UTF-8 byte, similar to quoted-printable.
 //!
-//! What it keeps true: `unescape(escape(level)) == level` for every level, separator and strength. A `=` that would read
-//! as an escape is itself written `=3D`; every other `=` stays. Only what [`escape`] would have written is ever undone,
-//! so a folder that happens to be called `a=20b` keeps its name.
+//! Invariant: `unescape(escape(level)) == level` for every level, separator and strength. A `=` that would read as an
+//! escape is itself written `=3D`; every other `=` stays. Only what [`escape`] would have written is ever unescaped, so
+//! a folder that happens to be called `a=20b` keeps its name.
 
 use std::fmt::Write as _;
 
-/// An empty level, which no server keeps. NUL is in no name, so its escape is free for this.
+/// An empty level, which no server accepts. NUL is in no name, so its escape is free for this.
 const EMPTY: &str = "=00";
 
 /// How much is escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Strength {
     /// What would change the levels or is refused nearly everywhere: the separator, `/` (Dovecot and Cyrus refuse it
-    /// also where it separates nothing), controls, a leading `~`, `.` and `..` as a level, empty levels.
+    /// even if it separates nothing), control characters, a leading `~`, `.` and `..` as a level, empty levels.
     Plain,
-    /// What any known server refuses: also all ASCII punctuation but `+ , - = @ _` (Cyrus refuses most of it, Dovecot's
-    /// Maildir `.`, UW `#`), characters beyond the BMP (Courier), blanks at the ends or in a row (Gmail).
+    /// What any known server refuses: also all ASCII punctuation except `+ , - = @ _` (Cyrus refuses most of it,
+    /// Dovecot's Maildir `.`, UW `#`), characters beyond the BMP (Courier), leading, trailing and repeated blanks
+    /// (Gmail).
     Careful,
 }
 
-/// Writes a level so that a server with this separator can hold it.
+/// Escapes a level so that a server with this separator can hold it.
 pub(super) fn escape(level: &str, separator: Option<char>, strength: Strength) -> String {
     if !is_changed(level, separator, strength) && unescape(level, separator) == level {
         return level.to_owned();
@@ -35,7 +36,7 @@ pub(super) fn unescape(level: &str, separator: Option<char>) -> String {
     if ours { read } else { level.to_owned() }
 }
 
-/// The characters of a level that plain escaping changes, each once. Empty for an empty level.
+/// Returns the characters in a level that plain escaping changes, each once. Empty for an empty level.
 pub(super) fn unfit(level: &str, separator: Option<char>) -> Vec<char> {
     let mut found = Vec::new();
     for (at, c) in level.char_indices() {
@@ -46,7 +47,7 @@ pub(super) fn unfit(level: &str, separator: Option<char>) -> Vec<char> {
     found
 }
 
-/// A level as it is shown: `/` and empty levels escaped, so that `/` between levels means only that.
+/// Escapes a level for display: only `/` and empty levels, so that `/` always means a separator.
 pub(super) fn show(level: &str) -> String {
     if level.is_empty() {
         return EMPTY.to_owned();
@@ -66,7 +67,7 @@ pub(super) fn show(level: &str) -> String {
     out
 }
 
-/// Reads a level as it is shown or typed.
+/// Parses a level as displayed or typed.
 pub(super) fn read_typed(level: &str) -> String {
     if level == EMPTY { String::new() } else { read(level, &is_shown_escaped) }
 }
@@ -112,7 +113,7 @@ fn push_escaped(out: &mut String, c: char) {
     }
 }
 
-/// The character whose escape a text begins with, and the escape's length in bytes.
+/// Returns the character whose escape a text begins with, and the escape's length in bytes.
 fn escape_at(text: &str, known: &dyn Fn(char) -> bool) -> Option<(char, usize)> {
     let lead = hex_at(text, 0)?;
     let bytes = match lead {
@@ -127,7 +128,7 @@ fn escape_at(text: &str, known: &dyn Fn(char) -> bool) -> Option<(char, usize)> 
     known(c).then_some((c, bytes * 3))
 }
 
-/// The byte that the `index`th `=XX` of a text says.
+/// Decodes the byte of the `index`th `=XX` in a text.
 fn hex_at(text: &str, index: usize) -> Option<u8> {
     let &[b'=', high, low] = text.as_bytes().get(index * 3..index * 3 + 3)? else { return None };
     let digit = |byte: u8| match byte {
@@ -142,7 +143,7 @@ fn is_changed(level: &str, separator: Option<char>, strength: Strength) -> bool 
     level.is_empty() || level.char_indices().any(|(at, c)| must_go(level, at, c, separator, strength))
 }
 
-/// Whether a character may be escaped in some place at some strength: what [`unescape`] may undo.
+/// Reports whether a character may be escaped in some place at some strength, so that [`unescape`] may decode it.
 fn is_known(c: char, separator: Option<char>) -> bool {
     c != '\0' && (c == ' ' || c == '=' || is_plain(c, separator) || is_careful(c))
 }

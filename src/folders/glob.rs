@@ -1,13 +1,15 @@
-//! Globs on folder names: `*` and `?` stay within a level, `**` as a level of its own crosses levels, `{a,b}` is either,
-//! `[ab]` and `[!a-c]` are one character, `\` takes the next character as it is.
+//! Globs on folder names: `*` and `?` stay within a level, `**` as a level of its own crosses levels, `{a,b}` is
+//! either, `[ab]` and `[!a-c]` are one character, `\` makes the next character literal.
 //!
-//! Globs made for file names match bytes, where `?` is no character of most languages: hence these, of whole characters.
+//! Globs made for file names match bytes, where `?` matches no single character of most languages; these match whole
+//! characters.
 
 use regex::{Regex, RegexBuilder};
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Compiles a glob to an expression that matches whole names. `Err` says what is wrong, as a fragment after the glob.
+/// Compiles a glob to a regular expression that matches whole names. `Err` says what is wrong, as a fragment that
+/// follows the glob.
 pub(super) fn compile(glob: &str) -> Result<Regex, String> {
     let mut translation =
         Translation { rest: glob.chars().peekable(), out: String::from("^(?:"), depth: 0, at_level: true };
@@ -25,7 +27,7 @@ struct Translation<'a> {
     out: String,
     /// How many `{` are open.
     depth: usize,
-    /// Whether a level begins here.
+    /// Whether a level starts here.
     at_level: bool,
 }
 
@@ -64,7 +66,7 @@ impl Translation<'_> {
         if self.depth > 0 { Err("has a { without }".to_owned()) } else { Ok(()) }
     }
 
-    /// `*` or `**`; tells whether a level begins after it.
+    /// Translates `*` or `**`; reports whether a level starts after it.
     fn star(&mut self) -> bool {
         let mut stars = 1;
         while self.rest.next_if_eq(&'*').is_some() {
@@ -84,7 +86,7 @@ impl Translation<'_> {
         false
     }
 
-    /// `[…]`: a `]` at its start is a character, as is a `-` at either end. Never matches `/`.
+    /// Translates `[…]`: a `]` at its start is a character, as is a `-` at either end. Never matches `/`.
     fn class(&mut self) -> Result<(), String> {
         let mut set = String::new();
         let negated = self.rest.next_if(|c| matches!(c, '!' | '^')).is_some();

@@ -1,7 +1,7 @@
-//! The folders in which `--keep-deleted` keeps what vanished from the source: `Vanished/2026-11-25/Work`, by the day of the
-//! run and the folder's name on the target.
+//! The folders to which `--keep-deleted` moves what vanished from the source: `Vanished/2026-11-25/Work`, by the day of
+//! the run and the folder's name on the target.
 //!
-//! They are known by their names alone, on any mailbox: a mirror never counts them as extra, and no copy takes them along
+//! They are recognised by name only, on any mailbox: a mirror never counts them as extra, and no copy includes them
 //! unless `--folder` names them.
 
 use super::name::FolderName;
@@ -9,13 +9,13 @@ use super::roster::{Folder, Roster};
 use crate::mail::Listing;
 use jiff::civil::Date;
 
-/// The folder above all of them. No language's name for trash, so no role is ever seen in it.
+/// The folder above all of them. It isn't any language's name for trash, so it never looks like a role.
 const TOP: &str = "Vanished";
 
-/// Where a folder's vanished messages are kept on a day.
+/// Returns where a folder's vanished messages are kept on a given day.
 pub fn kept_name(day: Date, folder: &FolderName) -> FolderName {
     let top = FolderName::inbox();
-    // A name that has levels always is one.
+    // A name with levels is always valid.
     FolderName::new(vec![TOP.to_owned(), day.to_string()]).unwrap_or(top).join(folder.levels())
 }
 
@@ -24,13 +24,13 @@ pub fn kept_name(day: Date, folder: &FolderName) -> FolderName {
 pub struct KeptFolder {
     /// The day on which they vanished.
     pub day: Date,
-    /// The folder where they were.
+    /// The folder that they were in.
     pub of: FolderName,
-    /// Which mailbox of the listing.
+    /// Its index in the listing.
     pub index: usize,
 }
 
-/// The folders of a listing in which messages are kept.
+/// Returns the folders in a listing in which messages are kept.
 pub fn kept_folders(listing: &Listing) -> Vec<KeptFolder> {
     let kept = |folder: &Folder| {
         let [top, day, of @ ..] = folder.name.levels() else { return None };
@@ -40,7 +40,7 @@ pub fn kept_folders(listing: &Listing) -> Vec<KeptFolder> {
     Roster::read(listing).folders.iter().filter_map(kept).collect()
 }
 
-/// Whether a folder is kept, or lies between the top and one that is.
+/// Reports whether a folder is kept, or lies between the top and a kept one.
 pub(super) fn is_kept(name: &FolderName) -> bool {
     match name.levels() {
         [top] => top == TOP,
@@ -49,12 +49,12 @@ pub(super) fn is_kept(name: &FolderName) -> bool {
     }
 }
 
-/// Whether a folder is kept for a certain day: the top alone may be anybody's.
+/// Reports whether a folder is kept for a certain day: the top alone may be any user's folder.
 pub(super) fn is_of_a_day(name: &FolderName) -> bool {
     name.levels().len() > 1 && is_kept(name)
 }
 
-/// The day that a level is the name of. Only as it would be written here, so that nothing else is taken for one.
+/// Parses a level that is a day. Only as it would be written here, so that nothing else is mistaken for one.
 fn day_of(level: &str) -> Option<Date> {
     level.parse().ok().filter(|day: &Date| day.to_string() == level)
 }

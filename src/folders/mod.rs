@@ -1,18 +1,18 @@
-//! Folder names and what becomes of them: decoding, roles, selection, renaming, and pairing two mailboxes' folders.
+//! Folder names: decoding, roles, selection, renaming, and pairing two mailboxes' folders.
 //!
-//! Pure functions of two listings and the user's rules; nothing here knows a connection. [`pair`] gives the whole table
-//! FROM -> TO with its reasons before anything is created.
+//! Pure functions of two listings and the user's rules; nothing here knows a connection. [`pair`] returns the whole
+//! table FROM -> TO with its reasons before anything is created.
 //!
 //! ```text
 //! pair          which folder goes where          destination  the wanted name: rules, roles
 //! target        what a name means on the target  roster       a listing with decoded names and roles
 //! rules         the options, compiled            select, glob, rename, substitution: --folder, --map, --map-regex
-//! style         raw names <-> decoded ones       utf7, escape what a level is written as
-//! roles         what a folder is for             role_names   by its name, in many languages
-//! two_way       both sides' names for two-way sync  kept       where --keep-deleted keeps what vanished
+//! style         raw names <-> decoded ones       utf7, escape the encodings of a level
+//! roles         a folder's role                  role_names   roles by name, in many languages
+//! two_way       both sides' names for two-way sync  kept       where --keep-deleted moves what vanished
 //! origin        what a folder of the target may be called on the source
 //! name          FolderName                       pairing      the outcome's types
-//! views         where what only a view has goes
+//! views         where mail goes that only a view has
 //! ```
 
 mod destination;
@@ -27,6 +27,7 @@ mod rename;
 mod role_names;
 mod roles;
 mod roster;
+mod rule_error;
 mod rules;
 mod select;
 mod style;
@@ -46,5 +47,6 @@ pub use name::FolderName;
 pub use pair::pair;
 pub use pairing::{Collision, LeavesOut, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
 pub use roster::{Folder, Roster, Unreadable};
-pub use rules::{Options, RuleError, Rules};
+pub use rule_error::RuleError;
+pub use rules::{Options, Rules};
 pub use two_way::{Exchange, Place, place, place_all};

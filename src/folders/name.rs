@@ -1,22 +1,22 @@
-//! Folder names as people know them: decoded levels, with no separator, prefix or encoding of any server.
+//! Folder names as users know them: decoded levels, without any server's separator, prefix or encoding.
 
 use super::escape;
 use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// What stands between levels wherever a name is shown or typed.
+/// The separator of levels wherever a name is shown or typed.
 pub(super) const LEVEL: char = '/';
 
-/// A folder's decoded name: one or more levels. The first level `INBOX` has no case and is kept in capitals (RFC 3501
-/// section 5.1); no level holds NUL, which no server may send.
+/// A folder's decoded name: one or more levels. The first level `INBOX` is case-insensitive and stored in capitals (RFC
+/// 3501 section 5.1); no level contains NUL, which no server may send.
 ///
-/// Shown with `/` between levels. A `/` inside of a level is shown as `=2F` and an empty level as `=00`, so that what is
-/// shown can be typed back ([`FolderName::parse`]).
+/// Shown with `/` between levels. A `/` within a level is shown as `=2F` and an empty level as `=00`, so that a
+/// displayed name can be typed back ([`FolderName::parse`]).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FolderName(Vec<String>);
 
 impl FolderName {
-    /// A name of these levels; `None` if there are none.
+    /// Makes a name from levels; `None` if there are none.
     pub fn new(mut levels: Vec<String>) -> Option<Self> {
         let first = levels.first_mut()?;
         if first.eq_ignore_ascii_case("INBOX") {
@@ -30,12 +30,12 @@ impl FolderName {
         Some(Self(levels))
     }
 
-    /// The name INBOX.
+    /// Returns the name INBOX.
     pub fn inbox() -> Self {
         Self(vec!["INBOX".to_owned()])
     }
 
-    /// Reads a name as it is shown or typed. `None` if a level is empty.
+    /// Parses a name as displayed or typed. `None` if a level is empty.
     pub fn parse(text: &str) -> Option<Self> {
         if text.split(LEVEL).any(str::is_empty) {
             return None;
@@ -43,29 +43,29 @@ impl FolderName {
         Self::new(text.split(LEVEL).map(escape::read_typed).collect())
     }
 
-    /// The levels, outermost first; never empty.
+    /// Returns the levels, outermost first; never empty.
     pub fn levels(&self) -> &[String] {
         &self.0
     }
 
-    /// Whether it is INBOX itself.
+    /// Reports whether it is INBOX itself.
     pub fn is_inbox(&self) -> bool {
         matches!(self.0.as_slice(), [only] if only == "INBOX")
     }
 
-    /// What names are compared by: names with equal keys are one folder to people, however they are composed (NFC).
+    /// Returns the key for comparisons: names with equal keys look the same to users, however they are composed (NFC).
     pub fn key(&self) -> String {
         self.to_string().nfc().collect()
     }
 
-    /// What remains below `ancestor`: no levels if they are equal, `None` if this is not below it. Compared like keys.
+    /// Returns the levels below `ancestor`: none if they are equal, `None` if this isn't below it. Compares like keys.
     pub fn below(&self, ancestor: &Self) -> Option<&[String]> {
         let (head, tail) = self.0.split_at_checked(ancestor.0.len())?;
         let same = head.iter().zip(&ancestor.0).all(|(a, b)| a.nfc().eq(b.nfc()));
         same.then_some(tail)
     }
 
-    /// This name with more levels below it.
+    /// Returns this name with more levels below it.
     #[must_use]
     pub fn join(&self, levels: &[String]) -> Self {
         let mut joined = self.clone();
@@ -73,12 +73,12 @@ impl FolderName {
         joined
     }
 
-    /// All names above this one, nearest first.
+    /// Yields all ancestors, nearest first.
     pub fn ancestors(&self) -> impl Iterator<Item = Self> + '_ {
         (1..self.0.len()).rev().filter_map(|depth| Some(Self(self.0.get(..depth)?.to_vec())))
     }
 
-    /// This name with everything from level `depth` (from 0) on made one level, with `/` inside of it.
+    /// Returns this name with all levels from `depth` (from 0) on joined into one, with `/` inside it.
     #[must_use]
     pub(super) fn flattened(&self, depth: usize) -> Self {
         let (head, tail) = self.0.split_at(depth.min(self.0.len() - 1));
@@ -105,12 +105,12 @@ pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A name from its levels.
+    /// Makes a name from its levels.
     pub(crate) fn name(levels: &[&str]) -> FolderName {
         FolderName::new(levels.iter().map(|&level| level.to_owned()).collect()).unwrap()
     }
 
-    /// Any name at all, with what is special more often than chance has it.
+    /// Generates any name at all, with more special cases than chance would.
     pub(crate) fn any_name() -> impl Strategy<Value = FolderName> {
         let level = prop_oneof![
             "[^\0]{0,12}",

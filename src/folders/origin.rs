@@ -1,4 +1,4 @@
-//! What a folder of the target may be called on the source: the rules of a pairing, the other way round.
+//! What a folder on the target may be called on the source: the rules of a pairing, in reverse.
 
 use super::name::FolderName;
 use super::pairing::TargetFolder;
@@ -7,8 +7,8 @@ use super::rules::Rules;
 use super::two_way::place_all;
 use crate::mail::{Listing, MailboxName, SpecialUse};
 
-/// The raw names, in the source's way of writing them, under which the source may have each of these folders of the target
-/// and which it does not list as folders of mail. `--map-regex` can't be turned round: there a folder's own name is taken.
+/// Returns the raw names, as the source writes them, that each of these target folders may have on the source, except
+/// those that it lists as folders for mail. `--map-regex` can't be reversed: there, a folder's own name is used.
 pub(super) fn origins(
     source: &Listing,
     folders: &[(FolderName, Option<SpecialUse>)],
@@ -32,7 +32,7 @@ pub(super) fn origins(
     origins
 }
 
-/// The decoded names.
+/// Returns the decoded names.
 fn names(name: &FolderName, role: Option<SpecialUse>, rules: &Rules) -> Vec<FolderName> {
     let name = match &rules.into {
         None => Some(name.clone()),

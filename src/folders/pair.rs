@@ -1,7 +1,7 @@
 //! Pairs the folders of two mailboxes before anything is created.
 //!
-//! What it keeps true: every selectable mailbox of the source is either in a pair or named as skipped; two folders never
-//! become one unless `--map` says so; and the outcome for one folder does not depend on which others were selected.
+//! Invariants: every selectable mailbox on the source is either in a pair or reported as skipped; two folders never
+//! become one unless `--map` says so; the outcome for one folder doesn't depend on which others were selected.
 
 use super::destination::{self, Destination};
 use super::kept;
@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 /// Finds the target's folder for each of the source's folders.
 ///
 /// # Errors
-/// A folder that was asked for by name and is not there, two folders that would become one, or a rule that leaves no name.
+/// A folder requested by name doesn't exist, two folders would become one, or a rule leaves no name.
 pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing, PairError> {
     let (from, to) = (Roster::read(source), Roster::read(target));
     let there: Vec<&FolderName> = from.folders.iter().map(|folder| &folder.name).collect();
@@ -92,7 +92,7 @@ impl Pairing {
     }
 }
 
-/// The source's folders that hold mail of their own, whether or not they are selected. The others are skipped.
+/// Returns the source's folders that hold mail of their own, selected or not. Skips the others.
 fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing: &mut Pairing) -> Vec<&'a Folder> {
     pairing.skipped.extend(roster.unreadable.iter().map(|unreadable| skipped(unreadable, listing)));
     let parents: HashSet<FolderName> = roster.folders.iter().flat_map(|folder| folder.name.ancestors()).collect();
@@ -104,7 +104,7 @@ fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing:
         let is_chats = || rules.leaves_chats(listing, folder).then_some(Unfit::LeftOut(LeavesOut::Chats));
         match unfit(folder, mailbox, rules).or_else(is_aside).or_else(is_chats) {
             None => found.push(folder),
-            // A parent comes into being with its children: there is nothing to tell.
+            // A parent is created with its children: nothing to report.
             Some(_) if !mailbox.selectable && parents.contains(&folder.name) => {}
             Some(Unfit::LeftOut(by)) => pairing.leave_out(folder, rules.refuses(&folder.name.key()).unwrap_or(by)),
             Some(Unfit::HoldsNone) => pairing.skip(folder, "it can hold no messages".to_owned(), false),
@@ -129,15 +129,15 @@ fn skipped(unreadable: &Unreadable, listing: &Listing) -> Skipped {
     }
 }
 
-/// What is said of a view.
+/// What is said about a view.
 const VIEW: &str = "a view of other folders: only messages in none of them are included; use --folder with its full \
                     name to include all";
 
-/// Why a folder takes no part whatever its name.
+/// Why a folder never takes part, whatever its name.
 enum Unfit {
-    /// It is no mailbox.
+    /// It isn't a mailbox.
     HoldsNone,
-    /// It shows what other folders have.
+    /// It shows mail from other folders.
     View,
     /// It is left out unless an option names it.
     LeftOut(LeavesOut),
@@ -158,8 +158,8 @@ fn unfit(folder: &Folder, mailbox: &ListedMailbox, rules: &Rules) -> Option<Unfi
     }
 }
 
-/// Whether a folder takes no part as it holds what vanished from another mailbox. The folder above all of them may be the
-/// user's own, unless it is empty.
+/// Reports whether a folder takes no part because it holds what vanished from another mailbox. The folder above all of
+/// them may be the user's own, unless it is empty.
 fn kept_aside(folder: &Folder, mailbox: &ListedMailbox, has_kept: bool, rules: &Rules) -> bool {
     let is_aside = kept::is_of_a_day(&folder.name) || has_kept && kept::is_kept(&folder.name) && mailbox.is_empty();
     let key = folder.name.key();
@@ -177,7 +177,7 @@ fn left_out_as_kept(skipped: &[Skipped]) -> Option<String> {
     })
 }
 
-/// A pair on its way.
+/// A pair in the making.
 struct Draft<'a> {
     folder: &'a Folder,
     destination: Destination,
@@ -213,7 +213,7 @@ impl Draft<'_> {
     }
 }
 
-/// How the two sides' ways of writing names differ, where it shows in this one.
+/// Explains how the two sides' spellings of a name differ, if they do.
 fn style_reason(from: &FolderName, to: &FolderName, source: &Listing, target: &Listing) -> Option<String> {
     let (ours, theirs) = (&source.style, &target.style);
     let nested = from.levels().len() > 1 && to.levels().len() > 1;
@@ -232,7 +232,7 @@ fn style_reason(from: &FolderName, to: &FolderName, source: &Listing, target: &L
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Keeps names of fewer levels from being those of other folders, also where each of two may come to have one: then the first may.
+/// Keeps flattened names from being those of other folders. If two folders could get the same one, the first does.
 fn leave_others_names(drafts: &mut [Draft<'_>], target: &Listing) {
     let mut taken: HashSet<MailboxName> = target.mailboxes.iter().map(|mailbox| mailbox.name.clone()).collect();
     for draft in drafts.iter() {
@@ -248,7 +248,7 @@ fn leave_others_names(drafts: &mut [Draft<'_>], target: &Listing) {
     }
 }
 
-/// Names merges that `--map` asks for; any other is an error.
+/// Reports merges that `--map` asks for; any other is an error.
 fn tell_of_merges(drafts: &mut [Draft<'_>], source: &Listing) -> Result<(), PairError> {
     let mut groups: HashMap<_, Vec<usize>> = HashMap::new();
     for (index, draft) in drafts.iter().enumerate() {
@@ -259,7 +259,7 @@ fn tell_of_merges(drafts: &mut [Draft<'_>], source: &Listing) -> Result<(), Pair
         groups.entry(place).or_default().push(index);
     }
     let mut groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
-    // The same error every time, whatever order the map has.
+    // Report the same error every time, whatever order the map has.
     groups.sort();
     for group in groups {
         let members: Vec<&Draft<'_>> = group.iter().filter_map(|&index| drafts.get(index)).collect();
@@ -291,7 +291,7 @@ fn collision(first: &Draft<'_>, second: &Draft<'_>, source: &Listing) -> PairErr
     }))
 }
 
-/// Warns of folders whose names on the target differ by case only.
+/// Warns about folders whose names on the target differ only by case.
 fn tell_of_case(drafts: &mut [Draft<'_>]) {
     let mut groups: HashMap<String, Vec<FolderName>> = HashMap::new();
     let key = |draft: &Draft<'_>| draft.resolved.to.key().to_lowercase();

@@ -1,85 +1,85 @@
-//! What pairing two mailboxes' folders gives: which folder goes where, and why.
+//! The result of pairing two mailboxes' folders: which folder goes where, and why.
 
 use super::name::FolderName;
 use crate::mail::{Flattened, MailboxName, SpecialUse};
 
-/// Every folder of the source and what becomes of it.
+/// Every folder on the source and what becomes of it.
 #[derive(Clone, Debug, Default)]
 pub struct Pairing {
     /// The folders that take part: INBOX first, then by the target's names, so that parents come before children.
     ///
-    /// Two pairs have the same target only where `--map` says so; then a new folder is named in each.
+    /// Two pairs have the same target only if `--map` says so; a new folder is then listed in each.
     pub pairs: Vec<Pair>,
-    /// The source's views that take part with what is in no other folder; `target` is where that goes.
+    /// The source's views whose otherwise homeless messages take part; `target` is where these go.
     pub views: Vec<Pair>,
-    /// The source's folders that do not take part.
+    /// The source's folders that don't take part.
     pub skipped: Vec<Skipped>,
-    /// The target's own folders that no folder of the source is paired with, as far as `--folder`, `--exclude` and
-    /// `--into` concern them.
+    /// The target's own folders that no folder on the source is paired with, as far as `--folder`, `--exclude` and
+    /// `--into` select them.
     pub unmatched_target: Vec<Unmatched>,
-    /// What the user should know and that stops nothing, such as a `--map` that concerns no folder.
+    /// Things that the user should know but that stop nothing, such as a `--map` that matches no folder.
     pub warnings: Vec<String>,
 }
 
-/// A folder of the source and the target's folder for it.
+/// A folder on the source and the target's folder for it.
 #[derive(Clone, Debug)]
 pub struct Pair {
-    /// Which mailbox of the source's listing.
+    /// Its index in the source's listing.
     pub source: usize,
     /// Its decoded name.
     pub from: FolderName,
-    /// The decoded name on the target.
+    /// Its decoded name on the target.
     pub to: FolderName,
     /// The folder on the target.
     pub target: TargetFolder,
-    /// What the source's folder is for, where that is known.
+    /// The role of the source's folder, if known.
     pub role: Option<SpecialUse>,
-    /// What a new folder on the target will be for: the source's role, where the target has no folder for it and no
-    /// rule of the user's has chosen the name. Never a view.
+    /// The role for a new folder on the target: the source's, if the target has no folder with it and the name wasn't
+    /// chosen by a user's rule. Never a view.
     pub new_role: Option<SpecialUse>,
-    /// Whether it is a view, of which only what is in no other folder takes part.
+    /// Whether it is a view, from which only messages that are in no other folder take part.
     pub view: bool,
-    /// Why it has this name there and what is odd about it, as fragments for people. A name may come from a server.
+    /// Why it has this name there and what is unusual about it, as fragments for users. A name may come from a server.
     pub reasons: Vec<String>,
-    /// Whether the user is subscribed to it on the source and not yet on the target.
+    /// Whether the user is subscribed to it on the source but not yet on the target.
     pub subscribe: bool,
 }
 
 /// A folder on the target.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TargetFolder {
-    /// It is there: which mailbox of the target's listing.
+    /// It exists: its index in the target's listing.
     Existing(usize),
-    /// It has to be created. Parents come into being with it.
+    /// It has to be created. Its parents are created with it.
     New {
         /// Its name.
         name: MailboxName,
-        /// Other spellings, to be tried in this order where the target refuses the name: with everything escaped that
-        /// any server is known to refuse, first in the last level, then in the last two, and so on. So a folder whose
-        /// parent was taken as it stands is not put below another spelling of that parent.
+        /// Other spellings, to be tried in this order if the target refuses the name: with everything escaped that any
+        /// server is known to refuse, first in the last level, then in the last two, and so on. So a folder whose
+        /// parent was accepted as spelled isn't put below another spelling of that parent.
         fallbacks: Vec<MailboxName>,
-        /// What it is called where a mailbox above it turns out to be one that can have no folders below it.
+        /// Its names in case a mailbox above it turns out not to allow subfolders.
         flattened: Vec<Flattened>,
     },
 }
 
-/// What keeps a folder that may hold mail from taking part, where that is no failure.
+/// Why a folder that may hold mail doesn't take part, without being a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LeavesOut {
-    /// `--folder` and `--folders-from` do not select it.
+    /// `--folder` and `--folders-from` don't select it.
     Folder,
-    /// `--exclude` names it.
+    /// `--exclude` matches it.
     Exclude,
-    /// It belongs to other users or is shared, and no `--folder` names its first level.
+    /// It is shared or belongs to another user, and no `--folder` names its first level.
     Shared,
-    /// It holds what `--keep-deleted` has kept.
+    /// It holds what `--keep-deleted` kept.
     Kept,
-    /// It is Gmail's folder of chats, which are no mail.
+    /// It is Gmail's folder of chats, which aren't mail.
     Chats,
 }
 
 impl LeavesOut {
-    /// The name in JSON: the option's, where it is one.
+    /// Returns the name in JSON: the option's, if it is one.
     pub fn name(self) -> &'static str {
         match self {
             Self::Folder => "--folder",
@@ -90,7 +90,7 @@ impl LeavesOut {
         }
     }
 
-    /// Why, as a fragment for people.
+    /// Returns the reason, as a fragment for users.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Folder => "not selected by --folder",
@@ -102,46 +102,46 @@ impl LeavesOut {
     }
 }
 
-/// A folder of the source that does not take part.
+/// A folder on the source that doesn't take part.
 #[derive(Clone, Debug)]
 pub struct Skipped {
-    /// Which mailbox of the source's listing.
+    /// Its index in the source's listing.
     pub source: usize,
-    /// Its decoded name, or its raw one where it has none.
+    /// Its decoded name, or its raw one if it has none.
     pub name: String,
-    /// Why, as a fragment for people.
+    /// Why, as a fragment for users.
     pub reason: String,
-    /// Whether it should have taken part: mail is left behind, and the run can't count as complete.
+    /// Whether it should have taken part: mail is left behind, so the run isn't complete.
     pub failed: bool,
-    /// What left it out; `None`: it holds no mail of its own, or it failed.
+    /// What left it out; `None` if it holds no mail of its own, or failed.
     pub by: Option<LeavesOut>,
 }
 
-/// A folder of the target that nothing is paired with.
+/// A folder on the target that no folder is paired with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmatched {
-    /// Which mailbox of the target's listing.
+    /// Its index in the target's listing.
     pub target: usize,
     /// Its decoded name.
     pub name: FolderName,
-    /// What it is for, such as sent mail, by the server's word or by its name.
+    /// Its role, such as sent mail, from the server or by its name.
     pub role: Option<SpecialUse>,
-    /// The raw names under which the source may have it and does not list it as a folder of mail.
+    /// The raw names that it may have on the source, except those that the source lists as folders for mail.
     pub origins: Vec<MailboxName>,
 }
 
-/// Why two mailboxes' folders can't be paired. Nothing was created yet.
+/// Why two mailboxes' folders can't be paired. Nothing has been created yet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PairError {
-    /// Two folders would become one, and no `--map` says that they should.
+    /// Two folders would become one, and no `--map` asks for that.
     #[error(transparent)]
     Collision(Box<Collision>),
-    /// Folders were selected by name that are not there.
+    /// Folders selected by name don't exist.
     #[error("no such folder {whose}: {missing}")]
     NoFolder {
-        /// Who has none.
+        /// The side that doesn't have them.
         whose: &'static str,
-        /// The names, with those that may be meant.
+        /// The names, with similar ones that may be meant.
         missing: String,
     },
     /// A substitution leaves no folder name.
@@ -154,7 +154,7 @@ pub enum PairError {
     },
 }
 
-/// Two folders of the source that would become one.
+/// Two folders on the source that would become one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the source's folders {first} ({first_raw}) and {second} ({second_raw}) would both become {to} on the target: \
@@ -170,11 +170,11 @@ pub struct Collision {
     pub second: FolderName,
     /// Its raw name.
     pub second_raw: MailboxName,
-    /// The target's folder.
+    /// The folder on the target.
     pub to: FolderName,
 }
 
-/// A name as `--map` takes it.
+/// Writes a name in the syntax of `--map`.
 fn typed(name: &FolderName) -> String {
     name.to_string().replace('=', "\\=")
 }

@@ -1,7 +1,8 @@
-//! `--map`, `--map-regex` and `--into`: the name that a source's folder gets by the user's word.
+//! `--map`, `--map-regex` and `--into`: renaming the source's folders on request.
 
 use super::name::{FolderName, LEVEL};
-use super::rules::{RuleError, Rules};
+use super::rule_error::RuleError;
+use super::rules::Rules;
 
 const OPTION: &str = "--map";
 
@@ -17,7 +18,7 @@ struct Entry {
 }
 
 impl Map {
-    /// Reads the options.
+    /// Parses the options.
     pub(super) fn new(texts: &[String]) -> Result<Self, RuleError> {
         let mut entries = texts.iter().map(|text| Entry::new(text)).collect::<Result<Vec<_>, _>>()?;
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.from.levels().len()));
@@ -30,8 +31,8 @@ impl Map {
         Ok(Self(entries))
     }
 
-    /// The new name of a folder. A FROM that is composed exactly as the folder's name goes before one that only looks
-    /// the same.
+    /// Returns a folder's new name. A FROM that is composed exactly like the folder's name takes precedence over one
+    /// that only looks the same.
     fn apply(&self, name: &FolderName) -> Option<FolderName> {
         let exact = |entry: &&Entry| name.levels().starts_with(entry.from.levels());
         let alike = |entry: &&Entry| name.below(&entry.from).is_some();
@@ -39,12 +40,12 @@ impl Map {
         Some(entry.to.join(name.below(&entry.from)?))
     }
 
-    /// FROM and TO of each option.
+    /// Yields FROM and TO of each option.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&FolderName, &FolderName)> {
         self.0.iter().map(|entry| (&entry.from, &entry.to))
     }
 
-    /// Each option that concerns none of these folders, as typed.
+    /// Yields each option, as typed, that matches none of these folders.
     pub(super) fn unused<'a>(&'a self, names: &'a [&FolderName]) -> impl Iterator<Item = &'a str> {
         let unused = |entry: &&Entry| !names.iter().any(|name| name.below(&entry.from).is_some());
         self.0.iter().filter(unused).map(|entry| entry.text.as_str())
@@ -64,12 +65,12 @@ impl Entry {
     }
 }
 
-/// Where the first `=` stands that no `\` precedes.
+/// Finds the first `=` without a `\` before it.
 fn equals_sign(text: &str) -> Option<usize> {
     text.match_indices('=').map(|(at, _)| at).find(|&at| !text[..at].ends_with('\\'))
 }
 
-/// Reads a typed name; one `/` at its end says nothing.
+/// Parses a typed name; ignores one trailing `/`.
 pub(super) fn parse_typed(text: &str) -> Option<FolderName> {
     FolderName::parse(text.strip_suffix(LEVEL).unwrap_or(text))
 }
@@ -86,7 +87,7 @@ pub(super) struct Renamed {
 }
 
 impl Renamed {
-    /// Applies `--map` and `--map-regex`; `--into` comes last of all ([`place`]).
+    /// Applies `--map` and `--map-regex`; `--into` comes last ([`place`]).
     ///
     /// `Err`: the substitution, as typed, that leaves no name.
     pub(super) fn by(rules: &Rules, name: &FolderName) -> Result<Self, String> {
@@ -94,7 +95,7 @@ impl Renamed {
         let was_mapped = mapped.is_some();
         let mut renamed = Self { name: mapped.unwrap_or_else(|| name.clone()), mapped: was_mapped, substituted: false };
         for substitution in &rules.regex {
-            // Composed, since the expression was: what looks the same matches the same.
+            // Composed, like the expression: what looks the same matches the same.
             let key = renamed.name.key();
             match substitution.apply(&key) {
                 Some(text) if text != key => {
@@ -108,7 +109,7 @@ impl Renamed {
     }
 }
 
-/// The name below `--into`.
+/// Returns the name below `--into`.
 pub(super) fn place(rules: &Rules, name: FolderName) -> FolderName {
     match &rules.into {
         Some(top) => top.join(name.levels()),

@@ -1,20 +1,20 @@
 //! What mail programs call their folders for sent, deleted, unwanted, unfinished and archived mail, by language.
 //!
-//! Used only where a server does not say what a folder is for. Whole names, compared by [`fold`].
+//! Used only if a server doesn't say what a folder's role is. Whole names, compared by [`fold`].
 
 use crate::mail::SpecialUse;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// What a folder of this name is for in most mail programs.
+/// Returns the role that a folder with this name has in most mail programs.
 pub(super) fn role_of(name: &str) -> Option<SpecialUse> {
     static ROLES: LazyLock<HashMap<String, SpecialUse>> =
         LazyLock::new(|| NAMES.iter().flat_map(|(role, names)| names.iter().map(|name| (fold(name), *role))).collect());
     ROLES.get(&fold(name)).copied()
 }
 
-/// The name that decides where several would do.
+/// Returns the name that decides between several candidates.
 pub(super) fn canonical(role: SpecialUse) -> &'static str {
     match role {
         SpecialUse::All => "All Mail",
@@ -28,7 +28,7 @@ pub(super) fn canonical(role: SpecialUse) -> &'static str {
     }
 }
 
-/// The names that most servers and programs give a folder of this role.
+/// Returns the names that most servers and programs give a folder with this role.
 pub(super) fn common(role: SpecialUse) -> &'static [&'static str] {
     match role {
         SpecialUse::Archive => &["Archive", "Archives"],
@@ -40,7 +40,7 @@ pub(super) fn common(role: SpecialUse) -> &'static [&'static str] {
     }
 }
 
-/// Lower case, composed, compatibility forms unified; Turkish `İ` becomes `i`.
+/// Folds a name: lower case, composed, compatibility forms unified; Turkish `İ` becomes `i`.
 fn fold(name: &str) -> String {
     name.nfkc().collect::<String>().to_lowercase().replace("i\u{307}", "i").nfkc().collect()
 }

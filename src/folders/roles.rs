@@ -1,19 +1,19 @@
-//! Which folder of a mailbox has which role: first by what the server says (SPECIAL-USE, RFC 6154, or XLIST), then by
+//! Which folder of a mailbox has which role: according to the server (SPECIAL-USE, RFC 6154, or XLIST), otherwise by
 //! known names.
 //!
-//! What it keeps true: a role has one folder at most, and a name decides only where no server did and where nothing is
-//! doubtful. A name counts at the top, directly below INBOX and directly below Gmail's own folder; `Clients/Archive` is
-//! a client's archive, not the account's.
+//! Invariants: a role has at most one folder, and a name decides only if the server doesn't and the name is
+//! unambiguous. A name counts at the top level, directly below INBOX and directly below Gmail's own folder;
+//! `Clients/Archive` is a client's archive, not the account's.
 
 use super::name::FolderName;
 use super::role_names;
 use crate::mail::SpecialUse;
 
-/// The roles that folders are paired by. The others are views.
+/// The roles by which folders are paired. The others are views.
 pub(super) const PAIRED: [SpecialUse; 5] =
     [SpecialUse::Sent, SpecialUse::Drafts, SpecialUse::Trash, SpecialUse::Junk, SpecialUse::Archive];
 
-/// What is known of a folder when roles are given out.
+/// What is known about a folder when roles are assigned.
 pub(super) struct Candidate<'a> {
     /// Its decoded name.
     pub(super) name: &'a FolderName,
@@ -21,7 +21,7 @@ pub(super) struct Candidate<'a> {
     pub(super) special_use: Option<SpecialUse>,
 }
 
-/// The role of each candidate, in their order.
+/// Assigns a role to each candidate, in the given order.
 pub(super) fn assign(candidates: &[Candidate<'_>]) -> Vec<Option<SpecialUse>> {
     let mut roles: Vec<_> =
         candidates.iter().map(|candidate| candidate.special_use.filter(|role| role.is_view())).collect();
@@ -34,7 +34,8 @@ pub(super) fn assign(candidates: &[Candidate<'_>]) -> Vec<Option<SpecialUse>> {
     roles
 }
 
-/// Cyrus allows a role to be given twice: then the usual name decides, and else the shallowest and first name.
+/// Finds the folder that the server gives a role. Cyrus allows several: then the usual name decides, otherwise the
+/// shallowest and first name.
 fn by_attribute(candidates: &[Candidate<'_>], role: SpecialUse) -> Option<usize> {
     let mut marked: Vec<_> = indexed(candidates).filter(|(_, c)| c.special_use == Some(role)).collect();
     marked.sort_by_key(|(_, c)| (!is_canonical(c.name, role), c.name.levels().len(), c.name));
@@ -68,7 +69,7 @@ fn is_canonical(name: &FolderName, role: SpecialUse) -> bool {
     name.levels().last().is_some_and(|level| level == role_names::canonical(role))
 }
 
-/// How far down a name stands that may tell a role, and the level that tells it.
+/// Returns how deep a name is, if it may indicate a role, and the level that does.
 fn place(name: &FolderName) -> Option<(u8, &str)> {
     match name.levels() {
         [only] => Some((0, only)),

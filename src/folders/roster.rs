@@ -1,7 +1,7 @@
-//! A listing with decoded names and roles: what the rest of this module works on, and what `folders` prints.
+//! A listing with decoded names and roles, on which the rest of this module works and which `folders` prints.
 //!
-//! What it keeps true: no two of a roster's own folders have the same name, and no selectable mailbox of the listing is
-//! missing without being named as unreadable.
+//! Invariants: no two of a roster's own folders have the same name, and every selectable mailbox in the listing is
+//! either there or reported as unreadable.
 
 use super::name::FolderName;
 use super::roles::{self, Candidate};
@@ -9,46 +9,46 @@ use super::style::{self, Escapes, Reading};
 use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
 use std::collections::HashMap;
 
-/// What no one's folders reach. Work grows with the square of the depth, and a server may send any name.
+/// More levels than anyone uses. Work grows with the square of the depth, and a server may send any name.
 const MAX_LEVELS: usize = 100;
 
-/// One folder of a roster.
+/// One folder in a roster.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    /// Which mailbox of the listing.
+    /// Its index in the listing.
     pub index: usize,
     /// Its decoded name.
     pub name: FolderName,
-    /// What it is for, by the server's word or by its name.
+    /// Its role, from the server or by its name.
     pub role: Option<SpecialUse>,
     /// Whether it belongs to another user's or a shared namespace (RFC 2342).
     pub foreign: bool,
-    /// What was odd about its name, as fragments for people.
+    /// What was unusual about its name, as fragments for users.
     pub notes: Vec<String>,
 }
 
-/// A mailbox that has no usable name, or one that reads like another's.
+/// A mailbox without a usable name, or with one that reads like another's.
 #[derive(Clone, Debug)]
 pub struct Unreadable {
-    /// Which mailbox of the listing.
+    /// Its index in the listing.
     pub index: usize,
     /// The name that it would have, if any.
     pub name: Option<FolderName>,
-    /// Why it has none, as a fragment for people.
+    /// Why it has none, as a fragment for users.
     pub reason: String,
 }
 
-/// All folders of a mailbox by their decoded names.
+/// All folders in a mailbox by their decoded names.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     /// The folders, in the listing's order.
     pub folders: Vec<Folder>,
-    /// Mailboxes that take no part since their names are of no use.
+    /// Mailboxes that don't take part because their names are unusable.
     pub unreadable: Vec<Unreadable>,
 }
 
 impl Roster {
-    /// Decodes a listing's names and finds out its roles.
+    /// Decodes a listing's names and determines its roles.
     pub fn read(listing: &Listing) -> Self {
         let mut roster = Self::default();
         let mut entries = Vec::new();
@@ -94,14 +94,14 @@ impl Roster {
     }
 }
 
-/// Whether a raw name was made to be something else than a name: a line end or a NUL stands in none (RFC 3501 section 9
-/// `CHAR8`, RFC 5198), and the server that has them in one can't be asked for it, or means another folder.
+/// Reports whether a raw name contains what no name may: a line end or NUL (RFC 3501 section 9 `CHAR8`, RFC 5198). The
+/// server can't be asked for such a name, or means another folder.
 fn holds_what_no_name_may(listing: &Listing, index: usize) -> bool {
     let name = listing.mailboxes.get(index).map(|mailbox| mailbox.name.as_bytes());
     name.is_some_and(|name| name.iter().any(|byte| matches!(byte, b'\0' | b'\r' | b'\n')))
 }
 
-/// The mailboxes with equal raw names taken once: the selectable one, if any. INBOX has no case.
+/// Drops mailboxes with equal raw names, keeping the selectable one, if any. INBOX is case-insensitive.
 fn distinct(listing: &Listing) -> Vec<usize> {
     let mut kept: Vec<usize> = Vec::new();
     let mut places: HashMap<MailboxName, usize> = HashMap::new();
@@ -121,7 +121,7 @@ fn distinct(listing: &Listing) -> Vec<usize> {
     kept
 }
 
-/// A mailbox on its way to a [`Folder`].
+/// A mailbox about to become a [`Folder`].
 struct Entry {
     index: usize,
     reading: Reading,
@@ -157,8 +157,8 @@ impl Entry {
     }
 }
 
-/// Leaves each name to one folder: of several own folders that read the same, the most faithful spelling has it, another
-/// keeps its escapes as they are, and what still reads the same is unreadable (or of no account, if only a parent).
+/// Leaves each name to one folder: of several own folders that read the same, the most faithful spelling gets it,
+/// another keeps its escapes undecoded, and any that still read the same are unreadable (or ignored, if only a parent).
 fn settle(mut entries: Vec<Entry>, listing: &Listing, unreadable: &mut Vec<Unreadable>) -> Vec<Entry> {
     entries.sort_by_key(|entry| (entry.foreign, !entry.selectable, !entry.faithful, entry.index));
     let mut settled: HashMap<FolderName, Entry> = HashMap::with_capacity(entries.len());
@@ -187,7 +187,8 @@ fn settle(mut entries: Vec<Entry>, listing: &Listing, unreadable: &mut Vec<Unrea
     settled.into_values().chain(foreign).collect()
 }
 
-/// Whether the longest prefix that a raw name begins with is another's. Cyrus's shared namespace may have the empty one.
+/// Reports whether the longest prefix that a raw name begins with is another user's. Cyrus's shared namespace may have
+/// the empty one.
 fn is_foreign(mailbox: &ListedMailbox, listing: &Listing) -> bool {
     if mailbox.name.is_inbox() {
         return false;
@@ -195,7 +196,7 @@ fn is_foreign(mailbox: &ListedMailbox, listing: &Listing) -> bool {
     is_foreign_name(&mailbox.name, mailbox.separator, listing)
 }
 
-/// The same for a name that is not listed.
+/// Reports the same for a name that isn't listed.
 pub(super) fn is_foreign_name(name: &MailboxName, separator: Option<char>, listing: &Listing) -> bool {
     let raw = name.as_bytes();
     let own = style::own_part(raw, &listing.style).map(|_| listing.style.prefix.len());

@@ -3,6 +3,7 @@
 use super::name::FolderName;
 use super::pairing::LeavesOut;
 use super::rename::{Map, parse_typed};
+use super::rule_error::RuleError;
 use super::select::Pattern;
 use super::substitution::Substitution;
 
@@ -11,36 +12,18 @@ use super::substitution::Substitution;
 pub struct Options {
     /// `--folder GLOB`: only these folders.
     pub include: Vec<String>,
-    /// `--folders-from FILE`: these folders too, by their very names.
+    /// `--folders-from FILE`: also these folders, by exact name.
     pub include_names: Vec<String>,
     /// `--exclude GLOB`: not these folders.
     pub exclude: Vec<String>,
-    /// `--map FROM=TO`: a folder and all below it; the longest FROM wins. `\=` is a `=` within a name.
+    /// `--map FROM=TO`: a folder and its subfolders; the longest FROM wins. `\=` is a `=` within a name.
     pub map: Vec<String>,
-    /// `--map-regex 's/RE/TO/'`: on the name as `--map` left it, in order.
+    /// `--map-regex 's/RE/TO/'`: on the name after `--map`, in order.
     pub map_regex: Vec<String>,
-    /// `--into FOLDER`: the whole tree, INBOX too, goes below this folder. Roles are not paired then.
+    /// `--into FOLDER`: the whole tree, INBOX included, goes below this folder. Roles aren't matched then.
     pub into: Option<String>,
-    /// `--no-roles`: Sent is not paired with Sent Items and so on.
+    /// `--no-roles`: don't match Sent with Sent Items and so on.
     pub no_roles: bool,
-}
-
-/// An option that makes no sense: a usage error.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid {option} '{text}': {problem}")]
-pub struct RuleError {
-    /// The option, with its dashes.
-    pub option: &'static str,
-    /// Its value, as typed.
-    pub text: String,
-    /// What is wrong, as a fragment that follows the value.
-    pub problem: String,
-}
-
-impl RuleError {
-    pub(super) fn new(option: &'static str, text: &str, problem: impl Into<String>) -> Self {
-        Self { option, text: text.to_owned(), problem: problem.into() }
-    }
 }
 
 /// The folder options, compiled.
@@ -58,7 +41,7 @@ impl Rules {
     /// Compiles the options.
     ///
     /// # Errors
-    /// The first option that makes no sense.
+    /// The first invalid option.
     pub fn new(options: &Options) -> Result<Self, RuleError> {
         let patterns = |option, texts: &[String]| -> Result<Vec<_>, RuleError> {
             texts.iter().map(|text| Pattern::new(option, text)).collect()
@@ -81,7 +64,7 @@ impl Rules {
         })
     }
 
-    /// Which of `--folder` and `--exclude` keeps a folder out, by its key; `None`: both let it take part.
+    /// Returns which of `--folder` and `--exclude` keeps a folder out, by its key; `None` if neither does.
     pub(super) fn refuses(&self, key: &str) -> Option<LeavesOut> {
         if !self.include.is_empty() && !self.include.iter().any(|pattern| pattern.matches(key)) {
             return Some(LeavesOut::Folder);
@@ -89,7 +72,7 @@ impl Rules {
         self.exclude.iter().any(|pattern| pattern.matches(key)).then_some(LeavesOut::Exclude)
     }
 
-    /// Whether a folder of the target may be what a selected folder of the source was copied to: below `--into`, and
+    /// Reports whether a folder on the target may be the copy of a selected folder on the source: below `--into`, and
     /// selected by its own name.
     pub(super) fn concerns_target(&self, name: &FolderName) -> bool {
         let name = match &self.into {

@@ -1,11 +1,11 @@
-//! Which folders a user's globs mean.
+//! Which folders a user's globs select.
 //!
-//! A glob ([`glob`]) is matched against the whole decoded name with `/` between levels. `Work` is that folder only,
-//! `Work/**` is all below it, `Work{,/**}` is both. A folder whose name is exactly the text is meant too, so that
-//! `[Gmail]/Sent Mail` needs no escaping. INBOX as the first level has no case.
+//! A glob ([`glob`]) is matched against the whole decoded name with `/` between levels. `Work` is only that folder,
+//! `Work/**` everything below it, `Work{,/**}` both. A folder whose name is exactly the text is selected too, so
+//! `[Gmail]/Sent Mail` needs no escaping. INBOX as the first level is case-insensitive.
 
 use super::glob;
-use super::rules::RuleError;
+use super::rule_error::RuleError;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -13,12 +13,12 @@ use unicode_normalization::UnicodeNormalization as _;
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     text: String,
-    /// `None`: only the very name is meant.
+    /// `None`: only the exact name matches.
     matcher: Option<Regex>,
 }
 
 impl Pattern {
-    /// Compiles a glob of the named option.
+    /// Compiles a glob from the given option.
     pub(super) fn new(option: &'static str, text: &str) -> Result<Self, RuleError> {
         let error = |problem: String| RuleError::new(option, text, problem);
         if text.is_empty() {
@@ -29,12 +29,12 @@ impl Pattern {
         Ok(Self { text, matcher: Some(matcher) })
     }
 
-    /// A folder's very name, with nothing in it that stands for anything else.
+    /// Makes a pattern for a folder's exact name, without wildcards.
     pub(super) fn exact(text: &str) -> Self {
         Self { text: inbox_in_capitals(text).nfc().collect(), matcher: None }
     }
 
-    /// Whether a folder is meant, by its key.
+    /// Reports whether it selects a folder, by its key.
     pub(super) fn matches(&self, key: &str) -> bool {
         self.names(key) || self.globs(key)
     }
@@ -43,23 +43,23 @@ impl Pattern {
         self.matcher.as_ref().is_some_and(|matcher| matcher.is_match(key))
     }
 
-    /// Whether the text is the folder's very name.
+    /// Reports whether the text is the folder's exact name.
     pub(super) fn names(&self, key: &str) -> bool {
         self.text == key
     }
 
-    /// Whether it means one folder only: there is no wildcard in it.
+    /// Reports whether it can only mean one folder: it has no wildcard.
     pub(super) fn is_name(&self) -> bool {
         self.matcher.is_none() || !self.text.contains(['*', '?', '[', '{'])
     }
 
-    /// Whether a folder is meant by a glob whose first level has no wildcard: `shared/**`, but not `**`.
+    /// Reports whether a glob whose first level has no wildcard selects a folder: `shared/**`, but not `**`.
     pub(super) fn matches_on_purpose(&self, key: &str) -> bool {
         let top = self.text.split('/').next().unwrap_or_default();
         self.names(key) || (!top.contains(['*', '?', '[', '{']) && self.globs(key))
     }
 
-    /// The glob as it was typed, but for INBOX's case.
+    /// Returns the glob as typed, except for INBOX's case.
     pub(super) fn text(&self) -> &str {
         &self.text
     }

@@ -1,39 +1,39 @@
-//! From a store's raw names to decoded ones and back, by the store's prefix, separator and encoding.
+//! Converts a store's raw names to decoded ones and back, by the store's prefix, separator and encoding.
 //!
-//! What it keeps true: `read(encode(name)) == name` for every name, style and number of plain levels, as long as the
-//! style has levels.
+//! Invariant: `read(encode(name)) == name` for every name, style and number of plain levels, as long as the style has
+//! levels.
 //!
-//! INBOX is itself whatever the prefix. Where names stand below `INBOX.`, the raw `INBOX.Sent` is `Sent`, and a folder
-//! `INBOX/kid` of another server becomes `INBOX.INBOX.kid`, apart from `kid`: Cyrus, Courier and Dovecot all make it, and
-//! stripping the prefix gives `INBOX/kid` back. Only the raw `INBOX.INBOX` has no name of its own in this scheme (it would
-//! be INBOX), so it is read as `=49NBOX`.
+//! INBOX stays INBOX whatever the prefix. If names are below `INBOX.`, the raw `INBOX.Sent` is `Sent`, and a folder
+//! `INBOX/kid` from another server becomes `INBOX.INBOX.kid`, distinct from `kid`: Cyrus, Courier and Dovecot all
+//! create it, and stripping the prefix gives `INBOX/kid` again. Only the raw `INBOX.INBOX` has no name of its own in
+//! this scheme (it would be INBOX), so it is read as `=49NBOX`.
 
 use super::escape::{self, Strength};
 use super::name::FolderName;
 use super::utf7;
 use crate::mail::{MailboxName, NameStyle};
 
-/// What a raw name says.
+/// A decoded raw name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
     /// The decoded name.
     pub(super) name: FolderName,
-    /// Whether some level is no valid modified UTF-7 (or UTF-8) and was taken literally.
+    /// Whether some level isn't valid modified UTF-7 (or UTF-8) and was taken literally.
     pub(super) malformed: bool,
     /// Whether some level was unescaped.
     pub(super) unescaped: bool,
 }
 
-/// What to make of `=XX` in a name that is read.
+/// How to treat `=XX` when decoding a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Escapes {
-    /// They are this module's own, and undone.
+    /// They are this module's own, and decoded.
     Undone,
-    /// They are the user's, and stay.
+    /// They are the user's, and kept.
     Kept,
 }
 
-/// Reads a raw name below the user's own prefix. `separator` is that of this mailbox. `None` for an empty name.
+/// Decodes a raw name below the user's own prefix. `separator` is that of this mailbox. `None` for an empty name.
 pub(super) fn read(raw: &MailboxName, separator: Option<char>, style: &NameStyle, escapes: Escapes) -> Option<Reading> {
     if raw.is_inbox() {
         return Some(Reading { name: FolderName::inbox(), malformed: false, unescaped: false });
@@ -48,12 +48,12 @@ pub(super) fn read(raw: &MailboxName, separator: Option<char>, style: &NameStyle
     Some(reading)
 }
 
-/// Reads a whole raw name with no prefix taken off: a folder of another user's or a shared namespace.
+/// Decodes a whole raw name without removing a prefix: a folder in another user's or a shared namespace.
 pub(super) fn read_foreign(raw: &MailboxName, separator: Option<char>, utf8: bool) -> Option<Reading> {
     read_levels(raw.as_bytes(), separator, utf8, Escapes::Undone)
 }
 
-/// What stands after the user's own prefix; `None` if the name does not begin with it.
+/// Returns what follows the user's own prefix; `None` if the name doesn't begin with it.
 pub(super) fn own_part<'a>(raw: &'a [u8], style: &NameStyle) -> Option<&'a [u8]> {
     let (head, tail) = raw.split_at_checked(style.prefix.len())?;
     let inbox = style.prefix.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"INBOX"));
@@ -61,11 +61,11 @@ pub(super) fn own_part<'a>(raw: &'a [u8], style: &NameStyle) -> Option<&'a [u8]>
     same.then_some(tail)
 }
 
-/// As many plain levels as there are.
+/// Every level is plain.
 pub(super) const ALL_PLAIN: usize = usize::MAX;
 
-/// Writes a name as a store of this style has it. Without levels, all levels become one. From the level `plain` on,
-/// what any known server refuses is escaped too.
+/// Encodes a name as a store with this style writes it. Without levels, all levels become one. From the level `plain`
+/// on, everything that any known server refuses is escaped too.
 pub(super) fn encode(name: &FolderName, style: &NameStyle, plain: usize) -> MailboxName {
     if name.is_inbox() {
         return MailboxName::from("INBOX");
@@ -77,7 +77,7 @@ pub(super) fn encode(name: &FolderName, style: &NameStyle, plain: usize) -> Mail
     MailboxName::new([style.prefix.as_slice(), raw.as_bytes()].concat())
 }
 
-/// Writes levels below a mailbox that exists, whatever spelling it has. `plain` counts the levels below it.
+/// Encodes levels below a mailbox that exists, whatever its spelling. `plain` counts the levels below it.
 pub(super) fn encode_below(parent: &MailboxName, levels: &[String], style: &NameStyle, plain: usize) -> MailboxName {
     let separator = usable(style.separator).unwrap_or('/').to_string();
     let parent = parent.as_bytes();
@@ -96,7 +96,7 @@ fn write_levels(levels: &[String], style: &NameStyle, plain: usize) -> String {
     written.join(separator.unwrap_or('/').encode_utf8(&mut [0; 4]))
 }
 
-/// The separator, if it is one that neither modified UTF-7 nor escapes use: any other makes no levels.
+/// Returns the separator, unless modified UTF-7 or escapes use it: then there are no levels.
 pub(super) fn usable(separator: Option<char>) -> Option<char> {
     separator.filter(|c| c.is_ascii_punctuation() && !"=&-+,".contains(*c))
 }
@@ -136,7 +136,8 @@ fn decode_utf8(raw: &[u8]) -> Option<String> {
     (!text.contains('\0')).then(|| text.to_owned())
 }
 
-/// A level that can't be decoded, as it stands: a raw `R&D` most likely means just that. Bytes that are no text are hex.
+/// Returns a level that can't be decoded literally: a raw `R&D` most likely means just that. Bytes that aren't text are
+/// in hex.
 fn literal(raw: &[u8]) -> String {
     let mut text = String::with_capacity(raw.len());
     for chunk in raw.utf8_chunks() {
@@ -148,7 +149,7 @@ fn literal(raw: &[u8]) -> String {
     text
 }
 
-/// The name of `INBOX.INBOX`: its first letter in hex, in the case that it has.
+/// Returns the name of `INBOX.INBOX`: with its first letter in hex, preserving case.
 fn inbox_below_inbox(raw: &[u8]) -> Option<FolderName> {
     let (first, rest) = raw.get(..5)?.split_first()?;
     FolderName::new(vec![format!("={first:02X}{}", literal(rest))])

@@ -1,10 +1,10 @@
-//! `s/RE/TO/`: one substitution of `--map-regex`, as sed and Perl write it.
+//! `s/RE/TO/`: one substitution of `--map-regex`, as in sed and Perl.
 //!
-//! The delimiter is any ASCII punctuation but `\`; `\` before it takes it literally. Flags: `g` replaces every match and
-//! not only the first, `i` ignores case. In TO, `\1` and `$1` are groups, `${name}` a named one, `&` is itself, `\$` and `\\`
-//! are the characters.
+//! The delimiter is any ASCII punctuation except `\`; `\` before it makes it literal. Flags: `g` replaces every match
+//! rather than the first, `i` ignores case. In TO, `\1` and `$1` are groups, `${name}` a named one, `&` is itself, `\$`
+//! and `\\` are the characters.
 
-use super::rules::RuleError;
+use super::rule_error::RuleError;
 use regex::{Regex, RegexBuilder};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -14,7 +14,7 @@ const OPTION: &str = "--map-regex";
 #[derive(Clone, Debug)]
 pub(super) struct Substitution {
     regex: Regex,
-    /// In the notation of the regex crate, groups in braces.
+    /// In the syntax of the regex crate, with groups in braces.
     replacement: String,
     all: bool,
     text: String,
@@ -43,7 +43,7 @@ impl Substitution {
         Ok(Self { regex, replacement, all, text: text.to_owned() })
     }
 
-    /// The name after the substitution; `None` if the expression matches nowhere in it.
+    /// Returns the name after the substitution; `None` if the expression doesn't match.
     pub(super) fn apply(&self, name: &str) -> Option<String> {
         if !self.regex.is_match(name) {
             return None;
@@ -52,7 +52,7 @@ impl Substitution {
         Some(self.regex.replacen(name, limit, &self.replacement).into_owned())
     }
 
-    /// The substitution as it was typed.
+    /// Returns the substitution as typed.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -75,15 +75,15 @@ impl<'a> Parts<'a> {
         if pattern.is_empty() {
             return Err("no regular expression, expected s/RE/TO/");
         }
-        // `\|` between `|`s is a literal one: the expression must see the backslash. `\/` and `/` mean the same to it,
-        // and `\<` must not reach it, as it means something else.
+        // `\|` between `|`s is a literal `|`, so the expression must see the backslash. `\/` and `/` mean the same to
+        // it, and `\<` must not reach it, as it means something else.
         let escaped = format!("\\{delimiter}");
         let pattern = pattern.replace(&escaped, &regex::escape(delimiter.encode_utf8(&mut [0; 4])));
         Ok(Self { delimiter, pattern, replacement, flags })
     }
 }
 
-/// What stands before and after the next delimiter that no `\` precedes.
+/// Splits at the next delimiter without a `\` before it.
 fn until(text: &str, delimiter: char) -> Option<(&str, &str)> {
     let mut escaped = false;
     for (at, c) in text.char_indices() {
@@ -95,7 +95,7 @@ fn until(text: &str, delimiter: char) -> Option<(&str, &str)> {
     None
 }
 
-/// Rewrites TO in the notation of the regex crate. A group that the expression has not is an error, not nothing.
+/// Converts TO to the syntax of the regex crate. A group that doesn't exist in the expression is an error, not empty.
 fn replacement(to: &str, delimiter: char, regex: &Regex) -> Result<String, String> {
     let mut out = String::with_capacity(to.len() + 4);
     let mut rest = to.chars().peekable();
@@ -139,7 +139,7 @@ fn replacement(to: &str, delimiter: char, regex: &Regex) -> Result<String, Strin
     Ok(out.nfc().collect())
 }
 
-/// The part of a regex error that says what is wrong, without the drawing.
+/// Returns the part of a regex error that says what is wrong, without the drawing.
 fn last_line(error: &regex::Error) -> String {
     let text = error.to_string();
     let line = text.lines().last().unwrap_or_default();

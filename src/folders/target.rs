@@ -1,8 +1,7 @@
-//! The target's side of a pairing: finds the folder that a name means there, or says how a new one is written.
+//! The target's side of a pairing: finds the folder that a name means there, or returns how to write a new one.
 //!
-//! What it keeps true: a folder that an earlier run created is found again, however its name had to be written; a new
-//! folder stands below its parent's actual spelling; and without the user's word nothing lands in a view or in another
-//! user's folders.
+//! Invariants: a folder created by an earlier run is found again, however its name had to be written; a new folder goes
+//! below its parent's actual spelling; unless the user asks for it, nothing goes to a view or another user's folders.
 
 use super::escape::{self, Strength};
 use super::name::FolderName;
@@ -12,10 +11,10 @@ use super::style;
 use crate::mail::{Flattened, ListedMailbox, Listing, MailboxName, SpecialUse};
 use std::collections::{HashMap, HashSet};
 
-/// Servers are known to refuse names from 250 bytes on; some count the path around it.
+/// Servers are known to refuse names of 250 bytes or more; some count the path around it.
 const LONG_NAME: usize = 200;
 
-/// The target's folders, by all the ways in which one may be found.
+/// The target's folders, indexed by every way in which one may be found.
 pub(super) struct TargetSide<'a> {
     listing: &'a Listing,
     own: HashMap<String, &'a Folder>,
@@ -27,16 +26,16 @@ pub(super) struct TargetSide<'a> {
 /// Where a name leads on the target.
 #[derive(Debug)]
 pub(super) struct Resolved {
-    /// The name, made to fit.
+    /// The name, adapted to the target.
     pub(super) to: FolderName,
     /// The folder.
     pub(super) target: TargetFolder,
-    /// What is odd about it.
+    /// What is unusual about it.
     pub(super) reasons: Vec<String>,
 }
 
 impl<'a> TargetSide<'a> {
-    /// The side of this listing.
+    /// Indexes a listing.
     pub(super) fn new(listing: &'a Listing, roster: &'a Roster) -> Self {
         let mut side = Self {
             listing,
@@ -60,12 +59,13 @@ impl<'a> TargetSide<'a> {
         side
     }
 
-    /// Whether a folder can be below another one at all.
+    /// Reports whether a folder can have subfolders at all.
     pub(super) fn has_levels(&self) -> bool {
         style::usable(self.listing.style.separator).is_some()
     }
 
-    /// The folder for a name. `explicit`: the user gave this very name, and may mean another's folder or a view.
+    /// Returns the folder for a name. `explicit`: the user gave this exact name, and may mean another user's folder or
+    /// a view.
     ///
     /// `Err`: why mail can't go there.
     pub(super) fn resolve(&self, wanted: &FolderName, explicit: bool) -> Result<Resolved, String> {
@@ -80,8 +80,9 @@ impl<'a> TargetSide<'a> {
         }
     }
 
-    /// The folder that an earlier run has made under a name of fewer levels, as a mailbox above could have no folders below it:
-    /// for one that would be new. `claimed` are the keys of the names that others are to have; the one that is taken is added.
+    /// Returns, for a folder that would be new, the one that an earlier run created under a flattened name because a
+    /// mailbox above could have no subfolders. `claimed` has the keys of names reserved for others; the one used is
+    /// added.
     pub(super) fn or_flattened(&self, new: Resolved, explicit: bool, claimed: &mut HashSet<String>) -> Resolved {
         if !matches!(new.target, TargetFolder::New { .. }) {
             return new;
@@ -119,7 +120,7 @@ impl<'a> TargetSide<'a> {
     fn create(&self, to: FolderName, explicit: bool, mut reasons: Vec<String>) -> Result<Resolved, String> {
         let name = self.write(&to, explicit, style::ALL_PLAIN);
         let mut fallbacks: Vec<MailboxName> = Vec::new();
-        // Where nothing more would be escaped in the whole name, nothing is in a part of it.
+        // If nothing more would be escaped in the whole name, the same holds for any part of it.
         let levels = if self.write(&to, explicit, 0) == name { 0 } else { to.levels().len() };
         for plain in (0..levels).rev() {
             let fallback = self.write(&to, explicit, plain);
@@ -144,8 +145,8 @@ impl<'a> TargetSide<'a> {
         Ok(Resolved { to, target: TargetFolder::New { name, fallbacks, flattened }, reasons })
     }
 
-    /// What a folder is called where a mailbox above it can have no folders below it: that one and all below it as one level, the
-    /// outermost first, as [`Self::fit`] has it once the mailbox is known.
+    /// Returns the folder's names in case a mailbox above it can have no subfolders: that mailbox and all levels below
+    /// as one level, the outermost first, as [`Self::fit`] would write it if it knew that mailbox.
     fn flattened(&self, to: &FolderName, explicit: bool) -> Vec<Flattened> {
         let mut all = Vec::new();
         if !self.has_levels() {
@@ -165,7 +166,8 @@ impl<'a> TargetSide<'a> {
         all
     }
 
-    /// A raw name for a new folder, below its nearest ancestor that exists. What is below INBOX stands below the prefix.
+    /// Writes a raw name for a new folder, below its nearest existing ancestor. Subfolders of INBOX go below the
+    /// prefix.
     fn write(&self, name: &FolderName, explicit: bool, plain: usize) -> MailboxName {
         let style = &self.listing.style;
         let below_parent = name.ancestors().filter(|ancestor| !ancestor.is_inbox()).find_map(|ancestor| {
@@ -196,7 +198,7 @@ impl<'a> TargetSide<'a> {
         changed.then(|| format!("escaped to {raw}: {why}"))
     }
 
-    /// Makes one level of all levels that the target can't have: none at all, or none below a `\Noinferiors` folder.
+    /// Joins all levels that the target can't have into one: it has none at all, or none below a `\Noinferiors` folder.
     fn fit(&self, wanted: &FolderName, explicit: bool) -> (FolderName, Vec<String>) {
         if wanted.levels().len() > 1 && !self.has_levels() {
             return (wanted.flattened(0), vec!["the target has no folder hierarchy".to_owned()]);
@@ -222,7 +224,7 @@ impl<'a> TargetSide<'a> {
         let by_raw = || {
             let (plain, escaped) = (spelling(name.levels().len()), spelling(0));
             let found = self.raw.get(&plain);
-            // Where the two are one, so is each between them.
+            // If the first and the last spelling are the same, so are all between them.
             if found.is_some() || plain == escaped {
                 return found;
             }
@@ -293,7 +295,7 @@ mod tests {
         assert_eq!(created(&dot, &["INBOX", "kid"]), pair("INBOX.INBOX.kid", &[]));
         assert_eq!(created(&dot, &["Größe 100%"]), pair("INBOX.Gr&APYA3w-e 100%", &["INBOX.Gr&APYA3w-e 100=25"]));
         assert_eq!(created(&dot, &["😀"]), pair("INBOX.&2D3eAA-", &["INBOX.=F0=9F=98=80"]));
-        // What the server takes above a refused level stays as its own folder is spelt.
+        // What the server accepts above a refused level is spelled like its own folder.
         assert_eq!(
             created(&dot, &["R&D", "x", "a%b"]),
             pair("INBOX.R&-D.x.a%b", &["INBOX.R&-D.x.a=25b", "INBOX.R=26D.x.a=25b"])

@@ -1,4 +1,4 @@
-//! The pairing as a whole: two listings and the user's options in, the table FROM -> TO out.
+//! Pairing as a whole: two listings and the user's options in, the table FROM -> TO out.
 
 use super::testing::listing;
 use super::*;
@@ -27,7 +27,7 @@ fn paired(source: &Listing, target: &Listing, words: &[&str]) -> Result<Pairing,
     pair(source, target, &Rules::new(&options(words)).unwrap())
 }
 
-/// The table: `FROM -> TO`, with `+` before a TO that is new.
+/// Returns the table: `FROM -> TO`, with `+` before a new TO.
 fn table(source: &[&str], target: &[&str], words: &[&str]) -> Vec<String> {
     let pairing = paired(&listing("", '/', source), &listing("", '/', target), words).unwrap();
     rows(&pairing)
@@ -237,7 +237,7 @@ fn a_new_folder_gets_a_role_that_is_free_and_that_no_rule_has_moved() {
     for (target, words, expected) in [
         (&[][..], &[][..], Some(SpecialUse::Sent)),
         (&["Post"], &[], Some(SpecialUse::Sent)),
-        // Both would go to Post, so that neither is paired by role.
+        // Both would go to Post, so neither is matched by role.
         (&["Post \\Sent"], &[], None),
         (&["Sent"], &[], None),
         (&["Raus"], &[], None),
@@ -273,7 +273,7 @@ const TREE: &[&str] = &[
     "case",
 ];
 
-/// The listing that a store has after the new folders were created.
+/// Returns a store's listing after the new folders were created.
 fn after(pairing: &Pairing, style: NameStyle) -> Listing {
     let names = new_names(pairing);
     let mut created = listing("", '/', &names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -304,7 +304,7 @@ fn a_tree_comes_back_unchanged_from_another_kind_of_server() {
         names.sort();
         expected.sort();
         assert_eq!(names, expected);
-        // `INBOX` and whatever any server needs escaped are spelled as before but for that.
+        // Apart from that, `INBOX` and anything that a server needs escaped are spelled as before.
         let mut raw = new_names(&third);
         raw.sort();
         let mut before: Vec<_> = TREE.iter().map(|name| name.replace("~me", "=7Eme")).collect();

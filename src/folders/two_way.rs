@@ -1,8 +1,7 @@
-//! The names of folders that both sides have, for two-way sync: what a folder of the second is called on the first, and
-//! the other way round.
+//! Folder names for two-way sync: translates each side's names into the other's.
 //!
-//! What it keeps true: translating a name to one side and back gives the same name, so no folder is taken for another one;
-//! and only names that can be read back are given to new folders.
+//! Invariants: translating a name to one side and back returns the same name, so no folder is mistaken for another; new
+//! folders only get names that can be read back.
 
 use super::name::FolderName;
 use super::pairing::{LeavesOut, TargetFolder};
@@ -13,12 +12,12 @@ use super::target::TargetSide;
 use crate::mail::{Listing, SpecialUse};
 use std::collections::HashSet;
 
-/// Names that differ on the two sides: a folder's on the first and on the second, and all below them.
+/// Names that differ on the two sides, each with its subfolders: a folder's name on the first and on the second.
 #[derive(Clone, Debug, Default)]
 pub struct Exchange(Vec<(FolderName, FolderName)>);
 
 impl Exchange {
-    /// What `--map` and the folders' roles exchange. A role gives way where another folder has one of its names.
+    /// Collects what `--map` and the folders' roles exchange. A role gives way if another folder has one of its names.
     pub fn new(first: &Roster, second: &Roster, rules: &Rules) -> Self {
         let mut exchange = Self(Vec::new());
         for (from, to) in rules.map.entries() {
@@ -37,8 +36,8 @@ impl Exchange {
         exchange
     }
 
-    /// Adds the folders that one side has in levels and the other one under a name of fewer levels, as a mailbox there can have no
-    /// folders below it. A folder that both sides have under one name stays what it is.
+    /// Adds the folders that one side has in levels and the other under a flattened name, as a mailbox there can have
+    /// no subfolders. A folder with the same name on both sides is left alone.
     fn add_flattened(&mut self, first: &Roster, second: &Roster) {
         let keys = |roster: &Roster| -> HashSet<String> {
             roster.folders.iter().filter(|folder| !folder.foreign).map(|folder| folder.name.key()).collect()
@@ -73,20 +72,20 @@ impl Exchange {
         }
     }
 
-    /// What a folder of the first is called on the second.
+    /// Translates a name on the first into the second's.
     pub fn to_second(&self, name: &FolderName) -> FolderName {
         let pairs = self.0.iter().map(|(first, second)| (first, second));
         translated(name, pairs)
     }
 
-    /// What a folder of the second is called on the first.
+    /// Translates a name on the second into the first's.
     pub fn to_first(&self, name: &FolderName) -> FolderName {
         let pairs = self.0.iter().map(|(first, second)| (second, first));
         translated(name, pairs)
     }
 }
 
-/// The name by the longest of the names that it is below.
+/// Translates a name by its longest matching ancestor.
 fn translated<'a>(name: &FolderName, pairs: impl Iterator<Item = (&'a FolderName, &'a FolderName)>) -> FolderName {
     let below = pairs.filter_map(|(from, to)| Some((from.levels().len(), to.join(name.below(from)?))));
     below.max_by_key(|(depth, _)| *depth).map_or_else(|| name.clone(), |(_, name)| name)
@@ -101,13 +100,13 @@ fn has(roster: &Roster, name: &FolderName) -> bool {
 }
 
 impl Rules {
-    /// Which of `--folder` and `--exclude` keeps a folder out; `None`: both let it take part.
+    /// Returns which of `--folder` and `--exclude` keeps a folder out; `None` if neither does.
     pub fn keeps_out(&self, name: &FolderName) -> Option<LeavesOut> {
         self.refuses(&name.key())
     }
 
-    /// Whether this is Gmail's folder of chats, which takes part only by its whole name: chats are no mail, and no server takes
-    /// them back.
+    /// Reports whether this is Gmail's folder of chats, which takes part only if its exact name is given: chats aren't
+    /// mail, and no server accepts them.
     pub fn leaves_chats(&self, listing: &Listing, folder: &Folder) -> bool {
         let is_chats = match folder.name.levels() {
             [top, name] => ["[Gmail]", "[Google Mail]"].contains(&top.as_str()) && name == "Chats",
@@ -117,32 +116,33 @@ impl Rules {
         listing.are_labels && is_chats && !self.include.iter().any(|pattern| pattern.names(&key))
     }
 
-    /// Whether a folder of this roster takes part by what it is: others' folders do only when they are named.
+    /// Reports whether a folder in this roster takes part, considering its owner: other users' folders do only if they
+    /// are named.
     pub fn takes_foreign(&self, folder: &Folder) -> bool {
         let key = folder.name.key();
         !folder.foreign || self.include.iter().any(|pattern| pattern.matches_on_purpose(&key))
     }
 }
 
-/// Where a folder of some name is, or is to be.
+/// Where a folder with some name is, or will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The folder.
     pub folder: TargetFolder,
-    /// Why it has a name of fewer levels there, if it does.
+    /// Why its name there is flattened, if it is.
     pub note: Option<String>,
 }
 
-/// The folder of a listing with this name, or how a new one is written there.
+/// Finds the folder with this name in a listing, or returns how to write a new one.
 ///
 /// # Errors
-/// Why there can be none of this name.
+/// Why there can't be one with this name.
 pub fn place(listing: &Listing, name: &FolderName) -> Result<TargetFolder, String> {
     let roster = Roster::read(listing);
     place_on(&TargetSide::new(listing, &roster), name).map(|place| place.folder)
 }
 
-/// The same for many names, of which none is there for the others yet.
+/// Does the same for many names, none of which may exist yet.
 pub fn place_all(listing: &Listing, names: &[FolderName]) -> Vec<Result<Place, String>> {
     let roster = Roster::read(listing);
     let side = TargetSide::new(listing, &roster);

@@ -1,21 +1,21 @@
-//! Folder options that concern no folder, which are most likely mistyped. A name that is not there ends a run before it
-//! writes; a pattern or a mapping is a warning.
+//! Folder options that match no folder, most likely because of a typo. A missing name ends the run before it writes; a
+//! pattern or a mapping only causes a warning.
 
 use super::name::FolderName;
 use super::pairing::PairError;
 use super::rules::Rules;
 use super::select::Pattern;
 
-/// How much alike two names must be, from 0 to 1, for one to be taken for the other's misspelling.
+/// How similar two names must be, from 0 to 1, for one to pass as a misspelling of the other.
 const ALIKE: f64 = 0.6;
 /// How many names are suggested.
 const SUGGESTIONS: usize = 3;
 
 impl Rules {
-    /// Checks that each folder that is selected by its very name is among those that are there.
+    /// Checks that each folder selected by its exact name exists.
     ///
     /// # Errors
-    /// The names that are not there, each with those that may be meant.
+    /// The missing names, each with similar ones that may be meant.
     pub fn check_names(&self, there: &[&FolderName], whose: &'static str) -> Result<(), PairError> {
         let keys: Vec<String> = there.iter().map(|name| name.key()).collect();
         let is_missing = |pattern: &&Pattern| pattern.is_name() && !keys.iter().any(|key| pattern.matches(key));
@@ -26,7 +26,7 @@ impl Rules {
         Err(PairError::NoFolder { whose, missing: missing.join("; ") })
     }
 
-    /// A warning for each option that concerns none of these folders.
+    /// Returns a warning for each option that matches none of these folders.
     pub fn unused(&self, there: &[&FolderName], whose: &str) -> Vec<String> {
         let keys: Vec<String> = there.iter().map(|name| name.key()).collect();
         let mut unused = Vec::new();
@@ -40,7 +40,7 @@ impl Rules {
     }
 }
 
-/// `Wrok (did you mean Work?)`
+/// Writes `Wrok (did you mean Work?)`.
 fn described(pattern: &Pattern, keys: &[String]) -> String {
     let wanted = pattern.text().to_lowercase();
     let mut near: Vec<(f64, &String)> = keys.iter().map(|key| (alike(&wanted, key), key)).collect();
@@ -53,7 +53,8 @@ fn described(pattern: &Pattern, keys: &[String]) -> String {
     }
 }
 
-/// How much alike a name is to a folder's, or to its last level: servers put folders below INBOX that users know without it.
+/// Returns how similar a name is to a folder's, or to its last level: servers put folders below INBOX that users know
+/// without it.
 fn alike(wanted: &str, key: &str) -> f64 {
     let key = key.to_lowercase();
     let last = key.rsplit('/').next().unwrap_or_default();

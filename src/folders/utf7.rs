@@ -1,7 +1,8 @@
-//! Modified UTF-7, in which IMAP4rev1 writes mailbox names (RFC 3501 section 5.1.3).
+//! Modified UTF-7, the encoding of mailbox names in IMAP4rev1 (RFC 3501 section 5.1.3).
 //!
-//! Printable ASCII stands for itself, `&` is `&-`, and everything else is UTF-16BE in a base64 of its own between `&` and
-//! `-`. Decoding forgives what servers really send (raw UTF-8, ASCII in base64, controls) and refuses what has no meaning.
+//! Printable ASCII stands for itself, `&` is `&-`, and everything else is UTF-16BE in a variant of base64 between `&`
+//! and `-`. Decoding tolerates what servers really send (raw UTF-8, ASCII in base64, control characters) and rejects
+//! what has no meaning.
 
 use base64::Engine as _;
 use base64::alphabet::IMAP_MUTF7;
@@ -9,7 +10,7 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD);
 
-/// Writes a text in modified UTF-7; the result is printable ASCII.
+/// Encodes a text in modified UTF-7; the result is printable ASCII.
 pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut shifted = Vec::new();
@@ -37,16 +38,16 @@ fn flush(shifted: &mut Vec<u8>, out: &mut String) {
     }
 }
 
-/// Reads modified UTF-7.
+/// Decodes modified UTF-7.
 ///
-/// `None`: an open or broken base64 section, half a surrogate pair, a NUL, or bytes that are not even UTF-8. ASCII that
-/// was needlessly written in base64 is read as what it says, so the result need not encode to the same bytes again.
+/// `None`: an unterminated or invalid base64 section, half a surrogate pair, a NUL, or bytes that aren't even UTF-8.
+/// ASCII needlessly written in base64 is decoded as well, so the result need not encode to the same bytes again.
 ///
 /// ```abnf
 /// name    = *(%x20-25 / %x27-7E / "&-" / "&" 1*mbase64 "-")
 /// mbase64 = ALPHA / DIGIT / "+" / ","
 /// ```
-/// (RFC 3501 section 5.1.3 says it in words.) Whatever else is UTF-8 may stand for itself, as servers send it, but for NUL.
+/// (RFC 3501 section 5.1.3 says it in words.) Any other UTF-8 except NUL may stand for itself, as servers send it.
 pub fn decode(raw: &[u8]) -> Option<String> {
     let mut rest = str::from_utf8(raw).ok()?;
     let mut out = String::with_capacity(rest.len());
@@ -64,7 +65,7 @@ pub fn decode(raw: &[u8]) -> Option<String> {
     (!out.contains('\0')).then_some(out)
 }
 
-/// `1*mbase64`: UTF-16BE in base64 with `,` for `/`, without `=` (RFC 3501 section 5.1.3).
+/// Decodes `1*mbase64`: UTF-16BE in base64 with `,` for `/`, without `=` (RFC 3501 section 5.1.3).
 fn decode_section(section: &str, out: &mut String) -> Option<()> {
     let bytes = BASE64.decode(section).ok()?;
     let (pairs, []) = bytes.as_chunks::<2>() else { return None };

@@ -1,4 +1,4 @@
-//! Where messages go that only a view of the source has: from All Mail, archived mail, into the target's archive.
+//! Where messages go that only a view on the source has: from All Mail, archived mail, to the target's archive.
 
 use super::destination;
 use super::name::FolderName;
@@ -10,7 +10,8 @@ use super::rules::Rules;
 use super::target::{Resolved, TargetSide};
 use crate::mail::{Listing, SpecialUse};
 
-/// The source's views that take part, each with the folder for what it alone has. One that the user names is a folder like all others.
+/// Pairs the source's views that take part, each with the folder for messages that only it has. A view that the user
+/// names is treated like any folder.
 ///
 /// # Errors
 /// A rule that leaves no name.
@@ -53,12 +54,12 @@ pub(super) fn pairs(
     Ok(views)
 }
 
-/// Whether it shows what belongs to others. A view in a namespace of its own, as Dovecot's virtual folders are, is the user's.
+/// Reports whether it shows others' mail. A view in its own namespace, like Dovecot's virtual folders, is the user's.
 fn is_only_foreign(folder: &Folder, rules: &Rules, key: &str) -> bool {
     folder.foreign && !rules.include.is_empty() && !rules.include.iter().any(|pattern| pattern.matches_on_purpose(key))
 }
 
-/// Finds the folder of the target.
+/// Finds the folder on the target.
 struct Place<'a> {
     side: &'a TargetSide<'a>,
     target: &'a Listing,
@@ -86,7 +87,7 @@ impl Place<'_> {
         self.side.resolve(&rename::place(self.rules, name), explicit).ok()
     }
 
-    /// Where folders are labels, what has none is in All Mail by itself.
+    /// Returns All Mail on a target where folders are labels: a message without any is in it automatically.
     fn all_mail(&self) -> Option<Resolved> {
         let is_all = |folder: &&Folder| {
             let mailbox = self.target.mailboxes.get(folder.index);

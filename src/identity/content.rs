@@ -1,44 +1,44 @@
-//! Content keys: what a message is by all its bytes, taken while they pass, whatever pieces they come in.
+//! Content keys: a message's identity according to all its bytes, computed as they pass, in pieces of any size.
 //!
-//! The raw key is that of the exact bytes. The canonical key leaves out what servers and clients are known to change
-//! without changing the message: line ends, newlines at the end, NUL against 0x80, and the header fields that programs
-//! add for their own use. Memory is constant: some lines of a message may be gigabytes long.
+//! The raw key covers the exact bytes. The canonical key ignores what servers and clients are known to change without
+//! changing the message: line ends, trailing newlines, NUL versus 0x80, and the header fields that programs add for
+//! their own use. Memory is constant: a single line of a message may have gigabytes.
 //!
-//! Two more keys, taken only where [`ContentHasher::tolerant`] was asked for, are for messages that have no equal by the
-//! canonical one: what it would be had a server written `X` for each 8-bit byte of the header, and what it is without the
-//! fields that servers on the way or in between add.
+//! Two more keys, computed only by [`ContentHasher::tolerant`], are for messages that no other equals by the canonical
+//! key: the key it would have if a server had written `X` for each 8-bit byte of the header, and the key without the
+//! fields that servers add in transit.
 
 use sha2::{Digest as _, Sha256};
 
-/// Fields that programs put into messages for their own use.
+/// Fields that programs add to messages for their own use.
 const INJECTED: [&str; 6] = ["Status", "X-Keywords", "X-Message-Flag", "X-OfflineIMAP", "X-Status", "X-TUID"];
 
-/// How the names of other such fields begin.
+/// Prefixes of more such fields.
 const INJECTED_PREFIXES: [&str; 2] = ["X-Pm-", "X-UID"];
 
-/// Fields that servers add or count anew; so are all whose names begin with `X-`.
+/// Fields that servers add or rewrite; so are all that begin with `X-`.
 const ADDED: [&str; 7] =
     ["Content-Length", "Delivered-To", "Envelope-To", "Lines", "Received", "Return-Path", "Status"];
 
-/// What is held back of a header line until its colon shows whether it stays. Longer names stay.
+/// How much of a header line is held back until its colon shows whether it is kept. Longer names are kept.
 const MAX_NAME: usize = 128;
 
-/// What a message's bytes say of its identity.
+/// A message's identity according to its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentKeys {
     /// SHA-256 of the exact bytes.
     pub raw: [u8; 32],
-    /// How many bytes they are.
+    /// How many bytes there are.
     pub length: u64,
     /// The first 128 bits of SHA-256 over the canonical form.
     pub canonical: [u8; 16],
-    /// The same where each 8-bit byte of the header is an `X`. Zeros unless the hasher was tolerant.
+    /// The same with each 8-bit byte of the header replaced by `X`. Zeros unless the hasher was tolerant.
     pub munged: [u8; 16],
     /// The same without the fields that servers add. Zeros unless the hasher was tolerant.
     pub essence: [u8; 16],
 }
 
-/// Takes a message's bytes, in pieces of any size, and gives its [`ContentKeys`].
+/// Computes a message's [`ContentKeys`] from its bytes, in pieces of any size.
 #[derive(Clone, Debug, Default)]
 pub struct ContentHasher {
     raw: Sha256,
@@ -49,18 +49,18 @@ pub struct ContentHasher {
 }
 
 impl ContentHasher {
-    /// A hasher that has seen nothing yet.
+    /// Makes a hasher.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same, which takes the keys that bear what servers do as well. It costs twice the time.
+    /// Makes a hasher that also computes the keys that tolerate servers' changes. Takes twice the time.
     pub fn tolerant() -> Self {
         let form = |form| Canonical { form, ..Canonical::default() };
         Self { tolerant: Some(Box::new([form(Form::Munged), form(Form::Essence)])), ..Self::default() }
     }
 
-    /// Takes the next bytes.
+    /// Hashes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.raw.update(bytes);
         self.length += bytes.len() as u64;
@@ -68,7 +68,7 @@ impl ContentHasher {
         self.tolerant.iter_mut().flat_map(|forms| forms.iter_mut()).for_each(|form| form.update(bytes));
     }
 
-    /// The keys of all bytes that were taken.
+    /// Returns the keys of all bytes hashed.
     pub fn finish(self) -> ContentKeys {
         let [munged, essence] = self.tolerant.map_or([[0; 16]; 2], |forms| forms.map(Canonical::finish));
         let canonical = self.canonical.finish();
@@ -76,35 +76,35 @@ impl ContentHasher {
     }
 }
 
-/// What becomes of a header on its way into the hash.
+/// How a header is transformed before it is hashed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Form {
     /// Injected fields are left out.
     #[default]
     Canonical,
-    /// And each 8-bit byte is an `X`.
+    /// And each 8-bit byte is replaced by `X`.
     Munged,
-    /// And so are fields that servers add.
+    /// And fields that servers add are left out.
     Essence,
 }
 
-/// The first 128 of 256 bits.
+/// Returns the first 128 of 256 bits.
 pub(super) fn first_half(digest: &[u8; 32]) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&digest[..16]);
     half
 }
 
-/// Where in the message the next byte stands.
+/// Where in the message the next byte is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// At the start of a header line: a blank makes it part of the line before, which was kept or was not.
+    /// At the start of a header line: a blank would make it part of the line before, which was kept or not.
     LineStart { kept: bool },
-    /// In a header line whose name is held back.
+    /// In a header line whose name is being held back.
     Name,
-    /// In a header line that is kept or is not.
+    /// In a header line that is kept or not.
     Line { kept: bool },
-    /// Behind the empty line.
+    /// After the empty line.
     Body,
 }
 
@@ -116,9 +116,9 @@ struct Canonical {
     place: Place,
     /// The beginning of the header line, while `place` is `Name`. At most [`MAX_NAME`] bytes.
     name: Vec<u8>,
-    /// CRs that were seen last: part of a line end if LF follows, else text.
+    /// The last CRs seen: part of a line end if LF follows, otherwise text.
     carriage_returns: u64,
-    /// Line ends that were seen last: they count only if something follows.
+    /// The last line ends seen: they count only if something follows.
     newlines: u64,
 }
 
@@ -130,7 +130,7 @@ impl Default for Canonical {
 }
 
 impl Canonical {
-    /// Takes bytes as they come: splits them into text and line ends.
+    /// Takes bytes as they come, and splits them into text and line ends.
     fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let plain = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0 | 0x80)).unwrap_or(bytes.len());
@@ -195,7 +195,7 @@ impl Canonical {
         }
     }
 
-    /// Takes text up to where a header line's fate is known, and gives back the rest.
+    /// Takes text until it is known whether the header line is kept, and returns the rest.
     fn header_name<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
         let colon = text.iter().position(|byte| *byte == b':');
         let (name, rest) = text.split_at(colon.unwrap_or(text.len()));
@@ -216,7 +216,7 @@ impl Canonical {
         rest
     }
 
-    /// Whether a field of this name is left out.
+    /// Reports whether a field with this name is left out.
     fn leaves_out(&self, name: &[u8]) -> bool {
         is_injected(name) || self.form == Form::Essence && is_added(name)
     }
@@ -228,7 +228,7 @@ impl Canonical {
     }
 
     fn line_end(&mut self) {
-        // A line without a colon is no field, and stays.
+        // A line without a colon isn't a field, and is kept.
         if self.place == Place::Name {
             self.keep_line();
         }
@@ -242,7 +242,7 @@ impl Canonical {
         }
     }
 
-    /// Hashes text, and the line ends before it.
+    /// Hashes text, preceded by pending line ends.
     fn emit(&mut self, text: &[u8]) {
         if text.is_empty() {
             return;
@@ -262,10 +262,10 @@ impl Canonical {
     }
 }
 
-/// How much of a run of one byte is taken at a time.
+/// How many bytes of a run are hashed at a time.
 const RUN: usize = 64;
 
-/// `count` bytes of a run, in pieces that are not empty.
+/// Yields `count` bytes of a run, in non-empty pieces.
 fn repeated(run: &[u8; RUN], count: u64) -> impl Iterator<Item = &[u8]> {
     let mut left = count;
     std::iter::from_fn(move || {
@@ -275,7 +275,7 @@ fn repeated(run: &[u8; RUN], count: u64) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether servers add such a field, or change it.
+/// Reports whether servers add or change such a field.
 fn is_added(name: &[u8]) -> bool {
     let name = name.trim_ascii_end();
     let is_private = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"X-"));
@@ -302,7 +302,7 @@ mod tests {
         hasher.finish()
     }
 
-    /// Left and right have the same canonical content, or not; their raw content differs in any case.
+    /// Checks whether left and right have the same canonical content; their raw content must differ in any case.
     #[track_caller]
     fn check(left: &[u8], right: &[u8], same: bool) {
         let (l, r) = (keys(left), keys(right));
@@ -402,7 +402,7 @@ mod tests {
         assert_eq!(keys.length, 3);
     }
 
-    /// These keys lie in users' states: they may change with a new state format only.
+    /// These keys are stored in users' states: they may change only with a new state format.
     #[test]
     fn the_canonical_form_is_fixed() {
         let message = b"X-UID: 1\r\nA: 1\r\nStatus: O\r\n x\r\nB\r\n\r\nStatus: \x80\r\r\n\rend\r\n\r\n";
@@ -430,7 +430,7 @@ mod tests {
         assert_eq!(hasher.finish().length, 1_000_000);
     }
 
-    /// The canonical form once more, whole in memory and a line at a time.
+    /// Builds the canonical form again, in memory and line by line.
     fn model(message: &[u8]) -> Vec<u8> {
         let text = String::from_utf8(message.iter().map(|b| if *b == 0x80 { 0 } else { *b }).collect()).unwrap();
         let mut lines: Vec<&str> = text.split('\n').collect();

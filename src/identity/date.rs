@@ -1,6 +1,6 @@
-//! Dates in headers (RFC 5322 section 3.3): what a message's INTERNALDATE is made of where the server's is no date.
+//! Dates in headers (RFC 5322 section 3.3), to replace an INTERNALDATE that isn't a date.
 //!
-//! mail-parser reads them, with four of its traps avoided: what it reads may be no date of the calendar, a month of
+//! mail-parser parses them, with four of its traps avoided: the result may not exist in the calendar, a month in
 //! another language becomes some English one, a time without seconds makes it lose the zone, and a date without a zone
 //! counts only if something follows it.
 
@@ -8,22 +8,22 @@ use super::header::{fields, unfolded};
 use crate::mail::InternalDate;
 use jiff::{civil, tz::Offset};
 
-/// The longest value that is looked at; real ones have some thirty bytes, and a Received some hundreds.
+/// The longest value that is parsed; real ones have some thirty bytes, and a Received some hundreds.
 const MAX_VALUE: usize = 4096;
 
-/// 1980-01-01T00:00:00Z: older dates in headers are a sender's clock without its battery.
+/// 1980-01-01T00:00:00Z: older dates in headers come from a clock with a dead battery.
 const EARLIEST: i64 = 315_532_800;
 
-/// The months' names (RFC 5322 section 3.3).
+/// Names of months (RFC 5322 section 3.3).
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// How far a clock may be ahead, in seconds: one day.
 const AHEAD: i64 = 86_400;
 
-/// When a message was sent, for one whose INTERNALDATE is no date: its Date, else its newest Received (the first one),
-/// in the zone given there. `now_seconds` is the present in seconds since 1970.
+/// Returns when a message was sent, for one whose INTERNALDATE isn't a date: its Date, otherwise its newest Received
+/// (the first one), in the zone given there. `now_seconds` is the current time in seconds since 1970.
 ///
-/// `None` where none of them is between 1980 and tomorrow.
+/// `None` if neither is between 1980 and tomorrow.
 pub fn message_date(header: &[u8], now_seconds: i64) -> Option<InternalDate> {
     let is_sane = |date: &InternalDate| (EARLIEST..=now_seconds.saturating_add(AHEAD)).contains(&date.seconds());
     let date = fields(header).find(|field| field.is("Date")).and_then(|field| parse(field.value));
@@ -32,14 +32,14 @@ pub fn message_date(header: &[u8], now_seconds: i64) -> Option<InternalDate> {
     date.filter(is_sane).or_else(|| received().find(is_sane))
 }
 
-/// The instant and zone of a Date's value; `None` where it is no date.
+/// Parses the value of a Date into an instant and a zone; `None` if it isn't a date.
 ///
 /// `orig-date = "Date:" date-time CRLF` (RFC 5322 section 3.6.1).
 pub(super) fn parse(value: &[u8]) -> Option<InternalDate> {
     parse_text(&without_comments(value)?)
 }
 
-/// The date of a Received stands behind its last semicolon (RFC 5322 section 3.6.7).
+/// Parses the date of a Received, which comes after its last semicolon (RFC 5322 section 3.6.7).
 ///
 /// `received = "Received:" *received-token ";" date-time CRLF` (RFC 5322 section 3.6.7).
 fn parse_received(value: &[u8]) -> Option<InternalDate> {
@@ -48,7 +48,7 @@ fn parse_received(value: &[u8]) -> Option<InternalDate> {
     parse_text(date)
 }
 
-/// The value unfolded and without its comments, which may be nested; `None` if it is too long.
+/// Returns the value unfolded and without comments, which may be nested; `None` if it is too long.
 ///
 /// `comment = "(" *([FWS] ccontent) [FWS] ")"` (RFC 5322 section 3.2.2).
 fn without_comments(value: &[u8]) -> Option<String> {
@@ -60,7 +60,7 @@ fn without_comments(value: &[u8]) -> Option<String> {
     for byte in unfolded(value) {
         match byte {
             b'(' => depth += 1,
-            // Also a blank: `10:00(x)+0100` are two tokens.
+            // Leave a blank: `10:00(x)+0100` is two tokens.
             b')' if depth > 0 => {
                 depth -= 1;
                 text.push(' ');
@@ -73,15 +73,17 @@ fn without_comments(value: &[u8]) -> Option<String> {
     Some(text)
 }
 
+/// Parses a date without comments.
+///
 /// ```abnf
 /// date-time   = [ day-of-week "," ] date time [CFWS]
 /// date        = day month year
 /// time        = time-of-day zone
 /// time-of-day = hour ":" minute [ ":" second ]
 /// ```
-/// (RFC 5322 section 3.3, and the obsolete forms of section 4.3.) The zone may be missing, which is UTC then.
+/// (RFC 5322 section 3.3, and the obsolete forms of section 4.3.) A missing zone means UTC.
 fn parse_text(text: &str) -> Option<InternalDate> {
-    // Each token is followed by a blank, the last one too: mail-parser counts a token when it ends.
+    // Put a blank after each token, the last one too: mail-parser counts a token when it ends.
     let mut tidy = String::new();
     for token in text.split_ascii_whitespace() {
         tidy.push_str(token);
@@ -107,7 +109,7 @@ fn to_internal_date(read: mail_parser::DateTime) -> Option<InternalDate> {
         return None;
     }
     let small = |value: u8| i8::try_from(value).ok();
-    // jiff refuses what is_valid() lets pass: the 31st of February.
+    // jiff rejects what is_valid() accepts: 31 February.
     let date = civil::Date::new(i16::try_from(read.year).ok()?, small(read.month)?, small(read.day)?).ok()?;
     let local = date.at(small(read.hour)?, small(read.minute)?, small(read.second)?, 0);
     let east = i16::from(read.tz_hour) * 60 + i16::from(read.tz_minute);

@@ -1,17 +1,17 @@
-//! A scanner for header fields (RFC 5322 section 2.2) over bytes as they are.
+//! A scanner for header fields (RFC 5322 section 2.2) in raw bytes.
 //!
 //! It reads a whole message, its header or the literal of `BODY[HEADER.FIELDS (…)]` alike: it stops at the first empty
-//! line. It takes what servers really send: bare LF, `\r\r\n`, blanks before the colon, a last line without an end,
-//! lines that are no fields. It borrows, so that a line of a megabyte costs nothing but its reading.
+//! line. It accepts what servers really send: bare LF, `\r\r\n`, blanks before the colon, an unterminated last line,
+//! lines that aren't fields. It borrows, so a line of a megabyte costs no more than reading it.
 
 use super::date;
 use crate::mail::Heading;
 
-/// As much of a subject or a sender as is kept, in characters, and as is looked at for it, in bytes.
+/// How much of a subject or a sender is kept, in characters, and parsed, in bytes.
 const MAX_TEXT: usize = 200;
 const MAX_TEXT_BYTES: usize = 4000;
 
-/// One field: its name as it was spelled, and its value with the folding still in it.
+/// One field: its name as spelled, and its value, still folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Field<'a> {
     pub(crate) name: &'a [u8],
@@ -19,12 +19,12 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// Whether this is its name, in whatever case.
+    /// Reports whether it has this name, ignoring case.
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
-    /// The field of a line with its continuations; `None` where that is no field.
+    /// Parses a line with its continuations; `None` if it isn't a field.
     ///
     /// ```abnf
     /// optional-field = field-name ":" unstructured CRLF        ; RFC 5322 section 3.6.8
@@ -35,14 +35,14 @@ impl<'a> Field<'a> {
     fn parse(line: &'a [u8]) -> Option<Self> {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let (name, value) = line.split_at(colon);
-        // RFC 5322 section 4.5 had blanks before the colon, and some programs still write them.
+        // RFC 5322 section 4.5 allowed blanks before the colon, and some programs still write them.
         let name = name.trim_ascii_end();
         let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
         is_name.then_some(Self { name, value: value.get(1..)? })
     }
 }
 
-/// The fields of a header in their order, up to the empty line or the end.
+/// Yields a header's fields in order, up to the empty line or the end.
 pub(crate) fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
     let mut rest = header;
     std::iter::from_fn(move || {
@@ -55,7 +55,7 @@ pub(crate) fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
     })
 }
 
-/// Takes one line with its continuations off `rest`, without the last line end. `None` at the end of the header.
+/// Removes one line with its continuations from `rest`, without the last line end. `None` at the end of the header.
 fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let all = *rest;
     let mut end = line_length(all);
@@ -70,7 +70,7 @@ fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(without_line_end(line))
 }
 
-/// How many bytes the first line has, its LF included.
+/// Returns the length of the first line in bytes, including its LF.
 fn line_length(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |lf| lf + 1)
 }
@@ -79,23 +79,24 @@ fn without_line_end(line: &[u8]) -> &[u8] {
     without_cr(line.strip_suffix(b"\n").unwrap_or(line))
 }
 
-/// The line without the CRs at its end: a server that makes CRLF of every LF turns CRLF into `\r\r\n`.
+/// Strips CRs at the end of a line: a server that turns every LF into CRLF turns CRLF into `\r\r\n`.
 fn without_cr(line: &[u8]) -> &[u8] {
     let kept = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
     line.get(..kept).unwrap_or(line)
 }
 
-/// A value's bytes without its folding: the line ends go, the blanks that follow them stay (RFC 5322 section 2.2.3).
+/// Yields a value's bytes without its folding: line ends are dropped, the blanks that follow them kept (RFC 5322
+/// section 2.2.3).
 ///
 /// `FWS = ([*WSP CRLF] 1*WSP) / obs-FWS` (RFC 5322 section 3.2.2). A line may end in a bare LF.
 pub(crate) fn unfolded(value: &[u8]) -> impl Iterator<Item = u8> + '_ {
     value.split(|byte| *byte == b'\n').flat_map(|line| without_cr(line).iter().copied())
 }
 
-/// The text of a message's first Message-ID, for reports: unfolded, without blanks around it, otherwise as it stands.
+/// Returns the text of a message's first Message-ID, for reports: unfolded and trimmed, otherwise unchanged.
 ///
-/// It may be whatever the sender wrote, control characters among it. Where it is not UTF-8, the bytes that are not are
-/// written as `\xff` and a backslash as `\\`, so that nothing is lost. `None` where there is none or it is empty.
+/// It is as the sender wrote it, and may contain control characters. Bytes that aren't UTF-8 are written as `\xff` and
+/// a backslash as `\\`, so nothing is lost. `None` if there is none or it is empty.
 ///
 /// `message-id = "Message-ID:" msg-id CRLF` (RFC 5322 section 3.6.4). The value need not be a `msg-id`.
 pub fn message_id(header: &[u8]) -> Option<String> {
@@ -108,24 +109,24 @@ pub fn message_id(header: &[u8]) -> Option<String> {
     Some(std::str::from_utf8(bytes).map_or_else(|_| escaped(bytes), str::to_owned))
 }
 
-/// What people know a message by, for lists: its Message-ID, and its Subject, From and Date decoded (RFC 2047), each in one
-/// line, cut where it is long.
+/// Returns the fields by which users recognise a message in a list: its Message-ID, and its Subject, From and Date
+/// decoded (RFC 2047), each on one line and cut if long.
 ///
-/// They may be whatever the sender wrote, control characters among it.
+/// They are as the sender wrote them, and may contain control characters.
 pub fn heading(header: &[u8]) -> Heading {
     let date = fields(header).find(|field| field.is("Date")).and_then(|field| date::parse(field.value));
     Heading { message_id: message_id(header), subject: decoded(header, "Subject"), from: decoded(header, "From"), date }
 }
 
-/// The text of the first field of this name: decoded, its blanks made single ones, cut where it is long. `None` where there
-/// is none or it is empty.
+/// Returns the text of the first field with this name: decoded, with runs of blanks reduced to one, cut if long. `None`
+/// if there is none or it is empty.
 ///
 /// `subject = "Subject:" unstructured CRLF` (RFC 5322 section 3.6.5) with the encoded words of RFC 2047 section 2:
 /// `encoded-word = "=?" charset "?" encoding "?" encoded-text "?="`.
 fn decoded(header: &[u8], name: &str) -> Option<String> {
     let field = fields(header).find(|field| field.is(name))?;
     let value: Vec<u8> = unfolded(field.value).take(MAX_TEXT_BYTES).collect();
-    // Any field is decoded as a Subject is: encoded words among plain text.
+    // Any field is decoded like a Subject: encoded words among plain text.
     let line = [b"Subject: ", value.as_slice(), b"\r\n\r\n"].concat();
     let message = mail_parser::MessageParser::new().header_text(mail_parser::HeaderName::Subject).parse_headers(&line);
     let text = message.as_ref().and_then(mail_parser::Message::subject)?;

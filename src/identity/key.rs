@@ -1,30 +1,31 @@
-//! The header key: one hash over the five fields that identify a message, written so that it survives what servers do
+//! The header key: one hash over the five fields that identify a message, computed so that it survives what servers do
 //! to headers.
 //!
-//! Taken up are the first Message-ID, Date, From, To and Subject; never Received, Return-Path, `X-*` or whatever else
-//! is added and changed on the way. What is known to happen to these five, and what it is met with:
+//! It covers the first Message-ID, Date, From, To and Subject; never Received, Return-Path, `X-*` or anything else that
+//! is added or changed in transit. Known changes to these five, and how the key tolerates them:
 //!
-//! - folded elsewhere, tabs to blanks, runs of blanks to one: folding, SP and TAB are dropped;
-//! - control and 8-bit bytes to `?`, one for a byte or one for a character: they all become `?`, a run of them one;
+//! - different folding, tabs turned into blanks, runs of blanks reduced to one: folding, SP and TAB are dropped;
+//! - control and 8-bit bytes turned into `?`, one per byte or one per character: they all become `?`, and a run of them
+//!   one;
 //! - case of domain names: folded (that of local parts and names is not);
-//! - a comment behind the Message-ID: only the text between the first `<` and `>` counts;
-//! - another form of the same date: its instant counts.
+//! - a comment after the Message-ID: only the text between the first `<` and `>` counts;
+//! - a different form of the same date: its instant counts.
 
 use super::date;
 use super::header::{fields, unfolded};
 use crate::mail::HeaderKey;
 use sha2::{Digest as _, Sha256};
 
-/// The fields that [`header_key`] reads, as `BODY.PEEK[HEADER.FIELDS (…)]` asks for them (RFC 3501 section 6.4.5).
+/// The fields that [`header_key`] reads, as in a request for `BODY.PEEK[HEADER.FIELDS (…)]` (RFC 3501 section 6.4.5).
 pub const FIELDS: &str = "MESSAGE-ID DATE FROM TO SUBJECT";
 
 /// Those fields, in the order in which they are hashed.
 const NAMES: [&str; 5] = ["message-id", "date", "from", "to", "subject"];
 
-/// The identity of a message by its header: the first 128 bits of SHA-256 over `name:value\n` for each of the five
-/// fields. An absent field counts as an empty one.
+/// Returns a message's identity according to its header: the first 128 bits of SHA-256 over `name:value\n` for each of
+/// the five fields. A missing field counts as an empty one.
 ///
-/// `header` is a message, its header, or the literal that a server gave for [`FIELDS`]: all give the same key.
+/// `header` is a message, its header, or a server's literal for [`FIELDS`]: all give the same key.
 pub fn header_key(header: &[u8]) -> HeaderKey {
     let [message_id, date, from, to, subject] = first_values(header);
     let message_id = message_id.map(message_id_text).unwrap_or_default();
@@ -42,7 +43,7 @@ pub fn header_key(header: &[u8]) -> HeaderKey {
     if message_id.is_empty() { HeaderKey::WithoutId(key) } else { HeaderKey::WithId(key) }
 }
 
-/// The value of the first field of each name, also where it is empty.
+/// Returns the value of the first field with each name, even if empty.
 fn first_values(header: &[u8]) -> [Option<&[u8]>; 5] {
     let mut values = [None; 5];
     for field in fields(header) {
@@ -60,7 +61,7 @@ fn first_values(header: &[u8]) -> [Option<&[u8]>; 5] {
 
 fn hash(values: [&Vec<u8>; 5]) -> [u8; 16] {
     let mut digest = Sha256::new();
-    // No value has a line end in it, so no two sets of values give the same text.
+    // No value contains a line end, so no two sets of values give the same text.
     for (name, value) in NAMES.iter().zip(values) {
         digest.update(name.as_bytes());
         digest.update(b":");
@@ -70,7 +71,7 @@ fn hash(values: [&Vec<u8>; 5]) -> [u8; 16] {
     super::content::first_half(&digest.finalize().into())
 }
 
-/// A value without folding and blanks, every run of bytes that servers replace by `?` replaced by one `?`.
+/// Returns a value without folding and blanks, with each run of bytes that servers replace by `?` reduced to one `?`.
 fn canonical(value: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     for byte in unfolded(value) {
@@ -84,7 +85,7 @@ fn canonical(value: &[u8]) -> Vec<u8> {
     text
 }
 
-/// What stands between the first `<` and `>`, or all of it where there is no `<`, its domain in lower case.
+/// Returns the text between the first `<` and `>`, or all of it if there is no `<`, with its domain in lower case.
 fn message_id_text(value: &[u8]) -> Vec<u8> {
     let text = canonical(value);
     let inner = text.split(|byte| *byte == b'<').nth(1).unwrap_or(&text);
@@ -96,12 +97,12 @@ fn message_id_text(value: &[u8]) -> Vec<u8> {
     id
 }
 
-/// Seconds since 1970 where it is a date, else the text.
+/// Returns seconds since 1970 for a date, otherwise the text.
 fn date_text(value: &[u8]) -> Vec<u8> {
     date::parse(value).map_or_else(|| canonical(value), |date| date.seconds().to_string().into_bytes())
 }
 
-/// A list of addresses, each domain in lower case: what follows an `@` and can be part of a domain.
+/// Returns a list of addresses with each domain in lower case: whatever follows an `@` and can be part of a domain.
 fn addresses(value: &[u8]) -> Vec<u8> {
     let mut text = canonical(value);
     let mut in_domain = false;
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Left and right are the same message to the header key, or they are not.
+    /// Checks whether left and right have the same header key.
     #[track_caller]
     fn check(left: &[u8], right: &[u8], same: bool) {
         assert_eq!(header_key(left) == header_key(right), same, "{} | {}", left.escape_ascii(), right.escape_ascii());
@@ -200,7 +201,7 @@ mod tests {
         check(b"Subject: a\r\nTo: ", b"Subject: a", true);
     }
 
-    /// These keys lie in users' states: they may change with a new state format only.
+    /// These keys are stored in users' states: they may change only with a new state format.
     #[test]
     fn the_hashed_text_is_fixed() {
         let header = b"Message-ID: <X@Y.org>\r\nDate: Tue, 2 Jan 2024 10:00:00 +0100\r\n\
@@ -223,7 +224,7 @@ mod tests {
             subject in prop::collection::vec(prop::sample::select(b"aB? \x01\x7f\xc3\xa9".to_vec()), 0..30),
             fold in prop::sample::select(vec!["\r\n ", "\n\t", " ", "\t  "]),
         ) {
-            // Spaces folded anew, and every byte that can't be shown replaced.
+            // Fold at other blanks, and replace every unprintable byte.
             let replaced: Vec<u8> = subject
                 .iter()
                 .flat_map(|byte| match byte {

@@ -1,11 +1,12 @@
-//! Notices that a server sends in the place of a message that it can't give out.
+//! Notices that a server sends in place of a message that it can't deliver.
 
 use super::header::{Field, fields, unfolded};
 
-/// A notice has only a few fields.
+/// The most fields that such a notice has.
 const MOST_FIELDS: usize = 40;
 
-/// Whether these bytes are no message but a server's notice that it can't give one out. Gives what the notice says, for people.
+/// Returns what the notice says, for users, if these bytes aren't a message but a notice that the server can't deliver
+/// it.
 ///
 /// Exchange sends one for a message that it fails to convert, Courier for one that another session has expunged.
 pub fn stand_in(message: &[u8]) -> Option<&'static str> {
@@ -28,7 +29,7 @@ pub fn stand_in(message: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// The first bytes of a field's value, in small letters.
+/// Returns the first bytes of a field's value in lower case.
 fn lower(field: &Field<'_>) -> Vec<u8> {
     let value: Vec<u8> = unfolded(field.value).take(200).collect();
     value.trim_ascii().to_ascii_lowercase()

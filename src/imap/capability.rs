@@ -1,36 +1,36 @@
-//! What a server can do (RFC 3501 section 6.1.1). Only what it says after login counts.
+//! A server's capabilities (RFC 3501 section 6.1.1). Only what it announces after login counts.
 
 use super::wire::LiteralMode;
 use std::collections::BTreeSet;
 
-/// A server's capabilities, upper case.
+/// A server's capabilities, in upper case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities(BTreeSet<String>);
 
 impl Capabilities {
-    /// A set from the names that a server listed.
+    /// Makes the set from the names that a server listed.
     pub fn new(names: impl IntoIterator<Item = String>) -> Self {
         Self(names.into_iter().map(|name| name.to_ascii_uppercase()).collect())
     }
 
-    /// Whether the server offers this one.
+    /// Reports whether the server has this one.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains(name)
     }
 
-    /// Whether it speaks this protocol: IMAP4rev1 or IMAP4rev2. The IMAP4 before them is another (RFC 1730).
+    /// Reports whether it speaks this protocol: IMAP4rev1 or IMAP4rev2. The older IMAP4 is another (RFC 1730).
     pub fn is_imap(&self) -> bool {
         self.has("IMAP4REV1") || self.has("IMAP4REV2")
     }
 
-    /// The SASL mechanisms that it offers, by name.
+    /// Yields the names of the SASL mechanisms that it offers.
     ///
     /// `capability = ("AUTH=" auth-type) / atom` (RFC 3501 section 9).
     pub fn mechanisms(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|name| name.strip_prefix("AUTH="))
     }
 
-    /// How literals may be sent.
+    /// Returns how literals may be sent.
     pub fn literal_mode(&self) -> LiteralMode {
         if self.has("LITERAL+") {
             LiteralMode::Plus
@@ -41,7 +41,7 @@ impl Capabilities {
         }
     }
 
-    /// The largest message that it takes, where it says so (APPENDLIMIT, RFC 7889).
+    /// Returns the size of the largest message that it accepts, if it says so (APPENDLIMIT, RFC 7889).
     ///
     /// `capability =/ "APPENDLIMIT" ["=" number]` (RFC 7889 section 5).
     pub fn append_limit(&self) -> Option<u64> {

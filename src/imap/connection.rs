@@ -1,8 +1,8 @@
-//! One connection: commands go out ahead of their replies, and each reply finds its command.
+//! One connection: commands are sent ahead of their replies, and each reply is matched to its command.
 //!
 //! Commands are answered in the order in which they were sent (RFC 3501 section 5.5: a server may answer out of order
-//! only where it makes no difference), so untagged data belongs to the oldest command that is not answered yet. A
-//! tagged reply that no command waits for ends the connection: it was forged, or the two sides are out of step.
+//! only if it makes no difference), so untagged data belongs to the oldest unanswered command. A tagged reply that no
+//! command waits for ends the connection: it was forged, or the two sides are out of sync.
 
 use super::courtesy::Courtesy;
 use super::facts::ServerFacts;
@@ -19,7 +19,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// Names a command that was sent, until its reply has been taken.
+/// Identifies a command that was sent, until its reply has been taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub(super) u64);
 
@@ -30,34 +30,34 @@ pub struct Reply {
     pub completion: Completion,
     /// The code in brackets, if any.
     pub code: Option<Code>,
-    /// The server's words, raw.
+    /// The server's text, raw.
     pub text: String,
 }
 
 impl Reply {
-    /// Whether the command succeeded.
+    /// Reports whether the command succeeded.
     pub fn is_ok(&self) -> bool {
         self.completion == Completion::Ok
     }
 }
 
-/// What reading one response gave.
+/// The result of reading one response.
 #[derive(Debug)]
 pub enum Received {
     /// A command's tagged reply.
     Reply(Ticket, Reply),
-    /// The server asks to go on.
+    /// The server's `+`.
     Continue,
     /// Untagged data, which the handler has seen, or a reply that nobody waits for.
     Untagged,
 }
 
-/// Takes untagged data.
+/// Handles untagged data.
 pub trait Handler {
-    /// Takes one untagged response. `oldest` is the command that it most likely belongs to.
+    /// Handles one untagged response. `oldest` is the command that it most likely belongs to.
     ///
     /// # Errors
-    /// What the connection must end for.
+    /// A reason to end the connection.
     fn untagged(&mut self, oldest: Option<Ticket>, response: &Response<'_>) -> Result<(), Error>;
 }
 
@@ -67,12 +67,12 @@ impl<F: FnMut(Option<Ticket>, &Response<'_>) -> Result<(), Error>> Handler for F
     }
 }
 
-/// Untagged data that nobody waits for.
+/// Ignores untagged data.
 pub fn ignore(_: Option<Ticket>, _: &Response<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Shown each line of the protocol, with secrets struck out.
+/// Receives each line of the protocol, with secrets redacted.
 pub type Trace = Box<dyn Fn(Direction, &[u8]) + Send + Sync>;
 
 /// A connection to a server.
@@ -90,15 +90,15 @@ pub struct Connection {
     trace: Option<Trace>,
     /// Knows the secrets that were sent.
     redactor: Redactor,
-    /// While a login is under way: the server's last challenge, as it came.
+    /// During a login: the server's last challenge, unmodified.
     login: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// What the server says to a step of a login.
+/// The server's answer to a step of a login.
 pub(super) enum Answered {
-    /// It asks for the next one.
+    /// It asks for the next step.
     Challenge(Zeroizing<Vec<u8>>),
-    /// It is through.
+    /// The login is over.
     Reply(Reply),
 }
 
@@ -115,7 +115,7 @@ impl ByteSource for Stream {
 }
 
 impl Connection {
-    /// A connection over a stream on which nothing has been said yet.
+    /// Makes a connection over a fresh stream.
     pub fn new(stream: Stream, trace: Option<Trace>) -> Self {
         Self {
             stream,
@@ -134,22 +134,22 @@ impl Connection {
         }
     }
 
-    /// The stream under it, if nothing that was read is left.
+    /// Returns the stream below, if no unread input is left.
     pub(super) fn into_stream(self) -> Option<Stream> {
         self.framer.is_empty().then_some(self.stream)
     }
 
-    /// Whether TLS is up.
+    /// Reports whether TLS is up.
     pub(super) fn is_encrypted(&self) -> bool {
         self.stream.is_encrypted()
     }
 
-    /// What a login can be bound to: see [`Stream::server_end_point`].
+    /// Returns what a login can be bound to: see [`Stream::server_end_point`].
     pub(super) fn server_end_point(&self) -> Option<Vec<u8>> {
         self.stream.server_end_point()
     }
 
-    /// From now on no challenge is traced, and this secret never again.
+    /// Stops tracing challenges, and this secret for good.
     pub(super) fn begin_login(&mut self, secret: Option<&SecretString>) {
         if let Some(secret) = secret {
             self.redactor.add(secret);
@@ -157,17 +157,17 @@ impl Connection {
         self.login = Some(Zeroizing::default());
     }
 
-    /// The login is through, one way or the other.
+    /// Ends the login, successful or not.
     pub(super) fn end_login(&mut self) {
         self.login = None;
     }
 
-    /// A text of the server's without the secrets that it was given.
+    /// Returns a text from the server without the secrets that it was given.
     pub(super) fn redacted(&self, text: &str) -> String {
         self.redactor.clean(text).into_owned()
     }
 
-    /// Waits for what the server says to a step of the login that was begun.
+    /// Waits for the server's answer to a step of the login.
     pub(super) fn await_challenge(&mut self, ticket: Ticket) -> Result<Answered, Error> {
         Ok(match self.await_continuation(ticket, &mut ignore)? {
             Some(reply) => Answered::Reply(reply),
@@ -175,10 +175,10 @@ impl Connection {
         })
     }
 
-    /// The same connection with TLS under it. Everything that was learnt in plain text is forgotten.
+    /// Returns the connection with TLS below. Everything learnt in plain text is forgotten.
     ///
     /// # Errors
-    /// Bytes that came in plain text after the server's OK, or what `protect` could not do.
+    /// Bytes that arrived in plain text after the server's OK, or a failure of `protect`.
     pub fn encrypt(self, protect: impl FnOnce(Stream) -> Result<Stream, net::Error>) -> Result<Self, Error> {
         if !self.framer.is_empty() {
             let text = "unexpected data between the server's OK to STARTTLS and TLS, so nothing was sent";
@@ -187,91 +187,91 @@ impl Connection {
         Ok(Self::new(protect(self.stream)?, self.trace))
     }
 
-    /// Compresses the connection from now on, as the server has just agreed to.
+    /// Compresses the connection from now on, as the server has just agreed.
     ///
     /// # Errors
-    /// What keeps it from being done; the connection is of no further use then.
+    /// Why it failed; the connection can't be used any more then.
     pub(super) fn compress(&mut self) -> Result<(), Error> {
         let received = self.framer.take_unused().ok_or(Error::Truncated)?;
         Ok(self.stream.compress(&received)?)
     }
 
-    /// How far away the server is: see [`Stream::distance`].
+    /// Returns how far away the server is: see [`Stream::distance`].
     pub fn distance(&self) -> Duration {
         self.stream.distance()
     }
 
-    /// The shortest time in which a command was answered so far: no less than a round trip, also where the connection's first
-    /// part is short, as to the near end of a tunnel.
+    /// Returns the shortest time in which a command was answered so far: at least a round trip, even if the
+    /// connection's first hop is short, as with a tunnel.
     pub fn round_trip(&self) -> Option<Duration> {
         self.waiting.round_trip()
     }
 
-    /// Whether what goes over it is compressed.
+    /// Reports whether it is compressed.
     pub fn is_compressed(&self) -> bool {
         self.stream.is_compressed()
     }
 
-    /// What the server said that it can do, last; `None` where it has not said.
+    /// Returns the capabilities that the server announced last; `None` if it has not yet.
     pub fn capabilities(&self) -> Option<&Capabilities> {
         self.facts.capabilities.as_ref()
     }
 
-    /// Forgets what the server said that it can do: at login, as only what comes after counts.
+    /// Forgets the server's capabilities: at login, as only what comes after counts.
     pub fn forget_capabilities(&mut self) {
         self.facts.capabilities = None;
     }
 
-    /// The answer to NAMESPACE (RFC 2342), once it has come.
+    /// Returns the answer to NAMESPACE (RFC 2342), once it has arrived.
     pub fn namespace(&self) -> Option<&Namespace> {
         self.facts.namespace.as_ref()
     }
 
-    /// The fields of the server's ID (RFC 2971), once they have come.
+    /// Returns the fields of the server's ID (RFC 2971), once they have arrived.
     pub fn server_id(&self) -> &[(String, Option<String>)] {
         &self.facts.id
     }
 
-    /// What went over the connection.
+    /// Returns the connection's traffic.
     pub fn traffic(&self) -> net::Traffic {
         self.stream.traffic()
     }
 
-    /// When something was last sent or received.
+    /// Returns when something was last sent or received.
     pub fn last_used(&self) -> Instant {
         self.last_used
     }
 
-    /// Says what coming waits are for.
+    /// Sets what the coming waits are for.
     pub fn set_phase(&mut self, phase: Phase) {
         self.stream.set_phase(phase);
     }
 
-    /// Closes without a word. Of what was written, the server gets no more than has left this machine.
+    /// Closes without LOGOUT. The server gets no more of what was written than has left this machine.
     pub fn shut_down(&mut self) {
         self.stream.shut_down();
     }
 
-    /// How many commands have no reply yet, of those whose reply matters to somebody.
+    /// Returns the number of unanswered commands, not counting those whose replies nobody waits for.
     pub fn commands_waiting(&self) -> usize {
         self.waiting.attended()
     }
 
-    /// Whether the server takes in one more command while nobody reads its replies.
+    /// Reports whether the server can accept one more command while nobody reads its replies.
     pub fn has_room(&self) -> bool {
         self.waiting.has_room()
     }
 
-    /// Whether so many commands are answered that others are to follow: they go out together.
+    /// Reports whether enough commands are answered to send more, all at once.
     pub fn is_half_answered(&self) -> bool {
         self.waiting.is_half_answered()
     }
 
-    /// Sends a command without waiting for its reply. Where [`Connection::needs_quiet`] says so, no other command may be
-    /// under way.
+    /// Sends a command without waiting for its reply. If [`Connection::needs_quiet`] says so, no other command may be
+    /// unanswered.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn send(&mut self, command: &Command) -> Result<Ticket, Error> {
         let (ticket, steps) = self.begin(command)?;
         for step in steps {
@@ -288,35 +288,35 @@ impl Connection {
         Ok(ticket)
     }
 
-    /// Sends a command whose reply nobody waits for: it is dropped when it comes, whatever it says. Untagged data that
-    /// comes with it goes to whoever reads then.
+    /// Sends a command whose reply is discarded when it comes, whatever it says. Untagged data that comes with it goes
+    /// to whoever is reading then.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn send_unattended(&mut self, command: &Command) -> Result<(), Error> {
         self.send(command)?;
         self.waiting.leave_last();
         Ok(())
     }
 
-    /// Says goodbye and closes. The server's answer is not waited for: nothing depends on it.
+    /// Says goodbye and closes. It doesn't wait for the server's answer: nothing depends on it.
     pub fn log_out(&mut self) {
         self.courtesy = Courtesy::default();
         let said = self.send_unattended(&Command::new("LOGOUT"));
-        // A connection that is lost is closed as well.
+        // A lost connection is closed as well.
         match said.and_then(|()| Ok(self.stream.flush()?)) {
             Ok(()) => self.stream.close(),
             Err(_) => self.shut_down(),
         }
     }
 
-    /// Whether one of the command's strings has to go as a literal that the server must be asked for: replies to earlier
-    /// commands would come in between.
+    /// Reports whether one of the command's strings has to be sent as a literal that the server must ask for: replies
+    /// to earlier commands would come in between.
     pub fn needs_quiet(&self, command: &Command) -> bool {
         command.has_literal() && self.literal_mode() != LiteralMode::Plus
     }
 
-    /// Gives a command its tag and its place among those that wait for a reply. The caller carries out the steps.
+    /// Assigns the command a tag and queues it for its reply. The caller carries out the steps.
     ///
     /// # Errors
     /// A command that can't be written.
@@ -324,7 +324,7 @@ impl Connection {
         self.begin_with(command, self.literal_mode())
     }
 
-    /// The same with literals sent in this way.
+    /// Does the same, with literals sent in this way.
     ///
     /// # Errors
     /// A command that can't be written.
@@ -346,16 +346,16 @@ impl Connection {
     /// Writes bytes of a command that was begun.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.stream.write(bytes)?;
         Ok(())
     }
 
-    /// Answers a continuation request with a line that is a secret.
+    /// Answers a continuation request with a secret line.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn answer(&mut self, command: &Command) -> Result<(), Error> {
         if let Some(trace) = &self.trace {
             trace(Direction::Sent, &command.trace(""));
@@ -368,12 +368,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits until the server asks for the literal of this command. A reply instead means that it refuses the command:
-    /// the literal must not be sent.
+    /// Waits until the server asks for this command's literal. A reply instead means that it refuses the command: the
+    /// literal must not be sent.
     ///
     /// # Errors
-    /// What ends the connection, also a reply to another command: replies come in order, so all earlier ones must have
-    /// been taken before.
+    /// A failure that ends the connection, such as a reply to another command: replies come in order, so all earlier
+    /// ones must have been taken.
     pub fn await_continuation(&mut self, ticket: Ticket, handler: &mut dyn Handler) -> Result<Option<Reply>, Error> {
         loop {
             match self.receive(handler)? {
@@ -388,17 +388,17 @@ impl Connection {
     /// Waits for the next response.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn receive(&mut self, handler: &mut dyn Handler) -> Result<Received, Error> {
         let incoming = self.framer.next(&mut self.stream);
         let incoming = incoming.map_err(|error| self.ended(error.into()))?;
         self.take(incoming, handler)
     }
 
-    /// The next response, if it has arrived whole.
+    /// Returns the next response, if it has arrived in full.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn receive_available(&mut self, handler: &mut dyn Handler) -> Result<Option<Received>, Error> {
         let incoming = self.framer.next_available(&mut self.stream);
         match incoming.map_err(|error| self.ended(error.into()))? {
@@ -410,33 +410,34 @@ impl Connection {
     /// Waits for the next response or large literal.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn incoming(&mut self) -> Result<Incoming, Error> {
         let incoming = self.framer.next(&mut self.stream);
         incoming.map_err(|error| self.ended(error.into()))
     }
 
-    /// What came before the large literal that [`Connection::incoming`] announced; `None` if it is no FETCH's.
+    /// Returns what came before the large literal that [`Connection::incoming`] announced; `None` if it isn't in a
+    /// FETCH.
     pub fn fetch_opening(&self) -> Option<FetchOpening> {
         FetchOpening::read(self.framer.frame())
     }
 
-    /// Reads bytes of a large literal; zero: all of them are out.
+    /// Reads bytes of a large literal; zero: it is complete.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn read_literal(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         self.framer.read_literal(&mut self.stream, buffer).map_err(Into::into)
     }
 
-    /// Understands what [`Connection::incoming`] announced as a frame.
+    /// Interprets what [`Connection::incoming`] returned as a frame.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn take(&mut self, incoming: Incoming, handler: &mut dyn Handler) -> Result<Received, Error> {
         let mut incoming = incoming;
         while let Incoming::LargeLiteral { .. } = incoming {
-            // Nobody asked for it: the framer skips it.
+            // Unrequested: the framer skips it.
             incoming = self.incoming()?;
         }
         self.last_used = Instant::now();
@@ -490,7 +491,8 @@ impl Connection {
         Ok(if is_attended { Received::Reply(ticket, reply) } else { Received::Untagged })
     }
 
-    /// Why the connection ended: the server's goodbye, if it said one, tells more than that it closed.
+    /// Explains why the connection ended: the server's goodbye, if there was one, is a better reason than that it
+    /// closed.
     fn ended(&mut self, error: Error) -> Error {
         match self.facts.bye.take() {
             Some((text, code)) if self.login.is_some() => Error::Bye { text: self.redacted(&text), code },
@@ -502,16 +504,16 @@ impl Connection {
     /// Waits for a command's reply.
     ///
     /// # Errors
-    /// What ends the connection, also a reply to another command.
+    /// A failure that ends the connection, such as a reply to another command.
     pub fn wait(&mut self, ticket: Ticket, handler: &mut dyn Handler) -> Result<Reply, Error> {
         self.wait_any(|replied| replied == ticket, handler).map(|(_, reply)| reply)
     }
 
-    /// Waits for a reply to one of some commands: a server may carry out at the same time what does not disturb each
-    /// other, and answer what is done first (RFC 3501 section 5.5).
+    /// Waits for a reply to one of some commands: a server may execute independent commands in parallel, and answer
+    /// first what is done first (RFC 3501 section 5.5).
     ///
     /// # Errors
-    /// What ends the connection, also a reply to any other command.
+    /// A failure that ends the connection, such as a reply to any other command.
     pub fn wait_any(
         &mut self,
         is_expected: impl Fn(Ticket) -> bool,
@@ -532,17 +534,17 @@ impl Connection {
     /// Sends a command and waits for its reply.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn run(&mut self, command: &Command, handler: &mut dyn Handler) -> Result<Reply, Error> {
         let ticket = self.send(command)?;
         self.wait(ticket, handler)
     }
 
-    /// Sends commands without waiting in between and takes their replies in order. No more commands are under way at a
-    /// time than a server takes in while nobody reads what it says; when half of them are answered, more follow.
+    /// Sends commands without waiting in between and takes their replies in order. There are never more unanswered
+    /// commands than a server accepts while nobody reads its replies; when half of them are answered, more follow.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub fn run_all(
         &mut self,
         commands: &[Command],
@@ -555,7 +557,7 @@ impl Connection {
             let is_half_answered = self.is_half_answered();
             while sent.is_empty() || is_half_answered && self.has_room() {
                 let Some(command) = unsent.next() else { break };
-                // A literal that must be asked for needs a quiet line.
+                // A literal that must be asked for needs all earlier replies taken.
                 if self.needs_quiet(command) && !sent.is_empty() {
                     let nth = replies.len();
                     for (at, ticket) in mem::take(&mut sent).into_iter().enumerate() {
@@ -571,12 +573,12 @@ impl Connection {
         }
     }
 
-    /// How literals may be sent now.
+    /// Returns how literals may be sent now.
     pub fn literal_mode(&self) -> LiteralMode {
         self.facts.capabilities.as_ref().map_or(LiteralMode::Synchronizing, Capabilities::literal_mode)
     }
 
-    /// Whether the server said goodbye.
+    /// Reports whether the server said goodbye.
     pub fn has_ended(&self) -> bool {
         self.facts.bye.is_some()
     }

@@ -1,7 +1,7 @@
-//! How long to wait before the next command: servers that ask for less haste say so in replies.
+//! How long to pause before the next command: servers that want less load say so in replies.
 //!
-//! Gmail ends a reply that succeeded with `[THROTTLED]`; Microsoft 365 names a time in a refusal. Who goes on as before is
-//! slowed down to next to nothing, or shut out for hours.
+//! Gmail ends a successful reply with `[THROTTLED]`; Microsoft 365 gives a time in a refusal. Clients that ignore it
+//! are slowed down to next to nothing, or locked out for hours.
 
 use super::connection::Reply;
 use super::response::Code;
@@ -15,9 +15,9 @@ const LONGEST_ASKED: Duration = Duration::from_secs(300);
 /// What one server has asked for so far.
 #[derive(Debug, Default)]
 pub(super) struct Courtesy {
-    /// Between commands: doubled with each reply that says throttled, less with each that does not.
+    /// Between commands: doubled by each throttled reply, reduced by each other one.
     pause: Duration,
-    /// Once, as the server named it.
+    /// Once, as requested by the server.
     asked: Duration,
 }
 
@@ -35,13 +35,13 @@ impl Courtesy {
         }
     }
 
-    /// How long to wait before a command that is sent now.
+    /// Returns how long to pause before the next command.
     pub(super) fn take(&mut self) -> Duration {
         self.pause.max(std::mem::take(&mut self.asked))
     }
 }
 
-/// `Suggested Backoff Time: 299961 milliseconds`, as Exchange and Microsoft 365 write it.
+/// Parses `Suggested Backoff Time: 299961 milliseconds`, as written by Exchange and Microsoft 365.
 fn suggested(text: &str) -> Option<Duration> {
     let (_, rest) = text.split_once("Suggested Backoff Time: ")?;
     let (number, unit) = rest.split_once(' ')?;

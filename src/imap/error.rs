@@ -1,4 +1,4 @@
-//! What ends a connection to an IMAP server.
+//! Failures that end a connection to an IMAP server.
 
 use super::NoSecret;
 use super::response::Code;
@@ -6,13 +6,13 @@ use super::wire::{ForbiddenByte, FrameError, Violation};
 use crate::address::Mechanism;
 use crate::net;
 
-/// Why a connection is of no further use, or was never made. Texts of a server are raw.
+/// Why a connection can't be used any more, or was never made. Server texts are raw.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// TCP or TLS.
     #[error(transparent)]
     Net(#[from] net::Error),
-    /// The server closed the connection without a word.
+    /// The server closed the connection without saying why.
     #[error("the server closed the connection")]
     Closed,
     /// The server closed the connection in the middle of a response.
@@ -21,26 +21,26 @@ pub enum Error {
     /// The server said goodbye.
     #[error("the server ended the session: {text}")]
     Bye {
-        /// Its words.
+        /// Its text.
         text: String,
         /// Its code, if any.
         code: Option<Code>,
     },
-    /// The server said goodbye in place of a greeting.
+    /// The server sent a goodbye in place of a greeting.
     #[error("the server turned the connection away: {text}")]
     TurnedAway {
-        /// Its words.
+        /// Its text.
         text: String,
         /// Its code, if any.
         code: Option<Code>,
     },
-    /// The server said what no server may say, or more than is taken.
+    /// The server said what no server may say, or more than is allowed.
     #[error("the server does not speak IMAP as it should: {0}")]
     Protocol(String),
     /// The server refused the login.
     #[error("the server refused the login by {way}: {text}")]
     Login {
-        /// Its words.
+        /// Its text.
         text: String,
         /// Its code, if any.
         code: Option<Code>,
@@ -49,18 +49,18 @@ pub enum Error {
         /// The mechanisms that the server offers.
         offered: String,
     },
-    /// No mechanism fits what the server offers and what the user has given.
+    /// No mechanism fits both the server's offer and the user's credentials.
     #[error("{text}")]
     NoMechanism {
-        /// Why, with what the server offers.
+        /// Why, and what the server offers.
         text: String,
         /// What the user can do.
         hint: String,
     },
-    /// A token can't be had.
+    /// No token can be obtained.
     #[error("could not get an access token: {0}")]
     Secret(#[from] NoSecret),
-    /// What was stronger the last time is not offered any more.
+    /// The stronger mechanism of the last login is no longer offered.
     #[error("the server no longer offers {before}; {now} is weaker and this may be an attack, so nothing was sent")]
     Downgrade {
         /// The mechanism of the last login.
@@ -68,7 +68,7 @@ pub enum Error {
         /// What would be used now.
         now: &'static str,
     },
-    /// The login can't even be tried.
+    /// The login can't be attempted.
     #[error("{0}")]
     NoLogin(String),
     /// A command that can't be written.

@@ -1,7 +1,7 @@
-//! From a fresh connection to one that is ready: greeting, STARTTLS, login, and what the server says of itself.
+//! From a fresh connection to one that is ready: greeting, STARTTLS, login, and what the server says about itself.
 //!
-//! No byte of a secret goes out before TLS is up, unless the user asked for none. What was said before TLS, and what
-//! was said before login, does not count.
+//! No byte of a secret is sent before TLS is up, unless the user asked for no TLS. What was said before TLS, and before
+//! login, doesn't count.
 
 use super::connection::{Connection, Received, ignore};
 use super::response::{Condition, Response};
@@ -9,18 +9,18 @@ use super::wire::Command;
 use super::{Capabilities, Credentials, Error, auth};
 use crate::net::{self, CertificateFacts, Dialer, Phase, Stream, TlsMode};
 
-/// A connection that is logged in.
+/// A logged-in connection.
 pub struct LoggedIn {
     /// The connection.
     pub connection: Connection,
-    /// The greeting's words, raw.
+    /// The greeting's text, raw.
     pub greeting: String,
 }
 
 /// Connects and logs in.
 ///
 /// # Errors
-/// What kept it from being done; after a refused login there is no second try.
+/// Why it failed; a refused login isn't retried.
 pub fn log_in(dialer: &Dialer, credentials: &Credentials, trace: Option<super::Trace>) -> Result<LoggedIn, Error> {
     let Approached { mut connection, greeting } = approach(dialer, trace)?;
     if greeting.condition == Condition::PreAuth {
@@ -36,7 +36,7 @@ pub fn log_in(dialer: &Dialer, credentials: &Credentials, trace: Option<super::T
     }
     connection.set_phase(Phase::Reply);
     if connection.has_ended() {
-        // Dovecot says "OK Logged in, but initialization failed", and then BYE.
+        // Dovecot says "OK Logged in, but initialization failed", followed by BYE.
         connection.run(&Command::new("NOOP"), &mut ignore)?;
     }
     check_revision(connection.capabilities())?;
@@ -44,7 +44,7 @@ pub fn log_in(dialer: &Dialer, credentials: &Credentials, trace: Option<super::T
     Ok(LoggedIn { connection, greeting: greeting.text })
 }
 
-/// Nothing is sent, and no command tried, on a server that speaks another protocol.
+/// Rejects a server that speaks another protocol, before anything is sent.
 fn check_revision(offered: Option<&Capabilities>) -> Result<(), Error> {
     if offered.is_some_and(Capabilities::is_imap) {
         return Ok(());
@@ -52,7 +52,7 @@ fn check_revision(offered: Option<&Capabilities>) -> Result<(), Error> {
     Err(Error::Protocol("it offers neither IMAP4rev1 nor IMAP4rev2".to_owned()))
 }
 
-/// What was said before TLS may have been said by anybody: that goes with the words, and no such word is worth a second try.
+/// Marks errors from before TLS, which anyone may have caused: the text says so, and none is worth a retry.
 fn before_tls(error: Error, mode: TlsMode) -> Error {
     let told = |text: &str| format!("the server says (unauthenticated): {text}");
     match error {
@@ -66,8 +66,9 @@ fn before_tls(error: Error, mode: TlsMode) -> Error {
     }
 }
 
-/// Compression where it is wanted and offered (RFC 4978): after TLS, which can't begin in it, and after the login, so that no
-/// secret's length shows in how well it is compressed beside what others wrote. A server that refuses goes on without.
+/// Compresses the connection if that is wanted and offered (RFC 4978): after TLS, which can't begin inside it, and
+/// after the login, so that a secret's length doesn't show in how well it compresses next to others' text. If the
+/// server refuses, the connection stays uncompressed.
 fn compress(connection: &mut Connection, dialer: &Dialer) -> Result<(), Error> {
     let is_wanted = dialer.settings().compression.is_wanted(connection.distance()) && connection.is_encrypted();
     let is_offered = connection.capabilities().is_some_and(|offered| offered.has("COMPRESS=DEFLATE"));
@@ -80,16 +81,16 @@ fn compress(connection: &mut Connection, dialer: &Dialer) -> Result<(), Error> {
 /// What a server says before anyone logs in.
 #[derive(Clone, Debug)]
 pub struct Introduction {
-    /// The greeting's words, raw.
+    /// The greeting's text, raw.
     pub greeting: String,
-    /// The mechanisms that it offers for logging in.
+    /// The login mechanisms that it offers.
     pub mechanisms: Vec<String>,
 }
 
-/// Comes to a server, under TLS where that is asked for, up to the point of logging in, and leaves.
+/// Connects to a server, under TLS if configured, up to the point of logging in, and leaves.
 ///
 /// # Errors
-/// What kept it from being done.
+/// Why it failed.
 pub fn introduce(dialer: &Dialer, trace: Option<super::Trace>) -> Result<Introduction, Error> {
     let Approached { mut connection, greeting } = approach(dialer, trace)?;
     if connection.capabilities().is_none() {
@@ -101,10 +102,10 @@ pub fn introduce(dialer: &Dialer, trace: Option<super::Trace>) -> Result<Introdu
     Ok(Introduction { greeting: greeting.text, mechanisms: offered.mechanisms().map(str::to_owned).collect() })
 }
 
-/// The certificate that a server shows, trusted or not, by a connection of its own.
+/// Returns the certificate that a server presents, trusted or not, over a separate connection.
 ///
 /// # Errors
-/// What kept it from being seen.
+/// Why it failed.
 pub fn certificate(dialer: &Dialer) -> Result<CertificateFacts, net::Error> {
     let stream = match dialer.settings().tls {
         TlsMode::StartTls => up_to_tls(dialer)?,
@@ -113,7 +114,7 @@ pub fn certificate(dialer: &Dialer) -> Result<CertificateFacts, net::Error> {
     dialer.certificate(stream)
 }
 
-/// A connection that is protected as the settings say, and not logged in.
+/// A connection that is protected as configured, but not logged in.
 struct Approached {
     connection: Connection,
     greeting: Greeting,
@@ -139,7 +140,7 @@ struct Greeting {
     text: String,
 }
 
-/// The server speaks first (RFC 3501 section 7.1).
+/// Waits for the greeting: the server speaks first (RFC 3501 section 7.1).
 fn greet(connection: &mut Connection) -> Result<Greeting, Error> {
     let mut greeting = None;
     let received = connection.receive(&mut |_, response: &Response<'_>| {
@@ -152,7 +153,7 @@ fn greet(connection: &mut Connection) -> Result<Greeting, Error> {
         (Received::Untagged, Some(greeting)) if matches!(greeting.condition, Condition::Ok | Condition::PreAuth) => {
             Ok(greeting)
         }
-        // A goodbye in place of a greeting: the next read tells its words.
+        // A goodbye in place of a greeting: the next read returns its text.
         (Received::Untagged, None) if connection.has_ended() => match connection.receive(&mut ignore) {
             Err(Error::Bye { text, code }) => Err(Error::TurnedAway { text, code }),
             Err(error) => Err(error),
@@ -165,7 +166,7 @@ fn greet(connection: &mut Connection) -> Result<Greeting, Error> {
     }
 }
 
-/// STARTTLS, whether the server offers it or not: without it nothing is sent (RFC 3501 section 6.2.1).
+/// Requests STARTTLS, whether the server offers it or not: without it nothing is sent (RFC 3501 section 6.2.1).
 fn start_tls(mut connection: Connection, dialer: &Dialer, greeting: &Greeting) -> Result<Connection, Error> {
     if greeting.condition == Condition::PreAuth {
         let text = "the server wants to continue without TLS (PREAUTH), which the address doesn't allow";
@@ -187,7 +188,7 @@ fn ask_for_tls(connection: &mut Connection) -> Result<(), Error> {
     Err(Error::NoLogin(format!("the server refuses STARTTLS, so nothing was sent; it says (unauthenticated): {text}")))
 }
 
-/// A connection of its own after the server's OK to STARTTLS, to look at its certificate.
+/// Makes a separate connection up to the server's OK to STARTTLS, to look at its certificate.
 fn up_to_tls(dialer: &Dialer) -> Result<Stream, net::Error> {
     const NOTHING: net::Error = net::Error::NotReady { reason: "the server did not begin TLS again" };
     let mut connection = Connection::new(dialer.dial()?, None);

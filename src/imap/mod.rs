@@ -2,11 +2,11 @@
 //! extensions).
 //!
 //! ```text
-//! login       greeting, STARTTLS, login                 capability   what a server can do
-//! auth        mechanisms, and which of them
+//! login       greeting, STARTTLS, login                 capability   a server's capabilities
+//! auth        mechanisms, and which one to use
 //! connection  commands ahead of their replies           error        what ends a connection
 //! response    what a frame means                        wire         bytes into frames, commands into bytes
-//! redact      secrets struck out of what servers say    facts        what a server tells of itself
+//! redact      removes secrets from what servers say     facts        what a server tells of itself
 //! ```
 //!
 //! Only this module knows imap-proto.
@@ -35,8 +35,8 @@ pub use response::{
 };
 pub use wire::{Command, Incoming, LiteralMode, Step};
 
-/// How many bytes of commands are sent ahead of their replies: they fit into what any system takes in for a server while
-/// nobody reads what that says, so that neither side ever waits for the other to read.
+/// How many bytes of commands are sent ahead of their replies: few enough for any system to buffer for a server whose
+/// replies nobody reads, so the two sides never wait for each other to read.
 const BYTES_AHEAD: usize = 16 << 10;
-/// How many commands: none of them costs a server much, and each is remembered here until it has its reply.
+/// How many commands: none of them costs a server much, and each is remembered here until it is answered.
 const COMMANDS_AHEAD: usize = 256;

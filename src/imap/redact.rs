@@ -1,5 +1,5 @@
-//! Strikes a secret out of what a server says, should it repeat it: as it is, as a quoted string, or in base64, as a server does
-//! that repeats a whole command it does not understand.
+//! Redacts secrets that a server repeats: as they are, as quoted strings, or in base64, as when a server repeats a
+//! whole command that it doesn't understand.
 
 use super::response::{Code, Response};
 use base64::Engine as _;
@@ -8,19 +8,20 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::borrow::Cow;
 use zeroize::Zeroizing;
 
-/// What stands in a secret's place.
+/// Replaces a secret.
 const HIDDEN: &str = "<hidden>";
 
-/// The shortest piece of base64 that counts as a part of a secret: three bytes of it.
+/// The shortest piece of base64 that counts as part of a secret: three bytes of it.
 const SHORTEST: usize = 4;
 
-/// The longest text of a server that is kept, in characters. A longer one floods whatever shows it: a terminal, a log, a report.
+/// The longest server text that is kept, in characters. A longer one floods whatever shows it: a terminal, a log, a
+/// report.
 const LONGEST: usize = 500;
 
-/// Fields of an ID that are kept. RFC 2971 allows 30.
+/// How many fields of an ID are kept. RFC 2971 allows 30.
 const ID_FIELDS: usize = 30;
 
-/// A secret of so few characters is struck out only where it stands alone.
+/// A secret this short is redacted only where it stands alone.
 const FEW: usize = 2;
 
 /// Knows the secrets of one connection.
@@ -31,7 +32,7 @@ pub(crate) struct Redactor {
 }
 
 impl Redactor {
-    /// From now on this one is struck out too.
+    /// Redacts this secret too from now on.
     pub(crate) fn add(&mut self, secret: &SecretString) {
         let secret = secret.expose_secret();
         if secret.is_empty() || self.plain.iter().any(|known| known.as_str() == secret) {
@@ -42,7 +43,7 @@ impl Redactor {
             self.plain.push(Zeroizing::new(secret.replace('\\', "\\\\").replace('"', "\\\"")));
         }
         for (before, skipped) in [("", 0), ("x", 2), ("xx", 3)] {
-            // The characters at the ends depend on what stands beside the secret.
+            // The characters at the ends depend on the secret's neighbours.
             let all = Zeroizing::new(STANDARD.encode(Zeroizing::new(format!("{before}{secret}")).as_bytes()));
             let kept = all.trim_end_matches('=').len() - 1;
             let core = all.get(skipped..kept).filter(|core| core.len() >= SHORTEST);
@@ -50,7 +51,7 @@ impl Redactor {
         }
     }
 
-    /// A text without the secrets.
+    /// Returns a text without the secrets.
     pub(crate) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for secret in self.plain.iter().filter(|secret| text.contains(secret.as_str())).collect::<Vec<_>>() {
@@ -64,8 +65,8 @@ impl Redactor {
         text
     }
 
-    /// The response with its texts for people cut to a length that can be shown. Secrets are struck out of a text before it is
-    /// cut: the cut could leave a part of one that nothing recognizes later.
+    /// Returns the response with its readable texts cut to a length that can be shown. Secrets are redacted before a
+    /// text is cut: the cut could leave part of one that nothing recognises later.
     pub(super) fn shortened<'a>(&self, response: Response<'a>) -> Response<'a> {
         match response {
             Response::Tagged { tag, completion, code, text } => {
@@ -104,8 +105,8 @@ impl Redactor {
     }
 }
 
-/// A text without a secret. One of a letter or two is in every other word, where it tells nothing: only where it stands
-/// alone is it struck out.
+/// Returns a text without a secret. One of a letter or two is part of every other word, where it reveals nothing: it is
+/// redacted only where it stands alone.
 fn struck_out(text: &str, secret: &str) -> String {
     if secret.chars().count() > FEW {
         return text.replace(secret, HIDDEN);
@@ -125,7 +126,7 @@ fn struck_out(text: &str, secret: &str) -> String {
     clean
 }
 
-/// A text without the whole word of base64 around this place: what stands beside a secret in it is no better.
+/// Returns a text without the whole base64 word around this place: the secret's neighbours in it are no better.
 fn without_word(text: &str, at: usize) -> String {
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
     let start =

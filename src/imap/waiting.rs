@@ -1,22 +1,22 @@
-//! Commands that have no reply yet.
+//! Unanswered commands.
 
 use super::{BYTES_AHEAD, COMMANDS_AHEAD, Ticket};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// A command without a reply yet.
+/// An unanswered command.
 struct Waiting {
     ticket: Ticket,
     tag: String,
-    /// Whether somebody waits for the reply; else it is dropped.
+    /// Whether anyone waits for the reply; otherwise it is discarded.
     is_attended: bool,
-    /// How long the command is, without a message that it may carry.
+    /// The command's length, without a message that it may carry.
     bytes: usize,
-    /// When it was begun, where no other was under way: its reply takes a round trip at least.
+    /// When it was begun, if no other was unanswered: its reply takes at least a round trip.
     since: Option<Instant>,
 }
 
-/// Commands without a reply yet, the oldest first: a few hundred at most.
+/// Unanswered commands, oldest first: a few hundred at most.
 #[derive(Default)]
 pub(super) struct Unreplied {
     waiting: VecDeque<Waiting>,
@@ -24,25 +24,26 @@ pub(super) struct Unreplied {
 }
 
 impl Unreplied {
-    /// A command goes out, which is so long.
+    /// Adds a command of this length that is being sent.
     pub(super) fn push(&mut self, ticket: Ticket, tag: String, bytes: usize) {
         let since = self.waiting.is_empty().then(Instant::now);
         self.waiting.push_back(Waiting { ticket, tag, is_attended: true, bytes, since });
     }
 
-    /// Nobody waits for the reply to the one that went out last.
+    /// Marks the last command as one whose reply nobody waits for.
     pub(super) fn leave_last(&mut self) {
         if let Some(last) = self.waiting.back_mut() {
             last.is_attended = false;
         }
     }
 
-    /// The one that most likely is being answered.
+    /// Returns the one that is most likely being answered.
     pub(super) fn oldest(&self) -> Option<Ticket> {
         self.waiting.front().map(|waiting| waiting.ticket)
     }
 
-    /// The reply with this tag has come. Gives whose it is, and whether somebody waits for it; `None`: no command has this tag.
+    /// Removes the command with this tag, as its reply has arrived. Returns its ticket, and whether anyone waits for
+    /// the reply; `None`: no command has this tag.
     pub(super) fn take(&mut self, tag: &str) -> Option<(Ticket, bool)> {
         let at = self.waiting.iter().position(|waiting| waiting.tag == tag)?;
         let answered = self.waiting.remove(at)?;
@@ -53,22 +54,22 @@ impl Unreplied {
         Some((answered.ticket, answered.is_attended))
     }
 
-    /// The shortest time in which a command was answered that was sent to an idle server.
+    /// Returns the shortest time in which a command was answered that was sent to an idle server.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.round_trip
     }
 
-    /// How many somebody waits for.
+    /// Returns how many replies someone waits for.
     pub(super) fn attended(&self) -> usize {
         self.waiting.iter().filter(|waiting| waiting.is_attended).count()
     }
 
-    /// Whether the server takes in one more command behind these while nobody reads its replies.
+    /// Reports whether the server can accept one more command while nobody reads its replies.
     pub(super) fn has_room(&self) -> bool {
         self.bytes() < BYTES_AHEAD && self.waiting.len() < COMMANDS_AHEAD
     }
 
-    /// Whether so few are left that others are to follow: they go out together.
+    /// Reports whether few enough are left to send more, all at once.
     pub(super) fn is_half_answered(&self) -> bool {
         self.bytes() <= BYTES_AHEAD / 2 && self.waiting.len() <= COMMANDS_AHEAD / 2
     }
@@ -93,7 +94,7 @@ mod tests {
         assert_eq!(unreplied.take("a1"), Some((Ticket(1), true)));
         let first = unreplied.round_trip().unwrap();
         assert!(first >= wait);
-        // Behind another, it may be answered in no time.
+        // After another, it may be answered in no time.
         unreplied.push(Ticket(3), tag(3), 10);
         assert_eq!(unreplied.take("a3"), Some((Ticket(3), true)));
         assert_eq!(unreplied.round_trip(), Some(first));

@@ -1,6 +1,6 @@
-//! Counts in sentences.
+//! Counts in user-facing sentences.
 
-/// `1 message`, `3089 messages`.
+/// Returns a count with its noun: `1 message`, `3089 messages`.
 pub(crate) fn counted(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }

@@ -1,27 +1,28 @@
-//! What a server tells of a folder in numbers.
+//! A folder's counters, as its server reports them.
 
 use super::UidValidity;
 
-/// How a folder stands or stood (RFC 3501 sections 2.3.1.1 and 6.3.10, RFC 7162). `None`: the server did not say.
+/// A folder's counters, now or earlier (RFC 3501 sections 2.3.1.1 and 6.3.10, RFC 7162). `None`: the server did not
+/// say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// UIDVALIDITY: the generation of its UIDs.
     pub uid_validity: Option<UidValidity>,
-    /// UIDNEXT: no message has or had this UID or a higher one.
+    /// UIDNEXT: no message has, or ever had, this UID or a higher one.
     pub uid_next: Option<u32>,
-    /// HIGHESTMODSEQ: it grows with each change.
+    /// HIGHESTMODSEQ: grows with each change.
     pub mod_seq: Option<u64>,
-    /// MESSAGES or EXISTS: how many it has.
+    /// MESSAGES or EXISTS: the number of messages.
     pub messages: Option<u32>,
 }
 
 impl Counters {
-    /// How many messages it has, as far as the server told.
+    /// Returns the number of messages, or 0 if the server did not say.
     pub fn count(&self) -> u64 {
         self.messages.map_or(0, u64::from)
     }
 
-    /// The same, after a run has itself written messages up to this UID.
+    /// Returns the counters after a run has itself written messages up to this UID.
     #[must_use]
     pub fn with_written(mut self, highest: Option<u32>) -> Self {
         self.uid_next = self.uid_next.map(|next| next.max(highest.unwrap_or(0).saturating_add(1)));

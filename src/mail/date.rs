@@ -1,12 +1,13 @@
-//! INTERNALDATE: when a message reached its mailbox, to the second and with its zone (RFC 3501 section 2.3.3).
+//! INTERNALDATE: when a message reached its mailbox, to the second and with its time zone (RFC 3501 section 2.3.3).
 
 use jiff::{Timestamp, tz::Offset};
+use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// The longest date-time text that is looked at; the grammar's own form has 26 bytes.
+/// The longest date-time text that is parsed; the grammar's own form has 26 bytes.
 const MAX_TEXT: usize = 64;
 
-/// An instant in whole seconds with the zone it was given in.
+/// An instant in whole seconds, with its original time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InternalDate {
     /// Seconds since 1970-01-01T00:00:00Z.
@@ -16,17 +17,18 @@ pub struct InternalDate {
 }
 
 impl InternalDate {
-    /// The earliest and the latest instant that every server we know keeps: Dovecot 2.3 turns what lies outside of 32
-    /// bits into another date without a word.
+    /// The range of instants that every known server keeps: Dovecot 2.3 silently turns anything outside 32 bits into
+    /// another date.
     const KEPT_EVERYWHERE: std::ops::RangeInclusive<i64> = 86_400..=2_147_385_600;
 
-    /// An instant, in seconds since 1970, and its zone in minutes east of UTC. `None` beyond a day of offset.
+    /// Makes a date from seconds since 1970 and a time zone in minutes east of UTC. `None` for an offset of more than a
+    /// day.
     pub fn new(seconds: i64, offset_minutes: i16) -> Option<Self> {
         (offset_minutes.abs() < 24 * 60).then_some(Self { seconds, offset_minutes })
     }
 
-    /// Reads what servers send: `" 1-Feb-2024 03:04:05 +0130"`, also with a one- or two-digit day. `None` for what is
-    /// no date (`00-Jan-0000`, `31-Feb`, an endless text).
+    /// Parses what servers send: `" 1-Feb-2024 03:04:05 +0130"`, with a one- or two-digit day. `None` for anything that
+    /// isn't a date (`00-Jan-0000`, `31-Feb`, an endless text).
     ///
     /// ```abnf
     /// date-time      = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
@@ -34,7 +36,7 @@ impl InternalDate {
     /// time           = 2DIGIT ":" 2DIGIT ":" 2DIGIT
     /// zone           = ("+" / "-") 4DIGIT
     /// ```
-    /// (RFC 3501 section 9; the quotes are off already.)
+    /// (RFC 3501 section 9; without the quotes.)
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.len() > MAX_TEXT {
@@ -46,30 +48,44 @@ impl InternalDate {
         Self::new(seconds, i16::try_from(offset.seconds() / 60).ok()?)
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z: what two servers' dates are compared by, as many servers keep no zone.
+    /// Returns seconds since 1970-01-01T00:00:00Z. Dates of two servers are compared by these, as many servers drop the
+    /// zone.
     pub fn seconds(self) -> i64 {
         self.seconds
     }
 
-    /// Minutes east of UTC.
+    /// Returns the zone in minutes east of UTC.
     pub fn offset_minutes(self) -> i16 {
         self.offset_minutes
     }
 
-    /// The day in its own zone, as SEARCH SINCE and BEFORE count days (RFC 3501 section 6.4.4).
+    /// Returns the day in its own zone, as SEARCH SINCE and BEFORE count days (RFC 3501 section 6.4.4).
     pub fn day(self) -> Option<jiff::civil::Date> {
         let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
         Some(offset.to_datetime(Timestamp::from_second(self.seconds).ok()?).date())
     }
 
-    /// Whether any server keeps it: after 1970-01-01 and before 2038-01-19.
+    /// The instant in its own zone, as RFC 3339 writes it; `None` beyond the years that it can write.
+    pub fn rfc3339(self) -> Option<String> {
+        let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
+        Some(Timestamp::from_second(self.seconds).ok()?.display_with_offset(offset).to_string())
+    }
+
+    /// Reports whether every server keeps it: after 1970-01-01 and before 2038-01-19.
     pub fn is_kept_everywhere(self) -> bool {
         Self::KEPT_EVERYWHERE.contains(&self.seconds)
     }
 }
 
+impl Serialize for InternalDate {
+    /// By RFC 3339; null where it can't be written.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.rfc3339().serialize(to)
+    }
+}
+
 impl fmt::Display for InternalDate {
-    /// The `date-time` of APPEND without its quotes: `01-Feb-2024 03:04:05 +0130`.
+    /// Writes the `date-time` of APPEND without its quotes: `01-Feb-2024 03:04:05 +0130`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).map_err(|_| fmt::Error)?;
         let instant = Timestamp::from_second(self.seconds).map_err(|_| fmt::Error)?;

@@ -1,15 +1,15 @@
-//! Message flags and keywords (RFC 3501 section 2.3.2), and which of them a mailbox can keep (PERMANENTFLAGS).
+//! Message flags and keywords (RFC 3501 section 2.3.2), and which of them a mailbox can store (PERMANENTFLAGS).
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// How many keywords are shown to people, and how many characters of each.
+/// How many keywords are shown to users, and how many characters of each.
 const MAX_SHOWN: usize = 10;
 const MAX_SHOWN_LENGTH: usize = 60;
 
-/// The system flags that a client may set. `\Recent` is the server's own and is not among them.
+/// The system flags that a client may set. `\Recent` is missing: only the server sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum SystemFlag {
@@ -37,34 +37,35 @@ impl SystemFlag {
         (Self::Draft, "\\Draft"),
     ];
 
-    /// `"\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft"` of `flag` (RFC 3501 section 9).
+    /// Parses `"\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft"` of `flag` (RFC 3501 section 9).
     fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, text)| text.eq_ignore_ascii_case(name)).map(|(flag, _)| *flag)
     }
 }
 
-/// A keyword such as `$Forwarded`. Compared without regard to case; the spelling it came with is kept.
+/// A keyword such as `$Forwarded`. Compared case-insensitively; the original spelling is kept.
 #[derive(Clone, Debug)]
 pub struct Keyword(String);
 
 impl Keyword {
-    /// The keyword as it was spelled.
+    /// Returns the keyword in its original spelling.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether every server we know keeps it as it is: letters, digits, `$ _ - .`, at most 50 bytes (Dovecot's limit).
-    /// Others go to the target on their own, after the message, so that a refusal costs the keyword and not the message.
+    /// Reports whether every known server keeps it unchanged: letters, digits, `$ _ - .`, at most 50 bytes (Dovecot's
+    /// limit). Others are set separately, after the message has been sent, so that a refusal costs the keyword and not
+    /// the message.
     pub fn is_plain(&self) -> bool {
         self.0.len() <= 50 && self.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"$_-.".contains(&b))
     }
 
-    /// Whether it is one that mailferry sets for itself.
+    /// Reports whether it is one that mailferry sets for its own use.
     pub fn is_own(&self) -> bool {
         [Flags::MARK, Flags::DAMAGED].iter().any(|own| self.0.eq_ignore_ascii_case(own))
     }
 
-    /// Whether it can be written as an atom at all (RFC 3501 `flag-keyword`).
+    /// Reports whether it can be written as an atom at all (RFC 3501 `flag-keyword`).
     ///
     /// `flag-keyword = atom`, `atom = 1*ATOM-CHAR` (RFC 3501 section 9).
     fn is_atom(text: &str) -> bool {
@@ -90,7 +91,7 @@ impl Hash for Keyword {
 
 impl Ord for Keyword {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Without a copy of either: a message may have a hundred thousand.
+        // Compares without copying either: a message may have a hundred thousand.
         for (one, other) in self.0.bytes().zip(other.0.bytes()) {
             match one.to_ascii_lowercase().cmp(&other.to_ascii_lowercase()) {
                 Ordering::Equal => {}
@@ -107,33 +108,32 @@ impl PartialOrd for Keyword {
     }
 }
 
-/// The flags of one message that can be carried to another server: system flags and keywords, never `\Recent`.
+/// The flags of one message that can be copied to another server: system flags and keywords, never `\Recent`.
 ///
-/// Sixteen bytes; the keywords are shared between clones.
+/// Sixteen bytes; clones share the keywords.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags {
     system: u8,
-    /// Sorted, without repetition; `None` where there are none.
+    /// Sorted, without duplicates; `None` if there are none.
     keywords: Option<Arc<[Keyword]>>,
 }
 
 impl Flags {
-    /// A keyword that a message of a target has for a moment, while it is seen whether the source's message is the same one. It
-    /// is never carried to another mailbox.
+    /// A keyword set on a target message for a moment, to find out whether it is the source's own message. Never copied
+    /// to another mailbox.
     pub const MARK: &str = "$MailferryMark";
 
-    /// A keyword of a target's message that was found to be damaged and is being replaced. It is never carried to another
-    /// mailbox.
+    /// A keyword on a target message that was found damaged and is being replaced. Never copied to another mailbox.
     pub const DAMAGED: &str = "$MailferryDamaged";
 
-    /// Reads flags as a server names them. `\Recent` and system flags that no RFC knows are dropped, as no other
-    /// server would take them; the two that have a registered keyword (`\Forwarded`, `\Junk`) become it.
+    /// Makes flags from a server's names. `\Recent` and unknown system flags are dropped, as no other server would
+    /// accept them; the two that have a registered keyword (`\Forwarded`, `\Junk`) are converted to it.
     ///
     /// ```abnf
     /// flag-fetch = flag / "\Recent"
     /// flag       = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / flag-keyword / flag-extension
     /// ```
-    /// (RFC 3501 section 9.) A keyword need not be an atom: what can't be written is left out of [`Flags::names`].
+    /// (RFC 3501 section 9.) A keyword need not be an atom: [`Flags::names`] skips those that can't be written.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut system = 0;
         let mut keywords = Vec::new();
@@ -157,39 +157,40 @@ impl Flags {
         Self { system, keywords: if keywords.is_empty() { None } else { Some(keywords.into()) } }
     }
 
-    /// Whether there are none.
+    /// Reports whether there are none.
     pub fn is_empty(&self) -> bool {
         self.system == 0 && self.keywords.is_none()
     }
 
-    /// Whether this system flag is set.
+    /// Reports whether this system flag is set.
     pub fn has(&self, flag: SystemFlag) -> bool {
         self.system & flag as u8 != 0
     }
 
-    /// The keywords, in order of their folded spelling.
+    /// Returns the keywords, sorted by their case-folded spelling.
     pub fn keywords(&self) -> &[Keyword] {
         self.keywords.as_deref().unwrap_or_default()
     }
 
-    /// These flags and those of `other`.
+    /// Returns these flags and those of `other`.
     pub fn union(&self, other: &Self) -> Self {
         let keywords = self.keywords().iter().chain(other.keywords()).cloned().collect();
         Self::new(self.system | other.system, keywords)
     }
 
-    /// These flags without those of `other`.
+    /// Returns these flags without those of `other`.
     pub fn minus(&self, other: &Self) -> Self {
         let kept = self.keywords().iter().filter(|keyword| !other.has_keyword(keyword)).cloned().collect();
         Self::new(self.system & !other.system, kept)
     }
 
-    /// Whether this keyword is set.
+    /// Reports whether this keyword is set.
     pub fn has_keyword(&self, keyword: &Keyword) -> bool {
         self.keywords().binary_search(keyword).is_ok()
     }
 
-    /// The flags for people, whatever a server called them: control characters are escaped, and many are cut.
+    /// Returns the flags for display, whatever a server called them: control characters are escaped, long lists are
+    /// cut.
     pub fn shown(&self) -> String {
         let system = SystemFlag::ALL.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| (*name).to_owned());
         let keyword = |keyword: &Keyword| {
@@ -204,13 +205,13 @@ impl Flags {
         }
     }
 
-    /// The flags for which `keep` holds among keywords, and all system flags.
+    /// Returns all system flags, and the keywords for which `keep` holds.
     pub fn filter_keywords(&self, keep: impl Fn(&Keyword) -> bool) -> Self {
         Self::new(self.system, self.keywords().iter().filter(|k| keep(k)).cloned().collect())
     }
 
-    /// The names as an IMAP flag list's inside: `\Seen $Forwarded`. Keywords that are no atoms are left out: they can't
-    /// be written, and a reply's own bytes never reach another server raw.
+    /// Returns the names as inside an IMAP flag list: `\Seen $Forwarded`. Keywords that aren't atoms are skipped: they
+    /// can't be written, and raw bytes from one server's reply never reach another server.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let system = SystemFlag::ALL.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| *name);
         system.chain(self.keywords().iter().map(Keyword::as_str).filter(|name| Keyword::is_atom(name)))
@@ -218,7 +219,7 @@ impl Flags {
 }
 
 impl fmt::Display for Flags {
-    /// A parenthesised flag list, ready for the wire.
+    /// Writes a parenthesised flag list, ready for the wire.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(")?;
         for (i, name) in self.names().enumerate() {
@@ -229,20 +230,20 @@ impl fmt::Display for Flags {
     }
 }
 
-/// What a mailbox may keep for good, by the PERMANENTFLAGS response of SELECT (RFC 3501 section 7.1).
+/// The flags that a mailbox stores permanently, from the PERMANENTFLAGS response to SELECT (RFC 3501 section 7.1).
 ///
-/// Servers list less than they keep: UW `()` for an empty INBOX, go-imap `(\*)`. So system flags are worth a try where the
-/// mailbox may be written to, and so is everything where nothing is listed; [`PermanentFlags::doubts`] tells what has to
-/// be looked at afterwards.
+/// Servers list less than they keep: UW `()` for an empty INBOX, go-imap `(\*)`. So if the mailbox is writable, system
+/// flags are worth trying, and if nothing is listed, everything is; [`PermanentFlags::doubts`] returns what has to be
+/// checked afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermanentFlags {
-    /// The flags that are kept, or worth a try.
+    /// The flags that are kept, or worth trying.
     pub flags: Flags,
-    /// Whether new keywords may be made, or it is worth a try.
+    /// Whether new keywords can be created, or are worth trying.
     pub any_keyword: bool,
-    /// The system flags that are not listed.
+    /// The system flags that aren't listed.
     doubted: u8,
-    /// Whether keywords are worth a try only because nothing at all is listed.
+    /// Whether keywords are worth trying only because nothing at all is listed.
     doubts_keywords: bool,
 }
 
@@ -253,17 +254,17 @@ impl Default for PermanentFlags {
 }
 
 impl PermanentFlags {
-    /// What RFC 3501 says of a server that sent no PERMANENTFLAGS: everything is kept.
+    /// Returns the default of RFC 3501 for a server that sent no PERMANENTFLAGS: everything is kept.
     pub fn everything() -> Self {
         Self::exactly(Flags { system: ALL_SYSTEM, keywords: None }, true)
     }
 
-    /// These and nothing else, without a doubt.
+    /// Makes the set of exactly these flags, with no doubt about any.
     pub fn exactly(flags: Flags, any_keyword: bool) -> Self {
         Self { flags, any_keyword, doubted: 0, doubts_keywords: false }
     }
 
-    /// What a server's list of names says. That of a mailbox which can't be written to is believed.
+    /// Interprets a server's list of names. For a read-only mailbox it is taken literally.
     ///
     /// `flag-perm = flag / "\*"` (RFC 3501 section 9).
     pub fn told<'a>(names: impl IntoIterator<Item = &'a str>, read_only: bool) -> Self {
@@ -279,13 +280,14 @@ impl PermanentFlags {
         Self { flags, any_keyword: any_keyword || doubts_keywords, doubted, doubts_keywords }
     }
 
-    /// Which of these flags are worth a try and may be lost all the same.
+    /// Returns which of these flags are worth trying but may be lost all the same.
     pub fn doubts(&self, flags: &Flags) -> Flags {
         let keywords = if self.doubts_keywords { flags.keywords.clone() } else { None };
         Flags { system: flags.system & self.doubted, keywords }
     }
 
-    /// Splits `wanted` into what this mailbox keeps and what it can't. mailferry's own keywords are left out of both.
+    /// Splits `wanted` into the flags that this mailbox keeps and those that it can't. mailferry's own keywords are in
+    /// neither.
     pub fn split(&self, wanted: &Flags) -> (Flags, Flags) {
         let wanted = &wanted.filter_keywords(|keyword| !keyword.is_own());
         let kept_keywords = wanted.keywords().iter().filter(|keyword| self.keeps_keyword(keyword)).cloned().collect();
@@ -294,7 +296,7 @@ impl PermanentFlags {
         (kept, lost)
     }
 
-    /// Whether this mailbox keeps all of these without a doubt, mailferry's own keywords too.
+    /// Reports whether this mailbox is certain to keep all of these, mailferry's own keywords included.
     pub fn keeps(&self, flags: &Flags) -> bool {
         let is_listed = flags.system & !self.flags.system == 0 && self.doubts(flags).is_empty();
         is_listed && flags.keywords().iter().all(|keyword| self.keeps_keyword(keyword))
@@ -375,14 +377,14 @@ mod tests {
     fn two_hundred_thousand_keywords_take_no_square_time() {
         let names: Vec<String> = (0..200_000).map(|number| format!("keyword{number}")).collect();
         let flags = Flags::from_names(names.iter().map(String::as_str));
-        // What this thread alone has run, in ns, as others are at work beside it.
+        // The time that this thread alone has run, in ns, since others are busy too.
         let ran = || {
             std::fs::read_to_string("/proc/thread-self/schedstat").unwrap().split(' ').next().unwrap().parse::<u64>()
         };
         let began = ran().unwrap();
         assert!(flags.minus(&flags).is_empty());
         assert_eq!(PermanentFlags::exactly(flags.clone(), false).split(&flags), (flags, Flags::default()));
-        // In square time these are many minutes.
+        // In quadratic time this would take many minutes.
         let took = ran().unwrap() - began;
         assert!(took < 30_000_000_000, "{took} ns");
     }

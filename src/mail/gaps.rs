@@ -1,7 +1,7 @@
-//! What a side holds, or may hold, that could not be read.
+//! What exists or may exist on a side but could not be read.
 //!
-//! What was not read is not absent. A listing or a scan with a gap still says what it read, but nothing may rest on what
-//! it did not show: no deletion, no move, no mark that says a folder is in step.
+//! What was not read is not absent. A listing or a scan with a gap is still valid for what it shows, but nothing may
+//! depend on what it doesn't show: no deletion, no move, no checkpoint that says a folder is in sync.
 
 use super::{MailboxName, Uid};
 use std::fmt;
@@ -9,24 +9,24 @@ use std::fmt;
 /// Something that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unread {
-    /// A line of a listing. Which folder it names is unknown, so it may be any.
+    /// A line of a listing. It could be about any folder.
     Line,
-    /// A line of the subscriptions. Which folder it names is unknown; no folder is hidden by it.
+    /// A line of the subscriptions. It could be about any folder; it hides no folder.
     Subscription,
-    /// All subscriptions: the server does not tell them. Nothing of the mail is hidden by it.
+    /// All subscriptions: the server doesn't list them. This hides no mail.
     Subscriptions,
     /// A folder, by its raw name.
     Folder(MailboxName),
     /// A file or directory where a folder should be, by its path.
     Path(String),
-    /// This many messages of a folder, whose UIDs are unknown.
+    /// This many messages in a folder, with unknown UIDs.
     Messages(u64),
-    /// A message of a folder, of which at least one attribute is unknown.
+    /// A message in a folder, with at least one unknown attribute.
     Message(Uid),
 }
 
 impl fmt::Display for Unread {
-    /// Names it for people, as a fragment without an article's capital: `a line of the listing`, `UID 7`.
+    /// Writes it for users, as a lower-case fragment: `a line of the listing`, `UID 7`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line => f.write_str("a line of the listing"),
@@ -56,19 +56,19 @@ pub struct Gaps {
 }
 
 impl Gaps {
-    /// Whether everything was read.
+    /// Reports whether everything was read.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// Whether there may be folders that a listing with these gaps does not show. A folder that is shown and could not be
-    /// read counts too: it may be one that is missing under its old name.
+    /// Reports whether there may be folders that a listing with these gaps doesn't show. A folder that is shown but
+    /// could not be read counts too: it may be a missing one under its new name.
     pub fn hide_folders(&self) -> bool {
         let of_subscriptions = |what: &Unread| matches!(what, Unread::Subscription | Unread::Subscriptions);
         self.found.iter().any(|gap| !of_subscriptions(&gap.what))
     }
 
-    /// Whether the user may be subscribed to folders of which a listing with these gaps does not say so.
+    /// Reports whether there may be subscriptions that a listing with these gaps doesn't show.
     pub fn hide_subscriptions(&self) -> bool {
         self.found.iter().any(|gap| matches!(gap.what, Unread::Subscription | Unread::Subscriptions))
     }

@@ -1,26 +1,27 @@
-//! Mailboxes as a store lists them, before anything is made of their names.
+//! Mailboxes as a store lists them, before their names are interpreted.
 
 use super::{Counters, Gaps};
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// A mailbox's name exactly as its store writes it: modified UTF-7 on most IMAP servers, with prefix and separators.
 ///
-/// The raw bytes are the folder's identity on its server; decoding is for people and for mapping only.
+/// The raw bytes identify the folder on its server; decoding is only for display and mapping.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MailboxName(Vec<u8>);
 
 impl MailboxName {
-    /// A name from the bytes that a store sent, unquoted.
+    /// Makes a name from the bytes that a store sent, unquoted.
     pub fn new(raw: impl Into<Vec<u8>>) -> Self {
         Self(raw.into())
     }
 
-    /// The bytes, unquoted.
+    /// Returns the bytes, unquoted.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether it is INBOX, which has no case (RFC 3501 section 5.1).
+    /// Reports whether it is INBOX, which is case-insensitive (RFC 3501 section 5.1).
     pub fn is_inbox(&self) -> bool {
         self.0.eq_ignore_ascii_case(b"INBOX")
     }
@@ -39,16 +40,16 @@ impl fmt::Debug for MailboxName {
 }
 
 impl fmt::Display for MailboxName {
-    /// The raw name with everything but printable ASCII escaped: safe for a log.
+    /// Writes the raw name with everything but printable ASCII escaped: safe for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.escape_ascii().fmt(f)
     }
 }
 
-/// What a mailbox is for (RFC 6154; XLIST's older names mean the same).
+/// A mailbox's role (RFC 6154; XLIST's older names mean the same).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SpecialUse {
-    /// Every message of the account: a view, not a place.
+    /// Every message in the account: a view, not a place.
     All,
     /// Archived mail.
     Archive,
@@ -67,12 +68,12 @@ pub enum SpecialUse {
 }
 
 impl SpecialUse {
-    /// Reads a LIST attribute such as `\Sent`, in any case (Cyrus 3.6 writes `\sent`), or XLIST's `\Spam`.
+    /// Parses a LIST attribute such as `\Sent`, case-insensitively (Cyrus 3.6 writes `\sent`), or XLIST's `\Spam`.
     ///
     /// ```abnf
     /// use-attr = "\All" / "\Archive" / "\Drafts" / "\Flagged" / "\Junk" / "\Sent" / "\Trash" / use-attr-ext
     /// ```
-    /// (RFC 6154 section 6; `\Important` is of RFC 8457.)
+    /// (RFC 6154 section 6; `\Important` comes from RFC 8457.)
     pub fn from_attribute(attribute: &str) -> Option<Self> {
         let name = attribute.strip_prefix('\\')?.to_ascii_lowercase();
         Some(match name.as_str() {
@@ -88,7 +89,7 @@ impl SpecialUse {
         })
     }
 
-    /// The attribute that says so in LIST and CREATE (RFC 6154 section 2).
+    /// Returns its attribute in LIST and CREATE (RFC 6154 section 2).
     pub fn attribute(self) -> &'static str {
         match self {
             Self::All => "\\All",
@@ -102,12 +103,12 @@ impl SpecialUse {
         }
     }
 
-    /// Whether it shows messages that live in other folders, so that copying it would double them.
+    /// Reports whether it shows messages that are in other folders, so that copying it would duplicate them.
     pub fn is_view(self) -> bool {
         matches!(self, Self::All | Self::Flagged | Self::Important)
     }
 
-    /// The role's name in English, lower case: for tables and JSON.
+    /// Returns the role's English name in lower case, for tables and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::All => "all",
@@ -122,34 +123,40 @@ impl SpecialUse {
     }
 }
 
-/// What STATUS tells of a mailbox without opening it (RFC 3501 section 6.3.10). `None`: the server did not say.
+impl Serialize for SpecialUse {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+/// What STATUS reports about a mailbox without opening it (RFC 3501 section 6.3.10). `None`: the server did not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderStatus {
     /// MESSAGES, UIDNEXT, UIDVALIDITY and HIGHESTMODSEQ.
     pub counters: Counters,
-    /// UNSEEN: how many lack `\Seen`.
+    /// UNSEEN: the number of messages without `\Seen`.
     pub unseen: Option<u32>,
     /// SIZE in bytes (RFC 8438).
     pub size: Option<u64>,
-    /// MAILBOXID, which a mailbox keeps when it is renamed (RFC 8474).
+    /// MAILBOXID, which a mailbox keeps when renamed (RFC 8474).
     pub mailbox_id: Option<String>,
 }
 
-/// A name for a folder below a mailbox that can have none below it: all levels from the mailbox's on are made one.
+/// A name for a subfolder of a mailbox that can't have any: all levels from the mailbox's on become one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Flattened {
     /// The mailbox above.
     pub parent: MailboxName,
-    /// The folder's name beside it.
+    /// The folder's name, beside that mailbox.
     pub name: MailboxName,
 }
 
-/// One mailbox of a listing.
+/// One mailbox in a listing.
 #[derive(Clone, Debug)]
 pub struct ListedMailbox {
     /// Its name on the server.
     pub name: MailboxName,
-    /// What separates levels in this name; `None` where the mailbox stands outside of any hierarchy.
+    /// The separator of levels in this name; `None` if the mailbox is outside any hierarchy.
     pub separator: Option<char>,
     /// Whether it can hold messages: neither `\Noselect` nor `\NonExistent`.
     pub selectable: bool,
@@ -157,19 +164,19 @@ pub struct ListedMailbox {
     pub no_inferiors: bool,
     /// Whether the user is subscribed to it.
     pub subscribed: bool,
-    /// What it is for, where the server says so.
+    /// Its role, if the server gives one.
     pub special_use: Option<SpecialUse>,
-    /// Its counters, where they came with the listing or could be asked.
+    /// Its counters, if they came with the listing or by STATUS.
     pub status: Option<FolderStatus>,
 }
 
 impl ListedMailbox {
-    /// Its counters, where STATUS told them.
+    /// Returns its counters, if the server reported them.
     pub fn counters(&self) -> Option<&Counters> {
         self.status.as_ref().map(|status| &status.counters)
     }
 
-    /// A folder that can hold messages and of which nothing else is known.
+    /// Makes a folder that can hold messages and about which nothing else is known.
     pub fn new(name: MailboxName, separator: Option<char>) -> Self {
         Self {
             name,
@@ -182,7 +189,7 @@ impl ListedMailbox {
         }
     }
 
-    /// Whether its counters say that it holds no message.
+    /// Reports whether its counters say that it has no messages.
     pub fn is_empty(&self) -> bool {
         self.status.as_ref().is_some_and(|status| status.counters.messages == Some(0))
     }
@@ -191,15 +198,15 @@ impl ListedMailbox {
 /// How a store writes the names of the user's own mailboxes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameStyle {
-    /// What stands before every name but INBOX's, such as `INBOX.`; raw bytes, mostly empty (NAMESPACE, RFC 2342).
+    /// The prefix of every name but INBOX's, such as `INBOX.`; raw bytes, usually empty (NAMESPACE, RFC 2342).
     pub prefix: Vec<u8>,
-    /// The separator of levels; `None`: there are no levels.
+    /// The separator of levels; `None` if there are no levels.
     pub separator: Option<char>,
-    /// Whether names are UTF-8 (UTF8=ACCEPT was enabled, RFC 6855) and not modified UTF-7.
+    /// Whether names are in UTF-8 (UTF8=ACCEPT was enabled, RFC 6855) rather than modified UTF-7.
     pub utf8: bool,
 }
 
-/// All mailboxes of an account.
+/// All mailboxes in an account.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// The mailboxes, in the server's order.
@@ -208,8 +215,8 @@ pub struct Listing {
     pub style: NameStyle,
     /// Prefixes of other users' and shared namespaces: listed, but not the user's own mail.
     pub foreign_prefixes: Vec<Vec<u8>>,
-    /// What the account holds, or may hold, and could not list.
+    /// What exists or may exist in the account but could not be listed.
     pub gaps: Gaps,
-    /// Whether folders are labels that show messages of one store (X-GM-EXT-1), so that its All Mail takes messages, too.
+    /// Whether folders are labels on messages in one store (X-GM-EXT-1), so that its All Mail accepts messages, too.
     pub are_labels: bool,
 }

@@ -3,18 +3,18 @@
 use super::{Flags, InternalDate, Uid};
 use std::collections::HashMap;
 
-/// What a message's header says of its identity: 128 bits of a SHA-256, and how far it can be trusted.
+/// A message's identity according to its header: 128 bits of a SHA-256, and how far it can be trusted.
 ///
-/// Made by `identity`; what goes into the hash is described there.
+/// Made by `identity`, which describes what is hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeaderKey {
     /// The header was not asked for.
     Unknown,
-    /// None of the header fields that identify a message is there: only content can tell.
+    /// The message has none of the identifying header fields: only its content can tell.
     Empty,
-    /// There is no Message-ID, but other fields.
+    /// It has no Message-ID, but other identifying fields.
     WithoutId([u8; 16]),
-    /// There is a Message-ID.
+    /// It has a Message-ID.
     WithId([u8; 16]),
 }
 
@@ -42,8 +42,8 @@ enum KeyKind {
 }
 
 impl Message {
-    /// A message. `size` is RFC822.SIZE in bytes: a hint, kept up to 4 GiB and never trusted as the number of bytes to
-    /// come. `flags` are an index into the scan's [`FlagTable`].
+    /// Makes a message. `size` is RFC822.SIZE in bytes: a hint, stored up to 4 GiB and never trusted as the number of
+    /// bytes to come. `flags` is an index into the scan's [`FlagTable`].
     pub fn new(uid: Uid, size: u64, date: Option<InternalDate>, flags: u32, key: HeaderKey) -> Self {
         let (key_kind, key) = match key {
             HeaderKey::Unknown => (KeyKind::Unknown, [0; 16]),
@@ -63,48 +63,48 @@ impl Message {
         }
     }
 
-    /// A message of which only UID and flags are known.
+    /// Makes a message of which only UID and flags are known.
     pub fn bare(uid: Uid, flags: u32) -> Self {
         Self { key_kind: KeyKind::Bare, ..Self::new(uid, 0, None, flags, HeaderKey::Unknown) }
     }
 
-    /// Whether its date and size are not known.
+    /// Reports whether its date and size are unknown.
     pub fn is_bare(&self) -> bool {
         self.key_kind == KeyKind::Bare
     }
 
-    /// The same with these flags, as an index into another [`FlagTable`].
+    /// Returns the message with these flags, an index into another [`FlagTable`].
     #[must_use]
     pub fn with_flags(self, flags: u32) -> Self {
         Self { flags, ..self }
     }
 
-    /// Its UID.
+    /// Returns its UID.
     pub fn uid(&self) -> Uid {
         self.uid
     }
 
-    /// RFC822.SIZE in bytes, at most `u32::MAX`.
+    /// Returns RFC822.SIZE in bytes, at most `u32::MAX`.
     pub fn size(&self) -> u32 {
         self.size
     }
 
-    /// Its INTERNALDATE; `None` where the server's was no date.
+    /// Returns its INTERNALDATE; `None` if the server's was not a date.
     pub fn date(&self) -> Option<InternalDate> {
         if self.has_date { InternalDate::new(self.seconds, self.offset_minutes) } else { None }
     }
 
-    /// The index of its flags in the scan's [`FlagTable`].
+    /// Returns the index of its flags in the scan's [`FlagTable`].
     pub fn flags(&self) -> u32 {
         self.flags
     }
 
-    /// Notes what its header says of its identity, where it was not asked for at first.
+    /// Sets its header key, if it was not asked for at first.
     pub fn set_key(&mut self, key: HeaderKey) {
         *self = Self::new(self.uid, u64::from(self.size), self.date(), self.flags, key);
     }
 
-    /// What its header says of its identity.
+    /// Returns its header key.
     pub fn key(&self) -> HeaderKey {
         match self.key_kind {
             KeyKind::Bare | KeyKind::Unknown => HeaderKey::Unknown,
@@ -115,7 +115,8 @@ impl Message {
     }
 }
 
-/// The different sets of flags in one folder, each kept once: folders have a million messages and a dozen of these.
+/// The distinct sets of flags in one folder, each stored once: a folder may have a million messages, but only a dozen
+/// sets.
 #[derive(Clone, Debug, Default)]
 pub struct FlagTable {
     sets: Vec<Flags>,
@@ -123,7 +124,7 @@ pub struct FlagTable {
 }
 
 impl FlagTable {
-    /// The index of `flags`, which are added if they are new.
+    /// Returns the index of `flags`, adding them if they are new.
     pub fn intern(&mut self, flags: Flags) -> u32 {
         if let Some(index) = self.index.get(&flags) {
             return *index;
@@ -134,7 +135,7 @@ impl FlagTable {
         index
     }
 
-    /// The flags with this index; none for an index that was never given out.
+    /// Returns the flags with this index; no flags for an index never assigned.
     pub fn get(&self, index: u32) -> Flags {
         self.sets.get(index as usize).cloned().unwrap_or_default()
     }

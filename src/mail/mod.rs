@@ -1,6 +1,6 @@
-//! The vocabulary that every other module speaks: UIDs, flags, dates, mailbox names as a server lists them.
+//! The vocabulary of all other modules: UIDs, flags, dates, mailbox names as a server lists them.
 //!
-//! Plain values, no I/O, no knowledge of any store. Names are those of RFC 3501 and RFC 9051.
+//! Plain values, without I/O or knowledge of any store. Names are those of RFC 3501 and RFC 9051.
 
 mod count;
 mod counters;

@@ -1,20 +1,21 @@
 //! UIDs, UIDVALIDITY and sets of UIDs (RFC 3501 section 2.3.1.1).
 
+use serde::Serialize;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 /// A message's unique identifier within one mailbox and one UIDVALIDITY. Never zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Uid(NonZeroU32);
 
 impl Uid {
-    /// The UID with this value, or `None` for zero, which no server may use.
+    /// Makes the UID with this value; `None` for zero, which no server may use.
     pub fn new(value: u32) -> Option<Self> {
         NonZeroU32::new(value).map(Self)
     }
 
-    /// The number as it stands on the wire.
+    /// Returns the number as on the wire.
     pub fn get(self) -> u32 {
         self.0.get()
     }
@@ -26,7 +27,7 @@ impl fmt::Display for Uid {
     }
 }
 
-/// The generation of a mailbox's UIDs: when it changes, every UID remembered for that mailbox is void.
+/// The generation of a mailbox's UIDs: when it changes, every recorded UID of that mailbox is void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UidValidity(pub u32);
 
@@ -44,34 +45,34 @@ pub struct UidSet {
 }
 
 impl UidSet {
-    /// The set of every UID from `first` to the largest there can be.
+    /// Makes the set of all UIDs from `first` to the largest possible.
     pub fn from_uid(first: Uid) -> Self {
         Self { ranges: vec![first.get()..=u32::MAX] }
     }
 
-    /// Whether there is nothing in it.
+    /// Reports whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
-    /// How many UIDs it holds.
+    /// Returns how many UIDs it contains.
     pub fn len(&self) -> u64 {
         self.ranges.iter().map(|range| u64::from(range.end() - range.start()) + 1).sum()
     }
 
-    /// Whether `uid` is in it. Takes time logarithmic in the number of ranges.
+    /// Reports whether it contains `uid`. Takes time logarithmic in the number of ranges.
     pub fn contains(&self, uid: Uid) -> bool {
         let value = uid.get();
         let at = self.ranges.partition_point(|range| *range.end() < value);
         self.ranges.get(at).is_some_and(|range| range.contains(&value))
     }
 
-    /// Adds one UID. Ascending insertion is constant time; any order is right.
+    /// Adds one UID. Takes constant time in ascending order; any order works.
     pub fn insert(&mut self, uid: Uid) {
         self.insert_range(uid.get()..=uid.get());
     }
 
-    /// Adds every UID between the two numbers, whichever is larger (RFC 3501 allows `9:5`). Zero is left out.
+    /// Adds every UID between the two numbers, whichever is larger (RFC 3501 allows `9:5`). Zero is skipped.
     pub fn insert_range(&mut self, range: RangeInclusive<u32>) {
         let (mut low, mut high) = range.into_inner();
         if low > high {
@@ -81,7 +82,7 @@ impl UidSet {
         if high == 0 {
             return;
         }
-        // Ranges that overlap or touch low..=high become one with it.
+        // Merge all ranges that overlap or touch low..=high.
         let from = self.ranges.partition_point(|r| r.end().saturating_add(1) < low);
         let to = self.ranges.partition_point(|r| *r.start() <= high.saturating_add(1));
         if from < to {
@@ -91,18 +92,18 @@ impl UidSet {
         self.ranges.splice(from..to, [low..=high]);
     }
 
-    /// Adds all of another set.
+    /// Adds all UIDs of another set.
     pub fn add(&mut self, other: &Self) {
         other.ranges().for_each(|(low, high)| self.insert_range(low..=high));
     }
 
-    /// Those that are not in the other set. Only for sets that were made from known UIDs.
+    /// Returns the UIDs that aren't in the other set. Only for sets made from known UIDs.
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {
         self.iter().filter(|uid| !other.contains(*uid)).collect()
     }
 
-    /// The UIDs from `first` up to and without `end` that are not in it.
+    /// Returns the UIDs from `first` to `end`, exclusive, that it doesn't contain.
     pub fn missing_between(&self, first: u32, end: u32) -> Self {
         let mut missing = Self::default();
         let mut next = first;
@@ -118,18 +119,18 @@ impl UidSet {
         missing
     }
 
-    /// The ranges, ascending.
+    /// Iterates over the ranges, ascending.
     pub fn ranges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.ranges.iter().map(|range| (*range.start(), *range.end()))
     }
 
-    /// Every UID, ascending. Only for sets that were made from known UIDs: a server's own set may be four billion long.
+    /// Iterates over all UIDs, ascending. Only for sets made from known UIDs: a server's own set may have four billion.
     pub fn iter(&self) -> impl Iterator<Item = Uid> + '_ {
         self.ranges.iter().cloned().flatten().filter_map(Uid::new)
     }
 
-    /// The set as IMAP sequence-sets of at most `max_bytes` each (RFC 2683 section 3.2.1.5 on command lines' length),
-    /// in ascending order. Each has at least one range.
+    /// Splits the set into IMAP sequence-sets of at most `max_bytes` each (RFC 2683 section 3.2.1.5 on the length of
+    /// command lines), in ascending order. Each has at least one range.
     pub fn sequence_sets(&self, max_bytes: usize) -> Vec<String> {
         let mut sets = Vec::new();
         let mut current = String::new();
@@ -149,13 +150,13 @@ impl UidSet {
         sets
     }
 
-    /// Reads a server's `uid-set` (RFC 4315 section 4), such as `4,7:9,3`. `None` where it is not one.
+    /// Parses a server's `uid-set` (RFC 4315 section 4), such as `4,7:9,3`. `None` if it is malformed.
     ///
     /// ```abnf
     /// uid-set   = (uniqueid / uid-range) *("," uid-set)
     /// uid-range = (uniqueid ":" uniqueid)
     /// ```
-    /// (RFC 4315 section 4.) Zeros are left out.
+    /// (RFC 4315 section 4.) Zeros are skipped.
     pub fn parse(text: &str) -> Option<Self> {
         let mut set = Self::default();
         for item in text.split(',') {

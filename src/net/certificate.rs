@@ -1,4 +1,5 @@
-//! What a certificate says of itself: for people who must find out why it is not trusted. Trust itself is the TLS library's.
+//! What a certificate says about itself, for users who must find out why it isn't trusted. Trust itself is up to the
+//! TLS library.
 
 use super::Fingerprint;
 use jiff::Timestamp;
@@ -6,28 +7,29 @@ use sha2::{Digest as _, Sha256};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate, X509Name};
 
-/// The most names that are kept of a certificate: some are made for hundreds of hosts.
+/// The most names that are kept from a certificate: some are issued for hundreds of hosts.
 const MAX_NAMES: usize = 20;
 
 /// A server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFacts {
-    /// The hosts that it was made for: its subjectAltName, else its common name (RFC 9525 knows the first only).
+    /// The hosts that it was issued for: its subjectAltName, otherwise its common name (RFC 9525 accepts only the
+    /// first).
     pub names: Vec<String>,
-    /// Who signed it, in words.
+    /// Who signed it, in readable form.
     pub issuer: String,
     /// When its validity begins.
     pub not_before: Timestamp,
-    /// When it ends.
+    /// When its validity ends.
     pub not_after: Timestamp,
     /// Whether it names itself as its issuer.
     pub is_self_signed: bool,
-    /// The SHA-256 of all of it.
+    /// The SHA-256 of the whole certificate.
     pub fingerprint: Fingerprint,
 }
 
 impl CertificateFacts {
-    /// Reads a certificate in DER; `None` where it can't be read.
+    /// Parses a certificate in DER; `None` if it can't be parsed.
     pub(super) fn read(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let validity = certificate.validity();
@@ -62,7 +64,7 @@ fn host(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// The common name, else the organisation, else the whole name.
+/// Returns the common name, otherwise the organisation, otherwise the whole name.
 fn words(name: &X509Name<'_>) -> String {
     let organisation = || Some(name.iter_organization().next()?.as_str().ok()?.to_owned());
     common_name(name).or_else(organisation).unwrap_or_else(|| name.to_string())

@@ -1,5 +1,5 @@
-//! From a host's name to a TCP connection, in a thread of its own: neither the resolver nor a connection attempt can be
-//! cut short, so a request to stop leaves them behind.
+//! From a host name to a TCP connection, in its own thread: neither the resolver nor a connection attempt can be
+//! aborted, so a request to stop abandons them.
 
 use super::error::{seconds, words};
 use super::socket::{Limits, SLICE};
@@ -14,16 +14,16 @@ use std::time::{Duration, Instant};
 pub(super) struct Connecting(Receiver<Result<(TcpStream, Duration), Error>>);
 
 impl Connecting {
-    /// Begins to resolve and connect. Each address gets `timeout`.
+    /// Starts to resolve and connect. Each address gets `timeout`.
     ///
     /// # Errors
-    /// [`Error::Setup`] where no thread can be made.
+    /// [`Error::Setup`] if no thread can be started.
     pub(super) fn begin(host: &str, port: u16, timeout: Duration) -> Result<Self, Error> {
         let (sender, receiver) = mpsc::channel();
         let host = host.to_owned();
         let work = move || {
             let result = resolve(&host, port).and_then(|addresses| first_to_answer(&host, port, &addresses, timeout));
-            // Nobody listens any more after a request to stop.
+            // After a request to stop, nobody listens any more.
             sender.send(result).ok();
         };
         thread::Builder::new()
@@ -50,14 +50,14 @@ impl Connecting {
     }
 }
 
-/// All addresses of a host, in the order of the system's preference (RFC 6724).
+/// Returns all addresses of a host, in the system's order of preference (RFC 6724).
 pub(super) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     let failure = |reason: String| Error::NoAddress { host: host.to_owned(), reason };
     let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(|error| failure(words(&error)))?.collect();
     if addresses.is_empty() { Err(failure("the name has none".to_owned())) } else { Ok(addresses) }
 }
 
-/// Tries the addresses in turn. Gives the connection, and how long its handshake took: a packet there and one back.
+/// Tries the addresses in turn. Returns the connection, and how long its handshake took: one packet each way.
 pub(super) fn first_to_answer(
     host: &str,
     port: u16,

@@ -1,8 +1,9 @@
-//! Compression of a connection (COMPRESS=DEFLATE, RFC 4978): raw deflate both ways, between the protocol and TLS.
+//! Compression of a connection (COMPRESS=DEFLATE, RFC 4978): raw deflate in both directions, between the protocol and
+//! TLS.
 //!
-//! What is inflated is given out piece by piece, into whatever room the reader has, so every limit on lines, literals and
-//! responses holds as it does without compression. What only a compressed stream can do has its own: bytes that become nothing,
-//! and few that become very many.
+//! Inflated bytes are produced piece by piece, for whatever room the reader has, so every limit on lines, literals and
+//! responses applies as without compression. What only a compressed stream can do has limits of its own: bytes that
+//! inflate to nothing, and few that inflate to very many.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use std::io;
@@ -11,13 +12,14 @@ use std::ops::Range;
 /// How many compressed bytes are read at once.
 const INPUT: usize = 32 << 10;
 
-/// Compressed bytes that may become nothing. Each flush of an honest server makes five.
+/// Compressed bytes that may inflate to nothing. Each flush of an honest server has five.
 const EMPTY: u64 = 1 << 20;
 
-/// How much must have come before its proportion says anything: no message of ordinary size is ever looked at.
+/// How much must arrive before the ratio means anything: no message of ordinary size is ever checked.
 const WINDOW: u64 = 256 << 20;
 
-/// How many bytes one compressed byte may become on average in so much. Deflate can't do more than 1032, mail does 3 to 8.
+/// The most that one compressed byte may inflate to on average over that much. Deflate's maximum is 1032; mail reaches
+/// 3 to 8.
 const RATIO: u64 = 500;
 
 /// Both directions of a compressed connection.
@@ -25,19 +27,19 @@ pub(super) struct Deflate {
     inflater: Decompress,
     deflater: Compress,
     input: Box<[u8]>,
-    /// What of `input` has not been inflated yet.
+    /// The part of `input` that isn't inflated yet.
     unused: Range<usize>,
-    /// Whether the last call filled all the room it was given: there may be more without further input.
+    /// Whether the last call filled the whole buffer: there may be more without further input.
     may_have_more: bool,
     output: Vec<u8>,
-    /// Compressed bytes since something came of them.
+    /// Compressed bytes since the last output.
     fruitless: u64,
-    /// Compressed and inflated bytes of the current window.
+    /// Compressed and inflated bytes in the current window.
     window: (u64, u64),
 }
 
 impl Deflate {
-    /// Compression that begins now; `received` came compressed already.
+    /// Starts compression; `received` arrived compressed already.
     pub(super) fn new(received: &[u8]) -> Self {
         let mut input = vec![0; INPUT.max(received.len())].into_boxed_slice();
         input[..received.len()].copy_from_slice(received);
@@ -54,11 +56,11 @@ impl Deflate {
         }
     }
 
-    /// Reads inflated bytes, at most `buffer` full, from what `read` gives; 0 where it gives none.
+    /// Reads inflated bytes, at most filling `buffer`, from what `read` returns; 0 if that returns none.
     ///
     /// # Errors
-    /// Those of `read`, which may be called again after them, and `InvalidData` for what is no compressed stream, or one that
-    /// was made to do harm.
+    /// Those of `read`, which may be called again afterwards, and `InvalidData` for an invalid stream, or one made to
+    /// do harm.
     pub(super) fn read(
         &mut self,
         buffer: &mut [u8],
@@ -94,7 +96,7 @@ impl Deflate {
         self.unused.start += usize::try_from(used).unwrap_or(usize::MAX).min(self.unused.len());
         self.may_have_more = count == buffer.len() as u64;
         self.judge(used, count)?;
-        // The stream has no end but the connection's; nothing can follow in it.
+        // Only the connection ends the stream; nothing can follow an end in it.
         if status == Status::StreamEnd && count == 0 {
             return Err(bad("the server ended the compressed stream"));
         }
@@ -104,7 +106,7 @@ impl Deflate {
         usize::try_from(count).map_err(|_| bad("what the server sent is not compressed data"))
     }
 
-    /// Finds a stream that was made to keep this machine busy.
+    /// Detects a stream made to keep this machine busy.
     fn judge(&mut self, used: u64, count: u64) -> io::Result<()> {
         self.fruitless = if count == 0 { self.fruitless + used } else { 0 };
         if self.fruitless > EMPTY {
@@ -124,14 +126,14 @@ impl Deflate {
     /// Compresses bytes so that the server can read all of them at once (RFC 4978 section 4: flushed at the end).
     ///
     /// # Errors
-    /// The compressor gives up, which it has no reason to.
+    /// The compressor fails, which it has no reason to.
     pub(super) fn compress(&mut self, bytes: &[u8]) -> io::Result<&[u8]> {
         self.output.clear();
         let begun = self.deflater.total_in();
         loop {
             let used = usize::try_from(self.deflater.total_in() - begun).unwrap_or(usize::MAX).min(bytes.len());
             let rest = &bytes[used..];
-            // Room for the rest even if nothing in it can be made shorter, and for the flush.
+            // Enough room even if the rest can't be compressed at all, and for the flush.
             self.output.reserve(rest.len() + rest.len() / 1000 + 64);
             let status = self.deflater.compress_vec(rest, &mut self.output, FlushCompress::Sync);
             status.map_err(|_| io::Error::other("the bytes can't be compressed"))?;
@@ -152,7 +154,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Gives bytes in pieces, and then nothing.
+    /// Returns bytes in pieces, and then nothing.
     fn pieces(bytes: &[u8], piece: usize) -> impl FnMut(&mut [u8]) -> io::Result<usize> {
         let mut left = bytes.to_vec();
         move |buffer| {
@@ -167,7 +169,7 @@ mod tests {
         Deflate::new(b"").compress(bytes).unwrap().to_vec()
     }
 
-    /// Reads to the end, with so much room at a time.
+    /// Reads to the end, with this much room at a time.
     fn inflated(bytes: &[u8], piece: usize, room: usize) -> io::Result<Vec<u8>> {
         let (mut deflate, mut read, mut out) = (Deflate::new(b""), pieces(bytes, piece), Vec::new());
         let mut buffer = vec![0; room];
@@ -214,17 +216,17 @@ mod tests {
 
     #[test]
     fn streams_that_are_made_to_do_harm_end() {
-        // Empty stored blocks, as many as one likes.
+        // Empty stored blocks, any number of them.
         let nothing = [0, 0, 0, 0xff, 0xff].repeat(EMPTY as usize / 5 + 9);
         assert!(inflated(&nothing, INPUT, 100).unwrap_err().to_string().contains("empty compressed data"));
-        // A gigabyte of zeros in a megabyte: no more than was asked for is ever in memory, and it does not go on.
+        // A gigabyte of zeros in a megabyte: no more than was requested is ever in memory, and it stops.
         let mut deflate = Deflate::new(b"");
         let kilobytes = (0..1 << 20).take_while(|_| deflate.judge(1, 1024).is_ok()).count() as u64;
         assert_eq!(kilobytes, WINDOW / 1024 - 1);
-        // What deflate makes of text that repeats itself is no attack either.
+        // Compressed repetitive text isn't an attack either.
         let mut deflate = Deflate::new(b"");
         assert!((0..1 << 20).all(|_| deflate.judge(3, 1024).is_ok()));
-        // A message that is all alike is no attack.
+        // A uniform message isn't an attack.
         let lines = b"QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\r\n".repeat(1 << 12);
         assert!(inflated(&compressed(&lines), 1000, 1 << 16).unwrap() == lines);
     }
@@ -242,7 +244,7 @@ mod tests {
             let mut sent = Vec::new();
             for part in &parts {
                 sent.extend_from_slice(deflate.compress(part).unwrap());
-                // All that was written so far can be read.
+                // Everything written so far can be read.
                 let so_far = inflated(&sent, piece, room).unwrap();
                 prop_assert!(so_far.ends_with(part));
             }

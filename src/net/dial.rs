@@ -1,4 +1,4 @@
-//! Makes connections to one server for all lanes, with one TLS configuration between them.
+//! Makes connections to one server for all lanes, with a shared TLS configuration.
 
 use super::connect::Connecting;
 use super::error::words;
@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How long waits go on after a request to stop, so that what is under way can be finished.
+/// How long waits continue after a request to stop, so that work in progress can be finished.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long a greeting may take before the port is asked whether it speaks TLS: a server that waits for a handshake says nothing.
+/// How long a greeting may take before the port is tested for TLS: a server that waits for a handshake says nothing.
 const GREETING: Duration = Duration::from_secs(3);
 
-/// How long each step of that question may take.
+/// How long each step of that test may take.
 const QUESTION: Duration = Duration::from_secs(5);
 
 /// Where to connect, and how.
@@ -30,15 +30,15 @@ pub struct DialSettings {
     pub port: u16,
     /// How the connection is protected.
     pub tls: TlsMode,
-    /// A file of PEM certificates to trust as well as the system's.
+    /// A file of PEM certificates to trust in addition to the system's.
     pub ca: Option<PathBuf>,
-    /// The one certificate that the server must show. Without `ca` it is trusted whatever it says.
+    /// The one certificate that the server must present. Without `ca` it is trusted whatever its contents.
     pub pin: Option<Fingerprint>,
-    /// A file of PEM certificates that say who the user is.
+    /// A file of PEM certificates that identify the user.
     pub client_cert: Option<PathBuf>,
-    /// A PEM file with the key of the first of them; `None`: `client_cert` holds it.
+    /// A PEM file with the key of the first of them; `None`: `client_cert` contains it.
     pub client_key: Option<PathBuf>,
-    /// Whether the connection is compressed, where the server offers that.
+    /// Whether the connection is compressed, if the server offers it.
     pub compression: Compression,
     /// How long the server may be silent.
     pub timeout: Duration,
@@ -52,17 +52,17 @@ pub struct Dialer {
     trust: Trust,
     connector: OnceLock<Result<TlsConnector, String>>,
     limits: Arc<Limits>,
-    /// Whether the port was asked for TLS and had none.
+    /// Whether the port was tested for TLS and had none.
     is_without_tls: AtomicBool,
     faults: Option<Arc<dyn FaultInjector>>,
 }
 
 impl Dialer {
-    /// Gets ready to connect; nothing is sent yet.
+    /// Prepares to connect; nothing is sent yet.
     ///
     /// # Errors
-    /// [`Error::CaUnreadable`] or [`Error::CaEmpty`] where the file of `ca` does not serve, [`Error::ClientCertificate`]
-    /// where those of the user's certificate do not.
+    /// [`Error::CaUnreadable`] or [`Error::CaEmpty`] if the file of `ca` is unusable, [`Error::ClientCertificate`] if
+    /// those of the user's certificate are.
     pub fn new(settings: DialSettings, stop: Arc<Stop>) -> Result<Self, Error> {
         let trust = Trust::read(&settings)?;
         let limits = Arc::new(Limits::new(settings.timeout, GRACE, stop));
@@ -70,21 +70,21 @@ impl Dialer {
         Ok(Self { settings, trust, connector: OnceLock::new(), limits, is_without_tls, faults: None })
     }
 
-    /// Lets connections that are made from now on break where the injector says: for tests.
+    /// Makes future connections break where the injector says, for tests.
     pub fn inject_faults(&mut self, faults: Arc<dyn FaultInjector>) {
         self.faults = Some(faults);
     }
 
-    /// What it was made with.
+    /// Returns its settings.
     pub fn settings(&self) -> &DialSettings {
         &self.settings
     }
 
-    /// A new connection, with TLS up where it is implicit. Every address of the host is tried in turn.
+    /// Makes a connection, with TLS up if it is implicit. Tries every address of the host in turn.
     ///
     /// # Errors
-    /// Why there is none: each address with its reason, the failed handshake, the certificate that is not trusted.
-    /// [`Error::Interrupted`] as soon as the user asked to stop.
+    /// Why it failed: each address with its reason, the failed handshake, the untrusted certificate.
+    /// [`Error::Interrupted`] as soon as the user asks to stop.
     pub fn dial(&self) -> Result<Stream, Error> {
         if self.limits.is_stopping() {
             return Err(Error::Interrupted { phase: Phase::Connecting });
@@ -96,8 +96,8 @@ impl Dialer {
         self.protect(stream, false).map_err(|error| error.with_fingerprint(|| self.fingerprint(self.connect()?)))
     }
 
-    /// Waits some seconds for a greeting without TLS. Where none comes, a connection of its own tells a slow server from a port
-    /// that speaks TLS from the first byte, where client and server would wait for each other.
+    /// Waits some seconds for a greeting without TLS. If none comes, a separate connection tells a slow server from a
+    /// port that speaks TLS from the first byte, where client and server would wait for each other.
     ///
     /// # Errors
     /// [`Error::TlsAtOnce`].
@@ -113,7 +113,7 @@ impl Dialer {
         Ok(())
     }
 
-    /// Whether a handshake succeeds on a new connection, whatever certificate is shown.
+    /// Reports whether a handshake succeeds on a new connection, whatever the certificate.
     fn speaks_tls(&self) -> bool {
         let limits = Arc::new(self.limits.hasty(QUESTION));
         let handshake = || {
@@ -126,14 +126,14 @@ impl Dialer {
         handshake().map(|mut stream| stream.shut_down()).is_ok()
     }
 
-    /// A new connection without TLS, whatever the settings say: to look at what answers.
+    /// Makes a connection without TLS, whatever the settings say, to see what answers.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why it failed.
     pub fn connect(&self) -> Result<Stream, Error> {
         let connecting = Connecting::begin(&self.settings.host, self.settings.port, self.settings.connect_timeout)?;
         if self.settings.tls == TlsMode::Implicit {
-            // Takes about 65 ms the first time, while the network is at work.
+            // Takes about 65 ms the first time, in parallel with the network.
             self.connector()?;
         }
         let (tcp, distance) = connecting.wait(&self.limits)?;
@@ -146,17 +146,17 @@ impl Dialer {
     }
 
     /// Sets up TLS on a connection after the server's OK to STARTTLS (RFC 3501 section 6.2.1). The caller has made sure
-    /// that it holds no byte that came after the OK, and forgets all that it learnt before.
+    /// that it holds no byte that came after the OK, and forgets everything learnt before.
     ///
     /// # Errors
-    /// [`Error::NotReady`] where the connection is encrypted already or has bytes that were not flushed, else why the
-    /// handshake failed.
+    /// [`Error::NotReady`] if the connection is already encrypted or has unflushed bytes, otherwise why the handshake
+    /// failed.
     pub fn start_tls(&self, stream: Stream) -> Result<Stream, Error> {
         self.protect(stream, true)
     }
 
-    /// The fingerprint of the certificate that a server shows, trusted or not. The connection is at the point where TLS
-    /// begins, and is of no further use.
+    /// Returns the fingerprint of the certificate that a server presents, trusted or not. The connection must be at the
+    /// point where TLS begins, and can't be used afterwards.
     ///
     /// # Errors
     /// Why the handshake failed.
@@ -167,11 +167,11 @@ impl Dialer {
         fingerprint.ok_or(Error::NotReady { reason: "the server showed no certificate" })
     }
 
-    /// What the certificate that a server shows says of itself, trusted or not. As with [`Self::fingerprint`], the
-    /// connection is at the point where TLS begins, and is of no further use.
+    /// Returns what the certificate that a server presents says about itself, trusted or not. As with
+    /// [`Self::fingerprint`], the connection must be at the point where TLS begins, and can't be used afterwards.
     ///
     /// # Errors
-    /// Why the handshake failed, or that the certificate can't be read.
+    /// Why the handshake failed, or that the certificate can't be parsed.
     pub fn certificate(&self, stream: Stream) -> Result<CertificateFacts, Error> {
         let mut stream = self.trust_anyone(stream)?;
         let facts = stream.certificate().and_then(|der| CertificateFacts::read(&der));
@@ -179,13 +179,13 @@ impl Dialer {
         facts.ok_or(Error::NotReady { reason: "the server showed no certificate that can be read" })
     }
 
-    /// A handshake to look at the certificate, and for nothing else.
+    /// Does a handshake only to look at the certificate.
     fn trust_anyone(&self, stream: Stream) -> Result<Stream, Error> {
         let connector = tls::trusting_anyone().map_err(|error| Error::Setup { reason: error.to_string() })?;
         stream.encrypt(|socket| tls::handshake(&connector, socket, &self.peer(true)))
     }
 
-    /// The handshake, whoever asked for it.
+    /// Does the handshake, for either mode of TLS.
     fn protect(&self, stream: Stream, after_start_tls: bool) -> Result<Stream, Error> {
         let connector = self.connector()?;
         let mut stream = stream.encrypt(|socket| tls::handshake(connector, socket, &self.peer(after_start_tls)))?;
@@ -207,7 +207,7 @@ impl Dialer {
         Peer { host: &self.settings.host, port: self.settings.port, ca: self.settings.ca.as_deref(), after_start_tls }
     }
 
-    /// The TLS configuration, made when it is first needed: it reads all of the system's certificates.
+    /// Returns the TLS configuration, made on first use: that reads all of the system's certificates.
     fn connector(&self) -> Result<&TlsConnector, Error> {
         let made = self.connector.get_or_init(|| tls::connector(&self.trust).map_err(|error| error.to_string()));
         made.as_ref().map_err(|reason| Error::Setup { reason: reason.clone() })

@@ -1,4 +1,4 @@
-//! What can go wrong with a connection, what kind of failure that is, and what a user can do about it.
+//! What can go wrong with a connection, what kind of failure it is, and what a user can do about it.
 
 use super::{Fingerprint, Phase, Way};
 use std::net::SocketAddr;
@@ -11,24 +11,24 @@ use std::{fmt, io};
 pub enum ErrorKind {
     /// No connection, or no TLS.
     Unreachable,
-    /// The server's certificate is not trusted: never to be tried again.
+    /// The server's certificate isn't trusted: never retried.
     Untrusted,
-    /// A connection that was up broke or fell silent.
+    /// An established connection broke or fell silent.
     Lost,
-    /// A connection that was up brought next to nothing for very long.
+    /// An established connection brought next to nothing for very long.
     Stalled,
     /// The user asked to stop.
     Interrupted,
-    /// Something on this machine, or in how it was called.
+    /// A problem on this machine, or with how mailferry was called.
     Local,
 }
 
 /// One address that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Which.
+    /// The address.
     pub address: SocketAddr,
-    /// Why it failed, in words.
+    /// Why it failed, in readable form.
     pub reason: String,
 }
 
@@ -38,10 +38,10 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// Why a connection can't be made or is of no further use.
+/// Why a connection can't be made or used any more.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The host's name leads nowhere.
+    /// The host name doesn't resolve.
     #[error("no address found for {host}: {reason}")]
     NoAddress {
         /// The host.
@@ -49,7 +49,7 @@ pub enum Error {
         /// The resolver's words.
         reason: String,
     },
-    /// None of the host's addresses takes a connection.
+    /// None of the host's addresses accepts a connection.
     #[error("cannot connect to {host} port {port}: {}", reasons(host, attempts))]
     NoConnection {
         /// The host.
@@ -59,34 +59,34 @@ pub enum Error {
         /// Every address that was tried, in order.
         attempts: Vec<Attempt>,
     },
-    /// Nothing came, or nothing was taken, for as long as is allowed.
+    /// Nothing arrived, or nothing was accepted, for as long as allowed.
     #[error("the server {} for {} while mailferry {phase}", silence(*way), seconds(*timeout))]
     Silent {
         /// What was under way.
         phase: Phase,
-        /// Which way the bytes should have gone.
+        /// The direction that the bytes should have gone in.
         way: Way,
         /// How long it was silent.
         timeout: Duration,
         /// Whether TLS was up.
         encrypted: bool,
     },
-    /// Next to nothing came for as long as is allowed.
+    /// Next to nothing arrived for as long as allowed.
     #[error("the server sent next to nothing for {} while mailferry {phase}", seconds(*patience))]
     Dripping {
         /// What was under way.
         phase: Phase,
-        /// How long that went on.
+        /// How long that lasted.
         patience: Duration,
     },
-    /// An answer took too long for what came of it.
+    /// A response took too long for its size.
     #[error("the server sent {bytes} bytes in {} while mailferry {phase}, and was not done", seconds(*waited))]
     Slow {
         /// What was under way.
         phase: Phase,
-        /// How long that went on.
+        /// How long that lasted.
         waited: Duration,
-        /// What came.
+        /// How much arrived.
         bytes: u64,
     },
     /// The connection broke.
@@ -97,7 +97,7 @@ pub enum Error {
         /// How, in the system's words.
         reason: String,
     },
-    /// The user asked to stop, and the time for ending gently is over.
+    /// The user asked to stop, and the time for a clean stop is over.
     #[error("stopped while mailferry {phase}")]
     Interrupted {
         /// What was under way.
@@ -111,37 +111,37 @@ pub enum Error {
         /// The system's or the TLS library's words.
         reason: String,
     },
-    /// The file of `ca=` has no certificate.
+    /// The file of `ca=` contains no certificate.
     #[error("{} holds no PEM certificate", path.display())]
     CaEmpty {
         /// The file.
         path: PathBuf,
     },
-    /// The TLS library does not work here, or a thread can't be made.
+    /// The TLS library doesn't work here, or a thread can't be started.
     #[error("cannot prepare a connection on this machine: {reason}")]
     Setup {
         /// The library's words.
         reason: String,
     },
-    /// TLS was asked for at a moment when it can't begin.
+    /// TLS was requested at a moment when it can't begin.
     #[error("TLS cannot be started: {reason}")]
     NotReady {
         /// Why.
         reason: &'static str,
     },
-    /// The server's certificate is not trusted.
+    /// The server's certificate isn't trusted.
     #[error("the certificate of {host} is not trusted: {check}{}", shown(*fingerprint))]
     Untrusted {
         /// The host.
         host: String,
         /// Which check failed, in the TLS library's words.
         check: String,
-        /// The file that `ca=` names.
+        /// The file given by `ca=`.
         ca: Option<PathBuf>,
-        /// The certificate's fingerprint, where it could be had.
+        /// The certificate's fingerprint, if available.
         fingerprint: Option<Fingerprint>,
     },
-    /// The server shows another certificate than the pinned one.
+    /// The server presents another certificate than the pinned one.
     #[error("the certificate of {host} is not the one that `pin=` names{}", shown(*seen))]
     OtherCertificate {
         /// The host.
@@ -151,7 +151,7 @@ pub enum Error {
         /// The one that it has.
         seen: Option<Fingerprint>,
     },
-    /// A file of `client-cert=` or `client-key=` does not serve.
+    /// A file of `client-cert=` or `client-key=` is unusable.
     #[error("cannot use {} for the client certificate: {reason}", path.display())]
     ClientCertificate {
         /// The file.
@@ -159,7 +159,7 @@ pub enum Error {
         /// The system's or the TLS library's words.
         reason: String,
     },
-    /// The server speaks plain text where TLS is due.
+    /// The server speaks plain text where TLS is expected.
     #[error("{host} port {port} answers in plain text where TLS should begin")]
     PlainText {
         /// The host.
@@ -169,7 +169,7 @@ pub enum Error {
         /// Whether the server had agreed to STARTTLS.
         after_start_tls: bool,
     },
-    /// The server speaks TLS where plain text is due, so neither side says anything.
+    /// The server speaks TLS where plain text is expected, so neither side says anything.
     #[error("{host} port {port} speaks TLS from the first byte, and the address begins with imap://")]
     TlsAtOnce {
         /// The host.
@@ -177,7 +177,7 @@ pub enum Error {
         /// The port.
         port: u16,
     },
-    /// Both sides found no way to speak TLS.
+    /// The two sides could not agree on TLS.
     #[error("TLS with {host} port {port} failed: {reason}")]
     Handshake {
         /// The host.
@@ -190,7 +190,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What kind of failure it is.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoAddress { .. }
@@ -218,16 +218,16 @@ impl Error {
         }
     }
 
-    /// The same with the fingerprint of the certificate that is not trusted, if it can be found.
+    /// Adds the fingerprint of the untrusted certificate, if it can be found.
     pub fn with_fingerprint(mut self, find: impl FnOnce() -> Result<Fingerprint, Self>) -> Self {
         if let Self::Untrusted { fingerprint: fingerprint @ None, .. } = &mut self {
-            // What stands in the way of looking once more is not what the user has to know.
+            // The user need not know why a second look failed.
             *fingerprint = find().ok();
         }
         self
     }
 
-    /// What the user can do.
+    /// Returns what the user can do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoAddress { .. } => "check the spelling of the host, and this machine's network",
@@ -273,7 +273,7 @@ impl Error {
     }
 }
 
-/// A fingerprint for the end of a sentence.
+/// Writes a fingerprint for the end of a sentence.
 fn shown(fingerprint: Option<Fingerprint>) -> String {
     fingerprint.map_or_else(String::new, |fingerprint| format!(" (its fingerprint is {fingerprint})"))
 }
@@ -287,7 +287,7 @@ fn untrusted_hint(hint: &str, fingerprint: Option<Fingerprint>) -> String {
     )
 }
 
-/// What helps against the check that failed, by OpenSSL's words for it.
+/// Returns what helps against the failed check, by OpenSSL's words for it.
 fn distrust_hint(check: &str, has_ca: bool) -> &'static str {
     if check.contains("mismatch") {
         "use the host name in the certificate (ca= won't help)"
@@ -302,7 +302,7 @@ fn distrust_hint(check: &str, has_ca: bool) -> &'static str {
     }
 }
 
-/// An error of the system or the TLS library in words, without its number.
+/// Writes an error from the system or the TLS library without its number.
 pub(super) fn words(error: &io::Error) -> String {
     let text = reason(&error.to_string()).to_owned();
     let text = text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words);
@@ -315,7 +315,7 @@ pub(super) fn words(error: &io::Error) -> String {
     first.into_iter().chain(characters).collect()
 }
 
-/// OpenSSL's reason alone, of `error:CODE:library:function:reason:file:line:…`; other texts as they are.
+/// Extracts OpenSSL's reason from `error:CODE:library:function:reason:file:line:…`; returns other texts unchanged.
 pub(super) fn reason(text: &str) -> &str {
     match text.strip_prefix("error:").and_then(|fields| fields.split(':').nth(3)) {
         Some(reason) if !reason.is_empty() => reason,
@@ -323,7 +323,7 @@ pub(super) fn reason(text: &str) -> &str {
     }
 }
 
-/// Why each address failed. One that was written as the host stands in the sentence already.
+/// Writes why each address failed. One that was given as the host is already in the sentence.
 fn reasons(host: &str, attempts: &[Attempt]) -> String {
     if let [only] = attempts
         && only.address.ip().to_string() == host
@@ -340,7 +340,7 @@ fn silence(way: Way) -> &'static str {
     }
 }
 
-/// A duration as people write it: `120 s`, `0.3 s`.
+/// Writes a duration as users do: `120 s`, `0.3 s`.
 pub(super) fn seconds(duration: Duration) -> String {
     if duration.subsec_millis() == 0 {
         format!("{} s", duration.as_secs())

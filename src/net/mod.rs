@@ -4,12 +4,12 @@
 //! dial     resolves, connects, protects: makes streams      tls      the handshake, and what its failures mean
 //! stream   buffered writes, counted traffic, phases         socket   waits in slices: silence, stop
 //! phase    what is being waited for                         error    what went wrong, and what to do
-//! probe    single steps, to find the one that fails         certificate   what one says of itself
-//! deflate  compression, and what it may not do          faults   connections that tests break on purpose
+//! probe    single steps, to find the one that fails         certificate   what one says about itself
+//! deflate  compression, and its limits                      faults   connections that tests break on purpose
 //! ```
 //!
-//! What stays true: no wait is without an end, every error of a wait names what was waited for, certificates are always
-//! checked (RFC 8314 section 5.3, TLS 1.2 at least) or are the one that the user pinned, and only this folder knows native-tls,
+//! Invariants: every wait ends, every error of a wait says what was waited for, certificates are always checked (RFC
+//! 8314 section 5.3, TLS 1.2 at least) or are the one that the user pinned, and only this module knows native-tls,
 //! flate2 and x509-parser.
 
 mod certificate;

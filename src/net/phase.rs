@@ -1,8 +1,8 @@
-//! What a connection is waiting for: the part of an error that tells a user where it happened.
+//! What a connection is waiting for: tells the user where an error happened.
 
 use std::fmt;
 
-/// What is being done when a wait runs out. Reads as the end of "… while mailferry …".
+/// What is being done when a wait times out. Reads as the end of "… while mailferry …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The TCP connection is being made.
@@ -11,18 +11,18 @@ pub enum Phase {
     TlsHandshake,
     /// The server speaks first (RFC 3501 section 7.1).
     Greeting,
-    /// The login is under way.
+    /// The login is in progress.
     Login,
-    /// A command's reply is due.
+    /// A command's reply is expected.
     Reply,
-    /// A message's bytes are due.
+    /// A message's bytes are expected.
     Body,
     /// A message is being sent.
     Sending,
 }
 
 impl Phase {
-    /// Whether the connection is not of any use yet.
+    /// Reports whether the connection isn't usable yet.
     pub(super) fn is_opening(self) -> bool {
         matches!(self, Self::Connecting | Self::TlsHandshake | Self::Greeting)
     }
@@ -42,7 +42,7 @@ impl fmt::Display for Phase {
     }
 }
 
-/// Which way the bytes go that did not come or were not taken.
+/// The direction of the bytes that did not arrive or were not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// From the server.

@@ -1,5 +1,5 @@
-//! Single steps towards a server, for finding out which of them fails: a name's addresses, one address's port, what a port
-//! says by itself. Nothing of a user's is sent.
+//! Single steps towards a server, to find out which one fails: a host's addresses, one address's port, what a port says
+//! unprompted. No user data is sent.
 
 use super::Error;
 use super::connect;
@@ -10,17 +10,17 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The most that is read of what a port says.
+/// The most that is read from a port.
 const MAX_HEARD: usize = 512;
 
-/// All addresses of a host; the resolver gets `timeout`.
+/// Returns all addresses of a host; the resolver gets `timeout`.
 ///
 /// # Errors
-/// [`Error::NoAddress`] with the resolver's words, [`Error::Setup`] where no thread can be made.
+/// [`Error::NoAddress`] with the resolver's words, [`Error::Setup`] if no thread can be started.
 pub fn resolve(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, Error> {
     let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
-    // The resolver can't be cut short: it is left behind.
+    // The resolver can't be aborted: it is abandoned.
     let work = move || drop(sender.send(connect::resolve(&name, port)));
     thread::Builder::new()
         .name("resolve".to_owned())
@@ -32,10 +32,10 @@ pub fn resolve(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAdd
     })
 }
 
-/// Why a port does not take a connection.
+/// Why a port doesn't accept a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shut {
-    /// The host says that nobody listens there.
+    /// The host says that no program listens there.
     Refused,
     /// Nothing came back.
     Silent,
@@ -43,10 +43,10 @@ pub enum Shut {
     Other(String),
 }
 
-/// Connects to one address and leaves again. Gives how long it took.
+/// Connects to one address and disconnects. Returns how long it took.
 ///
 /// # Errors
-/// Why it takes no connection.
+/// Why the connection was not accepted.
 pub fn knock(address: &SocketAddr, timeout: Duration) -> Result<Duration, Shut> {
     let started = Instant::now();
     match TcpStream::connect_timeout(address, timeout) {
@@ -59,17 +59,17 @@ pub fn knock(address: &SocketAddr, timeout: Duration) -> Result<Duration, Shut> 
     }
 }
 
-/// The first bytes that a port says without TLS, to nobody in particular; where it says nothing within `patience`, to a line
-/// that no protocol knows. Empty where it says nothing at all.
+/// Returns the first bytes that a port sends without TLS, unprompted or, if it sends nothing within `patience`, in
+/// reply to a line that is no protocol's. Empty if it sends nothing at all.
 pub fn overhear(addresses: &[SocketAddr], patience: Duration) -> Vec<u8> {
     let connected = addresses.iter().find_map(|address| TcpStream::connect_timeout(address, patience).ok());
     let Some(mut tcp) = connected else { return Vec::new() };
     let heard = listen(&mut tcp, patience);
-    // A web server waits for a request, and says what it is to a bad one.
+    // A web server waits for a request, and identifies itself in its reply to a bad one.
     if heard.is_empty() && tcp.write_all(b"A1 NOOP\r\n\r\n").is_ok() { listen(&mut tcp, patience) } else { heard }
 }
 
-/// What comes until the first line's end, or for `patience`.
+/// Returns what arrives until the first line end, or within `patience`.
 fn listen(tcp: &mut TcpStream, patience: Duration) -> Vec<u8> {
     let mut heard = vec![0; MAX_HEARD];
     if tcp.set_read_timeout(Some(patience)).is_err() {
@@ -87,7 +87,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_millis(300);
 
-    /// A listener whose one client is treated so.
+    /// Starts a listener that treats its one client like this.
     fn serve(treat: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

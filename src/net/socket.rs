@@ -1,10 +1,10 @@
 //! A TCP socket whose waits end: after too long a silence, or some time after the user asked to stop.
 //!
-//! It lies below TLS, so that one place keeps time for plain bytes, TLS records and handshakes alike. TLS never sees a
-//! wait that it would have to take up again: a call gives bytes, or the connection is over.
+//! It is below TLS, so one place keeps time for plain bytes, TLS records and handshakes alike. TLS never sees a wait
+//! that it would have to resume: a call returns bytes, or the connection is over.
 //!
-//! A connection that is not closed in order ends at once, also where the process is killed: what was written and has
-//! not left this machine is dropped, instead of reaching the server behind the back of whoever looks there what arrived.
+//! A connection that isn't closed in order is reset, even if the process is killed: what was written but has not left
+//! this machine is dropped, rather than reaching the server after the next run has checked what arrived.
 
 use super::{Cut, FaultInjector, Way};
 use crate::event::Stop;
@@ -15,24 +15,25 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-/// How often a wait looks up to see whether it should end.
+/// How often a wait checks whether it should end.
 pub(super) const SLICE: Duration = Duration::from_millis(250);
 
-/// A wait that lasts as many timeouts, and brings next to nothing, is as good as silence: a server that sends a byte a minute
-/// would hold a run for ever. With the usual timeout it is 40 minutes, more than honest servers need to say anything of note.
+/// A wait that lasts this many timeouts and brings next to nothing counts as silence: a server that sends a byte a
+/// minute would otherwise hold up a run forever. With the default timeout this is 40 minutes, more than honest servers
+/// need to say anything substantial.
 const PATIENCE: u32 = 20;
 
-/// The same while a message's bytes are due, which lie ready. Each message that comes whole begins it again.
+/// The same while waiting for a message's bytes, which the server has at hand. Each complete message starts it again.
 const BODY_PATIENCE: u32 = 4;
 
-/// What is more than next to nothing, in bytes: 27 a second with the usual timeout.
+/// What is more than next to nothing, in bytes: 27 per second with the default timeout.
 const NOTEWORTHY: usize = 64 << 10;
 
-/// Bytes a second below which an answer as a whole is given up, once the patience is over: what comes then is never enough to
-/// wait for its end. A listing may come slowly, as a server looks at each message.
+/// Bytes per second below which a whole response is given up, once the patience is over: at that rate it isn't worth
+/// waiting for its end. A listing may arrive slowly, as the server looks at each message.
 const SLOWEST: u64 = 64;
 
-/// The same for a message's bytes, which lie ready. No line in use is slower.
+/// The same for a message's bytes, which the server has at hand. No line in use is slower.
 const SLOWEST_BODY: u64 = 1 << 10;
 
 /// How many of a connection's first bytes are kept: enough to tell plain text from TLS.
@@ -48,32 +49,32 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Silence of `timeout` ends a wait; `grace` after a request to stop was noticed all waits end.
+    /// Sets the limits: silence of `timeout` ends a wait; `grace` after a request to stop was noticed, all waits end.
     pub(super) fn new(timeout: Duration, grace: Duration, stop: Arc<Stop>) -> Self {
         Self { timeout, grace, stop, noticed: OnceLock::new() }
     }
 
-    /// Limits for a connection beside, which ends by the same request to stop and where silence may last so long at most.
+    /// Returns limits for a side connection, which ends on the same request to stop and tolerates this much silence.
     pub(super) fn hasty(&self, timeout: Duration) -> Self {
         Self::new(timeout.min(self.timeout), Duration::ZERO, Arc::clone(&self.stop))
     }
 
-    /// How long silence may last.
+    /// Returns how long silence may last.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// How long next to nothing may come.
+    /// Returns how long next to nothing may arrive.
     pub(super) fn patience(&self) -> Duration {
         self.timeout.saturating_mul(PATIENCE)
     }
 
-    /// Whether the user asked to stop.
+    /// Reports whether the user asked to stop.
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.is_requested()
     }
 
-    /// Whether the user asked to stop and the time to end gently is over.
+    /// Reports whether the user asked to stop and the time for a clean stop is over.
     fn is_over(&self) -> bool {
         self.is_stopping() && self.noticed.get_or_init(Instant::now).elapsed() >= self.grace
     }
@@ -83,9 +84,9 @@ impl Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     Silent(Way),
-    /// Something came all the time, and never enough.
+    /// Something arrived all the time, but never enough.
     Dripping(Duration),
-    /// An answer has taken too long for what came of it.
+    /// A response took too long for its size.
     Slow {
         waited: Duration,
         bytes: u64,
@@ -93,20 +94,20 @@ pub(super) enum Ended {
     Stopped,
 }
 
-/// What has come since something was last written.
+/// What has arrived since the last write.
 #[derive(Debug, Default)]
 struct Trickle {
-    /// Spent waiting for it.
+    /// Time spent waiting for it.
     waited: Duration,
     bytes: usize,
 }
 
-/// What has come of an answer as a whole.
+/// What has arrived of a whole response.
 #[derive(Debug)]
 struct Answer {
     waited: Duration,
     bytes: u64,
-    /// How many bytes buy a second.
+    /// How many bytes earn a second.
     slowest: u64,
 }
 
@@ -116,18 +117,18 @@ impl Answer {
     }
 }
 
-/// What a socket saw. It outlives the socket where a handshake fails and takes the socket with it.
+/// What a socket saw. It outlives the socket if a handshake fails and takes the socket with it.
 #[derive(Debug, Default)]
 pub(super) struct Witness {
-    /// The first bytes that came since this record was begun.
+    /// The first bytes that arrived since this record was started.
     pub(super) first: Vec<u8>,
     /// Whether the peer closed.
     pub(super) closed: bool,
-    /// Why the last wait ended, if it gave nothing.
+    /// Why the last wait ended, if it returned nothing.
     pub(super) ended: Option<Ended>,
 }
 
-/// A socket that keeps its deadlines.
+/// A socket with deadlines.
 #[derive(Debug)]
 pub(super) struct Socket {
     tcp: TcpStream,
@@ -138,21 +139,21 @@ pub(super) struct Socket {
     polling: bool,
     hurried: bool,
     faults: Option<Arc<dyn FaultInjector>>,
-    /// Whether an injected fault has broken it.
+    /// Whether an injected fault broke it.
     cut: bool,
 }
 
 impl Socket {
-    /// Takes a connected socket.
+    /// Wraps a connected socket.
     ///
     /// # Errors
-    /// What the system says against its options.
+    /// The system rejects a socket option.
     pub(super) fn new(tcp: TcpStream, limits: Arc<Limits>) -> io::Result<Self> {
         let slice = SLICE.min(limits.timeout).max(Duration::from_millis(1));
         tcp.set_read_timeout(Some(slice))?;
         tcp.set_write_timeout(Some(slice))?;
         tcp.set_nodelay(true)?;
-        // The system resets it when it goes, in whatever way (RFC 9293 section 3.10.4, ABORT).
+        // The system resets it when it is closed, however that happens (RFC 9293 section 3.10.4, ABORT).
         set_socket_linger(&tcp, Some(Duration::ZERO))?;
         Ok(Self {
             tcp,
@@ -167,44 +168,44 @@ impl Socket {
         })
     }
 
-    /// Breaks where the injector says.
+    /// Makes it break where the injector says.
     pub(super) fn inject_faults(&mut self, faults: Arc<dyn FaultInjector>) {
         self.faults = Some(faults);
     }
 
-    /// Whether the peer is on this machine.
+    /// Reports whether the peer is on this machine.
     pub(super) fn is_loopback(&self) -> bool {
         self.tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
     }
 
-    /// When its waits end.
+    /// Returns when its waits end.
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// What it sees from now on.
+    /// Records what it sees from now on.
     pub(super) fn begin_witness(&mut self) -> Arc<Mutex<Witness>> {
         self.witness = Arc::default();
         Arc::clone(&self.witness)
     }
 
-    /// Why the last wait ended without bytes.
+    /// Returns why the last wait ended without bytes.
     pub(super) fn ended(&self) -> Option<Ended> {
         lock(&self.witness).ended
     }
 
-    /// Whether reads give `WouldBlock` at once where nothing has arrived.
+    /// Makes reads return `WouldBlock` at once if nothing has arrived.
     pub(super) fn set_polling(&mut self, polling: bool) {
         self.polling = polling;
     }
 
-    /// Another answer begins, or another part of one that counts for itself.
+    /// Starts the time of another response, or of a part with its own deadline.
     pub(super) fn begin_answer(&mut self, is_body: bool) {
         self.trickle = Trickle::default();
         self.answer = Answer::new(if is_body { SLOWEST_BODY } else { SLOWEST });
     }
 
-    /// Whether anything comes within this time, were it the connection's end. What comes is left to be read.
+    /// Reports whether anything arrives within this time, even the connection's end. It stays to be read.
     pub(super) fn hears(&self, within: Duration) -> bool {
         let since = Instant::now();
         while !self.limits.is_stopping() && since.elapsed() < within {
@@ -216,23 +217,23 @@ impl Socket {
         self.limits.is_stopping()
     }
 
-    /// From now on nothing waits: for the last words on a connection that is given up.
+    /// Stops all waiting, for the last words on a connection that is being given up.
     pub(super) fn hurry(&mut self) {
         self.hurried = self.tcp.set_nonblocking(true).is_ok();
     }
 
-    /// Closes both ways. What is not sent yet is dropped with the socket.
+    /// Closes both directions. What isn't sent yet is dropped with the socket.
     pub(super) fn close(&self) {
         self.tcp.shutdown(Shutdown::Both).ok();
     }
 
-    /// Closes both ways after all that was written is sent, which the system sees to.
+    /// Closes both directions after everything written has been sent, which the system does.
     pub(super) fn close_in_order(&self) {
         set_socket_linger(&self.tcp, None).ok();
         self.close();
     }
 
-    /// Repeats what a slice's end or a signal cut short, until a limit is reached.
+    /// Repeats a call that the end of a slice or a signal cut short, until a limit is reached.
     fn wait(&self, way: Way, mut call: impl FnMut(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
         let since = Instant::now();
         loop {
@@ -250,7 +251,7 @@ impl Socket {
         }
     }
 
-    /// Writes as the injector of faults lets it: all, a part or nothing, and then the connection may be over.
+    /// Writes as the fault injector allows: all, a part or nothing, after which the connection may be over.
     fn write_or_break(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let cut = self.faults.as_ref().and_then(|faults| faults.at_write(bytes));
         let passing = match cut {
@@ -264,20 +265,20 @@ impl Socket {
         }
         match cut {
             None => return Ok(written),
-            // What was written goes out before the end; what comes is no longer read.
+            // What was written still goes out; nothing more is read.
             Some(_) => self.close_in_order(),
         }
         self.cut = true;
         if written == bytes.len() { Ok(written) } else { Err(broken()) }
     }
 
-    /// Notes why a wait ended, and gives an error that TLS takes for final.
+    /// Notes why a wait ended, and returns an error that TLS treats as final.
     fn end(&self, why: Ended) -> io::Error {
         lock(&self.witness).ended = Some(why);
         io::Error::other("the wait ended")
     }
 
-    /// Ends what goes on for ever without getting anywhere.
+    /// Ends a wait that goes on forever without progress.
     fn measure(&mut self, waited: Duration, bytes: usize) -> io::Result<()> {
         self.trickle.waited += waited;
         self.trickle.bytes += bytes;
@@ -298,7 +299,7 @@ impl Socket {
         }
     }
 
-    /// Notes what came.
+    /// Notes what arrived.
     fn note(&self, came: &[u8]) {
         let mut witness = lock(&self.witness);
         let missing = FIRST.saturating_sub(witness.first.len());
@@ -318,7 +319,7 @@ impl Read for Socket {
         let count = if self.polling {
             self.tcp.set_nonblocking(true)?;
             let result = poll(&self.tcp, buf);
-            // Back at once: TLS may want to write before the poll is over.
+            // Reset at once: TLS may want to write before the poll is over.
             self.tcp.set_nonblocking(false)?;
             result?
         } else {
@@ -350,12 +351,12 @@ impl Write for Socket {
     }
 }
 
-/// What the system says of a connection that broke.
+/// Returns the system's error for a broken connection.
 fn broken() -> io::Error {
     io::ErrorKind::ConnectionReset.into()
 }
 
-/// Reads what is there; only a signal is no answer.
+/// Reads what is there; retries only after a signal.
 fn poll(mut tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
     loop {
         match tcp.read(buf) {
@@ -365,7 +366,7 @@ fn poll(mut tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// Whether an error only means that a slice of waiting is over (its kind differs by system) or that a signal came.
+/// Reports whether an error only means the end of a slice (its kind differs by system) or a signal.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
@@ -375,7 +376,7 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    /// A socket that allows so long a silence, and its silent peer.
+    /// Makes a socket that tolerates this much silence, and its silent peer.
     fn pair(timeout: Duration) -> (Socket, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -438,7 +439,7 @@ mod tests {
         let slow = |socket: &mut Socket, bytes: usize| {
             (0..1_000).find(|_| socket.measure(Duration::from_secs(3), bytes).is_err())
         };
-        // 21 KiB a second.
+        // 21 KiB per second.
         socket.begin_answer(true);
         assert_eq!(slow(&mut socket, NOTEWORTHY), None);
         socket.begin_answer(true);

@@ -1,4 +1,4 @@
-//! One connection: reads that wait with a reason, buffered writes, and a count of what went over it.
+//! One connection: reads that wait with a reason, buffered writes, and a count of the traffic.
 
 use super::deflate::Deflate;
 use super::error::words;
@@ -9,10 +9,10 @@ use std::io::{self, Read as _, Write as _};
 use std::mem;
 use std::time::{Duration, Instant};
 
-/// Written bytes are gathered up to this many: the most that one TLS record holds (RFC 8446 section 5.1).
+/// Writes are buffered up to this many bytes: the most that one TLS record holds (RFC 8446 section 5.1).
 const GATHER: usize = 16 * 1024;
 
-/// What went over a connection so far. Bytes are those of the protocol, without what TLS adds and compression saves.
+/// A connection's traffic so far. Bytes are those of the protocol, without TLS's overhead and compression's savings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes sent.
@@ -23,7 +23,7 @@ pub struct Traffic {
     pub round_trips: u64,
 }
 
-/// The bytes' way to the socket.
+/// The path of bytes to the socket.
 enum Channel {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
@@ -59,7 +59,7 @@ impl Channel {
     }
 }
 
-/// One connection to a server. After an error it is of no further use.
+/// One connection to a server. After an error it can't be used any more.
 pub struct Stream {
     channel: Channel,
     deflate: Option<Box<Deflate>>,
@@ -71,7 +71,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// A new connection, which waits for the server's greeting.
+    /// Makes a new connection, which waits for the server's greeting.
     pub(super) fn plain(socket: Socket, distance: Duration) -> Self {
         Self {
             distance,
@@ -84,7 +84,7 @@ impl Stream {
         }
     }
 
-    /// The same connection under TLS.
+    /// Puts the connection under TLS.
     pub(super) fn encrypt(
         self,
         handshake: impl FnOnce(Socket) -> Result<TlsStream<Socket>, Error>,
@@ -101,12 +101,12 @@ impl Stream {
         Ok(Self { channel: Channel::Tls(Box::new(handshake(socket)?)), ..self })
     }
 
-    /// From now on what goes over it is compressed, as the server has agreed to (RFC 4978). `received` came behind the server's
-    /// OK and is compressed already.
+    /// Compresses the connection from now on, as the server has agreed (RFC 4978). `received` arrived after the
+    /// server's OK and is already compressed.
     ///
     /// # Errors
-    /// [`Error::NotReady`] without TLS (what is in the clear says enough already), where it is compressed, or where bytes that
-    /// were written have not been sent.
+    /// [`Error::NotReady`] without TLS (plain text reveals enough already), if it is already compressed, or if written
+    /// bytes have not been sent.
     pub fn compress(&mut self, received: &[u8]) -> Result<(), Error> {
         if !self.is_encrypted() {
             return Err(Error::NotReady { reason: "compression needs TLS under it" });
@@ -121,27 +121,28 @@ impl Stream {
         Ok(())
     }
 
-    /// How long a packet took there and back when the connection was made; nothing, where the server is on this machine.
+    /// Returns how long a packet took there and back when the connection was made; zero if the server is on this
+    /// machine.
     pub fn distance(&self) -> Duration {
         if self.channel.socket().is_loopback() { Duration::ZERO } else { self.distance }
     }
 
-    /// Whether what goes over it is compressed.
+    /// Reports whether it is compressed.
     pub fn is_compressed(&self) -> bool {
         self.deflate.is_some()
     }
 
-    /// Whether anything comes within this time, were it the connection's end. What comes is left to be read.
+    /// Reports whether anything arrives within this time, even the connection's end. It stays to be read.
     pub(super) fn hears(&self, within: Duration) -> bool {
         self.channel.socket().hears(within)
     }
 
-    /// Waits before more is sent, unless the user asks to stop. What was written goes out first.
+    /// Pauses before more is sent, unless the user asks to stop. Flushes first.
     pub fn rest(&mut self, time: Duration) {
         if time.is_zero() {
             return;
         }
-        // A connection that is lost says so when it is used next.
+        // If the connection is lost, its next use reports that.
         self.flush().ok();
         let end = Instant::now() + time;
         while let left = end.saturating_duration_since(Instant::now())
@@ -152,23 +153,24 @@ impl Stream {
         }
     }
 
-    /// Says what the coming waits are for. It begins as [`Phase::Greeting`]. What comes from now on has its own time.
+    /// Sets what the coming waits are for. It starts as [`Phase::Greeting`]. What arrives from now on has its own
+    /// deadline.
     pub fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;
         self.begin_answer();
     }
 
-    /// Another answer begins, which has its own time.
+    /// Starts another response, with its own deadline.
     pub fn begin_answer(&mut self) {
         let is_body = self.phase == Phase::Body;
         self.channel.socket_mut().begin_answer(is_body);
     }
 
-    /// Reads what comes next, at most `buf` full; 0 where the peer has closed. Sends what was written before.
+    /// Reads what arrives next, at most filling `buf`; 0 if the peer has closed. Flushes first.
     ///
     /// # Errors
-    /// [`Error::Silent`] after the settings' timeout without a byte, [`Error::Interrupted`] some seconds after a request
-    /// to stop, [`Error::Broken`].
+    /// [`Error::Silent`] after the configured timeout without a byte, [`Error::Interrupted`] some seconds after a
+    /// request to stop, [`Error::Broken`].
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         self.flush()?;
         if mem::take(&mut self.is_answer_due) {
@@ -179,8 +181,7 @@ impl Stream {
         Ok(count)
     }
 
-    /// Reads what has arrived, without waiting and without sending what was written; `None` where nothing has, 0 where
-    /// the peer has closed.
+    /// Reads what has arrived, without waiting or flushing; `None` if nothing has, 0 if the peer has closed.
     ///
     /// # Errors
     /// [`Error::Broken`].
@@ -198,7 +199,8 @@ impl Stream {
         }
     }
 
-    /// Takes bytes to send. Few are gathered until [`Stream::flush`] or [`Stream::read`], many go out at once.
+    /// Takes bytes to send. Small writes are buffered until [`Stream::flush`] or [`Stream::read`], large ones go out at
+    /// once.
     ///
     /// # Errors
     /// As [`Stream::flush`].
@@ -214,11 +216,11 @@ impl Stream {
         Ok(())
     }
 
-    /// Sends what was gathered.
+    /// Sends what is buffered.
     ///
     /// # Errors
-    /// [`Error::Silent`] where the peer takes nothing for as long as the settings' timeout, [`Error::Interrupted`] some
-    /// seconds after a request to stop, [`Error::Broken`].
+    /// [`Error::Silent`] if the peer accepts nothing for the configured timeout, [`Error::Interrupted`] some seconds
+    /// after a request to stop, [`Error::Broken`].
     pub fn flush(&mut self) -> Result<(), Error> {
         if self.gathered.is_empty() {
             return Ok(());
@@ -230,18 +232,18 @@ impl Stream {
         result
     }
 
-    /// What went over it so far. What is gathered is not sent yet.
+    /// Returns the traffic so far, without what is still buffered.
     pub fn traffic(&self) -> Traffic {
         self.traffic
     }
 
-    /// Whether TLS is up.
+    /// Reports whether TLS is up.
     pub fn is_encrypted(&self) -> bool {
         matches!(self.channel, Channel::Tls(_))
     }
 
-    /// What ties a login to this TLS connection: the hash of the server's certificate (`tls-server-end-point`, RFC 5929
-    /// section 4). `None` without TLS, or where the certificate's signature has no hash that would do.
+    /// Returns what binds a login to this TLS connection: the hash of the server's certificate (`tls-server-end-point`,
+    /// RFC 5929 section 4). `None` without TLS, or if the certificate's signature has no suitable hash.
     pub fn server_end_point(&self) -> Option<Vec<u8>> {
         match &self.channel {
             Channel::Plain(_) => None,
@@ -249,7 +251,7 @@ impl Stream {
         }
     }
 
-    /// The fingerprint of the server's certificate.
+    /// Returns the fingerprint of the server's certificate.
     pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
         match &self.channel {
             Channel::Plain(_) => None,
@@ -257,7 +259,7 @@ impl Stream {
         }
     }
 
-    /// Whether the server's certificate says by itself whom it is for.
+    /// Reports whether the server's certificate has the extension that names its hosts.
     pub(super) fn is_certificate_named(&self) -> bool {
         match &self.channel {
             Channel::Plain(_) => false,
@@ -265,7 +267,7 @@ impl Stream {
         }
     }
 
-    /// The server's certificate in DER.
+    /// Returns the server's certificate in DER.
     pub(super) fn certificate(&self) -> Option<Vec<u8>> {
         match &self.channel {
             Channel::Plain(_) => None,
@@ -273,14 +275,13 @@ impl Stream {
         }
     }
 
-    /// Closes both ways without waiting, and with the stream's end drops what was written and not sent yet. Errors no
-    /// longer matter.
+    /// Closes both directions without waiting, and drops what was written but not sent. Ignores errors.
     pub fn shut_down(&mut self) {
         self.say_goodbye();
         self.channel.socket().close();
     }
 
-    /// The same in order: what was written and flushed is still sent.
+    /// Closes in order: what was written and flushed is still sent.
     pub fn close(&mut self) {
         self.say_goodbye();
         self.channel.socket().close_in_order();
@@ -293,7 +294,7 @@ impl Stream {
         }
     }
 
-    /// Reads from the channel, inflated where it is compressed.
+    /// Reads from the channel, and inflates if it is compressed.
     fn read_some(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match &mut self.deflate {
             Some(deflate) => deflate.read(buf, |compressed| self.channel.read(compressed)),
@@ -311,7 +312,7 @@ impl Stream {
         Ok(())
     }
 
-    /// What an error of the channel means here.
+    /// Translates an error of the channel.
     fn failure(&self, error: &io::Error) -> Error {
         let phase = self.phase;
         match self.channel.socket().ended() {

@@ -1,5 +1,5 @@
-//! The handshake, and what its failures mean. Certificate and host name are always checked, unless the certificate is the
-//! one that the user pinned; TLS is 1.2 at least.
+//! The handshake, and what its failures mean. Certificate and host name are always checked, unless the certificate is
+//! the one that the user pinned; TLS is at least 1.2.
 
 use super::error::{reason, words};
 use super::phase::Phase;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use zeroize::Zeroizing;
 
-/// Whom a handshake is with: for its checks and its errors.
+/// The peer of a handshake, for its checks and its errors.
 pub(super) struct Peer<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
@@ -21,25 +21,27 @@ pub(super) struct Peer<'a> {
     pub(super) after_start_tls: bool,
 }
 
-/// Whom to trust, and who the user is.
+/// Whom to trust, and the user's own identity.
 pub(super) struct Trust {
     authorities: Authorities,
     certificates: Vec<Certificate>,
     identity: Option<Identity>,
 }
 
-/// Whom to trust: a file of PEM certificates as well as the system's, and whether one certificate is right whatever it says.
+/// Whom to trust: a file of PEM certificates in addition to the system's, and whether one certificate is right whatever
+/// its contents.
 #[derive(Clone, PartialEq, Eq)]
 struct Authorities {
     pem: Vec<u8>,
     is_pinned: bool,
 }
 
-/// The configurations that were made, so that what both sides trust is read once: that takes as long as some connections.
+/// The configurations made so far, so that both sides' trusted certificates are read only once: that takes as long as
+/// several connections.
 static MADE: Mutex<Vec<(Authorities, TlsConnector)>> = Mutex::new(Vec::new());
 
 impl Trust {
-    /// Reads what the settings name.
+    /// Reads the files named in the settings.
     pub(super) fn read(settings: &DialSettings) -> Result<Self, Error> {
         let (pem, certificates) = settings.ca.as_deref().map_or(Ok(Default::default()), read_certificates)?;
         let key = settings.client_key.as_deref();
@@ -57,7 +59,7 @@ fn read_identity(cert: &Path, key: &Path) -> Result<Identity, Error> {
     let (certificates, keys) = (read(cert)?, read(key)?);
     let key_pem = private_key(&keys).ok_or_else(|| failure(key, "it holds no unencrypted PKCS #8 key".to_owned()))?;
     let identity = Identity::from_pkcs8(&certificates, key_pem);
-    // Whether they belong together shows only in use.
+    // Only using them shows whether they belong together.
     let used = |identity: &Identity| {
         TlsConnector::builder().disable_built_in_roots(true).identity(identity.clone()).build().map(drop)
     };
@@ -65,15 +67,15 @@ fn read_identity(cert: &Path, key: &Path) -> Result<Identity, Error> {
     fitting.map_err(|error| failure(cert, reason(&error.to_string()).to_owned()))
 }
 
-/// The key in a PEM file that may hold certificates too. The TLS library takes it in this one form.
+/// Finds the key in a PEM file that may contain certificates too. The TLS library accepts only this form.
 fn private_key(pem: &[u8]) -> Option<&[u8]> {
     const BEGIN: &[u8] = b"-----BEGIN PRIVATE KEY-----";
     let at = pem.windows(BEGIN.len()).position(|window| window == BEGIN)?;
     Some(&pem[at..])
 }
 
-/// Reads a file of PEM certificates: its bytes, and what they are. The TLS library passes over a bad one in silence: here it
-/// is an error.
+/// Reads a file of PEM certificates: its bytes, and the parsed certificates. The TLS library silently skips a bad one;
+/// here it is an error.
 fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Certificate>), Error> {
     let failure = |reason: String| Error::CaUnreadable { path: path.to_owned(), reason };
     let bytes = fs::read(path).map_err(|error| failure(words(&error)))?;
@@ -82,8 +84,8 @@ fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Certificate>), Error> 
     if certificates.is_empty() { Err(Error::CaEmpty { path: path.to_owned() }) } else { Ok((bytes, certificates)) }
 }
 
-/// The configuration: the system's certificates and these. A pinned certificate is compared by the caller, after the
-/// handshake and before a byte is sent; where `ca` is given too, both checks must hold.
+/// Makes the configuration: the system's certificates and these. A pinned certificate is compared by the caller, after
+/// the handshake and before a byte is sent; if `ca` is given too, both checks must pass.
 pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, native_tls::Error> {
     if let Some(identity) = &trust.identity {
         return builder(trust).identity(identity.clone()).build();
@@ -110,28 +112,28 @@ fn builder(trust: &Trust) -> TlsConnectorBuilder {
     builder
 }
 
-/// A configuration for looking at a certificate, and for nothing else.
+/// Makes a configuration only for looking at a certificate.
 pub(super) fn trusting_anyone() -> Result<TlsConnector, native_tls::Error> {
     let mut builder = TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
     builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true).build()
 }
 
-/// The fingerprint of the certificate that the server showed.
+/// Returns the fingerprint of the certificate that the server presented.
 pub(super) fn fingerprint(stream: &TlsStream<Socket>) -> Option<Fingerprint> {
     Some(Fingerprint(Sha256::digest(certificate(stream)?).into()))
 }
 
-/// The certificate that the server showed, in DER.
+/// Returns the certificate that the server presented, in DER.
 pub(super) fn certificate(stream: &TlsStream<Socket>) -> Option<Vec<u8>> {
     stream.peer_certificate().ok()??.to_der().ok()
 }
 
-/// What is said of a certificate that names its host in its subject alone.
+/// The check reported for a certificate that names its host only in its subject.
 pub(super) const NO_NAMES: &str = "no subject alternative name";
 
-/// Whether the server's certificate has the extension with its names (RFC 5280 section 4.2.1.6). Where it has none, the TLS
-/// library takes the subject's common name for one, which RFC 9525 section 2 forbids: authorities do not check it.
+/// Reports whether the server's certificate has the extension with its names (RFC 5280 section 4.2.1.6). If not, the
+/// TLS library falls back on the subject's common name, which RFC 9525 section 2 forbids: authorities don't verify it.
 pub(super) fn is_named(stream: &TlsStream<Socket>) -> bool {
     /// The extension's identifier, 2.5.29.17, in DER.
     const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x11];
@@ -166,7 +168,7 @@ pub(super) fn handshake(
     })
 }
 
-/// Tells a certificate that is not trusted from a handshake that failed, by the TLS library's words.
+/// Distinguishes an untrusted certificate from a failed handshake, by the TLS library's words.
 fn explain(text: &str, closed: bool, peer: &Peer<'_>) -> Error {
     let host = peer.host.to_owned();
     // An alert comes from the server: its view of us, not ours of it.
@@ -178,14 +180,14 @@ fn explain(text: &str, closed: bool, peer: &Peer<'_>) -> Error {
     Error::Handshake { host, port: peer.port, reason: reason.to_owned() }
 }
 
-/// The check that failed: what stands in parentheses at the end.
+/// Returns the check that failed: the text in parentheses at the end.
 fn verify_result(text: &str) -> Option<&str> {
     let (_, check) = text.strip_suffix(')')?.rsplit_once(" (")?;
     Some(check)
 }
 
-/// Whether a server's first bytes are text. A TLS record begins with a byte from 20 to 24 (RFC 8446 section 5.1), which no
-/// text does.
+/// Reports whether a server's first bytes are text. A TLS record begins with a byte from 20 to 24 (RFC 8446 section
+/// 5.1), which no text does.
 fn is_plain_text(first: &[u8]) -> bool {
     !first.is_empty() && first.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t'))
 }

@@ -1,4 +1,4 @@
-//! The authorisation code with PKCE (RFC 7636, S256), brought back by a browser on this machine (RFC 8252 section 7.3).
+//! The authorization code with PKCE (RFC 7636, S256), delivered by a browser on this machine (RFC 8252 section 7.3).
 
 use super::Guide;
 use super::client::{Client, Tokens, Trouble, unusable, wanted};
@@ -7,10 +7,10 @@ use super::loopback::Loopback;
 use crate::store::{Error, ErrorKind};
 use oauth2::{AuthUrl, AuthorizationCode, CsrfToken, PkceCodeChallenge, RedirectUrl};
 
-/// Gets tokens. `port` is where the browser comes back to, 0 any that is free; `user` is who shall log in.
+/// Gets tokens. `port` is where the browser is redirected to, 0 for any free one; `user` is who should log in.
 ///
 /// # Errors
-/// The user said no or nothing, the port is taken, or the server can't be used.
+/// The user refused or did not respond, the port is taken, or the server can't be used.
 pub fn by_browser(client: &Client, port: u16, user: &str, guide: &dyn Guide) -> Result<Tokens, Error> {
     let authorization = wanted(client.authorization.as_ref(), "authorization")?.as_str().to_owned();
     let authorization = AuthUrl::new(authorization).map_err(|_| unusable("authorization"))?;
@@ -41,7 +41,7 @@ pub fn by_browser(client: &Client, port: u16, user: &str, guide: &dyn Guide) -> 
     Ok(Tokens::from(&tokens))
 }
 
-/// The user, or their server, has said no.
+/// Makes the error for a refusal by the user, or their server.
 pub(super) fn refused(code: &str) -> Error {
     let is_word = code.len() <= 40 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let text = match code {

@@ -1,4 +1,4 @@
-//! What every way to a token needs: who asks, whom, for what, and what a failure means.
+//! What every way to a token needs: the client, its server, the scopes, and what a failure means.
 
 use super::endpoint::Endpoint;
 use super::http::HttpError;
@@ -16,37 +16,37 @@ use std::fmt::Display;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// The longest of a server's words that is shown.
+/// The longest server text that is shown.
 const MAX_WORDS: usize = 300;
 
 /// A registered client, and the server where it is registered.
 pub struct Client {
     /// Its public name.
     pub id: String,
-    /// What servers call its secret; a program on a user's machine can't keep one, and many have none.
+    /// Its secret, in servers' terms; a program on a user's machine can't keep one, and many have none.
     pub secret: Option<SecretString>,
-    /// Where users agree.
+    /// The authorization endpoint.
     pub authorization: Option<Endpoint>,
-    /// Where tokens are given.
+    /// The token endpoint.
     pub token: Option<Endpoint>,
-    /// Where codes for other devices are given.
+    /// The device authorization endpoint.
     pub device: Option<Endpoint>,
-    /// What is asked for.
+    /// The scopes to request.
     pub scopes: Vec<String>,
     pub(super) profile: &'static Profile,
 }
 
-/// What a server has given.
+/// Tokens issued by a server.
 pub struct Tokens {
-    /// What logs in.
+    /// The access token, for logging in.
     pub access: Zeroizing<String>,
-    /// What gets the next one.
+    /// The refresh token, for getting the next one.
     pub refresh: Option<Zeroizing<String>>,
-    /// How long the first lives, if that was said.
+    /// How long the access token lasts, if the server said so.
     pub lives: Option<Duration>,
 }
 
-/// A client for the token endpoint alone.
+/// A client for the token endpoint only.
 pub(super) type Basic = oauth2::basic::BasicClient<
     oauth2::EndpointNotSet,
     oauth2::EndpointNotSet,
@@ -56,12 +56,12 @@ pub(super) type Basic = oauth2::basic::BasicClient<
 >;
 
 impl Client {
-    /// One of which only the name is known.
+    /// Makes a client of which only the ID is known.
     pub fn new(id: String, secret: Option<SecretString>) -> Self {
         Self { id, secret, authorization: None, token: None, device: None, scopes: Vec::new(), profile: &OTHER }
     }
 
-    /// The same with what is known of its provider, where nothing else was said.
+    /// Fills in what is known about its provider, unless set otherwise.
     #[must_use]
     pub fn at(mut self, provider: Option<Provider>) -> Self {
         if let Some(provider) = provider {
@@ -86,7 +86,7 @@ impl Client {
         self.scopes.iter().cloned().map(Scope::new)
     }
 
-    /// What must not be shown, with these.
+    /// Returns a redactor for its secret and these.
     pub(super) fn redactor(&self, secrets: &[&str]) -> Redactor {
         let mut redactor = Redactor::default();
         secrets.iter().for_each(|secret| redactor.add(&SecretString::from(*secret)));
@@ -95,7 +95,7 @@ impl Client {
     }
 }
 
-/// An endpoint without which nothing goes.
+/// Returns an endpoint that is required.
 pub(super) fn wanted<'a>(endpoint: Option<&'a Endpoint>, name: &str) -> Result<&'a Endpoint, Error> {
     endpoint.ok_or_else(|| {
         Error::new(ErrorKind::Local, format!("the OAuth server's {name} endpoint is unknown")).with_hint(format!(
@@ -119,15 +119,15 @@ impl From<&BasicTokenResponse> for Tokens {
     }
 }
 
-/// Why a server gave nothing, as the run's error; the refusal's own name goes with it.
+/// Why a server issued nothing, as the run's error, with the name of the refusal.
 pub(super) struct Trouble {
-    /// `error` of RFC 6749 section 5.2, if the server said one.
+    /// `error` of RFC 6749 section 5.2, if the server sent one.
     pub(super) said: Option<String>,
     pub(super) error: Error,
 }
 
 impl Trouble {
-    /// Reads the library's error. What a server says of it is shown without secrets.
+    /// Converts the library's error. The server's text is shown without secrets.
     pub(super) fn of<T>(error: RequestTokenError<HttpError, StandardErrorResponse<T>>, redactor: &Redactor) -> Self
     where
         T: ErrorResponseType + AsRef<str> + Display + 'static,
@@ -141,7 +141,7 @@ impl Trouble {
                 Self { said: Some(code), error }
             }
             RequestTokenError::Request(error) => Self { said: None, error: of_http(&error, redactor) },
-            // What it is instead may repeat what was sent.
+            // The text may repeat what was sent.
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
                 let error = Error::new(ErrorKind::Authentication, "what answered is not an OAuth server")
                     .with_hint("check the endpoints");
@@ -151,7 +151,7 @@ impl Trouble {
     }
 }
 
-/// What it means that a request came to nothing.
+/// Converts a failed request.
 pub(super) fn of_http(error: &HttpError, redactor: &Redactor) -> Error {
     let kind = if error.may_pass() { ErrorKind::Unreachable } else { ErrorKind::Untrusted };
     Error::new(kind, redactor.clean(&error.to_string()).into_owned())

@@ -1,5 +1,5 @@
-//! The device authorization grant (RFC 8628): the user types a code into a page on any device, while mailferry asks the server
-//! now and then whether that is done.
+//! The device authorization grant (RFC 8628): the user types a code into a page on any device, while mailferry polls
+//! the server.
 
 use super::Guide;
 use super::client::{Client, Tokens, Trouble, of_http, unusable, wanted};
@@ -10,15 +10,15 @@ use oauth2::{DeviceAuthorizationUrl, HttpResponse, StandardDeviceAuthorizationRe
 use std::cell::RefCell;
 use std::time::Duration;
 
-/// The longest pause between two questions that a server may want.
+/// The longest polling interval that a server may demand.
 const MAX_INTERVAL: Duration = Duration::from_secs(60);
-/// The longest that a code is waited for.
+/// The longest wait for a code to be used.
 const MAX_WAIT: Duration = Duration::from_secs(30 * 60);
 
 /// Gets tokens.
 ///
 /// # Errors
-/// The user said no or nothing, or the server can't be used.
+/// The user refused or did not respond, or the server can't be used.
 pub fn by_device(client: &Client, guide: &dyn Guide) -> Result<Tokens, Error> {
     let http = Http::new();
     let call = |request| http.call(request);
@@ -37,7 +37,7 @@ pub fn by_device(client: &Client, guide: &dyn Guide) -> Result<Tokens, Error> {
     guide.show_code(details.verification_uri().as_str(), details.user_code().secret(), complete, patience);
     let betrayal = RefCell::new(None);
     let poll = |request| match http.call(request) {
-        // The library asks again after every failure to ask; after this one nothing is sent any more.
+        // The library retries after every failed request; after this one nothing is sent any more.
         Err(error) if !error.may_pass() => {
             betrayal.replace(Some(error));
             Ok(empty(StatusCode::BAD_REQUEST))
@@ -53,14 +53,14 @@ pub fn by_device(client: &Client, guide: &dyn Guide) -> Result<Tokens, Error> {
     granted.map(|response| Tokens::from(&response)).map_err(explained)
 }
 
-/// An answer that says nothing.
+/// Makes an empty response.
 fn empty(status: StatusCode) -> HttpResponse {
     let mut answer = HttpResponse::new(Vec::new());
     *answer.status_mut() = status;
     answer
 }
 
-/// Says what a refusal means here.
+/// Explains a refusal.
 fn explain(trouble: Trouble) -> Error {
     let text = match trouble.said.as_deref() {
         // The second is Microsoft's.

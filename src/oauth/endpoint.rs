@@ -1,4 +1,4 @@
-//! URLs that a secret may be sent to: `https`, or a host that is this machine (RFC 6749 section 3.1).
+//! URLs that a secret may be sent to: `https`, or a host on this machine (RFC 6749 section 3.1).
 
 use oauth2::url::{Host, Url};
 use std::fmt;
@@ -8,10 +8,10 @@ use std::fmt;
 pub struct Endpoint(Url);
 
 impl Endpoint {
-    /// Reads one.
+    /// Parses one.
     ///
     /// # Errors
-    /// Why it is none, without the text: it may hold what should not be repeated.
+    /// Why it is invalid, without the text, which may contain secrets.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let url = Url::parse(text).map_err(|_| "not a URL")?;
         if !url.username().is_empty() || url.password().is_some() {
@@ -27,7 +27,7 @@ impl Endpoint {
         }
     }
 
-    /// As the HTTP client takes it.
+    /// Returns it for the HTTP client.
     pub(super) fn as_str(&self) -> &str {
         self.0.as_str()
     }

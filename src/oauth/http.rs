@@ -1,19 +1,19 @@
-//! Requests to an OAuth server: by HTTP/1.1 over the system's TLS, with an end to every wait and every length. A redirect is
-//! never followed: the request holds secrets, and they were meant for the place that the user named.
+//! Requests to an OAuth server: HTTP/1.1 over the system's TLS, with a limit on every wait and every length. Redirects
+//! are never followed: the request contains secrets, which were meant for the place that the user named.
 
 use oauth2::http::{StatusCode, header::LOCATION};
 use oauth2::{HttpRequest, HttpResponse};
 use std::time::Duration;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-/// How long a server may take to be reached.
+/// How long connecting to a server may take.
 const CONNECT: Duration = Duration::from_secs(20);
-/// How long one request may take altogether.
+/// How long one request may take in total.
 const WHOLE: Duration = Duration::from_secs(60);
-/// The longest answer: tokens have some kilobytes.
+/// The longest response: tokens have some kilobytes.
 const MAX_ANSWER: u64 = 256 * 1024;
 
-/// Why a request came to nothing.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HttpError {
     #[error("could not reach {place}: {reason}")]
@@ -27,13 +27,13 @@ pub(super) enum HttpError {
 }
 
 impl HttpError {
-    /// Whether the same request may do better later.
+    /// Reports whether the same request may succeed later.
     pub(super) fn may_pass(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. })
     }
 }
 
-/// The client of one login or renewal.
+/// The HTTP client for one login or renewal.
 pub(super) struct Http(ureq::Agent);
 
 impl Http {
@@ -44,7 +44,7 @@ impl Http {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // The environment is the binary's affair.
+            // The environment is up to the binary.
             .proxy(None)
             .user_agent(concat!("mailferry/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(CONNECT))
@@ -53,14 +53,14 @@ impl Http {
         Self(config.into())
     }
 
-    /// One request and its answer.
+    /// Sends a request and returns its response.
     pub(super) fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let place = request.uri().host().unwrap_or_default().to_owned();
         let failed = |error: ureq::Error| failure(place.clone(), &error);
         let (head, mut body) = self.0.run(request).map_err(failed)?.into_parts();
         if head.status.is_redirection() {
             let to = head.headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
-            // What stands behind `?` may be what was sent.
+            // The part after `?` may be what was sent.
             let to = to.as_deref().and_then(|to| to.split(['?', '#']).next()).unwrap_or("another place").to_owned();
             return Err(HttpError::Redirected { place, to });
         }
@@ -72,7 +72,7 @@ impl Http {
     }
 }
 
-/// What a client's error means.
+/// Converts an error of the HTTP client.
 fn failure(place: String, error: &ureq::Error) -> HttpError {
     let reason = error.to_string();
     match error {

@@ -1,4 +1,4 @@
-//! The tokens of an account, as they are kept between runs.
+//! An account's tokens, as stored between runs.
 
 use super::client::{Client, Tokens};
 use super::endpoint::Endpoint;
@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// How much longer a token must be good to be used: a login takes its time, and clocks differ.
+/// How much longer a token must be valid to be used: a login takes time, and clocks differ.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// Whose tokens they are: they go to this host and no other.
+/// The owner of tokens: they go to this host and no other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Who logs in.
     pub user: String,
     /// The IMAP server.
     pub host: String,
-    /// What the user typed to name the mailbox, for advice.
+    /// The mailbox as the user typed it, for hints.
     pub address: String,
 }
 
-/// What gets an access token, and the last one. Has no `Debug`, as it is made of secrets.
+/// The refresh token and the last access token. Has no `Debug`, as it consists of secrets.
 #[derive(Serialize, Deserialize)]
 pub struct Kept {
     client_id: String,
@@ -38,7 +38,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What a login has brought. `now` is the time since 1970.
+    /// Makes it from a login's tokens. `now` is the time since 1970.
     pub fn new(client: &Client, tokens: Tokens, now: Duration) -> Self {
         let mut kept = Self {
             client_id: client.id.clone(),
@@ -53,14 +53,15 @@ impl Kept {
         kept
     }
 
-    /// Takes what a renewal has brought; a server that gives no new refresh token means the old one (RFC 6749 section 6).
+    /// Stores a renewal's tokens; if the server sends no new refresh token, the old one stays valid (RFC 6749 section
+    /// 6).
     pub(super) fn take(&mut self, tokens: Tokens, now: Duration) {
         self.access_token = tokens.access;
         self.refresh_token = tokens.refresh.or_else(|| self.refresh_token.take());
         self.expires_at = tokens.lives.map(|lives| now.saturating_add(lives).as_secs());
     }
 
-    /// The access token, if it is still good and not the one that was refused.
+    /// Returns the access token, if it is still valid and not the refused one.
     pub(super) fn usable(&self, refused: Option<&SecretString>, now: Duration) -> Option<SecretString> {
         let is_refused = refused.is_some_and(|refused| refused.expose_secret() == self.access_token.as_str());
         let is_good = self.expires_at.is_none_or(|end| now.saturating_add(MARGIN).as_secs() < end);
@@ -68,12 +69,12 @@ impl Kept {
             .then(|| SecretString::from(self.access_token.as_str()))
     }
 
-    /// Whether it can be renewed without the user.
+    /// Reports whether it can be renewed without the user.
     pub fn lasts(&self) -> bool {
         self.refresh_token.is_some()
     }
 
-    /// Who asks for the next one.
+    /// Returns the client for the next renewal.
     pub(super) fn client(&self) -> Client {
         let secret = self.client_secret.as_ref().map(|secret| SecretString::from(secret.as_str()));
         let client = Client::new(self.client_id.clone(), secret);

@@ -1,5 +1,5 @@
-//! The listener that a browser is sent back to: on 127.0.0.1 alone, for one code, with the `state` that was sent out. Any
-//! program of this machine may knock here; none gets more than a refusal, and none can end the wait.
+//! The listener that a browser is redirected to: only on 127.0.0.1, for one code, with the `state` that was sent out.
+//! Any program on this machine may connect; it gets no more than a refusal, and can't end the wait.
 
 use super::Guide;
 use super::browser;
@@ -12,11 +12,11 @@ use zeroize::Zeroizing;
 
 /// How long the user may take.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
-/// How often it is looked whether somebody came.
+/// How often the listener checks for connections.
 const GLANCE: Duration = Duration::from_millis(50);
-/// How long one visitor may take to say what they want.
+/// How long one connection may take to send its request.
 const VISIT: Duration = Duration::from_secs(2);
-/// The longest request line with its headers.
+/// The longest request, with its headers.
 const MAX_REQUEST: usize = 16 * 1024;
 
 /// The open port.
@@ -25,14 +25,14 @@ pub(super) struct Loopback {
     port: u16,
 }
 
-/// What a visitor brings.
+/// The result of one connection.
 enum Visit {
     Code(Zeroizing<String>),
     /// A refusal, by its name in RFC 6749 section 4.1.2.1.
     Refusal(String),
-    /// A code that nobody here has asked for.
+    /// A code that was not requested here.
     Strange,
-    /// Anything else, such as a browser's wish for an icon.
+    /// Anything else, such as a request for an icon.
     Other,
 }
 
@@ -52,7 +52,7 @@ impl Loopback {
         self.port
     }
 
-    /// The code that comes with this `state`.
+    /// Waits for the code with this `state`.
     pub(super) fn wait(&self, state: &str, guide: &dyn Guide) -> Result<Zeroizing<String>, Error> {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
@@ -60,7 +60,7 @@ impl Loopback {
                 std::thread::sleep(GLANCE);
                 continue;
             };
-            // Who comes may be anybody: a connection that breaks is theirs.
+            // It may be any program: if its connection breaks, that is its problem.
             match answer(stream, state).unwrap_or(Visit::Other) {
                 Visit::Code(code) => return Ok(code),
                 Visit::Refusal(code) => return Err(browser::refused(&code)),
@@ -75,7 +75,7 @@ impl Loopback {
     }
 }
 
-/// Hears one visitor and says what came of it.
+/// Handles one connection and returns its result.
 fn answer(mut stream: TcpStream, state: &str) -> io::Result<Visit> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(VISIT))?;
@@ -95,7 +95,7 @@ fn answer(mut stream: TcpStream, state: &str) -> io::Result<Visit> {
     Ok(visit)
 }
 
-/// Everything up to the empty line.
+/// Reads everything up to the empty line.
 fn head(stream: &mut TcpStream) -> io::Result<Zeroizing<Vec<u8>>> {
     let begun = Instant::now();
     let mut request = Zeroizing::new(Vec::with_capacity(MAX_REQUEST));
@@ -110,7 +110,7 @@ fn head(stream: &mut TcpStream) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(request)
 }
 
-/// What a request brings: `GET /?code=…&state=… HTTP/1.1`.
+/// Parses a request: `GET /?code=…&state=… HTTP/1.1`.
 fn read(request: &[u8], state: &str) -> Visit {
     let line =
         request.split(|byte| *byte == b'\r').next().and_then(|line| str::from_utf8(line).ok()).unwrap_or_default();

@@ -1,16 +1,16 @@
-//! What is known of providers: where their endpoints are and what their servers want to be asked for. No client ids: each
-//! user registers one, or has it from their administrator.
+//! What is known about providers: their endpoints and the parameters that their servers expect. No client IDs: each
+//! user registers one, or gets one from their administrator.
 
 use super::client::Client;
 use super::endpoint::Endpoint;
 use crate::address::Provider;
 
-/// How a user agrees.
+/// The authorization flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// By a code that is typed in on any device (RFC 8628).
+    /// With a code that is typed in on any device (RFC 8628).
     Device,
-    /// In a browser on this machine, which is sent back to it (RFC 8252).
+    /// In a browser on this machine, which is redirected back to it (RFC 8252).
     Browser,
 }
 
@@ -21,18 +21,18 @@ pub struct Profile {
     token: &'static str,
     device: Option<&'static str>,
     scopes: &'static [&'static str],
-    /// What the authorisation request has besides.
+    /// Additional parameters of the authorization request.
     pub(super) parameters: &'static [(&'static str, &'static str)],
-    /// How its users agree, unless they choose.
+    /// The default flow.
     pub flow: Flow,
-    /// What stands for this machine in the redirect: Microsoft's registration takes any port for this name alone.
+    /// The host name for this machine in the redirect: Microsoft's registration allows any port only for this one.
     pub(super) redirect_host: &'static str,
 }
 
 const GOOGLE: Profile = Profile {
     authorization: "https://accounts.google.com/o/oauth2/v2/auth",
     token: "https://oauth2.googleapis.com/token",
-    // It has one, which does not give access to mail.
+    // It has one, which doesn't give access to mail.
     device: None,
     scopes: &["https://mail.google.com/"],
     parameters: &[("access_type", "offline"), ("prompt", "consent")],
@@ -50,7 +50,7 @@ const MICROSOFT: Profile = Profile {
     redirect_host: "localhost",
 };
 
-/// Any other's, of which nothing is known.
+/// The profile of any other provider, about which nothing is known.
 pub(super) const OTHER: Profile = Profile {
     authorization: "",
     token: "",
@@ -62,7 +62,7 @@ pub(super) const OTHER: Profile = Profile {
 };
 
 impl Profile {
-    /// A provider's.
+    /// Returns a provider's profile.
     pub fn of(provider: Provider) -> &'static Self {
         match provider {
             Provider::Google => &GOOGLE,
@@ -70,7 +70,7 @@ impl Profile {
         }
     }
 
-    /// Fills in what the user has not said.
+    /// Fills in what the user has not set.
     pub(super) fn complete(&'static self, client: &mut Client) {
         let known = |text: &str| Endpoint::parse(text).ok();
         client.authorization = client.authorization.take().or_else(|| known(self.authorization));

@@ -1,4 +1,4 @@
-//! An access token that is good now: the one that is kept, or a new one got by the refresh token (RFC 6749 section 6).
+//! A valid access token: the stored one, or a new one from the refresh token (RFC 6749 section 6).
 
 use super::client::{Tokens, Trouble};
 use super::http::Http;
@@ -10,14 +10,14 @@ use oauth2::RefreshToken;
 use secrecy::SecretString;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// An account that somebody has logged in to.
+/// An account that the user has logged in to.
 pub struct Login {
     vault: Vault,
     account: Account,
 }
 
 impl Login {
-    /// The login of this user on this host, if there is one.
+    /// Finds the login of this user on this host, if there is one.
     ///
     /// # Errors
     /// A file that can't be used.
@@ -25,11 +25,11 @@ impl Login {
         Ok(vault.account(user, host)?.map(|account| Self { vault, account }))
     }
 
-    /// An access token that is good, and not the one that was refused. One run at a time renews it, and others take what it
-    /// has got: a refresh token that rotates is good once.
+    /// Returns a valid access token other than the refused one. One run at a time renews it, and others use the result:
+    /// a rotating refresh token works only once.
     ///
     /// # Errors
-    /// The server gives none any more, it can't be reached, or what was got can't be kept.
+    /// The server no longer issues any, it can't be reached, or the result can't be stored.
     pub fn access(&self, refused: Option<&SecretString>) -> Result<SecretString, NoSecret> {
         self.try_access(refused).map_err(no_secret)
     }
@@ -60,7 +60,7 @@ impl Login {
         let basic = client.basic()?;
         let http = Http::new();
         let call = |request| http.call(request);
-        // Without scopes: they stay what they were.
+        // Without scopes: they stay the same.
         let granted = basic.exchange_refresh_token(&RefreshToken::new(token.to_string())).request(&call);
         granted.map(|response| Tokens::from(&response)).map_err(|error| {
             let trouble = Trouble::of(error, &client.redactor(&[token]));
@@ -74,7 +74,7 @@ impl Login {
     }
 }
 
-/// The time since 1970.
+/// Returns the time since 1970.
 pub(super) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

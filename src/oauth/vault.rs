@@ -1,5 +1,5 @@
-//! Where tokens are kept: a file for each account, which is its owner's alone (mode 0600), in a directory of the owner's
-//! alone; or a keyring, and then the file says so. A file that others have access to is an error.
+//! Where tokens are stored: in a file for each account, private to its owner (mode 0600), in a private directory; or in
+//! a keyring, in which case the file says so. A file that others can access is an error.
 
 use super::kept::{Account, Kept};
 use super::renew::since_1970;
@@ -15,55 +15,55 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The version of the files' form.
+/// The version of the file format.
 const VERSION: u32 = 1;
 /// The longest file: tokens have some kilobytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// The system's keyring, as far as one can be used.
+/// The system's keyring, if one is usable.
 pub trait Keyring: Send + Sync {
-    /// Keeps a text for this account; `false` where there is no keyring.
+    /// Stores a text for this account; `false` if there is no keyring.
     ///
     /// # Errors
-    /// Words of the keyring.
+    /// The keyring's words.
     fn put(&self, account: &str, text: &str) -> Result<bool, String>;
 
-    /// What is kept for this account.
+    /// Returns what is stored for this account.
     ///
     /// # Errors
-    /// Words of the keyring; there is nothing, or no keyring.
+    /// The keyring's words; there is nothing, or no keyring.
     fn get(&self, account: &str) -> Result<Zeroizing<String>, String>;
 
-    /// Forgets it, if there is something.
+    /// Deletes it, if there is something.
     ///
     /// # Errors
-    /// Words of the keyring; there is none.
+    /// The keyring's words; there is none.
     fn remove(&self, account: &str) -> Result<(), String>;
 }
 
-/// The place of all tokens.
+/// The store of all tokens.
 #[derive(Clone)]
 pub struct Vault {
     directory: PathBuf,
     keyring: Option<Arc<dyn Keyring>>,
 }
 
-/// What a file holds.
+/// A file's contents.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     version: u32,
     account: Account,
-    /// `None`: the keyring has them.
+    /// `None`: they are in the keyring.
     tokens: Option<Kept>,
 }
 
 impl Vault {
-    /// The one in this directory; nothing is made yet.
+    /// Makes the one in this directory; creates nothing yet.
     pub fn new(directory: PathBuf, keyring: Option<Arc<dyn Keyring>>) -> Self {
         Self { directory, keyring }
     }
 
-    /// Keeps what a login has brought; whether the keyring has it.
+    /// Stores a login's tokens. Returns whether they are in the keyring.
     ///
     /// # Errors
     /// A directory or file that can't be written, or a keyring that refuses.
@@ -80,17 +80,17 @@ impl Vault {
         Ok(is_in_keyring)
     }
 
-    /// Forgets an account; whether there was one.
+    /// Deletes an account's tokens. Returns whether there were any.
     ///
     /// # Errors
-    /// What can't be removed.
+    /// Something that can't be removed.
     pub fn forget(&self, user: &str, host: &str) -> Result<bool, Error> {
         let path = self.path(user, host);
         let Some(entry) = self.read(&path)? else { return Ok(false) };
         let _alone = self.alone(&entry.account)?;
         match (&self.keyring, &entry.tokens) {
             (Some(keyring), None) => keyring.remove(&name(&entry.account)).map_err(|words| of_keyring(&words))?,
-            // Those of a login before this one, which found no keyring: they may be there or not.
+            // Those of an earlier login that found no keyring; there may be none.
             (Some(keyring), Some(_)) => drop(keyring.remove(&name(&entry.account))),
             (None, None) => return Err(out_of_reach()),
             (None, Some(_)) => {}
@@ -101,7 +101,7 @@ impl Vault {
         Ok(true)
     }
 
-    /// All accounts, by user and host, and whether the keyring has their tokens.
+    /// Lists all accounts, by user and host, and whether their tokens are in the keyring.
     ///
     /// # Errors
     /// A directory or file that can't be read.
@@ -120,12 +120,12 @@ impl Vault {
         Ok(accounts)
     }
 
-    /// The account of this user on this host, if somebody has logged in there.
+    /// Returns the account of this user on this host, if they have logged in there.
     pub(super) fn account(&self, user: &str, host: &str) -> Result<Option<Account>, Error> {
         Ok(self.read(&self.path(user, host))?.map(|entry| entry.account))
     }
 
-    /// The tokens as they are now.
+    /// Returns the current tokens.
     pub(super) fn load(&self, account: &Account) -> Result<Option<Kept>, Error> {
         let path = self.path(&account.user, &account.host);
         let Some(entry) = self.read(&path)? else { return Ok(None) };
@@ -137,7 +137,7 @@ impl Vault {
         serde_json::from_str(&text).map(Some).map_err(|_| of_keyring("its entry is damaged"))
     }
 
-    /// Keeps renewed tokens where they were.
+    /// Stores renewed tokens where they were.
     pub(super) fn save(&self, account: &Account, kept: &Kept) -> Result<(), Error> {
         let path = self.path(&account.user, &account.host);
         let is_in_keyring = self.read(&path)?.is_some_and(|entry| entry.tokens.is_none());
@@ -153,7 +153,7 @@ impl Vault {
         }
     }
 
-    /// Waits until no other run is at these tokens, and keeps them away until the file is dropped.
+    /// Waits until no other run is using these tokens, and locks them until the file is dropped.
     pub(super) fn alone(&self, account: &Account) -> Result<File, Error> {
         let path = self.path(&account.user, &account.host).with_extension("lock");
         let failed = |error: io::Error| refused(&path, &error.to_string());
@@ -192,7 +192,7 @@ impl Vault {
         Ok(())
     }
 
-    /// What a file holds; `None` where there is none.
+    /// Reads a file; `None` if there is none.
     fn read(&self, path: &Path) -> Result<Option<Entry>, Error> {
         let failed = |error: io::Error| refused(path, &error.to_string());
         let file = match OpenOptions::new().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path) {
@@ -217,7 +217,7 @@ impl Vault {
         if entry.version == VERSION { Ok(Some(entry)) } else { Err(damaged()) }
     }
 
-    /// Replaces a file as a whole, and lasting: what a rotated refresh token replaces is good for nothing.
+    /// Replaces a whole file, durably: a refresh token that has been rotated no longer works.
     fn write(&self, entry: &Entry) -> Result<(), Error> {
         let path = self.path(&entry.account.user, &entry.account.host);
         let failed = |error: io::Error| refused(&path, &error.to_string());

@@ -1,8 +1,9 @@
-//! The brake (`--max-delete`): how much may be deleted on one side before all of it is held back for the user to look at.
+//! The deletion limit (`--max-delete`): how much may be deleted on one side before all its deletions are held back for
+//! the user to check.
 //!
-//! What would be deleted is counted for each folder and for the account before anything is deleted. If one of the
-//! counts is past the limit, nothing at all is deleted on that side. What it keeps true: no count is ever rounded in
-//! favour of a deletion, and by default a folder of more than [`DeletionLimit::SMALL`] messages is never emptied.
+//! Deletions are counted for each folder and for the account before any is made. If a count exceeds the limit, nothing
+//! at all is deleted on that side. Invariants: no count is ever rounded in favour of a deletion, and by default a
+//! folder of more than [`DeletionLimit::SMALL`] messages is never emptied.
 
 use crate::mail::counted;
 use std::fmt;
@@ -14,25 +15,26 @@ pub struct DeletionLimit(Limit);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Limit {
-    /// So many messages at most.
+    /// At most this many messages.
     Messages(u32),
-    /// So many of a hundred at most, or [`DeletionLimit::SMALL`], whichever is more; 100 at most.
+    /// At most this percentage, or [`DeletionLimit::SMALL`], whichever is more; at most 100.
     Percent(u8),
 }
 
 impl DeletionLimit {
-    /// So many deletions are never looked at as a share: one of two messages is half of a folder, and no alarm.
+    /// The number of deletions up to which the share doesn't matter: one of two messages is half of a folder, but no
+    /// cause for alarm.
     pub const SMALL: u64 = 20;
 }
 
 impl Default for DeletionLimit {
-    /// More than 20 messages that are more than 20 % are too many.
+    /// Stops at more than 20 messages that are more than 20 %.
     fn default() -> Self {
         Self(Limit::Percent(20))
     }
 }
 
-/// Why a text is no limit.
+/// Why a text isn't a valid limit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a number of messages, such as 500, or a share from 0% to 100%, not {0:?}")]
 pub struct LimitError(String);
@@ -40,7 +42,7 @@ pub struct LimitError(String);
 impl FromStr for DeletionLimit {
     type Err = LimitError;
 
-    /// Reads `N`, a number of messages, or `N%`, a share.
+    /// Parses `N`, a number of messages, or `N%`, a share.
     fn from_str(text: &str) -> Result<Self, LimitError> {
         let wrong = || LimitError(text.to_owned());
         let (digits, percent) = text.strip_suffix('%').map_or((text, false), |digits| (digits, true));
@@ -57,7 +59,7 @@ impl FromStr for DeletionLimit {
 }
 
 impl fmt::Display for DeletionLimit {
-    /// As `--max-delete` takes it.
+    /// Writes the limit in the syntax of `--max-delete`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Limit::Messages(number) => number.fmt(f),
@@ -66,12 +68,12 @@ impl fmt::Display for DeletionLimit {
     }
 }
 
-/// What would be deleted somewhere.
+/// Deletions planned for a folder or an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deletions {
     /// How many messages would be deleted.
     pub deleted: u64,
-    /// How many are there now, these among them.
+    /// How many messages exist now, including these.
     pub of: u64,
 }
 
@@ -88,7 +90,7 @@ impl fmt::Display for Deletions {
 }
 
 impl DeletionLimit {
-    /// Whether these deletions are too many.
+    /// Reports whether these deletions exceed the limit.
     pub fn is_passed(self, count: Deletions) -> bool {
         let Deletions { deleted, of } = count;
         match self.0 {
@@ -99,15 +101,15 @@ impl DeletionLimit {
         }
     }
 
-    /// Whether a folder of so many messages may be left without any by inference from the other side, as two-way sync
-    /// does: a server that has lost sight of a folder's mail looks the same as a user who has emptied it, so a number of
-    /// messages is no leave to empty large folders.
+    /// Reports whether a folder of this many messages may be emptied by inference from the other side, as in two-way
+    /// sync: a server that has lost sight of a folder's mail looks the same as a user who has emptied it, so a limit in
+    /// messages doesn't permit emptying large folders.
     pub fn allows_emptying(self, messages: u64) -> bool {
         let all = Deletions { deleted: messages, of: messages };
         !self.is_passed(all) && (messages <= Self::SMALL || self.0 == Limit::Percent(100))
     }
 
-    /// Counts the deletions of one side, given for each of its folders, before anything is deleted.
+    /// Counts the deletions on one side, given by folder, before any is made.
     pub fn verdict(self, folders: &[Deletions]) -> Verdict {
         let numbered = folders.iter().enumerate();
         let past = numbered.filter(|(_, count)| self.is_passed(**count)).map(|(folder, _)| folder).collect();
@@ -116,19 +118,19 @@ impl DeletionLimit {
     }
 }
 
-/// What the brake says of one side.
+/// Whether one side's deletions exceed the limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// The folders in which too much would be deleted, as indices into what was counted. Ascending.
+    /// The folders with too many deletions, as indices into what was counted. Ascending.
     pub folders: Vec<usize>,
-    /// What would be deleted in all folders together.
+    /// The deletions in all folders together.
     pub account: Deletions,
-    /// Whether that is too much.
+    /// Whether those are too many.
     pub account_is_past: bool,
 }
 
 impl Verdict {
-    /// Whether nothing may be deleted on this side.
+    /// Reports whether nothing may be deleted on this side.
     pub fn stops(&self) -> bool {
         self.account_is_past || !self.folders.is_empty()
     }
@@ -162,19 +164,19 @@ mod tests {
     #[test]
     fn counts_each_folder_and_the_account() {
         for (text, folders, past, account) in [
-            // By default more than 20 messages and more than 20 %.
+            // By default, more than 20 messages and more than 20 %.
             ("20%", &[(19, 19), (1, 1)][..], &[][..], false),
             ("20%", &[(21, 105)], &[], false),
             ("20%", &[(21, 104)], &[0], true),
             ("20%", &[(0, 9000), (21, 104)], &[1], false),
             ("20%", &[(20, 20), (20, 20)], &[], true),
             ("20%", &[], &[], false),
-            // A number is a number, whatever the share.
+            // A number is absolute, whatever the share.
             ("0", &[(0, 5)], &[], false),
             ("0", &[(0, 5), (1, 9000)], &[1], true),
             ("30", &[(30, 9000)], &[], false),
             ("30", &[(20, 9000), (11, 9000)], &[], true),
-            // Whoever gives a number means it for emptied folders too.
+            // A user who gives a number means it for emptied folders too.
             ("500", &[(500, 500)], &[], false),
             ("500", &[(501, 501)], &[0], true),
             ("100%", &[(500, 500), (1, 1)], &[], false),

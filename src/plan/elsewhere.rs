@@ -1,73 +1,73 @@
-//! Messages that one folder lacks and another folder of the target has, or will have: the target can copy them itself.
+//! Messages that one folder lacks and another folder on the target has, or will have: the target can copy them itself.
 //!
-//! Pure. Two steps, as headers are asked for only where they may matter: [`candidates`] picks, of all messages, those
-//! that look alike (size and INTERNALDATE); [`assign`] decides by the header key. It keeps true that only messages with
-//! a Message-ID are taken for the same, that each wanted message is assigned once, and that what may leave its folder
+//! Pure. It takes two steps, so that headers are requested only if they may matter: [`candidates`] picks the messages
+//! that look alike (size and INTERNALDATE); [`assign`] decides by header key. Invariants: only messages with a
+//! Message-ID are taken to be the same, each wanted message is assigned once, and a message that may leave its folder
 //! leaves it once.
 
 use crate::mail::{HeaderKey, InternalDate, Message, Uid, UidSet};
 use std::collections::HashMap;
 
-/// A message's looks: a fingerprint of size and INTERNALDATE. `None` for one without a date, which looks like any.
+/// A fingerprint of a message's size and INTERNALDATE. `None` for one without a date, which looks like any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Looks(u32);
 
 impl Looks {
-    /// The looks of a message.
+    /// Returns a message's looks.
     pub fn of(message: &Message) -> Option<Self> {
         let seconds = message.date().map(InternalDate::seconds)?;
-        // A mix of both numbers; that two different ones may look alike costs a header, never more.
+        // Mix both numbers; if two different pairs collide, that costs a header at most.
         let mixed = (seconds.cast_unsigned() ^ (u64::from(message.size()) << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         u32::try_from(mixed >> 32).ok().map(Self)
     }
 }
 
-/// What a folder of the target holds: eight bytes a message, as all of the target's are remembered.
+/// What a folder on the target holds: eight bytes per message, as all of the target's messages are remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shelf {
-    /// Which folder: the caller's number.
+    /// The caller's number for the folder.
     pub folder: u32,
     /// The messages' looks and UIDs.
     pub messages: Vec<(Looks, Uid)>,
-    /// Those that have no counterpart on the source in that folder: they may leave it.
+    /// Those without a counterpart on the source in that folder: they may leave it.
     pub extra: UidSet,
 }
 
-/// A message that a folder of the target holds.
+/// A message in a folder on the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     /// What it looks like.
     pub looks: Looks,
-    /// Which folder: the caller's number.
+    /// The caller's number for the folder.
     pub folder: u32,
     /// Its UID there.
     pub uid: Uid,
-    /// Whether it has no counterpart on the source in that folder: it may leave it.
+    /// Whether it has no counterpart on the source in that folder: then it may leave it.
     pub extra: bool,
 }
 
-/// A message that a folder of the target lacks.
+/// A message that a folder on the target lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// What it looks like.
     pub looks: Looks,
-    /// Which folder: the caller's number.
+    /// The caller's number for the folder.
     pub folder: u32,
-    /// Which of the messages that the folder lacks.
+    /// Its position among the messages that the folder lacks.
     pub position: u32,
 }
 
-/// What may be the same message: worth asking for headers.
+/// Messages that may be the same: worth requesting headers for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Candidates {
     /// What the target holds.
     pub held: Vec<Held>,
-    /// What is wanted.
+    /// What folders on the target lack.
     pub wanted: Vec<Wanted>,
 }
 
-/// Picks the wanted messages that look like a held one or like one that is wanted in another folder, and the held ones
-/// that look like a wanted one. Time O(n log n).
+/// Picks the wanted messages that look like a held one or like one wanted in another folder, and the held ones that
+/// look like a wanted one. Takes time O(n log n).
 pub fn candidates(shelves: &[Shelf], mut wanted: Vec<Wanted>) -> Candidates {
     wanted.sort_unstable_by_key(|wanted| (wanted.looks, wanted.folder, wanted.position));
     let is_wanted = |looks: Looks| wanted.binary_search_by_key(&looks, |wanted| wanted.looks).is_ok();
@@ -93,27 +93,27 @@ pub fn candidates(shelves: &[Shelf], mut wanted: Vec<Wanted>) -> Candidates {
     Candidates { held, wanted: chosen }
 }
 
-/// What two messages of different folders must have in common to be the same: the header, by a key with a Message-ID,
-/// the size in bytes, and the INTERNALDATE in seconds.
+/// What two messages in different folders must share to be the same: the header, by a key with a Message-ID, the size
+/// in bytes, and the INTERNALDATE in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sameness([u8; 16], u32, i64);
 
 impl Sameness {
-    /// Of a message whose header was read; `None` where the evidence is too weak to take any other for it.
+    /// Returns it for a message whose header was read; `None` if the evidence is too weak to identify it.
     pub fn of(message: &Message) -> Option<Self> {
         let HeaderKey::WithId(key) = message.key() else { return None };
-        // A size at its limit is no size.
+        // A size at the maximum is unknown.
         (message.size() < u32::MAX).then_some(())?;
         Some(Self(key, message.size(), message.date().map(InternalDate::seconds)?))
     }
 }
 
-/// How a wanted message comes into its folder without being sent.
+/// How a wanted message gets into its folder without being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
-    /// From a folder that holds it already; with `leave` it leaves that one.
+    /// From a folder that holds it already, and leaves if `leave` is set.
     Held {
-        /// Which of the held messages that were given.
+        /// Its index in the held messages.
         held: usize,
         /// Whether it is moved.
         leave: bool,
@@ -122,8 +122,8 @@ pub enum From {
     Twin(usize),
 }
 
-/// Decides for each wanted message where it comes from; `None`: it is sent. `may_leave`: what is extra where it is is
-/// moved, if it is wanted somewhere; else everything is copied.
+/// Decides where each wanted message comes from; `None`: it is sent. With `may_leave`, messages that are extra in their
+/// folder are moved if wanted elsewhere; otherwise everything is copied.
 pub fn assign(
     held: &[(Held, Option<Sameness>)],
     wanted: &[(Wanted, Option<Sameness>)],
@@ -136,10 +136,10 @@ pub fn assign(
         }
     }
     for of_one in sources.values_mut() {
-        // What may leave comes last, and is taken off first.
+        // Those that may leave come last, and are taken first.
         of_one.sort_by_key(|at| held[*at].0.extra);
     }
-    // The first of each that is to be sent.
+    // The first of each that has to be sent.
     let mut sent: HashMap<Sameness, usize> = HashMap::new();
     let mut assigned = Vec::with_capacity(wanted.len());
     for (at, (message, same)) in wanted.iter().enumerate() {
@@ -150,7 +150,7 @@ pub fn assign(
                     of_one.pop();
                     return Some(From::Held { held: best, leave: true });
                 }
-                // The last one stays, for others to be copied from, until it is known that there are no others.
+                // Keep the last one for others to be copied from, until it is known that there are no others.
                 return Some(From::Held { held: best, leave: false });
             }
             let first = *sent.entry(*same).or_insert(at);
@@ -163,7 +163,7 @@ pub fn assign(
     assigned
 }
 
-/// Of the messages that are copied from something extra, the last one takes it along.
+/// Turns the last of several copies from something extra into a move.
 fn let_the_last_leave(held: &[(Held, Option<Sameness>)], assigned: &mut [Option<From>]) {
     let mut seen = std::collections::HashSet::new();
     for from in assigned.iter_mut().rev() {

@@ -1,28 +1,28 @@
-//! Which message of a source folder is which of its target folder, without any state: matching of multisets.
+//! Matches the messages of a source folder with those of its target folder without any state: as multisets.
 //!
-//! Header keys group the messages; date and size, weak evidence alone, tell those of a group apart. Where evidence does
-//! not suffice, the messages become a [`Tie`], for their bodies to decide ([`settle`](super::settle)). It keeps true that each message
-//! comes out exactly once, that two equal messages stay two, and that the result does not depend on the order of
-//! anything but UIDs. Time O(n log n); memory: four bytes for each message, and the result.
+//! Messages are grouped by header key; date and size, weak evidence on their own, tell the members of a group apart. If
+//! the evidence doesn't suffice, the messages become a [`Tie`], which their bodies decide ([`settle`](super::settle)).
+//! Invariants: each message appears in the result exactly once, two equal messages stay two, and the result depends on
+//! no order except that of UIDs. Time O(n log n); memory: four bytes per message, and the result.
 
 use super::second_look::{SIZE_SLACK, look_again};
 use crate::mail::{HeaderKey, InternalDate, Message};
 
-/// What became of two folders' messages. All numbers are indices into the slices that were matched; each index of
-/// either side is in exactly one place.
+/// The result of matching two folders' messages. All numbers are indices into the slices that were matched; each index
+/// of either side is in exactly one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matching {
     /// Source and target are the same message. Ascending by source.
     pub pairs: Vec<(u32, u32)>,
-    /// In the source only. Ascending.
+    /// Only in the source. Ascending.
     pub missing: Vec<u32>,
-    /// In the target only. Ascending.
+    /// Only in the target. Ascending.
     pub extra: Vec<u32>,
     /// What only content can decide.
     pub ties: Vec<Tie>,
 }
 
-/// Messages that only content can tell apart: indices, ascending, of both sides, neither of them empty.
+/// Messages that only content can tell apart: ascending indices on both sides, neither of them empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tie {
     /// Indices into the source's messages.
@@ -31,10 +31,10 @@ pub struct Tie {
     pub target: Vec<u32>,
 }
 
-/// What is known of the two folders.
+/// What is known about the two folders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MatchRules {
-    /// They hold drafts: one message saved again and again, so the same header with another body is normal there.
+    /// They hold drafts: one message is saved again and again, so the same header with another body is normal.
     pub drafts: bool,
 }
 
@@ -43,8 +43,8 @@ pub fn match_folder(source: &[Message], target: &[Message], rules: &MatchRules) 
     match_sides(source, target, rules, false)
 }
 
-/// The same for two folders of which neither is the source: what the target has more of is to be copied too, so it has
-/// to be known which messages those are.
+/// Matches two folders of which neither is the source: whatever the target has more of has to be copied too, so it must
+/// be known which messages those are.
 pub fn join_folders(first: &[Message], second: &[Message], rules: &MatchRules) -> Matching {
     match_sides(first, second, rules, true)
 }
@@ -83,7 +83,7 @@ const HEADERLESS: u8 = 0;
 const WITHOUT_ID: u8 = 1;
 const WITH_ID: u8 = 2;
 
-/// A key as something to sort by. Without a header nothing is known, whether there was none or it was not asked for.
+/// Returns a key to sort by. Without a header nothing is known, whether there was none or it was not requested.
 fn key_rank(key: HeaderKey) -> (u8, [u8; 16]) {
     match key {
         HeaderKey::Unknown | HeaderKey::Empty => (HEADERLESS, [0; 16]),
@@ -96,12 +96,12 @@ fn seconds(message: &Message) -> Option<i64> {
     message.date().map(InternalDate::seconds)
 }
 
-/// Size and date, the order within a group.
+/// Returns size and date, the order within a group.
 fn looks(message: &Message) -> (u32, Option<i64>) {
     (message.size(), seconds(message))
 }
 
-/// Indices of all messages, by key, size, date and UID.
+/// Returns the indices of all messages, by key, size, date and UID.
 fn sorted(messages: &[Message]) -> Vec<u32> {
     let order = |m: &Message| (key_rank(m.key()), looks(m), m.uid());
     let mut indices: Vec<u32> = (0..).zip(messages).map(|(index, _)| index).collect();
@@ -109,13 +109,13 @@ fn sorted(messages: &[Message]) -> Vec<u32> {
     indices
 }
 
-/// The messages that indices stand for.
+/// The messages that the indices refer to.
 struct Sides<'a> {
     source: &'a [Message],
     target: &'a [Message],
 }
 
-/// Some messages of both sides.
+/// Some messages on both sides.
 #[derive(Clone, Copy)]
 struct Group<'g> {
     source: &'g [u32],
@@ -131,7 +131,7 @@ impl<'a> Sides<'a> {
         &self.target[index as usize]
     }
 
-    /// Splits a group, whose sides are sorted by `key`, into the parts that have the same key.
+    /// Splits a group, whose sides are sorted by `key`, into parts with equal keys.
     fn runs<'g, K: Ord + Copy>(
         &self,
         group: Group<'g>,
@@ -151,7 +151,7 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// Takes the leading indices for which `belongs` holds off `list`.
+/// Removes the leading indices for which `belongs` holds from `list`.
 fn take_while<'g>(list: &mut &'g [u32], belongs: impl Fn(u32) -> bool) -> &'g [u32] {
     let count = list.iter().take_while(|index| belongs(**index)).count();
     let (taken, rest) = list.split_at(count);
@@ -159,10 +159,10 @@ fn take_while<'g>(list: &mut &'g [u32], belongs: impl Fn(u32) -> bool) -> &'g [u
     taken
 }
 
-/// Matches the messages of one header key.
+/// Matches the messages with one header key.
 fn match_group(sides: &Sides<'_>, group: Group<'_>, weak: bool, drafts: bool, matching: &mut Matching) {
     let mut open = pair_exact(sides, group, weak, &mut matching.pairs);
-    // In drafts, date or size alone says nothing: the next version is as likely as the same one.
+    // In drafts, date or size alone proves nothing: the next version is as likely as the same one.
     if !drafts {
         pair_even(sides, &mut open.left, seconds, &mut matching.pairs);
         pair_even(sides, &mut open.left, |message| Some(message.size()), &mut matching.pairs);
@@ -170,27 +170,27 @@ fn match_group(sides: &Sides<'_>, group: Group<'_>, weak: bool, drafts: bool, ma
     open.conclude(matching);
 }
 
-/// What of a group has no pair yet.
+/// Messages in a group that have no pair yet.
 #[derive(Default)]
 struct Open {
-    /// Messages with a size and date that the other side has none of.
+    /// Messages with a size and date that don't occur on the other side.
     left: Tie,
-    /// Target's messages beyond those that were paired with equals.
+    /// The target's messages beyond those that were paired with equals.
     surplus: Vec<u32>,
-    /// Messages of equal looks, not as many here as there.
+    /// Messages with equal looks, in different numbers on the two sides.
     doubt: Tie,
-    /// Whether some of the doubt's source messages will be left without a pair.
+    /// Whether some of the doubt's source messages will remain unpaired.
     doubt_leaves_source: bool,
-    /// Whether some of the doubt's target messages will be left without a pair.
+    /// Whether some of the doubt's target messages will remain unpaired.
     doubt_leaves_target: bool,
 }
 
 /// First step: pairs messages that are equal in size and date, in UID order.
 ///
-/// Where the counts differ, it matters which one has no pair. If the source has more, one is missing: copying the wrong
-/// one would lose a message and double another. If the target has more, all of the source is there; but where the key
-/// itself is `weak` (no Message-ID, or drafts), one of the source's may still be another message, and so it is where the
-/// target's are copied too.
+/// If the counts differ, it matters which one remains unpaired. If the source has more, one is missing: copying the
+/// wrong one would lose a message and duplicate another. If the target has more, all of the source's exist; but if the
+/// key itself is `weak` (no Message-ID, or drafts), one of the source's may still be another message, and the same
+/// holds if the target's are copied too.
 fn pair_exact(sides: &Sides<'_>, group: Group<'_>, weak: bool, pairs: &mut Vec<(u32, u32)>) -> Open {
     let mut open = Open::default();
     for (_, equal) in sides.runs(group, looks) {
@@ -210,8 +210,8 @@ fn pair_exact(sides: &Sides<'_>, group: Group<'_>, weak: bool, pairs: &mut Vec<(
 }
 
 /// Second and third step: pairs what is equal by one piece of evidence, in UID order, if both sides have the same
-/// number of it. By date, as sizes are estimates on some servers and grow on others that rewrite messages; then by size, as
-/// some targets ignore the date. `None` is no evidence. What is left stays in `left`.
+/// number of it. By date, as sizes are estimates on some servers and grow on others that rewrite messages; then by
+/// size, as some targets ignore the date. `None` is no evidence. The rest stays in `left`.
 fn pair_even<K: Ord + Copy>(
     sides: &Sides<'_>,
     left: &mut Tie,
@@ -250,10 +250,10 @@ impl Tie {
 }
 
 impl Open {
-    /// Last step: what one side alone has left is missing or extra; what both have, only content can decide.
+    /// Last step: what remains on only one side is missing or extra; what remains on both, only content can decide.
     ///
-    /// A doubt joins the rest if one of its messages can be one of the rest's, else it is decided alone, as each
-    /// message of a tie costs the reading of its body.
+    /// A doubt joins the rest if one of its messages may be one of the rest's; otherwise it is decided separately, as
+    /// each message in a tie costs reading its body.
     fn conclude(mut self, matching: &mut Matching) {
         self.left.target.append(&mut self.surplus);
         let source_open = self.doubt_leaves_source || !self.left.source.is_empty();
@@ -270,8 +270,8 @@ impl Open {
     }
 }
 
-/// Matches messages without any identifying header: never by what they look like, only by content. Those that look
-/// like none of the other side need not be read for that.
+/// Matches messages without any identifying header: never by looks, only by content. Those that look like none on the
+/// other side need not be read.
 fn match_headerless(sides: &Sides<'_>, group: Group<'_>, matching: &mut Matching) {
     let source_looks = Looks::of(group.source.iter().map(|index| sides.source(*index)));
     let target_looks = Looks::of(group.target.iter().map(|index| sides.target(*index)));
@@ -287,7 +287,7 @@ fn match_headerless(sides: &Sides<'_>, group: Group<'_>, matching: &mut Matching
     }
 }
 
-/// The sizes and dates of some messages, each sorted.
+/// The sizes and dates of some messages, both sorted.
 struct Looks {
     sizes: Vec<u32>,
     seconds: Vec<i64>,
@@ -304,7 +304,7 @@ impl Looks {
         looks
     }
 
-    /// Whether one of them has the date or about the size of `message`.
+    /// Reports whether one of them has the date or roughly the size of `message`.
     fn include(&self, message: &Message) -> bool {
         let least = message.size().saturating_sub(SIZE_SLACK);
         let at = self.sizes.partition_point(|size| *size < least);
@@ -329,7 +329,7 @@ mod tests {
     const MAIL: MatchRules = MatchRules { drafts: false };
     const DRAFTS: MatchRules = MatchRules { drafts: true };
 
-    /// Messages with UIDs from 1, of key, size and date after [`DATE`]; a negative date is none.
+    /// Makes messages with UIDs from 1, given key, size and date after [`DATE`]; a negative date means none.
     fn folder(messages: &[(HeaderKey, u64, i64)]) -> Vec<Message> {
         let message = |(uid, (key, size, date)): (u32, &(HeaderKey, u64, i64))| {
             let date = if *date < 0 { None } else { InternalDate::new(DATE + date, 60) };
@@ -338,7 +338,7 @@ mod tests {
         (1..).zip(messages).map(message).collect()
     }
 
-    /// A matching as text: pairs, missing, extra and ties.
+    /// Writes a matching as text: pairs, missing, extra and ties.
     fn matched(source: &[(HeaderKey, u64, i64)], target: &[(HeaderKey, u64, i64)], rules: &MatchRules) -> String {
         let matching = match_folder(&folder(source), &folder(target), rules);
         let ties: Vec<_> = matching.ties.iter().map(|tie| (&tie.source, &tie.target)).collect();
@@ -435,7 +435,7 @@ mod tests {
         assert_eq!(matching.pairs, [(0, 1), (1, 0)]);
     }
 
-    /// The likeness of a message with this body: messages of different headers are never the same.
+    /// Returns the likeness of a message with this body: messages with different headers are never the same.
     fn exact(message: &Message, body: u8) -> Likeness {
         let (rank, mut key) = key_rank(message.key());
         key[0] = rank;
@@ -443,7 +443,7 @@ mod tests {
         Likeness::exact(key)
     }
 
-    /// Matches two folders and settles each tie by bodies, given as one byte a message.
+    /// Matches two folders and settles each tie by bodies, given as one byte per message.
     fn settled(source: &[Message], target: &[Message], rules: &MatchRules, bodies: [&[u8]; 2]) -> Settled {
         let matching = match_folder(source, target, rules);
         let mut all =
@@ -476,7 +476,7 @@ mod tests {
         let source = folder(&[(A, 10, 0), (A, 20, 5)]);
         assert_eq!(settled(&source, &[], &MAIL, [b"ab", b""]).missing, [0, 1]);
         assert_eq!(settled(&source, &folder(&[(A, 20, 5)]), &MAIL, [b"ab", b"b"]).missing, [0]);
-        // On a target that rewrites sizes and ignores dates only content can tell.
+        // On a target that rewrites sizes and ignores dates, only content can tell.
         let result = settled(&source, &folder(&[(A, 25, 9)]), &MAIL, [b"ab", b"b"]);
         assert_eq!((result.pairs, result.missing, result.extra), (vec![(1, 0)], vec![0], vec![]));
     }
@@ -487,7 +487,7 @@ mod tests {
         let bodies = b"abcdefghij";
         assert_eq!(settled(&source, &[], &MAIL, [bodies, b""]).missing.len(), 10);
         assert_eq!(settled(&source, &source, &MAIL, [bodies, bodies]).pairs.len(), 10);
-        // Interrupted after four, which did not arrive in order.
+        // Interrupted after four, which arrived out of order.
         let result = settled(&source, &folder(&[(NO_ID, 10, 0); 4]), &MAIL, [bodies, b"jbca"]);
         assert_eq!(result.missing, [3, 4, 5, 6, 7, 8]);
         assert_eq!(result.extra, [0; 0]);
@@ -507,7 +507,7 @@ mod tests {
         assert_eq!((result.pairs, result.missing, result.extra), (vec![], vec![0], vec![0]));
     }
 
-    /// Few keys, sizes and dates, so that all kinds of coincidence happen.
+    /// Generates few distinct keys, sizes and dates, so that all kinds of coincidences happen.
     fn any_folder() -> impl Strategy<Value = Vec<Message>> {
         let key = prop::sample::select(vec![A, HeaderKey::WithId([2; 16]), NO_ID, HeaderKey::Empty]);
         prop::collection::vec((key, 10_u64..16, -1_i64..3), 0..30).prop_map(|messages| folder(&messages))
@@ -531,7 +531,7 @@ mod tests {
         counts
     }
 
-    /// A body for each message that is the same for equal looks, as bodies of a copy are.
+    /// Makes a body for each message, the same for equal looks, as in a copy.
     fn bodies(messages: &[Message], different: u32) -> Vec<u8> {
         messages.iter().map(|m| u8::try_from(m.size() % different).unwrap()).collect()
     }
@@ -617,7 +617,7 @@ mod tests {
         }
     }
 
-    /// A body that is the same for messages of the same looks only.
+    /// Returns a body that is the same only for messages with the same looks.
     fn body_of_marks(message: &Message) -> u8 {
         let date = seconds(message).map_or(9, |seconds| seconds - DATE);
         u8::try_from(i64::from(message.size()) * 10 + date).unwrap()

@@ -1,4 +1,4 @@
-//! What a target lacks and where it differs: pure functions of what was scanned. No I/O, no clock.
+//! What a target lacks and where it differs: pure functions of scans. No I/O, no clock.
 
 mod brake;
 pub mod elsewhere;

@@ -1,22 +1,22 @@
-//! Candidates among messages that no header key paired: some servers change or leave out the very fields that the key is
-//! made of, but neither the size nor the date.
+//! Candidates among messages that no header key paired: some servers change or omit the very fields that the key is
+//! made of, but keep size and date.
 //!
-//! Cyrus writes `X` for each raw 8-bit byte of a header, Courier's `HEADER.FIELDS` leaves out fields with a blank before
-//! the colon, and a store that keeps no huge header has no key for it. What looks the same on both sides becomes a
-//! [`Tie`], so the bodies decide; ordinary mail that is new on one side never looks like that.
+//! Cyrus writes `X` for each raw 8-bit byte in a header, Courier's `HEADER.FIELDS` omits fields with a blank before the
+//! colon, and a store that drops huge headers has no key for the message. What looks the same on both sides becomes a
+//! [`Tie`], which the bodies decide; ordinary mail that is new on one side never looks like that.
 
 use super::matching::{Matching, Tie};
 use crate::mail::{InternalDate, Message};
 
-/// How far two sizes may be apart to be those of one message: a line end added.
+/// How far the sizes of two equal messages may differ: by one added line end.
 pub(super) const SIZE_SLACK: u32 = 2;
 
-/// One unpaired message: its size, whether it is the target's, and its index.
+/// One unpaired message: its size, whether it is on the target, and its index.
 type Unpaired = (u32, bool, u32);
 
-/// Turns unpaired messages of both sides that have the same date and about the same size into ties.
+/// Turns unpaired messages with the same date and about the same size on both sides into ties.
 ///
-/// A date that not every server keeps says nothing: such a message is held against all of its size.
+/// A date that not every server keeps proves nothing: such a message is compared with all that have its size.
 pub(super) fn look_again(source: &[Message], target: &[Message], matching: &mut Matching) {
     if matching.missing.is_empty() || matching.extra.is_empty() {
         return;
@@ -48,7 +48,7 @@ pub(super) fn look_again(source: &[Message], target: &[Message], matching: &mut 
         rest.sort_unstable();
         let mut alone = Vec::new();
         for same_size in rest.chunk_by(|one, other| other.0 - one.0 <= SIZE_SLACK) {
-            // Without a dateless message among them their dates differ: they are not the same.
+            // Unless one of them has no date, their dates differ: they aren't the same.
             match same_size.iter().any(dateless) {
                 true => split_off_ties(same_size, &mut ties, &mut alone),
                 false => alone.extend_from_slice(same_size),
@@ -64,12 +64,12 @@ pub(super) fn look_again(source: &[Message], target: &[Message], matching: &mut 
     matching.ties.append(&mut ties);
 }
 
-/// The date of a message as evidence; `None` where it has none or not every server keeps it.
+/// Returns a message's date as evidence; `None` if it has none or not every server keeps it.
 fn kept_seconds(message: &Message) -> Option<i64> {
     message.date().filter(|date| date.is_kept_everywhere()).map(InternalDate::seconds)
 }
 
-/// Makes a tie of each cluster of like sizes that has messages of both sides; the others go to `alone`.
+/// Makes a tie of each cluster of similar sizes with messages on both sides; the others go to `alone`.
 fn split_off_ties(by_size: &[Unpaired], ties: &mut Vec<Tie>, alone: &mut Vec<Unpaired>) {
     for cluster in by_size.chunk_by(|one, other| other.0 - one.0 <= SIZE_SLACK) {
         let side = |is_target: bool| -> Vec<u32> {
@@ -84,7 +84,7 @@ fn split_off_ties(by_size: &[Unpaired], ties: &mut Vec<Tie>, alone: &mut Vec<Unp
     }
 }
 
-/// Whether two messages look like the same one, whatever their headers say: by date, where both are kept, and by size.
+/// Reports whether two messages look the same, whatever their headers say: by date, if both are kept, and by size.
 pub fn look_alike(source: &Message, target: &Message) -> bool {
     let same_date = match (kept_seconds(source), kept_seconds(target)) {
         (Some(one), Some(other)) => one == other,
@@ -102,7 +102,7 @@ mod tests {
     const DATE: i64 = 1_700_000_000;
     const BEFORE_1970: i64 = -1_000_000_000;
 
-    /// Messages of different header keys, by size and date.
+    /// Makes messages with different header keys, given size and date.
     fn folder(first_key: u8, looks: &[(u64, i64)]) -> Vec<Message> {
         let message = |(n, (size, date)): (u8, &(u64, i64))| {
             let key = HeaderKey::WithId([first_key + n; 16]);

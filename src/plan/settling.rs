@@ -1,11 +1,11 @@
-//! Decides ties by content: which messages are the same by all their bytes, or by all that servers leave as it is.
+//! Settles ties by content: which messages are the same in all their bytes, or in all that servers leave unchanged.
 
 use super::matching::Tie;
 use crate::identity::ContentKeys;
 use crate::mail::{HeaderKey, InternalDate, Message, Side};
 use std::cmp::Ordering;
 
-/// What a message's content is held against another's with, from strong to weak.
+/// What a message's content is compared by, from strong to weak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Likeness {
     raw: [u8; 32],
@@ -14,13 +14,13 @@ pub struct Likeness {
     essence: Option<Essence>,
 }
 
-/// Content without what servers add to headers, header key and date: all three have to agree.
+/// Content without what servers add to headers, header key and date: all three have to match.
 type Essence = ([u8; 16], [u8; 16], i64);
 
 impl Likeness {
-    /// The likeness of a message with this content.
+    /// Makes the likeness of a message with this content.
     ///
-    /// Without a Message-ID or a date the essence says nothing: two versions of a draft would be the same by it.
+    /// Without a Message-ID or a date the essence proves nothing: it would make two versions of a draft the same.
     pub fn new(content: &ContentKeys, message: &Message) -> Self {
         let date = message.date().map(InternalDate::seconds);
         let essence = match (message.key(), date) {
@@ -30,40 +30,40 @@ impl Likeness {
         Self { raw: content.raw, canonical: content.canonical, munged: content.munged, essence }
     }
 
-    /// The likeness of a message that is the same only as one with this canonical key.
+    /// Makes the likeness of a message that equals only those with this canonical key.
     #[cfg(test)]
     pub(crate) fn exact(canonical: [u8; 16]) -> Self {
         Self { raw: [0; 32], canonical, munged: canonical, essence: None }
     }
 }
 
-/// What became of a tie's messages: each index of either side is in exactly one place.
+/// The result for a tie's messages: each index of either side is in exactly one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     /// Source and target have the same content. Ascending by source.
     pub pairs: Vec<(u32, u32)>,
-    /// Those of the pairs whose headers differ in that one has `X` for each 8-bit byte of the other.
+    /// Those pairs whose headers differ because one has `X` for each 8-bit byte in the other.
     pub munged: Vec<(u32, u32)>,
-    /// In the source only: to be copied. Ascending.
+    /// Only in the source: to be copied. Ascending.
     pub missing: Vec<u32>,
-    /// In the target only. Ascending.
+    /// Only in the target. Ascending.
     pub extra: Vec<u32>,
-    /// A body that could not be read may be that of one of the other side: not to be copied, as it might be there
+    /// Messages that could not be read, and may equal one on the other side: not to be copied, as they may be there
     /// already, nor to be deleted, but to be reported. One side may be empty.
     pub doubtful: Tie,
 }
 
-/// Settles a tie by content: pairs messages of equal content, each with one other. Those that are left are paired where
-/// one is what a server makes of the other: 8-bit bytes of the header as `X`, or fields added to the header of a message
-/// with the same Message-ID and date.
+/// Settles a tie by content: pairs messages with equal content one to one. The rest are paired if one is what a server
+/// makes of the other: 8-bit bytes in the header replaced by `X`, or fields added to the header of a message with the
+/// same Message-ID and date.
 ///
-/// `content` gives a message's likeness, or `None` where its body could not be read. Two different messages under one
+/// `content` returns a message's likeness, or `None` if its body could not be read. Two different messages with one
 /// Message-ID are both kept: one is missing, the other extra.
 pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<Likeness>) -> Settled {
     let (source, unread_source) = read_and_unread(&tie.source, |index| content(Side::SOURCE, index));
     let (target, unread_target) = read_and_unread(&tie.target, |index| content(Side::TARGET, index));
     let mut rest = Rest { source, target };
-    // What is equal in every byte first: of `x` and `x` with a line end, each has its own counterpart.
+    // First what is equal in every byte: of `x` and `x` with a line end, each has its own counterpart.
     let mut settled = Settled { pairs: rest.pair(raw, raw), ..Settled::default() };
     settled.pairs.append(&mut rest.pair(canonical, canonical));
     settled.munged = rest.pair(munged, canonical);
@@ -80,7 +80,7 @@ pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<Likeness>) -> Set
 /// A message's content and index.
 type Entry = (Likeness, u32);
 
-/// The messages that could be read, and the others.
+/// Separates the messages that could be read from the others.
 fn read_and_unread(indices: &[u32], content: impl Fn(u32) -> Option<Likeness>) -> (Vec<Entry>, Vec<u32>) {
     let mut read = Vec::new();
     let mut unread = Vec::new();
@@ -93,13 +93,13 @@ fn read_and_unread(indices: &[u32], content: impl Fn(u32) -> Option<Likeness>) -
     (read, unread)
 }
 
-/// What is still without a pair.
+/// What is still unpaired.
 struct Rest {
     source: Vec<Entry>,
     target: Vec<Entry>,
 }
 
-/// All bytes, and the canonical form of them.
+/// Returns the keys of all bytes and of their canonical form.
 fn raw(likeness: &Likeness) -> Option<([u8; 32], [u8; 16])> {
     Some((likeness.raw, likeness.canonical))
 }
@@ -108,7 +108,7 @@ fn canonical(likeness: &Likeness) -> Option<[u8; 16]> {
     Some(likeness.canonical)
 }
 
-/// What a message becomes where 8-bit bytes become `X`; `None` where it has none in its header.
+/// Returns the key of the message with 8-bit bytes replaced by `X`; `None` if its header has none.
 fn munged(likeness: &Likeness) -> Option<[u8; 16]> {
     (likeness.munged != likeness.canonical).then_some(likeness.munged)
 }
@@ -118,7 +118,7 @@ fn essence(likeness: &Likeness) -> Option<Essence> {
 }
 
 impl Rest {
-    /// Pairs what has the same key, by index where several have it, and takes it out of the rest.
+    /// Pairs what has the same key, by index if several have it, and removes it from the rest.
     fn pair<K: Ord + Copy>(
         &mut self,
         of_source: impl Fn(&Likeness) -> Option<K>,
@@ -156,7 +156,7 @@ impl Rest {
 }
 
 impl Settled {
-    /// What was not read may be equal to anything of the other side that has no pair.
+    /// Treats messages that were not read as possible equals of anything unpaired on the other side.
     fn sort_out(&mut self, unread_source: Vec<u32>, unread_target: Vec<u32>) {
         if !unread_source.is_empty() {
             self.doubtful.target.append(&mut self.extra);
@@ -190,7 +190,7 @@ mod tests {
 
     const DATE: i64 = 1_700_000_000;
 
-    /// Settles messages of one header key, given by their date and bytes.
+    /// Settles messages with one header key, given by date and bytes.
     fn settled(key: HeaderKey, source: &[(i64, &str)], target: &[(i64, &str)]) -> String {
         let all = |messages: &[(i64, &str)]| (0..).zip(messages).map(|(index, _)| index).collect();
         let tie = Tie { source: all(source), target: all(target) };
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_read_is_never_copied_twice() {
-        // Each body is a letter; `?` could not be read.
+        // Each letter is a body; `?` could not be read.
         for (source, target, expected) in [
             ("ab", "ba", "[(0, 1), (1, 0)] [] [] [] []"),
             ("aab", "ab", "[(0, 0), (2, 1)] [1] [] [] []"),

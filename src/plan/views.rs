@@ -1,28 +1,28 @@
-//! Which messages of a view have no home: they are in no folder of their own, so only the view can give them.
+//! Which messages in a view are homeless: they are in no folder of their own, so only the view can provide them.
 //!
-//! Pure. A view's messages are placed by what tells them apart: the server's own names, of which each is one message however many
-//! folders show it, or what they look like, where each message of a folder accounts for one of the view.
+//! Pure. A view's messages are matched with those in folders by server-given ID, where one ID is one message however
+//! many folders show it, or by looks, where each message in a folder accounts for one in the view.
 
 use crate::mail::{HeaderKey, InternalDate, Message, Uid, UidSet};
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// What a message looks like within one account: its header key, its size, and its date in seconds.
+/// A message's looks within one account: its header key, its size, and its date in seconds.
 pub type Look = (HeaderKey, u32, Option<i64>);
 
-/// The look of a message whose header was read.
+/// Returns the look of a message whose header was read.
 pub fn look(message: &Message) -> Look {
     (message.key(), message.size(), message.date().map(InternalDate::seconds))
 }
 
-/// Messages of a view that were found nowhere else so far.
+/// Messages in a view that were not found in any folder so far.
 #[derive(Clone, Debug)]
 pub struct Unplaced<K> {
     by_key: HashMap<K, Vec<Uid>>,
 }
 
 impl<K: Eq + Hash> Unplaced<K> {
-    /// Nothing is placed yet.
+    /// Starts with all messages unplaced.
     pub fn new(messages: impl IntoIterator<Item = (K, Uid)>) -> Self {
         let mut by_key: HashMap<K, Vec<Uid>> = HashMap::new();
         for (key, uid) in messages {
@@ -31,19 +31,19 @@ impl<K: Eq + Hash> Unplaced<K> {
         Self { by_key }
     }
 
-    /// A folder has one such message: it accounts for one of the view.
+    /// Notes that a folder has one such message: it accounts for one in the view.
     pub fn place_one(&mut self, key: &K) {
         if let Some(uids) = self.by_key.get_mut(key) {
             uids.pop();
         }
     }
 
-    /// A folder has this message: it is all that the view shows of it.
+    /// Notes that a folder has this message: it accounts for all that the view shows of it.
     pub fn place_all(&mut self, key: &K) {
         self.by_key.remove(key);
     }
 
-    /// What is only in the view.
+    /// Returns the messages that are only in the view.
     pub fn left(self) -> UidSet {
         self.by_key.into_values().flatten().collect()
     }

@@ -1,37 +1,37 @@
-//! What there is to copy, and how it is cut into pieces that lanes can take.
+//! What has to be copied, cut into pieces that lanes can take.
 
 use crate::mail::{FlagTable, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity};
 use std::ops::Range;
 
-/// A piece holds at most this many bytes, so that lanes finish at about the same time and little is asked for twice
-/// when a connection breaks. A larger message is a piece of its own.
+/// The most bytes in a piece, so that lanes finish at about the same time and little is requested twice when a
+/// connection breaks. A larger message is a piece of its own.
 const PIECE_BYTES: u64 = 16 << 20;
-/// A piece holds at most this many messages: its UID set stays a short command line even where UIDs have gaps.
+/// The most messages in a piece: its UID set stays a short command line even if UIDs have gaps.
 const PIECE_MESSAGES: usize = 2_000;
-/// The same for a target that has to be asked before each message: one lane must not be left alone with a piece that takes a
-/// thousand round trips.
+/// The same for a target that has to be asked before each message: no lane must be left alone at the end with a piece
+/// that takes a thousand round trips.
 const PIECE_MESSAGES_ASKED_FOR: usize = 64;
 
-/// The messages of one folder that the target lacks.
+/// The messages in one folder that the target lacks.
 #[derive(Clone, Debug)]
 pub struct FolderTask {
-    /// The source folder's decoded name, for people.
+    /// The source folder's decoded name, for users.
     pub from: String,
-    /// The target folder's decoded name, for people.
+    /// The target folder's decoded name, for users.
     pub to: String,
     /// The source folder.
     pub source: MailboxName,
-    /// The generation of its UIDs when it was scanned.
+    /// Its UIDVALIDITY when it was scanned.
     pub source_uid_validity: Option<UidValidity>,
     /// The target folder, which exists.
     pub target: MailboxName,
-    /// The generation of its UIDs when it was scanned.
+    /// Its UIDVALIDITY when it was scanned.
     pub target_uid_validity: Option<UidValidity>,
-    /// No message of the target had this UID or a higher one before the copy began; `None`: unknown.
+    /// The target's UIDNEXT before the copy began, so no message had this UID or a higher one; `None`: unknown.
     pub target_uid_next: Option<u32>,
     /// The flags that the target keeps.
     pub permanent_flags: PermanentFlags,
-    /// Whether these are drafts, of which many may share one header.
+    /// Whether these are drafts, many of which may share a header.
     pub drafts: bool,
     /// The messages to copy, by ascending UID.
     pub messages: Vec<Message>,
@@ -40,7 +40,7 @@ pub struct FolderTask {
 }
 
 impl FolderTask {
-    /// One of the same folders, with nothing to copy.
+    /// Returns a task for the same folders, without messages.
     #[must_use]
     pub fn without_messages(&self) -> Self {
         Self {
@@ -58,17 +58,17 @@ impl FolderTask {
         }
     }
 
-    /// The position of the message with this UID.
+    /// Finds the position of the message with this UID.
     pub fn position(&self, uid: Uid) -> Option<usize> {
         self.messages.binary_search_by_key(&uid, Message::uid).ok()
     }
 
-    /// The UIDs of these messages.
+    /// Returns the UIDs of these messages.
     pub fn uids(&self, positions: Range<usize>) -> UidSet {
         self.messages[positions].iter().map(Message::uid).collect()
     }
 
-    /// The size of these messages.
+    /// Returns the size of these messages.
     pub fn bytes(&self, positions: Range<usize>) -> u64 {
         self.messages[positions].iter().map(|message| u64::from(message.size())).sum()
     }
@@ -80,20 +80,20 @@ pub enum Keywords {
     /// All that the folder keeps.
     #[default]
     All,
-    /// Only those that any server takes: another one was refused.
+    /// Only those that any server accepts: another one was refused.
     Plain,
     /// None: even a plain one was refused.
     None,
 }
 
-/// How a piece's messages are sent: as they are, or as a server wants them that refused them before.
+/// How a piece's messages are sent: unchanged, or adapted to a server that refused them before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Treatment {
-    /// One at a time, asking the server before each step.
+    /// One at a time, waiting for the server before each step.
     pub careful: bool,
-    /// Which batch it belongs to: the halves of a refused one must not become one again. 0: it was never refused.
+    /// The batch that it belongs to: the halves of a refused one must not be joined again. 0: it was never refused.
     pub batch: u32,
-    /// Which keywords go with it.
+    /// Which keywords are sent.
     pub keywords: Keywords,
     /// Without INTERNALDATE: the server refused it.
     pub without_date: bool,
@@ -101,21 +101,21 @@ pub struct Treatment {
     pub binary: bool,
 }
 
-/// Some messages of one folder, in a row: what a lane takes at a time.
+/// A run of messages in one folder: what a lane takes at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Which task.
+    /// The index of its task.
     pub task: usize,
-    /// Which of its messages, by position.
+    /// Its messages, by position.
     pub messages: Range<usize>,
     /// How they are sent.
     pub treatment: Treatment,
-    /// How often this has been tried and failed.
+    /// How often it was tried and failed.
     pub attempts: u8,
 }
 
 impl Piece {
-    /// The two halves of a piece of at least two messages.
+    /// Splits a piece of at least two messages into halves.
     pub fn halves(&self) -> [Self; 2] {
         let middle = self.messages.start + self.messages.len() / 2;
         let part = |messages| Self { messages, ..self.clone() };
@@ -123,8 +123,8 @@ impl Piece {
     }
 }
 
-/// Cuts tasks into pieces, the largest first, so that no lane is left with a long piece at the end. `asks_for_each`: the target is
-/// asked before each message is sent.
+/// Cuts tasks into pieces, the largest first, so that no lane is left with a long piece at the end. `asks_for_each`:
+/// the target has to be asked before each message.
 pub fn pieces(tasks: &[FolderTask], asks_for_each: bool) -> Vec<Piece> {
     let most = if asks_for_each { PIECE_MESSAGES_ASKED_FOR } else { PIECE_MESSAGES };
     let mut weighed = Vec::new();
@@ -151,7 +151,7 @@ fn plain_piece(task: usize, messages: Range<usize>) -> Piece {
     Piece { task, messages, treatment: Treatment::default(), attempts: 0 }
 }
 
-/// The rows of consecutive numbers in ascending `positions`.
+/// Returns the ranges of consecutive numbers in ascending `positions`.
 pub fn rows(positions: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
     let mut rows: Vec<Range<usize>> = Vec::new();
     for position in positions {
@@ -163,7 +163,7 @@ pub fn rows(positions: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
     rows
 }
 
-/// A task of messages of these sizes with the UIDs 1, 3, 5 and so on: for tests.
+/// Makes a task with messages of these sizes and the UIDs 1, 3, 5 and so on, for tests.
 #[cfg(test)]
 pub(crate) fn task_of_sizes(sizes: &[u64]) -> FolderTask {
     let message = |(i, size): (usize, &u64)| {

@@ -1,22 +1,22 @@
-//! Why a connection to a store is of no further use, and what that means for the run.
+//! Why a connection to a store can't be used any more, and what that means for the run.
 
 use crate::mail::Side;
 use std::fmt;
 
-/// What kind of failure: decides whether to try again, and the exit code.
+/// The kind of failure: decides whether to retry, and the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// No connection could be made, or TLS could not be set up.
     Unreachable,
-    /// The server's certificate is not trusted. Never tried again.
+    /// The server's certificate isn't trusted. Never retried.
     Untrusted,
-    /// The server refused the login. Never tried again: repeated failures lock accounts.
+    /// The server refused the login. Never retried: repeated failures lock accounts.
     Authentication,
-    /// The server has no room for one more connection.
+    /// The server doesn't allow one more connection.
     TooManyConnections,
     /// The connection broke or fell silent.
     Lost,
-    /// The connection brought next to nothing for so long that few tries are worth their time.
+    /// The connection brought next to nothing for so long that only few retries are worth the time.
     Stalled,
     /// The server said what no server may say.
     Protocol,
@@ -24,20 +24,20 @@ pub enum ErrorKind {
     Refused,
     /// The account is full or a provider's limit is reached.
     Full,
-    /// Another run is at work on the same two mailboxes.
+    /// Another run is using the same two mailboxes.
     Locked,
-    /// Both addresses lead to one mailbox.
+    /// Both addresses are one mailbox.
     SameMailbox,
     /// The user asked to stop.
     Interrupted,
-    /// The command asks for what is not there.
+    /// The command refers to something that doesn't exist.
     Usage,
     /// Something on this machine failed: a file, the disk.
     Local,
 }
 
 impl ErrorKind {
-    /// Whether a new connection, after a pause, may do better.
+    /// Reports whether a new connection, after a pause, may help.
     pub fn is_worth_retrying(self) -> bool {
         matches!(self, Self::Unreachable | Self::Lost | Self::Stalled | Self::Protocol | Self::TooManyConnections)
     }
@@ -46,41 +46,41 @@ impl ErrorKind {
 /// A failure of a whole connection: what was tried, on what, the server's own words, and what to do next.
 #[derive(Clone, Debug)]
 pub struct Error {
-    /// What kind.
+    /// The kind of failure.
     pub kind: ErrorKind,
-    /// What was tried and what came back, as a lower-case fragment. May hold a server's words, raw.
+    /// What was tried and what came back, as a lower-case fragment. May contain a server's text, raw.
     pub message: String,
     /// What the user can do.
     pub hint: Option<String>,
-    /// Whose connection it was; `None`: nobody's.
+    /// The account that the connection belonged to, if any.
     pub account: Option<AccountName>,
-    /// Whether one folder was the cause, which the next connection leaves out.
+    /// Whether one folder was the cause, which the next connection skips.
     pub is_over_folder: bool,
 }
 
-/// Which of the two mailboxes, and how its user knows it.
+/// Which of the two mailboxes, and its name for users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountName {
-    /// Which of the two.
+    /// Its side.
     pub side: Side,
     /// Such as `ann@imap.example.org`.
     pub name: String,
 }
 
 impl Error {
-    /// A failure without a hint.
+    /// Makes an error without a hint.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hint: None, account: None, is_over_folder: false }
     }
 
-    /// The same with advice.
+    /// Adds a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same, of this account, unless it is another's already.
+    /// Adds the account, unless it already has one.
     #[must_use]
     pub fn of(self, account: &AccountName) -> Self {
         let account = self.account.or_else(|| Some(account.clone()));

@@ -1,4 +1,4 @@
-//! The one place where a store is kept from being changed, and where its errors get the account's name.
+//! The one place that protects a store from changes, and that adds the account's name to its errors.
 
 use super::{
     Access, AccountName, Connections, ContentId, Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan,
@@ -8,10 +8,10 @@ use super::{
 use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
 use std::collections::HashMap;
 
-/// A store that refuses what would change an account that is only to be read, before anything is sent or written, whoever
-/// asks by mistake. Its errors name the account.
+/// A store that refuses any change to a read-only account before anything is sent or written, whatever code requests it
+/// by mistake. Its errors name the account.
 pub(super) struct Guarded<S> {
-    /// What it guards: its errors name nobody, and it takes every change.
+    /// The store behind it: its errors name no account, and it makes every change.
     pub(super) store: S,
     access: Access,
     account: AccountName,
@@ -22,12 +22,12 @@ impl<S> Guarded<S> {
         Self { store, access, account }
     }
 
-    /// Names the account in an error of its store.
+    /// Adds the account's name to an error of the store.
     pub(super) fn named<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         result.map_err(|error| error.of(&self.account))
     }
 
-    /// The store, if it may be changed.
+    /// Returns the store, if it may be changed.
     fn writable(&mut self) -> Result<&mut S, Error> {
         match self.access {
             Access::ReadWrite => Ok(&mut self.store),

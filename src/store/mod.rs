@@ -1,15 +1,15 @@
-//! What a mailbox account is to the rest of the program, whatever holds it: [`ReadStore`] is the half that reads, [`Store`]
-//! has all that changes it as well.
+//! What a mailbox account is to the rest of the program, whatever stores it: [`ReadStore`] is the reading half,
+//! [`Store`] adds everything that changes it.
 //!
 //! ```text
-//! scan    what a scan of folders is asked, and its answers     imap      an account on a server
-//! change  what is changed, and what becomes of it              maildir   a Maildir++ tree
-//! guard   keeps an account that is only read from changes      mbox      a tree of mbox files
-//! error   a failure of a whole connection                      disk      what both kinds of directories share
+//! scan    requests to scan folders, and their results      imap      an account on a server
+//! change  changes, and their results                       maildir   a Maildir++ tree
+//! guard   protects a read-only account from changes        mbox      a tree of mbox files
+//! error   a failure of a whole connection                  disk      what both kinds of directories share
 //! ```
 //!
 //! The operations are those that a fast copy needs, not those of a protocol: a whole listing, a scan of many folders in
-//! one go, messages asked for ahead of reading them, messages delivered ahead of their acknowledgement. A trait of one
+//! one go, messages requested ahead of reading them, messages delivered ahead of their acknowledgement. A trait of one
 //! message at a time would cost a round trip each and could never be made fast.
 
 mod change;
@@ -30,22 +30,23 @@ pub use error::{AccountName, Error, ErrorKind};
 pub use scan::{Baseline, FolderScan, KnownDepth, ScanDepth, ScanRequest, Unchanged};
 
 use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
+use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
-/// Makes connections to one account that can only read. Shared by all lanes.
+/// Makes read-only connections to one account. Shared by all lanes.
 pub trait ReadConnector: Sync {
-    /// A new connection, logged in and ready.
+    /// Makes a connection, logged in and ready.
     ///
     /// # Errors
-    /// Why the account can't be reached or entered, as an [`ErrorKind`] that tells whether to try again.
+    /// Why the account can't be reached or accessed, with an [`ErrorKind`] that says whether to retry.
     fn connect_to_read(&self) -> Result<Box<dyn ReadStore>, Error>;
 
-    /// How many connections the user allows at most; `None`: as many as the server bears.
+    /// Returns how many connections the user allows at most; `None`: as many as the server bears.
     fn max_connections(&self) -> Option<usize>;
 
-    /// The directory that holds it; `None` for an account on a server.
+    /// Returns the directory that stores it; `None` for an account on a server.
     fn directory(&self) -> Option<&Path> {
         None
     }
@@ -53,37 +54,37 @@ pub trait ReadConnector: Sync {
 
 /// Makes connections to one account that can change it, too.
 pub trait Connector: ReadConnector {
-    /// A new connection, logged in and ready.
+    /// Makes a connection, logged in and ready.
     ///
     /// # Errors
     /// As [`ReadConnector::connect_to_read`].
     fn connect(&self) -> Result<Box<dyn Store>, Error>;
 }
 
-/// What may be done with an account.
+/// What may be done to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// It is only read: a request to change it is refused before anything is sent or written.
+    /// Only reading: any request to change it is refused before anything is sent or written.
     ReadOnly,
-    /// It may be changed.
+    /// Reading and changing.
     ReadWrite,
 }
 
-/// A message's body on its way, given to a [`MessageSink`].
+/// A message's body in transit, passed to a [`MessageSink`].
 pub enum Body<'a> {
-    /// A small one, whole.
+    /// A small one, in full.
     Whole(&'a [u8]),
     /// A large one: exactly `size` bytes can be read, once.
     Stream {
         /// Bytes to come.
         size: u64,
-        /// Where they come from. A read error here is the source's, not the sink's.
+        /// Their source. A read error here is the source's, not the sink's.
         from: &'a mut dyn Read,
     },
 }
 
 impl Body<'_> {
-    /// How many bytes it has.
+    /// Returns how many bytes it has.
     pub fn size(&self) -> u64 {
         match self {
             Self::Whole(bytes) => bytes.len() as u64,
@@ -92,55 +93,55 @@ impl Body<'_> {
     }
 }
 
-/// Takes messages as they arrive.
+/// Receives messages as they arrive.
 pub trait MessageSink {
-    /// Takes one message. `uid` is one of those that were asked for. What is not read of a stream is skipped.
+    /// Receives one message. `uid` is one of those requested. Any unread rest of a stream is skipped.
     ///
     /// # Errors
-    /// What the sink could not do; the reader hands it on and is of no further use.
+    /// Why the sink failed; the reader passes it on and can't be used any more.
     fn message(&mut self, uid: Uid, body: Body<'_>) -> Result<(), Error>;
 }
 
-/// What reading the next piece of the messages that were asked for gave.
+/// The result of reading the next piece of the requested messages.
 #[derive(Debug)]
 pub enum Fetched {
-    /// One message went to the sink.
+    /// One message was passed to the sink.
     Message,
-    /// The oldest request is answered. These of its messages did not come, for this reason.
+    /// The oldest request is done. These of its messages did not arrive, for this reason.
     RequestDone {
-        /// The UIDs that did not come; empty in most cases.
+        /// The UIDs that did not arrive; usually empty.
         missing: UidSet,
-        /// The server's words where it said NO or BAD.
+        /// The server's text if it said NO or BAD.
         refusal: Option<Refusal>,
     },
 }
 
-/// Some messages of a folder.
+/// Some messages in a folder.
 #[derive(Clone, Debug)]
 pub struct SomeMessages<'a> {
-    /// Where they are.
+    /// The folder.
     pub mailbox: &'a MailboxName,
-    /// The generation that their UIDs belong to.
+    /// The UIDVALIDITY of their UIDs.
     pub uid_validity: Option<UidValidity>,
-    /// Which.
+    /// The messages.
     pub uids: UidSet,
 }
 
-/// What a server calls a message, which is the same only for the same content (EMAILID, RFC 8474 section 5.1; X-GM-MSGID). As a
-/// print of 64 bits: that two names have one by chance makes no difference, as they are only held against each other where all
-/// else is alike.
+/// A server-given ID of a message, which is the same only for the same content (EMAILID, RFC 8474 section 5.1;
+/// X-GM-MSGID). Stored as a 64-bit fingerprint: a chance collision makes no difference, as IDs are compared only if
+/// everything else matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ContentId(u64);
 
 impl ContentId {
-    /// Of a server's name.
+    /// Makes it from the server's ID.
     pub fn new(name: &[u8]) -> Self {
         Self(crate::identity::print(name))
     }
 }
 
-/// How much of an account is used (QUOTA, RFC 9208), in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How much of an account's quota is used (QUOTA, RFC 9208), in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Quota {
     /// Bytes used.
     pub used: u64,
@@ -148,19 +149,20 @@ pub struct Quota {
     pub limit: u64,
 }
 
-/// How many connections to an account there may be at a time.
+/// How many connections to an account are possible at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
-    /// So many are no trouble to any such server.
+    /// A number that any such server handles without trouble.
     pub usual: usize,
-    /// So many some of them bear: it can be tried.
+    /// A number that some of them handle: worth trying.
     pub most: usize,
-    /// Whether it answers as fast as what is on this machine: there is no line to fill, and fewer keep it busy.
+    /// Whether it responds as fast as a server on this machine: there is no latency to hide, and fewer connections keep
+    /// it busy.
     pub is_near: bool,
 }
 
-/// What went over a connection so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A connection's traffic so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Traffic {
     /// Bytes sent.
     pub sent: u64,
@@ -178,12 +180,12 @@ impl std::ops::AddAssign for Traffic {
     }
 }
 
-/// An open connection to an account, as far as it reads.
+/// An open connection to an account, for reading only.
 ///
-/// Errors of one folder or message are values in the results; an `Err` means that the connection is of no further use,
-/// and its kind tells whether a new one may help.
+/// Errors about one folder or message are values in the results; an `Err` means that the connection can't be used any
+/// more, and its kind says whether a new one may help.
 ///
-/// Who has nothing else can change nothing:
+/// Code that has only this can't change anything:
 ///
 /// ```compile_fail
 /// fn delete(store: &mut dyn mailferry::store::ReadStore) {
@@ -191,37 +193,39 @@ impl std::ops::AddAssign for Traffic {
 /// }
 /// ```
 pub trait ReadStore: Send {
-    /// What the server calls itself.
+    /// Returns the server's name for itself.
     fn server(&self) -> &str;
 
-    /// Whether what goes over its connection is compressed.
+    /// Reports whether the connection is compressed.
     fn is_compressed(&self) -> bool {
         false
     }
 
-    /// Whether the server has to be asked before each message of more than a few bytes, which costs a round trip.
+    /// Reports whether the server has to be asked before each message of more than a few bytes, which costs a round
+    /// trip.
     fn asks_for_each(&self) -> bool {
         false
     }
 
-    /// Whether the sizes that it tells of messages are only estimates, as Exchange's are.
+    /// Reports whether the sizes that it gives are only estimates, as Exchange's are.
     fn estimates_sizes(&self) -> bool {
         false
     }
 
-    /// Whether it may keep this INTERNALDATE, so that it is worth a try. What it makes of it is seen afterwards.
+    /// Reports whether it may keep this INTERNALDATE, so that it is worth trying. What it makes of the date is checked
+    /// afterwards.
     fn may_keep(&self, _date: InternalDate) -> bool {
         true
     }
 
-    /// How many connections such a server bears at a time.
+    /// Returns how many connections such a server handles at a time.
     fn connections(&self) -> Connections;
 
-    /// All mailboxes with their roles, subscriptions and, where that is cheap, counters.
+    /// Lists all mailboxes with their roles, subscriptions and, if that is cheap, counters.
     fn list(&mut self) -> Result<Listing, Error>;
 
-    /// Asks for folders by their names, all at once. Returns for each whether the account says that there is no such folder;
-    /// what it neither shows nor denies counts as there.
+    /// Asks for folders by name, all at once. Returns for each whether the account denies that it exists; a folder that
+    /// it neither shows nor denies counts as existing.
     fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error>;
 
     /// Scans folders one after the other without waiting in between. `done` gets each request's index and result as
@@ -232,36 +236,36 @@ pub trait ReadStore: Send {
         done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
     ) -> Result<(), Error>;
 
-    /// Asks for whole messages of a folder, without waiting for them. `uid_validity` is the one that the UIDs belong
-    /// to: messages of another generation are never delivered.
+    /// Requests whole messages in a folder, without waiting for them. `uid_validity` is the one of the UIDs: messages
+    /// under any other are never delivered.
     fn request(&mut self, mailbox: &MailboxName, uid_validity: Option<UidValidity>, uids: &UidSet)
     -> Result<(), Error>;
 
-    /// Reads on: the next message of the oldest request, or of a later one for the same folder, which a server may
-    /// answer together; or the oldest request's end.
+    /// Continues reading: the next message of the oldest request, or of a later one for the same folder, which a server
+    /// may answer together; or the oldest request's end.
     fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error>;
 
-    /// What the account itself calls these messages, for each request; nothing of those that it gives no name.
+    /// Returns the server-given IDs of these messages, by request; messages without one are missing.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     fn content_ids(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
         Ok(asked.iter().map(|_| HashMap::new()).collect())
     }
 
-    /// How much of the account is used; `None` where the server does not tell.
+    /// Returns how much of the account's quota is used; `None` if the server doesn't say.
     fn quota(&mut self) -> Result<Option<Quota>, Error>;
 
-    /// What went over this connection so far.
+    /// Returns the connection's traffic so far.
     fn traffic(&self) -> Traffic;
 
     /// Says goodbye. Nothing depends on its success.
     fn close(&mut self);
 }
 
-/// What can be read from, whether or not it can be changed as well.
+/// A store that can be read, whether or not it can be changed as well.
 pub trait AsReadStore: Send {
-    /// Its reading half.
+    /// Returns its reading half.
     fn reading(&mut self) -> &mut dyn ReadStore;
 }
 
@@ -277,13 +281,12 @@ impl AsReadStore for Box<dyn Store> {
     }
 }
 
-/// An open connection to an account, with all that changes it. What only reads takes a [`ReadStore`].
+/// An open connection to an account, for reading and changing. Code that only reads takes a [`ReadStore`].
 pub trait Store: ReadStore {
-    /// Creates folders, all asked for at once. One that exists already counts as created. Gives for each the name that
-    /// it has now.
+    /// Creates folders, all at once. One that exists already counts as created. Returns the final name of each.
     fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error>;
 
-    /// The same, with each folder subscribed to and opened where that costs no wait of its own; those that exist, too.
+    /// Creates folders, and also subscribes to and opens each of them, existing ones too, if that costs no extra wait.
     fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
         let prepared = |name| Prepared { name, opened: None, is_subscribed: false };
         let new: Vec<NewFolder> = folders.iter().filter(|folder| !folder.exists).cloned().collect();
@@ -295,37 +298,38 @@ pub trait Store: ReadStore {
         Ok(folders.iter().filter_map(of).collect())
     }
 
-    /// Subscribes to folders, all asked for at once.
+    /// Subscribes to folders, all at once.
     fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
-    /// Ends subscriptions, all asked for at once. One that there was not is no refusal.
+    /// Unsubscribes from folders, all at once. A missing subscription isn't a refusal.
     fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error>;
 
-    /// Sends a message to a folder that exists, without waiting for the acknowledgement. How many share one is the
-    /// store's choice.
+    /// Sends a message to an existing folder, without waiting for the acknowledgement. How many share one is up to the
+    /// store.
     fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error>;
 
-    /// Acknowledgements that have arrived. With `wait`, ends what is open and waits for all of them.
+    /// Returns the acknowledgements that have arrived. With `wait`, finishes what is open and waits for all of them.
     fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error>;
 
-    /// Deliveries whose acknowledgement has not been given out yet: what is uncertain when the connection fails.
+    /// Returns deliveries whose acknowledgement has not been returned yet: they are uncertain when the connection
+    /// fails.
     fn unacknowledged(&self) -> Vec<u32>;
 
-    /// Copies or moves messages within the account. Gives what became of each request.
+    /// Copies or moves messages within the account. Returns the result of each request.
     fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error>;
 
-    /// Removes messages, and no others. Gives for each request the server's words where it refused; then some or all of its
-    /// messages may still be there.
+    /// Removes messages, and no others. Returns for each request the server's text if it refused; then some or all of
+    /// its messages may still exist.
     fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
-    /// Renames folders, each with all below it, one after the other: the old name and the new one. Subscriptions stay with
-    /// the names (RFC 3501 section 6.3.9).
+    /// Renames folders, each with its subfolders, one after the other: the old name and the new one. Subscriptions stay
+    /// with the names (RFC 3501 section 6.3.9).
     fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
-    /// Deletes folders with all that is in them. Folders below them stay, and so do subscriptions.
+    /// Deletes folders with everything in them. Subfolders and subscriptions stay.
     fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
-    /// Changes messages' flags, all changes asked for at once. Gives for each the messages that were left alone, as somebody
-    /// else has changed them meanwhile.
+    /// Changes messages' flags, all at once. Returns for each change the messages that were left alone because someone
+    /// else has changed them since.
     fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error>;
 }

@@ -4,7 +4,7 @@
 //! Only where an observer asks for it; else every function here does nothing.
 
 use super::headings::Wanted;
-use crate::event::{Duplicate, Event, FolderHoldings, Holdings, NamedMessage, Observer, YearSum};
+use crate::event::{Event, FolderHoldings, Holdings, NamedMessage, Observer, YearSum};
 use crate::mail::{HeaderKey, InternalDate, MailboxName, Message, Side};
 use crate::store::{Error, ReadStore};
 use std::collections::{BTreeMap, HashSet};
@@ -102,19 +102,21 @@ impl Survey {
         named.for_each(|one| wanted.add(&one.mailbox, one.message.uid()));
         let headings = wanted.read(store);
         let folders = &self.folders;
-        let name = |named: &Named| {
+        let name = |named: &Named, count: u64| {
             let uid = named.message.uid();
+            let heading = headings.get(&named.mailbox, uid).cloned().unwrap_or_default();
             NamedMessage {
                 folder: folders[named.folder].folder.clone(),
                 uid,
                 bytes: u64::from(named.message.size()),
                 date: named.message.date(),
-                heading: headings.get(&named.mailbox, uid).cloned().unwrap_or_default(),
+                subject: heading.subject,
+                from: heading.from,
+                count,
             }
         };
-        let largest: Vec<NamedMessage> = largest.iter().map(name).collect();
-        let duplicate = |(named, count): &(Named, u64)| Duplicate { message: name(named), count: *count };
-        let duplicates: Vec<Duplicate> = duplicates.iter().map(duplicate).collect();
+        let largest: Vec<NamedMessage> = largest.iter().map(|named| name(named, 1)).collect();
+        let duplicates: Vec<NamedMessage> = duplicates.iter().map(|(named, count)| name(named, *count)).collect();
         let (largest, duplicates) = (&largest, &duplicates);
         observer.observe(&Event::Holdings(Holdings { side: self.side, folders, largest, duplicates, more_duplicates }));
         Ok(())

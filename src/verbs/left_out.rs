@@ -3,13 +3,14 @@
 use super::MessageFilter;
 use crate::folders::{LeavesOut, Pairing};
 use crate::mail::{InternalDate, Listing, Message};
+use serde::{Deserialize, Serialize};
 
 /// What one option left out, or what needs an option to take part.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The option, such as `--exclude`; without one, `shared` (other users' folders), `kept` (what `--keep-deleted` has kept)
     /// or `chats` (Gmail's).
-    pub by: &'static str,
+    pub by: String,
     /// Folders that took no part.
     pub folders: Vec<LeftOutFolder>,
     /// Messages: of these folders, as far as their numbers are known, or of folders that took part.
@@ -17,7 +18,7 @@ pub struct LeftOut {
 }
 
 /// A folder that took no part.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOutFolder {
     /// Its name.
     pub folder: String,
@@ -29,6 +30,11 @@ impl LeftOut {
     /// Whether an option of the user's did it.
     pub fn is_chosen(&self) -> bool {
         self.by.starts_with("--")
+    }
+
+    /// Messages of folders that took part.
+    pub fn single_messages(&self) -> u64 {
+        self.messages.saturating_sub(self.folders.iter().filter_map(|folder| folder.messages).sum())
     }
 }
 
@@ -62,9 +68,9 @@ impl LeaveOut for Vec<LeftOut> {
     }
 }
 
-fn of<'a>(all: &'a mut Vec<LeftOut>, by: &'static str) -> &'a mut LeftOut {
+fn of<'a>(all: &'a mut Vec<LeftOut>, by: &str) -> &'a mut LeftOut {
     let at = all.iter().position(|one| one.by == by).unwrap_or_else(|| {
-        all.push(LeftOut { by, folders: Vec::new(), messages: 0 });
+        all.push(LeftOut { by: by.to_owned(), folders: Vec::new(), messages: 0 });
         all.len() - 1
     });
     &mut all[at]
@@ -138,7 +144,7 @@ mod tests {
         all.add_folder(LeavesOut::Folder, "Trash".to_owned(), Some(1));
         all.add_messages("--since", 7);
         all.add_messages("--before", 0);
-        let shown: Vec<_> = all.iter().map(|one| (one.by, one.folders.len(), one.messages)).collect();
+        let shown: Vec<_> = all.iter().map(|one| (one.by.as_str(), one.folders.len(), one.messages)).collect();
         assert_eq!(shown, [("--exclude", 2, 5), ("--folder", 1, 1), ("--since", 0, 7)]);
     }
 }

@@ -1,13 +1,17 @@
-//! What came of a verb. Field names are those of the JSON summary; sizes are bytes, times seconds.
+//! What came of a verb. Field names and their order are those of the JSON summary; sizes are bytes, times seconds.
 
 use super::left_out::LeftOut;
-use crate::mail::SpecialUse;
+use crate::event::Differences;
+use crate::mail::{Both, SpecialUse};
 use crate::store::{Error, Quota, Traffic};
+use serde::{Serialize, Serializer};
 
 /// How a run ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Everything that was to be done is done.
+    #[default]
     Complete,
     /// It went through, but more was to be deleted than the limit allows, so nothing was.
     Braked,
@@ -16,11 +20,16 @@ pub enum Status {
     /// It was asked to stop and did; a second run goes on from there.
     Interrupted,
     /// It had to stop early.
-    Stopped(Error),
+    Stopped(#[serde(skip)] Error),
+}
+
+/// Serializes seconds with three decimals.
+pub fn milliseconds<S: Serializer>(seconds: &f64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64((seconds * 1000.0).round() / 1000.0)
 }
 
 /// Messages that are in no folder of the source but a view, such as archived mail in All Mail.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OnlyInView {
     /// The view.
     pub view: String,
@@ -31,7 +40,7 @@ pub struct OnlyInView {
 }
 
 /// What `copy` did, or in a dry run would do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct CopySummary {
     /// How it ended.
     pub status: Status,
@@ -39,10 +48,6 @@ pub struct CopySummary {
     pub folders: u64,
     /// Folders created on the target.
     pub folders_created: u64,
-    /// Folders renamed on the target, as they were on the source.
-    pub folders_renamed: u64,
-    /// Folders deleted on the target.
-    pub folders_deleted: u64,
     /// Messages copied and confirmed.
     pub copied: u64,
     /// Of these, messages that the target copied itself from another of its folders.
@@ -53,6 +58,21 @@ pub struct CopySummary {
     pub flags_updated: u64,
     /// Messages deleted.
     pub deleted: u64,
+    /// Messages that failed.
+    pub failed: u64,
+    /// Messages of folders that took part that an option left out, or that were gone before they could be copied.
+    pub skipped: u64,
+    /// Bytes of the messages copied.
+    pub bytes_copied: u64,
+    /// How long it took.
+    #[serde(serialize_with = "milliseconds")]
+    pub seconds: f64,
+    /// Folders that failed.
+    pub folders_failed: u64,
+    /// Folders renamed on the target, as they were on the source.
+    pub folders_renamed: u64,
+    /// Folders deleted on the target.
+    pub folders_deleted: u64,
     /// Messages that were moved to a folder of the day on the target, as they vanished from the source.
     pub kept: u64,
     /// Messages of which the target's copy was damaged and replaced; they count as copied too.
@@ -61,56 +81,15 @@ pub struct CopySummary {
     pub not_deleted: u64,
     /// What only views of the source have, which takes part.
     pub only_in_views: Vec<OnlyInView>,
-    /// Messages that failed.
-    pub failed: u64,
-    /// Folders that failed.
-    pub folders_failed: u64,
-    /// Messages of folders that took part that an option left out, or that were gone before they could be copied.
-    pub skipped: u64,
+    /// What went over the connections.
+    #[serde(flatten, serialize_with = "Both::as_one_way")]
+    pub traffic: Both<Traffic>,
     /// What options left out.
     pub left_out: Vec<LeftOut>,
-    /// Bytes of the messages copied.
-    pub bytes_copied: u64,
-    /// How long it took.
-    pub seconds: f64,
-    /// What went over the source's connections.
-    pub source_traffic: Traffic,
-    /// What went over the target's connections.
-    pub target_traffic: Traffic,
-}
-
-impl CopySummary {
-    /// Nothing done yet.
-    pub(super) fn empty() -> Self {
-        Self {
-            status: Status::Complete,
-            folders: 0,
-            folders_created: 0,
-            folders_renamed: 0,
-            folders_deleted: 0,
-            copied: 0,
-            copied_server_side: 0,
-            already_there: 0,
-            flags_updated: 0,
-            deleted: 0,
-            kept: 0,
-            repaired: 0,
-            not_deleted: 0,
-            only_in_views: Vec::new(),
-            failed: 0,
-            folders_failed: 0,
-            skipped: 0,
-            left_out: Vec::new(),
-            bytes_copied: 0,
-            seconds: 0.0,
-            source_traffic: Traffic::default(),
-            target_traffic: Traffic::default(),
-        }
-    }
 }
 
 /// What `sync` did on one side, or in a dry run would do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SyncWay {
     /// Folders created.
     pub folders_created: u64,
@@ -120,9 +99,7 @@ pub struct SyncWay {
     pub folders_deleted: u64,
     /// Messages copied from the other side and confirmed.
     pub copied: u64,
-    /// Their bytes, of those that were sent.
-    pub bytes_copied: u64,
-    /// Of the messages copied, those that the side has copied itself from another of its folders.
+    /// Of these, messages that the side has copied itself from another of its folders.
     pub copied_server_side: u64,
     /// Messages moved between folders by the side itself.
     pub moved: u64,
@@ -130,12 +107,15 @@ pub struct SyncWay {
     pub flags_updated: u64,
     /// Messages deleted.
     pub deleted: u64,
-    /// Subscriptions made or ended.
-    pub subscriptions: u64,
-    /// Messages that it did not take.
-    pub failed: u64,
     /// Of what was done here, what the two sides contradicted each other about.
     pub conflicts: u64,
+    /// Messages that it did not take.
+    pub failed: u64,
+    /// Bytes of the messages that were sent to it.
+    pub bytes_copied: u64,
+    /// Subscriptions made or ended.
+    #[serde(skip)]
+    pub subscriptions: u64,
 }
 
 impl SyncWay {
@@ -167,57 +147,43 @@ impl std::ops::Add for SyncWay {
 }
 
 /// What `sync` did, or in a dry run would do.
-#[derive(Clone, Debug)]
+///
+/// In JSON, sums of both sides stand among the fields: those that are skipped here are written together with them.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct SyncSummary {
     /// How it ended.
+    #[serde(skip)]
     pub status: Status,
     /// Folders that took part.
+    #[serde(skip)]
     pub folders: u64,
-    /// What was done on the first side.
-    pub to_first: SyncWay,
-    /// What was done on the second side.
-    pub to_second: SyncWay,
     /// Messages that were on both sides already.
+    #[serde(skip)]
     pub already_there: u64,
+    /// Messages that failed on no side in particular.
+    #[serde(skip)]
+    pub failed: u64,
     /// Changes that are not made now, as the options or the brake forbid them, or a side permits none. The next run that may
     /// make them does.
     pub held_back: u64,
-    /// Messages that failed on no side in particular.
-    pub failed: u64,
-    /// Folders that failed or were refused.
-    pub folders_failed: u64,
     /// Messages that went before they could be copied.
     pub skipped: u64,
+    /// How long it took.
+    #[serde(serialize_with = "milliseconds")]
+    pub seconds: f64,
+    /// Folders that failed or were refused.
+    pub folders_failed: u64,
+    /// What was done on each side.
+    #[serde(flatten, serialize_with = "Both::as_ways")]
+    pub to: Both<SyncWay>,
+    /// What went over the connections.
+    #[serde(flatten)]
+    pub traffic: Both<Traffic>,
     /// What options left out.
     pub left_out: Vec<LeftOut>,
-    /// How long it took.
-    pub seconds: f64,
-    /// What went over the first's connections.
-    pub first_traffic: Traffic,
-    /// What went over the second's connections.
-    pub second_traffic: Traffic,
 }
 
 impl SyncSummary {
-    /// Nothing done yet.
-    pub(super) fn empty() -> Self {
-        Self {
-            status: Status::Complete,
-            folders: 0,
-            to_first: SyncWay::default(),
-            to_second: SyncWay::default(),
-            already_there: 0,
-            held_back: 0,
-            failed: 0,
-            folders_failed: 0,
-            skipped: 0,
-            left_out: Vec::new(),
-            seconds: 0.0,
-            first_traffic: Traffic::default(),
-            second_traffic: Traffic::default(),
-        }
-    }
-
     /// How many messages both sides hold in common now.
     pub fn in_both(&self) -> u64 {
         let total = self.total();
@@ -226,66 +192,45 @@ impl SyncSummary {
 
     /// What was done on both sides together.
     pub fn total(&self) -> SyncWay {
-        self.to_first + self.to_second
+        self.to.first + self.to.second
     }
 }
 
 /// What `verify` found.
-#[derive(Clone, Debug)]
+///
+/// In JSON, whether all is equal stands after the status, which is skipped here.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct VerifySummary {
     /// How it ended. `Complete` also when the sides differ.
+    #[serde(skip)]
     pub status: Status,
     /// Folders compared.
     pub folders: u64,
     /// Messages that were compared as pairs.
     pub compared: u64,
-    /// Messages on the source only.
-    pub missing: u64,
-    /// Messages on the target only.
-    pub extra: u64,
-    /// Pairs with different content.
-    pub changed: u64,
-    /// Pairs with different flags.
-    pub flags_differ: u64,
-    /// Pairs with different INTERNALDATE.
-    pub dates_differ: u64,
+    /// How many messages differ.
+    #[serde(flatten)]
+    pub differences: Differences,
     /// Folders or messages that could not be compared; each was named in an event.
     pub failed: u64,
     /// Bytes whose SHA-256 was compared, both sides together (`--deep`).
     pub bytes_compared: u64,
+    /// How long it took.
+    #[serde(serialize_with = "milliseconds")]
+    pub seconds: f64,
     /// What options left out of the source.
     pub left_out: Vec<LeftOut>,
-    /// How long it took.
-    pub seconds: f64,
 }
 
 impl VerifySummary {
-    /// Nothing compared yet.
-    pub(super) fn empty() -> Self {
-        Self {
-            status: Status::Complete,
-            folders: 0,
-            compared: 0,
-            missing: 0,
-            extra: 0,
-            changed: 0,
-            flags_differ: 0,
-            dates_differ: 0,
-            failed: 0,
-            bytes_compared: 0,
-            left_out: Vec::new(),
-            seconds: 0.0,
-        }
-    }
-
     /// Whether both sides hold the same.
     pub fn is_equal(&self) -> bool {
-        self.missing + self.extra + self.changed + self.flags_differ + self.dates_differ + self.failed == 0
+        self.differences.total() + self.failed == 0
     }
 }
 
 /// One folder as `folders` shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct FolderRow {
     /// Decoded name, `/` between levels.
     pub name: String,
@@ -304,14 +249,16 @@ pub struct FolderRow {
 }
 
 /// What `folders` found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct FolderListing {
-    /// The folders, in the server's order.
+    /// The folders, in the server's order. In JSON, each has a line of its own.
+    #[serde(skip)]
     pub folders: Vec<FolderRow>,
     /// How much of the account is used.
     pub quota: Option<Quota>,
+    /// How long it took.
+    #[serde(serialize_with = "milliseconds")]
+    pub seconds: f64,
     /// Folders that could not be listed or looked into; each was named in an event.
     pub failed: u64,
-    /// How long it took.
-    pub seconds: f64,
 }

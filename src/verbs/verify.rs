@@ -42,7 +42,7 @@ pub fn verify(
     check_search(link.target.as_mut(), search, Side::TARGET, &names)?;
     tell_same(&mut link, &names, options.kinship, observer)?;
     let left_out = left_out::folders_of(&pairing, &source_listing);
-    let summary = VerifySummary { failed, left_out, ..VerifySummary::empty() };
+    let summary = VerifySummary { failed, left_out, ..VerifySummary::default() };
     let pairs = names.pairs;
     let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new(), found: Vec::new() };
     verify.compare(&mut link, &names)?;
@@ -326,10 +326,10 @@ impl Verify<'_> {
             return Ok(());
         }
         let detail = format!("the folder is only on the target, with {}", counted(messages, "message"));
-        self.count(DifferenceKind::Extra, messages);
-        let (kind, uid, heading) = (DifferenceKind::Extra, None, None);
-        let difference = Difference { kind, folder: name, uid, messages, detail: &detail, heading };
-        self.observer.observe(&Event::Difference(difference));
+        self.summary.differences.count(DifferenceKind::Extra, messages);
+        let (kind, folder) = (DifferenceKind::Extra, name.to_owned());
+        let difference = Difference { kind, folder, uid: None, messages, detail, heading: None };
+        self.observer.observe(&Event::Difference(&difference));
         Ok(())
     }
 
@@ -371,11 +371,16 @@ impl Verify<'_> {
             Ok(contrast) => {
                 self.summary.bytes_compared += contrast.bytes;
                 for (uid, detail) in contrast.changed {
-                    self.count(DifferenceKind::Changed, 1);
-                    let heading = headings.get(folder.source(), uid);
-                    let (kind, uid) = (DifferenceKind::Changed, Some(uid));
-                    let difference = Difference { kind, folder: name, uid, messages: 1, detail: &detail, heading };
-                    self.observer.observe(&Event::Difference(difference));
+                    self.summary.differences.count(DifferenceKind::Changed, 1);
+                    let difference = Difference {
+                        kind: DifferenceKind::Changed,
+                        folder: name.clone(),
+                        uid: Some(uid),
+                        messages: 1,
+                        detail,
+                        heading: headings.get(folder.source(), uid).cloned(),
+                    };
+                    self.observer.observe(&Event::Difference(&difference));
                 }
                 for uid in contrast.unread {
                     self.summary.failed += 1;
@@ -400,32 +405,21 @@ impl Verify<'_> {
 
     /// Counts a difference, and tells it now or once its heading is known.
     fn differ(&mut self, place: Place, kind: DifferenceKind, uid: Option<Uid>, detail: Cow<'static, str>) {
-        self.count(kind, 1);
+        self.summary.differences.count(kind, 1);
         let found = Found { pair: place.pair, kind, uid, detail };
         if place.waits {
             self.found.push(found);
         } else {
-            self.tell(&found, None);
+            self.tell(found, None);
         }
     }
 
-    fn count(&mut self, kind: DifferenceKind, messages: u64) {
-        let count = match kind {
-            DifferenceKind::Missing => &mut self.summary.missing,
-            DifferenceKind::Extra => &mut self.summary.extra,
-            DifferenceKind::Changed => &mut self.summary.changed,
-            DifferenceKind::Flags => &mut self.summary.flags_differ,
-            DifferenceKind::Date => &mut self.summary.dates_differ,
-        };
-        *count += messages;
-    }
-
-    fn tell(&self, found: &Found, heading: Option<&Heading>) {
-        let pair = &self.pairs[found.pair];
-        let folder = if found.kind == DifferenceKind::Extra { &pair.to } else { &pair.from };
-        let (kind, uid, detail) = (found.kind, found.uid, found.detail.as_ref());
-        let folder = &folder.to_string();
-        self.observer.observe(&Event::Difference(Difference { kind, folder, uid, messages: 1, detail, heading }));
+    fn tell(&self, found: Found, heading: Option<&Heading>) {
+        let Found { pair, kind, uid, detail } = found;
+        let pair = &self.pairs[pair];
+        let folder = if kind == DifferenceKind::Extra { &pair.to } else { &pair.from }.to_string();
+        let (detail, heading) = (detail.into_owned(), heading.cloned());
+        self.observer.observe(&Event::Difference(&Difference { kind, folder, uid, messages: 1, detail, heading }));
     }
 
     /// What people know the messages by that wait to be told, on the source and on the target.
@@ -443,8 +437,8 @@ impl Verify<'_> {
     /// Tells what waits, with these headings.
     fn tell_found(&mut self, headings: &[Headings; 2], names: &opening::Names<'_>) {
         for found in std::mem::take(&mut self.found) {
-            let message = found.mailbox(names).zip(found.uid);
-            self.tell(&found, message.and_then(|(mailbox, uid)| headings[found.side()].get(mailbox, uid)));
+            let (message, side) = (found.mailbox(names).zip(found.uid), found.side());
+            self.tell(found, message.and_then(|(mailbox, uid)| headings[side].get(mailbox, uid)));
         }
     }
 }

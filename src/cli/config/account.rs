@@ -1,4 +1,4 @@
-//! `[account.NAME]`: an address in one piece or by its keys, and where the password comes from.
+//! `[account.NAME]`: a complete address or its parts, and where the password comes from.
 
 use super::nearest::did_you_mean;
 use crate::cli::password::{Configured, ConfiguredClient};
@@ -11,7 +11,7 @@ use toml::{Table, Value};
 /// Keys whose values are files, in which `~/` is the home directory.
 const FILES: [&str; 5] = ["ca", "client-cert", "client-key", "password-file", "client-secret-file"];
 
-/// The keys that an address has after its `?`, but for `tls`.
+/// The keys of an address after its `?`, except `tls`.
 const OPTIONS: [&str; 12] = [
     "auth",
     "authzid",
@@ -31,28 +31,28 @@ const OPTIONS: [&str; 12] = [
 const LOGIN: [&str; 6] =
     ["client-id", "client-secret-file", "authorization-endpoint", "token-endpoint", "device-endpoint", "scopes"];
 
-/// The others.
+/// All other keys.
 const OTHERS: [&str; 7] = ["address", "user", "host", "port", "tls", "password-command", "password-file"];
 
-/// What an account may have besides an address in one piece.
+/// The keys allowed in an account with a complete address.
 const STANDS_BESIDE: [&str; 3] = ["address", "password-command", "password-file"];
 
-/// What stays as it is in a user name.
+/// The characters of a user name that aren't encoded.
 const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// What stays as it is in a value.
+/// The characters of a value that aren't encoded.
 const VALUE: &AsciiSet = &USER.remove(b'/').remove(b':');
 
 /// An account.
 pub(crate) struct Account {
-    /// Its address, as one would type it.
+    /// Its address, as a user would type it.
     pub(crate) address: String,
-    /// Where its password comes from, if not from a stronger place.
+    /// Where its password comes from, unless a source with precedence has it.
     pub(crate) password: Configured,
 }
 
-/// Collects what is wrong with one table.
+/// Collects the problems in one table.
 pub(super) struct Reading {
-    /// Which table.
+    /// The table.
     place: String,
     pub(super) problems: Vec<String>,
 }
@@ -90,7 +90,7 @@ impl Account {
         }
         let address = address(table, reading).unwrap_or_default();
         match Address::parse(&address) {
-            // What is missing was said already.
+            // What is missing was already reported.
             _ if address.is_empty() => {}
             Ok(Address::Imap(_)) => {}
             Ok(Address::Maildir(_) | Address::Mbox(_)) => {
@@ -114,7 +114,7 @@ fn is_known(key: &str) -> bool {
     OTHERS.contains(&key) || OPTIONS.contains(&key) || LOGIN.contains(&key)
 }
 
-/// What `mailferry login` needs to know.
+/// Reads the settings for `mailferry login`.
 fn client(table: &Table, reading: &mut Reading) -> ConfiguredClient {
     let scopes = match table.get("scopes") {
         None => Vec::new(),
@@ -144,7 +144,7 @@ fn client(table: &Table, reading: &mut Reading) -> ConfiguredClient {
     }
 }
 
-/// The address in one piece, or put together.
+/// Returns the address, complete or assembled.
 fn address(table: &Table, reading: &mut Reading) -> Option<String> {
     if let Some(address) = text(table, "address", reading) {
         if table
@@ -160,7 +160,7 @@ fn address(table: &Table, reading: &mut Reading) -> Option<String> {
     }
     let tls = tls(table, reading);
     let scheme = if tls == TlsMode::Implicit { "imaps" } else { "imap" };
-    // All values are looked at before the first missing one ends it: each problem is said.
+    // Read all values before stopping at a missing one, so that every problem is reported.
     let (user, host) = (text(table, "user", reading), text(table, "host", reading));
     let port = match table.get("port") {
         None => String::new(),
@@ -192,7 +192,7 @@ fn tls(table: &Table, reading: &mut Reading) -> TlsMode {
     })
 }
 
-/// A value as one would type it behind `=`.
+/// Returns a value as a user would type it after `=`.
 fn text(table: &Table, key: &str, reading: &mut Reading) -> Option<String> {
     match table.get(key)? {
         Value::String(text) if FILES.contains(&key) => Some(at_home(text)),
@@ -205,7 +205,7 @@ fn text(table: &Table, key: &str, reading: &mut Reading) -> Option<String> {
     }
 }
 
-/// `~/x` is a file in the home directory; no shell has seen this text.
+/// Expands `~/x` to a file in the home directory; no shell has seen this text.
 fn at_home(text: &str) -> String {
     match (text.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => Path::new(&home).join(rest).to_string_lossy().into_owned(),

@@ -1,4 +1,4 @@
-//! `mailferry config check`: whether the config file says what it is meant to say.
+//! `mailferry config check`: validates the config file.
 
 use super::{Config, is_name, usual_path};
 use crate::cli::failure::Failure;
@@ -35,7 +35,7 @@ Examples:
     )
 }
 
-/// Runs it. Gives the exit code.
+/// Runs it. Returns the exit code.
 pub(crate) fn run(args: &ConfigArgs, chosen: Option<&Path>, session: &Session) -> Result<u8, Failure> {
     let Action::Check = args.action;
     let path = chosen.map(Path::to_owned).or_else(usual_path);
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &ConfigArgs, chosen: Option<&Path>, session: &Session) -
     Ok(exit::DONE)
 }
 
-/// What shows only when all of it is there: values of options, names of accounts, files of passwords.
+/// Finds problems that only show once everything is loaded: option values, account names, password files.
 fn deeper(config: &Config) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, job) in &config.jobs {

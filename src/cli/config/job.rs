@@ -1,4 +1,4 @@
-//! `[job.NAME]`: a command with its arguments and options, by the names that they have on the command line.
+//! `[job.NAME]`: a command with its arguments and options, by their names on the command line.
 
 use super::account::Reading;
 use super::nearest::did_you_mean;
@@ -6,10 +6,10 @@ use crate::cli::Cli;
 use clap::{Arg, ArgAction, Command, CommandFactory as _};
 use toml::{Table, Value};
 
-/// Commands that are no verbs, and so no jobs.
+/// Commands that can't be jobs.
 pub(crate) const NO_JOBS: [&str; 6] = ["run", "config", "login", "logout", "man", "completions"];
 
-/// A job: a command line, known to be well formed as far as names go.
+/// A job: a command line whose names are known to be valid.
 pub(crate) struct Job {
     command: String,
     options: Vec<String>,
@@ -20,7 +20,7 @@ impl Job {
     /// Reads one.
     ///
     /// # Errors
-    /// All that is wrong with it.
+    /// All problems in it.
     pub(super) fn read(name: &str, table: &Table) -> Result<Self, Vec<String>> {
         let mut reading = Reading::new(format!("job.{name}"));
         let job = read(table, &mut reading);
@@ -30,14 +30,14 @@ impl Job {
         }
     }
 
-    /// The command line, without the program's name.
+    /// Returns the command line, without the program's name.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let command = std::iter::once(self.command.clone());
         let end = std::iter::once("--".to_owned());
         command.chain(self.options.iter().cloned()).chain(end).chain(self.positionals.iter().cloned()).collect()
     }
 
-    /// The command line with options behind those of the file.
+    /// Returns the command line with further options after the file's.
     pub(crate) fn arguments_with(&self, more: &[String]) -> Vec<String> {
         let mut arguments = self.arguments();
         let at = 1 + self.options.len();
@@ -45,7 +45,7 @@ impl Job {
         arguments
     }
 
-    /// The command line for people, without what a password command could tell.
+    /// Returns the command line for display, without anything that a password command could reveal.
     pub(crate) fn shown(&self) -> String {
         let shown = |argument: &String| match argument.split_once("-password-command=") {
             Some((side, _)) => format!("{side}-password-command=…"),
@@ -54,7 +54,7 @@ impl Job {
         self.arguments().iter().filter(|argument| *argument != "--").map(shown).collect::<Vec<_>>().join(" ")
     }
 
-    /// The accounts' names and addresses in it.
+    /// Returns the account names and addresses in it.
     pub(crate) fn mailboxes(&self) -> &[String] {
         &self.positionals
     }
@@ -106,12 +106,12 @@ fn positionals(command: &Command, table: &Table, reading: &mut Reading) -> Vec<S
     positionals
 }
 
-/// Options without a value; `get_opts` has the others.
+/// Yields options without a value; `get_opts` has the others.
 fn flags(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().filter(|argument| !argument.get_action().takes_values())
 }
 
-/// Adds one option, as often as its value says.
+/// Adds one option, as often as its value requires.
 fn option(argument: &Arg, key: &str, value: &Value, options: &mut Vec<String>, reading: &mut Reading) {
     let scalar = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),

@@ -1,14 +1,14 @@
 //! The config file: accounts and jobs by name, in TOML.
 //!
 //! ```text
-//! account   what an account's keys mean: an address and where its password comes from
-//! job       what a job's keys mean: a command line      check   `mailferry config check`
-//! names     accounts' names where addresses stand       nearest what was meant by an unknown word
+//! account   an account's keys: an address and where its password comes from
+//! job       a job's keys: a command line                check   `mailferry config check`
+//! names     account names in place of addresses         nearest suggestions for unknown words
 //! ```
 //!
-//! What stays true: an unknown key is an error, as a setting that is silently ignored would be taken for one that works; a
-//! file that others can write to is refused, since it decides where mail goes, and one with a password command that others
-//! can read; no message repeats a password command.
+//! Invariants: an unknown key is an error, as a silently ignored setting would seem to work; a file that others can
+//! write to is refused, since it decides where mail goes, as is one with a password command that others can read; no
+//! message repeats a password command.
 
 mod account;
 pub(crate) mod check;
@@ -28,10 +28,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// The tables that a config file may hold.
+/// The tables allowed in a config file.
 const TABLES: [&str; 2] = ["account", "job"];
 
-/// What a config file says.
+/// A loaded config file.
 pub(crate) struct Config {
     path: PathBuf,
     pub(crate) accounts: BTreeMap<String, Account>,
@@ -39,10 +39,10 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads the file of `--config`, else the usual one; `None` where there is none.
+    /// Reads the file given by `--config`, otherwise the default one; `None` if there is none.
     ///
     /// # Errors
-    /// The file of `--config` can't be read, others have access, or it is wrong: the first thing that is.
+    /// The file given by `--config` can't be read, others have access, or it is invalid: the first problem.
     pub(crate) fn load(chosen: Option<&Path>) -> Result<Option<Self>, Failure> {
         let Some(path) = chosen.map(Path::to_owned).or_else(usual_path) else { return Ok(None) };
         match fs::read_to_string(&path) {
@@ -55,7 +55,7 @@ impl Config {
         }
     }
 
-    /// Reads a config file's text: what can be understood of it, and all that is wrong with it.
+    /// Parses a config file: as much as can be understood, and all problems.
     fn read(path: &Path, text: &str) -> (Self, Vec<String>) {
         let mut config = Self { path: path.to_owned(), accounts: BTreeMap::new(), jobs: BTreeMap::new() };
         let root: Table = match toml::from_str(text) {
@@ -80,9 +80,9 @@ impl Config {
         (config, problems)
     }
 
-    /// Whether others may do with the file what they must not.
+    /// Checks that others can't do with the file what they must not.
     fn access(&self) -> Result<(), String> {
-        // A file that can't be looked at any more was read a moment ago, or is none, as in tests.
+        // A file whose metadata can't be read was read a moment ago, or doesn't exist, as in tests.
         let Ok(about) = fs::metadata(&self.path) else { return Ok(()) };
         let mode = if about.is_file() { about.permissions().mode() } else { 0 };
         let has_commands = self.accounts.values().any(|account| account.password.command.is_some())
@@ -100,18 +100,18 @@ impl Config {
         Ok(())
     }
 
-    /// The account of this name.
+    /// Returns the account with this name.
     ///
     /// # Errors
-    /// There is none, with the one that may be meant.
+    /// It doesn't exist; suggests a similar name.
     pub(crate) fn account(&self, name: &str) -> Result<&Account, Failure> {
         self.accounts.get(name).ok_or_else(|| self.unknown("account", name, self.accounts.keys()))
     }
 
-    /// The job of this name.
+    /// Returns the job with this name.
     ///
     /// # Errors
-    /// There is none, with the one that may be meant.
+    /// It doesn't exist; suggests a similar name.
     pub(crate) fn job(&self, name: &str) -> Result<&Job, Failure> {
         self.jobs.get(name).ok_or_else(|| self.unknown("job", name, self.jobs.keys()))
     }
@@ -124,7 +124,7 @@ impl Config {
     }
 }
 
-/// The tables `[KIND.NAME]`.
+/// Returns the tables `[KIND.NAME]`.
 fn tables<'a>(root: &'a Table, kind: &str, problems: &mut Vec<String>) -> Vec<(&'a String, &'a Table)> {
     let Some(value) = root.get(kind) else { return Vec::new() };
     let Value::Table(table) = value else {
@@ -146,14 +146,15 @@ fn tables<'a>(root: &'a Table, kind: &str, problems: &mut Vec<String>) -> Vec<(&
     found
 }
 
-/// Whether a word can be the name of an account or a job: it must not look like an address, an option or a path.
+/// Reports whether a word can be the name of an account or a job: it must not look like an address, an option or a
+/// path.
 pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 32
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// What is wrong with the TOML, without the line itself: it may hold a password command.
+/// Describes a TOML error without the line itself, which may contain a password command.
 fn syntax(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let place = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1)).unwrap_or_default();
@@ -172,7 +173,7 @@ fn first_of(path: &Path, problems: &[String]) -> Failure {
     }
 }
 
-/// The file of the XDG rules.
+/// Returns the file according to the XDG rules.
 pub(crate) fn usual_path() -> Option<PathBuf> {
     let base = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     base.or_else(|| Some(std::env::home_dir()?.join(".config"))).map(|base| base.join("mailferry/config.toml"))

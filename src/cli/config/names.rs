@@ -1,4 +1,4 @@
-//! Accounts' names where addresses stand: each becomes the account's address, with its way to a password.
+//! Account names in place of addresses: each is replaced by the account's address and its password settings.
 
 use super::{Config, is_name};
 use crate::cli::Command;
@@ -6,22 +6,21 @@ use crate::cli::failure::Failure;
 use crate::cli::password::Configured;
 use std::path::Path;
 
-/// A mailbox of a command line.
+/// A mailbox on a command line.
 pub(crate) struct Mailbox<'a> {
     /// What was typed.
     pub(crate) text: &'a mut String,
-    /// Where the account's way to a password goes.
+    /// Receives the account's password settings.
     pub(crate) password: &'a mut Configured,
 }
 
 impl Command {
-    /// Puts accounts in the places of their names. The config file is read only if there is a name, or if `--config` chose
-    /// one.
+    /// Replaces account names by accounts. Reads the config file only if there is a name, or `--config` was given.
     ///
     /// # Errors
-    /// A name that no account has, or a config file that is wrong.
+    /// A name that no account has, or an invalid config file.
     pub(crate) fn use_accounts(&mut self, chosen: Option<&Path>) -> Result<(), Failure> {
-        // `config check` reads the file itself, and says all that is wrong with it.
+        // `config check` reads the file itself, and reports all problems.
         if matches!(self, Self::Config(_)) {
             return Ok(());
         }

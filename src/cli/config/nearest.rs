@@ -1,9 +1,9 @@
-//! What was meant by a word that is not known.
+//! Suggestions for unknown words.
 
-/// How much alike two words must be, from 0 to 1, for one to be taken for the other's misspelling.
+/// How similar two words must be, from 0 to 1, for one to pass as a misspelling of the other.
 const ALIKE: f64 = 0.7;
 
-/// `; did you mean X?`, or nothing where none of the known words is near.
+/// Returns `; did you mean X?`, or nothing if no known word is similar.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let near = known.into_iter().map(|other| (strsim::normalized_damerau_levenshtein(word, other), other));
     match near.max_by(|a, b| a.0.total_cmp(&b.0)) {

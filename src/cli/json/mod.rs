@@ -12,7 +12,7 @@ pub(crate) use summary::{Mailboxes, Summary};
 use super::harmless;
 use super::output::Output;
 use mailferry::event::{Event, Headings, Observer};
-use serde::Serialize as _;
+use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use std::io;
 use std::sync::Arc;
@@ -36,9 +36,7 @@ impl Observer for Events {
         if matches!(event, Event::MessageCopied { .. }) && !self.messages {
             return;
         }
-        if let Some(line) = Line::of_event(event) {
-            print(&self.output, &line);
-        }
+        print(&self.output, event);
     }
 
     fn headings(&self) -> Headings {
@@ -46,18 +44,19 @@ impl Observer for Events {
     }
 }
 
-/// Prints one line.
-pub(crate) fn print(output: &Output, line: &Line<'_>) {
-    output.line(&text(line));
+/// Prints one line; nothing for an event that is progress and no result.
+pub(crate) fn print(output: &Output, line: &impl Serialize) {
+    if let Some(text) = text(line) {
+        output.line(&text);
+    }
 }
 
-/// One line without its end.
-pub(crate) fn text(line: &Line<'_>) -> String {
-    let mut bytes = Vec::with_capacity(256);
-    // Nothing in a line has a reason to fail: there are no maps with odd keys, and a Vec takes everything.
-    let written = line.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless));
-    debug_assert!(written.is_ok(), "{written:?}");
-    String::from_utf8(bytes).unwrap_or_default()
+/// One line without its end; `None` for an event that is progress and no result.
+pub(crate) fn text(line: &impl Serialize) -> Option<String> {
+    let mut bytes = Vec::new();
+    // Only what serde skips fails: there are no maps with odd keys, and a Vec takes everything.
+    line.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless)).ok()?;
+    String::from_utf8(bytes).ok()
 }
 
 /// Compact JSON in which nothing moves a terminal.
@@ -78,6 +77,9 @@ impl Formatter for Harmless {
 }
 
 #[cfg(test)]
+mod golden;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
@@ -87,12 +89,16 @@ mod tests {
     use mailferry::verbs::{FolderListing, FolderRow};
     use proptest::prelude::*;
 
-    fn of(summary: Summary) -> Line<'static> {
+    fn of(summary: Summary<'_>) -> Line<'_> {
         Line::of_summary(summary, Mailboxes::default(), crate::cli::chosen::Choice::default())
     }
 
+    fn text(line: &Line<'_>) -> String {
+        super::text(line).unwrap()
+    }
+
     fn event(event: &Event<'_>) -> String {
-        text(&Line::of_event(event).unwrap())
+        super::text(event).unwrap()
     }
 
     #[test]
@@ -121,10 +127,10 @@ mod tests {
             event(&Event::FolderPlanned(planned)),
             r#"{"event":"folder_planned","from":"Sent","to":"Sent Items","reason":"role","create":false,"messages":9,"copy":2,"bytes":300,"already_there":7,"flags":1,"server_side":1,"delete":4,"keep":5}"#
         );
-        let difference =
-            Difference { kind: DifferenceKind::Flags, folder: "a", uid: None, messages: 1, detail: "d", heading: None };
+        let (kind, folder, detail) = (DifferenceKind::Flags, "a".to_owned(), "d".to_owned());
+        let difference = Difference { kind, folder, uid: None, messages: 1, detail, heading: None };
         assert_eq!(
-            event(&Event::Difference(difference)),
+            event(&Event::Difference(&difference)),
             r#"{"event":"difference","kind":"flags_differ","folder":"a","uid":null,"detail":"d","subject":null,"from":null,"date":null}"#
         );
         let deleted = Event::MessageDeleted { side: mailferry::mail::Side::TARGET, folder: "a", uid, heading: None };
@@ -191,7 +197,7 @@ mod tests {
             bytes: Some(300),
         };
         assert_eq!(
-            text(&Line::of_row(&row)),
+            text(&Line::Folder(&row)),
             r#"{"event":"folder","name":"Sent","role":"sent","selectable":true,"subscribed":false,"messages":2,"unread":null,"bytes":300}"#
         );
         let quota = Some(Quota { used: 5, limit: 10 });

@@ -1,8 +1,8 @@
-//! Where a password or an access token comes from: file, command, environment, the config file's command or file, what
-//! `mailferry login` keeps, keyring (where it is built in), netrc, prompt, in that order.
+//! Where a password or an access token comes from: file, command, environment, the config file's command or file,
+//! tokens of `mailferry login`, keyring (if built in), netrc, prompt, in that order.
 //!
-//! The first way that is there decides: a file or a command that fails is an error, not a reason to try the next. No
-//! message holds a password, a command's text or what it printed. Secrets are wiped from memory when they are dropped.
+//! The first source that exists decides: a file or a command that fails is an error, not a reason to try the next. No
+//! message contains a password, a command's text or its output. Secrets are wiped from memory when they are dropped.
 
 mod system;
 
@@ -17,30 +17,30 @@ use mailferry::store::imap::Secret;
 use secrecy::SecretString;
 use std::path::PathBuf;
 
-/// What surrounds the process, as far as passwords come from it.
+/// The process's surroundings, as sources of passwords.
 pub(crate) trait Surroundings {
-    /// The first line of a file.
+    /// Returns the first line of a file.
     fn file(&self, path: &str) -> anyhow::Result<SecretString>;
-    /// The first line of stdin.
+    /// Returns the first line of stdin.
     fn stdin(&self) -> anyhow::Result<SecretString>;
-    /// The first line that a shell command prints.
+    /// Returns the first line that a shell command prints.
     fn command(&self, command: &str) -> anyhow::Result<SecretString>;
-    /// A variable of the environment, if it is set and not empty.
+    /// Returns an environment variable, if it is set and not empty.
     fn variable(&self, name: &str) -> anyhow::Result<Option<SecretString>>;
-    /// What `mailferry login` keeps for this host and user.
+    /// Returns the login stored by `mailferry login` for this host and user.
     fn login(&self, host: &str, user: &str) -> Result<Option<Login>, Failure>;
-    /// What the system's keyring has for this host and user; `None` also where there is no keyring.
+    /// Returns the keyring's password for this host and user; also `None` if there is no keyring.
     fn keyring(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>>;
-    /// What the netrc file has for this host and user.
+    /// Returns the netrc file's password for this host and user.
     fn netrc(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>>;
-    /// What the user types; `None` where there is no terminal to ask on.
+    /// Returns what the user types; `None` if there is no terminal to ask on.
     fn prompt(&self, question: &str) -> Option<anyhow::Result<SecretString>>;
 }
 
-/// What the config file says of an account's password or login.
+/// The config file's settings for an account's password or login.
 #[derive(Clone, Default)]
 pub(crate) struct Configured {
-    /// The account's name, where a mailbox was named by it.
+    /// The account's name, if the mailbox was given by it.
     pub(crate) account: Option<String>,
     /// `password-file`.
     pub(crate) file: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) struct Configured {
     pub(crate) client: ConfiguredClient,
 }
 
-/// What the config file says of how an account logs in by OAuth 2.0.
+/// The config file's settings for an account's OAuth 2.0 login.
 #[derive(Clone, Default)]
 pub(crate) struct ConfiguredClient {
     /// `client-id`.
@@ -64,13 +64,13 @@ pub(crate) struct ConfiguredClient {
 }
 
 impl ConfiguredClient {
-    /// The endpoint of this name.
+    /// Returns the endpoint with this name.
     pub(crate) fn endpoint(&self, name: &str) -> Option<&String> {
         self.endpoints.iter().find(|(known, _)| *known == name).map(|(_, url)| url)
     }
 }
 
-/// What was found, and where, if it can be had again there.
+/// A secret, and its source if it can be read again.
 enum Found {
     Once(SecretString),
     File(SecretString, String),
@@ -78,10 +78,10 @@ enum Found {
     Login(Login),
 }
 
-/// Finds one side's password or token. One from a file or a command can be read again, should it expire.
+/// Finds one side's password or token. One from a file or a command can be read again if it expires.
 ///
 /// # Errors
-/// A way that was chosen and failed, or that there is none; then the hint lists them all.
+/// The chosen source failed, or there is none; then the hint lists them all.
 pub(crate) fn secret(
     side: Side,
     address: &ImapAddress,
@@ -101,7 +101,7 @@ pub(crate) fn secret(
     })
 }
 
-/// Finds it; `None` where there is none and a client certificate may do.
+/// Finds it; `None` if there is none and a client certificate may do.
 fn find(
     side: Side,
     address: &ImapAddress,
@@ -182,7 +182,7 @@ fn from_command(command: &str, around: &dyn Surroundings) -> anyhow::Result<Opti
     Ok(Some(Found::Command(around.command(command)?, command.to_owned())))
 }
 
-/// Refuses two passwords, or a password and a list of folders, from one stdin.
+/// Refuses to read two passwords, or a password and a list of folders, from stdin.
 ///
 /// # Errors
 /// A usage error.
@@ -202,7 +202,7 @@ fn variable_name(side: Side) -> &'static str {
     }
 }
 
-/// Where `$NETRC` or the home directory says netrc is.
+/// Returns the netrc file according to `$NETRC` or the home directory.
 fn netrc_path(variable: Option<std::ffi::OsString>, home: Option<PathBuf>) -> Option<PathBuf> {
     variable.filter(|path| !path.is_empty()).map(PathBuf::from).or_else(|| Some(home?.join(".netrc")))
 }
@@ -213,7 +213,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
     use std::cell::RefCell;
 
-    /// Has the ways that are named, and remembers which were tried.
+    /// Has only the given sources, and remembers which were tried.
     #[derive(Default)]
     struct Fake {
         has: &'static [&'static str],

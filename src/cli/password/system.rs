@@ -1,4 +1,4 @@
-//! The ways to a password on a real machine.
+//! The sources of passwords on a real machine.
 
 use super::{Surroundings, netrc_path, variable_name};
 use crate::cli::console::Console;
@@ -23,11 +23,11 @@ const MAX_NETRC: usize = 1024 * 1024;
 
 /// The process's files, commands, environment and terminal.
 pub(crate) struct System<'a> {
-    /// Where questions stand.
+    /// Where questions are asked.
     pub(crate) console: &'a Console,
 }
 
-/// The first line of a file that is the user's alone.
+/// Returns the first line of a file that must be private to the user.
 pub(super) fn file(path: &str) -> anyhow::Result<SecretString> {
     let failed = || format!("could not read {path}");
     let mut file = File::open(path).with_context(failed)?;
@@ -35,7 +35,7 @@ pub(super) fn file(path: &str) -> anyhow::Result<SecretString> {
     first_line(&mut file).with_context(failed)?.with_context(|| format!("{path} is empty"))
 }
 
-/// The secret of an OAuth client: the first line of a file, or of stdin (`-`).
+/// Returns an OAuth client's secret: the first line of a file, or of stdin (`-`).
 pub(crate) fn client_secret(path: &str) -> anyhow::Result<SecretString> {
     if path == "-" {
         return first_line(&mut io::stdin().lock()).context("could not read stdin")?.context("stdin is empty");
@@ -43,7 +43,7 @@ pub(crate) fn client_secret(path: &str) -> anyhow::Result<SecretString> {
     file(path)
 }
 
-/// The first line that a shell command prints.
+/// Returns the first line that a shell command prints.
 pub(super) fn command(command: &str) -> anyhow::Result<SecretString> {
     let failed = "could not run its password command";
     let mut shell = Command::new("sh");
@@ -55,7 +55,7 @@ pub(super) fn command(command: &str) -> anyhow::Result<SecretString> {
     let mut child = shell.spawn().context(failed)?;
     let line = child.stdout.take().map(|mut stdout| {
         let line = first_line(&mut stdout);
-        // It may go on writing: let it finish rather than kill it by a broken pipe.
+        // It may still be writing: let it finish rather than kill it with a broken pipe.
         io::copy(&mut stdout, &mut io::sink()).and(line)
     });
     let status = child.wait().context(failed)?;
@@ -63,12 +63,12 @@ pub(super) fn command(command: &str) -> anyhow::Result<SecretString> {
     line.transpose().context(failed)?.flatten().context("its password command printed nothing")
 }
 
-/// Refuses a file with a secret that is not the user's alone; one that can't be opened is somebody else's to report.
+/// Refuses a secret file that isn't private to the user; one that can't be opened is reported elsewhere.
 pub(crate) fn check_private(path: &Path) -> anyhow::Result<()> {
     File::open(path).map_or(Ok(()), |file| ensure_private(&file, path))
 }
 
-/// Pipes and devices have no readers to fear: process substitution opens one.
+/// Pipes and devices need no protection from readers: process substitution opens one.
 fn ensure_private(file: &File, path: &Path) -> anyhow::Result<()> {
     let about = file.metadata().with_context(|| format!("could not look at {}", path.display()))?;
     if !about.is_file() {
@@ -79,7 +79,7 @@ fn ensure_private(file: &File, path: &Path) -> anyhow::Result<()> {
         "other users of this machine have access to {path}; run `chmod 600 {path}`",
         path = path.display()
     );
-    // Its owner has access, too; root has it to everything.
+    // Its owner has access, too; root has access to everything.
     ensure!(
         [rustix::process::geteuid().as_raw(), 0].contains(&about.uid()),
         "{path} belongs to another user of this machine; run `chown {user} {path}`",
@@ -111,7 +111,7 @@ impl Surroundings for System<'_> {
     }
 
     fn login(&self, host: &str, user: &str) -> Result<Option<Login>, Failure> {
-        // A file that others can read is refused like any other secret's.
+        // A file that others can read is refused like any other secret file.
         let refused = |error| Failure { code: exit::USAGE, kind: "usage", ..Failure::from(error) };
         tokens::vault().map_or(Ok(None), |vault| Login::find(vault, user, host)).map_err(refused)
     }
@@ -121,7 +121,7 @@ impl Surroundings for System<'_> {
         use keyring::Error::{NoEntry, NoStorageAccess, PlatformFailure};
         match keyring::Entry::new(host, user).and_then(|entry| entry.get_password()) {
             Ok(password) => Ok(Some(password.into())),
-            // Nothing in it; locked, and to stay so; no desktop.
+            // Nothing in it; locked, and staying so; no desktop.
             Err(NoEntry | NoStorageAccess(_) | PlatformFailure(_)) => Ok(None),
             Err(error) => Err(anyhow!("could not use what the keyring has: {error}")),
         }
@@ -159,9 +159,9 @@ impl Surroundings for System<'_> {
     }
 }
 
-/// The first line without its end; `None` where it is empty.
+/// Returns the first line without its end; `None` if it is empty.
 fn first_line(from: &mut dyn Read) -> io::Result<Option<SecretString>> {
-    // All the room at once, as growing would leave copies behind; one byte at a time, as the rest is not ours.
+    // All the room at once, as growing would leave copies behind; one byte at a time, as the rest isn't ours.
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_PASSWORD));
     let mut byte = Zeroizing::new([0]);
     while read_byte(from, &mut byte)? && byte[0] != b'\n' {
@@ -184,7 +184,7 @@ fn read_byte(from: &mut dyn Read, byte: &mut [u8; 1]) -> io::Result<bool> {
     }
 }
 
-/// Everything, if it is not longer than `limit`.
+/// Returns everything, if it is at most `limit` bytes.
 fn limited(from: &mut File, limit: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut content = Zeroizing::new(Vec::with_capacity(limit));
     from.take(limit as u64).read_to_end(&mut content)?;

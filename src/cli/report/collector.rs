@@ -1,12 +1,10 @@
 //! Takes events and keeps of them what a report says. Its room grows with folders, never with messages.
 
-use super::facts::{
-    Capped, Change, Difference, Failure, Folder, FolderChange, Held, Holdings, Named, Planned, SideFacts, Throughput,
-    Told, Year,
-};
+use super::facts::{Capped, Change, Folder, FolderChange, Holdings, Planned, SideFacts, Throughput, Told};
 use super::throughput::Meter;
-use crate::cli::heading::{Shown, rfc3339};
-use mailferry::event::{self, DifferenceKind, Event, FolderPlanned, Observer, SyncPlanned, SyncStep};
+use mailferry::event::{
+    self, Difference, DifferenceKind, Event, Failure, FolderPlanned, Observer, SyncPlanned, SyncStep, YearSum,
+};
 use mailferry::locks::lock;
 use mailferry::mail::{Both, Heading, Side, Uid};
 use std::collections::{BTreeMap, HashMap};
@@ -163,15 +161,13 @@ impl Collected {
     }
 
     fn plan_sync(&mut self, plan: &SyncPlanned<'_>) {
-        let planned = |on, step: SyncStep| {
-            let SyncStep { create, copy, bytes, moved, flags, delete } = step;
-            Planned { on, create, copy, bytes, moved, flags, delete, keep: 0, server_side: 0 }
-        };
-        let planned =
-            vec![planned(self.name(Side::SOURCE), plan.to_first), planned(self.name(Side::TARGET), plan.to_second)];
+        let planned = Side::BOTH.map(|side| {
+            let SyncStep { create, copy, bytes, moved, flags, delete } = plan.to[side];
+            Planned { on: self.name(side), create, copy, bytes, moved, flags, delete, ..Planned::default() }
+        });
         let folder = self.folder(Some(plan.first), Some(plan.second));
         folder.already_there = Some(plan.already_there);
-        folder.planned = planned;
+        folder.planned = planned.into();
     }
 
     fn copied(&mut self, to: Side, name: &str, bytes: u64) {
@@ -197,13 +193,13 @@ impl Collected {
             action: change.action,
             to,
             folder: change.folder.to_owned(),
-            uid: change.uid.map(Uid::get),
+            uid: change.uid,
             detail: change.detail.to_owned(),
             reason: change.reason,
             first_did: change.contradiction.map(|both| both.first),
             second_did: change.contradiction.map(|both| both.second),
             settled: change.contradiction.map(|both| both.settled),
-            heading: Shown::of(change.heading),
+            heading: change.heading.cloned(),
         });
     }
 
@@ -215,83 +211,37 @@ impl Collected {
             Some(_) => entry.failed += 1,
             None => entry.error = Some(reason.to_owned()),
         }
-        self.told.failures.add(|| Failure {
-            folder: folder.to_owned(),
-            uid: uid.map(Uid::get),
-            message_id: heading.and_then(|heading| heading.message_id.clone()),
-            reason: reason.to_owned(),
-            heading: Shown::of(heading),
-        });
+        self.told.failures.add(|| Failure::new(folder, uid, heading, reason));
     }
 
-    fn differ(&mut self, found: &event::Difference<'_>) {
+    fn differ(&mut self, found: &Difference) {
         let side = if found.kind == DifferenceKind::Extra { Side::TARGET } else { Side::SOURCE };
-        let counts = &mut self.named(side, found.folder).differences;
-        let count = match found.kind {
-            DifferenceKind::Missing => &mut counts.missing,
-            DifferenceKind::Extra => &mut counts.extra,
-            DifferenceKind::Changed => &mut counts.changed,
-            DifferenceKind::Flags => &mut counts.flags_differ,
-            DifferenceKind::Date => &mut counts.dates_differ,
-        };
-        *count += found.messages;
-        self.told.differences.add(|| Difference {
-            kind: found.kind.name(),
-            folder: found.folder.to_owned(),
-            uid: found.uid.map(Uid::get),
-            detail: found.detail.to_owned(),
-            heading: Shown::of(found.heading),
-        });
+        self.named(side, &found.folder).differences.count(found.kind, found.messages);
+        self.told.differences.add(|| found.clone());
     }
 
     fn hold(&mut self, told: &event::Holdings<'_>) {
         let side = self.name(told.side);
-        let mut years: BTreeMap<Option<i16>, Year> = BTreeMap::new();
+        let mut years: BTreeMap<Option<i16>, YearSum> = BTreeMap::new();
         for one in told.folders.iter().flat_map(|folder| &folder.years) {
-            let sum = years.entry(one.year).or_insert(Year { year: one.year, messages: 0, bytes: 0 });
+            let sum = years.entry(one.year).or_insert(YearSum { year: one.year, ..YearSum::default() });
             sum.messages += one.messages;
             sum.bytes += one.bytes;
         }
-        let duplicates = told.duplicates.iter().map(|found| named(&found.message, found.count)).collect();
         // A plan that is made anew is told anew.
         self.told.holdings.retain(|before| before.side != side);
         self.told.holdings.push(Holdings {
             side,
-            folders: told.folders.iter().map(held).collect(),
+            folders: told.folders.to_vec(),
             years: years.into_values().collect(),
-            largest: told.largest.iter().map(|message| named(message, 1)).collect(),
-            duplicates: Capped { listed: duplicates, more: told.more_duplicates },
+            largest: told.largest.to_vec(),
+            duplicates: Capped { listed: told.duplicates.to_vec(), more: told.more_duplicates },
         });
         if told.side == Side::SOURCE && self.sides.first.name == "source" {
             for folder in told.folders {
                 self.named(Side::SOURCE, &folder.folder).messages = Some(folder.messages);
             }
         }
-    }
-}
-
-fn held(folder: &event::FolderHoldings) -> Held {
-    let year = |sum: &event::YearSum| Year { year: sum.year, messages: sum.messages, bytes: sum.bytes };
-    Held {
-        folder: folder.folder.clone(),
-        messages: folder.messages,
-        bytes: folder.bytes,
-        unread: folder.unread,
-        unkeyed: folder.unkeyed,
-        surplus: folder.surplus,
-        years: folder.years.iter().map(year).collect(),
-    }
-}
-
-fn named(message: &event::NamedMessage, count: u64) -> Named {
-    Named {
-        folder: message.folder.clone(),
-        uid: message.uid.get(),
-        bytes: message.bytes,
-        date: message.date.and_then(rfc3339),
-        subject: message.heading.subject.clone(),
-        from: message.heading.from.clone(),
-        count,
     }
 }
 
@@ -318,9 +268,7 @@ mod tests {
         let collector = Collector::new(["first", "second"], false);
         // Each name means another folder on the other side.
         for (first, second) in [("A", "B"), ("B", "A")] {
-            let step = SyncStep::default();
-            let plan = SyncPlanned { first, second, already_there: 0, to_first: step, to_second: step };
-            collector.observe(&Event::SyncPlanned(plan));
+            collector.observe(&Event::SyncPlanned(SyncPlanned { first, second, ..SyncPlanned::default() }));
         }
         copied(&collector, Side::TARGET, "A", 10);
         copied(&collector, Side::SOURCE, "A", 10);

@@ -2,7 +2,9 @@
 //! them; names are part of the contract.
 
 use crate::cli::chosen::Choice;
-use crate::cli::heading::Shown;
+use crate::cli::failure;
+use mailferry::event::{Difference, Differences, Failure, FolderHoldings, NamedMessage, YearSum};
+use mailferry::mail::{Heading, Uid};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -23,7 +25,7 @@ pub(crate) struct Facts {
     pub(crate) status: String,
     pub(crate) exit_code: u8,
     pub(crate) exit_reason: String,
-    pub(crate) error: Option<Failed>,
+    pub(crate) error: Option<failure::Failure>,
     pub(crate) sides: Vec<SideFacts>,
     /// What was given on the command line, or is in the plan.
     pub(crate) options: Choice,
@@ -46,14 +48,6 @@ pub(crate) struct Told {
     pub(crate) warnings: Capped<String>,
     pub(crate) reconnections: u64,
     pub(crate) holdings: Vec<Holdings>,
-}
-
-/// What ended the run early.
-#[derive(Debug, Serialize)]
-pub(crate) struct Failed {
-    pub(crate) kind: &'static str,
-    pub(crate) reason: String,
-    pub(crate) hint: Option<String>,
 }
 
 /// One of the two mailboxes.
@@ -108,16 +102,6 @@ pub(crate) struct Done {
     pub(crate) kept: u64,
 }
 
-/// How many differences of each kind `verify` found in a folder.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Differences {
-    pub(crate) missing: u64,
-    pub(crate) extra: u64,
-    pub(crate) changed: u64,
-    pub(crate) flags_differ: u64,
-    pub(crate) dates_differ: u64,
-}
-
 /// A folder that was created, renamed or deleted, or would be.
 #[derive(Debug, Serialize)]
 pub(crate) struct FolderChange {
@@ -127,91 +111,31 @@ pub(crate) struct FolderChange {
     pub(crate) to: Option<String>,
 }
 
-/// A message or a folder that failed.
-#[derive(Debug, Serialize)]
-pub(crate) struct Failure {
-    pub(crate) folder: String,
-    /// `None`: the whole folder.
-    pub(crate) uid: Option<u32>,
-    pub(crate) message_id: Option<String>,
-    pub(crate) reason: String,
-    #[serde(flatten)]
-    pub(crate) heading: Shown,
-}
-
 /// What `sync` does because of the other side.
 #[derive(Debug, Serialize)]
 pub(crate) struct Change {
     pub(crate) action: &'static str,
     pub(crate) to: &'static str,
     pub(crate) folder: String,
-    pub(crate) uid: Option<u32>,
+    pub(crate) uid: Option<Uid>,
     pub(crate) detail: String,
     pub(crate) reason: &'static str,
     /// What each side did and how it was settled, where they contradicted each other.
     pub(crate) first_did: Option<&'static str>,
     pub(crate) second_did: Option<&'static str>,
     pub(crate) settled: Option<&'static str>,
-    #[serde(flatten)]
-    pub(crate) heading: Shown,
-}
-
-/// A difference that `verify` found.
-#[derive(Debug, Serialize)]
-pub(crate) struct Difference {
-    pub(crate) kind: &'static str,
-    pub(crate) folder: String,
-    pub(crate) uid: Option<u32>,
-    pub(crate) detail: String,
-    #[serde(flatten)]
-    pub(crate) heading: Shown,
+    #[serde(flatten, serialize_with = "Heading::as_members")]
+    pub(crate) heading: Option<Heading>,
 }
 
 /// What a side's folders hold.
 #[derive(Debug, Serialize)]
 pub(crate) struct Holdings {
     pub(crate) side: &'static str,
-    pub(crate) folders: Vec<Held>,
-    pub(crate) years: Vec<Year>,
-    pub(crate) largest: Vec<Named>,
-    pub(crate) duplicates: Capped<Named>,
-}
-
-/// What a folder holds.
-#[derive(Debug, Serialize)]
-pub(crate) struct Held {
-    pub(crate) folder: String,
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
-    /// Messages of which neither date nor size was read.
-    pub(crate) unread: u64,
-    /// Messages whose header was not read, so that duplicates among them are not known.
-    pub(crate) unkeyed: u64,
-    /// Messages beyond the first of their kind.
-    pub(crate) surplus: u64,
-    pub(crate) years: Vec<Year>,
-}
-
-/// Messages of a year; `None`: without a date that can be read.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Year {
-    pub(crate) year: Option<i16>,
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
-}
-
-/// A message.
-#[derive(Debug, Serialize)]
-pub(crate) struct Named {
-    pub(crate) folder: String,
-    pub(crate) uid: u32,
-    pub(crate) bytes: u64,
-    /// RFC 3339.
-    pub(crate) date: Option<String>,
-    pub(crate) subject: Option<String>,
-    pub(crate) from: Option<String>,
-    /// How many of the same there are in the folder.
-    pub(crate) count: u64,
+    pub(crate) folders: Vec<FolderHoldings>,
+    pub(crate) years: Vec<YearSum>,
+    pub(crate) largest: Vec<NamedMessage>,
+    pub(crate) duplicates: Capped<NamedMessage>,
 }
 
 /// What went through by when.

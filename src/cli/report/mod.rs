@@ -17,7 +17,7 @@ use super::chosen::Choice;
 use super::exit;
 use super::failure::Failure;
 use super::harmless;
-use facts::{Facts, Failed};
+use facts::Facts;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mailferry::address::Address;
@@ -78,7 +78,7 @@ pub(crate) struct Report {
     about: About,
     started: (Timestamp, Instant),
     collector: Arc<Collector>,
-    error: Mutex<Option<Failed>>,
+    error: Mutex<Option<Failure>>,
     options: Mutex<Choice>,
 }
 
@@ -123,8 +123,7 @@ impl Report {
 
     /// What ends the run early.
     pub(crate) fn note_failure(&self, failure: &Failure) {
-        let failed = Failed { kind: failure.kind, reason: failure.message.clone(), hint: failure.hint.clone() };
-        lock(&self.error).get_or_insert(failed);
+        lock(&self.error).get_or_insert_with(|| failure.clone());
     }
 
     /// Writes it.
@@ -146,7 +145,7 @@ impl Report {
         let error = lock(&self.error).take();
         let status = match (summary, &error) {
             (Some(summary), _) => summary["status"].as_str().unwrap_or_default(),
-            (None, Some(Failed { kind: "interrupted", .. })) => "interrupted",
+            (None, Some(Failure { kind: "interrupted", .. })) => "interrupted",
             (None, _) => "stopped",
         };
         let mut collected = self.collector.collected();
@@ -211,6 +210,9 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map(drop).map_err(|error| error.error)
 }
+
+#[cfg(test)]
+mod golden;
 
 #[cfg(test)]
 mod tests {

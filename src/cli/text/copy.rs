@@ -3,7 +3,7 @@
 use super::deletions::{self, Deletions};
 use crate::cli::console::Paint;
 use crate::cli::harmless;
-use crate::cli::left_out::{self, LeftOut};
+use crate::cli::left_out;
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Event, FolderPlanned, Headings, Observer};
@@ -159,51 +159,55 @@ impl PlanTable {
 
 /// What was done, or in a dry run would be.
 pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec<String> {
-    let left_out = LeftOut::all(&summary.left_out);
-    let single = left_out::single_messages(&left_out);
     let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
-    let took = units::seconds(summary.seconds);
-    let bytes = units::bytes(summary.bytes_copied);
-    if dry_run {
-        table.row(["to copy", &units::count(summary.copied), &bytes]);
-    } else if summary.copied == 0 {
-        // A rate of nothing says nothing.
-        table.row(["copied", "0", &format!("in {took}")]);
-    } else {
-        let rate = units::rate(summary.bytes_copied, summary.seconds).map(|rate| format!(" ({rate})"));
-        let detail = format!("{bytes} in {took}{}", rate.unwrap_or_default());
-        table.row(["copied", &units::count(summary.copied), &detail]);
-    }
-    let detail = folders_detail(summary, dry_run);
+    let (copied, detail) = copied(summary, dry_run);
+    table.row([if dry_run { "to copy" } else { "copied" }, &copied, &detail]);
     table.row(["already there", &units::count(summary.already_there), ""]);
-    table.row(["folders", &units::count(summary.folders), &detail]);
-    let flags = if dry_run { "flags to change" } else { "flags changed" };
-    let rest = [
-        ("server-side", summary.copied_server_side, "of these, copied by the target from its other folders"),
-        (flags, summary.flags_updated, ""),
-        (if dry_run { "to delete" } else { "deleted" }, summary.deleted, ""),
-        (if dry_run { "to move" } else { "moved" }, summary.kept, "to dated folders under Vanished on the target"),
-        ("not deleted", summary.not_deleted, "still there; the next run retries them"),
-        (
-            if dry_run { "to repair" } else { "repaired" },
-            summary.repaired,
-            "damaged on the target; the source is taken as good",
-        ),
-        ("gone", summary.skipped.saturating_sub(single), "from the source before they could be copied"),
-        ("failed", summary.failed, "listed above; the next run retries them"),
-        ("failed folders", summary.folders_failed, ""),
-    ];
+    table.row(["folders", &units::count(summary.folders), &folders_detail(summary, dry_run)]);
     for OnlyInView { view, folder, messages } in &summary.only_in_views {
         let (view, folder) = (harmless::text(view), harmless::text(folder));
         let done = if dry_run { "to copy to" } else { "copied to" };
         table.row(["only in views", &units::count(*messages), &format!("in {view} and no folder; {done} {folder}")]);
     }
-    for (label, n, detail) in rest.into_iter().filter(|(_, n, _)| *n > 0) {
-        table.row([label, &units::count(n), detail]);
+    for (label, count, detail) in further_counts(summary, dry_run).into_iter().filter(|(_, count, _)| *count > 0) {
+        table.row([label, &units::count(count), detail]);
     }
-    let mut lines = vec![headline(summary, dry_run, &left_out, paint)];
-    lines.extend(table.lines().into_iter().chain(left_out::lines(&left_out)).map(|line| format!("  {line}")));
+    let mut lines = vec![headline(summary, dry_run, paint)];
+    lines.extend(table.lines().into_iter().chain(left_out::lines(&summary.left_out)).map(|line| format!("  {line}")));
     lines
+}
+
+/// How many messages were copied, and how many bytes in what time.
+fn copied(summary: &CopySummary, dry_run: bool) -> (String, String) {
+    let (count, bytes) = (units::count(summary.copied), units::bytes(summary.bytes_copied));
+    let took = units::seconds(summary.seconds);
+    let detail = if dry_run {
+        bytes
+    } else if summary.copied == 0 {
+        // A rate of nothing says nothing.
+        format!("in {took}")
+    } else {
+        let rate = units::rate(summary.bytes_copied, summary.seconds).map(|rate| format!(" ({rate})"));
+        format!("{bytes} in {took}{}", rate.unwrap_or_default())
+    };
+    (count, detail)
+}
+
+/// The counts that are shown where they are not zero, each with its explanation.
+fn further_counts(summary: &CopySummary, dry_run: bool) -> [(&'static str, u64, &'static str); 9] {
+    let either = |to_do, done| if dry_run { to_do } else { done };
+    let single = left_out::single_messages(&summary.left_out);
+    [
+        ("server-side", summary.copied_server_side, "of these, copied by the target from its other folders"),
+        (either("flags to change", "flags changed"), summary.flags_updated, ""),
+        (either("to delete", "deleted"), summary.deleted, ""),
+        (either("to move", "moved"), summary.kept, "to dated folders under Vanished on the target"),
+        ("not deleted", summary.not_deleted, "still there; the next run retries them"),
+        (either("to repair", "repaired"), summary.repaired, "damaged on the target; the source is taken as good"),
+        ("gone", summary.skipped.saturating_sub(single), "from the source before they could be copied"),
+        ("failed", summary.failed, "listed above; the next run retries them"),
+        ("failed folders", summary.folders_failed, ""),
+    ]
 }
 
 fn folders_detail(summary: &CopySummary, dry_run: bool) -> String {
@@ -218,10 +222,10 @@ fn folders_detail(summary: &CopySummary, dry_run: bool) -> String {
     parts.join(", ")
 }
 
-fn headline(summary: &CopySummary, dry_run: bool, left_out: &[LeftOut], paint: Paint) -> String {
+fn headline(summary: &CopySummary, dry_run: bool, paint: Paint) -> String {
     match (&summary.status, dry_run) {
-        (Status::Complete, false) => paint.done("done", &left_out::but(left_out)),
-        (Status::Complete, true) => paint.done("dry run: nothing was changed", &left_out::planned(left_out)),
+        (Status::Complete, false) => paint.done("done", &left_out::but(&summary.left_out)),
+        (Status::Complete, true) => paint.done("dry run: nothing was changed", &left_out::planned(&summary.left_out)),
         (Status::Braked, false) => paint.yellow("finished, but nothing was deleted: --max-delete limit exceeded"),
         (Status::Braked, true) => {
             paint.yellow("dry run: nothing was changed; deletions would be blocked by --max-delete")
@@ -264,8 +268,8 @@ mod tests {
     fn what_was_left_out_stands_beside_done() {
         use mailferry::verbs::{LeftOut, LeftOutFolder};
         let junk = LeftOutFolder { folder: "Junk".to_owned(), messages: Some(312) };
-        let by_name = LeftOut { by: "--exclude", folders: vec![junk], messages: 312 };
-        let by_date = LeftOut { by: "--since", folders: Vec::new(), messages: 20 };
+        let by_name = LeftOut { by: "--exclude".to_owned(), folders: vec![junk], messages: 312 };
+        let by_date = LeftOut { by: "--since".to_owned(), folders: Vec::new(), messages: 20 };
         let left = CopySummary { left_out: vec![by_name, by_date], skipped: 21, ..copy_summary() };
         let lines = summary(&left, false, plain());
         assert_eq!(lines[0], "done, but 1 folder was left out by --exclude and 20 messages by --since");
@@ -291,10 +295,7 @@ mod tests {
             copy,
             bytes: copy * 1024,
             already_there: 3,
-            server_side: 0,
-            flags: 0,
-            delete: 0,
-            keep: 0,
+            ..FolderPlanned::default()
         };
         plan.observe(&Event::FolderPlanned(folder("INBOX", "INBOX", "", false, 2)));
         plan.observe(&Event::FolderPlanned(folder("Gesendet\x1b", "Sent", "same role", true, 1000)));

@@ -1,26 +1,26 @@
-//! What a dry run would delete, folder by folder, with the UIDs.
+//! What a dry run would delete, by folder, with the UIDs.
 
 use crate::cli::harmless;
 use crate::cli::heading;
 use crate::cli::units;
 use mailferry::mail::{Heading, Uid, UidSet};
 
-/// How many messages of one folder have a line; the rest is counted.
+/// How many messages are listed per folder; the rest is counted.
 pub(super) const LISTED: usize = 20;
 
-/// A message on a line of its own.
+/// Writes a message on its own line.
 pub(super) fn line(uid: Uid, heading: Option<&Heading>) -> String {
     format!("  UID {uid}{}", heading::after_uid(heading))
 }
 
-/// The lines of some messages of so many.
+/// Lists the given messages, out of a total.
 pub(super) fn listed(known: &[String], of: u64) -> Vec<String> {
     let more = of.saturating_sub(known.len() as u64);
     let rest = (more > 0 && !known.is_empty()).then(|| format!("  and {} more", units::count(more)));
     known.iter().cloned().chain(rest).collect()
 }
 
-/// Deletions in the order in which they were told.
+/// Deletions in the order in which they were reported.
 #[derive(Default)]
 pub(super) struct Deletions(Vec<Deletion>);
 
@@ -28,9 +28,9 @@ struct Deletion {
     side: &'static str,
     folder: String,
     messages: UidSet,
-    /// What people know some of them by, by UID.
+    /// Headings of some of them, by UID.
     known: Vec<String>,
-    /// Whether the folder itself goes.
+    /// Whether the folder itself is deleted.
     whole: bool,
 }
 
@@ -49,7 +49,7 @@ impl Deletions {
         self.of(side, folder).whole = true;
     }
 
-    /// A line for each folder, and below it one for each of the first messages.
+    /// Yields a line for each folder, followed by one for each of the first messages.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
         self.0
             .iter()

@@ -1,4 +1,4 @@
-//! `doctor` for people: each check as it is made, what matters in words of its own.
+//! `doctor` for users: each check as it is made, with important ones explained.
 
 use crate::cli::console::Paint;
 use crate::cli::harmless;
@@ -17,7 +17,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Lines on `to`.
+    /// Makes one that prints to `output`.
     pub(crate) fn new((output, paint): (Arc<Output>, Paint), has_sides: bool) -> Self {
         Self { output, paint, has_sides }
     }
@@ -56,7 +56,7 @@ fn lines(finding: &Finding, has_sides: bool, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// The last line.
+/// Writes the last line.
 pub(crate) fn summary(summary: &DoctorSummary, paint: Paint) -> String {
     let verdict = match (summary.failed, summary.doubtful) {
         (0, 0) => paint.green("healthy"),

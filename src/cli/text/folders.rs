@@ -1,4 +1,4 @@
-//! `folders` for people: a table with totals, and the quota.
+//! `folders` for users: a table with totals, and the quota.
 
 use crate::cli::console::Paint;
 use crate::cli::harmless;
@@ -8,7 +8,7 @@ use mailferry::mail::SpecialUse;
 use mailferry::store::Quota;
 use mailferry::verbs::{FolderListing, FolderRow};
 
-/// The folders, their sums, and how much of the account is used.
+/// Lists the folders, their totals, and the quota.
 pub(crate) fn listing(listing: &FolderListing, paint: Paint) -> Vec<String> {
     let mut table = Table::new([Align::Left, Align::Left, Align::Right, Align::Right, Align::Right]);
     table.row(["FOLDER", "ROLE", "MESSAGES", "UNREAD", "BYTES"]);
@@ -40,7 +40,7 @@ pub(crate) fn listing(listing: &FolderListing, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// `-` for a folder that holds no messages by its nature, `?` for what the server did not say.
+/// Writes `-` for a folder that can't hold messages, `?` if the server did not say.
 fn cell(row: &FolderRow, value: Option<u64>, text: fn(u64) -> String) -> String {
     match value {
         Some(n) => text(n),

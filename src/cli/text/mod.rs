@@ -1,4 +1,4 @@
-//! Results for people, on stdout. Every name and every word of a server is made harmless here.
+//! Results for users, on stdout. All names and texts from a server are made harmless here.
 
 mod copy;
 mod deletions;

@@ -4,7 +4,7 @@ use super::deletions::Deletions;
 use crate::cli::console::Paint;
 use crate::cli::harmless;
 use crate::cli::heading;
-use crate::cli::left_out::{self, LeftOut};
+use crate::cli::left_out;
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Change, Contradiction, Event, Headings, Observer, SyncPlanned, SyncStep};
@@ -46,7 +46,7 @@ impl Observer for ChangeList {
         let mut found = lock(&self.found);
         match event {
             Event::SyncPlanned(plan) if self.detail != Detail::Conflicts => {
-                let (first, second) = (plan.to_first, plan.to_second);
+                let (first, second) = (plan.to.first, plan.to.second);
                 let of_folder = [first.copy, second.copy, first.bytes + second.bytes, plan.already_there];
                 found.sums.iter_mut().zip(of_folder).for_each(|(sum, n)| *sum += n);
                 found.folders.push(folder(plan));
@@ -131,7 +131,7 @@ impl Found {
 }
 
 fn folder(plan: &SyncPlanned<'_>) -> [String; 7] {
-    let (first, second) = (plan.to_first, plan.to_second);
+    let (first, second) = (plan.to.first, plan.to.second);
     let notes = notes("first", first).into_iter().chain(notes("second", second));
     [
         harmless::text(plan.first),
@@ -191,13 +191,12 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
         ("failed", |way| way.failed),
     ];
     for (nth, (label, of)) in rows.into_iter().enumerate() {
-        let (first, second) = (of(&summary.to_first), of(&summary.to_second));
+        let (first, second) = (of(&summary.to.first), of(&summary.to.second));
         if nth == 0 || first + second > 0 {
             table.row([label, &units::count(first), &units::count(second)]);
         }
     }
-    let left_out = LeftOut::all(&summary.left_out);
-    let mut lines = vec![headline(summary, dry_run, &left_out, paint)];
+    let mut lines = vec![headline(summary, dry_run, paint)];
     lines.extend(table.lines().into_iter().map(|line| format!("  {line}")));
     if summary.held_back > 0 {
         lines.push(format!(
@@ -212,12 +211,12 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
         units::counted(summary.in_both(), "message"),
         units::seconds(summary.seconds)
     ));
-    lines.extend(left_out::lines(&left_out).into_iter().map(|line| format!("  {line}")));
+    lines.extend(left_out::lines(&summary.left_out).into_iter().map(|line| format!("  {line}")));
     lines
 }
 
-fn headline(summary: &SyncSummary, dry_run: bool, left_out: &[LeftOut], paint: Paint) -> String {
-    let (but, planned) = (left_out::but(left_out), left_out::planned(left_out));
+fn headline(summary: &SyncSummary, dry_run: bool, paint: Paint) -> String {
+    let (but, planned) = (left_out::but(&summary.left_out), left_out::planned(&summary.left_out));
     match (&summary.status, dry_run) {
         (Status::Complete, false) if summary.held_back > 0 => paint.yellow("done, but some changes are pending"),
         (Status::Complete, false) if summary.total().is_idle() => paint.done("nothing to do", &but),
@@ -251,8 +250,7 @@ mod tests {
                 first: "Work\x1b",
                 second: "Work",
                 already_there: 3,
-                to_first: SyncStep { flags: 2, ..SyncStep::default() },
-                to_second,
+                to: Both::new(SyncStep { flags: 2, ..SyncStep::default() }, to_second),
             }));
             for (action, uid) in [("create_folder", None), ("copy", Uid::new(4)), ("delete", Uid::new(7))] {
                 let (folder, reason) = ("Work", "Nothing is recorded of this folder yet.");

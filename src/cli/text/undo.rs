@@ -1,4 +1,4 @@
-//! `undo` for people: what would be put back, and what was.
+//! `undo` for users: what would be restored, and what was.
 
 use crate::cli::console::Paint;
 use crate::cli::harmless;
@@ -9,7 +9,7 @@ use mailferry::locks::lock;
 use mailferry::verbs::UndoSummary;
 use std::sync::Mutex;
 
-/// Collects what would be put back.
+/// Collects what would be restored.
 #[derive(Default)]
 pub(crate) struct Restorations(Mutex<Vec<String>>);
 
@@ -24,7 +24,7 @@ impl Observer for Restorations {
     }
 }
 
-/// `would restore on the first: INBOX/11 "Invoice" from Ann <ann@example.org>, 2026-03-26`
+/// Writes `would restore on the first: INBOX/11 "Invoice" from Ann <ann@example.org>, 2026-03-26`.
 fn line(restored: &Restored<'_>) -> String {
     let side = restored.side.ordinal();
     let what = if restored.is_there { "still exists" } else { "would restore" };
@@ -33,13 +33,13 @@ fn line(restored: &Restored<'_>) -> String {
 }
 
 impl Restorations {
-    /// A line for each message.
+    /// Returns a line for each message.
     pub(crate) fn lines(&self) -> Vec<String> {
         lock(&self.0).clone()
     }
 }
 
-/// The last line.
+/// Writes the last line.
 pub(crate) fn verdict(total: &UndoSummary, dry_run: bool, paint: Paint) -> String {
     let UndoSummary { restored, already_there, failed } = *total;
     let exist = |n: u64| if n == 1 { "still exists" } else { "still exist" };

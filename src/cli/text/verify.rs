@@ -3,7 +3,7 @@
 use crate::cli::console::Paint;
 use crate::cli::harmless;
 use crate::cli::heading;
-use crate::cli::left_out::{self, LeftOut};
+use crate::cli::left_out;
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
 use mailferry::event::{Difference, DifferenceKind, Event, Headings, Observer};
@@ -40,7 +40,7 @@ impl Observer for Differences {
     fn observe(&self, event: &Event<'_>) {
         if let Event::Difference(difference) = event {
             let mut folders = lock(&self.0);
-            let folder = folders.entry(difference.folder.to_owned()).or_default();
+            let folder = folders.entry(difference.folder.clone()).or_default();
             for ((kind, _), found) in KINDS.iter().zip(folder) {
                 if *kind == difference.kind {
                     found.add(difference);
@@ -55,14 +55,14 @@ impl Observer for Differences {
 }
 
 impl Found {
-    fn add(&mut self, difference: &Difference<'_>) {
+    fn add(&mut self, difference: &Difference) {
         self.messages += difference.messages;
         if self.listed.len() == LISTED {
             self.more += 1;
             return;
         }
-        let detail = harmless::text(difference.detail);
-        let about = heading::after_uid(difference.heading);
+        let detail = harmless::text(&difference.detail);
+        let about = heading::after_uid(difference.heading.as_ref());
         self.listed.push(match difference.uid {
             Some(uid) if detail.is_empty() => format!("UID {uid}{about}"),
             Some(uid) => format!("UID {uid}{about}: {detail}"),
@@ -87,9 +87,8 @@ impl Differences {
                 }
             }
         }
-        let left_out = LeftOut::all(&summary.left_out);
-        lines.extend(left_out::lines(&left_out));
-        lines.push(verdict(summary, &left_out, paint));
+        lines.extend(left_out::lines(&summary.left_out));
+        lines.push(verdict(summary, paint));
         lines
     }
 }
@@ -121,7 +120,7 @@ fn by_folder(folders: &BTreeMap<String, [Found; KINDS.len()]>, paint: Paint) -> 
     lines
 }
 
-fn verdict(summary: &VerifySummary, left_out: &[LeftOut], paint: Paint) -> String {
+fn verdict(summary: &VerifySummary, paint: Paint) -> String {
     let compared = format!(
         "{} in {} compared in {}",
         units::counted(summary.compared, "message"),
@@ -132,12 +131,13 @@ fn verdict(summary: &VerifySummary, left_out: &[LeftOut], paint: Paint) -> Strin
         0 => String::new(),
         n => format!(", {} by SHA-256", units::bytes(n)),
     };
+    let found = summary.differences;
     let counts = [
-        (summary.missing, "missing"),
-        (summary.extra, "extra"),
-        (summary.changed, "changed"),
-        (summary.flags_differ, "with different flags"),
-        (summary.dates_differ, "with a different date"),
+        (found.missing, "missing"),
+        (found.extra, "extra"),
+        (found.changed, "changed"),
+        (found.flags_differ, "with different flags"),
+        (found.dates_differ, "with a different date"),
         (summary.failed, "not compared"),
     ];
     let counts: Vec<_> =
@@ -145,7 +145,7 @@ fn verdict(summary: &VerifySummary, left_out: &[LeftOut], paint: Paint) -> Strin
     let word = match (&summary.status, summary.is_equal()) {
         (Status::Interrupted, _) => paint.yellow("interrupted"),
         (Status::Stopped(_), _) => paint.red("stopped early"),
-        (_, true) => paint.done("equal", &left_out::but(left_out)),
+        (_, true) => paint.done("equal", &left_out::but(&summary.left_out)),
         (_, false) if crate::cli::exit::of_verify(summary) == crate::cli::exit::PARTIAL => {
             paint.yellow("no difference found, but not everything could be compared")
         }
@@ -162,6 +162,7 @@ mod tests {
     use super::*;
     use crate::cli::args::When;
     use crate::cli::samples::verify_summary;
+    use mailferry::event;
     use mailferry::mail::Uid;
 
     fn plain() -> Paint {
@@ -181,25 +182,26 @@ mod tests {
         let found = Differences::default();
         for n in 1..=25 {
             let uid = Uid::new(n);
-            found.observe(&Event::Difference(Difference {
+            found.observe(&Event::Difference(&Difference {
                 kind: DifferenceKind::Missing,
-                folder: "Work",
+                folder: "Work".to_owned(),
                 uid,
                 messages: 1,
-                detail: "<a@b>\n",
+                detail: "<a@b>\n".to_owned(),
                 heading: None,
             }));
         }
         let whole = Difference {
             kind: DifferenceKind::Extra,
-            folder: "Old",
+            folder: "Old".to_owned(),
             uid: None,
             messages: 1,
-            detail: "",
+            detail: String::new(),
             heading: None,
         };
-        found.observe(&Event::Difference(whole));
-        let summary = VerifySummary { missing: 25, extra: 1, bytes_compared: 2048, ..verify_summary() };
+        found.observe(&Event::Difference(&whole));
+        let differences = event::Differences { missing: 25, extra: 1, ..Default::default() };
+        let summary = VerifySummary { differences, bytes_compared: 2048, ..verify_summary() };
         let lines = found.lines(&summary, plain());
         let table = [
             "FOLDER     MISSING  EXTRA  CONTENT  FLAGS  DATE",

@@ -1,4 +1,4 @@
-//! Which of a run's messages are put back: those of some folders, or single ones.
+//! Which of a run's messages to restore: those of some folders, or single ones.
 
 use crate::cli::args::folder_rules;
 use crate::cli::failure::Failure;
@@ -11,7 +11,7 @@ use mailferry::verbs::{self, KeptMessage};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A message as it is named on the command line.
+/// A message as given on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// `INBOX/11`
@@ -21,7 +21,7 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    /// Reads the option's value.
+    /// Parses the option's value.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.len() > 2 && text.starts_with('<') && text.ends_with('>') {
             return Ok(Self::Id(text.to_owned()));
@@ -50,10 +50,10 @@ impl std::fmt::Display for Wanted {
     }
 }
 
-/// The messages of these folders; all where none is named.
+/// Returns the messages in these folders; all if none is given.
 ///
 /// # Errors
-/// A pattern that can't be read, or that means no folder of the run.
+/// An invalid pattern, or one that matches no folder of the run.
 pub(super) fn of_folders(messages: Vec<KeptMessage>, globs: &[String]) -> Result<Vec<KeptMessage>, Failure> {
     if globs.is_empty() {
         return Ok(messages);
@@ -77,10 +77,10 @@ pub(super) fn of_folders(messages: Vec<KeptMessage>, globs: &[String]) -> Result
     Ok(chosen)
 }
 
-/// The messages that are named; all where none is.
+/// Returns the given messages; all if none is given.
 ///
 /// # Errors
-/// One that the run has not kept, or that may be one of several.
+/// One that the run has not saved, or that may be one of several.
 pub(super) fn named(run: &Path, messages: Vec<KeptMessage>, wanted: &[Wanted]) -> Result<Vec<KeptMessage>, Failure> {
     if wanted.is_empty() {
         return Ok(messages);
@@ -94,7 +94,7 @@ pub(super) fn named(run: &Path, messages: Vec<KeptMessage>, wanted: &[Wanted]) -
                 return Err(Failure::usage(format!("the run has no message {one}"))
                     .with_hint("list its messages with --dry-run and without --message"));
             }
-            // Equal messages of one folder are one to the user; in several, each folder had it.
+            // Equal messages in one folder are one to the user; if they are in several, each folder had it.
             (1, _) | (_, Wanted::Id(_)) => {}
             (count, Wanted::Place(..)) => {
                 let ids = found.iter().map(|at| {
@@ -116,7 +116,7 @@ pub(super) fn named(run: &Path, messages: Vec<KeptMessage>, wanted: &[Wanted]) -
     Ok(chosen.into_iter().map(|at| messages[at].clone()).collect())
 }
 
-/// How many messages each folder has.
+/// Returns how many messages each folder has.
 pub(super) fn by_folder(messages: &[KeptMessage]) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     messages.iter().for_each(|message| *counts.entry(message.folder.clone()).or_insert(0) += 1);

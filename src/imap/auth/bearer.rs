@@ -1,11 +1,11 @@
-//! OAuth 2.0 access tokens: OAUTHBEARER (RFC 7628) and XOAUTH2, Google's and Microsoft's form of it.
+//! OAuth 2.0 access tokens: OAUTHBEARER (RFC 7628) and XOAUTH2, Google's and Microsoft's variant.
 //!
-//! A server that refuses sends its reason as JSON in a challenge, and its tagged NO only when that has been answered. What the
-//! JSON holds may repeat the token, so of all of it only a status that looks like one is ever shown.
+//! A server that refuses sends its reason as JSON in a challenge, and its tagged NO only after an answer to that. The
+//! JSON may repeat the token, so only a status that looks like one is ever shown.
 //!
-//! rsasl has both, but would save only the line that writes each message. It does not escape a name's `,` and `=`, answers the
-//! reason in OAUTHBEARER with nothing where RFC 7628 section 3.2.3 has `%x01`, fails on a reason that it can't read and
-//! leaves an empty one without the answer that the server waits for.
+//! rsasl supports both, but would only save the line that writes each message. It doesn't escape `,` and `=` in a name,
+//! answers OAUTHBEARER's reason with nothing where RFC 7628 section 3.2.3 requires `%x01`, fails on a reason that it
+//! can't parse and leaves an empty one without the answer that the server waits for.
 
 use super::exchange::{Failure, Message, Sasl};
 use crate::net::DialSettings;
@@ -13,12 +13,12 @@ use zeroize::Zeroizing;
 
 struct Bearer {
     message: Option<Message>,
-    /// What answers the server's reason.
+    /// The answer to the server's reason.
     end: &'static [u8],
     refusal: Option<String>,
 }
 
-/// The token for a user, at the host that the client means.
+/// Sends the token for a user, with the host that the client means.
 pub(super) fn oauthbearer(user: &str, server: &DialSettings, token: &str) -> Result<Box<dyn Sasl>, Failure> {
     check(token)?;
     // RFC 5801 section 4 `saslname`.
@@ -28,7 +28,7 @@ pub(super) fn oauthbearer(user: &str, server: &DialSettings, token: &str) -> Res
     Ok(bearer(message, b"\x01"))
 }
 
-/// The token for a user.
+/// Sends the token for a user.
 pub(super) fn xoauth2(user: &str, token: &str) -> Result<Box<dyn Sasl>, Failure> {
     check(token)?;
     Ok(bearer(format!("user={user}\u{1}auth=Bearer {token}\u{1}\u{1}"), b""))
@@ -38,7 +38,7 @@ fn bearer(message: String, end: &'static [u8]) -> Box<dyn Sasl> {
     Box::new(Bearer { message: Some(Zeroizing::new(message.into_bytes())), end, refusal: None })
 }
 
-/// A token can't end its field.
+/// Checks that a token can't end its field.
 fn check(token: &str) -> Result<(), Failure> {
     let is_whole = token.bytes().all(|byte| byte.is_ascii_graphic());
     if is_whole { Ok(()) } else { Err(Failure::Unfit("an access token is one ASCII word, and this isn't".to_owned())) }
@@ -66,7 +66,7 @@ impl Sasl for Bearer {
     }
 }
 
-/// The status in a server's reason, if it is one: a number or a registered word.
+/// Returns the status in a server's reason, if it is one: a number or a registered word.
 fn status(json: &[u8]) -> String {
     let status = serde_json::from_slice::<serde_json::Value>(json).ok().and_then(|reason| match &reason["status"] {
         serde_json::Value::String(text) => Some(text.clone()),

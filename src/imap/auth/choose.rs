@@ -1,8 +1,8 @@
-//! Which mechanism: the one that protects most of those that the server offers and that the credentials fit. Pure.
+//! Chooses the mechanism: of those that the server offers and the credentials fit, the one that protects most. Pure.
 //!
-//! Where the connection is encrypted, CRAM-MD5 comes last: it protects nothing more there, and many servers offer it to users
-//! for whom it can't work. To act for somebody else, PLAIN comes first there: Dovecot's SCRAM compares with the other user's
-//! password then.
+//! On an encrypted connection CRAM-MD5 comes last: it adds no protection there, and many servers offer it to users for
+//! whom it can't work. There, to act for another user, PLAIN comes first: Dovecot's SCRAM would compare with the other
+//! user's password.
 
 use super::credentials::Kind;
 use crate::address::{Mechanism, Proof};
@@ -22,7 +22,7 @@ const TOKENS: [Mechanism; 2] = [OAuthBearer, XOAuth2];
 pub(super) enum Way {
     /// AUTHENTICATE.
     Sasl(Mechanism),
-    /// The command LOGIN (RFC 3501 section 6.2.3).
+    /// The LOGIN command (RFC 3501 section 6.2.3).
     Command,
 }
 
@@ -34,7 +34,7 @@ impl Way {
         }
     }
 
-    /// What is remembered of it.
+    /// Returns the mechanism to remember.
     pub(super) fn mechanism(self) -> Mechanism {
         match self {
             Self::Sasl(mechanism) => mechanism,
@@ -54,7 +54,7 @@ impl Way {
     }
 }
 
-/// What the user has given.
+/// What the user has provided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Held {
     Nothing,
@@ -78,10 +78,10 @@ pub(super) struct Situation<'a> {
     pub(super) is_ascii: bool,
 }
 
-/// Chooses.
+/// Chooses how to log in.
 ///
 /// # Errors
-/// [`Error::NoMechanism`] with what the server offers and what to do, or [`Error::NoLogin`] where the server forbids
+/// [`Error::NoMechanism`] with what the server offers and what to do, or [`Error::NoLogin`] if the server forbids
 /// passwords on this connection.
 pub(super) fn choose(situation: &Situation<'_>) -> Result<Way, Error> {
     match situation.wanted {
@@ -90,12 +90,12 @@ pub(super) fn choose(situation: &Situation<'_>) -> Result<Way, Error> {
     }
 }
 
-/// Whether the server offers to bind logins to the TLS connection.
+/// Reports whether the server offers to bind logins to the TLS connection.
 pub(super) fn offers_binding(offered: &Capabilities) -> bool {
     [ScramSha256Plus, ScramSha1Plus].into_iter().any(|mechanism| is_listed(offered, mechanism))
 }
 
-/// The mechanisms that a server offers, for an error.
+/// Lists the mechanisms that a server offers, for an error.
 pub(super) fn list(offered: &Capabilities) -> String {
     let names: Vec<&str> = offered.mechanisms().collect();
     if names.is_empty() { "no mechanism".to_owned() } else { names.join(", ") }
@@ -121,7 +121,7 @@ fn check_wanted(situation: &Situation<'_>, wanted: Mechanism) -> Result<Way, Err
     if let Some(way) = situation.way_of(wanted) {
         return Ok(way);
     }
-    // A server that lists none may still take one.
+    // A server that lists none may still accept one.
     if situation.offered.mechanisms().next().is_none() && !situation.forbids_passwords(wanted) {
         return Ok(Way::Sasl(wanted));
     }
@@ -140,7 +140,8 @@ fn forbidden() -> Error {
     Error::NoLogin(text.to_owned())
 }
 
-/// Whether the mechanism of the last login, which protects more than the way that is left now, was taken out of the list.
+/// Reports whether the mechanism of the last login, which protects more than what is left now, has disappeared from the
+/// list.
 pub(super) fn is_downgrade(situation: &Situation<'_>, last: Mechanism, way: Way) -> bool {
     let now = way.mechanism();
     let order = situation.preferences();
@@ -159,7 +160,7 @@ impl Situation<'_> {
         fitting.find_map(|mechanism| self.way_of(mechanism)).ok_or_else(|| self.nothing_fits())
     }
 
-    /// What the credentials fit, the best first.
+    /// Returns the mechanisms that fit the credentials, best first.
     fn preferences(&self) -> Vec<Mechanism> {
         let passwords: &[Mechanism] = match (self.is_encrypted, self.has_authzid) {
             (true, false) => &ENCRYPTED,
@@ -170,28 +171,28 @@ impl Situation<'_> {
         let secret: Vec<&Mechanism> = match self.held {
             Held::Nothing => Vec::new(),
             Held::Secret(Kind::Password) => passwords.iter().collect(),
-            // Some servers take a token in the place of a password.
+            // Some servers accept a token in place of a password.
             Held::Secret(Kind::Token) => TOKENS.iter().chain(passwords).collect(),
             Held::Secret(Kind::Granted) => TOKENS.iter().collect(),
         };
         certificate.iter().chain(secret).copied().collect()
     }
 
-    /// How to log in by this mechanism, if the server offers it.
+    /// Returns how to log in with this mechanism, if the server offers it.
     fn way_of(&self, mechanism: Mechanism) -> Option<Way> {
         let is_listed = is_listed(self.offered, mechanism);
         let lists_none = self.offered.mechanisms().next().is_none();
         match mechanism {
-            // One round trip in place of three, unless the server may not understand the characters.
+            // One round trip rather than three, unless the server may not understand the characters.
             Login if !self.offered.has("LOGINDISABLED") && (self.is_ascii || !is_listed) => Some(Way::Command),
             ScramSha256Plus | ScramSha1Plus if !self.can_bind => None,
-            // LOGIN can't carry who is to be acted for.
+            // LOGIN can't say for whom to act.
             Plain if self.has_authzid && lists_none && !self.forbids_passwords(Plain) => Some(Way::Sasl(Plain)),
             _ => is_listed.then_some(Way::Sasl(mechanism)),
         }
     }
 
-    /// Whether the server wants no password in the clear here.
+    /// Reports whether the server forbids passwords in plain text here.
     fn forbids_passwords(&self, mechanism: Mechanism) -> bool {
         matches!(mechanism, Plain | Login) && self.offered.has("LOGINDISABLED")
     }
@@ -346,11 +347,11 @@ mod tests {
             (usual, ScramSha1Plus, Way::Sasl(Plain), true),
             (open, CramMd5, Way::Sasl(Plain), false),
             (Situation { offered: &offers("PLAIN"), ..open }, CramMd5, Way::Sasl(Plain), true),
-            // Where TLS protects, CRAM-MD5 protects no more than PLAIN.
+            // Under TLS, CRAM-MD5 protects no more than PLAIN.
             (Situation { offered: &offers("PLAIN"), ..usual }, CramMd5, Way::Sasl(Plain), false),
             (usual, Plain, Way::Command, false),
             (usual, Plain, Way::Sasl(ScramSha256), false),
-            // It is offered still, and another reason stands against it.
+            // It is still offered, but something else rules it out.
             (Situation { can_bind: false, ..situation(&all) }, ScramSha256Plus, Way::Sasl(ScramSha256), false),
             (
                 Situation { can_bind: false, gave_up_binding: true, ..situation(&all) },
@@ -358,7 +359,7 @@ mod tests {
                 Way::Sasl(ScramSha256),
                 true,
             ),
-            // Other credentials are no downgrade.
+            // Other credentials aren't a downgrade.
             (usual, OAuthBearer, Way::Sasl(Plain), false),
             (Situation { held: TOKEN, ..usual }, OAuthBearer, Way::Sasl(Plain), true),
             (Situation { held: TOKEN, offered: &offers("XOAUTH2"), ..usual }, OAuthBearer, Way::Sasl(XOAuth2), false),

@@ -1,5 +1,5 @@
-//! Who logs in, and the secret that proves it. A password stays what it was; an access token lives for an hour, and a run may
-//! take longer, so where it came from can be asked again.
+//! Who logs in, and the secret that proves it. A password stays the same; an access token lasts for an hour, and a run
+//! may take longer, so its source can be asked again.
 
 use super::recall::Recall;
 use crate::address::{ImapAddress, Mechanism, Proof};
@@ -10,20 +10,20 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How old a token may be when a login begins with it: the connections of one start share it, a later one asks anew.
+/// How old a token may be when a login uses it: connections made at the same time share it, a later one asks again.
 const FRESH: Duration = Duration::from_secs(60);
 
 /// Who logs in, and how.
 pub struct Credentials {
     /// The user.
     pub user: String,
-    /// Whose mailbox it is, where an administrator logs in.
+    /// Whose mailbox it is, if an administrator logs in.
     pub authzid: Option<String>,
     /// The password or token.
     pub secret: Secret,
-    /// The mechanism; `None`: the one that protects most of those that the server offers and that fit.
+    /// The mechanism; `None`: of those that the server offers and that fit, the one that protects most.
     pub mechanism: Option<Mechanism>,
-    /// Whether the connection shows a certificate of the user's.
+    /// Whether the connection presents a certificate of the user's.
     pub has_certificate: bool,
     /// How the last run logged in.
     pub recall: Recall,
@@ -32,7 +32,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Whom an address names, and what proves that it is them.
+    /// Makes the credentials for the user in an address.
     pub fn new(address: &ImapAddress, secret: Secret) -> Self {
         Self {
             user: address.user.clone(),
@@ -49,7 +49,7 @@ impl Credentials {
         self.cannot_bind.load(Ordering::Relaxed)
     }
 
-    /// From now on no login is bound, unless the user asks for it.
+    /// Stops binding logins, unless the user asks for it.
     pub(super) fn give_up_binding(&self) {
         self.cannot_bind.store(true, Ordering::Relaxed);
     }
@@ -59,7 +59,7 @@ impl Credentials {
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct NoSecret {
-    /// Whose fault it is.
+    /// What caused it.
     pub cause: NoSecretCause,
     /// What was tried and what came back, without the secret.
     pub text: String,
@@ -67,23 +67,23 @@ pub struct NoSecret {
     pub hint: Option<String>,
 }
 
-/// Whose fault it is that there is no secret.
+/// What caused the lack of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoSecretCause {
-    /// Whoever gives tokens gives none to this user any more.
+    /// The issuer of tokens no longer grants any to this user.
     Refused,
-    /// Whoever gives tokens can't be reached.
+    /// The issuer of tokens can't be reached.
     Unreachable,
-    /// Whoever answers is not to be trusted.
+    /// The issuer's server isn't trusted.
     Untrusted,
-    /// Something on this machine.
+    /// A problem on this machine.
     Local,
 }
 
-/// Gets a secret again, another one than the one that was refused, if it can.
+/// Gets a secret again, if possible another one than the one that was refused.
 type Source = Box<dyn Fn(Option<&SecretString>) -> Result<SecretString, NoSecret> + Send + Sync>;
 
-/// A password or token, and where a newer token comes from.
+/// A password or token, and where to get a newer token.
 #[derive(Default)]
 pub struct Secret {
     held: Mutex<Option<Held>>,
@@ -98,12 +98,12 @@ struct Held {
 }
 
 impl Secret {
-    /// One that stays.
+    /// Makes one that stays the same.
     pub fn fixed(secret: SecretString) -> Self {
         Self { held: Mutex::new(Some(Held::now(secret))), ..Self::default() }
     }
 
-    /// One that can be read again; an error is in words, without the secret.
+    /// Makes one that can be read again; an error is readable text without the secret.
     pub fn renewable(
         secret: SecretString,
         source: impl Fn() -> Result<SecretString, String> + Send + Sync + 'static,
@@ -113,20 +113,20 @@ impl Secret {
         Self { held: Mutex::new(Some(Held::now(secret))), source: Some(Box::new(source)), is_granted: false }
     }
 
-    /// An access token that was granted by OAuth 2.0, which is got when it is needed, and again when it has expired or the
-    /// server has refused it.
+    /// Makes an OAuth 2.0 access token, which is obtained when needed, and again when it has expired or the server has
+    /// refused it.
     pub fn granted(
         source: impl Fn(Option<&SecretString>) -> Result<SecretString, NoSecret> + Send + Sync + 'static,
     ) -> Self {
         Self { held: Mutex::default(), source: Some(Box::new(source)), is_granted: true }
     }
 
-    /// None: the mechanism needs none.
+    /// Makes none: the mechanism needs none.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// What to log in with. A token that is not fresh is read again first.
+    /// Returns what to log in with. A token that isn't fresh is read again first.
     pub(super) fn current(&self, wanted: Option<Mechanism>) -> Result<Option<SecretString>, Error> {
         let mut held = lock(&self.held);
         let is_stale = match &*held {
@@ -139,8 +139,8 @@ impl Secret {
         Ok(held.as_ref().map(|now| now.secret.clone()))
     }
 
-    /// What to try in place of a token that was refused: what another connection has read meanwhile, or what the source has
-    /// now, if that is another.
+    /// Returns what to try in place of a refused token: what another connection has read since, or what the source has
+    /// now, if that differs.
     pub(super) fn renewed(&self, refused: &SecretString) -> Result<Option<SecretString>, Error> {
         let mut held = lock(&self.held);
         let is_other = |secret: &SecretString| secret.expose_secret() != refused.expose_secret();
@@ -151,7 +151,7 @@ impl Secret {
         Ok(Some(now.secret.clone()).filter(is_other))
     }
 
-    /// What it is, as far as a mechanism asks.
+    /// Returns what it is, as far as a mechanism cares.
     pub(super) fn kind(&self, secret: &SecretString, wanted: Option<Mechanism>) -> Kind {
         if self.is_granted {
             Kind::Granted
@@ -167,9 +167,9 @@ impl Secret {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Password,
-    /// What looks like an access token, or was said to be one.
+    /// It looks like an access token, or was said to be one.
     Token,
-    /// An access token that `mailferry login` has got: it goes nowhere but into OAUTHBEARER and XOAUTH2.
+    /// An access token from `mailferry login`: only OAUTHBEARER and XOAUTH2 ever get it.
     Granted,
 }
 
@@ -185,8 +185,8 @@ impl Held {
     }
 }
 
-/// Whether a secret is an access token: by the mechanism if one is chosen, else by its look. No password is that long, and
-/// Google's tokens begin alike.
+/// Reports whether a secret is an access token: by the mechanism if one is set, otherwise by its look. No password is
+/// that long, and Google's tokens all begin the same.
 fn is_token(secret: &SecretString, wanted: Option<Mechanism>) -> bool {
     if let Some(mechanism) = wanted {
         return mechanism.proof() == Proof::Token;

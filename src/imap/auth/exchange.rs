@@ -1,5 +1,5 @@
-//! AUTHENTICATE: the server's challenges and our answers, each a line of base64 (RFC 3501 section 6.2.2), the first answer in the
-//! command itself where the server takes it there (RFC 4959).
+//! AUTHENTICATE: the server's challenges and our answers, each a line of base64 (RFC 3501 section 6.2.2); the first
+//! answer is part of the command if the server allows that (RFC 4959).
 
 use super::choose;
 use crate::address::Mechanism;
@@ -10,39 +10,39 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// The most challenges of any exchange: none needs half of it.
+/// The most challenges in any exchange: none needs half of it.
 const MAX_CHALLENGES: usize = 10;
 
-/// What goes to the server; a secret.
+/// Bytes for the server; a secret.
 pub(super) type Message = Zeroizing<Vec<u8>>;
 
 /// The client's side of a mechanism.
 pub(super) trait Sasl {
-    /// What the client says first; `None` where the server begins.
+    /// Returns what the client says first; `None` if the server begins.
     fn initial(&mut self) -> Result<Option<Message>, Failure>;
 
-    /// The answer to a challenge.
+    /// Answers a challenge.
     fn answer(&mut self, challenge: &[u8]) -> Result<Message, Failure>;
 
-    /// Whether an OK may be believed: the server has proved all that it has to.
+    /// Reports whether an OK may be believed: the server has proved everything that it has to.
     fn is_complete(&self) -> bool {
         true
     }
 
-    /// What the server said in the exchange of why it refuses, without anything that could be a secret.
+    /// Returns the server's reason for refusing, from the exchange, without anything that could be a secret.
     fn remark(&self) -> Option<String> {
         None
     }
 }
 
-/// Why the client does not go on.
+/// Why the client stops.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The server is not to be trusted with more.
+    /// The server can't be trusted with more.
     Distrust(String),
     /// The server refuses, within the exchange.
     Refused(String),
-    /// The credentials can't go by this mechanism.
+    /// The credentials can't be used with this mechanism.
     Unfit(String),
 }
 
@@ -72,7 +72,7 @@ impl Failure {
     }
 }
 
-/// What a server's challenge means after the last one that the mechanism has.
+/// Rejects a challenge that comes after the mechanism's last one.
 pub(super) fn asks_too_much() -> Failure {
     Failure::Distrust("the server asks for more than the mechanism defines".to_owned())
 }
@@ -80,13 +80,13 @@ pub(super) fn asks_too_much() -> Failure {
 /// How an exchange ended.
 pub(super) struct Outcome {
     pub(super) reply: Reply,
-    /// What the server said besides.
+    /// What else the server said.
     pub(super) remark: Option<String>,
-    /// Whether the client's first message is all that the server wanted to see.
+    /// Whether the server only wanted to see the client's first message.
     pub(super) was_refused_at_once: bool,
 }
 
-/// Runs an exchange to its tagged reply.
+/// Runs an exchange up to its tagged reply.
 pub(super) fn run(
     connection: &mut Connection,
     mechanism: Mechanism,
@@ -149,7 +149,7 @@ fn encode(message: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(message))
 }
 
-/// A challenge's bytes. Some servers write nothing, others a blank, where it is empty.
+/// Decodes a challenge. If it is empty, some servers write nothing, others a blank.
 fn decode(line: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let bytes = STANDARD.decode(line.trim_ascii()).map(Zeroizing::new);
     bytes.map_err(|_| Failure::Distrust("the server's challenge is not base64".to_owned()))

@@ -1,9 +1,10 @@
-//! Kerberos by GSSAPI (RFC 4752): the ticket that `kinit` got says who it is, and the server proves itself, too.
+//! Kerberos through GSSAPI (RFC 4752): a ticket from `kinit` identifies the user, and the server proves its identity,
+//! too.
 //!
-//! No security layer is negotiated: TLS is there for that. Tickets are never handed on to the server (delegation).
+//! No security layer is negotiated: that is what TLS is for. Tickets are never passed on to the server (delegation).
 //!
-//! rsasl has GSSAPI, too, but asks for every flag, delegation among them, names nobody to act for, and does not tell whose ticket
-//! it used. It would also bring a second version of libgssapi.
+//! rsasl supports GSSAPI, too, but requests every flag, delegation among them, can't act for another user, and doesn't
+//! report whose ticket it used. It would also bring in a second version of libgssapi.
 
 use super::exchange::{Failure, Message, Sasl, asks_too_much};
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext as _};
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 /// The bit for "no security layer" (RFC 4752 section 3.3).
 const NO_LAYER: u8 = 1;
 
-/// Begins an exchange with the service `imap` of a host.
+/// Starts an exchange with the service `imap` on a host.
 pub(super) fn begin(host: &str, user: &str, authzid: Option<&str>) -> Result<Box<dyn Sasl>, Failure> {
     let failed =
         |error: libgssapi::error::Error| Failure::Unfit(format!("no Kerberos ticket (kinit gets one): {error}"));
@@ -76,7 +77,8 @@ impl Sasl for Gssapi {
     }
 }
 
-/// Whether a ticket for `ann@EXAMPLE.ORG` is one for `ann` or `ann@example.org`: another's mailbox would be filled otherwise.
+/// Reports whether a ticket for `ann@EXAMPLE.ORG` is one for `ann` or `ann@example.org`; otherwise another user's
+/// mailbox would be filled.
 fn is_same_user(principal: &str, user: &str) -> bool {
     let local = principal.split_once('@').map_or(principal, |(local, _)| local);
     [principal, local].iter().any(|name| name.eq_ignore_ascii_case(user))

@@ -1,5 +1,5 @@
-//! The exchanges that rsasl runs, with what they ask us for. It has no CRAM-MD5 and no NTLM; `bearer` and `gssapi` say why
-//! it does not run those.
+//! The exchanges that rsasl runs, and its callbacks. It has no CRAM-MD5 and no NTLM; `bearer` and `gssapi` explain why
+//! they don't use it.
 
 use super::exchange::{Failure, Message};
 use super::scram::{Binding, END_POINT};
@@ -22,7 +22,7 @@ static IMPLEMENTED: &[Implementation] =
 /// An exchange.
 pub(super) type Session = rsasl::prelude::Session<NoValidation, Binding>;
 
-/// What rsasl asks for.
+/// The answers to rsasl's questions.
 struct Answers {
     authzid: Option<String>,
     user: String,
@@ -46,7 +46,7 @@ impl SessionCallback for Answers {
     }
 }
 
-/// Starts an exchange. ANONYMOUS takes the user's name as the trace.
+/// Starts an exchange. ANONYMOUS uses the user's name as the trace.
 pub(super) fn start(
     mechanism: Mechanism,
     binding: Binding,
@@ -68,7 +68,7 @@ pub(super) fn start(
 
 /// Takes a challenge, or nothing at the beginning, and returns the message to send.
 pub(super) fn step(session: &mut Session, challenge: Option<&[u8]>) -> Result<(State, Message), SessionError> {
-    // A mechanism writes the password last and in one piece, so that no copy of it stays behind when this grows.
+    // A mechanism writes the password last and in one piece, so no copy of it stays behind when this grows.
     let mut message = Zeroizing::new(Vec::new());
     let state = session.step(challenge, &mut *message)?;
     Ok((state, message))

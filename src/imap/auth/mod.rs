@@ -1,16 +1,16 @@
-//! Authentication: who is at the door, proved in the way that protects most (RFC 3501 section 6.2.2, RFC 4422).
+//! Authentication: proves who the user is in the way that protects most (RFC 3501 section 6.2.2, RFC 4422).
 //!
 //! ```text
-//! credentials  who logs in, and the secret that may be read anew      choose    the mechanism, by what both sides have
-//! exchange     AUTHENTICATE: challenges and answers                   simple    PLAIN, LOGIN, EXTERNAL, ANONYMOUS, CRAM-MD5
-//! library      the exchanges that rsasl runs                          scram     SCRAM, with and without channel binding
-//! bearer       OAUTHBEARER, XOAUTH2           ntlm    NTLM            gssapi    Kerberos, if it was built in
+//! credentials  who logs in, and the secret, which may be re-read   choose   the mechanism, by what both sides have
+//! exchange     AUTHENTICATE: challenges and answers                simple   PLAIN, LOGIN, EXTERNAL, CRAM-MD5, …
+//! library      the exchanges that rsasl runs                       scram    SCRAM, with and without channel binding
+//! bearer       OAUTHBEARER, XOAUTH2           ntlm    NTLM            gssapi    Kerberos, if built in
 //! recall       how the last run logged in
 //! ```
 //!
-//! What stays true: a password is tried once, a mechanism that was refused is not replaced by a weaker one (but for the binding,
-//! where no proof was given yet), nor one that protected more the last time and is gone now, a server that must prove itself (SCRAM) is believed only when it has, and no trace and no error shows a secret or
-//! a line of an exchange.
+//! Invariants: a password is tried once; a refused mechanism isn't replaced by a weaker one (except for the binding,
+//! before any proof was given), nor is a stronger one that the server no longer offers; a server that must prove itself
+//! (SCRAM) is believed only once it has; no trace and no error shows a secret or a line of an exchange.
 
 mod bearer;
 mod choose;
@@ -36,14 +36,15 @@ use crate::address::{Mechanism, Proof};
 use crate::net::DialSettings;
 use secrecy::{ExposeSecret, SecretString};
 
-/// Logs in on a connection whose server has said what it offers.
+/// Logs in on a connection whose server has announced what it offers.
 ///
-/// A token that is refused is asked for again where its source can have a newer one, and tried once more if it has. A
-/// password never is: repeated failures lock accounts. A server that binds logins only by what the TLS library does not give
-/// (`tls-unique`, `tls-exporter`) says so before it looks at the password: then it is logged in without, unless the user chose.
+/// If a token is refused and its source can have a newer one, it is asked once and, if it does, the login is retried. A
+/// password is never retried: repeated failures lock accounts. A server that binds logins only to what the TLS library
+/// doesn't provide (`tls-unique`, `tls-exporter`) says so before it checks the password: then the login isn't bound,
+/// unless the user chose the mechanism.
 ///
 /// # Errors
-/// A refusal, no mechanism that fits, a server that does not prove what it must, or what ends the connection.
+/// A refusal, no suitable mechanism, a server that doesn't prove what it must, or a failure that ends the connection.
 pub(super) fn authenticate(
     connection: &mut Connection,
     credentials: &Credentials,
@@ -51,7 +52,7 @@ pub(super) fn authenticate(
     offered: &Capabilities,
 ) -> Result<(), Error> {
     let mut secret = credentials.secret.current(credentials.mechanism)?;
-    // Once: a source that has another token each time would be asked without end by a server that refuses them all.
+    // Once: with a source that has another token each time, a server that refuses them all would be tried endlessly.
     let mut may_renew = true;
     loop {
         let way = choose(connection, credentials, offered, secret.as_ref())?;
@@ -84,7 +85,7 @@ pub(super) fn authenticate(
     }
 }
 
-/// The way to log in.
+/// Chooses how to log in.
 fn choose(
     connection: &Connection,
     credentials: &Credentials,
@@ -114,21 +115,21 @@ fn choose(
     }
 }
 
-/// Whether the server can't bind a login in the way that we do. That the bindings differ (`channel-bindings-dont-match`) is
-/// another matter: somebody may stand in between.
+/// Reports whether the server can't bind a login in the way that we do. Bindings that differ
+/// (`channel-bindings-dont-match`) are another matter: there may be a man in the middle.
 fn binds_otherwise(outcome: &Outcome) -> bool {
     let text = outcome.reply.text.to_ascii_lowercase();
-    // The second is Cyrus SASL's word for another kind; for a wrong password it has "authentication failure".
+    // The second is how Cyrus SASL reports a different kind; for a wrong password it says "authentication failure".
     let words = ["unsupported-channel-binding-type", "bad protocol"];
     outcome.was_refused_at_once || words.iter().any(|word| text.contains(word))
 }
 
-/// Whether a newer token may do better.
+/// Reports whether a newer token may work better.
 fn is_about_the_token(reply: &Reply) -> bool {
     matches!(reply.code, None | Some(Code::AuthenticationFailed | Code::Expired))
 }
 
-/// One try.
+/// One attempt.
 struct Attempt<'a> {
     credentials: &'a Credentials,
     server: &'a DialSettings,
@@ -152,7 +153,7 @@ impl Attempt<'_> {
         exchange::run(connection, mechanism, &mut *sasl, self.offered)
     }
 
-    /// The client's side of a mechanism.
+    /// Starts the client's side of a mechanism.
     fn begin(&self, mechanism: Mechanism, end_point: Option<Vec<u8>>) -> Result<Box<dyn Sasl>, Error> {
         let user = self.credentials.user.as_str();
         let authzid = self.credentials.authzid.as_deref();

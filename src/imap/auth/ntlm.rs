@@ -1,5 +1,5 @@
-//! NTLM as Exchange and Samba take it: NTLMv2 only ([MS-NLMP] sections 2.2.1 and 3.3.2). The password is hashed by what is long
-//! broken, so that it is used only where it is asked for or where the server has nothing else.
+//! NTLM as Exchange and Samba accept it: NTLMv2 only ([MS-NLMP] sections 2.2.1 and 3.3.2). The password is hashed with
+//! long-broken algorithms, so it is used only on request or if the server has nothing else.
 //!
 //! rsasl has no NTLM. A user is written `NAME` or `DOMAIN\NAME`.
 
@@ -12,17 +12,16 @@ use zeroize::Zeroizing;
 
 const MAGIC: &[u8; 8] = b"NTLMSSP\0";
 
-/// UTF-16, the target's name asked for, NTLM, always a signature, the challenge of NTLMv2, 128 bits
-/// (section 2.2.2.5).
+/// UTF-16, target name requested, NTLM, always signed, NTLMv2 challenge, 128 bits (section 2.2.2.5).
 const FLAGS: u32 = 0x0000_0001 | 0x0000_0004 | 0x0000_0200 | 0x0000_8000 | 0x0008_0000 | 0x2000_0000;
 
-/// Between 1601 and 1970, in the tenths of microseconds that Windows counts.
+/// The time between 1601 and 1970, in Windows' tenths of microseconds.
 const EPOCH: u64 = 116_444_736_000_000_000;
 
-/// What the server tells of itself has this many bytes at most.
+/// The most bytes that the server's target info may have.
 const MAX_TARGET_INFO: usize = 4096;
 
-/// Begins an exchange.
+/// Starts an exchange.
 pub(super) fn begin(user: &str, password: &str) -> Result<Box<dyn Sasl>, Failure> {
     let mut client_challenge = [0; 8];
     getrandom::fill(&mut client_challenge)
@@ -42,7 +41,7 @@ pub(super) fn begin(user: &str, password: &str) -> Result<Box<dyn Sasl>, Failure
 struct Ntlm {
     domain: String,
     user: String,
-    /// Gone once it has been used.
+    /// Gone after use.
     password: Option<Zeroizing<String>>,
     client_challenge: [u8; 8],
     ticks: u64,
@@ -79,20 +78,20 @@ impl Sasl for Ntlm {
 }
 
 impl Ntlm {
-    /// `NTOWFv2`.
+    /// Computes `NTOWFv2`.
     fn key(&self, password: &str) -> Zeroizing<[u8; 16]> {
         let hash = Zeroizing::new(<[u8; 16]>::from(Md4::digest(&*utf16(password))));
         mac(&hash, &[&utf16(&self.user.to_uppercase()), &utf16(&self.domain)])
     }
 
-    /// `temp`: the version, the time, our challenge and what the server told of itself.
+    /// Builds `temp`: the version, the time, our challenge and the server's target info.
     fn blob(&self, target_info: &[u8]) -> Vec<u8> {
         let head = [1, 1, 0, 0, 0, 0, 0, 0];
         [&head[..], &self.ticks.to_le_bytes(), &self.client_challenge, &[0; 4], target_info, &[0; 4]].concat()
     }
 }
 
-/// The server's message (section 2.2.1.2), as far as it is needed.
+/// The server's message (section 2.2.1.2), as far as needed.
 struct Challenge<'a> {
     flags: u32,
     nonce: [u8; 8],
@@ -106,7 +105,7 @@ impl<'a> Challenge<'a> {
             return None;
         }
         let nonce = message.get(24..32)?.try_into().ok()?;
-        // Servers of another age leave it out.
+        // Old servers omit it.
         let target_info = match message.get(40..42) {
             Some(length) => {
                 let length = usize::from(u16::from_le_bytes(length.try_into().ok()?));
@@ -122,14 +121,14 @@ impl<'a> Challenge<'a> {
     }
 }
 
-/// The client's last message (section 2.2.1.3): where each field is, then the fields.
+/// Writes the client's last message (section 2.2.1.3): where each field is, then the fields.
 fn authenticate(fields: &[Vec<u8>; 6], flags: u32) -> Message {
     /// Magic, type, six places, flags.
     const HEAD: usize = 8 + 4 + 6 * 8 + 4;
     let mut message = Zeroizing::new([&MAGIC[..], &3_u32.to_le_bytes()].concat());
     let mut at = HEAD;
     for field in fields {
-        // Names and answers are short: a password's length does not show in them.
+        // Names and answers are short: they don't reveal a password's length.
         let length = u16::try_from(field.len()).unwrap_or(u16::MAX).to_le_bytes();
         let place = u32::try_from(at).unwrap_or(u32::MAX).to_le_bytes();
         message.extend_from_slice(&[&length[..], &length, &place].concat());
@@ -141,7 +140,7 @@ fn authenticate(fields: &[Vec<u8>; 6], flags: u32) -> Message {
 }
 
 fn mac(key: &[u8; 16], parts: &[&[u8]]) -> Zeroizing<[u8; 16]> {
-    // A key is filled up to a block with zeros (RFC 2104 section 2).
+    // A key is padded to a block with zeros (RFC 2104 section 2).
     let mut block = Zeroizing::new([0; 64]);
     block[..key.len()].copy_from_slice(key);
     let begun = Hmac::<Md5>::new((&*block).into());

@@ -1,14 +1,14 @@
-//! How the last run logged in. Whoever stands between can take mechanisms out of a server's list, so one that protected more
-//! and is gone now is not gone by itself (RFC 4422 section 6.1.1 calls that a downgrade).
+//! How the last run logged in. A man in the middle can remove mechanisms from a server's list, so a stronger one that
+//! has disappeared is suspicious (RFC 4422 section 6.1.1 calls that a downgrade).
 
 use crate::address::Mechanism;
 use crate::locks::lock;
 use std::sync::Mutex;
 
-/// Keeps the mechanism of a login for the next run.
+/// Saves the mechanism of a login for the next run.
 type Keep = Box<dyn Fn(Mechanism) + Send + Sync>;
 
-/// The mechanism of the last login, and where that of this one goes. The default remembers nothing.
+/// The mechanism of the last login, and where this one's is saved. By default nothing is remembered.
 #[derive(Default)]
 pub struct Recall {
     last: Mutex<Option<Mechanism>>,
@@ -16,7 +16,7 @@ pub struct Recall {
 }
 
 impl Recall {
-    /// What the last run has left; `keep` is told, once, what this one uses, if that is another.
+    /// Starts from what the last run saved; `keep` gets this run's mechanism, once, if it differs.
     pub fn new(last: Option<Mechanism>, keep: Option<Keep>) -> Self {
         Self { last: Mutex::new(last), keep }
     }

@@ -1,10 +1,10 @@
-//! SCRAM (RFC 5802, RFC 7677): neither side learns the password from the other, and each proves that it knows it. The
-//! cryptography is rsasl's; what it leaves open is closed here.
+//! SCRAM (RFC 5802, RFC 7677): neither side learns the password from the other, and each proves that it knows it. rsasl
+//! does the cryptography; what it leaves open is closed here.
 //!
-//! - The server chooses how often the password is hashed: fewer times than 4096 would make its answer easy to break, many
-//!   more would keep this machine busy for minutes (RFC 7677 section 4).
-//! - `-PLUS` binds the login to the server's certificate (`tls-server-end-point`, RFC 5929), so that nobody in between can
-//!   pass it on. The TLS library gives no access to `tls-exporter` (RFC 9266).
+//! - The server chooses how often the password is hashed: fewer than 4096 times would make the answer easy to break,
+//!   many more would keep this machine busy for minutes (RFC 7677 section 4).
+//! - `-PLUS` binds the login to the server's certificate (`tls-server-end-point`, RFC 5929), so that a man in the
+//!   middle can't relay it. The TLS library gives no access to `tls-exporter` (RFC 9266).
 
 use super::exchange::{Failure, Message, Sasl, asks_too_much};
 use super::library::{self, Session};
@@ -18,22 +18,23 @@ use zeroize::Zeroizing;
 /// How often a password may be hashed.
 const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 
-/// The kind of channel binding that the TLS library lets us have.
+/// The only kind of channel binding that the TLS library makes possible.
 pub(super) const END_POINT: &str = "tls-server-end-point";
 
-/// What the client says of channel binding (RFC 5802 section 6).
+/// What the client says about channel binding (RFC 5802 section 6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Binding {
-    /// `n`: it has none, or does not use it.
+    /// `n`: it has none, or doesn't use it.
     None,
-    /// `y`: it could, but the server does not offer it. A server that does knows then that somebody took it away.
+    /// `y`: it could, but the server doesn't offer it. A server that does can tell from this that the offer was
+    /// removed.
     NotOffered,
-    /// `p`: this is what the login is bound to.
+    /// `p`: the login is bound to this.
     EndPoint(Vec<u8>),
 }
 
 impl Binding {
-    /// What to say, with this to bind to and a server that offers it or not.
+    /// Returns what to say, given what there is to bind to and whether the server offers it.
     pub(super) fn of(mechanism: Mechanism, end_point: Option<Vec<u8>>, is_offered: bool) -> Self {
         match end_point {
             Some(end_point) if mechanism.binds_channel() => Self::EndPoint(end_point),
@@ -52,11 +53,11 @@ impl ChannelBindingCallback for Binding {
     }
 }
 
-/// An exchange, and what it waits for.
+/// An exchange, and what it is waiting for.
 struct Scram {
     session: Session,
     waits_for: Awaited,
-    /// Whether the server has shown that it knows the password.
+    /// Whether the server has proved that it knows the password.
     is_proved: bool,
 }
 
@@ -67,7 +68,7 @@ enum Awaited {
     Nothing,
 }
 
-/// Begins an exchange.
+/// Starts an exchange.
 pub(super) fn begin(
     mechanism: Mechanism,
     binding: Binding,
@@ -80,7 +81,8 @@ pub(super) fn begin(
     Ok(Box::new(Scram { session, waits_for: Awaited::First, is_proved: false }))
 }
 
-/// A name or password in the form that both sides hash (SASLprep, RFC 4013). What has none is taken as it is, as servers do.
+/// Returns a name or password in the form that both sides hash (SASLprep, RFC 4013). A text without one is used
+/// unchanged, as servers do.
 fn prepared(text: &str) -> Cow<'_, str> {
     stringprep::saslprep(text).unwrap_or(Cow::Borrowed(text))
 }
@@ -97,7 +99,7 @@ impl Sasl for Scram {
     }
 
     fn answer(&mut self, challenge: &[u8]) -> Result<Message, Failure> {
-        // After a failure nothing more is taken.
+        // After a failure nothing more is accepted.
         match mem::replace(&mut self.waits_for, Awaited::Nothing) {
             Awaited::First => {
                 check_first(challenge)?;
@@ -120,8 +122,8 @@ impl Sasl for Scram {
     }
 }
 
-/// Looks at the server's first message before a password is hashed as it says, and before rsasl, which panics on short fields,
-/// sees it: `r=NONCE,s=SALT,i=ITERATIONS` (RFC 5802 section 7 `server-first-message`).
+/// Checks the server's first message before a password is hashed as it demands, and before rsasl, which panics on short
+/// fields, sees it: `r=NONCE,s=SALT,i=ITERATIONS` (RFC 5802 section 7 `server-first-message`).
 fn check_first(message: &[u8]) -> Result<(), Failure> {
     let distrust = |text: String| Err(Failure::Distrust(text));
     let mut fields = message.split(|byte| *byte == b',');
@@ -147,7 +149,7 @@ fn check_first(message: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Looks at the server's last message: its signature, or its own word for why it refuses.
+/// Checks the server's last message: its signature, or its reason for refusing.
 fn check_final(message: &[u8]) -> Result<(), Failure> {
     if let Some(word) = message.strip_prefix(b"e=") {
         return Err(Failure::Refused(String::from_utf8_lossy(word).into_owned()));
@@ -160,7 +162,7 @@ fn check_final(message: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// What an error of rsasl means.
+/// Translates an error of rsasl.
 fn meaning(error: &SessionError) -> Failure {
     Failure::Distrust(match error {
         SessionError::MutualAuthenticationFailed => {

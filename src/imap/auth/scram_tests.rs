@@ -1,4 +1,4 @@
-//! SCRAM against a server's side that is written here from RFC 5802, with its own arithmetic.
+//! SCRAM against a server side written here from RFC 5802, with its own arithmetic.
 
 use super::*;
 use base64::Engine as _;
@@ -14,7 +14,7 @@ fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
     Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(text).finalize().into_bytes().to_vec()
 }
 
-/// RFC 5802 section 2.2 `Hi()`.
+/// Computes `Hi()` of RFC 5802 section 2.
 fn salted(password: &str, iterations: u32) -> Vec<u8> {
     let mut last = mac(password.as_bytes(), &[SALT, &[0, 0, 0, 1]].concat());
     let mut sum = last.clone();
@@ -25,7 +25,7 @@ fn salted(password: &str, iterations: u32) -> Vec<u8> {
     sum
 }
 
-/// What a server answers to the client's two messages.
+/// A server's answers to the client's two messages.
 struct Server {
     gs2_header: String,
     bound_to: Vec<u8>,
@@ -42,7 +42,7 @@ impl Server {
         Self { gs2_header: text[..at].to_owned(), bound_to: Vec::new(), first_bare: text[at..].to_owned(), first }
     }
 
-    /// Whether the proof is right, and the server's own.
+    /// Reports whether the proof is right, and returns the server's own.
     fn finish(&self, client_final: &[u8]) -> (bool, String) {
         let text = str::from_utf8(client_final).unwrap();
         let (without_proof, proof) = text.split_once(",p=").unwrap();
@@ -127,7 +127,7 @@ fn who_acts_for_whom_and_odd_names() {
     let mut sasl = begin(Mechanism::ScramSha256, Binding::None, Some("b=o,b"), "a,n=n", PASSWORD).unwrap();
     let first = sasl.initial().unwrap().unwrap();
     assert!(first.starts_with(b"n,a=b=3Do=2Cb,n=a=2Cn=3Dn,r="));
-    // SASLprep: a soft hyphen is nothing, a Roman nine is two letters.
+    // SASLprep: a soft hyphen disappears, a Roman nine becomes two letters.
     assert_eq!(prepared("I\u{ad}\u{2168}"), "IIX");
     assert_eq!(prepared("a\u{7}b"), "a\u{7}b", "what can't be prepared is taken as it is");
 }
@@ -152,15 +152,15 @@ fn a_server_that_is_not_the_one_it_should_be() {
     distrusts(sasl.answer(wrong.as_bytes()), "failed to prove it knows the password");
     assert!(!sasl.is_complete());
     distrusts(sasl.answer(wrong.as_bytes()), "more than the mechanism defines");
-    // Its nonce is not made of ours, or nothing was added to it.
+    // Its nonce doesn't extend ours, or adds nothing to it.
     let (mut sasl, server) = usual("4096");
     distrusts(sasl.answer(server.first.replacen("r=", "r=x", 1).as_bytes()), "nonce");
     let (mut sasl, server) = usual("4096");
     distrusts(sasl.answer(server.first.replacen("server,", ",", 1).as_bytes()), "nonce");
-    // It demands what nobody knows.
+    // It demands an unknown extension.
     let (mut sasl, server) = usual("4096");
     distrusts(sasl.answer(format!("m=x,{}", server.first).as_bytes()), "extension");
-    // What rsasl would panic on.
+    // Inputs on which rsasl would panic.
     for first in ["", ",", "r=", "r=x,s", "r=x,s=y,i", "s=x,r=y,i=4096"] {
         distrusts(usual("4096").0.answer(first.as_bytes()), "first message");
     }

@@ -1,5 +1,5 @@
-//! The mechanisms that take a line or two: PLAIN (RFC 4616), LOGIN, EXTERNAL (RFC 4422 appendix A) and ANONYMOUS (RFC 4505) by
-//! rsasl, and CRAM-MD5.
+//! The mechanisms of a line or two: PLAIN (RFC 4616), LOGIN, EXTERNAL (RFC 4422 appendix A) and ANONYMOUS (RFC 4505)
+//! through rsasl, and CRAM-MD5.
 
 use super::exchange::{Failure, Message, Sasl, asks_too_much};
 use super::library::{self, Session};
@@ -10,13 +10,13 @@ use md5::Md5;
 use std::mem;
 use zeroize::Zeroizing;
 
-/// An exchange in which the server proves nothing. After a failure nothing more is taken.
+/// An exchange in which the server proves nothing. After a failure nothing more is accepted.
 struct Simple {
     session: Session,
     is_over: bool,
 }
 
-/// Begins PLAIN, LOGIN, EXTERNAL or ANONYMOUS. EXTERNAL sends `authzid` alone, and ANONYMOUS `user`.
+/// Starts PLAIN, LOGIN, EXTERNAL or ANONYMOUS. EXTERNAL sends only `authzid`, and ANONYMOUS only `user`.
 pub(super) fn begin(
     mechanism: Mechanism,
     authzid: Option<&str>,
@@ -35,7 +35,7 @@ impl Simple {
         if mem::replace(&mut self.is_over, true) {
             return Err(asks_too_much());
         }
-        // rsasl refuses nothing but an empty password for PLAIN.
+        // rsasl rejects only an empty password for PLAIN.
         let stepped = library::step(&mut self.session, challenge);
         let (state, message) = stepped.map_err(|_| Failure::Unfit("the password is empty".to_owned()))?;
         self.is_over = state.is_finished();
@@ -45,7 +45,7 @@ impl Simple {
 
 impl Sasl for Simple {
     fn initial(&mut self) -> Result<Option<Message>, Failure> {
-        // LOGIN's server begins, and what its questions say varies.
+        // In LOGIN the server begins, and its questions vary.
         if self.session.are_we_first() { self.step(None).map(Some) } else { Ok(None) }
     }
 
@@ -54,7 +54,7 @@ impl Sasl for Simple {
     }
 }
 
-/// A hash of the challenge with the password as its key (RFC 2195). rsasl has no CRAM-MD5.
+/// Answers with a hash of the challenge keyed with the password (RFC 2195). rsasl has no CRAM-MD5.
 pub(super) fn cram_md5(user: &str, password: &str) -> Box<dyn Sasl> {
     let password = Zeroizing::new(password.as_bytes().to_vec());
     Box::new(CramMd5 { user: user.to_owned(), password: Some(password) })
@@ -62,7 +62,7 @@ pub(super) fn cram_md5(user: &str, password: &str) -> Box<dyn Sasl> {
 
 struct CramMd5 {
     user: String,
-    /// Gone once it has been used.
+    /// Gone after use.
     password: Option<Message>,
 }
 

@@ -1,5 +1,5 @@
 //! Response codes: `[NAME arguments]` at the beginning of a status line's text (RFC 3501 section 7.1, RFC 5530 and the
-//! registry that came after it). The set is open: what we do not know, or can't read, stays as it was sent.
+//! registry that followed). The set is open: unknown or unreadable codes are kept as sent.
 
 use super::cursor::{number, text};
 use super::search::ordered_set;
@@ -12,7 +12,7 @@ use crate::mail::UidSet;
 pub enum Code {
     Alert,
     AlreadyExists,
-    /// Where the messages of an APPEND are now, in their order. As many as there were messages, if the server is honest.
+    /// Where the messages of an APPEND are now, in order. As many as there were messages, if the server is honest.
     AppendUid {
         validity: u32,
         uids: UidSet,
@@ -26,7 +26,7 @@ pub enum Code {
     ClientBug,
     Closed,
     ContactAdmin,
-    /// Where copied messages were and are now, in the same order.
+    /// Where copied messages were and where they are now, in the same order.
     CopyUid {
         validity: u32,
         from: UidSet,
@@ -38,18 +38,18 @@ pub enum Code {
     InUse,
     Limit,
     MailboxId(String),
-    /// Messages that a conditional STORE left alone, as they had changed (RFC 7162 section 3.1.3).
+    /// Messages that a conditional STORE left alone because they had changed (RFC 7162 section 3.1.3).
     Modified(UidSet),
     NoModSeq,
     NonExistent,
     NoPerm,
     OverQuota,
-    /// As the server spells them, `\*` among them.
+    /// As the server spells them, including `\*`.
     PermanentFlags(Vec<String>),
     PrivacyRequired,
     ReadOnly,
     ReadWrite,
-    /// An URL that is never followed.
+    /// A URL that is never followed.
     Referral(String),
     ServerBug,
     Throttled,
@@ -60,8 +60,7 @@ pub enum Code {
     UidValidity(u32),
     Unavailable,
     Unseen(u32),
-    /// Any other, and those whose arguments make no sense (`UIDVALIDITY 0`, a number beyond its type, UIDs out of
-    /// order).
+    /// Any other, and those with invalid arguments (`UIDVALIDITY 0`, a number beyond its type, UIDs out of order).
     Other {
         /// In capitals.
         name: String,
@@ -70,10 +69,10 @@ pub enum Code {
     },
 }
 
-/// Splits a status line's text into its code and the text after it. Text in brackets that has no end is text.
+/// Splits a status line's text into its code and the rest. An unterminated bracket is text.
 ///
-/// `resp-text = ["[" resp-text-code "]" SP] text` (RFC 3501 section 9). Blanks around the code may be missing or many, and the
-/// text may be missing.
+/// `resp-text = ["[" resp-text-code "]" SP] text` (RFC 3501 section 9). Blanks around the code may be missing or
+/// repeated, and the text may be missing.
 pub(super) fn split(line: &[u8]) -> (Option<Code>, &[u8]) {
     let Some(inside) = line.strip_prefix(b"[") else { return (None, line) };
     let Some(end) = code_end(inside) else { return (None, line) };
@@ -87,11 +86,11 @@ pub(super) fn split(line: &[u8]) -> (Option<Code>, &[u8]) {
     (Some(parse(name, arguments)), inside[end + 1..].trim_ascii_start())
 }
 
-/// Where the closing bracket is: outside of parentheses and quotes, if there is one. In a capability list, a bracket in
-/// the middle of a word is not the one.
+/// Finds the closing bracket: outside parentheses and quotes, if there is one. In a capability list, a bracket in the
+/// middle of a word isn't it.
 ///
-/// `resp-text-code =/ atom [SP 1*<any TEXT-CHAR except "]">]` (RFC 3501 section 9). A `]` in quotes, in parentheses or within a
-/// capability does not end it: servers write one there all the same.
+/// `resp-text-code =/ atom [SP 1*<any TEXT-CHAR except "]">]` (RFC 3501 section 9). A `]` in quotes, in parentheses or
+/// within a capability doesn't end it: servers write one there all the same.
 fn code_end(inside: &[u8]) -> Option<usize> {
     let is_capability = inside.get(..11).is_some_and(|name| name.eq_ignore_ascii_case(b"CAPABILITY "));
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
@@ -147,6 +146,8 @@ fn parse(name: String, arguments: &[u8]) -> Code {
     }
 }
 
+/// Parses a code's arguments.
+///
 /// ```abnf
 /// resp-text-code =/ "UIDVALIDITY" SP nz-number / "UIDNEXT" SP nz-number / "UNSEEN" SP nz-number
 ///                                                         ; RFC 3501 section 9
@@ -156,7 +157,7 @@ fn parse(name: String, arguments: &[u8]) -> Code {
 /// resp-code-copy  = "COPYUID" SP nz-number SP uid-set SP uid-set
 /// resp-text-code =/ "MAILBOXID" SP "(" objectid ")"       ; RFC 8474 section 7
 /// ```
-/// A 0 for UNSEEN or HIGHESTMODSEQ is taken, too, as it means that there is none.
+/// A 0 for UNSEEN or HIGHESTMODSEQ is accepted, too: it means that there is none.
 fn with_arguments(name: &str, arguments: &[u8]) -> Option<Code> {
     let words: Vec<&[u8]> = arguments.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
     match (name, words.as_slice()) {
@@ -180,15 +181,15 @@ fn with_arguments(name: &str, arguments: &[u8]) -> Option<Code> {
     }
 }
 
-/// `nz-number = digit-nz *DIGIT` (RFC 3501 section 9).
+/// Parses `nz-number = digit-nz *DIGIT` (RFC 3501 section 9).
 fn positive(word: &[u8]) -> Option<u32> {
     number(word).filter(|number| *number > 0)
 }
 
-/// The flags of a list whose parentheses stand on the first and the last word, or are words of their own.
+/// Returns the flags in a list whose parentheses are part of the first and the last word, or words of their own.
 ///
-/// `"PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"` with `flag-perm = flag / "\*"` (RFC 3501 section 9). A flag may be
-/// quoted, and need not be an atom.
+/// `"PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"` with `flag-perm = flag / "\*"` (RFC 3501 section 9). A
+/// flag may be quoted, and need not be an atom.
 fn permanent_flags(words: &[&[u8]]) -> Option<Vec<String>> {
     let (first, last) = (words.first()?, words.last()?);
     (first.starts_with(b"(") && last.ends_with(b")")).then_some(())?;

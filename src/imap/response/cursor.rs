@@ -1,7 +1,7 @@
-//! Reads values out of a frame, one after the other: atoms, strings, literals, lists (RFC 3501 section 4).
+//! Reads the values in a frame one after the other: atoms, strings, literals, lists (RFC 3501 section 4).
 //!
-//! It takes no value for another and builds no tree: nesting is counted, never recursed into. Where a literal stands
-//! is what the framer found, so both always agree.
+//! It never mistakes one kind of value for another and builds no tree: it counts nesting and never recurses. Literals
+//! are where the framer found them, so both always agree.
 
 use crate::imap::wire::{Frame, Literal};
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ pub(super) enum Value<'a> {
     Open,
     /// NIL in any case.
     Nil,
-    /// What stands without quotes: an atom, a number, a flag.
+    /// Unquoted text: an atom, a number, a flag.
     Atom(&'a [u8]),
     /// A quoted string without its escapes, or a literal.
     String(Cow<'a, [u8]>),
@@ -21,13 +21,13 @@ pub(super) enum Value<'a> {
     Streamed {
         /// Its size in bytes.
         size: u64,
-        /// Which of the frame's streamed literals, from 0.
+        /// Its index among the frame's streamed literals, from 0.
         nth: usize,
     },
 }
 
 impl<'a> Value<'a> {
-    /// The bytes of an atom or a string.
+    /// Returns the bytes of an atom or a string.
     pub(super) fn bytes(self) -> Option<Cow<'a, [u8]>> {
         match self {
             Self::Atom(bytes) => Some(Cow::Borrowed(bytes)),
@@ -36,18 +36,18 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The same as text.
+    /// Returns them as text.
     pub(super) fn text(self) -> Option<Cow<'a, str>> {
         self.bytes().map(text)
     }
 
-    /// A number of plain digits that the type can hold.
+    /// Returns a number in plain digits that fits the type.
     pub(super) fn number<T: std::str::FromStr>(self) -> Option<T> {
         number(&self.bytes()?)
     }
 }
 
-/// Reads plain digits: no sign, no blank, no overflow.
+/// Parses plain digits: no sign, no blank, no overflow.
 ///
 /// `number = 1*DIGIT` (RFC 3501 section 9).
 pub(super) fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
@@ -55,7 +55,7 @@ pub(super) fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
     digits.parse().ok()
 }
 
-/// Text of a server. What is not UTF-8 is taken for Latin-1, so that two different texts stay different.
+/// Decodes a server's text. What isn't UTF-8 is read as Latin-1, so that two different texts stay different.
 pub(super) fn text(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     match bytes {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map_or_else(|_| latin1(bytes).into(), Cow::Borrowed),
@@ -67,7 +67,7 @@ fn latin1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// A place in a frame. Its methods give `None` where the frame has something else there.
+/// A position in a frame. Its methods return `None` if something else is there.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -77,29 +77,29 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// The beginning of a frame. Its last line end is out of reach.
+    /// Starts at the beginning of a frame. Its last line end is out of reach.
     pub(super) fn new(frame: &'a Frame) -> Self {
         let at = frame.bytes().iter().take_while(|byte| **byte == 0).count();
         let end = at + frame.trimmed().len();
         Self { bytes: &frame.bytes()[..end], literals: frame.literals(), at, streamed: 0 }
     }
 
-    /// What has not been read yet, raw.
+    /// Returns what has not been read yet, raw.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    /// Goes on by so many bytes.
+    /// Advances by this many bytes.
     pub(super) fn advance(&mut self, count: usize) {
         self.at += count;
     }
 
-    /// Skips blanks. They are never counted: servers double them, leave them out and trail them.
+    /// Skips blanks. They never matter: servers repeat them, omit them and add them at the end.
     pub(super) fn blanks(&mut self) {
         self.at += self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     }
 
-    /// Whether nothing but blanks is left.
+    /// Reports whether only blanks are left.
     pub(super) fn is_end(&mut self) -> bool {
         self.blanks();
         self.rest().is_empty()
@@ -113,16 +113,16 @@ impl<'a> Cursor<'a> {
         is_next
     }
 
-    /// A word up to a blank or a parenthesis, after blanks; empty if there is none.
+    /// Takes a word up to a blank or a parenthesis, after blanks; empty if there is none.
     ///
-    /// `atom = 1*ATOM-CHAR` (RFC 3501 section 9). Any other character may stand in it, too: servers write without quotes what
-    /// is no atom.
+    /// `atom = 1*ATOM-CHAR` (RFC 3501 section 9). Any other character is allowed, too: servers write without quotes
+    /// what isn't an atom.
     pub(super) fn word(&mut self) -> &'a [u8] {
         self.blanks();
         self.take_until(|byte| matches!(byte, b' ' | b'\t' | b'(' | b')' | b'\r' | b'\n'))
     }
 
-    /// The name of a FETCH item: a word that may have blanks, quotes and parentheses inside of brackets.
+    /// Takes the name of a FETCH item: a word that may have blanks, quotes and parentheses inside brackets.
     ///
     /// `"BODY" section ["<" number ">"]` with `section = "[" [section-spec] "]"`, or an `atom` (RFC 3501 section 9).
     pub(super) fn item_name(&mut self) -> &'a [u8] {
@@ -139,10 +139,10 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// The next value; `None` at a closing parenthesis, at the end, and at what is no value.
+    /// Takes the next value; `None` at a closing parenthesis, at the end, or if there is no value.
     ///
-    /// `nstring = string / nil`, `astring = 1*ASTRING-CHAR / string`, `string = quoted / literal`, or the `"("` of a list (RFC
-    /// 3501 section 9).
+    /// `nstring = string / nil`, `astring = 1*ASTRING-CHAR / string`, `string = quoted / literal`, or the `"("` of a
+    /// list (RFC 3501 section 9).
     pub(super) fn value(&mut self) -> Option<Value<'a>> {
         self.blanks();
         match self.rest().first()? {
@@ -157,9 +157,10 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Skips one value, however deeply it is nested.
+    /// Skips one value, however deeply nested.
     ///
-    /// `tagged-ext-val = tagged-ext-simple / "(" [tagged-ext-comp] ")"` (RFC 9051 section 9), and any other value or list.
+    /// `tagged-ext-val = tagged-ext-simple / "(" [tagged-ext-comp] ")"` (RFC 9051 section 9), and any other value or
+    /// list.
     pub(super) fn skip(&mut self) -> Option<()> {
         let mut depth = 0_usize;
         loop {
@@ -175,7 +176,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A list's values, NIL being an empty list. A list inside of it is an error.
+    /// Takes a list's values; NIL is an empty list. A nested list is an error.
     ///
     /// A parenthesized list (RFC 3501 section 4.4). Blanks between its values may be missing.
     pub(super) fn list(&mut self) -> Option<Vec<Value<'a>>> {
@@ -194,10 +195,10 @@ impl<'a> Cursor<'a> {
         Some(values)
     }
 
-    /// A value that stands in parentheses of its own or without them; `Some(None)` for NIL and `()`.
+    /// Takes a value with or without parentheses of its own; `Some(None)` for NIL and `()`.
     ///
-    /// `"(" mod-sequence-value ")"` (RFC 7162 section 7 `fetch-mod-resp`) or `"(" objectid ")"` (RFC 8474 section 7). The
-    /// parentheses may be missing.
+    /// `"(" mod-sequence-value ")"` (RFC 7162 section 7 `fetch-mod-resp`) or `"(" objectid ")"` (RFC 8474 section 7).
+    /// The parentheses may be missing.
     #[expect(clippy::option_option, reason = "no value is not the same as an unreadable one")]
     pub(super) fn single(&mut self) -> Option<Option<Value<'a>>> {
         let mut values = if self.clone().eat(b'(') { self.list()? } else { vec![self.value()?] };
@@ -205,7 +206,7 @@ impl<'a> Cursor<'a> {
         values.is_empty().then_some(value)
     }
 
-    /// The string that begins right here: `None` if none does, `Some(None)` if it has no end.
+    /// Takes the string that begins right here: `None` if none does, `Some(None)` if it is unterminated.
     ///
     /// `string = quoted / literal` (RFC 3501 section 9).
     #[expect(clippy::option_option, reason = "no string is not the same as an unreadable one")]
@@ -217,7 +218,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A flag list. Servers write flags that are no atoms, also quoted or with `(` inside; only a blank or `)` ends one.
+    /// Takes a flag list. Servers write flags that aren't atoms, some quoted or with `(` inside; only a blank or `)`
+    /// ends one.
     ///
     /// `flag-list = "(" [flag *(SP flag)] ")"` (RFC 3501 section 9), or NIL for an empty one.
     pub(super) fn flags(&mut self) -> Option<Vec<Cow<'a, str>>> {
@@ -235,8 +237,8 @@ impl<'a> Cursor<'a> {
         Some(flags)
     }
 
-    /// `flag = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / flag-keyword / flag-extension` (RFC 3501 section
-    /// 9), and any other word.
+    /// Takes `flag = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / flag-keyword / flag-extension` (RFC
+    /// 3501 section 9), or any other word.
     fn flag(&mut self) -> Option<&'a [u8]> {
         let flag = self.take_until(|byte| matches!(byte, b' ' | b'\t' | b')' | b'\r' | b'\n'));
         (!flag.is_empty()).then_some(flag)
@@ -249,14 +251,14 @@ impl<'a> Cursor<'a> {
         &rest[..count]
     }
 
-    /// `atom = 1*ATOM-CHAR`, `nil = "NIL"` (RFC 3501 section 9).
+    /// Takes `atom = 1*ATOM-CHAR`, `nil = "NIL"` (RFC 3501 section 9).
     fn atom(&mut self) -> Option<Value<'a>> {
         let atom = self.word();
         let is_nil = atom.eq_ignore_ascii_case(b"NIL");
         (!atom.is_empty()).then_some(if is_nil { Value::Nil } else { Value::Atom(atom) })
     }
 
-    /// A quoted string. A backslash before anything but `"` and `\` stands for itself: some servers do not escape it.
+    /// Takes a quoted string. A backslash before anything but `"` and `\` is literal: some servers don't escape it.
     ///
     /// ```abnf
     /// quoted      = DQUOTE *QUOTED-CHAR DQUOTE
@@ -286,10 +288,10 @@ impl<'a> Cursor<'a> {
         Some(Cow::Owned(unescaped))
     }
 
-    /// The literal that the framer found here, if it found one.
+    /// Takes the literal that the framer found here, if it found one.
     ///
-    /// `literal = "{" number64 ["+"] "}" CRLF *CHAR8`, `literal8 = "~{" number64 "}" CRLF *OCTET` (RFC 9051 section 9). The
-    /// line may end in a bare LF.
+    /// `literal = "{" number64 ["+"] "}" CRLF *CHAR8`, `literal8 = "~{" number64 "}" CRLF *OCTET` (RFC 9051 section 9).
+    /// The line may end in a bare LF.
     fn literal(&mut self) -> Option<Value<'a>> {
         let next = self.literals.partition_point(|literal| literal.offset <= self.at);
         let literal = self.literals.get(next)?;

@@ -1,7 +1,7 @@
-//! FETCH: what a server tells of one message (RFC 3501 section 7.4.2, RFC 7162, RFC 8474, Gmail's X-GM-EXT-1).
+//! FETCH: what a server says about one message (RFC 3501 section 7.4.2, RFC 7162, RFC 8474, Gmail's X-GM-EXT-1).
 //!
-//! An item that can't be read makes the whole response unreadable. It is never left out, or a message would count as
-//! having no flags because they could not be read.
+//! An unreadable item makes the whole response unreadable. It is never just skipped, or a message whose flags could not
+//! be read would count as having none.
 
 use super::cursor::{Cursor, Value};
 use crate::imap::wire::Frame;
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::BitOr;
 
-/// A set of FETCH items: those that a response had, or those that were asked for.
+/// A set of FETCH items: those in a response, or those requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attributes(u16);
 
@@ -48,12 +48,12 @@ impl Attributes {
         (Self::GMAIL_LABELS, "X-GM-LABELS"),
     ];
 
-    /// Whether all of `other` are among these.
+    /// Reports whether all of `other` are among these.
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Those of these that are not in `other`.
+    /// Returns those that aren't in `other`.
     #[must_use]
     pub fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
@@ -69,7 +69,7 @@ impl BitOr for Attributes {
 }
 
 impl fmt::Display for Attributes {
-    /// The items' names, separated by blanks.
+    /// Writes the items' names, separated by blanks.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = Self::NAMES.iter().filter(|(attribute, _)| self.contains(*attribute));
         for (at, (_, name)) in names.enumerate() {
@@ -89,26 +89,26 @@ pub enum Content<'a> {
     Streamed {
         /// Its size in bytes.
         size: u64,
-        /// Which of the frame's streamed literals it was, from 0.
+        /// Its index among the frame's streamed literals, from 0.
         nth: usize,
     },
-    /// NIL, or nothing where a value should be: the server has no such message any more, or can't read it.
+    /// NIL, or nothing where a value should be: the server no longer has the message, or can't read it.
     Nil,
 }
 
-/// One FETCH response. `present` tells which items it had; an item that was there as NIL or as a number that makes no
-/// sense (`RFC822.SIZE -1`) is present and `None`.
+/// One FETCH response. `present` has the items that it contained; an item that was NIL or an invalid number
+/// (`RFC822.SIZE -1`) is present and `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetch<'a> {
     /// The message's sequence number. Zero in a UIDFETCH (RFC 9586) and in some of Courier's responses.
     pub seq: u32,
-    /// The items that were there.
+    /// The items that it contained.
     pub present: Attributes,
     /// Its UID, never zero.
     pub uid: Option<u32>,
     /// Its flags as the server spells them.
     pub flags: Option<Vec<Cow<'a, str>>>,
-    /// INTERNALDATE as it was sent, without its quotes.
+    /// INTERNALDATE as sent, without its quotes.
     pub internal_date: Option<Cow<'a, str>>,
     /// RFC822.SIZE in bytes: a hint, never the number of bytes to come.
     pub size: Option<u64>,
@@ -118,16 +118,16 @@ pub struct Fetch<'a> {
     pub email_id: Option<Cow<'a, str>>,
     /// X-GM-MSGID.
     pub gmail_msgid: Option<u64>,
-    /// X-GM-LABELS, raw and without quotes and escapes: folders' names in the form of the others (modified UTF-7, or UTF-8
-    /// where that was enabled), and `\Inbox`, `\Sent` and the like.
+    /// X-GM-LABELS, raw and without quotes and escapes: folder names in the usual form (modified UTF-7, or UTF-8 if
+    /// enabled), and `\Inbox`, `\Sent` and the like.
     pub gmail_labels: Option<Vec<Cow<'a, [u8]>>>,
-    /// The header, or those of its fields that were asked for.
+    /// The header, or the requested fields of it.
     pub header: Option<Content<'a>>,
     /// The whole message.
     pub body: Option<Content<'a>>,
 }
 
-/// What a FETCH frame has said up to a large literal: whose literal it is.
+/// The part of a FETCH frame before a large literal: shows whose literal it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchOpening {
     /// The message's sequence number.
@@ -139,7 +139,7 @@ pub struct FetchOpening {
 }
 
 impl FetchOpening {
-    /// Reads a frame that ends in the announcement of a large literal. `None`: it is no FETCH.
+    /// Parses a frame that ends in the announcement of a large literal. `None`: it isn't a FETCH.
     ///
     /// The beginning of `message-data = nz-number SP ("EXPUNGE" / ("FETCH" SP msg-att))` (RFC 3501 section 9).
     pub fn read(frame: &Frame) -> Option<Self> {
@@ -167,10 +167,10 @@ impl FetchOpening {
 pub(super) type Why = &'static str;
 
 impl<'a> Fetch<'a> {
-    /// An empty one for `* <number> <keyword>`; `None` if the keyword is another.
+    /// Makes an empty one for `* <number> <keyword>`; `None` if the keyword is another.
     ///
-    /// `nz-number SP "FETCH" SP msg-att` (RFC 3501 section 9 `message-data`). UIDFETCH (RFC 9586) has the UID in the number's
-    /// place. A FETCH may have the number 0, as Courier sends it.
+    /// `nz-number SP "FETCH" SP msg-att` (RFC 3501 section 9 `message-data`). UIDFETCH (RFC 9586) has the UID in place
+    /// of the number. A FETCH may have the number 0, as Courier sends it.
     pub(super) fn begin(number: u32, keyword: &[u8]) -> Option<Self> {
         if keyword.eq_ignore_ascii_case(b"FETCH") {
             return Some(Self { seq: number, ..Self::default() });
@@ -179,7 +179,7 @@ impl<'a> Fetch<'a> {
         (keyword.eq_ignore_ascii_case(b"UIDFETCH") && fetch.set_uid(Some(number)).is_ok()).then_some(fetch)
     }
 
-    /// Reads the list of items.
+    /// Parses the list of items.
     ///
     /// ```abnf
     /// msg-att = "(" (msg-att-dynamic / msg-att-static) *(SP (msg-att-dynamic / msg-att-static)) ")"
@@ -199,6 +199,8 @@ impl<'a> Fetch<'a> {
         if cursor.is_end() { Ok(()) } else { Err("there is text after its items") }
     }
 
+    /// Parses one item.
+    ///
     /// ```abnf
     /// msg-att-dynamic  = "FLAGS" SP "(" [flag-fetch *(SP flag-fetch)] ")"
     /// msg-att-static   = "ENVELOPE" SP envelope / "INTERNALDATE" SP date-time /
@@ -208,8 +210,8 @@ impl<'a> Fetch<'a> {
     /// msg-att-dynamic =/ "MODSEQ" SP "(" permsg-modsequence ")"
     /// msg-att-static  =/ "EMAILID" SP "(" objectid ")"
     /// ```
-    /// (RFC 3501 section 9, RFC 7162 section 7, RFC 8474 section 7; the items of Gmail have no grammar.) A date or a size that
-    /// makes no sense is none, and an unknown item may lack its value: the message is there all the same.
+    /// (RFC 3501 section 9, RFC 7162 section 7, RFC 8474 section 7; Gmail's items have no grammar.) An invalid date or
+    /// size counts as missing, and an unknown item may lack its value: the message exists all the same.
     fn read_item(&mut self, name: &[u8], cursor: &mut Cursor<'a>) -> Result<(), Why> {
         let name = name.to_ascii_uppercase();
         match name.as_slice() {
@@ -310,7 +312,7 @@ fn date<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Why> {
     }
 }
 
-/// A string or NIL. No value at all counts as NIL: `BODY[] )` is what Yandex sends of a message that it can't read.
+/// Takes a string or NIL. A missing value counts as NIL: Yandex sends `BODY[] )` for a message that it can't read.
 ///
 /// `nstring = string / nil` (RFC 3501 section 9).
 fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Why> {
@@ -325,14 +327,14 @@ fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Why> {
     }
 }
 
-/// The names in a list of labels, which may stand without quotes (with brackets in them) or as NIL for none. A NIL inside of the
-/// list is somebody's label.
+/// Takes the names in a list of labels, which may be unquoted (with brackets in them) or NIL for none. A NIL inside the
+/// list is a label of that name.
 fn labels<'a>(cursor: &mut Cursor<'a>) -> Option<Vec<Cow<'a, [u8]>>> {
     let name = |value: Value<'a>| if value == Value::Nil { Some(Cow::Borrowed(&b"NIL"[..])) } else { value.bytes() };
     cursor.list()?.into_iter().map(name).collect()
 }
 
-/// A count that is only a hint: mail.ru has written `9.3736e+06`.
+/// Parses a count that is only a hint: mail.ru has sent `9.3736e+06`.
 ///
 /// `number = 1*DIGIT` (RFC 3501 section 9), or a decimal fraction with an exponent.
 pub(super) fn lenient_number(bytes: &[u8]) -> Option<u64> {

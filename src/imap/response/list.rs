@@ -1,6 +1,6 @@
 //! LIST, LSUB, XLIST and STATUS (RFC 3501 sections 7.2.2 to 7.2.4, RFC 5258, RFC 8438, RFC 8474).
 //!
-//! Names stay the raw bytes that the server sent, or they could not be sent back to it.
+//! Names stay the server's raw bytes; otherwise they could not be sent back to it.
 
 use super::cursor::{Cursor, Value};
 use super::fetch::{Why, lenient_number};
@@ -10,38 +10,38 @@ use std::borrow::Cow;
 /// One line of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedItem {
-    /// The attributes as they were sent, such as `\HasChildren`: compare them without regard to case.
+    /// The attributes as sent, such as `\HasChildren`: compare them case-insensitively.
     pub attributes: Vec<String>,
-    /// What separates levels in this name; `None` for NIL and `""`.
+    /// The separator of levels in this name; `None` for NIL and `""`.
     pub separator: Option<char>,
     /// The name, raw but without quotes and escapes.
     pub name: Vec<u8>,
 }
 
 impl ListedItem {
-    /// Whether it can be opened: neither `\\Noselect` nor `\\NonExistent`.
+    /// Reports whether it can be opened: neither `\\Noselect` nor `\\NonExistent`.
     pub fn is_selectable(&self) -> bool {
         !self.has("\\Noselect") && !self.has("\\NonExistent")
     }
 
-    /// Whether it has an attribute, such as `\\Noinferiors`.
+    /// Reports whether it has an attribute, such as `\\Noinferiors`.
     pub fn has(&self, attribute: &str) -> bool {
         self.attributes.iter().any(|told| told.eq_ignore_ascii_case(attribute))
     }
 }
 
-/// What STATUS said of a mailbox. Items that we do not know are left out.
+/// What STATUS said about a mailbox. Unknown items are skipped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MailboxStatus {
     /// The mailbox's raw name.
     pub name: Vec<u8>,
-    /// Its counters. A zero where no zero can be (UIDNEXT, UIDVALIDITY) counts as not told.
+    /// Its counters. An impossible zero (UIDNEXT, UIDVALIDITY) counts as missing.
     pub counters: FolderStatus,
     /// APPENDLIMIT in bytes (RFC 7889).
     pub append_limit: Option<u64>,
 }
 
-/// Reads `(attributes) separator name [(extended data)]`.
+/// Parses `(attributes) separator name [(extended data)]`.
 ///
 /// ```abnf
 /// mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil)
@@ -55,7 +55,7 @@ pub(super) fn listed(cursor: &mut Cursor<'_>) -> Result<ListedItem, Why> {
     Ok(ListedItem { attributes: attributes.into_iter().map(Cow::into_owned).collect(), separator, name })
 }
 
-/// `DQUOTE QUOTED-CHAR DQUOTE / nil` (RFC 3501 section 9 `mailbox-list`). An empty string is NIL.
+/// Takes `DQUOTE QUOTED-CHAR DQUOTE / nil` (RFC 3501 section 9 `mailbox-list`). An empty string is NIL.
 fn separator(cursor: &mut Cursor<'_>) -> Result<Option<char>, Why> {
     const WHY: Why = "its separator is not one character";
     cursor.blanks();
@@ -75,8 +75,8 @@ fn separator(cursor: &mut Cursor<'_>) -> Result<Option<char>, Why> {
     }
 }
 
-/// A name to the end of the line. Unquoted, it may hold blanks, TABs and parentheses (Exchange): only extended data of
-/// a known kind ends it.
+/// Takes a name up to the end of the line. Unquoted, it may contain blanks, TABs and parentheses (Exchange): only known
+/// extended data ends it.
 ///
 /// `mailbox = "INBOX" / astring` (RFC 3501 section 9).
 fn name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
@@ -93,12 +93,14 @@ fn name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
     let name = line[..extended].trim_ascii_end();
     match name {
         b"" => Err("it has no name"),
-        // A folder of that name is quoted by whoever knows that NIL means none.
+        // A server that knows that NIL means none quotes a folder with this name.
         name if name.eq_ignore_ascii_case(b"NIL") => Err("it has NIL for a name"),
         name => Ok(name.to_vec()),
     }
 }
 
+/// Reports whether a text is extended data.
+///
 /// ```abnf
 /// childinfo-extended-item = "CHILDINFO" SP "(" list-select-base-opt-quoted
 ///                           *(SP list-select-base-opt-quoted) ")"
@@ -112,7 +114,7 @@ fn is_extended_data(text: &[u8]) -> bool {
     kinds.iter().any(|kind| inside.get(..kind.len()).is_some_and(|word| word.eq_ignore_ascii_case(kind)))
 }
 
-/// Reads `name (item value …)`.
+/// Parses `name (item value …)`.
 ///
 /// ```abnf
 /// mailbox-data    =/ "STATUS" SP mailbox SP "(" [status-att-list] ")"
@@ -134,7 +136,7 @@ pub(super) fn status(cursor: &mut Cursor<'_>) -> Result<MailboxStatus, Why> {
     if cursor.is_end() { Ok(status) } else { Err("there is text after its items") }
 }
 
-/// An unquoted name may hold blanks: it goes up to the last opening parenthesis that a blank stands before.
+/// Takes a name that may be unquoted and contain blanks: it extends to the last opening parenthesis after a blank.
 ///
 /// `mailbox = "INBOX" / astring` (RFC 3501 section 9).
 fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
@@ -151,6 +153,8 @@ fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
     if name.is_empty() { Err("it has no name") } else { Ok(name.to_vec()) }
 }
 
+/// Parses one item.
+///
 /// ```abnf
 /// status-att-val  = ("MESSAGES" SP number) / ("UIDNEXT" SP nz-number) / ("UIDVALIDITY" SP nz-number) /
 ///                   ("UNSEEN" SP number) / ("DELETED" SP number) / ("SIZE" SP number64)
@@ -159,10 +163,10 @@ fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
 /// status-att-val =/ "MAILBOXID" SP "(" objectid ")"              ; RFC 8474 section 7
 /// status-att-val =/ "APPENDLIMIT" SP (number / nil)              ; RFC 7889 section 5
 /// ```
-/// A value that makes no sense is not told: the other items are right all the same.
+/// An invalid value counts as missing: the other items are still right.
 fn read_item(status: &mut MailboxStatus, item: &[u8], cursor: &mut Cursor<'_>) -> Option<()> {
     if item == b"MAILBOXID" {
-        // Cyrus 3.6 sometimes sends freed memory here; that is no id (RFC 8474 section 7).
+        // Cyrus 3.6 sometimes sends freed memory here; that isn't an id (RFC 8474 section 7).
         let is_id =
             |id: &Cow<'_, str>| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
         status.counters.mailbox_id = cursor.single()?.and_then(Value::text).filter(is_id).map(Cow::into_owned);

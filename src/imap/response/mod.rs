@@ -1,9 +1,9 @@
 //! What a response means: typed values from complete frames.
 //!
-//! imap-proto reads what it reads right; the rest is read here. Servers are met with tolerance where a value is clear
-//! (missing texts, doubled and trailing blanks, NIL for an empty list) and with a distinct error where it is not:
-//! [`Response::Unreadable`] is data that was lost, and whoever waited for it must not take it for empty. Nothing a
-//! server sends ends the connection here, panics, or takes more than linear time.
+//! imap-proto parses what it gets right; the rest is parsed here. The parser is tolerant where a value is clear
+//! (missing texts, doubled and trailing blanks, NIL for an empty list) and reports a distinct error where it isn't:
+//! [`Response::Unreadable`] is lost data, which must not be mistaken for empty. Nothing that a server sends ends the
+//! connection here, panics, or takes more than linear time.
 
 mod code;
 mod cursor;
@@ -32,9 +32,9 @@ use std::borrow::Cow;
 /// One response. Borrows from its frame; a message's bytes are never copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response<'a> {
-    /// `+`: the server waits for more of the command.
+    /// `+`: the server waits for the rest of the command.
     Continue {
-        /// What follows, raw: base64 in an authentication.
+        /// What follows, raw: base64 during authentication.
         text: &'a [u8],
     },
     /// The end of a command.
@@ -45,7 +45,7 @@ pub enum Response<'a> {
         completion: Completion,
         /// The response code.
         code: Option<Code>,
-        /// The text for people.
+        /// The readable text.
         text: Cow<'a, str>,
     },
     /// An untagged status line.
@@ -54,7 +54,7 @@ pub enum Response<'a> {
         condition: Condition,
         /// The response code.
         code: Option<Code>,
-        /// The text for people.
+        /// The readable text.
         text: Cow<'a, str>,
     },
     /// CAPABILITY, in capitals.
@@ -71,22 +71,22 @@ pub enum Response<'a> {
     MailboxStatus(MailboxStatus),
     /// FETCH or UIDFETCH.
     Fetch(Fetch<'a>),
-    /// How many messages there are.
+    /// The number of messages.
     Exists(u32),
-    /// How many of them are recent.
+    /// The number of recent messages.
     Recent(u32),
     /// The message with this sequence number is gone.
     Expunge(u32),
     /// The messages with these UIDs are gone (RFC 7162).
     Vanished {
-        /// Whether they went before this session looked.
+        /// Whether they went before this session began.
         earlier: bool,
         /// Their UIDs.
         uids: UidSet,
     },
-    /// FLAGS: those in use in the mailbox.
+    /// FLAGS: those used in the mailbox.
     Flags(Vec<String>),
-    /// SEARCH: UIDs or sequence numbers, as the command asked.
+    /// SEARCH: UIDs or sequence numbers, depending on the command.
     Search(UidSet),
     /// ESEARCH (RFC 4731).
     ESearch(ESearch),
@@ -98,26 +98,26 @@ pub enum Response<'a> {
     Quota(Quota),
     /// QUOTAROOT (RFC 9208).
     QuotaRoot(QuotaRoot),
-    /// Data of a kind that we know, which can't be read: it is lost, not empty.
+    /// Data of a known kind that can't be parsed: it is lost, not empty.
     Unreadable(Unreadable),
     /// Anything else, raw and without its line end.
     Unknown(&'a [u8]),
 }
 
-/// A response that can't be read.
+/// A response that can't be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server's {kind} response can't be read: {why}")]
 pub struct Unreadable {
     /// The response's keyword in capitals, such as `FETCH`.
     pub kind: &'static str,
-    /// The UID of the message that a FETCH is about, if that much can be read.
+    /// The UID of the message that a FETCH is about, if that much can be parsed.
     pub uid: Option<u32>,
     /// What is wrong with it.
     pub why: &'static str,
 }
 
 impl<'a> Response<'a> {
-    /// Reads a complete frame.
+    /// Parses a complete frame.
     ///
     /// `continue-req / response-data / response-tagged` (RFC 3501 section 9 `response`).
     pub fn parse(frame: &'a Frame) -> Self {
@@ -125,7 +125,7 @@ impl<'a> Response<'a> {
         status::read(line).or_else(|| data(frame)).unwrap_or(Self::Unknown(line))
     }
 
-    /// The response code, if this is a status line that has one.
+    /// Returns the response code, if this is a status line that has one.
     pub fn code(&self) -> Option<&Code> {
         match self {
             Self::Tagged { code, .. } | Self::Status { code, .. } => code.as_ref(),
@@ -134,7 +134,7 @@ impl<'a> Response<'a> {
     }
 }
 
-/// Reads an untagged response that is no status line; `None` if its kind is unknown.
+/// Parses an untagged response that isn't a status line; `None` if its kind is unknown.
 ///
 /// ```abnf
 /// response-data = "*" SP (resp-cond-state / resp-cond-bye / mailbox-data / message-data /
@@ -153,7 +153,7 @@ fn data(frame: &Frame) -> Option<Response<'_>> {
     }
 }
 
-/// Reads what comes after `* <number>`.
+/// Parses what comes after `* <number>`.
 ///
 /// ```abnf
 /// message-data  = nz-number SP ("EXPUNGE" / ("FETCH" SP msg-att))
@@ -179,14 +179,14 @@ fn counted<'a>(frame: &'a Frame, count: u32, cursor: &mut Cursor<'a>) -> Option<
     }
 }
 
-/// Reads what comes after `* <keyword>`.
+/// Parses what comes after `* <keyword>`.
 ///
 /// ```abnf
 /// mailbox-data = "FLAGS" SP flag-list / "LIST" SP mailbox-list / "LSUB" SP mailbox-list /
 ///                "SEARCH" *(SP nz-number) / "STATUS" SP mailbox SP "(" [status-att-list] ")" /
 ///                number SP "EXISTS" / number SP "RECENT"
 /// ```
-/// (RFC 3501 section 9, and what the extensions add to it: see each function.)
+/// (RFC 3501 section 9, and extensions: see each function.)
 fn named<'a>(frame: &'a Frame, keyword: &[u8], cursor: &mut Cursor<'a>) -> Option<Response<'a>> {
     const WHY: Why = "it doesn't follow the standard";
     let or_unreadable = |response: Option<Response<'a>>, kind| response.unwrap_or_else(|| unreadable(kind, WHY));
@@ -225,8 +225,8 @@ fn unreadable<'a>(kind: &'static str, why: Why) -> Response<'a> {
     Response::Unreadable(Unreadable { kind, uid: None, why })
 }
 
-/// Looks for `UID <number>` in a FETCH that can't be read, to name the message. Text that only looks like it may
-/// mislead the one who reads the report, and nothing else.
+/// Finds `UID <number>` in an unreadable FETCH, to identify the message. Text that only looks like it may mislead a
+/// reader of the report, but does no other harm.
 fn find_uid(frame: &Frame) -> Option<u32> {
     frame.text().find_map(|text| {
         let at = text

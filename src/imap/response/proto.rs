@@ -1,9 +1,9 @@
-//! The bridge to imap-proto, which reads the common responses.
+//! The bridge to imap-proto, which parses the common responses.
 //!
-//! It sees complete frames that are plain and not nested deeply, as its recursion would overflow the stack. A panic in
-//! it is caught; the one that servers are known to cause in the responses handed over here (`INTERNALDATE NIL`) is kept
-//! away from it. What it takes as `Unknown` may be a known item that it could not read, so such a frame is not taken
-//! from it. Names and status lines never come here: it does not unescape strings and replaces bytes that are not UTF-8.
+//! It gets complete frames that are plain and not deeply nested, as its recursion would overflow the stack. Its panics
+//! are caught; the one that servers are known to cause in the responses passed on here (`INTERNALDATE NIL`) is kept
+//! away from it. What it calls `Unknown` may be a known item that it could not parse, so its result for such a frame
+//! isn't used. Names and status lines never get here: it doesn't unescape strings and replaces bytes that aren't UTF-8.
 
 use super::Response;
 use super::fetch::{Content, Fetch};
@@ -13,7 +13,7 @@ use imap_proto::{AttributeValue, MailboxDatum, MessageSection, SectionPath, rfc2
 use std::borrow::Cow;
 use std::panic::catch_unwind;
 
-/// Reads a frame; `None` where only our own parser can be trusted with it.
+/// Parses a frame; `None` if only our own parser can be trusted with it.
 pub(super) fn read(frame: &Frame) -> Option<Response<'_>> {
     if !frame.is_plain() || frame.depth() > RECURSION || frame.text().any(is_beyond_it) {
         return None;
@@ -24,7 +24,7 @@ pub(super) fn read(frame: &Frame) -> Option<Response<'_>> {
     }
     match response {
         imap_proto::Response::Fetch(seq, items) => fetch(seq, items).map(Response::Fetch),
-        // The strings of the others may be literals, and those it would replace bytes in.
+        // Others may have strings that are literals, or in which it would replace bytes.
         _ if !frame.literals().is_empty() => None,
         imap_proto::Response::MailboxData(MailboxDatum::Flags(flags)) => {
             Some(Response::Flags(flags.into_iter().map(Cow::into_owned).collect()))
@@ -37,7 +37,7 @@ pub(super) fn read(frame: &Frame) -> Option<Response<'_>> {
     }
 }
 
-/// Whether there is text (literals apart) that it would panic at or replace by U+FFFD.
+/// Reports whether there is text (apart from literals) at which it would panic or that it would replace by U+FFFD.
 fn is_beyond_it(text: &[u8]) -> bool {
     text.windows(3).any(|window| window.eq_ignore_ascii_case(b"NIL")) || std::str::from_utf8(text).is_err()
 }
@@ -70,7 +70,7 @@ fn fetch<'a>(seq: u32, items: Vec<AttributeValue<'a>>) -> Option<Fetch<'a>> {
             | AttributeValue::BodySection { section: Some(SectionPath::Full(MessageSection::Header)), data, .. } => {
                 fetch.set_header(content(data)).ok()?;
             }
-            // It does not unescape labels: `"\\Inbox"` would be a folder's name.
+            // It doesn't unescape labels: `"\\Inbox"` would be a folder's name.
             AttributeValue::Unknown | AttributeValue::InternalDate(Cow::Owned(_)) | AttributeValue::GmailLabels(_) => {
                 return None;
             }

@@ -13,12 +13,12 @@ pub struct QuotaResource {
     pub limit: u64,
 }
 
-/// A quota root. No resources: no limits.
+/// A quota root. No resources means no limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// The root's name.
     pub root: String,
-    /// What is limited.
+    /// The limited resources.
     pub resources: Vec<QuotaResource>,
 }
 
@@ -31,7 +31,7 @@ pub struct QuotaRoot {
     pub roots: Vec<String>,
 }
 
-/// Reads `root [(name used limit …)]`; Courier leaves the list out where nothing is limited.
+/// Parses `root [(name used limit …)]`; Courier omits the list if nothing is limited.
 ///
 /// ```abnf
 /// quota-response = "QUOTA" SP quota-root-name SP quota-list
@@ -45,7 +45,7 @@ pub(super) fn quota(cursor: &mut Cursor<'_>) -> Option<Quota> {
     let mut resources = Vec::new();
     for resource in values.chunks(3) {
         let [name, used, limit] = resource else { return None };
-        // A number that makes no sense is a resource of which nothing is known.
+        // An invalid number means that nothing is known about the resource.
         if let (Some(used), Some(limit)) = (used.clone().number(), limit.clone().number()) {
             resources.push(QuotaResource { name: name.clone().text()?.to_ascii_uppercase(), used, limit });
         }
@@ -53,7 +53,7 @@ pub(super) fn quota(cursor: &mut Cursor<'_>) -> Option<Quota> {
     Some(Quota { root, resources })
 }
 
-/// Reads `mailbox root …`.
+/// Parses `mailbox root …`.
 ///
 /// `quotaroot-response = "QUOTAROOT" SP mailbox *(SP quota-root-name)` (RFC 9208 section 7).
 pub(super) fn quota_root(cursor: &mut Cursor<'_>) -> Option<QuotaRoot> {

@@ -1,12 +1,12 @@
 //! SEARCH, ESEARCH and VANISHED: sets of numbers (RFC 3501 section 7.2.5, RFC 4731, RFC 7162).
 //!
-//! Sets stay ranges: a server may well send `1:4294967295` (CVE-2025-25186).
+//! Sets stay ranges: a server can easily send `1:4294967295` (CVE-2025-25186).
 
 use super::cursor::{Cursor, Value, number};
 use super::fetch::Why;
 use crate::mail::UidSet;
 
-/// An ESEARCH response. What was not asked for, or is empty, is not there.
+/// An ESEARCH response. What was not requested, or is empty, is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ESearch {
     /// The tag of the command that it answers.
@@ -23,8 +23,8 @@ pub struct ESearch {
     pub max: Option<u32>,
 }
 
-/// Ranges on their way into a set. They come ascending from honest servers; putting others into a set one by one would
-/// take time with the square of their number.
+/// Ranges to be collected into a set. Honest servers send them in ascending order; inserting others one by one would
+/// take quadratic time.
 #[derive(Default)]
 struct Ranges {
     ranges: Vec<(u32, u32)>,
@@ -44,7 +44,7 @@ impl Ranges {
         }
     }
 
-    /// The set; zeros are not in it.
+    /// Returns the set, without zeros.
     fn into_set(mut self) -> UidSet {
         if self.unsorted {
             self.ranges.sort_unstable();
@@ -57,15 +57,16 @@ impl Ranges {
     }
 }
 
-/// Reads a `sequence-set` of a server, such as `4,7:9,3`; ranges may be reversed. `None` for anything else, `*` too.
+/// Parses a server's `sequence-set`, such as `4,7:9,3`; ranges may be reversed. `None` for anything else, including
+/// `*`.
 ///
 /// `sequence-set = (seq-number / seq-range) *("," sequence-set)` (RFC 3501 section 9), without `"*"`.
 fn number_set(text: &[u8]) -> Option<UidSet> {
     ranges(text).map(Ranges::into_set)
 }
 
-/// Reads a set whose order means something and is ascending, without zero and repetition (APPENDUID and COPYUID name
-/// UIDs in the order of the messages, RFC 4315 section 3). Another order can't be kept in a set: better none.
+/// Parses a set whose order matters and is ascending, without zero or duplicates (APPENDUID and COPYUID list UIDs in
+/// the order of the messages, RFC 4315 section 3). A set can't represent any other order: then there is none.
 ///
 /// `uid-set = (uniqueid / uid-range) *("," uid-set)` (RFC 4315 section 4), with ascending `uid-range`s only.
 pub(super) fn ordered_set(text: &[u8]) -> Option<UidSet> {
@@ -74,7 +75,8 @@ pub(super) fn ordered_set(text: &[u8]) -> Option<UidSet> {
     (!ranges.unsorted && !has_zero).then(|| ranges.into_set())
 }
 
-/// `seq-range = seq-number ":" seq-number` (RFC 3501 section 9). A zero may stand in it, which callers leave out or refuse.
+/// Parses ranges: `seq-range = seq-number ":" seq-number` (RFC 3501 section 9). Zeros are allowed here, and skipped or
+/// rejected by callers.
 fn ranges(text: &[u8]) -> Option<Ranges> {
     let mut ranges = Ranges::default();
     for item in text.split(|byte| *byte == b',') {
@@ -85,14 +87,14 @@ fn ranges(text: &[u8]) -> Option<Ranges> {
     Some(ranges)
 }
 
-/// Reads the numbers of SEARCH, and past `(MODSEQ n)` (RFC 7162).
+/// Parses the numbers of SEARCH, and skips `(MODSEQ n)` (RFC 7162).
 ///
 /// ```abnf
 /// mailbox-data       =/ "SEARCH" *(SP nz-number)                               ; RFC 3501 section 9
 /// mailbox-data       =/ "SEARCH" [1*(SP nz-number) SP search-sort-mod-seq]     ; RFC 7162 section 7
 /// search-sort-mod-seq = "(" "MODSEQ" SP mod-sequence-value ")"
 /// ```
-/// Any list in parentheses is passed over.
+/// Any list in parentheses is skipped.
 pub(super) fn search(cursor: &mut Cursor<'_>) -> Result<UidSet, Why> {
     let mut ranges = Ranges::default();
     while !cursor.is_end() {
@@ -107,13 +109,13 @@ pub(super) fn search(cursor: &mut Cursor<'_>) -> Result<UidSet, Why> {
     Ok(ranges.into_set())
 }
 
-/// Reads `[(TAG tag)] [UID] [item value …]`.
+/// Parses `[(TAG tag)] [UID] [item value …]`.
 ///
 /// ```abnf
 /// esearch-response  = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)
 /// search-correlator = SP "(" "TAG" SP tag-string ")"
 /// ```
-/// (RFC 9051 section 9.) UID may stand among the items, and a correlator of another name is passed over.
+/// (RFC 9051 section 9.) UID may come among the items, and a correlator with another name is skipped.
 pub(super) fn esearch(cursor: &mut Cursor<'_>) -> Result<ESearch, Why> {
     let mut found = ESearch::default();
     cursor.blanks();
@@ -136,10 +138,12 @@ pub(super) fn esearch(cursor: &mut Cursor<'_>) -> Result<ESearch, Why> {
     Ok(found)
 }
 
+/// Parses one item.
+///
 /// ```abnf
 /// search-return-data = "MIN" SP nz-number / "MAX" SP nz-number / "ALL" SP sequence-set / "COUNT" SP number
 /// ```
-/// (RFC 4731 section 5.) The value of any other item is passed over.
+/// (RFC 4731 section 5.) The value of any other item is skipped.
 fn read_item(found: &mut ESearch, item: &[u8], cursor: &mut Cursor<'_>) -> Option<()> {
     let known: [&[u8]; 4] = [b"ALL", b"COUNT", b"MIN", b"MAX"];
     if !known.contains(&item) {
@@ -155,7 +159,7 @@ fn read_item(found: &mut ESearch, item: &[u8], cursor: &mut Cursor<'_>) -> Optio
     Some(())
 }
 
-/// Reads `[(EARLIER)] set`.
+/// Parses `[(EARLIER)] set`.
 ///
 /// ```abnf
 /// expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids

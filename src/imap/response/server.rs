@@ -1,4 +1,4 @@
-//! What a server says of itself: CAPABILITY, ENABLED, ID, NAMESPACE (RFC 3501, RFC 5161, RFC 2971, RFC 2342).
+//! What a server says about itself: CAPABILITY, ENABLED, ID, NAMESPACE (RFC 3501, RFC 5161, RFC 2971, RFC 2342).
 
 use super::cursor::{Cursor, Value};
 use std::borrow::Cow;
@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// One namespace: the prefix of its names, raw, and the separator of their levels.
 pub type NamespacePrefix = (Vec<u8>, Option<char>);
 
-/// NAMESPACE: where whose mailboxes are. Empty where the server said NIL.
+/// NAMESPACE: where whose mailboxes are. Empty if the server said NIL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Namespace {
     /// The user's own.
@@ -17,20 +17,20 @@ pub struct Namespace {
     pub shared: Vec<NamespacePrefix>,
 }
 
-/// Capabilities in capitals, separated by any number of blanks.
+/// Returns the capabilities in capitals. They may be separated by any number of blanks.
 ///
 /// ```abnf
 /// capability-data = "CAPABILITY" *(SP capability) SP "IMAP4rev1" *(SP capability) ; RFC 3501 section 9
 /// enable-data     = "ENABLED" *(SP capability)                                    ; RFC 5161 section 4
 /// capability      = ("AUTH=" auth-type) / atom
 /// ```
-/// IMAP4rev1 may be missing: `Capabilities::is_imap` asks for it.
+/// IMAP4rev1 may be missing: `Capabilities::is_imap` checks that.
 pub(super) fn capabilities(text: &[u8]) -> Vec<String> {
     let words = text.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
     words.map(|word| super::cursor::text(word.into()).to_ascii_uppercase()).collect()
 }
 
-/// Reads the fields of ID: `(name value …)`, `()` or NIL.
+/// Parses the fields of ID: `(name value …)`, `()` or NIL.
 ///
 /// ```abnf
 /// id_response    ::= "ID" SPACE id_params_list
@@ -47,15 +47,17 @@ pub(super) fn id(cursor: &mut Cursor<'_>) -> Option<Vec<(String, Option<String>)
     Some(fields)
 }
 
-/// Reads three lists of namespaces; those that are missing at the end are empty.
+/// Parses three lists of namespaces; missing ones at the end are empty.
 ///
-/// `namespace-response = "NAMESPACE" SP namespace SP namespace SP namespace` (RFC 9051 section 9; before that in RFC 2342).
+/// `namespace-response = "NAMESPACE" SP namespace SP namespace SP namespace` (RFC 9051 section 9; originally RFC 2342).
 pub(super) fn namespace(cursor: &mut Cursor<'_>) -> Option<Namespace> {
     let personal = prefixes(cursor)?;
     let mut later = || if cursor.is_end() { Some(Vec::new()) } else { prefixes(cursor) };
     Some(Namespace { personal, other: later()?, shared: later()? })
 }
 
+/// Parses one list of namespaces.
+///
 /// ```abnf
 /// namespace       = nil / "(" 1*namespace-descr ")"
 /// namespace-descr = "(" string SP (DQUOTE QUOTED-CHAR DQUOTE / nil) [namespace-response-extensions] ")"
@@ -77,7 +79,7 @@ fn prefixes(cursor: &mut Cursor<'_>) -> Option<Vec<NamespacePrefix>> {
             Value::Nil => None,
             value => value.text()?.chars().next(),
         };
-        // Extensions: a name and a list, which mean nothing to us.
+        // Extensions, each a name and a list, are skipped.
         while !cursor.eat(b')') {
             cursor.skip()?;
         }

@@ -1,4 +1,4 @@
-//! Status lines: the end of a command, untagged conditions, the request to go on (RFC 3501 sections 7.1 and 7.5).
+//! Status lines: the end of a command, untagged conditions, continuation requests (RFC 3501 sections 7.1 and 7.5).
 
 use super::Response;
 use super::code;
@@ -23,15 +23,15 @@ pub enum Condition {
     Ok,
     /// A warning.
     No,
-    /// An error that belongs to no command.
+    /// An error that belongs to no particular command.
     Bad,
-    /// The server will close.
+    /// The server is closing the connection.
     Bye,
-    /// A greeting: the connection is logged in already.
+    /// A greeting: the connection is already logged in.
     PreAuth,
 }
 
-/// Reads a status line, given without its line end; `None` if the line is something else.
+/// Parses a status line, given without its line end; `None` if the line is something else.
 ///
 /// ```abnf
 /// response-tagged = tag SP resp-cond-state CRLF
@@ -40,7 +40,7 @@ pub enum Condition {
 /// resp-cond-bye   = "BYE" SP resp-text
 /// continue-req    = "+" SP (resp-text / base64) CRLF
 /// ```
-/// (RFC 3501 section 9.) The text may be missing and blanks may be many: what the line says is clear without them.
+/// (RFC 3501 section 9.) The text may be missing and blanks may be repeated: the line is clear without them.
 pub(super) fn read(line: &[u8]) -> Option<Response<'_>> {
     if let Some(rest) = line.strip_prefix(b"+") {
         return Some(Response::Continue { text: rest.strip_prefix(b" ").unwrap_or(rest) });
@@ -74,7 +74,7 @@ fn condition_from(word: &[u8]) -> Option<Condition> {
     names.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, condition)| *condition)
 }
 
-/// The first word and what comes after it.
+/// Splits off the first word.
 fn word(line: &[u8]) -> (&[u8], &[u8]) {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = line.iter().position(|byte| !is_blank(byte)).unwrap_or(line.len());

@@ -1,17 +1,17 @@
-//! Commands, built of parts that can't break out of their place (RFC 3501 section 9 `command`).
+//! Commands, built from parts that can't break out of their place (RFC 3501 section 9 `command`).
 //!
-//! A string goes quoted where it is printable ASCII and as a literal otherwise, so CR, LF and 8-bit bytes stand in
-//! literals only, and NUL nowhere. What is written as grammar ([`Command::text`]) is checked: a command with a forbidden byte has no
-//! steps at all. Secrets are marked, so that a trace never shows them.
+//! A string is quoted if it is printable ASCII and otherwise a literal, so CR, LF and 8-bit bytes occur only in
+//! literals, and NUL nowhere. What is written as grammar ([`Command::text`]) is checked: a command with a forbidden
+//! byte has no steps at all. Secrets are marked, so that a trace never shows them.
 
 use crate::mail::{Flags, InternalDate, MailboxName, UidSet};
 use std::fmt;
 
-/// How literals may be sent (RFC 7888). What a server advertises is only good for the connection it did so on, after
-/// login: a server that does not know `{n+}` runs the literal's lines as commands.
+/// How literals may be sent (RFC 7888). What a server announces holds only for the connection on which it did so, after
+/// login: a server that doesn't know `{n+}` executes the literal's lines as commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiteralMode {
-    /// `{n}`, and then the server's `+` is waited for.
+    /// `{n}`, followed by waiting for the server's `+`.
     Synchronizing,
     /// LITERAL-: up to 4096 bytes without waiting.
     Minus,
@@ -20,10 +20,10 @@ pub enum LiteralMode {
 }
 
 impl LiteralMode {
-    /// The largest literal that LITERAL- lets go without waiting (RFC 7888 section 5).
+    /// The largest literal that LITERAL- allows without waiting (RFC 7888 section 5).
     const MINUS: u64 = 4096;
 
-    /// Whether a literal of this size goes without waiting for the server.
+    /// Reports whether a literal of this size is sent without waiting for the server.
     pub fn is_immediate(self, size: u64) -> bool {
         match self {
             Self::Synchronizing => false,
@@ -33,14 +33,14 @@ impl LiteralMode {
     }
 }
 
-/// What is to be done, in order, to send a command.
+/// The steps, in order, to send a command.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Write these bytes. They may hold secrets.
+    /// Write these bytes. They may contain secrets.
     Write(Vec<u8>),
-    /// Flush, and wait for the server's `+`. On a tagged reply instead, the rest is not sent.
+    /// Flush, and wait for the server's `+`. After a tagged reply instead, the rest isn't sent.
     AwaitContinuation,
-    /// Write exactly so many bytes of the message.
+    /// Write exactly this many bytes of the message.
     Stream(u64),
 }
 
@@ -54,7 +54,7 @@ impl fmt::Debug for Step {
     }
 }
 
-/// A control character or an 8-bit byte where only a literal may hold it, or a NUL in a string.
+/// A control character or an 8-bit byte outside a literal, or a NUL in a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a command may not hold control or 8-bit characters outside of a literal, and no NUL at all")]
 pub struct ForbiddenByte;
@@ -66,82 +66,82 @@ enum Part {
     Stream { size: u64, binary: bool },
 }
 
-/// A command, or a line of an exchange that the server asked for with `+`.
+/// A command, or a line of an exchange that the server requested with `+`.
 ///
-/// Parts are separated by single spaces on their own.
+/// Parts are separated by single spaces automatically.
 #[derive(Clone)]
 pub struct Command {
     parts: Vec<Part>,
     tagged: bool,
-    /// Whether the next part stands right after the last one: at the beginning and after an opening parenthesis.
+    /// Whether the next part follows without a space: at the beginning and after an opening parenthesis.
     joined: bool,
     forbidden: bool,
 }
 
 impl Command {
-    /// A command that begins with these words, such as `UID FETCH`.
+    /// Makes a command that begins with these words, such as `UID FETCH`.
     #[must_use]
     pub fn new(words: &str) -> Self {
         Self { parts: Vec::new(), tagged: true, joined: false, forbidden: false }.text(words)
     }
 
-    /// A line that answers the server's `+` in an authentication: base64, `*`, or nothing. Always a secret.
+    /// Makes a line that answers the server's `+` during authentication: base64, `*`, or nothing. Always a secret.
     #[must_use]
     pub fn continuation(line: &str) -> Self {
         let command = Self { parts: Vec::new(), tagged: false, joined: true, forbidden: false };
         if line.is_empty() { command } else { command.push_text(line.as_bytes(), true) }
     }
 
-    /// Grammar as it stands: atoms, sequence sets, item lists, search programs. Only printable ASCII can be sent.
+    /// Adds literal grammar: atoms, sequence sets, item lists, search programs. Only printable ASCII can be sent.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         self.push_text(text.as_bytes(), false)
     }
 
-    /// An atom that is a secret: an initial response in base64.
+    /// Adds a secret atom: an initial response in base64.
     #[must_use]
     pub fn secret_text(self, text: &str) -> Self {
         self.push_text(text.as_bytes(), true)
     }
 
-    /// A string: quoted if it can be, else a literal.
+    /// Adds a string: quoted if possible, otherwise as a literal.
     #[must_use]
     pub fn string(self, bytes: &[u8]) -> Self {
         self.push_string(bytes, false)
     }
 
-    /// A string that is a secret: a user's name or password.
+    /// Adds a secret string: a user name or password.
     #[must_use]
     pub fn secret_string(self, bytes: &[u8]) -> Self {
         self.push_string(bytes, true)
     }
 
-    /// A mailbox's name.
+    /// Adds a mailbox name.
     #[must_use]
     pub fn mailbox(self, name: &MailboxName) -> Self {
         self.string(name.as_bytes())
     }
 
-    /// A set of UIDs. It must not be empty; how long it may be is the caller's to see to
-    /// ([`UidSet::sequence_sets`] gives ready texts for [`Command::text`]).
+    /// Adds a set of UIDs. It must not be empty; limiting its length is up to the caller ([`UidSet::sequence_sets`]
+    /// returns texts for [`Command::text`]).
     #[must_use]
     pub fn uids(self, uids: &UidSet) -> Self {
         self.text(&uids.to_string())
     }
 
-    /// A parenthesised flag list.
+    /// Adds a parenthesised flag list.
     #[must_use]
     pub fn flags(self, flags: &Flags) -> Self {
         self.text(&flags.to_string())
     }
 
-    /// A `date-time` in its quotes.
+    /// Adds a quoted `date-time`.
     #[must_use]
     pub fn date(self, date: InternalDate) -> Self {
         self.text(&format!("\"{date}\""))
     }
 
-    /// An opening parenthesis; what follows stands right behind it.
+    /// Adds an opening parenthesis; what follows comes right after it.
     #[must_use]
     pub fn open(self) -> Self {
         let mut command = self.text("(");
@@ -149,15 +149,15 @@ impl Command {
         command
     }
 
-    /// A closing parenthesis, right behind what came before it.
+    /// Adds a closing parenthesis, right after what came before.
     #[must_use]
     pub fn close(mut self) -> Self {
         self.joined = true;
         self.text(")")
     }
 
-    /// A literal whose bytes the caller writes: a message of `size` bytes. `binary` makes it a `~{n}` (RFC 3516), which
-    /// may hold NUL.
+    /// Adds a literal whose bytes the caller writes: a message of `size` bytes. `binary` makes it a `~{n}` (RFC 3516),
+    /// which may contain NUL.
     #[must_use]
     pub fn stream(mut self, size: u64, binary: bool) -> Self {
         self.separate();
@@ -165,16 +165,16 @@ impl Command {
         self
     }
 
-    /// Whether some string of it has to go as a literal.
+    /// Reports whether one of its strings has to be a literal.
     pub fn has_literal(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Literal { .. } | Part::Stream { .. }))
     }
 
-    /// What is to be done to send it. `tag` is left out of a continuation.
+    /// Returns the steps to send it. `tag` isn't used for a continuation.
     ///
     /// # Errors
-    /// A part that was given as grammar holds a byte that may stand in a literal only, or a string holds NUL. Nothing of
-    /// it is to be sent.
+    /// A part given as grammar has a byte that is allowed only in a literal, or a string has NUL. Then nothing may be
+    /// sent.
     pub fn steps(&self, tag: &str, mode: LiteralMode) -> Result<Vec<Step>, ForbiddenByte> {
         if self.forbidden || tag.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return Err(ForbiddenByte);
@@ -200,7 +200,7 @@ impl Command {
         Ok(steps)
     }
 
-    /// The command as a trace may show it: `<hidden>` for secrets, `{n}` for other literals, no line end.
+    /// Returns the command as a trace may show it: `<hidden>` for secrets, `{n}` for other literals, no line end.
     pub fn trace(&self, tag: &str) -> Vec<u8> {
         let mut line = self.tag(tag);
         for part in &self.parts {
@@ -232,7 +232,7 @@ impl Command {
             return self.push_text(&quote(bytes), secret);
         }
         let mut command = self;
-        // No string may hold NUL (RFC 3501 section 9 `CHAR8`).
+        // No string may contain NUL (RFC 3501 section 9 `CHAR8`).
         command.forbidden |= bytes.contains(&0);
         command.separate();
         command.parts.push(Part::Literal { bytes: bytes.to_vec(), secret });
@@ -248,7 +248,7 @@ impl Command {
 }
 
 impl fmt::Debug for Command {
-    /// Like [`Command::trace`].
+    /// As [`Command::trace`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Command({})", self.trace("").escape_ascii())
     }
@@ -258,7 +258,7 @@ fn is_printable(byte: u8) -> bool {
     (0x20..0x7f).contains(&byte)
 }
 
-/// A quoted string (RFC 3501 section 4.3) of printable ASCII.
+/// Quotes a string of printable ASCII (RFC 3501 section 4.3).
 fn quote(bytes: &[u8]) -> Vec<u8> {
     let mut quoted = vec![b'"'];
     for byte in bytes {

@@ -94,7 +94,7 @@ fn secrets_are_not_traced() {
 proptest! {
     #![proptest_config(crate::properties::config())]
 
-    /// Taking literals out by their announced sizes leaves one line without control or 8-bit bytes.
+    /// Removing literals by their announced sizes leaves one line without control or 8-bit bytes.
     #[test]
     fn no_string_breaks_out(names in prop::collection::vec(prop::collection::vec(1_u8.., 0..20), 1..4)) {
         let command = names.iter().fold(Command::new("X"), |command, name| command.string(name));

@@ -1,24 +1,24 @@
-//! One complete response: its lines with their literals in place (RFC 3501 section 2.2.2).
+//! One complete response: its lines, including literals (RFC 3501 section 2.2.2).
 
-/// A literal of a frame.
+/// A literal in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Literal {
     /// Where its bytes begin in the frame, right after the line end that follows `{n}`.
     pub offset: usize,
     /// Its announced size in bytes.
     pub size: u64,
-    /// Whether its bytes were streamed past the frame: the frame then goes on at `offset` with what follows them.
+    /// Whether its bytes were streamed past the frame: the frame then continues at `offset` with what follows them.
     pub streamed: bool,
 }
 
 impl Literal {
-    /// How many bytes of it stand in the frame.
+    /// Returns how many of its bytes are in the frame.
     pub(crate) fn kept(&self) -> usize {
         if self.streamed { 0 } else { usize::try_from(self.size).unwrap_or(usize::MAX) }
     }
 }
 
-/// One complete response, exactly as the server sent it but for streamed literals.
+/// One complete response, exactly as sent except for streamed literals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     pub(super) bytes: Vec<u8>,
@@ -28,36 +28,36 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Its bytes, the last line end included.
+    /// Returns its bytes, including the last line end.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Its bytes without the last line end and without the NULs that some servers send before a response.
+    /// Returns its bytes without the last line end and without the NULs that some servers send before a response.
     pub fn trimmed(&self) -> &[u8] {
-        // A literal may end in CR: that one is no part of the line end.
+        // A literal may end in CR: that one isn't part of the line end.
         let line = self.literals.last().map_or(0, |literal| literal.offset + literal.kept()).min(self.bytes.len());
         let end = line + without_line_end(&self.bytes[line..]).len();
         self.bytes.get(self.leading_nuls()..end).unwrap_or_default()
     }
 
-    /// Its literals, by ascending offset.
+    /// Returns its literals, by ascending offset.
     pub fn literals(&self) -> &[Literal] {
         &self.literals
     }
 
-    /// The deepest nesting of parentheses outside of quotes and literals.
+    /// Returns the deepest nesting of parentheses outside quotes and literals.
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Whether nothing in it is out of the ordinary: no escapes in quoted strings, no `~{n}` or `{n+}`, no streamed
-    /// literal, no bare LF, no quote left open, no leading NUL.
+    /// Reports whether it has nothing unusual: no escapes in quoted strings, no `~{n}` or `{n+}`, no streamed literal,
+    /// no bare LF, no unterminated quote, no leading NUL.
     pub fn is_plain(&self) -> bool {
         !self.odd
     }
 
-    /// The text outside of literals, piece by piece.
+    /// Yields the text outside literals, piece by piece.
     pub fn text(&self) -> impl Iterator<Item = &[u8]> {
         let ends = self.literals.iter().map(|literal| literal.offset).chain([self.bytes.len()]);
         let starts = [0].into_iter().chain(self.literals.iter().map(|literal| literal.offset + literal.kept()));
@@ -69,7 +69,7 @@ impl Frame {
     }
 
     pub(super) fn clear(&mut self) {
-        /// What a frame keeps of its memory for the next: most are far smaller.
+        /// How much of a frame's memory is kept for the next one: most are far smaller.
         const KEPT: usize = 256 << 10;
         self.bytes.clear();
         self.bytes.shrink_to(KEPT);
@@ -80,17 +80,17 @@ impl Frame {
     }
 }
 
-/// A line without its CRLF or bare LF.
+/// Returns a line without its CRLF or bare LF.
 pub(super) fn without_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Whether a response with this first line can carry literals: an untagged one that is not a status line. A status
-/// line's text may end in `{5}` and means nothing by it (RFC 3501 section 7.1).
+/// Reports whether a response with this first line can have literals: an untagged one that isn't a status line. A
+/// status line's text may end in `{5}` without meaning a literal (RFC 3501 section 7.1).
 ///
-/// `response-data = "*" SP (resp-cond-state / resp-cond-bye / mailbox-data / message-data / capability-data) CRLF` (RFC 3501
-/// section 9), without the first two.
+/// `response-data = "*" SP (resp-cond-state / resp-cond-bye / mailbox-data / message-data / capability-data) CRLF` (RFC
+/// 3501 section 9), without the first two.
 pub(super) fn carries_literals(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"*") else { return false };
     let word = rest.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
@@ -98,19 +98,20 @@ pub(super) fn carries_literals(line: &[u8]) -> bool {
     !status.iter().any(|name| name.eq_ignore_ascii_case(word))
 }
 
-/// A literal announced at a line's end.
+/// A literal announced at the end of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Announced {
-    /// Its size; `None` where the number is negative or beyond 64 bits.
+    /// Its size; `None` if the number is negative or beyond 64 bits.
     pub(super) size: Option<u64>,
-    /// Whether it is `~{n}` or `{n+}`, which no plain response has.
+    /// Whether it is `~{n}` or `{n+}`, which plain responses don't have.
     pub(super) odd: bool,
 }
 
-/// Reads `{n}`, `{n+}` or `~{n}` at the end of a line that has no line end any more.
+/// Parses `{n}`, `{n+}` or `~{n}` at the end of a line without its line end.
 ///
-/// The beginning of `literal = "{" number64 ["+"] "}" CRLF *CHAR8` or `literal8 = "~{" number64 "}" CRLF *OCTET` (RFC 9051
-/// section 9). A negative number is announced, too, so that it is refused and not taken for text.
+/// The beginning of `literal = "{" number64 ["+"] "}" CRLF *CHAR8` or `literal8 = "~{" number64 "}" CRLF *OCTET` (RFC
+/// 9051 section 9). A negative number counts as an announcement, too, so that it is rejected rather than taken for
+/// text.
 pub(super) fn announced(line: &[u8]) -> Option<Announced> {
     let inner = line.strip_suffix(b"}")?;
     let (inner, plus) = inner.strip_suffix(b"+").map_or((inner, false), |inner| (inner, true));

@@ -1,22 +1,22 @@
-//! Cuts the byte stream of a server into response frames, in linear time whatever the pieces it arrives in.
+//! Splits a server's byte stream into response frames, in linear time however the bytes arrive.
 //!
-//! Each byte is looked at once. A small literal is copied into the frame; a large one is streamed to whoever reads it,
-//! while the frame keeps its place. Nothing is allocated by an announced size.
+//! Each byte is looked at once. A small literal is copied into the frame; a large one is streamed to the reader, while
+//! the frame keeps its place. Nothing is allocated because of an announced size.
 
 use super::frame::{Frame, Literal, announced, carries_literals, without_line_end};
 use super::limits::{Limits, Violation};
 use super::source::{ByteSource, FrameError};
 
-/// How many bytes are asked of the source at once.
+/// How many bytes are requested from the source at once.
 const INPUT: usize = 64 << 10;
 
-/// What has come.
+/// What has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incoming {
     /// A complete frame: see [`Framer::frame`].
     Frame,
     /// A frame up to a literal that is too large to keep: [`Framer::frame`] has what came before it,
-    /// [`Framer::read_literal`] its bytes. What is not read of it is skipped by the next call.
+    /// [`Framer::read_literal`] its bytes. The next call skips any unread rest of it.
     LargeLiteral {
         /// Bytes to come.
         size: u64,
@@ -27,7 +27,7 @@ pub enum Incoming {
 enum State {
     /// In a line.
     Line,
-    /// In a literal that goes into the frame.
+    /// In a literal that is copied into the frame.
     Inline { left: usize },
     /// In a literal that is streamed.
     Large { left: u64 },
@@ -35,12 +35,12 @@ enum State {
     Complete,
 }
 
-/// Cuts a server's bytes into frames.
+/// Splits a server's bytes into frames.
 #[derive(Debug)]
 pub struct Framer {
     limits: Limits,
     input: Box<[u8]>,
-    /// What of `input` has been read from the source and not been used yet.
+    /// The part of `input` that has been read from the source but not used yet.
     unused: std::ops::Range<usize>,
     frame: Frame,
     state: State,
@@ -55,7 +55,7 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// A framer at the beginning of a stream.
+    /// Makes a framer at the beginning of a stream.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -73,7 +73,7 @@ impl Framer {
         }
     }
 
-    /// The next frame or large literal; waits for it.
+    /// Waits for the next frame or large literal.
     ///
     /// # Errors
     /// See [`FrameError`]. After an error of the source the call may be repeated.
@@ -85,19 +85,19 @@ impl Framer {
         }
     }
 
-    /// The next frame or large literal, if all of it has arrived; `None` otherwise, and a later call goes on where this
-    /// one stopped.
+    /// Returns the next frame or large literal if it has arrived completely; otherwise `None`, and a later call
+    /// continues where this one stopped.
     ///
     /// # Errors
-    /// As for [`Framer::next`].
+    /// As [`Framer::next`].
     pub fn next_available<S: ByteSource>(&mut self, source: &mut S) -> Result<Option<Incoming>, FrameError<S::Error>> {
         self.advance(|buffer| source.read_available(buffer))
     }
 
-    /// Reads bytes of the literal that [`Incoming::LargeLiteral`] announced. Zero: all of them are out.
+    /// Reads bytes of the literal announced by [`Incoming::LargeLiteral`]. Zero: it is complete.
     ///
     /// # Errors
-    /// As for [`Framer::next`].
+    /// As [`Framer::next`].
     pub fn read_literal<S: ByteSource>(
         &mut self,
         source: &mut S,
@@ -106,7 +106,7 @@ impl Framer {
         let State::Large { left } = self.state else { return Ok(0) };
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let count = if self.unused.is_empty() {
-            // Straight into the reader's buffer: a large literal is not copied at all.
+            // Straight into the reader's buffer: a large literal isn't copied at all.
             let into = &mut buffer[..wanted];
             if into.is_empty() { 0 } else { source.read(into).map_err(FrameError::Source)? }
         } else {
@@ -122,20 +122,20 @@ impl Framer {
         Ok(count)
     }
 
-    /// The frame: complete after [`Incoming::Frame`], up to and including `{n}` and its line end after
+    /// Returns the frame: complete after [`Incoming::Frame`], up to and including `{n}` and its line end after
     /// [`Incoming::LargeLiteral`].
     pub fn frame(&self) -> &Frame {
         &self.frame
     }
 
-    /// Whether no byte has been received beyond the last complete frame: what must hold before TLS is begun, or what
-    /// came before it in plain text would count as having come through it.
+    /// Reports whether no byte has been received beyond the last complete frame. This must hold before TLS begins, or
+    /// earlier plain text would count as received through TLS.
     pub fn is_empty(&self) -> bool {
         self.unused.is_empty() && matches!(self.state, State::Complete)
     }
 
-    /// Takes what has been received beyond the last complete frame: what follows is to be read in another way. `None` in the
-    /// middle of a frame.
+    /// Takes what has been received beyond the last complete frame, to be read in another way. `None` in the middle of
+    /// a frame.
     pub fn take_unused(&mut self) -> Option<Vec<u8>> {
         if !matches!(self.state, State::Complete) {
             return None;
@@ -235,7 +235,7 @@ impl Framer {
         if end.is_some() { self.end_line() } else { Ok(None) }
     }
 
-    /// Follows quotes and parentheses through the bytes of the frame from `start` on.
+    /// Tracks quotes and parentheses in the frame's bytes from `start` on.
     fn scan(&mut self, start: usize) {
         let fresh = &self.frame.bytes[start..];
         #[cfg(test)]
@@ -260,8 +260,8 @@ impl Framer {
         }
     }
 
-    /// Decides what a line's end means: the frame's end, or a literal. A string can't go over a line's end (RFC 3501
-    /// section 4.3), so what stands in open quotes announces nothing.
+    /// Decides what a line end means: the frame's end, or a literal. A string can't extend beyond a line (RFC 3501
+    /// section 4.3), so text in open quotes announces nothing.
     fn end_line(&mut self) -> Result<Option<Incoming>, Violation> {
         let line = &self.frame.bytes[self.line_start..];
         self.frame.odd |= !line.ends_with(b"\r\n") || self.quoted;

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 use std::convert::Infallible;
 
-/// Bytes that arrive in pieces, with moments between them when nothing has arrived.
+/// Bytes that arrive in pieces, with moments in between when nothing has arrived.
 struct Pieces<'a> {
     bytes: &'a [u8],
     sizes: Vec<usize>,
@@ -38,7 +38,7 @@ fn small() -> Limits {
 }
 
 type End = FrameError<Infallible>;
-/// Frames with the streamed literals that came before each one's end.
+/// Frames with the streamed literals that came before the end of each.
 type Taken = Vec<(Frame, Vec<Vec<u8>>)>;
 
 fn all<S: ByteSource<Error = Infallible>>(mut source: S, limits: Limits, piece: usize) -> (Taken, End) {
@@ -188,7 +188,7 @@ fn a_literal_announced_and_never_sent_costs_nothing() {
     assert!(framer.frame().bytes.capacity() < 100_000);
 }
 
-/// Bytes looked at, counted: one each, however they arrive.
+/// Counts the bytes looked at: each once, however they arrive.
 #[test]
 fn every_byte_is_looked_at_once() {
     let empties = b"{0}\r\n".iter().copied().cycle().take(5 * 60_000);

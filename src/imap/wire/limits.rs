@@ -1,46 +1,46 @@
-//! How much a server may send before the connection is given up: every length and every number that it controls has its
-//! bound here, but for those of one mechanism of login (`imap::auth::scram`: the work that a server may ask for). How long it
-//! may take is `net`'s to bound (`net/socket.rs`).
+//! How much a server may send before the connection is given up: every length and every number that it controls has a
+//! limit here, except those of one login mechanism (`imap::auth::scram`: the work that a server may demand). Time
+//! limits are up to `net` (`net/socket.rs`).
 
-/// Nesting of parentheses up to which imap-proto reads a response; our own parser, which does not recurse, reads what is nested
-/// deeper. An unoptimised build of imap-proto overflows its stack between 40 and 64.
+/// The nesting of parentheses up to which imap-proto parses a response; our own parser, which doesn't recurse, parses
+/// anything deeper. An unoptimised build of imap-proto overflows its stack between 40 and 64.
 pub const RECURSION: usize = 32;
 
-/// Folders that a server may list. No account has as many; each takes some hundred bytes here.
+/// Folders that a server may list. No account has this many; each takes some hundred bytes here.
 pub(super) const FOLDERS: usize = 1 << 19;
 
-/// Bytes of all their names together: 256 for each. Names that are subscribed to count too.
+/// Bytes of all their names together: 256 for each. Subscribed names count too.
 pub(super) const FOLDER_NAMES: usize = FOLDERS << 8;
 
-/// FETCH replies that may come for each message that was asked for: others change flags while a folder is read.
+/// FETCH replies that may arrive per requested message: others change flags while a folder is read.
 const TELLINGS: u64 = 4;
 
-/// FETCH replies that may come beyond those, for messages that nobody asked for.
+/// FETCH replies that may arrive beyond those, for messages that were not requested.
 const UNASKED: u64 = 1 << 16;
 
-/// Bytes of message bodies that may come unasked.
+/// Bytes of unrequested message bodies that may arrive.
 const UNASKED_BYTES: u64 = 1 << 30;
 
-/// Bounds on one response. What is beyond them ends the connection, before memory is taken for it.
+/// Limits on one response. Exceeding them ends the connection before any memory is allocated.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of one line, its end included. The longest honest line is a SEARCH of a million UIDs: 8 MB.
+    /// Bytes in one line, including its end. The longest honest line is a SEARCH of a million UIDs: 8 MB.
     pub line: usize,
-    /// Bytes of a literal that is kept in the frame; a larger one is streamed past it. Most messages are smaller, and
-    /// a header that does not fit is no header that a scan can use.
+    /// Bytes of a literal that is kept in the frame; a larger one is streamed past it. Most messages are smaller, and a
+    /// header that doesn't fit is useless to a scan.
     pub inline_literal: u64,
-    /// Bytes of a literal that may be announced at all. No server stores a message of a terabyte; the number guards
-    /// sums of sizes against overflow.
+    /// Bytes of a literal that may be announced at all. No server stores a message of a terabyte; the limit protects
+    /// sums of sizes from overflow.
     pub literal: u64,
     /// Bytes of a whole frame without its streamed literals: some lines and many small literals.
     pub frame: usize,
     /// Literals in one frame. An ENVELOPE may have two for each of a thousand addresses.
     pub literals: usize,
-    /// Untagged responses between two tagged replies: one FETCH for each message of a folder, and no folder has as many. What is
-    /// kept of each is some tens of bytes.
+    /// Untagged responses between two tagged replies: one FETCH per message, and no folder has this many. Of each, some
+    /// tens of bytes are kept.
     pub responses: usize,
-    /// Untagged status lines between two tagged replies. A server that says every 15 seconds that it is still at work does so for
-    /// three weeks.
+    /// Untagged status lines between two tagged replies. A server that reports every 15 seconds that it is still
+    /// working can do so for three weeks.
     pub remarks: usize,
 }
 
@@ -58,44 +58,44 @@ impl Default for Limits {
     }
 }
 
-/// A bound that a server broke. The connection is of no further use.
+/// A limit that a server exceeded. The connection can't be used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// A line without an end.
+    /// An endless line.
     #[error("the server sent a line of more than {0} bytes")]
     LineTooLong(usize),
-    /// A response without an end.
+    /// An endless response.
     #[error("the server sent a response of more than {0} bytes")]
     FrameTooLong(usize),
     /// A response of nothing but literals.
     #[error("the server sent more than {0} literals in one response")]
     TooManyLiterals(usize),
-    /// `{-1}`, `{99999999999999999999}`: what follows can't be told apart from responses.
+    /// `{-1}`, `{99999999999999999999}`: what follows can't be distinguished from responses.
     #[error("the server announced a literal of an impossible size")]
     ImpossibleLiteral,
-    /// Untagged responses without an end.
+    /// Endless untagged responses.
     #[error("the server sent more than {0} responses and didn't answer the command")]
     TooManyResponses(usize),
-    /// Untagged status lines without an end.
+    /// Endless untagged status lines.
     #[error("the server sent more than {0} remarks and did not answer the command")]
     TooManyRemarks(usize),
-    /// FETCH replies without an end.
+    /// Endless FETCH replies.
     #[error("the server sent more than {sent} FETCH replies where {asked} messages were asked for")]
     TooManyReplies {
         /// How many it sent.
         sent: u64,
-        /// How many messages were asked for.
+        /// How many messages were requested.
         asked: u64,
     },
-    /// Messages that nobody asked for, without an end.
+    /// Endless unrequested messages.
     #[error("the server sent messages of more than {UNASKED_BYTES} bytes that nobody asked for")]
     TooMuchUnasked,
-    /// A listing without an end.
+    /// An endless listing.
     #[error("the server listed more than {FOLDERS} folders, or names of more than {FOLDER_NAMES} bytes together")]
     TooManyFolders,
 }
 
-/// Counts what comes between two tagged replies.
+/// Counts what arrives between two tagged replies.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unanswered {
     responses: usize,
@@ -120,7 +120,7 @@ impl Unanswered {
     }
 }
 
-/// Counts FETCH replies against the messages that were asked for.
+/// Counts FETCH replies against the messages that were requested.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Answers {
     replies: u64,
@@ -128,7 +128,8 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Counts one more FETCH reply. `asked` tells how many messages were asked for; it is called only where many replies came.
+    /// Counts one more FETCH reply. `asked` returns how many messages were requested; it is called only after many
+    /// replies.
     ///
     /// # Errors
     /// It is one too many.
@@ -142,17 +143,17 @@ impl Answers {
         if self.replies > most { Err(Violation::TooManyReplies { sent: most, asked }) } else { Ok(()) }
     }
 
-    /// Counts the bytes of a message that nobody asked for.
+    /// Counts the bytes of an unrequested message.
     ///
     /// # Errors
-    /// They are too many.
+    /// There are too many.
     pub fn count_unasked(&mut self, bytes: u64) -> Result<(), Violation> {
         self.unasked_bytes = self.unasked_bytes.saturating_add(bytes);
         if self.unasked_bytes > UNASKED_BYTES { Err(Violation::TooMuchUnasked) } else { Ok(()) }
     }
 }
 
-/// Counts what a listing takes.
+/// Counts the size of a listing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Listed {
     folders: usize,
@@ -160,7 +161,7 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// Counts one more folder with a name of so many bytes.
+    /// Counts one more folder, with a name of this many bytes.
     ///
     /// # Errors
     /// It is one too many.

@@ -7,20 +7,20 @@ pub trait ByteSource {
     /// How a read fails.
     type Error;
 
-    /// Waits for bytes and reads some into `buffer`, which is not empty. Zero: the server has closed.
+    /// Waits for bytes and reads some into `buffer`, which isn't empty. Zero: the server has closed.
     ///
     /// # Errors
-    /// What the connection says; reading may go on afterwards where the connection allows it.
+    /// Those of the connection; reading may continue afterwards if the connection allows it.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error>;
 
-    /// Reads what has arrived already. `None`: nothing has; `Some(0)`: the server has closed.
+    /// Reads what has already arrived. `None`: nothing has; `Some(0)`: the server has closed.
     ///
     /// # Errors
-    /// As for [`ByteSource::read`].
+    /// As [`ByteSource::read`].
     fn read_available(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Self::Error>;
 }
 
-/// Bytes in memory: what is there has arrived, and after it the server has closed.
+/// Bytes in memory: all of them have arrived, and then the server has closed.
 impl ByteSource for &[u8] {
     type Error = std::convert::Infallible;
 
@@ -40,16 +40,16 @@ impl ByteSource for &[u8] {
 /// Why there is no next frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError<E> {
-    /// The connection failed; what was read so far is kept, and reading may go on.
+    /// The connection failed; what was read so far is kept, and reading may continue.
     #[error("{0}")]
     Source(E),
     /// The server closed between two responses.
     #[error("the server closed the connection")]
     Closed,
-    /// The server closed inside a response: what came of it is worth nothing.
+    /// The server closed within a response: what arrived of it is worthless.
     #[error("the server closed the connection in the middle of a response")]
     Truncated,
-    /// The server broke a bound; every further call says the same.
+    /// The server exceeded a limit; every further call reports the same.
     #[error(transparent)]
     Violation(#[from] Violation),
 }

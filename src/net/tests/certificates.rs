@@ -1,4 +1,4 @@
-//! Certificates made on the spot.
+//! Certificates made for tests.
 
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
@@ -21,15 +21,15 @@ pub(super) struct Certified {
 pub(super) const VALID: (i64, i64) = (-3600, 86_400);
 
 impl Certified {
-    /// A certification authority of our own.
+    /// Makes a certification authority.
     pub(super) fn authority(name: &str) -> Self {
         build(name, VALID, None, |builder| {
             builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
         })
     }
 
-    /// A server's certificate for a DNS name or an IP address, signed by an authority or by itself, valid for so many
-    /// seconds around now.
+    /// Makes a server's certificate for a DNS name or an IP address, signed by an authority or itself, valid for this
+    /// many seconds around now.
     pub(super) fn server(host: &str, valid: (i64, i64), issuer: Option<&Self>) -> Self {
         build("server", valid, issuer, |builder| {
             let mut names = SubjectAlternativeName::new();
@@ -43,13 +43,13 @@ impl Certified {
         })
     }
 
-    /// As PEM, in a file.
+    /// Writes it as PEM to a file.
     pub(super) fn file(&self) -> NamedTempFile {
         file(&self.certificate.to_pem().unwrap())
     }
 }
 
-/// A file with these bytes.
+/// Makes a file with these bytes.
 pub(super) fn file(bytes: &[u8]) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();

@@ -1,17 +1,18 @@
-//! How connections end, as the server sees it: what was written and not sent yet goes out after an orderly end only.
+//! How connections end, as the server sees it: what was written but not sent yet goes out only after an orderly end.
 
 use super::*;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use std::io::Read as _;
 use std::sync::mpsc;
 
-/// More than the server's system takes in unread.
+/// More than the server's system accepts unread.
 const LENGTH: usize = 400_000;
 
-/// Ends a connection with much written. What the server reads after that, and whether its reading ended with an error.
+/// Ends a connection after writing much. Returns what the server reads after that, and whether its reading ended with
+/// an error.
 fn what_arrives(end: impl FnOnce(Stream)) -> (usize, bool) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // What is accepted inherits it.
+    // Accepted connections inherit it.
     set_socket_recv_buffer_size(&listener, 16_000).unwrap();
     let port = listener.local_addr().unwrap().port();
     let (ended, wait) = mpsc::channel();

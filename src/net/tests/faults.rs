@@ -1,4 +1,4 @@
-//! Writes that break on purpose: what the server gets of them, and what is left of the connection.
+//! Writes that break on purpose: what the server gets, and what is left of the connection.
 
 use super::*;
 use crate::net::{Cut, FaultInjector};
@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-/// Cuts at one write of all.
+/// Cuts at one particular write.
 #[derive(Debug)]
 struct AtWrite {
     number: usize,
@@ -20,7 +20,7 @@ impl FaultInjector for AtWrite {
     }
 }
 
-/// A server that answers the first byte it gets, and hands on all that it got when the connection is over.
+/// Starts a server that answers the first byte it gets, and hands over everything once the connection is over.
 fn listening() -> (u16, mpsc::Receiver<Vec<u8>>) {
     let (sender, receiver) = mpsc::channel();
     let port = serve(move |mut tcp| {

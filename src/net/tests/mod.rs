@@ -1,4 +1,4 @@
-//! Connections to small servers on the loopback interface: each is a thread that plays one script.
+//! Connections to small servers on the loopback interface, each a thread with one script.
 
 mod certificates;
 mod ending;
@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// Long enough for any step here, short enough for a test that hangs.
+/// Long enough for any step here, short enough if a test hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A silence that tests wait for.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// A server for one connection; the port it listens on.
+/// Starts a server for one connection; returns its port.
 fn serve(script: impl FnOnce(TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -27,7 +27,7 @@ fn serve(script: impl FnOnce(TcpStream) + Send + 'static) -> u16 {
     port
 }
 
-/// A port where nobody listens.
+/// Returns a port without a listener.
 fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -51,7 +51,7 @@ fn dialer(settings: DialSettings) -> Dialer {
     Dialer::new(settings, Arc::new(Stop::new())).unwrap()
 }
 
-/// Reads exactly so many bytes.
+/// Reads exactly this many bytes.
 fn read_exact(stream: &mut Stream, count: usize) -> Vec<u8> {
     let mut all = Vec::new();
     let mut buf = [0; 4096];
@@ -64,7 +64,7 @@ fn read_exact(stream: &mut Stream, count: usize) -> Vec<u8> {
     all
 }
 
-/// Asks again and again without waiting until something has arrived.
+/// Polls without waiting until something has arrived.
 fn poll(stream: &mut Stream, buf: &mut [u8]) -> usize {
     for _ in 0..4000 {
         if let Some(count) = stream.read_available(buf).unwrap() {

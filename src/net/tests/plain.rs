@@ -12,7 +12,7 @@ fn plain(port: u16) -> Stream {
     dialer(settings(port, TlsMode::None)).dial().unwrap()
 }
 
-/// A stream with limits of its own.
+/// Makes a stream with its own limits.
 fn limited(port: u16, timeout: Duration, grace: Duration, stop: &Arc<Stop>) -> Stream {
     let tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
     Stream::plain(Socket::new(tcp, Arc::new(Limits::new(timeout, grace, Arc::clone(stop)))).unwrap(), Duration::ZERO)
@@ -49,7 +49,7 @@ fn localhost_is_reached_although_the_server_knows_only_ipv4() {
 
 #[test]
 fn a_host_that_has_no_address() {
-    // A label of more than 63 bytes is refused before anybody is asked (RFC 1035 section 2.3.4).
+    // A label of more than 63 bytes is rejected without a query (RFC 1035 section 2.3.4).
     let host = "x".repeat(300);
     let error = dialer(DialSettings { host, ..settings(143, TlsMode::None) }).dial().err().unwrap();
     assert!(matches!(error, Error::NoAddress { .. }), "{error}");
@@ -83,7 +83,7 @@ fn silence_names_what_was_waited_for() {
 
 #[test]
 fn silence_is_counted_from_the_last_byte() {
-    // Four times half of what is allowed.
+    // Four times half of the limit.
     let port = serve(|mut tcp| {
         for _ in 0..4 {
             thread::sleep(SHORT * 2);
@@ -214,7 +214,7 @@ fn a_request_to_stop_ends_a_wait_after_some_grace() {
     assert_eq!(error.to_string(), "stopped while mailferry waited for a reply");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(begun.elapsed() >= SHORT * 2 && begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
-    // The grace is one for all that follows.
+    // There is one grace period for everything that follows.
     let begun = Instant::now();
     assert_eq!(stream.write(&[0; 20_000]).unwrap_err().kind(), ErrorKind::Interrupted);
     assert!(begun.elapsed() < SHORT);

@@ -1,4 +1,4 @@
-//! With TLS: what is trusted, what is not, and what each failure is called.
+//! With TLS: what is trusted, what isn't, and how each failure is reported.
 
 use super::certificates::{Certified, VALID, file};
 use super::*;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Instant;
 
-/// A server's TLS, with the highest version that it speaks.
+/// Sets up a server's TLS, with its highest version.
 fn acceptor(server: &Certified, version: SslVersion) -> SslAcceptor {
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
     if version == SslVersion::TLS1_1 {
@@ -22,7 +22,7 @@ fn acceptor(server: &Certified, version: SslVersion) -> SslAcceptor {
     builder.build()
 }
 
-/// A TLS server for one connection. Where the handshake fails, its script is not played.
+/// Starts a TLS server for one connection. If the handshake fails, its script doesn't run.
 fn serve_tls(
     server: &Certified,
     version: SslVersion,
@@ -40,7 +40,7 @@ fn trusting(port: u16, tls: TlsMode, ca: &Path) -> Dialer {
     dialer(DialSettings { ca: Some(ca.to_owned()), ..settings(port, tls) })
 }
 
-/// What implicit TLS with a port comes to.
+/// Returns how implicit TLS with a port fails.
 fn failure(port: u16) -> Error {
     dialer(DialSettings { timeout: SHORT, ..settings(port, TlsMode::Implicit) }).dial().err().unwrap()
 }
@@ -135,7 +135,7 @@ fn certificates_that_are_not_trusted() {
     }
 }
 
-/// A TLS server for as many connections as come.
+/// Starts a TLS server for any number of connections.
 fn serve_many(server: &Certified) -> u16 {
     let acceptor = acceptor(server, SslVersion::TLS1_3);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -161,10 +161,10 @@ fn an_untrusted_certificate_is_named_by_its_fingerprint_and_can_be_pinned() {
     assert!(error.to_string().ends_with(&format!("(its fingerprint is {fingerprint})")), "{error}");
     assert!(error.hint().unwrap().contains(&format!("pin={fingerprint}")));
 
-    // Pinned, it is trusted whatever it says, to the last byte of the fingerprint.
+    // Pinned, it is trusted whatever its contents, if every byte of the fingerprint matches.
     let pinned = DialSettings { pin: Some(fingerprint), ..usual };
     let mut stream = dialer(pinned.clone()).dial().unwrap();
-    // A certificate signed with SHA-256 is what a login is bound to by that hash (RFC 5929 section 4.1).
+    // A login is bound to a certificate signed with SHA-256 by that hash (RFC 5929 section 4.1).
     assert_eq!(stream.server_end_point().unwrap(), fingerprint.0);
     stream.write(b"hello").unwrap();
     assert_eq!(read_exact(&mut stream, 5), b"hello");
@@ -174,7 +174,7 @@ fn an_untrusted_certificate_is_named_by_its_fingerprint_and_can_be_pinned() {
     assert_eq!(error.kind(), ErrorKind::Untrusted);
     assert!(error.to_string().contains("`pin=`") && error.to_string().contains(&fingerprint.to_string()), "{error}");
 
-    // With an authority as well, both must hold.
+    // With an authority as well, both must match.
     let authority = Certified::authority("test authority").file();
     let both = DialSettings { ca: Some(authority.path().to_owned()), ..pinned };
     assert!(matches!(dialer(both).dial().err(), Some(Error::Untrusted { .. })));
@@ -222,7 +222,7 @@ fn a_client_certificate_is_shown_where_it_is_asked_for() {
     assert_eq!(read_exact(&mut stream, 1), b"x");
     assert_eq!(shown.recv_timeout(PATIENCE).unwrap(), Some(client.certificate.to_der().unwrap()));
 
-    // Both in one file do as well.
+    // Both in one file work, too.
     let pem = [client.certificate.to_pem().unwrap(), client.key.private_key_to_pem_pkcs8().unwrap()].concat();
     let both = file(&pem);
     let open = |cert: &Path, key: Option<&Path>| {
@@ -306,7 +306,7 @@ fn files_of_certificates() {
     assert_eq!(error.to_string(), "cannot read the certificates in /nonexistent/ca.pem: no such file or directory");
 }
 
-/// Agrees to STARTTLS, then does as the script says.
+/// Agrees to STARTTLS, then follows the script.
 fn serve_start_tls(script: impl FnOnce(TcpStream) + Send + 'static) -> u16 {
     serve(|mut tcp| {
         tcp.write_all(b"* OK\r\n").unwrap();
@@ -316,7 +316,7 @@ fn serve_start_tls(script: impl FnOnce(TcpStream) + Send + 'static) -> u16 {
     })
 }
 
-/// Asks for STARTTLS.
+/// Requests STARTTLS.
 fn ask(dialer: &Dialer) -> Stream {
     let mut stream = dialer.dial().unwrap();
     read_exact(&mut stream, 6);
@@ -376,7 +376,7 @@ fn what_has_arrived_is_read_without_waiting() {
         let mut stream = trusting(port, TlsMode::Implicit, ca.path()).dial().unwrap();
         let mut buf = [0; 5];
         for _ in 0..20 {
-            // In TLS 1.3 the server's tickets arrive meanwhile, and are no data.
+            // In TLS 1.3 the server's tickets have arrived by now, and aren't data.
             assert!(stream.read_available(&mut buf).unwrap().is_none());
             thread::sleep(Duration::from_millis(2));
         }
@@ -400,7 +400,7 @@ fn records_that_arrive_in_pieces() {
         }
         tls.read_to_end(&mut Vec::new()).ok();
     });
-    // A relay that hands the server's bytes on one by one.
+    // A relay that passes the server's bytes on one by one.
     let port = serve(move |mut client| {
         let mut server = TcpStream::connect(("127.0.0.1", inner)).unwrap();
         let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());

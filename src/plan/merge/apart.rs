@@ -1,14 +1,14 @@
-//! A message that stood in two folders and was deleted from one on the first side, from the other on the second (row 9). Each side
-//! still has it, and carrying out both deletions would leave it nowhere: as where folders are renamed back and forth on both sides,
-//! and a message is known by its old and its new folder.
+//! A message that was in two folders and was deleted from one on the first side, from the other on the second (row 9).
+//! Each side still has it, and carrying out both deletions would lose it. This happens, for example, if folders are
+//! renamed back and forth on both sides, and a message is known by its old and its new folder.
 
 use super::actions::{Deletion, Dropped, FolderMerge, Incoming, Left};
 use super::{At, Folder, Policy, Row, Trace};
 use crate::mail::Side;
 use std::collections::{HashMap, HashSet};
 
-/// Keeps one of the two: the copy of the side that wins stays and comes back to the other side. Where nothing may be copied
-/// there, both stay as they are.
+/// Keeps one of the two: the copy on the side that wins stays and comes back to the other side. If nothing may be
+/// copied there, both stay.
 pub(super) fn keep_one_place(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Policy) {
     let winner = policy.prefer.winner();
     let loser = winner.other();
@@ -35,7 +35,8 @@ pub(super) fn keep_one_place(folders: &[Folder<'_>], merges: &mut [FolderMerge],
     }
 }
 
-/// What a side is to lose, by what it is known by on either side: servers may show one message with different dates.
+/// What a side should lose, keyed by what identifies it on either side: servers may show one message with different
+/// dates.
 struct Doomed {
     by_trace: HashMap<Trace, Vec<At>>,
     taken: HashSet<At>,
@@ -54,7 +55,7 @@ impl Doomed {
         Self { by_trace, taken: HashSet::new() }
     }
 
-    /// One that is the same as this pair's message, and no other's yet.
+    /// Takes one that is the same as this pair's message and not taken yet.
     fn take(&mut self, folder: &Folder<'_>, pair: u32) -> Option<At> {
         traces(folder, pair).find_map(|trace| {
             let alike = self.by_trace.get_mut(&trace)?;
@@ -74,7 +75,7 @@ fn traces(folder: &Folder<'_>, pair: u32) -> impl Iterator<Item = Trace> {
     first.into_iter().chain(second.filter(|_| first != second))
 }
 
-/// A message that `to` lost, and the other side was to lose, is copied to it.
+/// Copies a message to `to`, which lost it and which the other side should have lost.
 fn come_back(merge: &mut FolderMerge, to: Side, deletion: &Deletion) {
     let row = Row::MovedApart;
     let place = merge.incoming[to].partition_point(|incoming| incoming.from < deletion.index);

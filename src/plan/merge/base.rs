@@ -1,14 +1,15 @@
-//! The base: what both sides last agreed on in one folder. Forty bytes a pair.
+//! The base: what both sides last agreed on in one folder. Forty bytes per pair.
 
 use super::flags::AgreedFlags;
 use crate::mail::{Both, Counters, FlagTable, HeaderKey, InternalDate, Message, Side, Uid, UidSet};
 
-/// What a pair's two messages are known by: enough to see that a UID stands for another message now, and to find a
-/// message again that was moved. A side's is unknown until a scan has shown the message: what a server makes of a message
-/// that is sent to it can't be known before.
+/// Fingerprints of a pair's two messages: enough to notice that a UID now belongs to another message, and to find a
+/// moved message again. A side's is unknown until a scan has shown the message: what a server makes of a message sent
+/// to it can't be known before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Prints {
-    /// From the header key: [`UNKNOWN`], [`NO_KEY`] or part of the key. Older states have [`NO_KEY`] of all without a Message-ID.
+    /// From the header key: [`UNKNOWN`], [`NO_KEY`] or part of the key. Older states have [`NO_KEY`] for all without a
+    /// Message-ID.
     keys: Both<u32>,
     /// From INTERNALDATE and RFC822.SIZE: [`UNKNOWN`] or a hash.
     looks: Both<u32>,
@@ -18,27 +19,27 @@ const UNKNOWN: u32 = 0;
 const NO_KEY: u32 = 1;
 
 impl Prints {
-    /// The prints of two messages that are the same, as scans show them; `None`: not shown yet.
+    /// Makes the fingerprints of two messages that are the same, as scans show them; `None`: not shown yet.
     pub fn of(messages: Both<Option<&Message>>) -> Self {
         Self { keys: messages.map(|m| m.map_or(UNKNOWN, key_print)), looks: messages.map(|m| m.map_or(UNKNOWN, look)) }
     }
 
-    /// The prints that were kept as [`Prints::keys`] and [`Prints::looks`].
+    /// Restores fingerprints saved as [`Prints::keys`] and [`Prints::looks`].
     pub fn from_kept(keys: Both<u32>, looks: Both<u32>) -> Self {
         Self { keys, looks }
     }
 
-    /// What each side's header key is known by, to be kept.
+    /// Returns each side's fingerprint of the header key, for saving.
     pub fn keys(self) -> Both<u32> {
         self.keys
     }
 
-    /// What each side's date and size are known by, to be kept.
+    /// Returns each side's fingerprint of date and size, for saving.
     pub fn looks(self) -> Both<u32> {
         self.looks
     }
 
-    /// These prints with what is unknown of them taken from two messages.
+    /// Returns these fingerprints, with unknown ones taken from two messages.
     pub(super) fn learned(self, messages: Both<Option<&Message>>) -> Self {
         let seen = Self::of(messages);
         let known = |known: u32, seen: u32| if known == UNKNOWN { seen } else { known };
@@ -48,15 +49,16 @@ impl Prints {
         }
     }
 
-    /// What a message of `side` that is this one in another folder is looked up by; `None`: it can't be told.
+    /// Returns the trace by which a message on `side` that is this one in another folder is found; `None` if it can't
+    /// be told.
     pub fn trace(self, side: Side) -> Option<Trace> {
         let look = if self.looks[side] == UNKNOWN { self.looks[side.other()] } else { self.looks[side] };
         Some(self.key(side)).filter(|key| *key > NO_KEY).map(|key| (key, look))
     }
 
-    /// Whether `message` of `side` is another one: its INTERNALDATE is, or its size and its header are. Servers rewrite
-    /// headers, and some only estimate sizes, so neither of these alone will do. One that this side has not shown yet is another one if
-    /// its date and its header are not those of the other side's message.
+    /// Reports whether `message` on `side` is another one: its INTERNALDATE differs, or its size and its header do.
+    /// Servers rewrite headers, and some only estimate sizes, so neither of these alone suffices. If this side has not
+    /// shown it yet, it is another one if its date and its header differ from those of the other side's message.
     pub fn contradict(self, side: Side, message: &Message) -> bool {
         if !self.differ_in_looks(side, message) {
             return false;
@@ -71,8 +73,8 @@ impl Prints {
         other_date || has_no_id || other_key
     }
 
-    /// Whether `message` of `side` looks like another one: by its date alone, which most servers keep, where only the other side's was
-    /// shown so far. One of which only the flags were asked for looks like any.
+    /// Reports whether `message` on `side` looks different: if only the other side's was shown so far, by date alone,
+    /// which most servers keep. A message of which only flags were requested matches any.
     pub(super) fn differ_in_looks(self, side: Side, message: &Message) -> bool {
         let (ours, theirs) = (self.looks[side], self.looks[side.other()]);
         match (message.is_bare(), ours, theirs) {
@@ -82,16 +84,17 @@ impl Prints {
         }
     }
 
-    /// The key of one side, or that of the other where it is not known: they mostly are the same.
+    /// Returns one side's key, or the other's if it is unknown: they are usually the same.
     fn key(self, side: Side) -> u32 {
         if self.keys[side] == UNKNOWN { self.keys[side.other()] } else { self.keys[side] }
     }
 }
 
-/// Header key, size and date: what a message keeps when it is moved. Without a Message-ID two messages may leave the same.
+/// Header key, size and date: what a message keeps when it is moved. Without a Message-ID, two messages may have the
+/// same trace.
 pub type Trace = (u32, u32);
 
-/// The trace of a message; `None` where its header does not tell it from others.
+/// Returns a message's trace; `None` if its header doesn't distinguish it from others.
 pub fn trace(message: &Message) -> Option<Trace> {
     Some(key_print(message)).filter(|key| *key > NO_KEY).map(|key| (key, look(message)))
 }
@@ -106,7 +109,7 @@ fn key_print(message: &Message) -> u32 {
     }
 }
 
-/// A hash of the date above one of the size. It is kept in the state, so it never changes.
+/// Combines a hash of the date with one of the size. It is saved in the state, so it never changes.
 fn look(message: &Message) -> u32 {
     if message.is_bare() {
         return UNKNOWN;
@@ -121,23 +124,23 @@ fn date_part(look: u32) -> u32 {
     look >> 16
 }
 
-/// FNV-1a, its two halves folded into one.
+/// Computes FNV-1a, with its two halves folded into one.
 fn short_hash(bytes: &[u8]) -> u16 {
     let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     let [a, b, c, d] = hash.to_be_bytes();
     u16::from_be_bytes([a ^ c, b ^ d])
 }
 
-/// Whether both messages of a pair are meant to be there.
+/// Whether both messages of a pair should exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PairState {
-    /// They are.
+    /// They should.
     Settled,
     /// It was deleted on this side, and the other side's message could not be deleted so far. It is never copied back.
     DeletedOn(Side),
 }
 
-/// A message of each side that are the same.
+/// A message on each side that are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BasePair {
     pub(super) uids: Both<Uid>,
@@ -148,33 +151,33 @@ pub struct BasePair {
 }
 
 impl BasePair {
-    /// Its UIDs.
+    /// Returns its UIDs.
     pub fn uids(&self) -> Both<Uid> {
         self.uids
     }
 
-    /// What its messages are known by.
+    /// Returns the fingerprints of its messages.
     pub fn prints(&self) -> Prints {
         self.prints
     }
 
-    /// Whether both messages are meant to be there.
+    /// Reports whether both messages should exist.
     pub fn state(&self) -> PairState {
         self.state
     }
 
-    /// Whether it has a message on this side. The UID of one that was deleted there says nothing any more.
+    /// Reports whether it has a message on this side. The UID of a message deleted there no longer means anything.
     pub(super) fn is_on(&self, side: Side) -> bool {
         self.state != PairState::DeletedOn(side)
     }
 
-    /// What its flags are merged by: equal for pairs of equal flags.
+    /// Returns what its flags are merged by: equal for pairs with equal flags.
     pub(super) fn flag_sets(&self) -> [u32; 3] {
         [self.flags, self.lacks.first, self.lacks.second]
     }
 }
 
-/// What is known of a folder of both sides from the last run that brought it into step.
+/// What is known about a folder on both sides from the last run that brought it into sync.
 #[derive(Clone, Debug, Default)]
 pub struct BaseFolder {
     pairs: Vec<BasePair>,
@@ -187,20 +190,20 @@ pub struct BaseFolder {
 }
 
 impl BaseFolder {
-    /// A base without any pair. `marks` is where both sides' counters stood before that run wrote anything itself.
+    /// Makes a base without pairs. `marks` are both sides' counters before that run wrote anything itself.
     pub fn new(marks: Both<Counters>) -> Self {
         Self { marks, ..Self::default() }
     }
 
-    /// The same, of a state that is known to be older than what both sides have become (its generation is not that of
-    /// the last run): no deletion is inferred from it.
+    /// Marks the state as older than the mailboxes (its generation isn't that of the last run): no deletion is inferred
+    /// from it.
     #[must_use]
     pub fn stale(mut self) -> Self {
         self.stale = true;
         self
     }
 
-    /// The same, of a run that was broken off: either side may have copies of which no pair tells. They are recognised by
+    /// Marks the last run as interrupted: either side may have copies that are in no pair. They are recognised by
     /// content, as far as they are shown.
     #[must_use]
     pub fn unfinished(mut self) -> Self {
@@ -208,7 +211,7 @@ impl BaseFolder {
         self
     }
 
-    /// Adds a pair. One UID is in one pair at most.
+    /// Adds a pair. A UID is in one pair at most.
     pub fn add(&mut self, uids: Both<Uid>, flags: &AgreedFlags, prints: Prints, state: PairState) {
         let lacks = Both::of(|side| self.sets.intern(flags.lacks[side].clone()));
         let flags = self.sets.intern(flags.flags.clone());
@@ -219,27 +222,27 @@ impl BaseFolder {
         self.pairs.push(pair);
     }
 
-    /// Notes that the other side refused this message of `side` for good (too big, a virus, its bytes).
+    /// Notes that the other side permanently refused this message on `side` (too big, a virus, its bytes).
     pub fn refuse(&mut self, side: Side, uid: Uid) {
         self.refused[side].insert(uid);
     }
 
-    /// Whether the run that left it was broken off.
+    /// Reports whether the run that left it was interrupted.
     pub fn is_unfinished(&self) -> bool {
         self.unfinished
     }
 
-    /// The pairs, in the order in which they were added.
+    /// Returns the pairs, in the order in which they were added.
     pub fn pairs(&self) -> &[BasePair] {
         &self.pairs
     }
 
-    /// The flags that a pair's two messages agreed on.
+    /// Returns the flags that a pair's two messages agreed on.
     pub fn flags(&self, pair: &BasePair) -> AgreedFlags {
         AgreedFlags { flags: self.sets.get(pair.flags), lacks: pair.lacks.map(|set| self.sets.get(set)) }
     }
 
-    /// The messages of `side` that the other side refused.
+    /// Returns the messages on `side` that the other side refused.
     pub fn refused(&self, side: Side) -> &UidSet {
         &self.refused[side]
     }
@@ -248,7 +251,7 @@ impl BaseFolder {
         &self.marks[side]
     }
 
-    /// The lowest UIDNEXT that a side can have now: where it stood, and above what was written since then.
+    /// Returns the lowest UIDNEXT that a side can have now: its last one, or more if messages were written since.
     pub(super) fn least_uid_next(&self, side: Side) -> u32 {
         self.marks[side].uid_next.unwrap_or(1).max(self.highest[side].saturating_add(1))
     }
@@ -273,7 +276,7 @@ mod tests {
             assert!(!prints.contradict(side, &bare) && !prints.differ_in_looks(side, &bare));
             assert!(prints.contradict(side, &other));
         }
-        // Nothing is learned of it either, and nothing forgotten.
+        // Nothing is learned about it either, and nothing forgotten.
         assert_eq!(prints.learned(Both::new(Some(&bare), Some(&bare))), prints);
         assert_eq!(Prints::of(Both::new(Some(&bare), None)), Prints::default());
         assert_eq!(Prints::from_kept(prints.keys(), prints.looks()), prints);
@@ -287,7 +290,7 @@ mod tests {
         let sent = at(1_700_000_000, key);
         let prints = Prints::of(Both::new(Some(&sent), None));
         assert!(prints.contradict(Side::Second, &at(1_600_000_000, other_key)));
-        // A server that keeps no dates, one that rewrites headers, and a header that was not asked for.
+        // A server that keeps no dates, one that rewrites headers, and a header that was not requested.
         for same in [at(1_600_000_000, key), at(1_700_000_000, other_key), at(1_600_000_000, HeaderKey::Unknown)] {
             assert!(!prints.contradict(Side::Second, &same));
         }

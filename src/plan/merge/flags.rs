@@ -1,37 +1,37 @@
-//! Flags, one by one: what changed on either side since both agreed goes to the other.
+//! Merges flags, one by one: what has changed on either side since both agreed goes to the other.
 //!
 //! | base | first | second | both become | row |
 //! |---|---|---|---|---|
 //! | – | set | – | set | 1 |
-//! | set | – | set | not set: an un-set sticks | 2 |
+//! | set | – | set | not set: a removal sticks | 2 |
 //! | – | set | set | set | 1 |
 //! | none known | set | – | set; `\Deleted`, `$Junk` and `$NotJunk` stay as they are on each side | 3 |
-//! | set | set | can't keep it | set on the first; its absence on the second is no change | 4 |
-//! | – | `\Deleted` | – | set, and nothing is expunged for it | 7 |
+//! | set | set | can't keep it | set on the first; its absence on the second isn't a change | 4 |
+//! | – | `\Deleted` | – | set; nothing is expunged | 7 |
 //!
-//! One flag has two values, so with a base the two sides can't contradict each other. Two flags can: `$Junk` here and
-//! `$NotJunk` there, where the preferred side's word counts.
+//! A flag has two values, so with a base the two sides can't conflict about one. They can about two: `$Junk` here and
+//! `$NotJunk` there, where the preferred side wins.
 
 use super::Prefer;
 use crate::mail::{Both, Flags, PermanentFlags, Side};
 
-/// What is known of the flags of a pair from before.
+/// What was known about the flags of a pair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AgreedFlags {
     /// The flags that both sides agreed on.
     pub flags: Flags,
-    /// Those of them that each side is agreed not to have: it can't keep them, or they were left to the other side.
+    /// Those of them that each side is known to lack: it can't keep them, or they were left to the other side.
     pub lacks: Both<Flags>,
 }
 
 impl AgreedFlags {
-    /// What counts as a side's flags that has `now`: a flag that it is agreed to lack is no change.
+    /// Returns the flags that count as a side's when it has `now`: a flag that it is known to lack isn't a change.
     pub(super) fn held(&self, side: Side, now: &Flags) -> Flags {
         now.union(&common(&self.lacks[side], &self.flags))
     }
 }
 
-/// One side's flags, and what may be done about them.
+/// One side's flags, and whether they may be changed.
 #[derive(Clone, Copy, Debug)]
 pub struct FlagState<'a> {
     /// The flags it has now.
@@ -42,25 +42,25 @@ pub struct FlagState<'a> {
     pub open: bool,
 }
 
-/// How a pair's flags become equal.
+/// How a pair's flags are made equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlagMerge {
     /// What each side gains.
     pub add: Both<Flags>,
     /// What each side loses.
     pub remove: Both<Flags>,
-    /// The base from then on. What a closed side would have to do is not agreed, so it is asked for again.
+    /// The base from then on. Changes that a closed side would need aren't agreed, so they come up again.
     pub agreed: AgreedFlags,
-    /// What each side was found not to be able to keep, to be reported once.
+    /// Flags that a side was found unable to keep, to be reported once.
     pub unsupported: Both<Flags>,
-    /// Whether all this is as it was: nothing changes on either side nor in the base.
+    /// Whether nothing changes on either side or in the base.
     pub stays: bool,
     /// Whether a closed side would have to change something.
     pub waits: bool,
 }
 
 impl FlagMerge {
-    /// Whether nothing has to be changed on either side.
+    /// Reports whether nothing has to be changed on either side.
     pub fn is_quiet(&self) -> bool {
         self.add.all(Flags::is_empty) && self.remove.all(Flags::is_empty)
     }
@@ -96,7 +96,7 @@ pub fn merge_flags(base: Option<&AgreedFlags>, sides: Both<FlagState<'_>>, prefe
     FlagMerge { stays: quiet && agreed == *base, waits: !waiting.is_empty(), add, remove, agreed, unsupported }
 }
 
-/// Without a base (row 3): as if both had agreed on what is each side's own, and on nothing else.
+/// Makes a base if there is none (row 3): as if both had agreed on each side's own flags, and on nothing else.
 fn joined(sides: &Both<FlagState<'_>>) -> AgreedFlags {
     let own = Flags::from_names(["\\Deleted", "$Junk", "$NotJunk"]);
     let flags = common(&sides.first.now.union(sides.second.now), &own);
@@ -104,7 +104,8 @@ fn joined(sides: &Both<FlagState<'_>>) -> AgreedFlags {
     AgreedFlags { flags, lacks }
 }
 
-/// `$Junk` and `$NotJunk` together say nothing. If both sides have brought them together, the winner's counts.
+/// Resolves `$Junk` with `$NotJunk`, which mean nothing together. If each side brought one of them, the winner's
+/// counts.
 fn without_contradiction(wanted: Flags, base: &Flags, held: &Both<Flags>, winner: Side) -> Flags {
     let verdicts = Flags::from_names(["$Junk", "$NotJunk"]);
     let is_new = |flags: &Flags| !common(&flags.minus(base), &verdicts).is_empty();
@@ -114,7 +115,7 @@ fn without_contradiction(wanted: Flags, base: &Flags, held: &Both<Flags>, winner
     wanted
 }
 
-/// The flags that are in both.
+/// Returns the flags that are in both.
 fn common(one: &Flags, other: &Flags) -> Flags {
     one.minus(&one.minus(other))
 }

@@ -1,25 +1,25 @@
-//! The folders of an account: which are the same on both sides, and which are made, renamed and deleted.
+//! Merges the folders of an account: which are the same on both sides, and which are created, renamed and deleted.
 //!
 //! | first | second | what is done | row |
 //! |---|---|---|---|
-//! | new | – | made on the second | – |
-//! | new | new, the same name | joined | 20 |
-//! | renamed | as it was | renamed on the second | 11 |
-//! | renamed to X | renamed to Y | one name in the end, the first's unless `--prefer second` | 12 |
-//! | deleted | as it was | its messages decide: deleted, or back with what is new ([`fate`]) | 13, 14 |
-//! | deleted | renamed | it comes back | 14 |
-//! | deleted | made anew | made on the first, as a new one | – |
-//! | missing, and another folder's UIDNEXT went back | as it was | it comes back | 19 |
-//! | deleted | INBOX, or has a role | it comes back | – |
+//! | new | – | created on the second | – |
+//! | new | new, the same name | merged | 20 |
+//! | renamed | unchanged | renamed on the second | 11 |
+//! | renamed to X | renamed to Y | one final name, the first's unless `--prefer second` | 12 |
+//! | deleted | unchanged | its messages decide: deleted, or restored with what is new ([`fate`]) | 13, 14 |
+//! | deleted | renamed | restored | 14 |
+//! | deleted | recreated | created on the first, as a new one | – |
+//! | missing, and another folder's UIDNEXT went back | unchanged | restored | 19 |
+//! | deleted | INBOX, or has a role | restored | – |
 //! | deleted | deleted | forgotten | 6 |
-//! | made anew with other mail | as it was | joined; nothing is deleted | 15 |
-//! | missing, and not all folders could be listed | as it was, or gone | left | – |
-//! | all deleted at once | | the side has lost its folders: left | 17 |
-//! | can't hold mail, or shows that of others | | not looked at | 37 |
+//! | recreated with other mail | unchanged | merged; nothing is deleted | 15 |
+//! | missing, and not all folders could be listed | unchanged, or gone | left alone | – |
+//! | all deleted at once | | the side has lost its folders: left alone | 17 |
+//! | can't hold mail, or shows that of others | | ignored | 37 |
 //!
-//! A folder that is to get a name which is in use is not renamed: it counts as deleted and made anew, so its messages are
-//! moved one by one. Both sides' names are those that the first would give, so that equal names mean one folder: whoever
-//! calls this translates them (`--map`, prefixes, separators).
+//! A folder whose new name is in use isn't renamed: it counts as deleted and recreated, so its messages are moved one
+//! by one. Both sides' names are as the first would write them, so equal names mean one folder; the caller translates
+//! them (`--map`, prefixes, separators).
 
 use super::renames::{Names, Rename, Wish};
 use super::whereabouts::{Whereabouts, locate};
@@ -29,57 +29,57 @@ use crate::mail::{Both, Counters, Side, UidSet};
 use crate::plan::DeletionLimit;
 use std::collections::{HashMap, HashSet};
 
-/// A side that had so many folders and lists none but INBOX has lost sight of them.
+/// A side that had this many folders and lists none but INBOX has lost sight of them.
 const ALL_GONE: usize = 3;
 
-/// What a folder is recognised by under another name.
+/// What identifies a folder under another name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderIdentity {
-    /// MAILBOXID (RFC 8474), where the server has it.
+    /// MAILBOXID (RFC 8474), if the server has it.
     pub mailbox_id: Option<Box<str>>,
     /// Its counters.
     pub mark: Counters,
-    /// All its UIDs; `None`: not known. They are needed of folders that are new to a side from which others have gone,
-    /// where the server has no MAILBOXID.
+    /// All its UIDs; `None`: not known. Needed if the server has no MAILBOXID, for folders that are new to a side from
+    /// which others are gone.
     pub uids: Option<UidSet>,
 }
 
-/// A folder of both sides in the base.
+/// A folder in the base, on both sides.
 #[derive(Clone, Debug)]
 pub struct KnownFolder {
     /// Its name on both sides.
     pub name: FolderName,
-    /// What each side's was recognised by.
+    /// What identified it on each side.
     pub identities: Both<FolderIdentity>,
     /// Whether both sides agreed that the user is subscribed to it.
     pub subscribed: bool,
 }
 
-/// What a folder is for.
+/// What kind of folder it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderKind {
     /// It holds mail.
     Mail,
     /// It holds mail and has a role (Sent, Drafts, Trash, …).
     Role,
-    /// It can't hold mail (`\Noselect`, `\NonExistent`), or shows that of other folders (`\All`, `\Flagged`).
+    /// It can't hold mail (`\Noselect`, `\NonExistent`), or shows mail from other folders (`\All`, `\Flagged`).
     NoMail,
 }
 
-/// A folder of one side as it is listed now.
+/// A folder on one side as listed now.
 #[derive(Clone, Debug)]
 pub struct SeenFolder {
     /// Its name.
     pub name: FolderName,
-    /// What it is for.
+    /// Its kind.
     pub kind: FolderKind,
-    /// What it is recognised by.
+    /// What identifies it.
     pub identity: FolderIdentity,
     /// Whether the user is subscribed to it.
     pub subscribed: bool,
 }
 
-/// A folder to be made.
+/// A folder to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewFolder {
     /// Its name.
@@ -88,35 +88,36 @@ pub struct NewFolder {
     pub row: Row,
 }
 
-/// A subscription to be made or ended.
+/// A subscription to be added or removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionChange {
-    /// The folder's name when all renames are done.
+    /// The folder's name after all renames.
     pub name: FolderName,
-    /// Whether the user is to be subscribed.
+    /// Whether the user should be subscribed.
     pub subscribed: bool,
 }
 
 /// A folder whose messages are to be merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderPair {
-    /// Its name on each side when all renames are done; the two differ only where a rename may not be made.
+    /// Its name on each side after all renames; they differ only if a rename isn't allowed.
     pub names: Both<FolderName>,
-    /// Which known folder's messages are its base.
+    /// The known folder whose messages are its base.
     pub base: Option<usize>,
-    /// Which listed folder it is on each side; `None`: it is not there ([`View::absent`]).
+    /// The listed folder on each side; `None` if it doesn't exist ([`View::absent`]).
     pub seen: Both<Option<usize>>,
-    /// Why it is made anew on the side on which it is not, with its messages, as far as they were not moved elsewhere.
+    /// Why it is recreated on the side that lacks it, with its messages, unless they were moved elsewhere.
     pub comes_back: Option<Row>,
 }
 
 impl FolderPair {
-    /// The side on which it was deleted, so that its messages decide what becomes of it on the other ([`fate`]).
+    /// Returns the side on which it was deleted, so that its messages decide what becomes of it on the other
+    /// ([`fate`]).
     pub fn deleted_on(&self) -> Option<Side> {
         self.missing_on().filter(|_| self.comes_back.is_none())
     }
 
-    /// The side on which it was once, and on which it is not.
+    /// Returns the side that used to have it and doesn't any more.
     fn missing_on(&self) -> Option<Side> {
         Side::BOTH.into_iter().find(|side| self.base.is_some() && self.is_on(side.other()) && !self.is_on(*side))
     }
@@ -126,7 +127,7 @@ impl FolderPair {
     }
 }
 
-/// A folder that is left as it is.
+/// A folder that is left unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftFolder {
     /// The side that has it.
@@ -137,23 +138,23 @@ pub struct LeftFolder {
     pub row: Row,
 }
 
-/// What becomes of the folders, in this order: renames, new folders, subscriptions, then the messages of each pair.
+/// What is done about the folders, in this order: renames, new folders, subscriptions, then the messages in each pair.
 #[derive(Clone, Debug, Default)]
 pub struct FoldersMerge {
-    /// What is renamed on each side, one after the other.
+    /// Renames on each side, in order.
     pub renames: Both<Vec<Rename>>,
-    /// What is made on each side, parents first.
+    /// Folders to create on each side, parents first.
     pub new: Both<Vec<NewFolder>>,
-    /// What is subscribed to or no more on each side.
+    /// Subscriptions to change on each side.
     pub subscriptions: Both<Vec<SubscriptionChange>>,
-    /// The folders whose messages are to be merged. One that is on neither side any more is among them, as its messages
+    /// The folders whose messages are to be merged. A folder that is gone from both sides is included, as its messages
     /// may have been moved.
     pub pairs: Vec<FolderPair>,
     /// What is left alone.
     pub left: Vec<LeftFolder>,
 }
 
-/// Merges the folders of both sides. `known` are those of the base, `seen` those that each side lists.
+/// Merges the folders of both sides. `known` are those in the base, `seen` those that each side lists.
 pub fn merge_folders(known: &[KnownFolder], seen: Both<&[SeenFolder]>, policy: &Policy) -> FoldersMerge {
     let mail = Both::of(|side| seen[side].iter().enumerate().filter(|(_, folder)| folder.kind != FolderKind::NoMail));
     let numbers = mail.clone().map(|folders| folders.map(|(number, _)| number).collect::<Vec<_>>());
@@ -181,8 +182,8 @@ fn not_mail(seen: &[SeenFolder], side: Side) -> impl Iterator<Item = LeftFolder>
     folders.map(move |folder| LeftFolder { side, name: folder.name.clone(), row: Row::NotAFolder })
 }
 
-/// Whether a folder that is still the same has a lower UIDNEXT than it had: under its name, or as a folder that is new to
-/// this side and has the UIDVALIDITY that one alone had which is missing now, as it was renamed after the backup was made.
+/// Reports whether a folder that is still the same has a lower UIDNEXT than before: under its own name, or as a folder
+/// that is new to this side with the UIDVALIDITY of exactly one missing folder, which was renamed after the backup.
 fn has_gone_back(known: &[KnownFolder], seen: &[SeenFolder], places: &[Whereabouts], side: Side) -> bool {
     let taken: HashSet<_> = places.iter().filter_map(|place| place.folder()).collect();
     let is_alone = |mark: &Counters| {
@@ -201,7 +202,7 @@ fn has_gone_back(known: &[KnownFolder], seen: &[SeenFolder], places: &[Whereabou
 }
 
 impl FolderIdentity {
-    /// Whether it may be what the other was, with a lower UIDNEXT.
+    /// Reports whether it may be an earlier state of the other, with a lower UIDNEXT.
     fn is_earlier_than(&self, other: &Self) -> bool {
         let contradicts =
             self.mailbox_id.is_some() && other.mailbox_id.is_some() && self.mailbox_id != other.mailbox_id;
@@ -216,7 +217,7 @@ struct Merger<'a> {
     /// Where each known folder is.
     places: Both<Vec<Whereabouts>>,
     names: Both<Names>,
-    /// Whether some folder of a side shows that the server was restored: then others may be missing for that.
+    /// Whether some folder on a side shows that the server was restored: then others may be missing for that reason.
     restored: Both<bool>,
     policy: &'a Policy,
     merge: FoldersMerge,
@@ -224,7 +225,7 @@ struct Merger<'a> {
 
 /// Names.
 impl Merger<'_> {
-    /// Rows 11 and 12.
+    /// Carries renames over: rows 11 and 12.
     fn rename(&mut self) {
         for side in Side::BOTH.into_iter().filter(|side| self.policy.new_mail[*side]) {
             let wishes = (0..self.known.len()).filter_map(|folder| self.wish(folder, side)).collect();
@@ -238,14 +239,14 @@ impl Merger<'_> {
         }
     }
 
-    /// What a folder has become on `side` is another folder: it can't have its new name on the other side.
+    /// Separates a folder from what it has become on `side`: that can't get its new name on the other side.
     fn part(&mut self, folder: usize, side: Side) {
         if let Some(place) = self.places[side].get_mut(folder) {
             *place = Whereabouts::Gone;
         }
     }
 
-    /// The name that a folder of `side` is to have in the end because the other side's has.
+    /// Returns the name that a folder on `side` should end up with because of the other side's.
     fn wish(&self, folder: usize, side: Side) -> Option<Wish> {
         let renamed = Both::of(|side| self.renamed(folder, side));
         let Whereabouts::At(number) = self.place(folder, side) else { return None };
@@ -254,7 +255,7 @@ impl Merger<'_> {
             (Some(here), Some(there)) if here.key() != there.key() && side != self.policy.prefer.winner() => {
                 (there, Row::RenamedApart)
             }
-            // A folder that was renamed may have it below itself here, and no longer there.
+            // A renamed folder may still have it below itself here, but no longer there.
             (None, None) if matches!(self.place(folder, side.other()), Whereabouts::At(_)) => {
                 (&self.known.get(folder)?.name, Row::Renamed)
             }
@@ -263,7 +264,7 @@ impl Merger<'_> {
         Some(Wish { folder: number, to: to.clone(), row })
     }
 
-    /// The name that a side has given a folder since the last run.
+    /// Returns the name that a side has given a folder since the last run.
     fn renamed(&self, folder: usize, side: Side) -> Option<FolderName> {
         let Whereabouts::At(number) = self.place(folder, side) else { return None };
         let name = &self.folders[side].get(number)?.name;
@@ -274,7 +275,7 @@ impl Merger<'_> {
         self.places[side].get(folder).copied().unwrap_or(Whereabouts::Gone)
     }
 
-    /// A folder's name when all renames are done.
+    /// Returns a folder's name after all renames.
     fn name(&self, side: Side, number: usize) -> Option<FolderName> {
         self.names[side].current.get(number).cloned()
     }
@@ -298,7 +299,7 @@ impl Merger<'_> {
                     if !renamed || matches!((first, second), (At(_), At(_))) {
                         self.push(Some(folder), Both::new(first.folder(), second.folder()), None);
                     } else {
-                        // Made anew here, renamed there: two folders now, and both are new to the other side.
+                        // Recreated here, renamed there: two folders now, and both are new to the other side.
                         self.forget(folder);
                     }
                 }
@@ -307,7 +308,7 @@ impl Merger<'_> {
         }
     }
 
-    /// Leaves a folder that is missing on a side which may have it all the same; whether it was left.
+    /// Leaves a folder alone that is missing on a side which may still have it; reports whether it was.
     fn leave_unlisted(&mut self, folder: usize) -> bool {
         let is_hidden = |side: &Side| self.policy.unlisted[*side] && self.place(folder, *side).folder().is_none();
         let Some(side) = Side::BOTH.into_iter().find(is_hidden) else { return false };
@@ -320,14 +321,14 @@ impl Merger<'_> {
         true
     }
 
-    /// Its messages may have been moved elsewhere, so it stays a pair for this run.
+    /// Forgets a folder. Its messages may have been moved elsewhere, so it stays a pair for this run.
     fn forget(&mut self, folder: usize) {
         let Some(known) = self.known.get(folder) else { return };
         let names = Both::of(|_| known.name.clone());
         self.merge.pairs.push(FolderPair { names, base: Some(folder), seen: Both::default(), comes_back: None });
     }
 
-    /// Rows 13, 14 and 17.
+    /// Decides about a deleted folder: rows 13, 14 and 17.
     fn deleted(&mut self, folder: usize, gone: Side, lost: bool) {
         let here = gone.other();
         let Some(number) = self.place(folder, here).folder() else { return };
@@ -346,7 +347,7 @@ impl Merger<'_> {
         self.push(Some(folder), Both::of(|side| (side == here).then_some(number)), comes_back);
     }
 
-    /// Why a folder that is missing on `gone` is not taken for deleted.
+    /// Returns why a folder that is missing on `gone` doesn't count as deleted.
     fn why_back(&self, folder: usize, gone: Side, seen: &SeenFolder) -> Option<Row> {
         if self.restored[gone] {
             Some(Row::Restored)
@@ -359,7 +360,7 @@ impl Merger<'_> {
         }
     }
 
-    /// Whether a side that had several folders lists none any more, INBOX aside.
+    /// Reports whether a side that had several folders now lists none, except INBOX.
     fn has_lost_all(&self, side: Side) -> bool {
         let had = self.known.iter().filter(|known| !known.name.is_inbox()).count();
         let limit = self.policy.limits[side.other()];
@@ -376,7 +377,7 @@ impl Merger<'_> {
         }
     }
 
-    /// Folders that are in no pair yet.
+    /// Pairs folders that are in no pair yet.
     fn pair_new(&mut self) {
         let rest = Both::of(|side| self.unpaired(side));
         let second: HashMap<String, usize> =
@@ -393,7 +394,7 @@ impl Merger<'_> {
         }
     }
 
-    /// The pairs whose folder is missing on this side, by the name that it has on the other.
+    /// Returns the pairs whose folder is missing on this side, by their name on the other.
     fn missing(&self, side: Side) -> HashMap<String, usize> {
         let mut missing = HashMap::new();
         for (at, pair) in self.merge.pairs.iter().enumerate().filter(|(_, pair)| pair.missing_on() == Some(side)) {
@@ -402,7 +403,7 @@ impl Merger<'_> {
         missing
     }
 
-    /// The folders of a side that are in no pair and were not left alone.
+    /// Returns the folders on a side that are in no pair and were not left alone.
     fn unpaired(&self, side: Side) -> Vec<usize> {
         let mut paired: HashSet<_> = self.merge.pairs.iter().filter_map(|pair| pair.seen[side]).collect();
         let left: HashSet<_> =
@@ -414,7 +415,7 @@ impl Merger<'_> {
         (0..self.folders[side].len()).filter(|number| !paired.contains(number)).collect()
     }
 
-    /// A folder without a base. If its name is that of a folder that was deleted on its side, the two become one.
+    /// Adds a folder without a base. If it has the name of a folder that was deleted on its side, the two become one.
     fn take_up(&mut self, seen: Both<Option<usize>>, missing: &mut Both<HashMap<String, usize>>) {
         let Some(side) = Side::BOTH.into_iter().find(|side| seen[*side].is_some()) else { return };
         let Some((number, other)) = seen[side].map(|number| (number, side.other())) else { return };
@@ -433,7 +434,7 @@ impl Merger<'_> {
         }
     }
 
-    /// Makes what comes back.
+    /// Recreates what comes back.
     fn make_anew(&mut self) {
         for pair in &self.merge.pairs {
             if let (Some(side), Some(row)) = (pair.missing_on(), pair.comes_back) {
@@ -466,7 +467,7 @@ impl Merger<'_> {
                 if let Some(old) = renamed.filter(|_| now[side] == Some(true)) {
                     change(old, false);
                 }
-                // A subscription is to a name: a folder that gets another one is to be subscribed to anew.
+                // Subscriptions belong to names: a folder that gets another name has to be subscribed to again.
                 let has = now[side] == Some(true) && renamed.is_none();
                 if has != wanted {
                     change(&pair.names[side], wanted);
@@ -476,7 +477,7 @@ impl Merger<'_> {
     }
 }
 
-/// What has changed since both agreed; without a base, subscribed if either is.
+/// Decides by what has changed since both agreed; without a base, subscribed if either side is.
 fn merge_subscription(base: Option<bool>, now: Both<Option<bool>>) -> bool {
     match (base, now.first, now.second) {
         (_, Some(first), Some(second)) if first == second => first,
@@ -488,16 +489,16 @@ fn merge_subscription(base: Option<bool>, now: Both<Option<bool>>) -> bool {
 /// What becomes of a folder that was deleted on one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is deleted on this side too, when it has turned out to be empty after all that is done in it (row 13).
+    /// It is deleted on this side too, once it turns out to be empty after everything is done in it (row 13).
     Deleted(Side),
-    /// It is made anew on this side, for what is new or changed on the other (row 14).
+    /// It is recreated on this side, for what is new or changed on the other (row 14).
     ComesBack(Side),
     /// It stays, because something in it is left alone.
     Stays,
 }
 
-/// What becomes of a folder that was deleted on `gone`, by what is to be done with its messages when moves are found and
-/// the brake has been asked. `number` is its place in the account.
+/// Decides what becomes of a folder that was deleted on `gone`, given what is to be done with its messages once moves
+/// are found and the deletion limit is applied. `number` is its index in the account.
 pub fn fate(gone: Side, number: usize, views: Both<&View>, merge: &FolderMerge, moves: &[Move]) -> Fate {
     let here = gone.other();
     let comes_in = moves.iter().any(|moved| moved.to == number && moved.side == gone);

@@ -1,12 +1,13 @@
-//! Which messages' headers a scan has to ask for before a folder can be merged: those that the base does not account for.
+//! Which headers a scan has to request before a folder can be merged: those of messages that the base doesn't account
+//! for.
 
 use super::Folder;
 use super::trust::doubts;
 use crate::mail::{Both, HeaderKey, Side};
 
-/// The messages whose header keys are not known and have to be, as indices into each side's view: those in no pair of
-/// the base, those that look like another message than the one their UID stood for, and all of them where the base is
-/// void. A folder that is scanned anew with these headers is merged as if they had been known at once.
+/// Returns the messages whose header keys are unknown but needed, as indices into each side's view: those in no pair of
+/// the base, those that look different from the message that had their UID, and all of them if the base is void.
+/// Scanning the folder again with these headers gives the same merge as if they had been known from the start.
 pub fn headers_wanted(folder: &Folder<'_>) -> Both<Vec<u32>> {
     let known = Both::of(|side| accounted_for(folder, side));
     Both::of(|side| {
@@ -17,7 +18,7 @@ pub fn headers_wanted(folder: &Folder<'_>) -> Both<Vec<u32>> {
     })
 }
 
-/// Which messages of `side` are those of the base beyond doubt.
+/// Reports which messages on `side` are certain to be those in the base.
 fn accounted_for(folder: &Folder<'_>, side: Side) -> Vec<bool> {
     let view = folder.views[side];
     let mut known = vec![false; view.messages().len()];

@@ -1,28 +1,28 @@
-//! The messages of one folder: what each side gets, loses and leaves.
+//! Merges the messages in one folder: what each side gets, loses and leaves alone.
 //!
-//! For a pair of the base, with its UIDs still standing for the same mail:
+//! For a pair in the base, if its UIDs still belong to the same mail:
 //!
 //! | first | second | what is done | row |
 //! |---|---|---|---|
 //! | there | there | flags are merged | 1, 2, 4, 7 |
 //! | gone | gone | the pair is dropped | 6 |
 //! | gone | there | deleted on the second | – |
-//! | gone | there, flags changed | deleted on the second, listed; `--prefer` may bring it back | 5 |
+//! | gone | there, flags changed | deleted on the second, listed; `--prefer` may restore it | 5 |
 //! | folder gone | there | deleted on the second | 13 |
-//! | folder gone | there, flags changed, or the folder is kept | comes back on the first | 14 |
-//! | gone | hidden, or not shown by the server | left, and the pair stays | 22 |
-//! | deleted before | there, could not be deleted | tried again, never copied back | 34 |
+//! | folder gone | there, flags changed, or the folder is kept | restored on the first | 14 |
+//! | gone | hidden, or not shown by the server | left alone, and the pair stays | 22 |
+//! | deleted before | there, could not be deleted | retried, never copied back | 34 |
 //!
-//! For the other messages, which are matched by header, date, size and content:
+//! For all other messages, which are matched by header, date, size and content:
 //!
 //! | first | second | what is done | row |
 //! |---|---|---|---|
 //! | there | there, the same | paired, flags joined, nothing sent | 3, 16, 20, 21, 23–26, 30 |
 //! | there | – | copied to the second | – |
-//! | there, refused by the second before | – | left | 32 |
+//! | there, refused by the second before | – | left alone | 32 |
 //!
-//! Where the base is void ([`trust`](super::trust)) all messages are of the second kind, so nothing is deleted. Time
-//! O(n log n); memory: two bytes a message and the result, and another 40 bytes for each message without a pair.
+//! If the base is void ([`trust`](super::trust)), all messages are of the second kind, so nothing is deleted. Time O(n
+//! log n); memory: two bytes per message and the result, and another 40 bytes for each unpaired message.
 
 use super::actions::{Agreement, Deletion, Dropped, FolderMerge, Incoming, Joined, Learned, Left, Pending, Vanished};
 use super::flags::{FlagState, merge_flags};
@@ -32,7 +32,7 @@ use super::{BaseFolder, BasePair, Extent, Folder, PairState, Policy, Row};
 use crate::mail::{Both, Message, Side, Uid};
 use crate::plan::{Matching, Settled, Tie, join_folders};
 
-/// Merges the messages of one folder. Where there are [`FolderMerge::ties`], [`FolderMerge::settle`] goes on.
+/// Merges the messages in one folder. If there are [`FolderMerge::ties`], [`FolderMerge::settle`] continues.
 pub fn merge_messages(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
     let mut merger = Merger::new(folder, policy, FolderMerge::default());
     match trust(folder, merger.doubts, policy) {
@@ -50,7 +50,8 @@ pub fn merge_messages(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
 }
 
 impl FolderMerge {
-    /// Goes on with what has been decided by content, all ties at once. The folder and the policy are those of before.
+    /// Continues with what content has decided, for all ties at once. The folder and the policy must be the same as
+    /// before.
     pub fn settle(&mut self, folder: &Folder<'_>, policy: &Policy, settled: Vec<Settled>) {
         let rows = self.rows.unwrap_or([Row::FoundOnBoth, Row::NewMail]);
         self.ties.clear();
@@ -67,15 +68,15 @@ impl FolderMerge {
     }
 }
 
-/// One folder on its way to being merged.
+/// One folder while it is being merged.
 struct Merger<'a> {
     folder: &'a Folder<'a>,
     policy: &'a Policy,
     doubts: Doubts,
-    /// Whether nothing new on a side is hidden from its view; asked for only where a view is capped.
+    /// Whether everything new on a side is in its view; computed only if a view is capped.
     shows_all_new: Both<bool>,
     merge: FolderMerge,
-    /// Which messages are accounted for by the base.
+    /// The messages that the base accounts for.
     taken: Both<Vec<bool>>,
 }
 
@@ -88,7 +89,7 @@ impl<'a> Merger<'a> {
     }
 }
 
-/// What the base says.
+/// The base.
 impl Merger<'_> {
     fn go_through_pairs(&mut self) {
         let Some(base) = self.folder.base else { return };
@@ -138,7 +139,8 @@ impl Merger<'_> {
         }
     }
 
-    /// Gone with its folder, while the other side's can't be seen: its UID will be another message's if the folder comes back.
+    /// Records a message that is gone with its folder while the other side's can't be seen: if the folder comes back,
+    /// its UID will belong to another message.
     fn remember_unseen(&mut self, pair: u32, gone: Side) {
         if self.folder.views[gone].extent() == Extent::Absent {
             let row = self.why_unseen(gone.other());
@@ -150,7 +152,7 @@ impl Merger<'_> {
         if self.folder.views[side].extent() == Extent::Capped { Row::Capped } else { Row::Hidden }
     }
 
-    /// Both are there: rows 1, 2, 4 and 7.
+    /// Merges the flags of a pair that exists on both sides: rows 1, 2, 4 and 7.
     fn agree(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, messages: Both<u32>) {
         let flags = self.flag_outcome(Some((base, record)), messages);
         self.merge.on_both += 1;
@@ -165,7 +167,7 @@ impl Merger<'_> {
         }
     }
 
-    /// The message at `index` of side `here` has gone from the other side: rows 5, 13, 14 and 34.
+    /// Decides about the message at `index` on side `here` that is gone from the other side: rows 5, 13, 14 and 34.
     fn delete(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, here: Side, index: u32) {
         let gone = here.other();
         self.merge.vanished.push(Vanished { pair, here: Some((here, index)) });
@@ -192,7 +194,7 @@ impl Merger<'_> {
         match self.folder.closed(here, self.policy.deletions) {
             Some(row) => self.merge.pending.push(Pending { pair, deleted_on: here.other(), row }),
             None => {
-                // If its folder comes back there, the UID that the pair knows will be another message's.
+                // If its folder comes back there, the pair's UID will belong to another message.
                 if self.folder.views[here.other()].extent() == Extent::Absent {
                     self.merge.pending.push(Pending { pair, deleted_on: here.other(), row });
                 }
@@ -202,7 +204,7 @@ impl Merger<'_> {
         }
     }
 
-    /// It was deleted before on `deleted_on`, and the other side did not let it go (row 34).
+    /// Retries a deletion: it was deleted on `deleted_on` before, and the other side did not let it go (row 34).
     fn try_deletion_again(&mut self, pair: u32, deleted_on: Side, seen: Presence) {
         match seen {
             Presence::Here(index) => match self.folder.closed(deleted_on.other(), self.policy.deletions) {
@@ -214,7 +216,8 @@ impl Merger<'_> {
         }
     }
 
-    /// Messages that the other side refused are not tried again by themselves, and are not missing there (row 32).
+    /// Leaves messages alone that the other side refused: they aren't retried automatically, and don't count as missing
+    /// there (row 32).
     fn leave_refused(&mut self, base: &BaseFolder, side: Side) {
         if self.policy.retry_refused {
             return;
@@ -227,7 +230,7 @@ impl Merger<'_> {
         self.leave(side, found, Row::Refused);
     }
 
-    /// The base is void. What it says of one side alone still holds if that side's UIDs do.
+    /// Drops the pairs of a void base. What it says about one side alone still holds if that side's UIDs do.
     fn give_up_pairs(&mut self, row: Row) {
         let Some(base) = self.folder.base else { return };
         let holds = self.doubts.map(|doubt| doubt.is_none());
@@ -251,7 +254,7 @@ impl Merger<'_> {
     }
 }
 
-/// What the base does not account for.
+/// What the base doesn't account for.
 impl Merger<'_> {
     fn join(&mut self, [same, alone]: [Row; 2]) {
         let rest = Both::of(|side| {
@@ -262,7 +265,7 @@ impl Merger<'_> {
         });
         let Both { first, second }: Both<Vec<_>> = messages;
         let Matching { pairs, missing, extra, ties } = join_folders(&first, &second, &self.folder.rules);
-        // Nothing in common: the folder was made anew with other mail (row 15).
+        // Nothing in common: the folder was recreated with other mail (row 15).
         let other_mail = same == Row::NewUids && pairs.is_empty() && ties.is_empty();
         let rows = if other_mail { [Row::Recreated; 2] } else { [same, alone] };
         let back = |side: Side, found: Vec<u32>| -> Vec<u32> {
@@ -290,7 +293,7 @@ impl Merger<'_> {
         }
     }
 
-    /// A message that the other side has not got.
+    /// Copies a message that the other side doesn't have.
     fn copy(&mut self, from: Side, index: u32, row: Row) {
         let to = from.other();
         let row = match (self.folder.views[to].extent(), self.folder.base) {
@@ -305,8 +308,8 @@ impl Merger<'_> {
         }
     }
 
-    /// Where the other side shows a part of its folder only, a message is missing there if it came after the last run and
-    /// all that came there since then is shown.
+    /// Returns why a message may exist unseen on a side that shows only part of its folder. It doesn't if it arrived
+    /// after the last run and everything that has arrived there since is shown.
     fn may_be_unseen(&self, from: Side, index: u32) -> Option<Row> {
         if self.folder.views[from.other()].extent() != Extent::Capped {
             return None;
@@ -318,7 +321,7 @@ impl Merger<'_> {
     }
 }
 
-/// Whether every UID that a side has given since the last run is shown or stands in the base.
+/// Reports whether every UID that a side has assigned since the last run is shown or in the base.
 fn shows_all_new(folder: &Folder<'_>, side: Side) -> bool {
     let Some(base) = folder.base else { return false };
     let view = folder.views[side];
@@ -329,13 +332,13 @@ fn shows_all_new(folder: &Folder<'_>, side: Side) -> bool {
     (shown + written) as u64 == u64::from(now.saturating_sub(then))
 }
 
-/// What may be done, and flags.
+/// Permissions and flags.
 impl Merger<'_> {
     fn leave(&mut self, side: Side, indices: Vec<u32>, row: Row) {
         self.merge.left[side].extend(indices.into_iter().map(|index| Left { index, row }));
     }
 
-    /// Which outcome the flags of two messages have.
+    /// Returns the outcome for the flags of two messages.
     fn flag_outcome(&mut self, base: Option<(&BaseFolder, &BasePair)>, messages: Both<u32>) -> u32 {
         let views = self.folder.views;
         let [agreed, lacks_first, lacks_second] = base.map_or([u32::MAX; 3], |(_, pair)| pair.flag_sets());

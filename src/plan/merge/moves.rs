@@ -1,17 +1,18 @@
-//! Moves: a message that vanished from one folder and appeared in another at the same time is moved on the other side
-//! too, and not sent again.
+//! Moves: a message that vanished from one folder and appeared in another since the last run is moved on the other side
+//! too, and not resent.
 //!
 //! | first | second | what is done | row |
 //! |---|---|---|---|
-//! | moved to X | where it was | moved to X on the second | 8 |
+//! | moved to X | not moved | moved to X on the second | 8 |
 //! | moved to X | moved to X | nothing; its flags are merged with the base | 8 |
-//! | moved to X | moved to Y | one place in the end, the first's unless `--prefer second` | 9 |
-//! | in the same folder, with a new UID | where it was | paired anew | 8 |
+//! | moved to X | moved to Y | one final place, the first's unless `--prefer second` | 9 |
+//! | in the same folder, with a new UID | not moved | paired again | 8 |
 //! | moved to X | deleted | copied to X on the second: the moved message stays | 10 |
 //!
-//! A message is the same if its header key, its size and its date are, and if it is the only one to vanish and the only one to
-//! appear with them; without a Message-ID its content has to be the same too. Where that can't be told, the message is copied and
-//! the old one deleted, which comes to the same. Time and memory grow with what has vanished and appeared, not with the folders.
+//! A message is the same if its header key, its size and its date are, and if it is the only one with them to vanish
+//! and the only one to appear; without a Message-ID its content has to be the same too. If that can't be determined,
+//! the message is copied and the old one deleted, with the same result. Time and memory grow with what vanished and
+//! appeared, not with the folders.
 
 use super::actions::{Dropped, FolderMerge, Joined, Kept, Left};
 use super::apart::keep_one_place;
@@ -21,24 +22,24 @@ use super::{BaseFolder, Folder, Policy, Row};
 use crate::mail::{Both, HeaderKey, Side};
 use std::collections::{HashMap, HashSet};
 
-/// A message that is moved on one side, as it was on the other.
+/// A message to be moved on one side, as it was on the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// The side on which it is moved.
+    /// The side on which it is to be moved.
     pub side: Side,
-    /// The folder in which it is now.
+    /// The folder that it is in now.
     pub from: usize,
     /// Its index in that folder's view of this side.
     pub index: u32,
-    /// The folder into which it goes.
+    /// The folder that it goes to.
     pub to: usize,
     /// The index of the same message in the other side's view of that folder: the two are a pair from then on.
     pub partner: u32,
-    /// The pair of the base of `from` that is over when it has gone; `None` where that pair was dropped already.
+    /// The pair in the base of `from` that ends when it has gone; `None` if that pair was already dropped.
     pub pair: Option<u32>,
     /// Where it was when both sides agreed.
     pub former: Former,
-    /// What its flags become on both sides.
+    /// The outcome for its flags on both sides.
     pub flags: FlagMerge,
     /// Why.
     pub row: Row,
@@ -53,9 +54,10 @@ pub struct Former {
     pub pair: u32,
 }
 
-/// Finds what was moved between the folders of an account whose messages are merged and whose ties are settled, and takes
-/// it out of what is to be copied and deleted. What was deleted from different folders on the two sides keeps one of them. Folders are told by their place in both lists. `is_same` is asked for two messages
-/// without a Message-ID, each by its folder and its index in the view of its side, whether their contents are equal.
+/// Finds moves between the folders of an account, once their messages are merged and their ties settled, and removes
+/// them from what is to be copied and deleted. A message deleted from different folders on the two sides keeps one of
+/// them. Folders are identified by their index in both lists. For two messages without a Message-ID, each given by its
+/// folder and its index in its side's view, `is_same` reports whether their contents are equal.
 pub fn merge_moves(
     folders: &[Folder<'_>],
     merges: &mut [FolderMerge],
@@ -89,19 +91,19 @@ pub fn merge_moves(
     found.moves
 }
 
-/// A message by its folder and its index there: in the view of its side, or among the pairs that were joined.
+/// A message by its folder and its index there: in its side's view, or among the joined pairs.
 pub type At = (usize, u32);
 
 /// Where a message has appeared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// On this side alone.
+    /// Only on this side.
     Alone(At),
-    /// On both sides, as one of the pairs that were joined.
+    /// On both sides, as a joined pair.
     Joined(At),
 }
 
-/// How many messages have left one trace, and where.
+/// How many messages have a given trace, and where.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     vanished: u32,
@@ -109,7 +111,7 @@ struct Slot {
     place: Option<Place>,
 }
 
-/// What has vanished, and where it has appeared, by side and trace.
+/// What vanished, and where it appeared, by side and trace.
 struct Traces(Both<HashMap<Trace, Slot>>);
 
 impl Traces {
@@ -137,14 +139,14 @@ impl Traces {
     }
 
     fn note_appeared(&mut self, number: usize, folder: &Folder<'_>, merge: &FolderMerge) {
-        // After a restored backup or with an old state, old places are no news.
+        // After a restored backup or with an old state, old places aren't news.
         if !matches!(merge.rows, Some([_, Row::NewMail | Row::FirstRun | Row::NewUids | Row::Recreated])) {
             return;
         }
         let staying: HashSet<_> = merge.vanished.iter().filter_map(|vanished| vanished.here).collect();
         for side in Side::BOTH {
             let incoming = merge.incoming[side.other()].iter().map(|incoming| incoming.from);
-            // Where no new mail is let through, a move may still be.
+            // If no new mail is allowed, a move still is.
             let closed = merge.left[side].iter().filter(|left| left.row == Row::OneWay).map(|left| left.index);
             for index in incoming.chain(closed).filter(|index| !staying.contains(&(side, *index))) {
                 self.note(folder, side, index, Place::Alone((number, index)));
@@ -163,7 +165,7 @@ impl Traces {
         }
     }
 
-    /// Where a pair's messages have appeared on each side, as far as that is beyond doubt.
+    /// Returns where a pair's messages have appeared on each side, as far as that is certain.
     fn destinations(&self, origin: &Origin<'_>) -> Both<Option<Place>> {
         let pair = origin.base.pairs().get(origin.pair as usize);
         Both::of(|side| {
@@ -173,14 +175,14 @@ impl Traces {
     }
 }
 
-/// Where a message was.
+/// Where a message used to be.
 struct Origin<'a> {
     folder: usize,
     base: &'a BaseFolder,
     pair: u32,
 }
 
-/// What is taken out of a folder's actions because it is part of a move.
+/// An action that is removed from a folder because it is part of a move.
 #[derive(PartialEq, Eq, Hash)]
 enum Done {
     Incoming(usize, Side, u32),
@@ -215,14 +217,14 @@ struct MovedAndDeleted {
     former: Former,
 }
 
-/// A message that was moved to different folders, which the side that is to follow may not do now.
+/// A message moved to different folders, when the side that should follow may not do so now.
 struct Apart {
     folder: usize,
     pair: u32,
     places: Both<At>,
 }
 
-/// A message that has got another UID in its folder, and is still the same as the other side's.
+/// A message that has a new UID in its folder, and is still the same as the other side's.
 struct Rejoined {
     folder: usize,
     pair: u32,
@@ -258,7 +260,7 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Row 8: still here on `side`, moved to `to` on the other side.
+    /// Follows a move to `to` on the other side, of a message still here on `side` (row 8).
     fn follow(&mut self, origin: &Origin<'_>, side: Side, index: u32, to: At) {
         let here = (origin.folder, index);
         if !self.are_same(Both::of(|at| if at == side { here } else { to })) {
@@ -286,7 +288,7 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Row 9: moved to different folders.
+    /// Brings together a message moved to different folders (row 9).
     fn bring_together(&mut self, origin: &Origin<'_>, places: Both<At>) {
         let winner = self.policy.prefer.winner();
         let (loser, from, to) = (winner.other(), places[winner.other()], places[winner]);
@@ -304,7 +306,7 @@ impl<'a> Moves<'a> {
         self.found.done.insert(Done::Left(to.0, winner, to.1));
     }
 
-    /// Whether two messages that look the same are the same.
+    /// Reports whether two messages that look the same are the same.
     fn are_same(&mut self, at: Both<At>) -> bool {
         let has_id = |side: Side| {
             let found = self.folders.get(at[side].0).and_then(|folder| folder.views[side].at(at[side].1));
@@ -342,7 +344,7 @@ impl Origin<'_> {
         Former { folder: self.folder, pair: self.pair }
     }
 
-    /// What the flags of its two messages become, which are at different places and will be in folder `to`.
+    /// Merges the flags of two messages that are in different places and will be in folder `to`.
     fn flags(&self, folders: &[Folder<'_>], at: Both<At>, to: usize, policy: &Policy) -> Option<FlagMerge> {
         let to = folders.get(to)?;
         let now = Both::of(|side| {
@@ -357,7 +359,7 @@ impl Origin<'_> {
         Some(merge_flags(Some(&self.base.flags(pair)), sides, policy.prefer))
     }
 
-    /// The same for two messages that have been moved to one folder on both sides.
+    /// Merges the flags of two messages that were moved to one folder on both sides.
     fn joined_flags(
         &self,
         folders: &[Folder<'_>],
@@ -403,7 +405,7 @@ impl Found<'_> {
     }
 }
 
-/// Leaves a message where each side has moved it, and remembers the pair: as two new messages they would be doubled.
+/// Leaves a message where each side has moved it, and remembers the pair: as two new messages they would be duplicated.
 fn leave_apart(merges: &mut [FolderMerge], Apart { folder, pair, places }: &Apart) {
     if let Some(merge) = merges.get_mut(*folder) {
         merge.dropped.retain(|dropped| dropped.pair != *pair);

@@ -1,24 +1,24 @@
-//! What the user has decided beforehand.
+//! What the user decides in advance.
 
 use crate::mail::{Both, Side};
 use crate::plan::DeletionLimit;
 
-/// Who wins where the two sides contradict each other (`--prefer`).
+/// Who wins a conflict (`--prefer`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Prefer {
-    /// A deletion wins over a change of flags; the first side wins where two places or names are at stake.
+    /// A deletion beats a flag change; the first side wins if two places or names conflict.
     #[default]
     Default,
     /// What was done on the first side.
     First,
     /// What was done on the second side.
     Second,
-    /// What keeps the message; else as by default.
+    /// Whatever keeps the message; otherwise the default.
     Keep,
 }
 
 impl Prefer {
-    /// The side whose place or name counts where both have changed it.
+    /// Returns the side whose place or name counts if both have changed it.
     pub(super) fn winner(self) -> Side {
         match self {
             Self::Default | Self::First | Self::Keep => Side::First,
@@ -26,7 +26,7 @@ impl Prefer {
         }
     }
 
-    /// Whether a message comes back that was deleted on `deleted_on` and changed on the other side.
+    /// Reports whether a message is restored that was deleted on `deleted_on` and changed on the other side.
     pub(super) fn brings_back(self, deleted_on: Side) -> bool {
         match self {
             Self::Default => false,
@@ -37,7 +37,7 @@ impl Prefer {
     }
 }
 
-/// What may be done, and how conflicts end.
+/// What is allowed, and how conflicts are resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Who wins.
@@ -52,16 +52,16 @@ pub struct Policy {
     pub folder_deletions: bool,
     /// How much may be deleted on each side (`--max-delete`).
     pub limits: Both<DeletionLimit>,
-    /// Whether what is deleted is kept in the undo store first (`--keep-deleted`).
+    /// Whether deleted messages are saved in the undo store first (`--keep-deleted`).
     pub keep_deleted: bool,
-    /// Whether messages that a side refused in an earlier run are tried again.
+    /// Whether messages that a side refused in an earlier run are retried.
     pub retry_refused: bool,
-    /// Whether a side may have folders that it does not show. Then none is taken for deleted there.
+    /// Whether a side may have folders that it doesn't show. Then none counts as deleted there.
     pub unlisted: Both<bool>,
 }
 
 impl Default for Policy {
-    /// Everything in both directions, with the default brake, and all that is deleted kept.
+    /// Allows everything in both directions, with the default deletion limit, and saves all that is deleted.
     fn default() -> Self {
         let open = Both::new(true, true);
         Self {

@@ -1,17 +1,17 @@
-//! Renaming folders one after the other (RENAME, RFC 3501 section 6.3.5): each takes all folders below it along, and none
-//! may take a name that is in use.
+//! Renaming folders one after the other (RENAME, RFC 3501 section 6.3.5): each rename includes all subfolders, and the
+//! new name must be free.
 
 use super::Row;
 use crate::folders::FolderName;
 use std::collections::HashSet;
 
-/// More renames for each wish than any honest order takes: names nest a few levels deep.
+/// More renames per wish than any realistic order takes: names nest a few levels deep.
 const ROUNDS: usize = 8;
 
-/// A folder gets another name, and all below it with it.
+/// A rename of a folder and its subfolders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rename {
-    /// Its name at that moment: renames are carried out in their order.
+    /// Its name at that moment: renames are carried out in order.
     pub from: FolderName,
     /// Its name from then on.
     pub to: FolderName,
@@ -19,21 +19,21 @@ pub struct Rename {
     pub row: Row,
 }
 
-/// A folder that is to have another name.
+/// A folder that should get another name.
 #[derive(Clone, Debug)]
 pub(super) struct Wish {
-    /// Which folder of the side.
+    /// The folder's index on its side.
     pub(super) folder: usize,
     pub(super) to: FolderName,
     pub(super) row: Row,
 }
 
-/// The folders of one side while they are renamed.
+/// The folders on one side while they are being renamed.
 #[derive(Debug)]
 pub(super) struct Names {
-    /// The name of each folder now.
+    /// The current name of each folder.
     pub(super) current: Vec<FolderName>,
-    /// What was done so far.
+    /// The renames so far.
     pub(super) renames: Vec<Rename>,
 }
 
@@ -42,14 +42,14 @@ impl Names {
         Self { current: names.into_iter().collect(), renames: Vec::new() }
     }
 
-    /// Fulfils what wishes can be fulfilled, outermost names first. Returns the folders that keep another name than they
-    /// should have, because a folder that stays has that name.
+    /// Fulfils as many wishes as possible, outermost names first. Returns the folders that don't get their wish,
+    /// because a folder that stays has that name.
     ///
-    /// A folder that is to keep its name has a wish too: a rename takes it along, and it has to come back then.
+    /// A folder that should keep its name has a wish too: if its parent is renamed, it has to be renamed back.
     pub(super) fn fulfil(&mut self, mut wishes: Vec<Wish>) -> Vec<usize> {
         wishes.sort_by(|a, b| (a.to.levels().len(), &a.to).cmp(&(b.to.levels().len(), &b.to)));
         let mut moved_aside = HashSet::new();
-        // Each folder goes aside once, and to its place once and again for each outer one that takes it along.
+        // Each folder goes aside once, and to its place once plus once for each ancestor that is renamed.
         let most = self.renames.len() + wishes.len() * ROUNDS;
         loop {
             let open: Vec<_> = wishes.iter().filter(|wish| !self.is_fulfilled(wish)).cloned().collect();
@@ -76,7 +76,7 @@ impl Names {
         self.current.iter().all(|current| current.key() != name.key())
     }
 
-    /// Whether a folder can get a name now: it is free, and not below the folder itself.
+    /// Reports whether a folder can get a name now: it is free, and not below the folder itself.
     fn can_be(&self, folder: usize, name: &FolderName) -> bool {
         self.is_free(name) && !self.is_below_itself(folder, name)
     }
@@ -85,8 +85,8 @@ impl Names {
         self.current.get(folder).is_some_and(|current| name.below(current).is_some())
     }
 
-    /// A folder that is to be renamed itself and stands in the way: it has the name that another one is to get (names that
-    /// are exchanged), or is to come below its own name.
+    /// Finds a folder that is waiting to be renamed and is in the way: it has the name that another one should get (an
+    /// exchange of names), or should go below its own name.
     fn in_the_way(&self, wishes: &[Wish], moved_aside: &HashSet<usize>) -> Option<(usize, Row)> {
         let is_wanted = |name: &FolderName| wishes.iter().any(|wish| wish.to.key() == name.key());
         let mut candidates = wishes.iter().filter(|wish| !moved_aside.contains(&wish.folder));
@@ -97,7 +97,7 @@ impl Names {
         Some((found.folder, found.row))
     }
 
-    /// A free name beside a folder's own.
+    /// Returns a free name beside a folder's own.
     fn aside(&self, folder: usize) -> FolderName {
         let mut name = self.current.get(folder).cloned().unwrap_or_else(FolderName::inbox);
         while !self.is_free(&name) {

@@ -1,7 +1,7 @@
-//! Nothing is deleted in bulk without being asked for: emptied folders (row 17) and the brake (row 18). Nothing is deleted either
-//! that may have been moved to a folder that could not be read.
+//! Prevents unintended mass deletions: emptied folders (row 17) and the deletion limit (row 18). Nor is anything
+//! deleted that may have been moved to a folder that could not be read.
 //!
-//! All are decided when all folders are merged and moves are found, as a moved message is not a deleted one.
+//! These checks come after all folders are merged and moves are found, as a moved message isn't a deleted one.
 
 use super::actions::{FolderMerge, Left, Pending};
 use super::{BaseFolder, BasePair, Extent, Folder, PairState, Policy, Row, Trace, trace};
@@ -9,8 +9,8 @@ use crate::mail::{Both, Side};
 use crate::plan::{Deletions, Verdict};
 use std::collections::HashSet;
 
-/// Takes back the deletions of what is missing on a side with folders that could not be read (`hides`): a message may have been
-/// moved to one of them. Returns how many each folder keeps for it on each side.
+/// Takes back the deletions of messages that are missing on a side with unreadable folders (`hides`): a message may
+/// have been moved to one of them. Returns how many each folder keeps because of that on each side.
 pub fn hold_departures(merges: &mut [FolderMerge], hides: Both<bool>) -> Both<Vec<u64>> {
     Both::of(|side| {
         let held = merges.iter_mut().filter(|_| hides[side.other()]);
@@ -18,9 +18,9 @@ pub fn hold_departures(merges: &mut [FolderMerge], hides: Both<bool>) -> Both<Ve
     })
 }
 
-/// Takes out of a folder's actions all that concerns messages of these traces, so that the next run decides on them, with their pairs as
-/// they are in the base. Where a side's folder is gone, so are the UIDs that pairs know there: if it comes back, they are those of other
-/// messages. Gives whether there was anything.
+/// Removes everything about messages with these traces from a folder's actions, so that the next run decides about
+/// them, with their pairs as they are in the base. If a side's folder is gone, so are the UIDs in its pairs: if it
+/// comes back, they belong to other messages. Returns whether there was anything.
 pub fn leave_alone(folder: &Folder<'_>, merge: &mut FolderMerge, traces: &HashSet<Trace>) -> bool {
     let is_of = |side: Side, index: u32| {
         folder.views[side].at(index).and_then(trace).is_some_and(|trace| traces.contains(&trace))
@@ -54,8 +54,8 @@ pub fn leave_alone(folder: &Folder<'_>, merge: &mut FolderMerge, traces: &HashSe
     was_any
 }
 
-/// Refuses folders that show no mail any more, then counts the deletions of each side and, where they are too many, takes
-/// all of that side back. Folders are told by their place in the verdict as in both lists.
+/// Refuses folders that no longer show any mail, then counts each side's deletions and, if there are too many, takes
+/// them all back. The verdict's folder indices are those of both lists.
 pub fn hold_back(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Policy) -> Both<Verdict> {
     for (folder, merge) in folders.iter().zip(merges.iter_mut()) {
         if let Some(side) = Side::BOTH.into_iter().find(|side| is_emptied(folder, merge, *side, policy)) {
@@ -75,7 +75,7 @@ pub fn hold_back(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Po
     })
 }
 
-/// Whether `side` shows no message, and so many would be deleted on the other side for it that it may be a mistake.
+/// Reports whether `side` shows no message, so that enough would be deleted on the other side for it to be a mistake.
 fn is_emptied(folder: &Folder<'_>, merge: &FolderMerge, side: Side, policy: &Policy) -> bool {
     let (view, gone) = (folder.views[side], merge.deletions[side.other()].len() as u64);
     view.extent() != Extent::Absent && view.count() == 0 && !policy.limits[side.other()].allows_emptying(gone)
@@ -85,7 +85,7 @@ fn count(folder: &Folder<'_>, merge: &FolderMerge, side: Side) -> Deletions {
     Deletions { deleted: merge.deletions[side].len() as u64, of: folder.views[side].count() }
 }
 
-/// The pairs stay in the base, so the next run finds the same deletions.
+/// Takes back a side's deletions. The pairs stay in the base, so the next run finds the same deletions.
 fn take_back(merge: &mut FolderMerge, side: Side, row: Row) -> u64 {
     let deletions = std::mem::take(&mut merge.deletions[side]);
     merge.left[side].extend(deletions.iter().map(|deletion| Left { index: deletion.index, row }));

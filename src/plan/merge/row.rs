@@ -1,6 +1,6 @@
-//! Why: the row of the case table that decided. Every action and everything that is left alone carries one.
+//! Why: the row of the case table that decided. Every action and everything left alone carries one.
 
-/// What decided. [`Row::number`] gives the number in the tables of docs/two-way.md.
+/// The row that decided. [`Row::number`] returns its number in the tables of docs/two-way.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Row {
     /// Flags changed since both sides agreed.
@@ -25,35 +25,35 @@ pub enum Row {
     FolderDeleted,
     /// A folder deleted here, with new or changed mail there.
     FolderDeletedAndChanged,
-    /// A folder deleted and made anew with other mail.
+    /// A folder deleted and recreated with other mail.
     Recreated,
-    /// The folder's UIDs are new, its mail is not.
+    /// The folder's UIDs are new, its mail isn't.
     NewUids,
-    /// The folder shows no mail any more.
+    /// The folder no longer shows any mail.
     Emptied,
-    /// The folder shows no mail any more, on a server that was restored from a backup.
+    /// The folder no longer shows any mail, on a server restored from a backup.
     LostAll,
-    /// More would be deleted than the brake allows.
+    /// The deletion limit is exceeded.
     TooMany,
     /// It may have been moved to a folder that could not be read.
     PerhapsMoved,
     /// The server was restored from a backup.
     Restored,
-    /// Nothing is recorded of this folder.
+    /// Nothing is recorded about this folder.
     FirstRun,
-    /// The state is older than what both sides have become.
+    /// The state is older than the mailboxes.
     StaleState,
     /// A filter hides the message.
     Hidden,
-    /// Nothing but content can tell two messages apart, and it could not be read.
+    /// Only content can tell two messages apart, and it could not be read.
     Undecided,
-    /// The same mail came to both sides by itself.
+    /// The same mail arrived on both sides independently.
     FoundOnBoth,
     /// The other side refused the message before.
     Refused,
     /// The side can't be changed.
     NotPermitted,
-    /// No folder of mail, or a view of other folders.
+    /// Not a mail folder, or a view of other folders.
     NotAFolder,
     /// New mail.
     NewMail,
@@ -65,18 +65,18 @@ pub enum Row {
     Subscription,
     /// The options close this direction.
     OneWay,
-    /// The server shows a part of the folder only.
+    /// The server shows only part of the folder.
     Capped,
     /// Not all of the folder could be read.
     Incomplete,
-    /// Not all folders of the side on which it is missing could be listed.
+    /// Not all folders could be listed on the side where it is missing.
     Unlisted,
     /// INBOX and folders with a role are never deleted.
     KeptFolder,
 }
 
 impl Row {
-    /// Its number in the tables of docs/two-way.md; `None` for what follows from the rules there.
+    /// Returns its number in the tables of docs/two-way.md; `None` for what follows from the rules there.
     pub fn number(self) -> Option<u8> {
         Some(match self {
             Self::FlagsChanged => 1,
@@ -116,7 +116,7 @@ impl Row {
         })
     }
 
-    /// The reason as a sentence for people.
+    /// Returns the reason as a sentence for users.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::FlagsChanged => "Flags changed since the last sync.",
@@ -169,7 +169,7 @@ impl Row {
         }
     }
 
-    /// Whether the two sides contradicted each other, which a report lists.
+    /// Reports whether the two sides conflicted, which a report lists.
     pub fn is_conflict(self) -> bool {
         matches!(
             self,

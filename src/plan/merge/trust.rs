@@ -1,13 +1,14 @@
-//! Whether the base still speaks of the mail that is there now: only then is a missing message a deletion (rule 2).
+//! Whether the base still describes the mail that exists now: only then does a missing message mean a deletion (rule
+//! 2).
 //!
-//! | what is seen | what is made of it | row |
+//! | observation | consequence | row |
 //! |---|---|---|
-//! | the same UIDVALIDITY, no counter went back, each UID is the message it was | the base holds | |
-//! | no base | joined by content | 20 |
-//! | the state is older than the mailboxes | joined by content | 21 |
-//! | another UIDVALIDITY | joined by content | 15, 16 |
-//! | UIDNEXT or HIGHESTMODSEQ went back, or a UID is another message now | joined by content, missing mail comes back | 19 |
-//! | another UIDVALIDITY that is higher, and no mail at all | refused; with `--max-delete 100%` emptied on the other side | 17 |
+//! | the same UIDVALIDITY, no counter went back, each UID is the same message | the base holds | |
+//! | no base | merged by content | 20 |
+//! | the state is older than the mailboxes | merged by content | 21 |
+//! | another UIDVALIDITY | merged by content | 15, 16 |
+//! | UIDNEXT or HIGHESTMODSEQ went back, or a UID is another message | merged by content, missing mail restored | 19 |
+//! | a higher UIDVALIDITY, and no mail at all | refused; with `--max-delete 100%` emptied on the other side | 17 |
 //! | any other of these but the first two, and no mail at all | refused | 17 |
 //! | not every message could be read | refused | |
 
@@ -15,18 +16,18 @@ use super::{BaseFolder, Extent, Folder, Policy, Prefer, Refusal, Row};
 use crate::mail::{Both, Side};
 use crate::plan::DeletionLimit;
 
-/// What the base is good for in this run.
+/// What the base is worth in this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Its UIDs stand for the messages they stood for.
+    /// Its UIDs still belong to the same messages.
     Holds,
-    /// They don't on one side at least, for this reason. Nothing is deleted.
+    /// On at least one side they don't, for this reason. Nothing is deleted.
     Void(Row),
-    /// The folder is left as it is.
+    /// The folder is left unchanged.
     Refused(Refusal),
 }
 
-/// Why the UIDs of each side no longer are what they were in the base; `None`: they are.
+/// Why each side's UIDs are no longer those in the base; `None`: they are.
 pub(super) type Doubts = Both<Option<Row>>;
 
 pub(super) fn trust(folder: &Folder<'_>, doubts: Doubts, policy: &Policy) -> Trust {
@@ -39,26 +40,27 @@ pub(super) fn trust(folder: &Folder<'_>, doubts: Doubts, policy: &Policy) -> Tru
         Some(_) if policy.prefer == Prefer::Keep => Trust::Void(row),
         Some(side) if !is_newer(folder, side) => Trust::Refused(Refusal { row: Row::LostAll, side }),
         Some(side) if !is_meant(side, policy) => Trust::Refused(Refusal { row: Row::Emptied, side }),
-        // None of its mail is there, and the UIDs of the other side stand for what they stood for.
+        // None of its mail exists, and the other side's UIDs still belong to the same messages.
         Some(side) if doubts[side.other()].is_none() => Trust::Holds,
         _ => Trust::Void(row),
     }
 }
 
-/// Whether a side's folder was created after the one of the base: UIDVALIDITY rises with each (RFC 3501 section 2.3.1.1). One
-/// that fell is that of a server that was restored.
+/// Reports whether a side's folder was created after the one in the base: UIDVALIDITY rises each time (RFC 3501 section
+/// 2.3.1.1). If it fell, the server was restored.
 fn is_newer(folder: &Folder<'_>, side: Side) -> bool {
     let then = folder.base.and_then(|base| base.mark(side).uid_validity);
     let now = folder.views[side].mark().uid_validity;
     then.zip(now).is_some_and(|(then, now)| now.0 > then.0)
 }
 
-/// Whether the user has said that a folder that `side` shows empty is to be emptied on the other side: `--max-delete 100%`.
+/// Reports whether the user wants a folder that `side` shows empty to be emptied on the other side:
+/// `--max-delete 100%`.
 fn is_meant(side: Side, policy: &Policy) -> bool {
     policy.limits[side.other()].allows_emptying(DeletionLimit::SMALL + 1)
 }
 
-/// What is wrong with each side. Without a base, or with one that is too old, everything is.
+/// Returns what is wrong with each side. Without a base, or with one that is too old, everything is.
 pub(super) fn doubts(folder: &Folder<'_>) -> Doubts {
     match folder.base {
         None => Both::new(Some(Row::FirstRun), Some(Row::FirstRun)),
@@ -90,7 +92,7 @@ fn reuses_uids(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> bool {
     })
 }
 
-/// Whether a folder that had mail shows none, while the other side still has some.
+/// Reports whether a folder that had mail shows none, while the other side still has some.
 fn has_lost_all(folder: &Folder<'_>, side: Side) -> bool {
     let had_mail = folder.base.is_some_and(|base| !base.is_stale() && base.pairs().iter().any(|pair| pair.is_on(side)));
     folder.views[side].count() == 0 && had_mail && folder.views[side.other()].count() > 0

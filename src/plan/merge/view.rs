@@ -1,21 +1,21 @@
-//! What a scan shows of one side's folder now, and how much of it can be believed.
+//! What a scan shows of one side's folder now, and how far it can be trusted.
 
 use crate::mail::{Counters, FlagTable, Flags, Message, PermanentFlags, Uid, UidSet};
 
 /// How much of a folder a view shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Every message, shown or known to be hidden by a filter: what is not here is not there.
+    /// Every message, shown or known to be hidden by a filter: what isn't here doesn't exist.
     Complete,
-    /// The server shows a part only (Gmail's limit of 1,000 messages a folder): what is not here may be there.
+    /// Only part of it (Gmail's limit of 1,000 messages per folder): what isn't here may exist.
     Capped,
     /// Some messages could not be read.
     Incomplete,
-    /// There is no such folder on this side.
+    /// The folder doesn't exist on this side.
     Absent,
 }
 
-/// One side's folder as a scan saw it: 40 bytes a message.
+/// One side's folder as scanned: 40 bytes per message.
 #[derive(Clone, Debug)]
 pub struct View {
     messages: Vec<Message>,
@@ -28,9 +28,9 @@ pub struct View {
 }
 
 impl View {
-    /// A folder that was scanned. `exists` is the number of messages that the server says it has (EXISTS, RFC 3501
-    /// section 7.3.1); `hidden` are the messages that are there and that a filter leaves out. The view is complete only
-    /// if the counts agree.
+    /// Makes the view of a scanned folder. `exists` is the number of messages according to the server (EXISTS, RFC 3501
+    /// section 7.3.1); `hidden` are existing messages that a filter leaves out. The view is complete only if the counts
+    /// agree.
     pub fn new(mut messages: Vec<Message>, flags: FlagTable, hidden: UidSet, mark: Counters, exists: u32) -> Self {
         messages.sort_unstable_by_key(Message::uid);
         messages.dedup_by_key(|message| message.uid());
@@ -41,13 +41,13 @@ impl View {
         Self { messages, flags, hidden, permanent, mark, extent, read_only: false }
     }
 
-    /// No folder: it was deleted on this side, or is not there yet.
+    /// Makes the view of a folder that was deleted on this side, or doesn't exist yet.
     pub fn absent() -> Self {
         let (messages, flags, hidden, mark) = Default::default();
         Self { extent: Extent::Absent, ..Self::new(messages, flags, hidden, mark, 0) }
     }
 
-    /// The same, of a server that shows a part of its folders only.
+    /// Marks it as one of which the server shows only part.
     #[must_use]
     pub fn capped(mut self) -> Self {
         if self.extent == Extent::Complete {
@@ -56,77 +56,77 @@ impl View {
         self
     }
 
-    /// The same, of a folder that can't be changed.
+    /// Marks it as read-only.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
         self
     }
 
-    /// The same, of a folder that keeps these flags only.
+    /// Limits it to the flags that the folder keeps.
     #[must_use]
     pub fn keeping(mut self, permanent: PermanentFlags) -> Self {
         self.permanent = permanent;
         self
     }
 
-    /// The messages that are shown, by ascending UID.
+    /// Returns the messages shown, by ascending UID.
     pub fn messages(&self) -> &[Message] {
         &self.messages
     }
 
-    /// The flags of a message that is shown.
+    /// Returns the flags of a message that is shown.
     pub fn flags(&self, message: &Message) -> Flags {
         self.flags.get(message.flags())
     }
 
-    /// The flags that the folder keeps.
+    /// Returns the flags that the folder keeps.
     pub fn permanent(&self) -> &PermanentFlags {
         &self.permanent
     }
 
-    /// Where its counters stand.
+    /// Returns its counters.
     pub fn mark(&self) -> &Counters {
         &self.mark
     }
 
-    /// How much of it is shown.
+    /// Returns how much of it is shown.
     pub fn extent(&self) -> Extent {
         self.extent
     }
 
-    /// Whether it can't be changed.
+    /// Reports whether it can't be changed.
     pub fn is_read_only(&self) -> bool {
         self.read_only
     }
 
-    /// How many messages it has, as far as is known.
+    /// Returns how many messages it has, as far as is known.
     pub fn count(&self) -> u64 {
         self.messages.len() as u64 + self.hidden.len()
     }
 
-    /// The message at this index.
+    /// Returns the message at this index.
     pub(super) fn at(&self, index: u32) -> Option<&Message> {
         self.messages.get(index as usize)
     }
 
-    /// The UID of the message at this index; 0 if there is none.
+    /// Returns the UID of the message at this index; 0 if there is none.
     pub(super) fn uid_at(&self, index: u32) -> u32 {
         self.at(index).map_or(0, |message| message.uid().get())
     }
 
-    /// The flags of the message at this index.
+    /// Returns the flags of the message at this index.
     pub(super) fn flags_at(&self, index: u32) -> Flags {
         self.at(index).map(|message| self.flags(message)).unwrap_or_default()
     }
 
-    /// The index of the message with this UID, if it is shown.
+    /// Returns the index of the message with this UID, if it is shown.
     pub(super) fn find(&self, uid: Uid) -> Option<u32> {
         let index = self.messages.binary_search_by_key(&uid, Message::uid).ok()?;
         u32::try_from(index).ok()
     }
 
-    /// What has become of the message with this UID.
+    /// Returns what has become of the message with this UID.
     pub(super) fn presence(&self, uid: Uid) -> Presence {
         if let Some(index) = self.find(uid) {
             return Presence::Here(index);
@@ -138,13 +138,13 @@ impl View {
     }
 }
 
-/// What has become of a message of the base.
+/// What has become of a message in the base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// It is there, at this index.
+    /// It exists, at this index.
     Here(u32),
-    /// It is no longer there.
+    /// It no longer exists.
     Gone,
-    /// It may be there: a filter or the server hides it.
+    /// It may exist: a filter or the server hides it.
     Unseen,
 }

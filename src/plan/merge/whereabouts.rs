@@ -1,9 +1,9 @@
-//! Which folder of a side now is which of those it had: names change, and so do folders under one name.
+//! Finds each of a side's known folders again: names change, and so do the folders behind a name.
 //!
-//! A folder is the same by its MAILBOXID (RFC 8474); else by its name (below a renamed parent: the rest of its name), if its
-//! UIDVALIDITY held; else by UIDVALIDITY,
-//! UIDNEXT and UIDs together, if one folder alone was so and one alone is. UIDVALIDITY alone is no identity: servers give
-//! the same to folders made in one second.
+//! A folder is the same if its MAILBOXID is (RFC 8474); otherwise by name (below a renamed parent: the rest of its
+//! name), if its UIDVALIDITY is unchanged; otherwise by UIDVALIDITY, UIDNEXT and UIDs together, if exactly one known
+//! and one listed folder have them. UIDVALIDITY alone isn't an identity: servers assign the same one to folders created
+//! within a second.
 
 use super::folders::{FolderIdentity, KnownFolder, SeenFolder};
 use crate::folders::FolderName;
@@ -11,19 +11,19 @@ use crate::mail::Side;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-/// Where a known folder is now, as an index into what is seen of a side.
+/// Where a known folder is now, as an index into a side's listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whereabouts {
     /// It is this one.
     At(usize),
-    /// Another folder has taken its name: it was made anew, or its UIDs were.
+    /// Another folder has its name: it was recreated, or its UIDs were reassigned.
     Replaced(usize),
-    /// It is not there.
+    /// It doesn't exist.
     Gone,
 }
 
 impl Whereabouts {
-    /// The folder that is it, or bears its name.
+    /// Returns the folder that is it, or has its name.
     pub(super) fn folder(self) -> Option<usize> {
         match self {
             Self::At(index) | Self::Replaced(index) => Some(index),
@@ -32,7 +32,7 @@ impl Whereabouts {
     }
 }
 
-/// Where each known folder is on `side`. No folder is two known ones. `seen` holds folders of mail only.
+/// Locates each known folder on `side`. No folder is two known ones. `seen` contains only mail folders.
 pub(super) fn locate(known: &[KnownFolder], seen: &[SeenFolder], side: Side) -> Vec<Whereabouts> {
     let mut by_name = HashMap::new();
     for (folder, known) in known.iter().enumerate() {
@@ -68,7 +68,7 @@ impl Search<'_> {
         Some((&self.known.get(folder)?.identities[self.side], &self.seen.get(here)?.identity))
     }
 
-    /// The same name, UIDVALIDITY and MAILBOXID.
+    /// Reports whether the folder has kept its MAILBOXID.
     fn is_held(&self, folder: usize, here: usize) -> bool {
         self.ids(folder, here).is_some_and(|(then, now)| then.mailbox_id.is_some() && then.mailbox_id == now.mailbox_id)
     }
@@ -85,8 +85,8 @@ impl Search<'_> {
         })
     }
 
-    /// Those that are not found yet, with the folder of their name that is not taken yet. A folder below one that was renamed
-    /// has its name too.
+    /// Returns the folders not yet found, each with the untaken folder that has its name. A folder below a renamed one
+    /// has its expected name.
     fn namesakes(&self) -> Vec<(usize, usize)> {
         let open =
             |(index, seen): (usize, &SeenFolder)| (!self.taken.contains(&index)).then(|| (seen.name.key(), index));
@@ -96,7 +96,7 @@ impl Search<'_> {
         missing.filter_map(|(folder, _)| Some((folder, *names.get(&self.expected_name(folder)?.key())?))).collect()
     }
 
-    /// The name that a folder has if nobody has renamed it: that of the base, below what its parent is called now.
+    /// Returns the name that a folder has if nobody has renamed it: that in the base, below its parent's current name.
     fn expected_name(&self, folder: usize) -> Option<FolderName> {
         let name = &self.known.get(folder)?.name;
         let moved = name.ancestors().find_map(|ancestor| {
@@ -114,7 +114,7 @@ impl Search<'_> {
         }
     }
 
-    /// Those that one known and one seen folder alone have in common.
+    /// Matches folders by a key that exactly one known and one seen folder have.
     fn by_identity<K: Hash + Eq>(&mut self, mark: impl Fn(&FolderIdentity) -> Option<K>) {
         let open = |(folder, known): (usize, &KnownFolder)| {
             let is_open = self.found.get(folder) == Some(&Whereabouts::Gone) && !known.name.is_inbox();
@@ -146,7 +146,7 @@ impl Search<'_> {
     }
 }
 
-/// Each key with its value, or with none if it came twice.
+/// Maps each key to its value, or to none if it occurs twice.
 fn unique<K: Hash + Eq>(entries: impl Iterator<Item = (K, usize)>) -> HashMap<K, Option<usize>> {
     let mut found = HashMap::new();
     for (key, value) in entries {
@@ -159,7 +159,7 @@ fn unique<K: Hash + Eq>(entries: impl Iterator<Item = (K, usize)>) -> HashMap<K,
 type Fingerprint = (u32, u32, Vec<(u32, u32)>);
 
 impl FolderIdentity {
-    /// What together tells a folder without MAILBOXID from all others.
+    /// Returns what together distinguishes a folder without MAILBOXID from all others.
     fn fingerprint(&self) -> Option<Fingerprint> {
         Some((self.mark.uid_validity?.0, self.mark.uid_next?, self.uids.as_ref()?.ranges().collect()))
     }

@@ -7,12 +7,12 @@ use crate::store::{
 };
 use std::collections::BTreeMap;
 
-/// A store with what a test asks of it.
+/// A store, with helpers for tests.
 pub(in crate::store) struct Bench {
     pub(in crate::store) store: Box<dyn Store>,
 }
 
-/// A message as it was read: bytes, flags as text, seconds.
+/// A message as read: bytes, flags as text, seconds.
 pub(in crate::store) type Read = (Vec<u8>, String, i64);
 
 struct Bytes(BTreeMap<u32, Vec<u8>>);
@@ -50,7 +50,7 @@ impl Bench {
         self.store.create(&[NewFolder::new(name.into(), Vec::new())]).unwrap().remove(0)
     }
 
-    /// Delivers one message and waits for its acknowledgement: the UID.
+    /// Delivers one message and waits for its acknowledgement. Returns the UID.
     pub(in crate::store) fn deliver(&mut self, to: &str, flag_names: &str, body: &[u8]) -> Result<u32, Refusal> {
         self.deliver_with(to, flag_names, body, false)
     }
@@ -92,7 +92,7 @@ impl Bench {
         self.scan(mailbox, ScanDepth::Attributes).unwrap().uid_validity
     }
 
-    /// Everything in a folder. Sizes must be those of the bytes.
+    /// Returns everything in a folder. Sizes must match the bytes.
     pub(in crate::store) fn read(&mut self, mailbox: &str) -> BTreeMap<u32, Read> {
         let scan = self.scan(mailbox, ScanDepth::Identity).unwrap();
         assert_eq!(scan.exists as usize, scan.messages.len());
@@ -175,7 +175,7 @@ impl Bench {
     }
 }
 
-/// Bodies that no store may alter by a byte.
+/// Returns bodies that no store may alter by a byte.
 pub(in crate::store) fn odd_bodies() -> Vec<Vec<u8>> {
     let large = |line: &str| format!("Subject: large\r\n\r\n{}", line.repeat(200_000 / line.len())).into_bytes();
     let texts = [
@@ -201,7 +201,7 @@ pub(in crate::store) fn odd_bodies() -> Vec<Vec<u8>> {
     bodies
 }
 
-/// What is delivered comes back byte for byte, with flags and date, also from another connection.
+/// What is delivered comes back byte for byte, with flags and date, from another connection too.
 pub(in crate::store) fn bytes_come_back(connector: &dyn Connector) {
     let mut bench = Bench::of(connector);
     bench.create("A.b").unwrap();
@@ -219,7 +219,7 @@ pub(in crate::store) fn bytes_come_back(connector: &dyn Connector) {
     assert_eq!(Bench::of(connector).read("A.b"), before);
 }
 
-/// Flags are set and taken away one by one.
+/// Flags are set and removed one by one.
 pub(in crate::store) fn flags_change(connector: &dyn Connector) {
     let mut bench = Bench::of(connector);
     for body in ["one", "two"] {
@@ -235,7 +235,7 @@ pub(in crate::store) fn flags_change(connector: &dyn Connector) {
     assert_eq!(bench.read("INBOX")[&1].1, "()");
 }
 
-/// Messages are copied, moved and removed by their UIDs, and by no UIDs of another generation.
+/// Messages are copied, moved and removed by UID, but not under another UIDVALIDITY.
 pub(in crate::store) fn messages_move(connector: &dyn Connector) {
     let mut bench = Bench::of(connector);
     bench.create("Work").unwrap();
@@ -250,7 +250,7 @@ pub(in crate::store) fn messages_move(connector: &dyn Connector) {
     assert_eq!(work[&copied], (b"three".to_vec(), "(\\Seen Red)".to_owned(), 1_700_000_000));
     assert_eq!(work[&1].1, "(Green)");
     assert_eq!(bench.read("INBOX").into_keys().collect::<Vec<_>>(), [1, 3, 4]);
-    // A copy has flags of its own.
+    // A copy has its own flags.
     bench.change("Work", copied, FlagEdit::Add, "\\Flagged").unwrap();
     assert_eq!(bench.read("INBOX")[&3].1, "(\\Seen Red)");
 
@@ -265,11 +265,11 @@ pub(in crate::store) fn messages_move(connector: &dyn Connector) {
     assert_eq!((missing, refusal.unwrap().meaning), (uids(&[3]), RefusalMeaning::NoFolder));
     let (_, missing, refusal) = bench.fetch("INBOX", uid_validity, &uids(&[1, 3]));
     assert_eq!((missing, refusal), (uids(&[1]), None));
-    // No number is used twice.
+    // No UID is used twice.
     assert_eq!(bench.deliver("INBOX", "", b"five"), Ok(5));
 }
 
-/// Folders are made, renamed with what is below them, and deleted without it.
+/// Folders are created, renamed with their subfolders, and deleted without them.
 pub(in crate::store) fn folders_change(connector: &dyn Connector) {
     let mut bench = Bench::of(connector);
     for name in ["A", "A.b", "A.b.c", "AB", "Z"] {
@@ -288,7 +288,7 @@ pub(in crate::store) fn folders_change(connector: &dyn Connector) {
     assert_eq!(bench.names(), ["INBOX", "AB", "N.x", "N.x.b", "N.x.b.c", "Z"]);
     assert_eq!(bench.read("N.x.b.c")[&1].0, b"A.b.c");
     assert_eq!(bench.validity("N.x.b"), before);
-    // Subscriptions stay with the names (RFC 3501 section 6.3.9), until somebody sees to them.
+    // Subscriptions stay with the names (RFC 3501 section 6.3.9), until someone changes them.
     assert_eq!(bench.subscribed(), ["INBOX"]);
     bench.store.unsubscribe(&["A.b".into(), "A.b.c".into(), "never".into()]).unwrap();
     let new = ["N.x.b", "N.x.b.c"].map(MailboxName::from);
@@ -304,7 +304,7 @@ pub(in crate::store) fn folders_change(connector: &dyn Connector) {
     assert!(delete(&mut bench, "INBOX").is_err());
     assert_eq!(bench.names(), ["INBOX", "AB", "N.x", "N.x.b.c", "Z"]);
     assert_eq!(bench.subscribed(), ["INBOX", "N.x.b.c"]);
-    // One of the same name is another folder.
+    // One with the same name is another folder.
     bench.create("N.x.b").unwrap();
     assert_ne!(bench.validity("N.x.b"), before);
     assert_eq!(bench.deliver("missing", "", b"x").unwrap_err().meaning, RefusalMeaning::NoFolder);

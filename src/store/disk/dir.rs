@@ -1,5 +1,5 @@
-//! A directory held open: everything in it is reached by its own name from here, never by a path that a symbolic link
-//! could bend meanwhile.
+//! A directory held open: everything in it is accessed by name from here, never by a path that someone could redirect
+//! with a symbolic link.
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec};
 use std::ffi::OsStr;
@@ -15,11 +15,11 @@ use std::sync::Arc;
 pub(in crate::store) struct Dir {
     fd: Arc<OwnedFd>,
     path: PathBuf,
-    /// To whom new files are given: root writes for the tree's owner.
+    /// The owner of new files: root writes for the tree's owner.
     owner: Option<(rustix::fs::Uid, rustix::fs::Gid)>,
 }
 
-/// What an entry of a directory is.
+/// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Kind {
     /// A directory.
@@ -32,7 +32,7 @@ pub(in crate::store) enum Kind {
     Other,
 }
 
-/// What is known of a file without opening it. Times are in nanoseconds since 1970.
+/// A file's metadata, known without opening it. Times are in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct Stat {
     pub(in crate::store) kind: Kind,
@@ -40,7 +40,7 @@ pub(in crate::store) struct Stat {
     pub(in crate::store) inode: u64,
     /// The mtime, in whole seconds.
     pub(in crate::store) modified: i64,
-    /// The ctime: when anything about it last changed; nobody can set it.
+    /// The ctime: when anything about it last changed; it can't be set.
     pub(in crate::store) changed: u64,
 }
 
@@ -82,21 +82,21 @@ impl Dir {
         Ok(Self { fd: Arc::new(fd), path: path.to_owned(), owner })
     }
 
-    /// Its path, for messages.
+    /// Returns its path, for messages.
     pub(in crate::store) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path of an entry, for messages.
+    /// Returns an entry's path, for messages.
     pub(in crate::store) fn path_of(&self, name: &[u8]) -> PathBuf {
         self.path.join(OsStr::from_bytes(name))
     }
 
-    /// Opens a directory in it; never through a symbolic link.
+    /// Opens a subdirectory; never through a symbolic link.
     pub(in crate::store) fn directory(&self, name: &[u8]) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&*self.fd, name, flags, Mode::empty()).map_err(|error| {
-            // With DIRECTORY a link is told as "not a directory".
+            // With DIRECTORY a link is reported as "not a directory".
             let is_link = error == rustix::io::Errno::NOTDIR && self.is(name, Kind::Link);
             if is_link { rustix::io::Errno::LOOP } else { error }
         })?;
@@ -107,7 +107,7 @@ impl Dir {
         self.stat(name).is_ok_and(|stat| stat.kind == kind)
     }
 
-    /// Makes a directory in it, for its owner alone.
+    /// Creates a subdirectory, private to the owner.
     pub(in crate::store) fn make_directory(&self, name: &[u8]) -> io::Result<()> {
         rustix::fs::mkdirat(&*self.fd, name, PRIVATE_DIRECTORY)?;
         if let Some((user, group)) = self.owner {
@@ -116,12 +116,13 @@ impl Dir {
         Ok(())
     }
 
-    /// Opens a regular file to be read. Anything else is an error that says so; nothing waits for a pipe's other end.
+    /// Opens a regular file for reading. Anything else is an error that says so; it never waits for the other end of a
+    /// pipe.
     pub(in crate::store) fn file(&self, name: &[u8]) -> io::Result<File> {
         self.open_regular(name, OFlags::RDONLY)
     }
 
-    /// Opens a regular file to be read and written.
+    /// Opens a regular file for reading and writing.
     pub(in crate::store) fn file_for_writing(&self, name: &[u8]) -> io::Result<File> {
         self.open_regular(name, OFlags::RDWR)
     }
@@ -135,7 +136,7 @@ impl Dir {
         Ok(file)
     }
 
-    /// Makes a new file, for its owner alone. One that is there already is an error.
+    /// Creates a file, private to the owner. If it exists, that is an error.
     pub(in crate::store) fn new_file(&self, name: &[u8]) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&*self.fd, name, flags, PRIVATE_FILE)?;
@@ -145,7 +146,7 @@ impl Dir {
         Ok(File::from(fd))
     }
 
-    /// A file's bytes, at most `limit` of them; `None` if there is no such file.
+    /// Returns a file's bytes, at most `limit` of them; `None` if it doesn't exist.
     pub(in crate::store) fn contents(&self, name: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
         let file = match self.file(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -156,14 +157,14 @@ impl Dir {
         Ok(Some(bytes))
     }
 
-    /// Puts a whole new file in a file's place: at any moment the old one is there or the new one, also after a power cut.
+    /// Replaces a file as a whole: at any moment either the old or the new one is there, even after a power cut.
     pub(in crate::store) fn replace(
         &self,
         name: &[u8],
         write: impl FnOnce(&mut io::BufWriter<&File>) -> io::Result<()>,
     ) -> io::Result<()> {
         let draft = [b"mailferry-new-", name].concat();
-        // Whoever writes here holds the tree's lock, so a draft that is there is a dead run's.
+        // Only the holder of the tree's lock writes here, so an existing draft is a dead run's.
         self.remove_if_there(&draft)?;
         let file = self.new_file(&draft)?;
         let mut writer = io::BufWriter::new(&file);
@@ -175,28 +176,28 @@ impl Dir {
         self.sync()
     }
 
-    /// What is known of an entry itself, not of what a link leads to.
+    /// Returns an entry's own metadata, not that of a link's target.
     pub(in crate::store) fn stat(&self, name: &[u8]) -> io::Result<Stat> {
         Ok(rustix::fs::statat(&*self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?.into())
     }
 
-    /// Whether it certainly has no such entry.
+    /// Reports whether it certainly has no such entry.
     pub(in crate::store) fn lacks(&self, name: &[u8]) -> bool {
         self.stat(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// What is known of the directory itself.
+    /// Returns the directory's own metadata.
     pub(in crate::store) fn own_stat(&self) -> io::Result<Stat> {
         Ok(rustix::fs::fstat(&*self.fd)?.into())
     }
 
-    /// Whether a link leads to a directory.
+    /// Reports whether a link points to a directory.
     pub(in crate::store) fn leads_to_directory(&self, name: &[u8]) -> bool {
         rustix::fs::statat(&*self.fd, name, AtFlags::empty())
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
     }
 
-    /// Goes through its entries in no order, without `.` and `..`.
+    /// Visits its entries in no particular order, without `.` and `..`.
     pub(in crate::store) fn each(&self, mut take: impl FnMut(&[u8], Kind)) -> io::Result<()> {
         for entry in rustix::fs::Dir::read_from(&*self.fd)? {
             let entry = entry?;
@@ -213,14 +214,14 @@ impl Dir {
         Ok(())
     }
 
-    /// Renames an entry where one of the new name is an error.
+    /// Renames an entry; an existing entry with the new name is an error.
     pub(in crate::store) fn rename_new(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         {
             use rustix::fs::RenameFlags;
             use rustix::io::Errno;
             match rustix::fs::renameat_with(&*self.fd, name, &*to.fd, new, RenameFlags::NOREPLACE) {
-                // Not every file system can see to it itself.
+                // Not every file system supports this.
                 Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
                 done => return Ok(done?),
             }
@@ -231,25 +232,25 @@ impl Dir {
         }
     }
 
-    /// Renames an entry; a file of the new name is replaced.
+    /// Renames an entry; replaces an existing file with the new name.
     pub(in crate::store) fn rename(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
         Ok(rustix::fs::renameat(&*self.fd, name, &*to.fd, new)?)
     }
 
-    /// Gives a file one more name; one that is taken is an error.
+    /// Adds a name for a file; an existing name is an error.
     pub(in crate::store) fn link(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
         Ok(rustix::fs::linkat(&*self.fd, name, &*to.fd, new, AtFlags::empty())?)
     }
 
-    /// Moves a file to a name that must not be there.
+    /// Moves a file to a name that must not exist.
     pub(in crate::store) fn move_new(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
         match self.link(name, to, new) {
             Ok(()) => {
-                // It is where it belongs; a second name in the old place is cleared away by the next run.
+                // It is where it belongs; the next run removes a leftover name in the old place.
                 let _ = self.remove(name);
                 Ok(())
             }
-            // Where there are no links, a name of our own can't be taken either.
+            // Without links, a name of our own can't be taken either.
             Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => {
                 self.rename(name, to, new)
             }
@@ -262,7 +263,7 @@ impl Dir {
         Ok(rustix::fs::unlinkat(&*self.fd, name, AtFlags::empty())?)
     }
 
-    /// Removes a file that may be gone already.
+    /// Removes a file, if it exists.
     pub(in crate::store) fn remove_if_there(&self, name: &[u8]) -> io::Result<()> {
         match self.remove(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -275,7 +276,7 @@ impl Dir {
         Ok(rustix::fs::unlinkat(&*self.fd, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Removes a directory with what is in it, down to `depth` more levels; links are removed, not followed.
+    /// Removes a directory with its contents, down to `depth` more levels; links are removed, not followed.
     pub(in crate::store) fn remove_all(&self, name: &[u8], depth: usize) -> io::Result<()> {
         let inner = self.directory(name)?;
         let mut entries = Vec::new();
@@ -290,7 +291,7 @@ impl Dir {
         self.remove_directory(name)
     }
 
-    /// What was done to its entries lasts from now on.
+    /// Makes changes to its entries durable.
     pub(in crate::store) fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(self.fd.as_fd())?)
     }

@@ -1,13 +1,12 @@
-//! The header fields that identify a message, read from a file in passing: what is not wanted is never kept, however
-//! long a line is.
+//! The identifying header fields, read from a file in passing: nothing else is kept, however long a line is.
 
 use crate::identity;
 use crate::mail::{HeaderKey, Heading};
 use std::io::{self, Read};
 
-/// As much of the wanted fields as an IMAP server's answer may have in memory: a longer one gives no key there either.
+/// How much of the wanted fields is kept: as much as of an IMAP server's reply, where longer ones give no key either.
 const MAX_KEPT: usize = 64 << 10;
-/// No wanted field has a longer name, blanks before the colon included.
+/// The longest name of a wanted field, including blanks before the colon.
 const MAX_NAME: usize = 100;
 
 /// Collects the fields of [`identity::FIELDS`].
@@ -15,7 +14,7 @@ const MAX_NAME: usize = 100;
 pub(in crate::store) struct HeaderFields {
     kept: Vec<u8>,
     place: Place,
-    /// What of a line has passed before it is known whether it is wanted.
+    /// The start of a line until it is known whether the line is wanted.
     name: Vec<u8>,
     was_kept: bool,
     has_ended: bool,
@@ -31,7 +30,7 @@ enum Place {
 }
 
 impl HeaderFields {
-    /// Takes the next bytes of a message. True: the header has ended.
+    /// Takes a message's next bytes. Returns whether the header has ended.
     pub(in crate::store) fn take(&mut self, bytes: &[u8]) -> bool {
         for byte in bytes {
             if self.has_ended {
@@ -85,12 +84,12 @@ impl HeaderFields {
         self.place = Place::LineStart;
     }
 
-    /// What people know the message by.
+    /// Returns the fields by which users recognise the message.
     pub(in crate::store) fn heading(&self) -> Heading {
         identity::heading(&self.kept)
     }
 
-    /// What the fields say of the message's identity.
+    /// Returns the message's identity according to the fields.
     pub(in crate::store) fn key(&self) -> HeaderKey {
         if self.kept.len() > MAX_KEPT { HeaderKey::Empty } else { identity::header_key(&self.kept) }
     }
@@ -100,7 +99,7 @@ fn is_wanted(name: &[u8]) -> bool {
     identity::FIELDS.split(' ').any(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
-/// The fields of a message that is read from its beginning.
+/// Reads the fields of a message from its beginning.
 pub(in crate::store) fn header_fields(mut from: impl Read) -> io::Result<HeaderFields> {
     let mut fields = HeaderFields::default();
     let mut chunk = [0; 8 << 10];

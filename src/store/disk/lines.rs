@@ -1,14 +1,14 @@
-//! Line ends: a file on disk may end its lines in LF, what a reader of mail gets ends them in CRLF (RFC 5322 section 2.3).
+//! Line ends: a file on disk may have lines that end in LF, but readers of mail get CRLF (RFC 5322 section 2.3).
 
 use std::io::{self, Read};
 
 /// How much is read at a time.
 pub(in crate::store) const CHUNK: usize = 64 << 10;
 
-/// What is known of a message's lines once all its bytes have passed.
+/// A message's size in bytes and lines, once all of it has passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::store) struct Measure {
-    /// Bytes as they are.
+    /// Unmodified bytes.
     pub(in crate::store) bytes: u64,
     /// LFs without a CR before them.
     pub(in crate::store) bare_line_feeds: u64,
@@ -27,12 +27,12 @@ impl Measure {
         self.bytes += bytes.len() as u64;
     }
 
-    /// Bytes when every line ends in CRLF.
+    /// Returns the size with every line ending in CRLF.
     pub(in crate::store) fn on_the_wire(self) -> u64 {
         self.bytes + self.bare_line_feeds
     }
 
-    /// Measures all that comes.
+    /// Measures everything that a reader returns.
     pub(in crate::store) fn of(mut from: impl Read) -> io::Result<Self> {
         let mut measure = Self::default();
         let mut chunk = vec![0; CHUNK];
@@ -45,17 +45,17 @@ impl Measure {
     }
 }
 
-/// Gives every line a CRLF that has an LF alone.
+/// Turns lone LFs into CRLFs.
 pub(in crate::store) struct WireReader<R> {
     from: R,
     chunk: Vec<u8>,
-    /// What is in the chunk and not given out yet.
+    /// The part of the chunk that has not been returned yet.
     ready: std::ops::Range<usize>,
     after_return: bool,
 }
 
 impl<R: Read> WireReader<R> {
-    /// Reads from there.
+    /// Wraps a reader.
     pub(in crate::store) fn new(from: R) -> Self {
         Self { from, chunk: vec![0; CHUNK], ready: 0..0, after_return: false }
     }

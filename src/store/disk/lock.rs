@@ -1,4 +1,5 @@
-//! One run that writes to a directory of mail at a time: it numbers messages, and two would give out the same numbers.
+//! Lets only one run write to a mail directory at a time: it numbers messages, and two runs would assign the same
+//! numbers.
 //!
 //! The lock is the operating system's, so it ends with the process that holds it, however that ends.
 
@@ -8,22 +9,22 @@ use crate::store::{Error, ErrorKind};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 
-/// The file that is locked.
+/// The locked file.
 const NAME: &[u8] = b"mailferry-lock";
 /// The longest note about a holder that is read.
 const MAX_NOTE: u64 = 200;
 
-/// The lock of a directory of mail, held until it is dropped.
+/// The lock of a mail directory, held until it is dropped.
 #[derive(Debug)]
 pub(in crate::store) struct TreeLock {
     _file: File,
 }
 
 impl TreeLock {
-    /// Takes it.
+    /// Takes the lock.
     ///
     /// # Errors
-    /// [`ErrorKind::Locked`] with the holder's note, or that the file can't be made.
+    /// [`ErrorKind::Locked`] with the holder's note, or the file can't be created.
     pub(in crate::store) fn take(dir: &Dir) -> Result<Self, Error> {
         let path = dir.path_of(NAME);
         let failed = |error: io::Error| stopped("lock", &path, &error);
@@ -37,7 +38,7 @@ impl TreeLock {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
             Err(TryLockError::WouldBlock) => {
                 let mut note = String::new();
-                // A note that can't be read says nothing, and the lock is taken all the same.
+                // An unreadable note doesn't matter: the lock is taken all the same.
                 let _ = (&mut file).take(MAX_NOTE).read_to_string(&mut note);
                 let holder = if note.is_empty() { "another run" } else { note.trim() };
                 let message = format!("{holder} is writing to {}", dir.path().display());

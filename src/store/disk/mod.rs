@@ -1,8 +1,8 @@
 //! What the stores on this machine's disk share: directories that no symbolic link leads out of, files replaced as a
-//! whole, locks, line ends, headers read in passing, and the requests of a lane.
+//! whole, locks, line ends, headers read in passing, and a lane's requests.
 //!
-//! What it keeps true: below the directory that the user named, nothing is followed, and what is not a regular file is
-//! not read. A file that exists is never overwritten but by a whole new one. New files are their owner's alone.
+//! Invariants: below the directory that the user named, no link is followed, and only regular files are read. An
+//! existing file is only ever replaced by a complete new one. New files are private to the owner.
 
 #[cfg(test)]
 pub(super) mod contract;
@@ -25,5 +25,5 @@ pub(super) use requests::{Letter, Reading, Requests};
 pub(super) use said::{gone, made_anew, permanent, refused, stopped};
 pub(super) use uids::{Generation, Lines, ListPlace, Numbered, Numbers};
 
-/// The longest file of a few settings (keywords, subscriptions) that is read.
+/// The longest settings file (keywords, subscriptions) that is read.
 pub(super) const MAX_SETTINGS: u64 = 4 << 20;

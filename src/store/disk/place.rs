@@ -1,4 +1,4 @@
-//! The directory that an address names: opened, or made where a copy may make it; and what is the run's own in it.
+//! The directory given by an address: opens it, or creates it if a copy may; and mailferry's own files in it.
 
 use super::dir::Dir;
 use super::said::stopped;
@@ -9,21 +9,21 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The file of the last UIDVALIDITY that was given out in a directory of mail.
+/// The file with the last UIDVALIDITY assigned in a mail directory.
 const VALIDITY: &[u8] = b"mailferry-uidvalidity";
 
-/// What is done where there is no such directory.
+/// What to do if the directory doesn't exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfAbsent {
-    /// That is an error.
+    /// Fail.
     Fail,
-    /// It counts as an empty mailbox and is not made: for a dry run.
+    /// Treat it as an empty mailbox without creating it, for a dry run.
     Imagine,
-    /// It is made.
+    /// Create it.
     Make,
 }
 
-/// A directory of mail.
+/// A mail directory.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Place {
     pub(in crate::store) path: PathBuf,
@@ -31,7 +31,7 @@ pub(in crate::store) struct Place {
 }
 
 impl Place {
-    /// Opens it; `None` where it is only imagined.
+    /// Opens it; `None` if it is only imagined.
     pub(in crate::store) fn open(&self) -> Result<Option<Dir>, Error> {
         match Dir::open(&self.path) {
             Ok(dir) => Ok(Some(dir)),
@@ -57,13 +57,13 @@ impl Place {
         Ok(dir)
     }
 
-    /// The path of a place with every link resolved, as far as it is there: what tells two mailboxes apart.
+    /// Resolves every link in a path, as far as it exists: distinguishes two mailboxes.
     pub(in crate::store) fn canonical(path: &Path) -> PathBuf {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let mut found = PathBuf::new();
         for component in absolute.components() {
             if component == Component::ParentDir {
-                // What was found has no links any more, as far as it exists.
+                // The resolved part has no links any more.
                 found.pop();
                 continue;
             }
@@ -74,7 +74,7 @@ impl Place {
     }
 }
 
-/// A UIDVALIDITY that no folder of this directory has ever had: the time, or more if that was given out already
+/// Returns a UIDVALIDITY that no folder in this directory has ever had: the time, or more if that was already assigned
 /// (RFC 3501 section 2.3.1.1). `at_least` is one that another program uses.
 pub(in crate::store) fn new_validity(dir: &Dir, at_least: u32) -> io::Result<u32> {
     let last = dir.contents(VALIDITY, 20)?.unwrap_or_default();
@@ -89,8 +89,8 @@ fn seconds_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs())
 }
 
-/// A name for a new file that no other file has, as Maildir makes them: time, process, number and host, and bytes of
-/// chance against hosts of one name.
+/// Returns a unique name for a new file, in Maildir's way: time, process, number and host, and random bytes in case two
+/// hosts share a name.
 pub(in crate::store) fn unique() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -99,14 +99,14 @@ pub(in crate::store) fn unique() -> String {
     format!("{seconds}.M{micros:06}P{process}Q{number}R{:08x}.{}", chance(), host())
 }
 
-/// Bytes of chance, from the keys that the standard library's tables are made with.
+/// Returns random bytes, from the keys of the standard library's hash tables.
 fn chance() -> u32 {
     use std::hash::{BuildHasher as _, Hasher as _};
     static CHANCE: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
     *CHANCE.get_or_init(|| std::hash::RandomState::new().build_hasher().finish() as u32)
 }
 
-/// This host's name as far as it may stand in a file's name.
+/// Returns this host's name, restricted to what a file name may contain.
 fn host() -> &'static str {
     static HOST: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     HOST.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Messages that a lane asked for, read from files when it takes them.
+//! Messages that a lane requested, read from files when it takes them.
 
 use super::lines::CHUNK;
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-/// A message up to this size passes through memory, a larger one in chunks.
+/// The largest message that passes through memory; larger ones are read in chunks.
 const WHOLE: u64 = 64 << 10;
 
-/// A message that is open to be read.
+/// A message opened for reading.
 pub(in crate::store) struct Letter {
-    /// Bytes that the reader gives.
+    /// Bytes that the reader returns.
     pub(in crate::store) size: u64,
     pub(in crate::store) reader: Box<dyn Read>,
     /// Its file, for messages.
@@ -21,14 +21,14 @@ pub(in crate::store) struct Letter {
 
 /// What requests are read from.
 pub(in crate::store) trait Reading {
-    /// Opens a folder, whose UIDs must be of this generation.
+    /// Opens a folder, whose UIDs must have this UIDVALIDITY.
     fn enter(&mut self, mailbox: &MailboxName, generation: Option<UidValidity>) -> Result<(), Refusal>;
 
-    /// Opens a message of the folder that was entered; `None` if it is not there any more.
+    /// Opens a message in that folder; `None` if it is gone.
     fn letter(&mut self, uid: Uid) -> Result<Option<Letter>, Refusal>;
 }
 
-/// What was asked for and is not read yet.
+/// What was requested but not read yet.
 #[derive(Default)]
 pub(in crate::store) struct Requests {
     queue: VecDeque<Request>,
@@ -45,7 +45,7 @@ struct Request {
 }
 
 impl Request {
-    /// The next UID.
+    /// Takes the next UID.
     fn take(&mut self) -> Option<Uid> {
         let (first, last) = self.uids.pop_front()?;
         if first < last {
@@ -60,7 +60,7 @@ impl Request {
 }
 
 impl Requests {
-    /// Asks for messages.
+    /// Requests messages.
     pub(in crate::store) fn ask(&mut self, mailbox: &MailboxName, generation: Option<UidValidity>, uids: &UidSet) {
         self.queue.push_back(Request {
             mailbox: mailbox.clone(),
@@ -111,7 +111,7 @@ impl Requests {
     }
 }
 
-/// Hands a message to the sink. A small one that can't be read is refused; a large one breaks off.
+/// Passes a message to the sink. An unreadable small one is refused; a large one breaks off.
 fn pass(
     uid: Uid,
     letter: Letter,
@@ -130,7 +130,8 @@ fn pass(
     sink.message(uid, Body::Whole(whole)).map(Ok)
 }
 
-/// Gives so many bytes; fewer are an error, so that a message that is cut meanwhile is not taken for a whole one.
+/// Returns exactly this many bytes; fewer are an error, so that a message cut in the meantime isn't taken for a
+/// complete one.
 struct Exact {
     reader: Box<dyn Read>,
     left: u64,

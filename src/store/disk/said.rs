@@ -1,10 +1,10 @@
-//! What is said when the disk refuses: the path, what was tried, and what it means for a run.
+//! Errors for when the disk refuses: the path, what was tried, and what it means for a run.
 
 use crate::store::{Error, ErrorKind, Refusal, RefusalMeaning};
 use std::io;
 use std::path::Path;
 
-/// An error of one folder or message: `what` was tried on `path`.
+/// Makes the error for one folder or message: `what` was tried on `path`.
 pub(in crate::store) fn refused(what: &str, path: &Path, error: &io::Error) -> Refusal {
     let meaning = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => RefusalMeaning::Full,
@@ -14,7 +14,7 @@ pub(in crate::store) fn refused(what: &str, path: &Path, error: &io::Error) -> R
     Refusal { meaning, text: format!("cannot {what} {}: {}", path.display(), reason(error)) }
 }
 
-/// An error that ends the run.
+/// Makes an error that ends the run.
 pub(in crate::store) fn stopped(what: &str, path: &Path, error: &io::Error) -> Error {
     let kind = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
@@ -35,25 +35,25 @@ pub(in crate::store) fn stopped(what: &str, path: &Path, error: &io::Error) -> E
     }
 }
 
-/// A refusal in words of our own.
+/// Makes a permanent refusal with our own text.
 pub(in crate::store) fn permanent(text: impl Into<String>) -> Refusal {
     Refusal { meaning: RefusalMeaning::Permanent, text: text.into() }
 }
 
-/// The folder is not there.
+/// Makes the refusal for a folder that doesn't exist.
 pub(in crate::store) fn gone(path: &Path) -> Refusal {
     let text = format!("the folder {} no longer exists; run again", path.display());
     Refusal { meaning: RefusalMeaning::NoFolder, text }
 }
 
-/// UIDs of another generation mean nothing in this folder.
+/// Makes the refusal for UIDs with another UIDVALIDITY, which mean nothing in this folder.
 pub(in crate::store) fn made_anew(path: &Path) -> Refusal {
     let text =
         format!("the messages in {} were renumbered during the run (UIDVALIDITY changed); run again", path.display());
     Refusal { meaning: RefusalMeaning::NoFolder, text }
 }
 
-/// The system's reason, in clearer words for a symbolic link and for a limit on the size of files.
+/// Returns the system's reason, in clearer words for a symbolic link and for a file size limit.
 fn reason(error: &io::Error) -> String {
     if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
         return "it is a symbolic link, which is not followed".to_owned();

@@ -1,13 +1,13 @@
-//! Which message has which UID: a list in a file of the folder, `mailferry-uids`, beside what other programs keep there.
+//! Which message has which UID: a list in the folder, `mailferry-uids`, beside other programs' files.
 //!
-//! The first line is `1 V<UIDVALIDITY> N<UIDNEXT>`, each other one `<UID> <name>`, ascending, the name with everything but
-//! printable ASCII written as `%XX`. New messages are appended and synced before anybody is told their UIDs, so a line
-//! that was cut by a crash was never told. A list that is damaged otherwise is not believed: all messages are numbered anew
-//! under a new UIDVALIDITY, which costs the next run time and never a message.
+//! The first line is `1 V<UIDVALIDITY> N<UIDNEXT>`, each other one `<UID> <name>`, ascending; everything in the name
+//! but printable ASCII is written as `%XX`. New messages are appended and synced before anyone learns their UIDs, so a
+//! line cut by a crash was never used. A list with any other damage is discarded: all messages are renumbered under a
+//! new UIDVALIDITY, which costs the next run time but never a message.
 //!
-//! A mailbox that is only read is not written to, not even here. If every message is in a list already (this one or the
-//! one that the folder's own program keeps), those numbers serve; else the messages get numbers for this run, kept in a
-//! file without a name, under no UIDVALIDITY.
+//! A read-only mailbox isn't written to, not even here. If a list contains every message (this one or that of the
+//! folder's own program), its numbers are used; otherwise the messages get numbers for this run, kept in an unnamed
+//! file, under no UIDVALIDITY.
 
 use super::dir::Dir;
 use super::place::new_validity;
@@ -15,22 +15,22 @@ use crate::mail::UidValidity;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
 
-/// No line of a list is longer: a name has at most 255 bytes, each written as three at most.
+/// The longest line: a name has at most 255 bytes, each written as at most three.
 const MAX_LINE: u64 = 2_000;
-/// A list is written anew when it has more lines of messages that are gone than of others, and than this.
+/// A list is rewritten when it has more lines for gone messages than for others, and more than this.
 const MAX_STALE: u64 = 4_096;
 
-/// Where the numbers of a folder come from.
+/// Where a folder's numbers come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Generation {
-    /// From a list that lasts.
+    /// From a list that persists.
     Lasting(UidValidity),
     /// Made for this run.
     Passing,
 }
 
 impl Generation {
-    /// The UIDVALIDITY that is told.
+    /// Returns the UIDVALIDITY to report.
     pub(in crate::store) fn validity(self) -> Option<UidValidity> {
         match self {
             Self::Lasting(validity) => Some(validity),
@@ -39,41 +39,40 @@ impl Generation {
     }
 }
 
-/// What a list's first line says, and what was found below it.
+/// The contents of a list's first line, and a summary of the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Lines {
     pub(in crate::store) validity: u32,
-    /// UIDNEXT: above every UID of the list.
+    /// UIDNEXT: above every UID in the list.
     pub(in crate::store) next: u32,
     /// Messages listed.
     pub(in crate::store) count: u64,
-    /// Bytes of sound lines; what follows them was cut by a crash.
+    /// Bytes of intact lines; the rest was cut by a crash.
     pub(in crate::store) sound: u64,
 }
 
-/// A folder's messages as its store knows them, to be given their numbers.
+/// A folder's messages as its store knows them, to be numbered.
 pub(in crate::store) trait Numbered {
-    /// Gives the message of this name its UID. False: there is none.
+    /// Assigns a UID to the message with this name. False: there is none.
     fn set(&mut self, name: &[u8], uid: u32) -> bool;
 
-    /// Takes all numbers away.
+    /// Removes all numbers.
     fn clear(&mut self);
 
-    /// The messages without a number, in the order in which they came. Gives each to `take` with its name; what that
-    /// returns is its UID.
+    /// Numbers the remaining messages, in order of arrival: passes each to `take` with its name, which returns the UID.
     fn number_rest(&mut self, take: &mut dyn FnMut(&[u8]) -> io::Result<u32>) -> io::Result<()>;
 
-    /// How many have no number.
+    /// Returns how many have no number.
     fn unnumbered(&self) -> usize;
 
-    /// Every message's number and name, by ascending UID.
+    /// Visits every message's number and name, by ascending UID.
     fn each(&self, take: &mut dyn FnMut(u32, &[u8]) -> io::Result<()>) -> io::Result<()>;
 }
 
-/// A list of another program that serves where it is complete: gives each UID and name to the function.
+/// Another program's list, used if it is complete: passes each UID and name to the function.
 pub(in crate::store) type ForeignList<'a> = dyn Fn(&mut dyn FnMut(u32, &[u8])) -> Option<Lines> + 'a;
 
-/// The numbers of one folder, for all connections of this process.
+/// One folder's numbers, for all connections of this process.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Numbers {
     told: Option<Told>,
@@ -81,27 +80,27 @@ pub(in crate::store) struct Numbers {
 
 #[derive(Debug)]
 enum Told {
-    /// A list in the folder, open to be appended to where the mailbox may be written to.
+    /// A list in the folder, open for appending if the mailbox may be written to.
     Listed { validity: u32, next: u32, list: Option<File> },
     /// A list for this run.
     Passing { next: u32, list: File },
 }
 
-/// Where a folder's list is, and what may be done there.
+/// Where a folder's list is, and whether it may be written.
 pub(in crate::store) struct ListPlace<'a> {
     /// The folder's directory.
     pub(in crate::store) dir: &'a Dir,
     /// The list's name in it.
     pub(in crate::store) name: &'a [u8],
-    /// The directory of all mail, which keeps the last UIDVALIDITY.
+    /// The mail directory, which stores the last UIDVALIDITY.
     pub(in crate::store) root: &'a Dir,
     /// Whether anything may be written.
     pub(in crate::store) may_write: bool,
 }
 
 impl Numbers {
-    /// Numbers a folder's messages. Gives the generation and UIDNEXT. Messages that came after a mailbox that is only read
-    /// was first looked at keep no number.
+    /// Numbers a folder's messages. Returns their generation and UIDNEXT. In a read-only mailbox, messages that arrived
+    /// after the first look get no number.
     pub(in crate::store) fn number(
         &mut self,
         place: &ListPlace<'_>,
@@ -122,7 +121,7 @@ impl Numbers {
         })
     }
 
-    /// Numbers new messages before they are put where others see them. The numbers last when this returns.
+    /// Numbers new messages before they become visible to others. The numbers are durable when this returns.
     pub(in crate::store) fn append(
         &mut self,
         place: &ListPlace<'_>,
@@ -146,7 +145,7 @@ impl Numbers {
         Ok((UidValidity(*validity), uids))
     }
 
-    /// Writes the list anew after messages have gone: by ascending UID.
+    /// Rewrites the list after messages have gone: by ascending UID.
     pub(in crate::store) fn rewrite(&mut self, place: &ListPlace<'_>, names: &[(u32, String)]) -> io::Result<()> {
         let Some(Told::Listed { validity, next, .. }) = self.told else { return Ok(()) };
         place.dir.replace(place.name, |file| {
@@ -186,7 +185,7 @@ impl Numbers {
         Ok(())
     }
 
-    /// Reads the folder's list, and makes a new one where there is none that can be believed.
+    /// Reads the folder's list, and starts a new one if there is no valid one.
     fn open_for_good(&mut self, place: &ListPlace<'_>, messages: &mut dyn Numbered, at_least: u32) -> io::Result<()> {
         let known_next = match &self.told {
             Some(Told::Listed { next, .. }) => *next,
@@ -203,7 +202,7 @@ impl Numbers {
                 (validity, 1, true)
             }
         };
-        // A list that is read along (without messages) is never written anew: what it lists is not known here.
+        // A list that is read in passing (without messages) is never rewritten: what it lists isn't known here.
         let rewrite = read.is_none() || rewrite && messages.unnumbered() != usize::MAX;
         if rewrite {
             place.dir.replace(place.name, |file| {
@@ -213,7 +212,7 @@ impl Numbers {
         }
         let mut list = place.dir.file_for_writing(place.name)?;
         if !rewrite && let Some(lines) = read {
-            // What a crash has cut is no line to go on from.
+            // A line cut by a crash can't be continued.
             list.set_len(lines.sound)?;
         }
         list.seek(SeekFrom::End(0))?;
@@ -221,7 +220,7 @@ impl Numbers {
         Ok(())
     }
 
-    /// The first look at a mailbox that is only read.
+    /// Numbers a read-only mailbox for the first time.
     fn number_first(
         &mut self,
         place: &ListPlace<'_>,
@@ -248,7 +247,7 @@ impl Numbers {
         self.number_passing(messages)
     }
 
-    /// A later look at a mailbox that is only read: by the numbers that were told first.
+    /// Numbers a read-only mailbox again: by the numbers reported first.
     fn number_again(
         &mut self,
         place: &ListPlace<'_>,
@@ -298,7 +297,7 @@ impl Numbers {
     }
 }
 
-/// Stands for messages that are not looked at.
+/// Stands in for messages that aren't looked at.
 struct Nobody;
 
 impl Numbered for Nobody {
@@ -325,7 +324,7 @@ fn after(uid: u32) -> io::Result<u32> {
     uid.checked_add(1).ok_or_else(|| io::Error::other("the folder has run out of UIDs"))
 }
 
-/// Reads the folder's own list. `None`: there is none, or none that can be believed.
+/// Reads the folder's own list. `None`: there is none, or it is invalid.
 fn read_own(place: &ListPlace<'_>, each: &mut dyn FnMut(u32, &[u8])) -> io::Result<Option<Lines>> {
     let file = match place.dir.file(place.name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -334,7 +333,7 @@ fn read_own(place: &ListPlace<'_>, each: &mut dyn FnMut(u32, &[u8])) -> io::Resu
     read_list(&mut BufReader::new(file), each)
 }
 
-/// Reads a list with its first line.
+/// Reads a list, including its first line.
 ///
 /// ```abnf
 /// list = first-line *line
@@ -349,6 +348,8 @@ fn read_list(from: &mut impl io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> i
     Ok(Some(Lines { validity, next, count, sound: line.len() as u64 + bytes }))
 }
 
+/// Parses the first line.
+///
 /// ```abnf
 /// first-line = "1 V" nz-number " N" nz-number LF
 /// ```
@@ -359,8 +360,8 @@ fn first_line(line: &[u8]) -> Option<(u32, u32)> {
     (validity > 0 && next > 0).then_some((validity, next))
 }
 
-/// Gives every message of a list: the last UID, how many there are and the bytes of their lines. `None` if something that
-/// is no line stands before one that is.
+/// Visits every message in a list. Returns the last UID, how many there are and the bytes of their lines. `None` if an
+/// invalid line precedes a valid one.
 fn each_line(from: &mut impl io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> io::Result<Option<(u32, u64, u64)>> {
     let (mut last, mut count, mut sound) = (0, 0, 0);
     let mut is_cut = false;
@@ -381,6 +382,8 @@ fn each_line(from: &mut impl io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> i
     }
 }
 
+/// Parses a line.
+///
 /// ```abnf
 /// line = nz-number SP name LF
 /// ```
@@ -396,7 +399,7 @@ fn write_line(to: &mut impl Write, uid: u32, name: &[u8]) -> io::Result<()> {
     writeln!(to, "{uid} {}", escape(name))
 }
 
-/// A name with everything but printable ASCII written as `%XX`.
+/// Writes a name with everything but printable ASCII as `%XX`.
 pub(in crate::store) fn escape(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
     for byte in name {
@@ -408,7 +411,7 @@ pub(in crate::store) fn escape(name: &[u8]) -> String {
     text
 }
 
-/// Reads what [`escape`] wrote; `None` for anything else.
+/// Parses what [`escape`] wrote; `None` for anything else.
 ///
 /// ```abnf
 /// name = *( %x21-24 / %x26-7E / "%" 2HEXDIG )

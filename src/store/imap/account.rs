@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// How long a server may be silent, unless the address says otherwise.
+/// How long a server may be silent, unless the address sets a timeout.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// How long one address may take to answer a connection.
+/// How long one address may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An account on an IMAP server, with what is needed to enter it.
+/// An account on an IMAP server, with the credentials for it.
 pub struct Account {
     pub(super) dialer: Dialer,
     credentials: Credentials,
@@ -29,7 +29,7 @@ pub struct Account {
     pub(super) name: AccountName,
     access: Access,
     observer: Arc<dyn Observer + Send + Sync>,
-    /// Whether the observer is shown the protocol.
+    /// Whether the observer gets the protocol trace.
     trace: bool,
     connections: AtomicU32,
     breaks: Arc<Breaks>,
@@ -46,10 +46,10 @@ pub struct AccountRun {
 }
 
 impl Account {
-    /// Gets ready to connect; nothing is sent yet.
+    /// Prepares to connect; nothing is sent yet.
     ///
     /// # Errors
-    /// A file of certificates that does not serve.
+    /// An unusable certificate file.
     pub fn new(
         address: &ImapAddress,
         secret: Secret,
@@ -85,14 +85,14 @@ impl Account {
         })
     }
 
-    /// Remembers how it logs in, and what the last run used.
+    /// Makes it remember how it logs in, and what the last run used.
     #[must_use]
     pub fn with_recall(mut self, recall: Recall) -> Self {
         self.credentials.recall = recall;
         self
     }
 
-    /// Lets connections break where the injector says: for tests of what a broken one leaves behind.
+    /// Makes connections break where the injector says, to test the consequences.
     #[must_use]
     pub fn with_faults(mut self, faults: Arc<dyn FaultInjector>) -> Self {
         self.dialer.inject_faults(faults);
@@ -112,7 +112,7 @@ impl Account {
 }
 
 impl Account {
-    /// A new connection, logged in.
+    /// Makes a connection, logged in.
     pub(super) fn session(&self) -> Result<Guarded<Session>, Error> {
         let logged_in = imap::log_in(&self.dialer, &self.credentials, self.tracer());
         let logged_in = logged_in.map_err(|error| Error::from(error).of(&self.name))?;
@@ -140,7 +140,7 @@ impl Connector for Account {
     }
 }
 
-/// What an error of the network means for a run.
+/// Converts a network error into what it means for a run.
 fn from_net(error: &net::Error) -> Error {
     let kind = match error.kind() {
         net::ErrorKind::Unreachable => ErrorKind::Unreachable,
@@ -159,7 +159,7 @@ impl From<imap::Error> for Error {
     }
 }
 
-/// What an error of the protocol means for a run.
+/// Converts a protocol error into what it means for a run.
 impl From<&imap::Error> for Error {
     fn from(error: &imap::Error) -> Self {
         let kind = match error {
@@ -189,7 +189,7 @@ impl From<&imap::Error> for Error {
     }
 }
 
-/// What it means that there is nothing to log in with.
+/// Explains the lack of a secret to log in with.
 fn without_secret(reason: &NoSecret, error: &imap::Error) -> Error {
     let kind = match reason.cause {
         NoSecretCause::Refused => ErrorKind::Authentication,

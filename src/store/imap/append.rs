@@ -1,9 +1,9 @@
-//! Whole messages, delivered ahead of their acknowledgement: many in one MULTIAPPEND (RFC 3502) where the server has it
-//! and LITERAL+, else one APPEND after the other, waiting only where a literal has to be asked for.
+//! Delivers whole messages ahead of their acknowledgement: many in one MULTIAPPEND (RFC 3502) if the server has that
+//! and LITERAL+, otherwise one APPEND after the other, waiting only if a literal has to be asked for.
 //!
-//! A message sent without asking may be run as commands by a server that refuses what stands before it, so only what
-//! every server takes goes that way: plain flags, sane dates, folders that exist. After a BAD to such an APPEND the
-//! connection is given up at once.
+//! If a server refuses what comes before a message sent without asking, it may execute the message as commands. So only
+//! what every server accepts is sent that way: plain flags, sane dates, existing folders. After a BAD to such an APPEND
+//! the connection is closed at once.
 
 use super::refusal::{Asked, refusal};
 use super::session::Session;
@@ -13,26 +13,26 @@ use crate::net::Phase;
 use crate::store::{Body, Delivery, Error, ErrorKind, Outcome, Placed, Refusal, RefusalMeaning};
 use std::collections::VecDeque;
 
-/// A batch ends at so many messages: what a refusal or a lost reply puts in doubt stays small.
+/// The most messages in a batch, so that a refusal or a lost reply leaves little in doubt.
 const BATCH_MESSAGES: usize = 250;
-/// A batch ends at so many bytes, for the same reason.
+/// The most bytes in a batch, for the same reason.
 const BATCH_BYTES: u64 = 4 << 20;
-/// A larger message goes alone, and the server is asked before its bytes are sent: one round trip is nothing beside its
-/// own time, and a refusal for its size costs no transfer.
+/// A message of this size or more is sent alone, and the server is asked before its bytes are sent: one round trip is
+/// short compared with the transfer, and a refusal because of its size costs no transfer.
 const ASK_FROM_BYTES: u64 = 8 << 20;
-/// How many APPENDs are unanswered at a time: their replies fit into what the system holds while nobody reads them.
+/// How many APPENDs may be unanswered at a time: the system can buffer their replies while nobody reads them.
 const APPENDS_AHEAD: usize = 64;
-/// Arrived replies are looked for after so many deliveries, as each look costs system calls.
+/// How many deliveries are made between checks for replies, as each check costs system calls.
 const LOOK_EVERY: u32 = 16;
 
-/// Deliveries that were begun and are not told yet.
+/// Deliveries that were begun and not reported yet.
 #[derive(Default)]
 pub(super) struct Appends {
-    /// An APPEND whose command has not ended yet.
+    /// An APPEND whose command isn't finished yet.
     open: Option<Batch>,
-    /// Ended commands without a reply, the oldest first.
+    /// Finished commands without a reply, oldest first.
     waiting: VecDeque<(Ticket, Batch)>,
-    /// Replies that nobody has asked for yet.
+    /// Results that nobody has asked for yet.
     told: Vec<Outcome>,
     /// Why nothing can be sent on this connection any more.
     broken: Option<Error>,
@@ -47,7 +47,7 @@ struct Batch {
     bytes: u64,
     /// Whether its messages were sent without asking the server.
     unasked: bool,
-    /// What the server has said of it before it was sent whole.
+    /// The server's reply, if it came before everything was sent.
     early: Option<Reply>,
 }
 
@@ -99,7 +99,7 @@ impl Session {
         sent.map_err(|error| self.fail(&error))
     }
 
-    /// Adds a message to the open MULTIAPPEND, or begins one.
+    /// Adds a message to the open MULTIAPPEND, or starts one.
     fn append_to_batch(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>, size: u64) -> Result<(), ImapError> {
         if !self.appends.open.as_ref().is_some_and(|batch| batch.takes(mailbox, delivery.batch, size)) {
             self.end_batch()?;
@@ -124,7 +124,7 @@ impl Session {
         self.write_body(delivery.body, size)
     }
 
-    /// Sends a message in an APPEND of its own.
+    /// Sends a message in its own APPEND.
     fn append_alone(
         &mut self,
         mailbox: &MailboxName,
@@ -168,8 +168,8 @@ impl Session {
         Ok(())
     }
 
-    /// Writes exactly `size` bytes of a message. A source that gives fewer leaves the command half sent: the connection
-    /// is closed then, and the server drops what it got.
+    /// Writes exactly `size` bytes of a message. If the source returns fewer, the command is only half sent: the
+    /// connection is then closed, and the server drops what it got.
     fn write_body(&mut self, body: Body<'_>, size: u64) -> Result<(), ImapError> {
         match body {
             Body::Whole(bytes) => self.connection.write(bytes),
@@ -203,10 +203,10 @@ impl Session {
         }
     }
 
-    /// Ends the open command, so that the server can answer it.
+    /// Finishes the open command, so that the server can answer it.
     fn end_batch(&mut self) -> Result<(), ImapError> {
         let Some(mut batch) = self.appends.open.take() else { return Ok(()) };
-        // The server expects the rest of what it has answered already.
+        // The server expects the rest of a command that it has already answered.
         if let Some(reply) = batch.early.take() {
             self.tell(batch, &reply);
         } else {
@@ -216,12 +216,12 @@ impl Session {
         self.connection.write(b"\r\n")
     }
 
-    /// Waits for replies if too many are due, until half of them have come: the rest keeps the server busy.
+    /// Waits for replies if too many are outstanding, until half of them have arrived: the rest keeps the server busy.
     fn keep_up(&mut self) -> Result<(), ImapError> {
         if self.appends.waiting.len() < APPENDS_AHEAD { Ok(()) } else { self.make_room(APPENDS_AHEAD / 2) }
     }
 
-    /// Waits until fewer than `limit` replies are due.
+    /// Waits until fewer than `limit` replies are outstanding.
     fn make_room(&mut self, limit: usize) -> Result<(), ImapError> {
         while self.appends.waiting.len() >= limit {
             if let Received::Reply(ticket, reply) = self.connection.receive(&mut ignore)? {
@@ -234,7 +234,7 @@ impl Session {
     pub(super) fn acknowledged(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
         let received = if wait { self.wait_for_all() } else { self.look() };
         match received.map_err(|error| self.fail(&error)) {
-            // What was told before the connection broke is told on; the next call tells of the break.
+            // Report earlier results first; the next call reports the break.
             Err(error) if self.appends.told.is_empty() => Err(error),
             _ => Ok(std::mem::take(&mut self.appends.told)),
         }
@@ -247,7 +247,7 @@ impl Session {
         self.make_room(1)
     }
 
-    /// Takes the replies that have arrived, now and then.
+    /// Takes the replies that have arrived, every now and then.
     fn look(&mut self) -> Result<(), ImapError> {
         self.appends.since_look += 1;
         if self.appends.waiting.is_empty() || self.appends.since_look < LOOK_EVERY {
@@ -271,8 +271,8 @@ impl Session {
         }
     }
 
-    /// A server may refuse a batch that it has not got whole. After a BAD the connection is at its end; else the batch is
-    /// ended before anything else is sent.
+    /// Handles a refusal that comes before the whole batch was sent. After a BAD the connection is finished; otherwise
+    /// the batch is finished before anything else is sent.
     fn answer_early(&mut self, batch: Batch, reply: &Reply) {
         if reply.completion == Completion::Bad {
             self.tell(batch, reply);
@@ -300,14 +300,14 @@ impl Session {
         self.appends.told.push(Outcome { tokens: batch.tokens, result });
     }
 
-    /// Notes that the connection can't be used for sending any more.
+    /// Notes that nothing more can be sent on this connection.
     fn fail(&mut self, error: &ImapError) -> Error {
         let error = Error::from(error);
         self.appends.broken.get_or_insert(error).clone()
     }
 }
 
-/// Where the messages are, if the server says so, and says it of as many as were sent.
+/// Returns where the messages are, if the server reports as many as were sent.
 fn placed(reply: &Reply, count: usize) -> Option<Placed> {
     match &reply.code {
         Some(Code::AppendUid { validity, uids }) if uids.len() == count as u64 => {

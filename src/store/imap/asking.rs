@@ -1,4 +1,4 @@
-//! What a scan asks of a folder's messages, by how much is known of them already.
+//! What a scan requests of a folder's messages, depending on how much is already known about them.
 
 use super::session::SET_BYTES;
 use crate::identity;
@@ -8,23 +8,23 @@ use crate::store::{Baseline, KnownDepth, ScanDepth};
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
-/// How a server tells what has changed since a HIGHESTMODSEQ (RFC 7162).
+/// How a server reports what has changed since a HIGHESTMODSEQ (RFC 7162).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChangeTelling {
     /// It can't.
     Never,
-    /// By CHANGEDSINCE, and what is gone by a search for what is there.
+    /// By CHANGEDSINCE; a search for what still exists shows what is gone.
     Search(&'static str),
     /// By CHANGEDSINCE, with VANISHED.
     Vanished,
 }
 
-/// A set of messages to ask for.
+/// A set of messages to request.
 pub(super) struct Asking {
     set: String,
     items: Items,
     pub(super) changed_since: Option<ChangedSince>,
-    /// Not a FETCH but this search.
+    /// This search instead of a FETCH.
     search: Option<&'static str>,
 }
 
@@ -52,7 +52,7 @@ impl Asking {
     }
 }
 
-/// What is asked of each message. Each has what those before it have.
+/// What is requested of each message. Each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Items {
     Size,
@@ -70,7 +70,7 @@ impl Items {
         }
     }
 
-    /// What a scan must get of a message with this UID.
+    /// Returns the least that a scan needs of a message with this UID.
     pub(super) fn least(depth: ScanDepth, uid: Uid) -> Self {
         match depth {
             ScanDepth::Since(Baseline { uid_next, known, .. }) if uid < uid_next => match known {
@@ -81,7 +81,7 @@ impl Items {
         }
     }
 
-    /// The most that a response has, at least this.
+    /// Returns the most that a response has, if at least this.
     pub(super) fn found(fetch: &Fetch<'_>, least: Self) -> Option<Self> {
         if least == Self::Size {
             return fetch.present.contains(Attributes::SIZE).then_some(Self::Size);
@@ -97,7 +97,7 @@ impl Items {
         (found >= least).then_some(found)
     }
 
-    /// The items as FETCH takes them.
+    /// Returns the items in FETCH's syntax.
     fn text(self) -> &'static str {
         static HEADER: OnceLock<String> = OnceLock::new();
         match self {
@@ -112,7 +112,7 @@ impl Items {
     }
 }
 
-/// Since which HIGHESTMODSEQ changes are to be told.
+/// Returns the HIGHESTMODSEQ since which changes are requested.
 pub(super) fn changes_since(depth: ScanDepth) -> Option<u64> {
     match depth {
         ScanDepth::Since(Baseline { known: KnownDepth::Changes(mod_seq), .. }) => Some(mod_seq),
@@ -120,7 +120,7 @@ pub(super) fn changes_since(depth: ScanDepth) -> Option<u64> {
     }
 }
 
-/// What is asked of a folder, in the order of its UIDs.
+/// Returns what is requested of a folder, in the order of its UIDs.
 pub(super) fn askings(depth: ScanDepth, uids: Option<&UidSet>, telling: ChangeTelling) -> VecDeque<Asking> {
     let asking = |items| move |set| Asking::new(set, items);
     let sets = |uids: &UidSet| uids.sequence_sets(SET_BYTES).into_iter();
@@ -131,7 +131,7 @@ pub(super) fn askings(depth: ScanDepth, uids: Option<&UidSet>, telling: ChangeTe
     }
 }
 
-/// What is asked of a folder of which much is known.
+/// Returns what is requested of a folder about which much is known.
 fn since(baseline: Baseline, telling: ChangeTelling) -> Vec<Asking> {
     let mut askings = Vec::new();
     let known = (baseline.uid_next.get() > 1).then(|| format!("1:{}", baseline.uid_next.get() - 1));

@@ -1,7 +1,7 @@
-//! Folders that break each connection over which they are read.
+//! Folders that break every connection over which they are read.
 //!
-//! A server that crashes on one damaged folder must not keep the others from being copied. So an account remembers over
-//! which folder its connections broke, and after a few of them it leaves that folder out.
+//! A server that crashes on one damaged folder must not keep the others from being copied. So an account remembers
+//! during which folder its connections broke, and after a few breaks it skips that folder.
 
 use crate::locks::lock;
 use crate::mail::MailboxName;
@@ -9,24 +9,24 @@ use crate::store::{Error, ErrorKind, Refusal, RefusalMeaning};
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-/// So many broken connections, or half as many that stalled, and a folder is left out.
+/// A folder is skipped after this many broken connections, or half as many stalled ones.
 const LIMIT: u32 = 3;
-/// A server that breaks over more folders than this is broken itself.
+/// A server that breaks on more folders than this is itself broken.
 const MOST_LEFT_OUT: usize = 5;
 
-/// How connections of one account broke, by the folder that was being read.
+/// How connections to one account broke, by the folder being read.
 #[derive(Debug, Default)]
 pub(super) struct Breaks(Mutex<HashMap<MailboxName, Breaking>>);
 
 #[derive(Debug, Default)]
 struct Breaking {
     weight: u32,
-    /// What the last connection ended with.
+    /// How the last connection ended.
     reason: String,
 }
 
 impl Breaks {
-    /// Remembers that a connection ended with `error` while this folder was read; the error then names the folder.
+    /// Notes that a connection ended with `error` while this folder was being read; the error then names the folder.
     pub(super) fn note(&self, mailbox: &MailboxName, mut error: Error) -> Error {
         let weight = match error.kind {
             ErrorKind::Lost => 1,
@@ -44,7 +44,7 @@ impl Breaks {
         error
     }
 
-    /// Why a folder is not to be read again.
+    /// Returns why a folder isn't read again.
     pub(super) fn refusal(&self, mailbox: &MailboxName) -> Option<Refusal> {
         let folders = lock(&self.0);
         let folder = folders.get(mailbox).filter(|folder| folder.weight >= LIMIT)?;

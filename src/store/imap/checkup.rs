@@ -1,4 +1,4 @@
-//! What `doctor` asks of an account beyond what a copy needs: the way in step by step, and how a connection behaves.
+//! What `doctor` needs from an account beyond what a copy does: the way in, step by step, and how a connection behaves.
 //! Nothing here changes anything on a server.
 
 use super::account::Account;
@@ -10,45 +10,45 @@ use crate::store::{Error, ReadStore};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often an idle connection is looked at.
+/// How often an idle connection is checked.
 const GLANCE: Duration = Duration::from_millis(100);
 
 impl Account {
-    /// Where it is and how it is reached.
+    /// Returns where it is and how it is reached.
     pub fn settings(&self) -> &DialSettings {
         self.dialer.settings()
     }
 
-    /// Comes to the server, under TLS where that is asked for, up to the point of logging in, and leaves.
+    /// Connects to the server, under TLS if configured, up to the point of logging in, and leaves.
     ///
     /// # Errors
-    /// What kept it from being done, as the protocol's layer tells it.
+    /// Why it failed, as the protocol layer reports it.
     pub fn introduce(&self) -> Result<Introduction, imap::Error> {
         imap::introduce(&self.dialer, self.tracer())
     }
 
-    /// The certificate that the server shows, trusted or not.
+    /// Returns the certificate that the server presents, trusted or not.
     ///
     /// # Errors
-    /// What kept it from being seen.
+    /// Why it failed.
     pub fn certificate(&self) -> Result<CertificateFacts, net::Error> {
         imap::certificate(&self.dialer)
     }
 
-    /// The certificate that the port shows to a client that begins with TLS, whatever the address says.
+    /// Returns the certificate that the port presents to a client that begins with TLS, whatever the address says.
     ///
     /// # Errors
-    /// That it does not speak TLS from the first byte, or what else kept it from being seen.
+    /// The port doesn't speak TLS from the first byte, or something else failed.
     pub fn certificate_at_once(&self) -> Result<CertificateFacts, net::Error> {
         self.dialer.connect().and_then(|stream: Stream| self.dialer.certificate(stream))
     }
 
-    /// What an error on the way in means for a run.
+    /// Converts an error on the way in into what it means for a run.
     pub fn judge(&self, error: &imap::Error) -> Error {
         Error::from(error).of(&self.name)
     }
 
-    /// A connection to look at, logged in.
+    /// Makes a connection for checks, logged in.
     ///
     /// # Errors
     /// As [`Connector::connect`](crate::store::Connector::connect).
@@ -57,27 +57,27 @@ impl Account {
     }
 }
 
-/// A connection that is looked at.
+/// A connection for checks.
 pub struct Checkup {
     guarded: Guarded<Session>,
 }
 
 impl Checkup {
-    /// The connection as all others use it.
+    /// Returns the connection as other code uses it.
     pub fn store(&mut self) -> &mut dyn ReadStore {
         &mut self.guarded
     }
 
-    /// What the server offers.
+    /// Returns the server's capabilities.
     pub fn capabilities(&self) -> &Capabilities {
         &self.guarded.store.capabilities
     }
 
-    /// How long the server takes to answer commands that ask nothing, `count` of them, each sent after the reply to the one
-    /// before.
+    /// Returns how long the server takes to answer `count` commands that do nothing, each sent after the reply to the
+    /// one before.
     ///
     /// # Errors
-    /// What ended the connection.
+    /// A failure that ends the connection.
     pub fn one_by_one(&mut self, count: usize) -> Result<Duration, Error> {
         let started = Instant::now();
         for _ in 0..count {
@@ -86,10 +86,10 @@ impl Checkup {
         Ok(started.elapsed())
     }
 
-    /// The same with all of them sent before the first reply.
+    /// Does the same with all of them sent before the first reply.
     ///
     /// # Errors
-    /// What ended the connection.
+    /// A failure that ends the connection.
     pub fn at_once(&mut self, count: usize) -> Result<Duration, Error> {
         let started = Instant::now();
         self.run_all(count)?;
@@ -102,8 +102,8 @@ impl Checkup {
         self.guarded.named(replies.map(drop).map_err(Error::from))
     }
 
-    /// Leaves the connection idle for so long and then asks whether it still lives. Gives after how long it ended before
-    /// that.
+    /// Leaves the connection idle for this long and then checks whether it is still open. If it ended earlier, returns
+    /// after how long.
     pub fn idle(&mut self, time: Duration) -> Result<(), (Duration, Error)> {
         let started = Instant::now();
         let idled = self.stay_idle(started, time);

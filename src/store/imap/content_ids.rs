@@ -1,7 +1,7 @@
-//! What the server itself calls messages: EMAILID (OBJECTID, RFC 8474 section 5.1), or Gmail's X-GM-MSGID.
+//! Server-given IDs of messages: EMAILID (OBJECTID, RFC 8474 section 5.1), or Gmail's X-GM-MSGID.
 //!
-//! Messages that it calls the same have the same content. Those that it calls otherwise may have it too, and are taken for
-//! different ones. Asked for only a few, many folders in one flight.
+//! Messages with the same ID have the same content. Those with different IDs may have it too, but are treated as
+//! different. IDs are requested for only a few messages, for many folders in one flight.
 
 use super::session::{Open, SET_BYTES, Session, open_command};
 use crate::imap::{Code, Command, Error, Fetch, Response};
@@ -9,7 +9,7 @@ use crate::mail::{Uid, UidValidity};
 use crate::store::{ContentId, SomeMessages};
 use std::collections::HashMap;
 
-/// Which of the two a server tells.
+/// Which of the two a server provides.
 #[derive(Clone, Copy)]
 enum Item {
     EmailId,
@@ -32,7 +32,7 @@ impl Item {
     }
 }
 
-/// One folder's answer.
+/// One folder's result.
 #[derive(Default)]
 struct Answer {
     uid_validity: Option<UidValidity>,
@@ -72,7 +72,7 @@ impl Session {
         let is_open = of.iter().position(|at| *at + 1 == asked.len()).is_some_and(|nth| replies[nth].is_ok());
         self.open = is_open.then(|| Open { mailbox: last.mailbox.clone(), for_writing: false });
         self.leave_folder()?;
-        // Of another generation the UIDs are other messages'.
+        // Under another UIDVALIDITY the UIDs belong to other messages.
         let ids = |(answer, asked): (Answer, &SomeMessages<'_>)| {
             if answer.uid_validity == asked.uid_validity { answer.ids } else { HashMap::new() }
         };

@@ -1,8 +1,9 @@
-//! Whether folders are gone: a server that does not list a folder is asked for it by name, and has to deny it.
+//! Determines whether folders are gone: a server that doesn't list a folder is asked for it by name, and has to deny
+//! it.
 //!
-//! LIST alone is not believed, since a line of it may be missing; STATUS is what decides. A folder that LIST shows as one
-//! that can be opened is gone only if the server denies it twice more and says that it does not exist: Dovecot lists the
-//! deleted parent of other folders so.
+//! LIST alone doesn't suffice, since a line of it may be missing; STATUS decides. A folder that LIST shows as one that
+//! can be opened is gone only if the server denies it twice more and says that it doesn't exist: Dovecot lists the
+//! deleted parent of other folders like that.
 
 use super::refusal::{denies_existence, says_no_such_folder};
 use super::session::{Open, Session, open_command};
@@ -12,7 +13,7 @@ use crate::mail::MailboxName;
 impl Session {
     pub(super) fn ask_for_denials(&mut self, names: &[MailboxName]) -> Result<Vec<bool>, Error> {
         let mut gone = vec![false; names.len()];
-        // INBOX is always there, and no command can name a folder with a NUL in its name.
+        // INBOX always exists, and no command can name a folder with a NUL in its name.
         let can_be_gone = |at: &usize| !names[*at].is_inbox() && !names[*at].as_bytes().contains(&0);
         let asked: Vec<usize> = (0..names.len()).filter(can_be_gone).collect();
         let ask = |at: &usize| {
@@ -44,7 +45,7 @@ impl Session {
         Ok(gone)
     }
 
-    /// Which of these folders the server says do not exist when they are to be opened.
+    /// Returns which of these folders the server says don't exist when opening them.
     pub(super) fn denied_on_opening(&mut self, names: &[MailboxName], asked: &[usize]) -> Result<Vec<usize>, Error> {
         if asked.is_empty() {
             return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! Whole messages, asked for ahead of reading them. A large one is streamed past memory.
+//! Whole messages, requested ahead of reading them. A large one is streamed without being held in memory.
 
 use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session};
@@ -12,34 +12,34 @@ use crate::store::{Body, Error, ErrorKind, Fetched, MessageSink, Refusal, Refusa
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 
-/// Requests that are not answered yet, the oldest first.
+/// Unanswered requests, oldest first.
 #[derive(Default)]
 pub(super) struct Requests {
     queue: VecDeque<Request>,
-    /// How the folder that the oldest request reads from was opened: by that request, or by one before it.
+    /// How the folder that the oldest request reads from was opened: by that request, or by an earlier one.
     folder: Opened,
-    /// What came since a request was last done.
+    /// What has arrived since a request was last done.
     answers: Answers,
 }
 
-/// What came of opening a folder.
+/// The result of opening a folder.
 #[derive(Default)]
 struct Opened {
-    /// The generation of its UIDs, where the server told it.
+    /// Its UIDVALIDITY, if the server gave it.
     uid_validity: Option<UidValidity>,
     refusal: Option<Refusal>,
 }
 
 struct Request {
     mailbox: MailboxName,
-    /// Whether it was sent. One that has to wait for those before it makes those after it wait too.
+    /// Whether it was sent. A request that has to wait for earlier ones makes later ones wait too.
     sent: bool,
-    /// EXAMINE, where the folder was not open.
+    /// EXAMINE, if the folder was not open.
     opening: Option<Ticket>,
-    /// Whether replies to the opening have begun to come.
+    /// Whether replies to the opening have begun to arrive.
     began: bool,
     fetches: VecDeque<Ticket>,
-    /// The generation that the UIDs belong to.
+    /// The UIDVALIDITY of the UIDs.
     expected: Option<UidValidity>,
     wanted: UidSet,
     received: UidSet,
@@ -69,7 +69,7 @@ impl Session {
         if waits { Ok(()) } else { self.send_next() }
     }
 
-    /// Sends the oldest request that was not sent.
+    /// Sends the oldest unsent request.
     fn send_next(&mut self) -> Result<(), ImapError> {
         let Some(at) = self.requests.queue.iter().position(|request| !request.sent) else { return Ok(()) };
         self.connection.set_phase(Phase::Body);
@@ -122,7 +122,7 @@ impl Session {
 }
 
 impl Opened {
-    /// Why UIDs of the expected generation mean nothing in this folder.
+    /// Returns why UIDs with the expected UIDVALIDITY mean nothing in this folder.
     fn changed(&self, expected: Option<UidValidity>) -> Option<Refusal> {
         let (expected, told) = (expected?, self.uid_validity?);
         (expected != told).then(|| Refusal {
@@ -140,7 +140,7 @@ impl Request {
         (missing, refusal)
     }
 
-    /// Whether this message is one to deliver: asked for, not here yet, and of the generation that was meant.
+    /// Reports whether to deliver this message: requested, not here yet, and with the expected UIDVALIDITY.
     fn takes(&self, folder: &Opened, uid: Uid) -> bool {
         self.wanted.contains(uid)
             && !self.received.contains(uid)
@@ -165,8 +165,8 @@ impl Requests {
         Ok(None)
     }
 
-    /// The request that this message answers: the oldest, or a later one for the same folder, since a server may carry
-    /// out several FETCHes at the same time (RFC 3501 section 5.5), as Dovecot does.
+    /// Returns the request that this message answers: the oldest, or a later one for the same folder, since a server
+    /// may execute several FETCHes in parallel (RFC 3501 section 5.5), as Dovecot does.
     fn taker(&mut self, uid: Uid) -> Option<&mut Request> {
         let Self { queue, folder, .. } = self;
         let mut queue = queue.iter_mut();
@@ -175,8 +175,8 @@ impl Requests {
         oldest.into_iter().chain(same_folder).find(|request| request.takes(folder, uid))
     }
 
-    /// Takes a tagged reply. True: what is open now is unknown. Requests that rely on it are refused, and the next one
-    /// has to open its folder again.
+    /// Takes a tagged reply. True: it is unknown what is open now. Requests that rely on it are refused, and the next
+    /// one has to open its folder again.
     fn take_reply(&mut self, ticket: Ticket, reply: &Reply) -> bool {
         let is_of = |request: &&mut Request| request.opening == Some(ticket) || request.fetches.contains(&ticket);
         let Some(request) = self.queue.iter_mut().find(is_of) else { return false };
@@ -194,7 +194,7 @@ impl Requests {
         false
     }
 
-    /// Takes an untagged response. True: a message went to the sink.
+    /// Takes an untagged response. True: a message was passed to the sink.
     fn take_response(&mut self, response: &Response<'_>, sink: &mut dyn MessageSink) -> Result<bool, Error> {
         match response {
             Response::Status { code: Some(Code::UidValidity(value)), .. } => {
@@ -217,13 +217,13 @@ impl Requests {
         Ok(false)
     }
 
-    /// Counts a FETCH reply against all that was asked for and is not done.
+    /// Counts a FETCH reply against everything that was requested and isn't done.
     fn count_reply(&mut self) -> Result<(), Error> {
         let queue = &self.queue;
         self.answers.count(|| queue.iter().map(|request| request.wanted.len()).sum()).map_err(endless)
     }
 
-    /// Takes a large literal. True: a message went to the sink.
+    /// Takes a large literal. True: a message was passed to the sink.
     fn take_large(
         &mut self,
         connection: &mut Connection,
@@ -245,7 +245,7 @@ impl Requests {
         Ok(true)
     }
 
-    /// A server that sends the UID after the body: the body waits in a file until its name is known.
+    /// Handles a server that sends the UID after the body: the body waits in a file until its UID is known.
     fn take_nameless(
         &mut self,
         connection: &mut Connection,
@@ -257,7 +257,7 @@ impl Requests {
         stream(connection, size, |from| {
             let mut chunk = vec![0; 64 << 10];
             loop {
-                // An error of the server's is told by `stream` itself.
+                // `stream` itself reports an error of the server's.
                 let count = from.read(&mut chunk).unwrap_or(0);
                 if count == 0 {
                     return Ok(());
@@ -282,12 +282,12 @@ impl Requests {
     }
 }
 
-/// An answer that has no end.
+/// Makes the error for an endless answer.
 fn endless(violation: Violation) -> Error {
     Error::from(&violation.into())
 }
 
-/// Lets `take` read a large literal. An error of the connection counts for more than what `take` makes of it.
+/// Lets `take` read a large literal. An error of the connection takes precedence over the result of `take`.
 fn stream(
     connection: &mut Connection,
     size: u64,

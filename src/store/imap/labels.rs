@@ -1,9 +1,10 @@
-//! Gmail's folders are labels (X-GM-EXT-1): one message with several labels is shown in several folders.
+//! Gmail's folders are labels (X-GM-EXT-1): one message with several labels appears in several folders.
 //!
-//! There an EXPUNGE takes the folder's label away and keeps the message in All Mail, and what is moved to the Trash loses all of
-//! its labels. What it keeps true: a message that is deleted from one folder stays in every other one, and one that was in no
-//! other is deleted, by way of the Trash. X-GM-LABELS tells which is which; it leaves out the label of the open folder. With
-//! Gmail's auto-expunge, which is on by default, the mark `\Deleted` takes the label away at once: then the EXPUNGE finds nothing.
+//! There an EXPUNGE removes the folder's label and keeps the message in All Mail, and a message moved to the Trash
+//! loses all of its labels. Invariant: a message deleted from one folder stays in every other one, and one that was in
+//! no other is deleted, by way of the Trash. X-GM-LABELS shows which is which; it omits the label of the open folder.
+//! With Gmail's auto-expunge, which is on by default, setting `\Deleted` removes the label at once: then the EXPUNGE
+//! finds nothing.
 
 use super::refusal::{Asked, all_accepted, refusal};
 use super::session::{SET_BYTES, Session};
@@ -12,23 +13,23 @@ use crate::mail::{ListedMailbox, MailboxName, SpecialUse, Uid, UidSet};
 use crate::store::{Refusal, RefusalMeaning, Relocation};
 use std::collections::HashMap;
 
-/// Labels of which Gmail makes no place: a message that has these and no other is in no other folder.
+/// Labels that aren't folders: a message that has only these is in no other folder.
 const MARKS: [&[u8]; 3] = [b"\\Important", b"\\Starred", b"\\Muted"];
 
 /// An account whose folders are labels.
 #[derive(Clone, Debug)]
 pub(super) struct LabelledFolders {
-    /// Where messages must go to be deleted; `None` where the user hides it from IMAP: then they can only be archived.
+    /// Where messages must go to be deleted; `None` if the user hides it from IMAP: then they can only be archived.
     trash: Option<MailboxName>,
     roles: HashMap<MailboxName, SpecialUse>,
 }
 
-/// What messages of a folder are to the account's other folders.
+/// Which messages in a folder are also in the account's other folders.
 #[derive(Debug, Default)]
 struct Told {
     /// They are in no other.
     only_here: UidSet,
-    /// They are in another one, too.
+    /// They are also in another one.
     elsewhere: UidSet,
 }
 
@@ -39,7 +40,8 @@ impl LabelledFolders {
         Self { trash: trash.map(|mailbox| mailbox.name.clone()), roles: listed.iter().filter_map(role).collect() }
     }
 
-    /// Whether messages that come there leave every other folder: what is there is in no other, whatever labels it has kept.
+    /// Reports whether messages that go there leave every other folder: they are in no other, whatever labels they
+    /// kept.
     fn takes_all(&self, mailbox: &MailboxName) -> bool {
         matches!(self.role(mailbox), Some(SpecialUse::Trash | SpecialUse::Junk))
     }
@@ -48,8 +50,9 @@ impl LabelledFolders {
         self.roles.get(mailbox).copied()
     }
 
-    /// Whether a label is another folder than this one. The folder's own label is not told as a rule; where it is, names differ in
-    /// case and roles have names of their own. A label that is not understood is another folder: then the message stays.
+    /// Reports whether a label is another folder than this one. The folder's own label is usually omitted; if it isn't,
+    /// names differ in case and roles have their own names. An unknown label counts as another folder: then the message
+    /// stays.
     fn is_another(&self, label: &[u8], mailbox: &MailboxName) -> bool {
         let is = |names: &[&[u8]]| names.iter().any(|name| label.eq_ignore_ascii_case(name));
         let own: &[&[u8]] = match self.role(mailbox) {
@@ -64,7 +67,7 @@ impl LabelledFolders {
 
 impl Told {
     fn take(&mut self, folders: &LabelledFolders, mailbox: &MailboxName, uid: Uid, fetch: &Fetch<'_>) {
-        // Flags that somebody else has changed are told without labels.
+        // Flag changes by others are reported without labels.
         let Some(labels) = &fetch.gmail_labels else { return };
         let is_elsewhere = labels.iter().any(|label| folders.is_another(label, mailbox));
         if is_elsewhere { &mut self.elsewhere } else { &mut self.only_here }.insert(uid);
@@ -72,12 +75,12 @@ impl Told {
 }
 
 impl Session {
-    /// Whether folders are labels here, and what is deleted from one has to go to another.
+    /// Reports whether folders are labels here, so that deleting from one must go through another.
     pub(super) fn has_labels(&self) -> bool {
         self.capabilities.has("X-GM-EXT-1") && self.capabilities.has("MOVE")
     }
 
-    /// Lists folders where it must be known which they are: a connection that was made in the middle of a run has listed none.
+    /// Lists folders if it must be known which they are: a connection made in the middle of a run has listed none.
     pub(super) fn learn_labels(&mut self) -> Result<(), Error> {
         if self.labelled.is_none() && self.has_labels() {
             self.list_all()?;
@@ -85,9 +88,9 @@ impl Session {
         Ok(())
     }
 
-    /// Removes messages of the open folder from it: by the Trash what is in no other folder, and only from this one what is.
-    /// Folders come one after the other, so that of a message that is deleted from all of its folders the last one finds that
-    /// it is in no other; what is wrongly found to be in another stays in All Mail.
+    /// Removes messages from the open folder: through the Trash if they are in no other folder, and only from this one
+    /// if they are. Folders are handled one after the other, so when a message is deleted from all of its folders, the
+    /// last one finds that it is in no other; a message wrongly found to be in another stays in All Mail.
     pub(super) fn remove_labelled(
         &mut self,
         folders: &LabelledFolders,
@@ -95,7 +98,7 @@ impl Session {
         uids: &UidSet,
     ) -> Result<Result<(), Refusal>, Error> {
         let role = folders.role(mailbox);
-        // What is in the Trash is deleted. Taken out of the other two, a message loses a mark, and no folder.
+        // What is in the Trash is deleted. Removed from the other two, a message loses a mark, not a folder.
         if matches!(role, Some(SpecialUse::Trash | SpecialUse::Flagged | SpecialUse::Important)) {
             return self.expunge_from_folder(uids);
         }
@@ -113,7 +116,7 @@ impl Session {
         Ok(unlabelled.and(trashed).and(untold))
     }
 
-    /// Which messages of the open folder may go to another one without leaving others for it, and why the rest may not.
+    /// Returns which messages in the open folder can be moved without leaving other folders, and why the rest can't.
     pub(super) fn relocatable(&mut self, relocation: &Relocation) -> Result<(UidSet, Option<Refusal>), Error> {
         let Relocation { from, uids, to, leave, .. } = relocation;
         let Some(folders) = self.labelled.clone().filter(|folders| folders.takes_all(to)) else {
@@ -132,7 +135,7 @@ impl Session {
         Ok((told.only_here, refused.err()))
     }
 
-    /// Asks which messages of the open folder are in other folders. None of those that are not there is in the answer.
+    /// Asks which messages in the open folder are in other folders. The answer omits messages that don't exist.
     fn ask_labels(
         &mut self,
         folders: &LabelledFolders,
@@ -153,7 +156,7 @@ impl Session {
         if let Some(reply) = replies.iter().find(|reply| !reply.is_ok()) {
             return Ok(Err(refusal(reply, Asked::Read)));
         }
-        // Told twice, and differently: it stays.
+        // Reported twice, and differently: it stays.
         told.only_here = told.only_here.minus(&told.elsewhere);
         Ok(Ok(told))
     }
@@ -166,7 +169,7 @@ impl Session {
         Ok(all_accepted(&replies))
     }
 
-    /// Messages whose labels were not told are left alone, and refused if they are there.
+    /// Leaves messages alone whose labels were not reported, and refuses them if they exist.
     fn refuse_untold(&mut self, uids: &UidSet, told: &Told) -> Result<Result<(), Refusal>, Error> {
         let untold = uids.minus(&told.elsewhere).minus(&told.only_here);
         let mut there = UidSet::default();
@@ -183,7 +186,7 @@ impl Session {
     }
 }
 
-/// Messages that are left where they are, for this reason; nothing where there are none.
+/// Refuses messages that are left where they are, for this reason; does nothing if there are none.
 fn left(uids: &UidSet, why: &str) -> Result<(), Refusal> {
     if uids.is_empty() {
         return Ok(());

@@ -1,4 +1,5 @@
-//! Which mailboxes there are: one LIST with all that the server can add to it, else LIST, XLIST, LSUB and STATUS.
+//! Lists mailboxes: with one LIST and everything that the server can add to it, otherwise with LIST, XLIST, LSUB and
+//! STATUS.
 
 use super::labels::LabelledFolders;
 use super::refusal::denies_existence;
@@ -11,8 +12,8 @@ use std::collections::{HashMap, HashSet};
 impl From<&Namespace> for Namespaces {
     fn from(namespace: &Namespace) -> Self {
         let prefixes = namespace.other.iter().chain(&namespace.shared).map(|(prefix, _)| prefix.clone());
-        // The first personal namespace is where the user's folders are; Dovecot's virtual ones come after it. A prefix
-        // of nothing would make every folder somebody else's.
+        // The first personal namespace has the user's folders; Dovecot's virtual ones come after it. An empty prefix
+        // would make every folder another user's.
         let further = namespace.personal.iter().skip(1).map(|(prefix, _)| prefix.clone());
         Self {
             personal: namespace.personal.first().cloned(),
@@ -25,7 +26,7 @@ impl Session {
     pub(super) fn list_all(&mut self) -> Result<Listing, Error> {
         let mut found = self.list_extended()?;
         if found.mailboxes.is_empty() {
-            // Some servers offer the extended LIST and answer it with nothing, or with NO.
+            // Some servers offer the extended LIST but answer it with nothing, or with NO.
             found = self.list_plain()?;
         }
         self.ask_statuses(&mut found)?;
@@ -43,7 +44,7 @@ impl Session {
         self.capabilities.has(capability)
     }
 
-    /// LIST … RETURN (RFC 5258, 5819, 6154): everything in one round trip.
+    /// Sends LIST … RETURN (RFC 5258, 5819, 6154): everything in one round trip.
     fn list_extended(&mut self) -> Result<Found, Error> {
         let mut found = Found::default();
         if !self.has("LIST-EXTENDED") {
@@ -64,7 +65,7 @@ impl Session {
             match response {
                 Response::List(item) => found.add(item, None)?,
                 Response::MailboxStatus(status) => found.add_status(status),
-                // A folder whose counters can't be read is asked for them alone.
+                // A folder whose counters can't be parsed is asked for them separately.
                 other => found.note_unreadable(other)?,
             }
             Ok(())
@@ -72,7 +73,7 @@ impl Session {
         Ok(if replies.iter().all(crate::imap::Reply::is_ok) { found } else { Found::default() })
     }
 
-    /// LIST and LSUB, with XLIST's roles where there is no SPECIAL-USE.
+    /// Sends LIST and LSUB, with XLIST's roles if there is no SPECIAL-USE.
     fn list_plain(&mut self) -> Result<Found, Error> {
         let list = if self.has("XLIST") && !self.has("SPECIAL-USE") { "XLIST" } else { "LIST" };
         let patterns: Vec<String> = self.patterns().collect();
@@ -104,8 +105,8 @@ impl Session {
         Ok(found)
     }
 
-    /// Patterns that find all of the user's folders. With a prefix of the user's own choice nothing else is looked at:
-    /// some servers would list a whole home directory.
+    /// Returns patterns that match all of the user's folders. If the user chose a prefix, nothing else is listed: some
+    /// servers would list a whole home directory.
     fn patterns(&self) -> impl Iterator<Item = String> + use<> {
         let chosen = self.chosen_prefix.clone().filter(|prefix| !prefix.is_empty());
         match chosen {
@@ -115,7 +116,7 @@ impl Session {
         .into_iter()
     }
 
-    /// The counters that are asked for, as far as the server knows them.
+    /// Returns the counters to request, as far as the server supports them.
     fn status_items(&self) -> String {
         let mut items = "MESSAGES UNSEEN UIDNEXT UIDVALIDITY".to_owned();
         if self.has("CONDSTORE") || self.has("QRESYNC") {
@@ -130,14 +131,14 @@ impl Session {
         items
     }
 
-    /// Cyrus 3.6 gives freed memory for MAILBOXID in STATUS, any bytes of which may make the whole reply unreadable; what it
-    /// says when a folder is opened is right. Its greeting and its ID name it.
+    /// Reports whether it is Cyrus, by its greeting or ID. Cyrus 3.6 returns freed memory for MAILBOXID in STATUS,
+    /// which may make the whole reply unreadable; what it reports on opening a folder is right.
     fn is_cyrus(&self) -> bool {
         self.server.to_ascii_lowercase().contains("cyrus")
     }
 
-    /// STATUS of every folder that can be opened and has no counters yet, all asked for at once. A folder that refuses stays
-    /// without counters.
+    /// Sends STATUS for every folder that can be opened and has no counters yet, all at once. A folder that refuses
+    /// stays without counters.
     fn ask_statuses(&mut self, found: &mut Found) -> Result<(), Error> {
         let mailboxes = found.mailboxes.as_mut_slice();
         let items = format!("({})", self.status_items());
@@ -151,7 +152,7 @@ impl Session {
         let mut counters: HashMap<usize, FolderStatus> = HashMap::new();
         let mut unread: HashMap<usize, String> = HashMap::new();
         let replies = self.connection.run_all(&commands, |nth, response| {
-            // Which folder it is about is known by its place: some servers write the name in another form.
+            // Matched to its folder by position: some servers write the name in another form.
             match response {
                 Response::MailboxStatus(status) => {
                     counters.insert(asked[nth], status.counters.clone());
@@ -176,9 +177,9 @@ impl Session {
         self.drop_phantoms(mailboxes, &denied.map(|(at, _)| at).collect::<Vec<_>>())
     }
 
-    /// A server may list a folder that is not there, as Dovecot does with the parent of others when it was deleted, and not say
-    /// `\NonExistent`. It holds no mail if the server says so a second time, when it is to be opened; whatever else it says
-    /// then, the folder stays one that could not be read.
+    /// Drops folders that a server lists although they don't exist, without saying `\NonExistent`, as Dovecot does with
+    /// the deleted parent of others. A folder has no mail if the server denies it a second time, on opening it; after
+    /// any other answer, the folder stays one that could not be read.
     fn drop_phantoms(&mut self, mailboxes: &mut [ListedMailbox], denied: &[usize]) -> Result<(), Error> {
         let names: Vec<MailboxName> = mailboxes.iter().map(|mailbox| mailbox.name.clone()).collect();
         for at in self.denied_on_opening(&names, denied)? {
@@ -187,7 +188,7 @@ impl Session {
         Ok(())
     }
 
-    /// How names are written: as the address says, else NAMESPACE, else what the listing shows.
+    /// Returns how names are written: according to the address, otherwise NAMESPACE, otherwise what the listing shows.
     fn name_style(&self, found: &Found) -> NameStyle {
         let (prefix, separator) = self.namespaces.personal.clone().unwrap_or_default();
         let listed = || found.mailboxes.iter().find_map(|mailbox| mailbox.separator);
@@ -203,7 +204,7 @@ fn list_command(verb: &str, pattern: &str) -> Command {
     Command::new(verb).string(b"").string(pattern.as_bytes())
 }
 
-/// What a listing found so far. A server may name a folder twice.
+/// What a listing has found so far. A server may list a folder twice.
 #[derive(Default)]
 struct Found {
     mailboxes: Vec<ListedMailbox>,
@@ -225,7 +226,7 @@ impl Found {
             status: None,
         };
         if item.name.is_empty() {
-            // Some servers list the root of all names, which is no folder.
+            // Some servers list the root of all names, which isn't a folder.
             if mailbox.selectable {
                 self.note_gap(Unread::Line, "the server lists a folder without a name".to_owned())?;
             }
@@ -242,7 +243,7 @@ impl Found {
         Ok(())
     }
 
-    /// Notes a response that is, or may be, a line of the listing and can't be read.
+    /// Notes an unreadable response that is, or may be, a line of the listing.
     fn note_unreadable(&mut self, response: &Response<'_>) -> Result<(), Error> {
         match response {
             Response::Unreadable(line) if line.kind == "LSUB" => self.note_gap(Unread::Subscription, seen_at_vvv(line)),
@@ -276,7 +277,7 @@ fn seen_at_vvv(line: &Unreadable) -> String {
     format!("{line} (-vvv shows it)")
 }
 
-/// Whether an unknown response begins like one of a listing, such as `* LIST-`.
+/// Reports whether an unknown response begins like part of a listing, such as `* LIST-`.
 fn looks_like_a_listing(line: &[u8]) -> bool {
     let text = line.strip_prefix(b"*").unwrap_or_default().trim_ascii_start();
     let begins = |word: &[u8]| text.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));

@@ -7,7 +7,7 @@ use crate::mail::{Flattened, MailboxName, SpecialUse, UidSet};
 use crate::store::{FlagChange, FlagEdit, NewFolder, Quota, Refusal};
 use std::collections::HashSet;
 
-/// CREATE, with what the folder is for (RFC 6154 section 3).
+/// Makes a CREATE, with the folder's role (RFC 6154 section 3).
 pub(super) fn create_command(name: &MailboxName, role: Option<SpecialUse>) -> Command {
     let create = Command::new("CREATE").mailbox(name);
     role.iter().fold(create, |create, role| create.text(&format!("(USE ({}))", role.attribute())))
@@ -17,22 +17,22 @@ pub(super) fn create_command(name: &MailboxName, role: Option<SpecialUse>) -> Co
 type Wanted<'a> = (&'a MailboxName, Option<SpecialUse>);
 
 impl Session {
-    /// Creates folders. Whether one exists is never read from a refusal's words or code, which differ from server to
-    /// server: the folder is listed.
+    /// Creates folders. A refusal's words or code never decide whether one exists, as they differ by server: the folder
+    /// is listed.
     pub(super) fn create_all(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         let wanted: Vec<_> = folders.iter().map(|folder| (&folder.name, folder.role)).collect();
         let results = self.create_each(&wanted)?;
         self.create_fallbacks(folders, results)
     }
 
-    /// The same for folders that were refused with their roles: plainly first, then by other names.
+    /// Creates folders that were refused with their roles: first without, then by other names.
     pub(super) fn create_refused(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         let plain: Vec<Wanted<'_>> = folders.iter().map(|folder| (&folder.name, None)).collect();
         let results = self.try_to_create(&plain)?;
         self.create_fallbacks(folders, results)
     }
 
-    /// Tries other names for what was refused.
+    /// Tries other names for refused folders.
     fn create_fallbacks(
         &mut self,
         folders: &[NewFolder],
@@ -48,7 +48,7 @@ impl Session {
             }
             let wanted: Vec<_> = fallbacks.iter().map(|(_, wanted)| *wanted).collect();
             for ((at, _), result) in fallbacks.iter().zip(self.create_each(&wanted)?) {
-                // Where none is taken, the refusal of the true name says more.
+                // If none is accepted, the refusal of the true name says more.
                 if result.is_ok() {
                     results[*at] = result;
                 }
@@ -57,8 +57,8 @@ impl Session {
         self.create_flattened(folders, results)
     }
 
-    /// Tries names of fewer levels for what was refused below a mailbox that can have no folders below it: UW and GNU Mailutils
-    /// keep a mailbox as a file, which is no directory.
+    /// Tries flattened names for folders refused below a mailbox that can have no subfolders: UW and GNU Mailutils keep
+    /// a mailbox as a file, which can't be a directory.
     fn create_flattened(
         &mut self,
         folders: &[NewFolder],
@@ -83,7 +83,7 @@ impl Session {
         Ok(results)
     }
 
-    /// Creates folders with their roles where the server takes roles, and plainly what it does not create so.
+    /// Creates folders with their roles if the server supports that, and without if it refuses.
     fn create_each(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         if !self.capabilities.has("CREATE-SPECIAL-USE") {
             let plain: Vec<Wanted<'_>> = wanted.iter().map(|(name, _)| (*name, None)).collect();
@@ -115,20 +115,20 @@ impl Session {
         Ok(results)
     }
 
-    /// Which of these folders exist and can hold messages.
+    /// Returns which of these folders exist and can hold messages.
     fn which_exist(&mut self, names: &[&MailboxName]) -> Result<Vec<bool>, Error> {
         self.which_are(names, ListedItem::is_selectable)
     }
 
-    /// Those of these folders that are mailboxes without folders below them, and can have none.
+    /// Returns those of these folders that are mailboxes without subfolders, and can't have any.
     fn which_are_barren(&mut self, names: Vec<&MailboxName>) -> Result<HashSet<MailboxName>, Error> {
         let are = self.which_are(&names, |item| item.is_selectable() && item.has("\\Noinferiors"))?;
         Ok(names.into_iter().zip(are).filter(|(_, is)| *is).map(|(name, _)| name.clone()).collect())
     }
 
-    /// Which of these folders are listed, and listed so.
+    /// Returns which of these folders are listed, with this property.
     fn which_are(&mut self, names: &[&MailboxName], is: impl Fn(&ListedItem) -> bool) -> Result<Vec<bool>, Error> {
-        // A name with a wildcard in it is asked for as a pattern; what comes back is compared with the name itself.
+        // A name with a wildcard in it acts as a pattern; the results are compared with the name itself.
         let list = |name: &&MailboxName| Command::new("LIST").string(b"").mailbox(name);
         let commands: Vec<Command> = names.iter().map(list).collect();
         let mut are = vec![false; names.len()];
@@ -171,10 +171,10 @@ impl Session {
         Ok(replies.iter().map(|reply| accepted(reply, Asked::Change)).collect())
     }
 
-    /// Changes flags: each folder is opened once, each set of flags is one STORE for many messages.
+    /// Changes flags: opens each folder once, with one STORE for many messages per set of flags.
     pub(super) fn store_all(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
         let mut commands = Vec::new();
-        // Which change a command belongs to.
+        // The change that a command belongs to.
         let mut change_of = Vec::new();
         let mut open: Option<&MailboxName> = None;
         let has_mod_seq = self.capabilities.has("CONDSTORE") || self.capabilities.has("QRESYNC");
@@ -206,7 +206,7 @@ impl Session {
         Ok(results)
     }
 
-    /// The storage quota of INBOX's root (RFC 9208): units are 1024 bytes.
+    /// Requests the storage quota of INBOX's root (RFC 9208): units are 1024 bytes.
     pub(super) fn ask_quota(&mut self) -> Result<Option<Quota>, Error> {
         if !self.capabilities.has("QUOTA") {
             return Ok(None);

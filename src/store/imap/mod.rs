@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! account   makes connections          list     LIST in all its forms, STATUS, NAMESPACE
-//! session   one connection's state     scan     what folders hold: asking says what is asked of them
-//! refusal   what a NO means            fetch    whole messages, asked for ahead
+//! session   one connection's state     scan     contents of folders; asking: what is requested of them
+//! refusal   what a NO means            fetch    whole messages, requested ahead
 //! manage    CREATE, SUBSCRIBE, STORE   append   whole messages, delivered ahead
-//! prepare   new folders in one flight  opening  what SELECT and EXAMINE tell
+//! prepare   new folders in one flight  opening  what SELECT and EXAMINE report
 //! relocate  COPY, MOVE, UID EXPUNGE    labels   folders that are Gmail's labels
-//! breaks    folders that end connections
-//! checkup   what doctor asks beyond    content_ids  EMAILID, X-GM-MSGID
+//! breaks    folders that break connections
+//! checkup   what doctor needs besides  content_ids  EMAILID, X-GM-MSGID
 //! ```
 
 mod account;

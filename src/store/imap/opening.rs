@@ -1,20 +1,20 @@
-//! What a server tells of a folder as it is opened (RFC 3501 sections 6.3.1 and 7.2.6).
+//! What a server reports about a folder on opening it (RFC 3501 sections 6.3.1 and 7.2.6).
 
 use crate::imap::{Code, Reply, Response};
 use crate::mail::{PermanentFlags, UidValidity};
 use crate::store::FolderScan;
 
-/// A folder's counters and what it can keep, gathered from the answer to SELECT or EXAMINE.
+/// A folder's counters and permanent flags, collected from the answer to SELECT or EXAMINE.
 #[derive(Default)]
 pub(super) struct Opening {
     scan: FolderScan,
-    /// What was told, which counts once the folder is open.
+    /// The reported flags, which apply once the folder is open.
     permanent: Option<Vec<String>>,
     read_only: bool,
 }
 
 impl Opening {
-    /// Takes what came before the reply.
+    /// Takes a response before the reply.
     pub(super) fn take(&mut self, response: &Response<'_>) {
         match response {
             Response::Exists(count) => self.scan.exists = *count,
@@ -34,7 +34,7 @@ impl Opening {
         }
     }
 
-    /// The folder as it was opened, without its messages.
+    /// Returns the folder's scan, without its messages.
     pub(super) fn into_scan(self) -> FolderScan {
         self.scan
     }

@@ -1,5 +1,5 @@
-//! New and empty folders in one flight: CREATE, SUBSCRIBE and SELECT go out together, folder by folder. A server carries out in order
-//! what depends on each other (RFC 3501 section 5.5).
+//! Prepares new and empty folders in one flight: CREATE, SUBSCRIBE and SELECT are sent together, folder by folder. A
+//! server executes dependent commands in order (RFC 3501 section 5.5).
 
 use super::manage::create_command;
 use super::opening::Opening;
@@ -8,7 +8,7 @@ use crate::imap::{Command, Error, Reply, Response};
 use crate::mail::MailboxName;
 use crate::store::{NewFolder, Prepared, Refusal};
 
-/// What a command is for.
+/// The purpose of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Create,
@@ -16,7 +16,7 @@ enum Step {
     Open,
 }
 
-/// What became of one folder so far.
+/// One folder's result so far.
 #[derive(Default)]
 struct Progress {
     created: bool,
@@ -26,10 +26,10 @@ struct Progress {
 }
 
 impl Session {
-    /// Creates, subscribes to and opens folders. What the server does not take at once goes step by step.
+    /// Creates, subscribes to and opens folders. What the server refuses at once is retried step by step.
     pub(super) fn prepare_all(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
         let progress = self.try_to_prepare(folders)?;
-        // One that was not created and opens is there already, whatever a listing says.
+        // A folder that was not created but opens exists already, whatever a listing says.
         let is_refused = |at: &usize| !progress[*at].created && !progress[*at].is_opened;
         let refused: Vec<usize> = (0..folders.len()).filter(is_refused).collect();
         let again: Vec<NewFolder> = refused.iter().map(|at| folders[*at].clone()).collect();
@@ -42,7 +42,7 @@ impl Session {
         for ((folder, progress), name) in folders.iter().zip(progress).zip(names) {
             let is_its_own = name.as_ref().is_ok_and(|name| *name == folder.name);
             if progress.is_subscribed && !is_its_own {
-                // Some servers subscribe to what is not there.
+                // Some servers subscribe to folders that don't exist.
                 self.connection.send_unattended(&Command::new("UNSUBSCRIBE").mailbox(&folder.name))?;
             }
             prepared.push(name.map(|name| Prepared {

@@ -1,23 +1,23 @@
-//! What a server's refusal means: by its code first, then by words that known servers use.
+//! What a server's refusal means: by its code, otherwise by known servers' words.
 //!
-//! OK, NO and BAD alone tell little: Microsoft 365 throttles with BAD, Gmail says OVERQUOTA for a bandwidth limit, and
+//! OK, NO and BAD alone say little: Microsoft 365 throttles with BAD, Gmail says OVERQUOTA for a bandwidth limit, and
 //! Courier says NO to a syntax error. Texts are compared in lower case.
 
 use crate::imap::{Code, Completion, Reply};
 use crate::store::{Error, ErrorKind, Refusal, RefusalMeaning};
 
-/// What was asked when the refusal came.
+/// What was requested when the refusal came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// To read: SELECT, EXAMINE, FETCH, SEARCH, STATUS.
+    /// Reading: SELECT, EXAMINE, FETCH, SEARCH, STATUS.
     Read,
-    /// To take a message.
+    /// Delivering a message.
     Append,
-    /// To create, subscribe or change flags.
+    /// Creating, subscribing or changing flags.
     Change,
 }
 
-/// Words that mean that something passes, whoever says them.
+/// Words that mean a temporary problem, on any server.
 const TRANSIENT: &[&str] = &[
     "try again",
     "temporar",
@@ -31,20 +31,20 @@ const TRANSIENT: &[&str] = &[
     "server error",
     "server unavailable",
     "not available",
-    // Dovecot, of a folder that was deleted, renamed or numbered anew while it was open.
+    // Dovecot, about a folder that was deleted, renamed or renumbered while it was open.
     "was deleted under us",
 ];
 
 /// Words that mean that the account is full.
 const FULL: &[&str] = &["over quota", "quota exceeded", "overquota", "exceeded your mail quota", "quota limit"];
 
-/// Words that mean that a message holds NUL.
+/// Words that mean that a message contains NUL.
 const NUL: &[&str] = &["nul character", "nul byte", "nul octet"];
 
-/// How Dovecot says that there is no such folder where it gives no code. Others say as much of a folder that may not be opened.
+/// How Dovecot denies a folder without a code. Other servers say the same about a folder that may not be opened.
 const NO_FOLDER: &str = "mailbox doesn't exist";
 
-/// Whether a refusal says that the folder it was asked about is not there (RFC 5530), and nothing less.
+/// Reports whether a refusal says exactly that the folder in question doesn't exist (RFC 5530).
 pub(super) fn denies_existence(reply: &Reply) -> bool {
     reply.completion == Completion::No
         && match &reply.code {
@@ -53,11 +53,11 @@ pub(super) fn denies_existence(reply: &Reply) -> bool {
         }
 }
 
-/// Words of a server that will not tell.
+/// Words of a server that withholds the reason.
 const WITHHELD: &[&str] = &["permission", "denied", "not allowed", "not permitted", "unauthorized", "acl"];
 
-/// Whether a refusal of STATUS can only mean that there is no such folder, in whatever words: nothing passing, and nothing that
-/// the user may not know.
+/// Reports whether a refusal of STATUS can only mean that the folder doesn't exist, in whatever words: nothing
+/// temporary, and nothing withheld from the user.
 pub(super) fn says_no_such_folder(reply: &Reply) -> bool {
     let text = reply.text.to_ascii_lowercase();
     let is_plain = match &reply.code {
@@ -68,13 +68,13 @@ pub(super) fn says_no_such_folder(reply: &Reply) -> bool {
     reply.completion == Completion::No && is_plain && meaning(reply, Asked::Change) == RefusalMeaning::Permanent
 }
 
-/// A reply that is not OK, as the store's callers understand it.
+/// Converts a reply that isn't OK into a refusal.
 pub(super) fn refusal(reply: &Reply, asked: Asked) -> Refusal {
     let text = words(reply);
     Refusal { meaning: meaning(reply, asked), text }
 }
 
-/// The first refusal among the replies to changes.
+/// Returns the first refusal among the replies to changes.
 pub(super) fn all_accepted(replies: &[Reply]) -> Result<(), Refusal> {
     replies.iter().find(|reply| !reply.is_ok()).map_or(Ok(()), |reply| Err(refusal(reply, Asked::Change)))
 }
@@ -86,8 +86,8 @@ fn words(reply: &Reply) -> String {
     with_referral(&reply.text, reply.code.as_ref())
 }
 
-/// A server's words with the place that it sends the client to (RFC 2193, RFC 2221): anybody's, so it is named and never
-/// followed.
+/// Adds the server that a referral points to (RFC 2193, RFC 2221) to the text: it may be anyone's, so it is shown and
+/// never followed.
 fn with_referral(text: &str, code: Option<&Code>) -> String {
     match code {
         Some(Code::Referral(url)) => format!("{text} (it refers to {url}, which mailferry doesn't follow)"),
@@ -97,7 +97,7 @@ fn with_referral(text: &str, code: Option<&Code>) -> String {
 
 fn meaning(reply: &Reply, asked: Asked) -> RefusalMeaning {
     match &reply.code {
-        // On reading, Gmail means its daily bandwidth by this.
+        // When reading, Gmail means its daily bandwidth limit by this.
         Some(Code::OverQuota) => return RefusalMeaning::Full,
         Some(Code::TryCreate) if asked == Asked::Append => return RefusalMeaning::NoFolder,
         Some(Code::InUse | Code::Unavailable | Code::ServerBug | Code::Throttled) => return RefusalMeaning::Transient,
@@ -117,14 +117,14 @@ fn meaning(reply: &Reply, asked: Asked) -> RefusalMeaning {
     } else if asked == Asked::Append && text.contains("date") {
         RefusalMeaning::Date
     } else if asked == Asked::Read && reply.completion == Completion::No {
-        // What a server can't read now it may read later; the caller bounds how often it asks.
+        // What a server can't read now it may read later; the caller limits how often it asks.
         RefusalMeaning::Transient
     } else {
         RefusalMeaning::Permanent
     }
 }
 
-/// A refused login: who is to blame, and what to do.
+/// Explains a refused login: the likely cause, and what to do.
 pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered: &str) -> Error {
     let lower = text.to_ascii_lowercase();
     let text = with_referral(text, code);
@@ -157,7 +157,7 @@ pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered:
         "check the user name (often the whole address) and the password; some providers require an app password or \
          enabling IMAP in the account's settings"
     };
-    // A server may offer what it has nothing to check it against for this user.
+    // A server may offer a mechanism without having what it needs to check this user.
     let hint = match way {
         "CRAM-MD5" | "SCRAM-SHA-1" | "SCRAM-SHA-256" | "SCRAM-SHA-1-PLUS" | "SCRAM-SHA-256-PLUS" => {
             format!("{hint}; otherwise try another auth= in the address: the server offers {offered}")
@@ -167,7 +167,7 @@ pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered:
     Error::new(ErrorKind::Authentication, format!("the server refused the login by {way}: {text}")).with_hint(hint)
 }
 
-/// A goodbye: mostly passing.
+/// Explains a goodbye: usually temporary.
 pub(super) fn goodbye(text: &str, code: Option<&Code>) -> Error {
     let message = format!("the server ended the session: {}", with_referral(text, code));
     match code {
@@ -176,7 +176,7 @@ pub(super) fn goodbye(text: &str, code: Option<&Code>) -> Error {
     }
 }
 
-/// A goodbye in place of a greeting: there is no connection.
+/// Explains a goodbye in place of a greeting: there is no connection.
 pub(super) fn turned_away(text: &str, code: Option<&Code>) -> Error {
     let text = with_referral(text, code);
     Error::new(ErrorKind::Unreachable, format!("the server turned the connection away: {text}")).with_hint(

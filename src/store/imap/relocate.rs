@@ -1,8 +1,9 @@
-//! Messages that the server itself copies, moves or removes: COPY and MOVE (RFC 3501, RFC 6851), UID EXPUNGE (RFC 4315).
+//! Messages that the server itself copies, moves or removes: COPY and MOVE (RFC 3501, RFC 6851), UID EXPUNGE (RFC
+//! 4315).
 //!
-//! What it keeps true: nothing is done to messages of another UIDVALIDITY than the caller's, so each folder's opening is
-//! waited for; and no message is expunged that was not named. Where there is no UID EXPUNGE, a plain EXPUNGE is used only
-//! while nothing else in the folder is marked `\Deleted`.
+//! Invariants: nothing is done to messages under another UIDVALIDITY than the caller's, so each folder's opening is
+//! waited for; only the given messages are expunged. Without UID EXPUNGE, a plain EXPUNGE is used only while nothing
+//! else in the folder is marked `\Deleted`.
 
 use super::refusal::{Asked, all_accepted, refusal};
 use super::session::{Open, SET_BYTES, Session, open_command};
@@ -17,7 +18,7 @@ impl Session {
         let mut results = Vec::with_capacity(relocations.len());
         let is_same =
             |a: &Relocation, b: &Relocation| (&a.from, a.uid_validity, a.leave) == (&b.from, b.uid_validity, b.leave);
-        // A folder is opened once for all that goes from it.
+        // Open a folder once for everything that leaves it.
         for from_one in relocations.chunk_by(is_same) {
             let Relocation { from, uid_validity, leave, .. } = &from_one[0];
             match self.open_generation(from, *leave, *uid_validity)? {
@@ -32,7 +33,7 @@ impl Session {
         Ok(results)
     }
 
-    /// Relocates messages of the open folder.
+    /// Copies or moves messages from the open folder.
     fn relocate_open(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
         let has_move = self.capabilities.has("MOVE");
         let hindrance = self.hindrance(relocations)?;
@@ -53,8 +54,8 @@ impl Session {
         }
         let mut told: Vec<Code> = Vec::new();
         let replies = self.connection.run_all(&commands, |_, response| {
-            // MOVE tells where messages are before they leave, in an untagged OK (RFC 6851 section 4.3). A server may
-            // answer several commands together, so which one it is about is told by the messages alone.
+            // MOVE reports where messages go before they leave, in an untagged OK (RFC 6851 section 4.3). A server may
+            // answer several commands together, so only the messages tell which command it is about.
             if let Response::Status { code: Some(code @ Code::CopyUid { .. }), .. } = response {
                 told.push(code.clone());
             }
@@ -74,8 +75,8 @@ impl Session {
         Ok(results)
     }
 
-    /// Why nothing can leave the open folder, where a move ends with a plain EXPUNGE: what is copied and then can't be removed is there
-    /// twice.
+    /// Returns why nothing can leave the open folder, if a move ends with a plain EXPUNGE: a message that is copied and
+    /// then can't be removed would exist twice.
     fn hindrance(&mut self, relocations: &[Relocation]) -> Result<Option<Refusal>, Error> {
         if self.capabilities.has("MOVE") || self.capabilities.has("UIDPLUS") || self.labelled.is_some() {
             return Ok(None);
@@ -92,7 +93,7 @@ impl Session {
         })
     }
 
-    /// Ends a move where there is no MOVE: what is known to be copied is removed.
+    /// Finishes a move without MOVE: removes what is known to be copied.
     fn remove_copied(&mut self, relocation: &Relocation, result: &mut Relocated) -> Result<(), Error> {
         let mut copied: UidSet = result.placed.iter().map(|(from, _)| *from).collect();
         copied.add(&result.somewhere);
@@ -120,7 +121,7 @@ impl Session {
         Ok(results)
     }
 
-    /// Opens a folder and makes sure that UIDs of this generation still mean what they meant.
+    /// Opens a folder and makes sure that UIDs with this UIDVALIDITY are still valid.
     fn open_generation(
         &mut self,
         mailbox: &MailboxName,
@@ -149,7 +150,7 @@ impl Session {
         Ok(Ok(()))
     }
 
-    /// Removes messages of the open folder, and leaves them in every other one.
+    /// Removes messages from the open folder, and leaves them in all others.
     fn expunge_exactly(&mut self, mailbox: &MailboxName, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
         match self.labelled.clone() {
             Some(folders) => self.remove_labelled(&folders, mailbox, uids),
@@ -157,7 +158,7 @@ impl Session {
         }
     }
 
-    /// Marks messages of the open folder and expunges these.
+    /// Marks messages in the open folder and expunges them.
     pub(super) fn expunge_from_folder(&mut self, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
         if uids.is_empty() {
             return Ok(Ok(()));
@@ -172,8 +173,9 @@ impl Session {
         self.expunge_alone(uids)
     }
 
-    /// Looks for messages of the open folder that the server says it has removed: it may say OK and do nothing. Asked for by
-    /// itself, since Dovecot may answer a search before an expunge that was sent ahead of it. A look that is refused tells nothing.
+    /// Looks for messages in the open folder that the server claims to have removed: it may say OK and do nothing. Sent
+    /// separately, since Dovecot may answer a search before an expunge that was sent ahead of it. A refused search
+    /// shows nothing.
     fn still_there(&mut self, uids: &UidSet) -> Result<UidSet, Error> {
         let look = |set: &String| Command::new("UID SEARCH UID").text(set);
         let looks: Vec<Command> = uids.sequence_sets(SET_BYTES).iter().map(look).collect();
@@ -187,7 +189,7 @@ impl Session {
         Ok(there.iter().filter(|uid| uids.contains(*uid)).collect())
     }
 
-    /// What came of commands that remove messages.
+    /// Returns the result of commands that remove messages.
     fn removed(&mut self, replies: &[Reply], uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
         if let Err(refusal) = all_accepted(replies) {
             return Ok(Err(refusal));
@@ -196,7 +198,7 @@ impl Session {
         Ok(if left.is_empty() { Ok(()) } else { Err(nothing_done(&left)) })
     }
 
-    /// The same without UID EXPUNGE: only while what is marked is what was asked for and nothing else.
+    /// Expunges without UID EXPUNGE: only while exactly the requested messages are marked.
     fn expunge_alone(&mut self, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
         let is_ours = |marked: &UidSet| marked.iter().all(|uid| uids.contains(uid));
         let before = match self.marked_deleted()? {
@@ -209,14 +211,14 @@ impl Session {
         if let Err(refusal) = all_accepted(&replies) {
             return Ok(Err(refusal));
         }
-        // Asked once more, as somebody else may have marked messages meanwhile.
+        // Check again, as others may have marked messages in the meantime.
         match self.marked_deleted()? {
             Ok(marked) if is_ours(&marked) => {
                 let reply = self.connection.run(&Command::new("EXPUNGE"), &mut crate::imap::ignore)?;
                 self.removed(&[reply], uids)
             }
             Ok(_) => {
-                // Marks of ours that stay would keep everybody else from deleting anything.
+                // If our marks stayed, nobody else could delete anything.
                 let marked = uids.minus(&before);
                 let unmark = |set: &String| Command::new("UID STORE").text(set).text("-FLAGS.SILENT (\\Deleted)");
                 let commands: Vec<Command> = marked.sequence_sets(SET_BYTES).iter().map(unmark).collect();
@@ -227,7 +229,7 @@ impl Session {
         }
     }
 
-    /// The messages of the open folder that are marked `\Deleted`.
+    /// Returns the messages in the open folder that are marked `\Deleted`.
     fn marked_deleted(&mut self) -> Result<Result<UidSet, Refusal>, Error> {
         let mut marked = UidSet::default();
         let search = Command::new("UID SEARCH DELETED");
@@ -242,8 +244,8 @@ impl Session {
 }
 
 impl Relocated {
-    /// Takes the reply to one command. What it says, or an untagged OK before it, of messages that were not asked for is not
-    /// believed: they would be expunged, or four thousand million be listed one by one.
+    /// Takes the reply to one command. Whatever it, or an untagged OK before it, says about messages that were not
+    /// requested is ignored: they would be expunged, or four billion listed one by one.
     fn take(&mut self, asked: &UidSet, reply: &Reply, told: &[Code]) {
         if !reply.is_ok() {
             self.refusal.get_or_insert_with(|| refusal(reply, Asked::Change));
@@ -262,7 +264,7 @@ impl Relocated {
         self.somewhere.add(asked);
     }
 
-    /// Takes back what the server said of messages that a look has found where they were.
+    /// Takes back what the server reported about messages that are still where they were.
     fn forget(&mut self, left: &UidSet) {
         let is_left: UidSet = self.uids().iter().filter(|uid| left.contains(*uid)).collect();
         if !is_left.is_empty() {
@@ -272,7 +274,7 @@ impl Relocated {
         }
     }
 
-    /// Every message that was relocated.
+    /// Returns every message that was relocated.
     pub fn uids(&self) -> UidSet {
         let mut all: UidSet = self.placed.iter().map(|(from, _)| *from).collect();
         all.add(&self.somewhere);
@@ -280,7 +282,7 @@ impl Relocated {
     }
 }
 
-/// Whether a set has something, and nothing that the other has not.
+/// Reports whether a set has something, and only what the other has.
 fn is_part(set: &UidSet, of: &UidSet) -> bool {
     !set.is_empty() && set.len() <= of.len() && set.iter().all(|uid| of.contains(uid))
 }

@@ -1,7 +1,7 @@
-//! What folders hold: many folders are opened and read one after the other without waiting in between.
+//! Scans folders: opens and reads many, one after the other, without waiting in between.
 //!
-//! Every attribute that was asked for must come, and as many messages as the server says there are: what could not be
-//! read is counted as unlisted, never taken for absent.
+//! Every requested attribute must arrive, and as many messages as the server says exist: what could not be read is
+//! counted as unlisted, never treated as absent.
 
 use super::asking::{Asking, ChangeTelling, Items, askings, changes_since};
 use super::opening::Opening;
@@ -15,7 +15,7 @@ use crate::net::Phase;
 use crate::store::{FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Unchanged};
 use std::collections::VecDeque;
 
-/// Room is made for no more messages than this on a server's word alone.
+/// The most messages for which memory is reserved on a server's word alone.
 const MOST_ROOM: u64 = 1 << 20;
 
 impl Session {
@@ -35,7 +35,7 @@ impl Session {
         let mut unsent = requests.iter().zip(found).enumerate().peekable();
         loop {
             let is_half_answered = self.connection.is_half_answered();
-            // A folder's commands all go before the next folder's.
+            // A folder's commands all come before the next folder's.
             while under_way
                 .back()
                 .is_none_or(|scan| is_half_answered && scan.unsent.is_empty() && self.connection.has_room())
@@ -56,8 +56,8 @@ impl Session {
         self.leave_folder()
     }
 
-    /// Lets the server tell which messages are gone, where a scan is to ask for changes only. No folder is open here, as
-    /// ENABLE wants it (RFC 5161).
+    /// Enables reports of gone messages if a scan will request only changes. No folder is open here, as ENABLE requires
+    /// (RFC 5161).
     fn enable_qresync(&mut self, requests: &[ScanRequest<'_>]) -> Result<(), Error> {
         let is_wanted = requests.iter().any(|request| changes_since(request.depth).is_some());
         if is_wanted && !self.has_qresync && self.open.is_none() && self.capabilities.has("QRESYNC") {
@@ -67,7 +67,8 @@ impl Session {
         Ok(())
     }
 
-    /// UIDs that each request's SEARCH finds; `None` for a request without one. Asked for all folders at once.
+    /// Returns the UIDs that match each request's SEARCH; `None` for a request without one. All folders are searched at
+    /// once.
     fn search_all(&mut self, requests: &[ScanRequest<'_>]) -> Result<Vec<Option<Result<UidSet, Refusal>>>, Error> {
         let mut results: Vec<Option<Result<UidSet, Refusal>>> = vec![None; requests.len()];
         let searching: Vec<(usize, &str)> =
@@ -80,7 +81,7 @@ impl Session {
         let mut found: Vec<Option<UidSet>> = vec![None; searching.len()];
         let replies = self.connection.run_all(&commands, |nth, response| {
             if let Response::Search(uids) = response {
-                // A server may split its answer over several lines.
+                // A server may split its answer into several lines.
                 found[nth / 2].get_or_insert_default().add(uids);
             }
             Ok(())
@@ -115,7 +116,7 @@ impl Session {
             Some(Ok(uids)) => Some(uids),
             None => request.uids.clone(),
         };
-        // Opened anew even if it is open: only that tells how many messages it holds now.
+        // Open it even if it is already open: only that shows how many messages it has now.
         self.open = None;
         scan.opening = self.open(request.mailbox, request.for_writing)?;
         scan.unsent = askings(request.depth, uids.as_ref(), self.change_telling());
@@ -125,7 +126,7 @@ impl Session {
         Ok(scan)
     }
 
-    /// How the server tells what has changed since a HIGHESTMODSEQ.
+    /// Returns how the server reports what has changed since a HIGHESTMODSEQ.
     fn change_telling(&self) -> ChangeTelling {
         let has = |name| self.capabilities.has(name);
         match (self.has_qresync, has("CONDSTORE") || has("QRESYNC")) {
@@ -136,7 +137,7 @@ impl Session {
         }
     }
 
-    /// Asks for a folder's messages, with some sets of them under way at a time.
+    /// Requests a folder's messages, keeping several sets in flight.
     fn send_fetches(&mut self, scan: &mut UnderWay) -> Result<(), Error> {
         while scan.fetches.is_empty() || self.connection.has_room() {
             let Some(asking) = scan.unsent.pop_front() else { break };
@@ -156,7 +157,7 @@ impl Session {
             told.end(&reply);
             scan.opened(told, &reply);
             if scan.refusal.is_none() && scan.scan.uid_validity.is_none() && self.gives_uid_validity {
-                // The reply that has it was lost or can't be read: without it, known UIDs would count as new ones.
+                // The reply that has it was lost or can't be parsed: without it, known UIDs would count as new ones.
                 let text = "the server opened the folder without the UIDVALIDITY that it otherwise gives".to_owned();
                 scan.refusal = Some(Refusal { meaning: RefusalMeaning::Transient, text });
             }
@@ -182,27 +183,27 @@ impl Session {
     }
 }
 
-/// One folder's scan while its replies come.
+/// One folder's scan while its replies arrive.
 struct UnderWay {
     index: usize,
     depth: ScanDepth,
     wanted: Option<UidSet>,
     opening: Option<Ticket>,
-    /// What is not asked for yet.
+    /// What has not been requested yet.
     unsent: VecDeque<Asking>,
     fetches: VecDeque<Ticket>,
     refusal: Option<Refusal>,
-    /// Messages that were there when the folder was opened and have not been expunged since.
+    /// Messages that existed when the folder was opened and have not been expunged since.
     expected: u64,
-    /// Whether only what has changed was asked for.
+    /// Whether only changes were requested.
     tells_changes: bool,
     /// Known messages that are gone.
     gone: UidSet,
     /// Known messages that a search has found.
     found: Option<UidSet>,
-    /// Messages whose attributes came in a form that can't be read.
+    /// Messages whose attributes could not be parsed.
     unreadable: u64,
-    /// Messages of which something came, and not all that was asked for.
+    /// Messages with some, but not all, of the requested attributes.
     short: UidSet,
     answers: Answers,
     scan: FolderScan,
@@ -237,7 +238,7 @@ impl UnderWay {
         self.expected = u64::from(self.scan.exists);
     }
 
-    /// Room for as many messages as the folder has, so that what is kept of them is not copied while it grows.
+    /// Reserves memory for as many messages as the folder has, so that it isn't copied as it grows.
     fn make_room(&mut self) {
         if self.wanted.is_none() && !self.tells_changes {
             self.scan.messages.reserve_exact(usize::try_from(self.expected.min(MOST_ROOM)).unwrap_or(0));
@@ -262,12 +263,13 @@ impl UnderWay {
         Ok(())
     }
 
-    /// Messages went while the scan was under way.
+    /// Notes messages that went during the scan.
     fn expunged(&mut self, count: u64) {
         self.expected = self.expected.saturating_sub(count);
     }
 
-    /// A message is known once everything about it has come; less is another client's flag change, told in passing.
+    /// Takes a FETCH response. A message is known once all its attributes have arrived; fewer are another client's flag
+    /// change, reported in passing.
     fn take_fetch(&mut self, fetch: &Fetch<'_>) {
         let Some(uid) = fetch.uid.and_then(Uid::new) else { return };
         if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(uid)) {
@@ -284,7 +286,7 @@ impl UnderWay {
             return;
         }
         let key = match (&fetch.header, Items::least(self.depth, uid)) {
-            // Nobody asked for it.
+            // Not requested.
             (_, Items::Size | Items::Attributes) => HeaderKey::Unknown,
             (Some(Content::Bytes(bytes)), _) => {
                 if self.depth == ScanDepth::Headings {
@@ -292,7 +294,7 @@ impl UnderWay {
                 }
                 identity::header_key(bytes)
             }
-            // Header fields too long to keep: only the content can tell which message this is.
+            // Header fields too long to keep: only the content can identify this message.
             (Some(Content::Streamed { .. }), _) => HeaderKey::Empty,
             _ => HeaderKey::Unknown,
         };
@@ -305,7 +307,7 @@ impl UnderWay {
             return Err(refusal);
         }
         let mut scan = self.scan;
-        // Of a message that came twice, what tells more.
+        // Of a message that arrived twice, keep what says more.
         scan.messages.sort_by_key(|message| (message.uid(), message.key() == HeaderKey::Unknown, message.is_bare()));
         scan.messages.dedup_by_key(|message| message.uid());
         let listed = scan.messages.len() as u64;

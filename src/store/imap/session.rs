@@ -1,4 +1,4 @@
-//! One connection to an account, and the [`Store`] made of it.
+//! One connection to an account, and the [`Store`] built on it.
 
 use super::breaks::Breaks;
 use super::labels::LabelledFolders;
@@ -14,8 +14,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A connection that was quiet for longer is asked whether it still lives before something depends on it: routers
-/// forget connections, and servers end them after half an hour.
+/// A connection that was idle for longer is checked before anything depends on it: routers forget connections, and
+/// servers end them after half an hour.
 const QUIET: Duration = Duration::from_secs(300);
 /// A near server takes no longer for the quickest command, however busy; one at the far end of a tunnel does.
 const QUICK: Duration = Duration::from_millis(10);
@@ -24,51 +24,52 @@ const QUICK: Duration = Duration::from_millis(10);
 pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) capabilities: Capabilities,
-    /// What the server calls itself: its greeting, until it is known by name.
+    /// The server's name for itself: its greeting, until its ID is known.
     pub(super) server: String,
-    /// Whose service it is, where that is known.
+    /// The provider, if known.
     pub(super) provider: Option<Provider>,
-    /// The personal namespace, and those that are not the user's own.
+    /// The personal namespace, and those that aren't the user's own.
     pub(super) namespaces: Namespaces,
-    /// What the address says of names, against what the server says.
+    /// The separator set in the address, overriding the server's.
     pub(super) separator: Option<char>,
-    /// The prefix that the address names.
+    /// The prefix set in the address.
     pub(super) chosen_prefix: Option<String>,
-    /// Where folders are labels (Gmail): which they are.
+    /// If folders are labels (Gmail): which they are.
     pub(super) labelled: Option<LabelledFolders>,
     /// The folder that is open, or will be when the commands sent so far are done.
     pub(super) open: Option<Open>,
-    /// Whether the server tells of expunged messages by UID (QRESYNC was enabled, RFC 7162).
+    /// Whether the server reports expunged messages by UID (QRESYNC was enabled, RFC 7162).
     pub(super) has_qresync: bool,
     /// Whether the server has given the UIDVALIDITY of any folder.
     pub(super) gives_uid_validity: bool,
     pub(super) requests: Requests,
     pub(super) appends: Appends,
-    /// The folder whose scan is being answered; what breaks while none is has no folder to blame.
+    /// The folder whose scan is being answered; if there is none, no folder is to blame for a break.
     pub(super) scanned: Option<MailboxName>,
-    /// What the account's connections broke over.
+    /// The folders on which the account's connections broke.
     pub(super) breaks: Arc<Breaks>,
 }
 
-/// A folder that is open.
+/// An open folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Open {
     pub(super) mailbox: MailboxName,
-    /// By SELECT, and not by EXAMINE.
+    /// By SELECT rather than EXAMINE.
     pub(super) for_writing: bool,
 }
 
 /// The account's namespaces (RFC 2342).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Namespaces {
-    /// The prefix of the user's own folders and its separator; `None` where the server does not tell.
+    /// The prefix of the user's own folders and its separator; `None` if the server doesn't say.
     pub(super) personal: Option<(Vec<u8>, Option<char>)>,
     /// Prefixes of other users' and of shared folders.
     pub(super) foreign: Vec<Vec<u8>>,
 }
 
 impl Session {
-    /// Tells the server who is calling and asks where the user's folders are; what follows need not wait for the answers.
+    /// Identifies the client to the server and asks where the user's folders are; nothing that follows has to wait for
+    /// the answers.
     pub(super) fn begin(
         logged_in: LoggedIn,
         prefix: Option<&str>,
@@ -77,7 +78,7 @@ impl Session {
         let LoggedIn { mut connection, greeting } = logged_in;
         let capabilities = connection.capabilities().cloned().unwrap_or_default();
         if capabilities.has("ID") {
-            // NetEase's servers open no folder for a client without a name (and GMX takes no empty list).
+            // NetEase's servers open no folder for an unidentified client (and GMX rejects an empty list).
             let version = env!("CARGO_PKG_VERSION");
             let fields = [b"name".as_slice(), b"mailferry", b"version", version.as_bytes()];
             let id = fields.iter().fold(Command::new("ID").open(), |id, field| id.string(field)).close();
@@ -108,8 +109,7 @@ impl Session {
         })
     }
 
-    /// Takes what the server has said of itself in answer to what [`Session::begin`] asked. It is there once a later
-    /// command has its reply.
+    /// Takes the server's answers to [`Session::begin`]. They have arrived once a later command is answered.
     pub(super) fn take_introduction(&mut self) {
         if let Some(name) = server_name(self.connection.server_id()) {
             self.server = name;
@@ -123,7 +123,7 @@ impl Session {
         }
     }
 
-    /// Opens a folder, unless it is open already. `None`: nothing was sent.
+    /// Opens a folder, unless it is already open. `None`: nothing was sent.
     pub(super) fn open(
         &mut self,
         mailbox: &MailboxName,
@@ -139,21 +139,21 @@ impl Session {
         Ok(Some(ticket))
     }
 
-    /// Whether a folder can be opened only while nothing else is under way: its name is no plain text, and the server
-    /// must be asked before such a name is sent.
+    /// Reports whether a folder can be opened only while no command is unanswered: its name isn't plain text, and the
+    /// server must be asked before such a name is sent.
     pub(super) fn opens_alone(&self, mailbox: &MailboxName) -> bool {
         self.connection.needs_quiet(&open_command(mailbox, false))
     }
 
-    /// Leaves the open folder, so that the server stops telling of it and takes messages for it without ado. Nothing is
-    /// expunged: where there is no UNSELECT, CLOSE follows an EXAMINE.
+    /// Leaves the open folder, so that the server stops reporting on it and accepts messages for it readily. Nothing is
+    /// expunged: without UNSELECT, CLOSE follows an EXAMINE.
     pub(super) fn leave_folder(&mut self) -> Result<(), crate::imap::Error> {
         let Some(open) = self.open.take() else { return Ok(()) };
         if self.capabilities.has("UNSELECT") {
             return self.connection.send_unattended(&Command::new("UNSELECT"));
         }
         if open.for_writing {
-            // Waited for: CLOSE may only follow if this succeeds, and what it tells is about no other folder.
+            // Wait: CLOSE may only follow if this succeeds, and what it reports isn't about any other folder.
             let reply = self.connection.run(&open_command(&open.mailbox, false), &mut ignore)?;
             if !reply.is_ok() {
                 // A failed EXAMINE leaves no folder open (RFC 3501 section 6.3.1).
@@ -163,12 +163,12 @@ impl Session {
         self.connection.send_unattended(&Command::new("CLOSE"))
     }
 
-    /// Whether the server is near, and not only the near end of a tunnel to it.
+    /// Reports whether the server is near, and not just the near end of a tunnel to it.
     fn is_near(&self) -> bool {
         self.connection.distance() < NEAR && self.connection.round_trip().is_some_and(|took| took < QUICK)
     }
 
-    /// Makes sure that a connection that was quiet for long still lives.
+    /// Makes sure that a connection that was idle for long is still open.
     pub(super) fn ensure_alive(&mut self) -> Result<(), crate::imap::Error> {
         if self.connection.commands_waiting() == 0 && self.connection.last_used().elapsed() > QUIET {
             self.connection.run(&Command::new("NOOP"), &mut ignore)?;
@@ -177,13 +177,13 @@ impl Session {
     }
 }
 
-/// EXAMINE, or SELECT where the folder is to be written to.
+/// Makes an EXAMINE, or a SELECT if the folder will be written to.
 pub(super) fn open_command(mailbox: &MailboxName, for_writing: bool) -> Command {
     Command::new(if for_writing { "SELECT" } else { "EXAMINE" }).mailbox(mailbox)
 }
 
-/// How many connections a server of this name bears. What was measured and what users tell of it; Dovecot allows ten to a user
-/// of one address, Gmail fifteen to an account.
+/// Returns how many connections a server with this name handles, from measurements and users' reports; Dovecot allows
+/// ten per user and address, Gmail fifteen per account.
 fn connections(server: &str, is_near: bool) -> Connections {
     let name = server.to_ascii_lowercase();
     let is = |known: &[&str]| known.iter().any(|known| name.contains(known));
@@ -201,7 +201,7 @@ fn connections(server: &str, is_near: bool) -> Connections {
     Connections { usual, most, is_near }
 }
 
-/// What the server calls itself in its ID.
+/// Returns the server's name from its ID.
 fn server_name(fields: &[(String, Option<String>)]) -> Option<String> {
     let value = |key: &str| fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(key))?.1.clone();
     let name = value("name")?;
@@ -229,7 +229,7 @@ impl ReadStore for Session {
         is_exchange || self.provider.is_some_and(Provider::estimates_sizes)
     }
 
-    /// No server that we know keeps a date before 1970: they refuse it, or wrap it to one after 2030.
+    /// No known server keeps a date before 1970: they refuse it, or wrap it to one after 2030.
     fn may_keep(&self, date: InternalDate) -> bool {
         date.seconds() >= 0
     }
@@ -285,7 +285,7 @@ impl ReadStore for Session {
     }
 
     fn close(&mut self) {
-        // With replies still due, or half a command sent, the server would not understand it.
+        // With replies outstanding, or half a command sent, the server would not understand it.
         if self.connection.commands_waiting() == 0 && !self.appends.is_broken() {
             self.connection.log_out();
         } else {
@@ -344,10 +344,10 @@ impl Store for Session {
     }
 }
 
-/// Bytes that commands sent ahead may have, roughly, so that they fit into what a server takes in unread.
+/// Roughly how many bytes commands sent ahead may have, so that a server can buffer them unread.
 pub(super) const SET_BYTES: usize = 1_000;
 
-/// Where a listing's counters stand when only some were told.
+/// Returns a listed mailbox's counters, creating them when only some are known.
 pub(super) fn status_of(mailbox: &mut ListedMailbox) -> &mut FolderStatus {
     mailbox.status.get_or_insert_default()
 }

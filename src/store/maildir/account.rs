@@ -1,4 +1,4 @@
-//! Makes connections to one tree: they share its lock and what is known of its folders.
+//! Makes connections to one tree, which share its lock and what is known about its folders.
 
 use super::session::Session;
 use super::tree::Tree;
@@ -19,14 +19,14 @@ pub struct Account {
 }
 
 impl Account {
-    /// Gets ready to open it; nothing is looked at yet.
+    /// Prepares to open it; nothing is read yet.
     pub fn new(path: &Path, side: Side, access: Access, if_absent: IfAbsent) -> Self {
         let name = AccountName { side, name: format!("maildir:{}", path.display()) };
         let place = Place { path: path.to_owned(), if_absent };
         Self { place, access, name, tree: Mutex::new(None) }
     }
 
-    /// Which tree a path names, whatever links lead there: absolute, also for one that does not exist yet.
+    /// Returns which tree a path refers to, whatever links lead there: absolute, even if it doesn't exist yet.
     pub fn canonical(path: &Path) -> PathBuf {
         Place::canonical(path)
     }

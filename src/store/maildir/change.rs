@@ -1,4 +1,5 @@
-//! Flags changed and messages removed: each message by its own name, looked for again where another program has renamed it.
+//! Changes flags and removes messages: each message by its own name, looked for again if another program has renamed
+//! it.
 
 use super::deliver::no_letters;
 use super::fetch::LOOKS;
@@ -32,7 +33,7 @@ impl Session {
                 FlagEdit::Remove => filename::without(letters, &change.flags, &keywords),
             };
             let name = filename::with_letters(filename::base(found.name), &letters);
-            // Flags are a matter of `cur`: what is in `new` has none.
+            // Flags belong to `cur`: messages in `new` have none.
             if name == found.name || letters.is_empty() && found.in_new {
                 return Ok(());
             }
@@ -44,7 +45,7 @@ impl Session {
         Ok(left_alone)
     }
 
-    /// The folder's keywords, with letters for those that are to be set.
+    /// Returns the folder's keywords, with letters for those to be set.
     fn keywords_for(&self, change: &FlagChange, folder: &Folder) -> Result<Keywords, Refusal> {
         let failed = |error: io::Error| refused("write", &folder.dir.path_of(super::keywords::NAME), &error);
         let keywords = Keywords::read(&folder.dir).map_err(failed)?;
@@ -70,7 +71,8 @@ impl Session {
         folder.places().try_for_each(|(_, place)| place.sync()).map_err(failed)
     }
 
-    /// Does something with each of these messages that is there. One that is renamed meanwhile is looked for again.
+    /// Calls a function for each of these messages that exists. One that is renamed in the meantime is looked for
+    /// again.
     pub(super) fn for_each(
         &self,
         mailbox: &crate::mail::MailboxName,

@@ -1,7 +1,7 @@
-//! Delivery: each message is written to `tmp` and synced with its date; then some together get their UIDs, their names in
-//! `cur`, and one sync of the directory. Only then they count as delivered.
+//! Delivery: each message is written to `tmp` and synced with its date; then several together get their UIDs, their
+//! names in `cur`, and one sync of the directory. Only then they count as delivered.
 //!
-//! A run that is killed at any moment leaves whole messages in `cur` and drafts in `tmp`, which the next run clears away.
+//! A run killed at any moment leaves complete messages in `cur` and drafts in `tmp`, which the next run removes.
 
 use super::filename;
 use super::folder::Folder;
@@ -15,19 +15,19 @@ use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// So many messages share a sync of the directory.
+/// The most messages that share a sync of the directory.
 const BATCH_MESSAGES: usize = 200;
-/// So many bytes, so that what a killed run has to send again stays small.
+/// The most bytes, so that a killed run has little to resend.
 const BATCH_BYTES: u64 = 16 << 20;
-/// So long at most a message waits in `tmp` while others come, for the same reason.
+/// How long a message waits in `tmp` for others, for the same reason.
 const BATCH_TIME: Duration = Duration::from_millis(100);
 
-/// Messages on their way into the tree.
+/// Messages being delivered to the tree.
 pub(super) struct Deliveries {
     tree: Arc<Tree>,
     open: Option<Open>,
     told: Vec<Outcome>,
-    /// Messages of which it can't be told whether they are there: the disk failed in between.
+    /// Messages that may or may not exist: the disk failed in between.
     in_doubt: Vec<u32>,
 }
 
@@ -39,11 +39,11 @@ struct Open {
     keywords: Keywords,
     waiting: Vec<Draft>,
     bytes: u64,
-    /// When messages were last put where they belong.
+    /// When messages were last put in place.
     since: Instant,
 }
 
-/// A message in `tmp`, whole and synced.
+/// A message in `tmp`, complete and synced.
 struct Draft {
     token: u32,
     name: String,
@@ -93,7 +93,7 @@ impl Deliveries {
     pub(super) fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
         if wait {
             match self.commit() {
-                // What was told before is told on; the next call tells of the failure.
+                // Report earlier results first; the next call reports the failure.
                 Err(error) if self.told.is_empty() => return Err(error),
                 _ => {}
             }
@@ -107,7 +107,7 @@ impl Deliveries {
         waiting.chain(told).chain(self.in_doubt.iter().copied()).collect()
     }
 
-    /// Puts what waits in `tmp` where it belongs.
+    /// Puts waiting messages from `tmp` in place.
     fn commit(&mut self) -> Result<(), Error> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let waiting = std::mem::take(&mut open.waiting);
@@ -151,8 +151,8 @@ impl Open {
         Ok(Self { mailbox, folder, drafts, keywords, waiting: Vec::new(), bytes: 0, since: Instant::now() })
     }
 
-    /// The letters of a message's flags; new keywords get theirs. Where there are none left, the message is refused for its
-    /// flags once; delivered with care, it goes without them.
+    /// Returns the letters for a message's flags, assigning letters to new keywords. If none are left, the message is
+    /// refused once because of its flags; delivered with care, it goes without them.
     fn letters(&mut self, flags: &Flags, careful: bool) -> Result<Vec<u8>, Refusal> {
         let (letters, without) = filename::letters_of(flags, &self.keywords);
         if without.is_empty() {
@@ -183,12 +183,12 @@ impl Open {
         if let Some(date) = delivery.date {
             set_modified(&file, date.seconds()).map_err(failed)?;
         }
-        // With its date, which is as much a part of the message as its bytes.
+        // Including its date, which is as much a part of the message as its bytes.
         file.sync_all().map_err(failed)?;
         Ok((measure, delivery.token))
     }
 
-    /// Numbers drafts and gives them their names. An error leaves it open which of them are there.
+    /// Numbers drafts and gives them their names. After an error it is uncertain which of them are in place.
     fn put(&self, tree: &Tree, drafts: &[Draft]) -> io::Result<Vec<Outcome>> {
         let bases: Vec<&[u8]> = drafts.iter().map(|draft| draft.base.as_bytes()).collect();
         let cur = self.folder.place(false)?;
@@ -217,7 +217,7 @@ impl Open {
     }
 }
 
-/// Why flags are refused.
+/// Makes the refusal for flags without letters.
 pub(super) fn no_letters(keywords: &[String]) -> Refusal {
     let text =
         format!("a Maildir keeps {LETTERS} keywords in a folder, and there is no room for {}", keywords.join(" "));

@@ -1,5 +1,4 @@
-//! Whole messages: each is opened by its name when it is its turn, and looked for again where another program has renamed
-//! it meanwhile.
+//! Whole messages: each is opened by name when it is its turn, and looked for again if another program has renamed it.
 
 use super::filename;
 use super::folder::Folder;
@@ -13,7 +12,7 @@ use std::io::{self, Seek as _};
 use std::path::Path;
 use std::sync::Arc;
 
-/// How often a message that is renamed again and again is looked for.
+/// How often a message that keeps being renamed is looked for.
 pub(super) const LOOKS: usize = 5;
 
 /// The folder that messages are taken from.
@@ -36,7 +35,7 @@ impl Shelf {
 
 impl Reading for Shelf {
     fn enter(&mut self, mailbox: &MailboxName, generation: Option<UidValidity>) -> Result<(), Refusal> {
-        // The index of the folder before is not held any longer than it is needed.
+        // The previous folder's index isn't kept longer than needed.
         self.open = None;
         let folder = Folder::open(self.tree.root_of(mailbox)?, mailbox)?;
         let index = self.tree.index(mailbox, &folder, false)?;
@@ -78,7 +77,7 @@ pub(super) fn open_letter(place: &Dir, name: &[u8]) -> io::Result<Letter> {
     if filename::wire_size(filename::base(name), size) == Some(size) {
         return Ok(Letter { size, reader: Box::new(file), path });
     }
-    // A size with CRLFs that a name tells is believed where it only serves to compare: what is delivered is counted.
+    // The size with CRLFs in a file name is trusted only for comparisons: what is delivered is counted.
     let measure = Measure::of(&mut file)?;
     file.rewind()?;
     Ok(Letter { size: measure.on_the_wire(), reader: reader(file, measure), path })

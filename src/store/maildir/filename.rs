@@ -1,17 +1,17 @@
-//! A message's file name: what it is called by, its flags, and what other programs may know from it (Maildir, with the
-//! fields of Maildir++ and Dovecot).
+//! A message's file name: its identity, its flags, and what other programs can tell from it (Maildir, with the fields
+//! of Maildir++ and Dovecot).
 //!
-//! `BASE[,S=SIZE][,W=WIRE][,X=asis][:2,LETTERS]`: everything before `:` stays as long as the file lives and is its
+//! `BASE[,S=SIZE][,W=WIRE][,X=asis][:2,LETTERS]`: everything before `:` stays as long as the file exists and is its
 //! identity; the letters are flags. S is the file's size, W its size with CRLF line ends. A file with `X=asis` was
-//! delivered by mailferry with line ends that are no CRLF and is read as it is; any other is read with CRLFs, as Dovecot
-//! reads it.
+//! delivered by mailferry with line ends other than CRLF and is read unchanged; any other is read with CRLFs, as
+//! Dovecot does.
 
 use super::keywords::Keywords;
 use crate::mail::{Flags, SystemFlag};
 
 /// The field of a message whose line ends are part of it.
 const AS_IT_IS: &str = "X=asis";
-/// System flags by their letters, in the order that names have them.
+/// System flags by letter, in the order used in names.
 const SYSTEM: [(u8, SystemFlag, &str); 5] = [
     (b'D', SystemFlag::Draft, "\\Draft"),
     (b'F', SystemFlag::Flagged, "\\Flagged"),
@@ -19,10 +19,10 @@ const SYSTEM: [(u8, SystemFlag, &str); 5] = [
     (b'S', SystemFlag::Seen, "\\Seen"),
     (b'T', SystemFlag::Deleted, "\\Deleted"),
 ];
-/// `P`, passed on: what other programs write for `$Forwarded`. It is read, and never written.
+/// `P`, passed: what other programs write for `$Forwarded`. It is read but never written.
 const PASSED: u8 = b'P';
 
-/// What stays of a name as long as the file lives.
+/// Returns the part of a name that stays as long as the file exists.
 ///
 /// ```abnf
 /// file-name = base [ ":" info ]
@@ -33,14 +33,14 @@ pub(super) fn base(name: &[u8]) -> &[u8] {
     name.split(|byte| *byte == b':').next().unwrap_or(name)
 }
 
-/// The letters of a name's flags.
+/// Returns the letters of a name's flags.
 ///
-/// `":2," *flag-letter`, with `flag-letter = %x41-5A / %x61-7A`: capitals for the system's, small letters for keywords.
+/// `":2," *flag-letter`, with `flag-letter = %x41-5A / %x61-7A`: capitals for system flags, small letters for keywords.
 pub(super) fn letters(name: &[u8]) -> &[u8] {
     name.get(base(name).len()..).and_then(|info| info.strip_prefix(b":2,")).unwrap_or_default()
 }
 
-/// A name of these letters, in the order that all programs use.
+/// Makes a name with these letters, in the order that all programs use.
 pub(super) fn with_letters(base: &[u8], letters: &[u8]) -> Vec<u8> {
     let mut letters = letters.to_vec();
     letters.sort_unstable();
@@ -48,13 +48,13 @@ pub(super) fn with_letters(base: &[u8], letters: &[u8]) -> Vec<u8> {
     [base, b":2,", &letters].concat()
 }
 
-/// A new message's base name.
+/// Makes a new message's base name.
 pub(super) fn new_base(unique: &str, size: u64, on_the_wire: u64) -> String {
     let mark = if size == on_the_wire { String::new() } else { format!(",{AS_IT_IS}") };
     format!("{unique},S={size},W={on_the_wire}{mark}")
 }
 
-/// The fields that follow the first comma of a base name, to be kept when a message gets another name.
+/// Returns the fields after the first comma of a base name, to be kept when a message is renamed.
 ///
 /// ```abnf
 /// base   = unique *( "," field )
@@ -65,12 +65,12 @@ pub(super) fn fields(base: &[u8]) -> &[u8] {
     base.iter().position(|byte| *byte == b',').map_or(&[], |at| &base[at..])
 }
 
-/// Whether the file is read as it is, byte for byte.
+/// Reports whether the file is read unchanged, byte for byte.
 pub(super) fn is_as_it_is(base: &[u8]) -> bool {
     fields(base).split(|byte| *byte == b',').any(|field| field == AS_IT_IS.as_bytes())
 }
 
-/// The size with CRLFs that a name tells, if the size that it tells is the file's.
+/// Returns the size with CRLFs in a name, if the size in it matches the file's.
 pub(super) fn wire_size(base: &[u8], size: u64) -> Option<u64> {
     let number = |name: &[u8]| {
         let field = fields(base).split(|byte| *byte == b',').find_map(|field| field.strip_prefix(name))?;
@@ -82,12 +82,12 @@ pub(super) fn wire_size(base: &[u8], size: u64) -> Option<u64> {
     (number(b"S=")? == size).then(|| number(b"W="))?.filter(|wire| *wire >= size)
 }
 
-/// What names are numbered by where no list has them: the time that the name tells, then the name.
+/// Returns the order in which names are numbered if no list has them: by the time in the name, then by name.
 ///
 /// ```abnf
 /// unique = 1*DIGIT [ ".M" 1*DIGIT ] *OCTET
 /// ```
-/// (Seconds since 1970 and microseconds, as Dovecot writes them.) A name of another form counts as of the time 0.
+/// (Seconds since 1970 and microseconds, as Dovecot writes them.) A name in another form counts as having time 0.
 pub(super) fn order(base: &[u8]) -> (u64, u64, &[u8]) {
     let number = |bytes: &[u8]| {
         let end = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
@@ -97,7 +97,7 @@ pub(super) fn order(base: &[u8]) -> (u64, u64, &[u8]) {
     (number(base), micros, base)
 }
 
-/// The flags that letters stand for.
+/// Returns the flags for some letters.
 pub(super) fn flags(letters: &[u8], keywords: &Keywords) -> Flags {
     let system = SYSTEM.iter().filter(|(letter, ..)| letters.contains(letter)).map(|(.., name)| *name);
     let passed = letters.contains(&PASSED).then_some("$Forwarded");
@@ -105,7 +105,7 @@ pub(super) fn flags(letters: &[u8], keywords: &Keywords) -> Flags {
     Flags::from_names(system.chain(passed).chain(known))
 }
 
-/// Letters and what they lack: the flags that have none, as all letters for keywords are taken.
+/// Returns the letters for flags, and the flags that have none, as all letters for keywords are taken.
 pub(super) fn letters_of(flags: &Flags, keywords: &Keywords) -> (Vec<u8>, Vec<String>) {
     let mut letters: Vec<u8> =
         SYSTEM.iter().filter(|(_, flag, _)| flags.has(*flag)).map(|(letter, ..)| *letter).collect();
@@ -119,7 +119,7 @@ pub(super) fn letters_of(flags: &Flags, keywords: &Keywords) -> (Vec<u8>, Vec<St
     (letters, without)
 }
 
-/// The letters after flags were taken away; letters of other programs stay.
+/// Removes flags from some letters; other programs' letters stay.
 pub(super) fn without(letters: &[u8], flags: &Flags, keywords: &Keywords) -> Vec<u8> {
     let (mut gone, _) = letters_of(flags, keywords);
     if flags.keywords().iter().any(|keyword| keyword.as_str().eq_ignore_ascii_case("$Forwarded")) {

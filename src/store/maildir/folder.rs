@@ -7,27 +7,27 @@ use crate::store::disk::{Dir, gone, permanent, refused};
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// File systems note times in steps of at most this; what changes within one step can't be told apart by its time.
+/// The coarsest clock of common file systems; changes within one tick have the same time.
 const TICK: Duration = Duration::from_millis(25);
-/// Where times are whole seconds.
+/// The tick where times are whole seconds.
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
 /// An open folder.
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
     pub(super) dir: Dir,
-    /// `None` where another program has not made it.
+    /// `None` if another program has not created it.
     pub(super) new: Option<Dir>,
     pub(super) cur: Option<Dir>,
 }
 
-/// The name of a mailbox's directory; `None` for INBOX, which is the tree's own.
+/// Returns the name of a mailbox's directory; `None` for INBOX, which is the tree's own.
 pub(super) fn directory_name(mailbox: &MailboxName) -> Option<Vec<u8>> {
     if mailbox.is_inbox() { None } else { Some([b".", mailbox.as_bytes()].concat()) }
 }
 
 impl Folder {
-    /// Opens a mailbox of a tree.
+    /// Opens a mailbox in a tree.
     pub(super) fn open(root: &Dir, mailbox: &MailboxName) -> Result<Self, Refusal> {
         let dir = match directory_name(mailbox) {
             None => root.clone(),
@@ -43,7 +43,7 @@ impl Folder {
         Ok(Self { dir, new, cur })
     }
 
-    /// The same, after making whatever directory of it is missing: for a folder that is written to.
+    /// Opens it after creating its missing directories: for a folder that is written to.
     pub(super) fn complete(root: &Dir, mailbox: &MailboxName) -> Result<Self, Refusal> {
         let folder = Self::open(root, mailbox)?;
         if folder.new.is_some() && folder.cur.is_some() && inner(&folder.dir, b"tmp")?.is_some() {
@@ -53,7 +53,7 @@ impl Folder {
         Self::open(root, mailbox)
     }
 
-    /// Makes a mailbox's directories. One that is there already is completed.
+    /// Creates a mailbox's directories. An existing mailbox is completed.
     pub(super) fn make(root: &Dir, mailbox: &MailboxName) -> Result<(), Refusal> {
         let dir = match directory_name(mailbox) {
             None => {
@@ -69,7 +69,7 @@ impl Folder {
                 }
                 let dir = root.directory(&name).map_err(failed)?;
                 check_not_emptied(&dir)?;
-                // Courier's mark of a folder, which Dovecot makes too.
+                // Courier's marker for a folder, which Dovecot creates too.
                 match dir.new_file(b"maildirfolder") {
                     Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
                     _ => {}
@@ -82,24 +82,24 @@ impl Folder {
         root.sync().map_err(failed)
     }
 
-    /// Where messages are written before anybody sees them.
+    /// Returns the directory where messages are written before they become visible.
     pub(super) fn drafts(&self) -> Result<Dir, Refusal> {
         self.dir.directory(b"tmp").map_err(|error| refused("open", &self.dir.path_of(b"tmp"), &error))
     }
 
-    /// Where messages are.
+    /// Yields the directories that have messages.
     pub(super) fn places(&self) -> impl Iterator<Item = (bool, &Dir)> {
         [(true, self.new.as_ref()), (false, self.cur.as_ref())].into_iter().filter_map(|(new, dir)| Some((new, dir?)))
     }
 
-    /// The directory of new messages, or of those that a program has seen.
+    /// Returns the directory of new messages, or of those that a program has seen.
     pub(super) fn place(&self, in_new: bool) -> io::Result<&Dir> {
         let dir = if in_new { &self.new } else { &self.cur };
         dir.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// When a message of the folder, its flags or the meaning of its keywords last changed, in nanoseconds since 1970.
-    /// Nobody can set that time back.
+    /// Returns when a message in the folder, its flags or the meaning of its keywords last changed, in nanoseconds
+    /// since 1970. That time can't be set back.
     pub(super) fn last_change(&self) -> io::Result<u64> {
         let mut last = 0;
         for (_, place) in self.places() {
@@ -112,8 +112,8 @@ impl Folder {
         }
     }
 
-    /// The same, waited for until a later change must have a later time. `None` if the folder does not come to rest, or
-    /// its times are of no use.
+    /// Returns the same, after waiting until a later change must have a later time. `None` if the folder doesn't come
+    /// to rest, or its times are useless.
     pub(super) fn settled_change(&self, waits: usize) -> io::Result<Option<u64>> {
         for wait in 0..=waits {
             let last = self.last_change()?;
@@ -142,8 +142,9 @@ fn inner(dir: &Dir, name: &[u8]) -> Result<Option<Dir>, Refusal> {
     }
 }
 
-/// A directory without `cur` and `new` that has a list of UIDs held messages. They may come back (a backup, a disk that is
-/// mounted late), so it isn't filled a second time. Without such a list a run was killed while it made the folder.
+/// Refuses a directory without `cur` and `new` that has a list of UIDs, since it held messages. They may come back (a
+/// backup, a disk mounted late), so it isn't filled a second time. Without such a list, a run was killed while creating
+/// the folder.
 fn check_not_emptied(dir: &Dir) -> Result<(), Refusal> {
     let lacks = |names: &[&[u8]]| names.iter().all(|name| dir.lacks(name));
     if !lacks(&[b"cur", b"new"]) || lacks(&uidlist::KNOWN) {
@@ -156,7 +157,7 @@ fn check_not_emptied(dir: &Dir) -> Result<(), Refusal> {
 }
 
 fn make_inner(dir: &Dir) -> io::Result<()> {
-    // `cur` last: with it the folder is one.
+    // `cur` last: it makes the directory a folder.
     for name in [b"tmp", b"new", b"cur"] {
         match dir.make_directory(name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -166,7 +167,7 @@ fn make_inner(dir: &Dir) -> io::Result<()> {
     dir.sync()
 }
 
-/// A name from a listing or a request leads nowhere but to a directory of the tree.
+/// Checks that a name from a listing or a request leads to a directory in the tree and nowhere else.
 fn check_reachable(root: &Dir, name: &[u8]) -> Result<(), Refusal> {
     if name.contains(&b'/') || name.contains(&0) || matches!(name, b"." | b"..") {
         let text = format!("the folder name {} would lead out of {}", name.escape_ascii(), root.path().display());
@@ -175,7 +176,8 @@ fn check_reachable(root: &Dir, name: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A name that a new folder may have: printable ASCII (modified UTF-7), no empty level, no more bytes than a file's name.
+/// Checks whether a new folder may have this name: printable ASCII (modified UTF-7), no empty level, no more bytes than
+/// a file name.
 pub(super) fn check_new_name(root: &Dir, mailbox: &MailboxName) -> Result<(), Refusal> {
     let name = mailbox.as_bytes();
     let refuse = |why: &str| Err(permanent(format!("{} cannot hold a folder {mailbox}: {why}", root.path().display())));

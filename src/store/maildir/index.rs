@@ -1,8 +1,8 @@
-//! What a folder's directories hold, by UID: read in one go, whatever other programs do to the files meanwhile.
+//! The messages in a folder's directories, by UID: read in one go, whatever other programs do to the files meanwhile.
 //!
-//! A message keeps its base name when its flags change or it goes from `new` to `cur`, which is a rename; a directory that
-//! is renamed in while it is read may show a file twice or not at all. So it is read until nothing changed while it was
-//! read, a few times at most, and what only an earlier reading has shown is looked for by its name.
+//! A message keeps its base name when its flags change or it moves from `new` to `cur`, which is a rename; if files are
+//! renamed while a directory is read, it may show a file twice or not at all. So it is read until nothing changed
+//! during the reading, a few times at most, and files that only an earlier reading has shown are looked for by name.
 //!
 //! A message costs 12 bytes and its name.
 
@@ -16,11 +16,11 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::io;
 
-/// How often a directory that does not come to rest is read.
+/// How often a directory that doesn't come to rest is read.
 const READINGS: usize = 3;
 /// How often such a directory is waited for.
 const WAITS: usize = 2;
-/// How often a file is looked for that only an earlier reading has shown.
+/// How often a file that only an earlier reading has shown is looked for.
 const LOOKS: usize = 4;
 
 /// A folder's messages.
@@ -32,9 +32,9 @@ pub(super) struct Index {
     pub(super) generation: Generation,
     /// UIDNEXT.
     pub(super) next: u32,
-    /// The time of the folder's last change when it was read, told only if a later one has a later time.
+    /// The time of the folder's last change when it was read, reported only if a later change must have a later time.
     pub(super) mod_seq: Option<u64>,
-    /// The same, whatever it is worth.
+    /// The same, reliable or not.
     pub(super) read_at: u64,
 }
 
@@ -43,7 +43,7 @@ struct Entry {
     at: u32,
     uid: u32,
     length: u8,
-    /// How much of the name is its identity: the base, or all of it where two files have one base.
+    /// How much of the name is its identity: the base, or all of it if two files have the same base.
     identity: u8,
     in_new: bool,
     reading: u8,
@@ -74,7 +74,7 @@ impl Index {
         Ok(index)
     }
 
-    /// The files, by their identities.
+    /// Lists the files, by identity.
     fn list(folder: &Folder) -> io::Result<Self> {
         let mut index = Self {
             names: Vec::new(),
@@ -86,8 +86,8 @@ impl Index {
         };
         let mut is_at_rest = false;
         for reading in 0..READINGS {
-            // A change in the same step of the file system's clock shows in no time: only what has come to rest before can
-            // be seen to be so still.
+            // A change within the same tick of the file system's clock isn't visible in the time: only a folder that
+            // was at rest before can be seen to be unchanged.
             let before = folder.settled_change(if reading == 0 { WAITS } else { 0 })?;
             index.read_places(folder, reading as u8)?;
             index.read_at = folder.last_change()?;
@@ -108,8 +108,8 @@ impl Index {
         Ok(index)
     }
 
-    /// Looks for files that were there in an earlier reading and are there no longer under that name: removed, or renamed
-    /// while the last reading passed them by.
+    /// Looks for files from an earlier reading whose names are gone: removed, or renamed so that the last reading
+    /// missed them.
     fn look_for(&mut self, lost: &mut HashSet<Vec<u8>>, folder: &Folder) -> io::Result<()> {
         for (in_new, place) in folder.places() {
             let Self { names, entries, .. } = self;
@@ -126,7 +126,7 @@ impl Index {
         Ok(())
     }
 
-    /// Reads `new` first: what goes from there to `cur` meanwhile is seen twice and not missed.
+    /// Reads `new` first: what moves from there to `cur` meanwhile is seen twice rather than missed.
     fn read_places(&mut self, folder: &Folder, reading: u8) -> io::Result<()> {
         for (in_new, place) in folder.places() {
             let Self { names, entries, .. } = self;
@@ -161,8 +161,8 @@ impl Index {
         });
     }
 
-    /// Leaves one entry for each file, of several that have one base. The latest reading is first among them. Gives the bases
-    /// of files that are not there any more by any name that was read.
+    /// Keeps one entry per file, of several with one base; the latest reading comes first. Returns the bases of files
+    /// that no longer have any name that was read.
     fn join_readings(&mut self, folder: &Folder) -> io::Result<HashSet<Vec<u8>>> {
         let mut lost = HashSet::new();
         let last = self.entries.iter().map(|entry| entry.reading).max().unwrap_or(0);
@@ -192,7 +192,7 @@ impl Index {
         Ok(lost)
     }
 
-    /// The files that are really there, of those that have one base.
+    /// Keeps the files that really exist, of those with one base.
     fn join(&self, group: &[Entry], folder: &Folder, kept: &mut Vec<Entry>) -> io::Result<()> {
         let mut inodes = Vec::new();
         for entry in group {
@@ -203,7 +203,7 @@ impl Index {
             if inodes.contains(&stat.inode) {
                 continue;
             }
-            // Two messages of one base can be told apart by their whole names only.
+            // Two messages with one base can be told apart only by their whole names.
             let identity = if inodes.is_empty() { entry.identity } else { entry.length };
             inodes.push(stat.inode);
             kept.push(Entry { identity, ..*entry });
@@ -211,22 +211,22 @@ impl Index {
         Ok(())
     }
 
-    /// The generation that is told.
+    /// Returns the UIDVALIDITY to report.
     pub(super) fn validity(&self) -> Option<UidValidity> {
         self.generation.validity()
     }
 
-    /// How many messages there are.
+    /// Returns how many messages there are.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// All messages by ascending UID.
+    /// Yields all messages by ascending UID.
     pub(super) fn all(&self) -> impl Iterator<Item = Found<'_>> {
         self.entries.iter().filter_map(|entry| entry.found(&self.names))
     }
 
-    /// A message's file.
+    /// Returns a message's file.
     pub(super) fn find(&self, uid: Uid) -> Option<Found<'_>> {
         let at = self.entries.binary_search_by_key(&uid.get(), |entry| entry.uid).ok()?;
         self.entries[at].found(&self.names)

@@ -1,5 +1,5 @@
-//! `dovecot-keywords`: which letter stands for which keyword in a folder's file names. Dovecot's own file, as it is read
-//! and written there: `NUMBER NAME` in each line, 0 for `a` to 25 for `z`.
+//! `dovecot-keywords`: which letter stands for which keyword in a folder's file names. Dovecot's own file, read and
+//! written as Dovecot does: `NUMBER NAME` on each line, 0 for `a` to 25 for `z`.
 
 use crate::mail::Flags;
 use crate::store::disk::{Dir, MAX_SETTINGS, unique};
@@ -9,25 +9,25 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The file.
 pub(super) const NAME: &[u8] = b"dovecot-keywords";
-/// The file that Dovecot makes while it writes the other; it becomes the other.
+/// The file that Dovecot creates while writing the other, and then renames to it.
 const LOCK: &[u8] = b"dovecot-keywords.lock";
-/// What our own lock is called besides.
+/// The other name of our own lock.
 const DRAFT: &str = "mailferry-keywords-";
 /// How many keywords a folder has letters for.
 pub(super) const LETTERS: usize = 26;
-/// How long somebody else who is writing the file is waited for.
+/// How long to wait for another program that is writing the file.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// A lock of this age is one that a crash has left: Dovecot's own limit.
+/// A lock this old was left by a crash: Dovecot's own limit.
 const STALE: Duration = Duration::from_secs(120);
 
-/// The keywords of a folder by their letters.
+/// A folder's keywords by letter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Keywords {
     names: Vec<Option<String>>,
 }
 
 impl Keywords {
-    /// Reads the file's text. Lines that are none are left out.
+    /// Parses the file. Invalid lines are skipped.
     ///
     /// ```abnf
     /// line = 1*2DIGIT SP name LF
@@ -54,30 +54,30 @@ impl Keywords {
         Ok(Self::parse(&folder.contents(NAME, MAX_SETTINGS)?.unwrap_or_default()))
     }
 
-    /// The keyword of a letter.
+    /// Returns a letter's keyword.
     pub(super) fn name(&self, letter: u8) -> Option<&str> {
         let number = letter.checked_sub(b'a').filter(|_| letter <= b'z')?;
         self.names.get(usize::from(number))?.as_deref()
     }
 
-    /// The letter of a keyword.
+    /// Returns a keyword's letter.
     pub(super) fn letter(&self, name: &str) -> Option<u8> {
         let is_it = |known: &Option<String>| known.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(name));
         let number = self.names.iter().position(is_it)?;
         Some(b'a' + u8::try_from(number).ok()?)
     }
 
-    /// Whether there is a letter for one more.
+    /// Reports whether there is a letter for one more.
     pub(super) fn has_room(&self) -> bool {
         self.names.len() < LETTERS || self.names.contains(&None)
     }
 
-    /// All of them.
+    /// Returns all of them.
     pub(super) fn known(&self) -> Flags {
         Flags::from_names(self.names.iter().flatten().map(String::as_str))
     }
 
-    /// Gives keywords letters, as far as there are any. True: something was added.
+    /// Assigns letters to keywords, as long as there are any. True: something was added.
     fn add(&mut self, names: &[String]) -> bool {
         let mut added = false;
         for name in names {
@@ -92,7 +92,7 @@ impl Keywords {
         added
     }
 
-    /// Gives keywords letters in a folder's file, beside whoever else writes it. What is there by then is read first.
+    /// Assigns letters to keywords in a folder's file, which others may be writing too. Reads the current file first.
     pub(super) fn add_to(folder: &Dir, names: &[String]) -> io::Result<Self> {
         let mut lock = Lock::take(folder)?;
         let mut keywords = Self::read(folder)?;
@@ -112,8 +112,8 @@ impl Keywords {
     }
 }
 
-/// The lock: a draft of our own under the name that no two programs can take. So a lock that a killed run has left is
-/// known to be ours.
+/// The lock: our own draft, also under the name that no two programs can create. So a lock left by a killed run can be
+/// recognised as ours.
 struct Lock<'a> {
     folder: &'a Dir,
     draft: String,
@@ -126,7 +126,7 @@ impl<'a> Lock<'a> {
     fn take(folder: &'a Dir) -> io::Result<Self> {
         let draft = format!("{DRAFT}{}", unique());
         let file = folder.new_file(draft.as_bytes())?;
-        // From here on the draft goes with the lock; the lock itself is not ours yet.
+        // From here on the draft is removed with the lock; the lock itself isn't ours yet.
         let mut lock = Self { folder, draft, file, is_used: true };
         let began = Instant::now();
         loop {
@@ -150,7 +150,7 @@ impl<'a> Lock<'a> {
 }
 impl Drop for Lock<'_> {
     fn drop(&mut self) {
-        // What can't be removed is cleared away by the next run.
+        // If it can't be removed, the next run does.
         if !self.is_used {
             let _ = self.folder.remove(LOCK);
         }
@@ -158,7 +158,7 @@ impl Drop for Lock<'_> {
     }
 }
 
-/// How long ago the lock was made.
+/// Returns how long ago the lock was created.
 fn age(folder: &Dir) -> Option<Duration> {
     let made = Duration::from_secs(u64::try_from(folder.stat(LOCK).ok()?.modified).ok()?);
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + made).ok()

@@ -1,4 +1,4 @@
-//! Folders made, renamed and deleted, and subscriptions.
+//! Creating, renaming and deleting folders, and subscriptions.
 
 use super::folder::{Folder, check_new_name, directory_name};
 use super::session::Session;
@@ -19,7 +19,7 @@ impl Session {
         for fallback in &folder.fallbacks {
             match Folder::make(root, fallback) {
                 Ok(()) => return Ok(fallback.clone()),
-                // Where none is taken, the refusal of the true name says more.
+                // If none is accepted, the refusal of the true name says more.
                 Err(other) if refusal.text.is_empty() => refusal = other,
                 Err(_) => {}
             }
@@ -37,7 +37,7 @@ impl Session {
         if change(&mut subscriptions) { subscriptions.write(root).map_err(failed) } else { Ok(()) }
     }
 
-    /// Renames a folder and all below it. Nothing is renamed if any of the new names is taken.
+    /// Renames a folder and its subfolders. Nothing is renamed if any of the new names is taken.
     pub(super) fn rename_one(&self, from: &MailboxName, to: &MailboxName) -> Result<(), Refusal> {
         let root = self.tree.root_of(from)?;
         if from.is_inbox() || to.is_inbox() {
@@ -70,13 +70,13 @@ impl Session {
         root.sync().map_err(failed)
     }
 
-    /// Deletes a folder with what is in it; folders below it stay. It is gone for every reader before its files are.
+    /// Deletes a folder with its contents; subfolders stay. For every reader it is gone before its files are.
     pub(super) fn delete_one(&self, mailbox: &MailboxName) -> Result<(), Refusal> {
         let root = self.tree.root_of(mailbox)?;
         let Some(name) = directory_name(mailbox) else {
             return Err(permanent("INBOX is the directory itself and cannot be deleted"));
         };
-        // A link, or what is no folder of the tree, is not deleted.
+        // A link, or anything that isn't a folder in the tree, isn't deleted.
         drop(Folder::open(root, mailbox)?);
         let failed = |error: io::Error| refused("delete", &path_of(root, mailbox), &error);
         let grave = format!("{DELETED}{}", unique());

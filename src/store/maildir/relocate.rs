@@ -1,5 +1,5 @@
-//! Messages that go to another folder of the tree: a rename to move, one more link to copy. Both get a name of their own
-//! there, with their flags in that folder's letters.
+//! Messages that go to another folder in the tree: a rename to move, another link to copy. Either way they get a new
+//! name there, with their flags in that folder's letters.
 
 use super::filename;
 use super::folder::Folder;
@@ -39,7 +39,7 @@ impl Session {
             }
             self.relocate_file(relocation, found, [&from, &to], &letters, result)
         })?;
-        // First where they are now, then where they were: a crash in between leaves them in one place at least.
+        // First the new place, then the old: a crash in between leaves them in at least one.
         to.places().chain(from.places()).try_for_each(|(_, place)| place.sync()).map_err(failed)
     }
 
@@ -52,7 +52,7 @@ impl Session {
         result: &mut Relocated,
     ) -> io::Result<()> {
         let (source, target) = (from.place(found.in_new)?, to.place(false)?);
-        // Whether it is there is seen before it is numbered.
+        // Check that it exists before numbering it.
         source.stat(found.name)?;
         let base = [unique().as_bytes(), filename::fields(filename::base(found.name))].concat();
         let name = filename::with_letters(&base, letters);
@@ -73,7 +73,7 @@ impl Session {
     }
 }
 
-/// Gives a message a second name, or copies it where the file system has no links.
+/// Gives a message a second name, or copies it if the file system has no links.
 fn copy(source: &Dir, name: &[u8], to: &Folder, new: &[u8]) -> io::Result<()> {
     let target = to.place(false)?;
     match source.link(name, target, new) {

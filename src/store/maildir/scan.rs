@@ -1,5 +1,5 @@
-//! What a folder holds: names tell UIDs, flags and most sizes, the files' mtimes the dates; headers are read only where
-//! they were asked for.
+//! Scans a folder: names give UIDs, flags and most sizes, the files' mtimes the dates; headers are read only if
+//! requested.
 
 use super::fetch::LOOKS;
 use super::filename;
@@ -27,7 +27,7 @@ impl Session {
         let root = self.tree.root_of(request.mailbox)?;
         let folder = Folder::open(root, request.mailbox)?;
         let index = self.tree.index(request.mailbox, &folder, false)?;
-        // Read after the names: whatever letters they have, their keywords were written before.
+        // Read after the names: whatever letters those have, their keywords were written before.
         let keywords = Keywords::read(&folder.dir)
             .map_err(|error| refused("read", &folder.dir.path_of(super::keywords::NAME), &error))?;
         let mut scan = FolderScan {
@@ -66,14 +66,14 @@ impl Session {
     }
 }
 
-/// What the folder can keep: keywords as far as there are letters for them.
+/// Returns the flags that the folder can keep: new keywords as long as there are letters.
 pub(super) fn permanent_flags(keywords: &Keywords) -> PermanentFlags {
     let system = PermanentFlags::everything().flags;
     debug_assert!(system.has(SystemFlag::Seen));
     PermanentFlags::exactly(system.union(&keywords.known()), keywords.has_room())
 }
 
-/// The different groups of letters in a folder, each made into flags once.
+/// The distinct groups of letters in a folder, each converted to flags once.
 #[derive(Default)]
 struct LetterTable(HashMap<Vec<u8>, u32>);
 
@@ -89,7 +89,7 @@ impl LetterTable {
     }
 }
 
-/// What a file tells of its message.
+/// What a file says about its message.
 struct Looks {
     size: u64,
     date: Option<InternalDate>,
@@ -104,7 +104,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads the messages of an index. Gives those whose files are not there any more under these names.
+    /// Reads the messages in an index. Returns those whose files no longer have these names.
     fn pass(
         &self,
         index: &Index,
@@ -132,7 +132,8 @@ impl Reader<'_> {
         Ok(renamed)
     }
 
-    /// What is asked of a message. What can't be opened has no key, and is named when it is to be copied.
+    /// Reads what is requested of a message. One that can't be opened has no key, and is reported when it is to be
+    /// copied.
     fn read(&self, found: &Found<'_>) -> io::Result<Looks> {
         let place = self.folder.place(found.in_new)?;
         let stat = place.stat(found.name)?;
@@ -170,7 +171,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the name says all that is asked of a message.
+    /// Reports whether the name has everything requested of a message.
     fn is_bare(&self, uid: Uid) -> bool {
         match self.depth {
             ScanDepth::Since(baseline) => baseline.known != KnownDepth::Attributes && !self.wants_header(uid),

@@ -1,4 +1,4 @@
-//! One connection to a tree: the [`Store`] made of it.
+//! One connection to a tree: the [`Store`] built on it.
 
 use super::deliver::Deliveries;
 use super::fetch::Shelf;
@@ -14,7 +14,7 @@ use crate::store::{
 use std::io;
 use std::sync::Arc;
 
-/// How many connections work in one tree at a time: what they wait for is the disk.
+/// How many connections work in one tree at a time: they wait for the disk.
 const CONNECTIONS: usize = 4;
 
 /// One connection.
@@ -58,7 +58,7 @@ impl Session {
         let subscriptions = Subscriptions::read(root).map_err(failed)?;
         let (names, gaps) = self.tree.mailboxes(&subscriptions).map_err(failed)?;
         let mailbox = |name: MailboxName| {
-            // What can't be read has no counters, and is refused with its reason when it is looked into.
+            // An unreadable folder has no counters, and is refused with its reason when scanned.
             let status = self.status(&name).ok();
             listed(name.clone(), subscriptions.has(&name), status)
         };
@@ -159,7 +159,7 @@ impl Store for Session {
     }
 
     fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
-        // What can't be written is told when something is subscribed to.
+        // If it can't be written, the next subscription reports that.
         let _ = self.change_subscriptions(&mut |subscriptions| {
             mailboxes.iter().fold(false, |changed, mailbox| subscriptions.remove(mailbox) | changed)
         });

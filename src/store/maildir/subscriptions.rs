@@ -1,8 +1,8 @@
-//! Which folders the user is subscribed to: Dovecot's `subscriptions` in the tree's root, else Courier's
-//! `courierimapsubscribed`. Only Dovecot's is written.
+//! Subscriptions: Dovecot's `subscriptions` in the tree's root, otherwise Courier's `courierimapsubscribed`. Only
+//! Dovecot's is written.
 //!
-//! Dovecot's has a folder in each line: since version 2.2 (`V`, TAB, `2` and an empty line first) its levels separated by
-//! TABs, before that its name as the directory has it. Courier's has `INBOX.` before every name.
+//! Dovecot's has one folder per line: since version 2.2 (first `V`, TAB, `2` and an empty line) with levels separated
+//! by TABs, before that with the directory's name. Courier's has `INBOX.` before every name.
 
 use crate::mail::MailboxName;
 use crate::store::disk::{Dir, MAX_SETTINGS};
@@ -13,11 +13,11 @@ const DOVECOTS: &[u8] = b"subscriptions";
 const COURIERS: &[u8] = b"courierimapsubscribed";
 const HEAD: &[u8] = b"V\t2\n\n";
 
-/// The subscriptions of a tree.
+/// The subscriptions in a tree.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Subscriptions {
     names: BTreeSet<MailboxName>,
-    /// Whether the file is one of the old form, which is kept.
+    /// Whether the file is in the old form, which is kept.
     is_old: bool,
 }
 
@@ -33,6 +33,8 @@ impl Subscriptions {
         Ok(Self { names, is_old: false })
     }
 
+    /// Parses the file.
+    ///
     /// ```abnf
     /// subscriptions = "V" HTAB "2" LF LF *( level *( HTAB level ) LF ) / *( name LF )
     /// ```
@@ -47,22 +49,22 @@ impl Subscriptions {
         Self { names: lines(body).map(|line| MailboxName::new(dots(line))).collect(), is_old }
     }
 
-    /// Whether a folder is among them.
+    /// Reports whether they include a folder.
     pub(super) fn has(&self, mailbox: &MailboxName) -> bool {
         self.names.contains(mailbox) || mailbox.is_inbox() && self.names.iter().any(MailboxName::is_inbox)
     }
 
-    /// Adds a folder. False: it was there.
+    /// Adds a folder. False: it was already there.
     pub(super) fn add(&mut self, mailbox: &MailboxName) -> bool {
         !self.has(mailbox) && self.names.insert(mailbox.clone())
     }
 
-    /// Takes a folder away. False: it was not there.
+    /// Removes a folder. False: it was not there.
     pub(super) fn remove(&mut self, mailbox: &MailboxName) -> bool {
         self.names.remove(mailbox)
     }
 
-    /// Writes them as a whole.
+    /// Writes the whole file.
     pub(super) fn write(&self, root: &Dir) -> io::Result<()> {
         root.replace(DOVECOTS, |file| {
             if !self.is_old {

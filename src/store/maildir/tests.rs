@@ -1,4 +1,4 @@
-//! A tree of its own for each test, reached as the verbs reach it.
+//! Each test has its own tree, accessed in the same way as by the verbs.
 
 use super::Account;
 use crate::mail::Side;
@@ -132,7 +132,7 @@ fn a_folder_that_lost_its_directories_is_not_filled_again() {
         assert!(said.contains("once held messages"), "{said}");
         assert!(!ground.path().join(place).join("cur").exists(), "{name}");
     }
-    // A run that was killed while it made a folder leaves no list of UIDs.
+    // A run killed while creating a folder leaves no list of UIDs.
     let ground = Ground::new();
     ground.put("cur/1:2,", "b");
     ground.put(".A/maildirfolder", "");
@@ -159,7 +159,7 @@ fn two_writers_exclude_each_other_and_readers_nobody() {
     let error = ground.writer().connect().err().unwrap();
     assert_eq!(error.kind, ErrorKind::Locked);
     Bench::of(&ground.reader());
-    // Connections of one account share the lock.
+    // Connections to one account share the lock.
     Bench::of(&first);
     drop((bench, first));
     Bench::of(&ground.writer());
@@ -212,7 +212,7 @@ fn a_folder_keeps_26_keywords_and_says_so() {
     let refused = bench.deliver("INBOX", "k1 one.more", b"more").unwrap_err();
     assert_eq!(refused.meaning, RefusalMeaning::Flags);
     assert!(refused.text.contains("one.more"), "{}", refused.text);
-    // With care it goes with what there is room for.
+    // With care, it is delivered with as many as fit.
     let uid = bench.deliver_with("INBOX", "k1 one.more", b"more", true).unwrap();
     let read = bench.read("INBOX");
     assert_eq!((read.len(), read[&uid].1.as_str()), (2, "(k1)"));
@@ -377,7 +377,7 @@ fn dovecots_numbers_serve_a_tree_that_is_only_read() {
     assert_eq!(bench.validity("INBOX").map(|validity| validity.0), Some(77));
     assert_eq!(bench.read("INBOX").into_keys().collect::<Vec<_>>(), [5]);
     assert_eq!(bench.scan("INBOX", ScanDepth::Attributes).unwrap().uid_next, Some(9));
-    // A writer has numbers of its own, under a UIDVALIDITY that is not Dovecot's.
+    // A writer has its own numbers, under a UIDVALIDITY other than Dovecot's.
     let mut bench = Bench::of(&ground.writer());
     assert!(bench.validity("INBOX").unwrap().0 > 77);
 }
@@ -396,7 +396,7 @@ fn a_lost_list_of_numbers_is_made_anew_under_another_validity() {
     assert_eq!(bench.read("INBOX").len(), 1);
 }
 
-/// Ends the other program, however the test ends.
+/// Stops the other program, however the test ends.
 struct Stopping<'a>(&'a std::sync::atomic::AtomicBool);
 
 impl Drop for Stopping<'_> {
@@ -412,7 +412,7 @@ fn renamed_by_others(path: &Path, stop: &std::sync::atomic::AtomicBool) -> usize
             std::thread::sleep(std::time::Duration::from_micros(500));
             let name = entry.unwrap().file_name().into_string().unwrap();
             let new = if name.ends_with('S') { name.trim_end_matches('S').to_owned() } else { format!("{name}S") };
-            // Two readings of one directory may show a file twice.
+            // Reading a directory twice may show a file twice.
             renames += usize::from(std::fs::rename(path.join("cur").join(&name), path.join("cur").join(new)).is_ok());
         }
     }

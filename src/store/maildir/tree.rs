@@ -1,4 +1,4 @@
-//! The tree that all connections share: its root, its lock, and what is known of its folders.
+//! The tree that all connections share: its root, its lock, and what is known about its folders.
 
 use super::folder::{Folder, directory_name};
 use super::index::Index;
@@ -12,16 +12,16 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-/// Indexes of folders that no connection uses are kept up to so many messages.
+/// The most messages for which indexes of unused folders are kept.
 const KEPT_MESSAGES: usize = 20_000;
-/// What files are called while they are written in `tmp`.
+/// The prefix of files while they are written in `tmp`.
 pub(super) const DRAFT: &str = "mailferry-";
-/// What a folder is called while it is deleted. Without a dot before it, it is no folder to any program.
+/// The prefix of folders being deleted. Without a dot before it, no program takes it for a folder.
 pub(super) const DELETED: &str = "mailferry-deleted-";
 
 /// An open tree.
 pub(super) struct Tree {
-    /// `None`: there is none, and it counts as an empty mailbox.
+    /// `None`: it doesn't exist, and counts as an empty mailbox.
     root: Option<Dir>,
     access: Access,
     numbers: Mutex<HashMap<MailboxName, Arc<Mutex<Numbers>>>>,
@@ -30,7 +30,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Opens a tree, makes one where a copy may, and locks it where it is written to.
+    /// Opens a tree, creates it if a copy may, and locks it if it will be written to.
     pub(super) fn open(place: &Place, access: Access) -> Result<Self, Error> {
         let root = match place.open()? {
             Some(root) => keep_if_maildir(root, place.if_absent)?,
@@ -49,7 +49,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Removes what runs that were killed have left. Whoever wrote it is dead: the lock is ours.
+    /// Removes what killed runs have left. Their processes are dead: we hold the lock.
     fn clear_up(&self, root: &Dir) -> io::Result<()> {
         let mut left = Vec::new();
         root.each(|name, kind| {
@@ -76,12 +76,12 @@ impl Tree {
         Ok(())
     }
 
-    /// The root. `None`: the tree is imagined.
+    /// Returns the root. `None`: the tree is imagined.
     pub(super) fn root(&self) -> Option<&Dir> {
         self.root.as_ref()
     }
 
-    /// The root for a folder, which must be there.
+    /// Returns the root for a folder, which must exist.
     pub(super) fn root_of(&self, mailbox: &MailboxName) -> Result<&Dir, Refusal> {
         self.root.as_ref().ok_or_else(|| crate::store::disk::gone(Path::new(&mailbox.to_string())))
     }
@@ -90,8 +90,8 @@ impl Tree {
         self.access == Access::ReadWrite
     }
 
-    /// All folders, INBOX first, the others by name, and what may be one and can't be read. A link that leads to a directory is
-    /// among the folders, to be refused by name when it is opened.
+    /// Returns all folders, INBOX first, the others by name, and what may be an unreadable one. A link to a directory
+    /// is included, and refused by name when it is opened.
     pub(super) fn mailboxes(&self, subscriptions: &Subscriptions) -> io::Result<(Vec<MailboxName>, Gaps)> {
         let (mut found, mut gaps) = (Vec::new(), Gaps::default());
         let Some(root) = &self.root else { return Ok((vec![MailboxName::from("INBOX")], gaps)) };
@@ -124,13 +124,13 @@ impl Tree {
         Ok((found, gaps))
     }
 
-    /// Whether nothing at all stands where a folder would be.
+    /// Reports whether nothing at all is where a folder would be.
     pub(super) fn is_gone(&self, mailbox: &MailboxName) -> bool {
         let (Some(root), Some(name)) = (&self.root, directory_name(mailbox)) else { return !mailbox.is_inbox() };
         root.lacks(&name)
     }
 
-    /// A folder's messages: as they were when it was last read if nothing has changed since, unless `anew`.
+    /// Returns a folder's messages: as last read if nothing has changed since, unless `anew`.
     pub(super) fn index(&self, mailbox: &MailboxName, folder: &Folder, anew: bool) -> Result<Arc<Index>, Refusal> {
         if folder.cur.is_none() {
             let path = folder.dir.path_of(b"cur");
@@ -159,8 +159,8 @@ impl Tree {
         Ok(index)
     }
 
-    /// Numbers messages that are about to be put into a folder, and puts them there while nobody else reads the folder's
-    /// list. The numbers last before the first file can be seen.
+    /// Numbers messages about to be put into a folder, and puts them there while nobody else reads the folder's list.
+    /// The numbers are durable before the first file becomes visible.
     pub(super) fn place<T>(
         &self,
         mailbox: &MailboxName,
@@ -181,30 +181,30 @@ impl Tree {
         Arc::clone(numbers.entry(mailbox.clone()).or_default())
     }
 
-    /// Forgets what is known of a folder that has another name now, or none.
+    /// Forgets a folder that was renamed or deleted.
     pub(super) fn forget(&self, mailbox: &MailboxName) {
         lock(&self.numbers).remove(mailbox);
         lock(&self.indexes).remove(mailbox);
     }
 }
 
-/// Whether a directory of a tree is a folder, and not some other program's own.
+/// Reports whether a directory in a tree is a folder rather than another program's own.
 fn is_folder(root: &Dir, name: &[u8]) -> bool {
     let Ok(dir) = root.directory(name) else {
-        // What can't be looked into is refused by name later.
+        // If it can't be read, it is refused by name later.
         return root.stat(name).is_ok();
     };
     [b"cur", b"new"].iter().any(|inner| !dir.lacks(*inner))
 }
 
-/// Whether a directory that is no folder has been one.
+/// Reports whether a directory that isn't a folder used to be one.
 fn was_folder(root: &Dir, name: &[u8]) -> bool {
     let Ok(dir) = root.directory(name) else { return true };
     let traces: [&[u8]; 2] = [b"tmp", b"maildirfolder"];
     traces.iter().chain(&super::uidlist::KNOWN).any(|trace| !dir.lacks(trace))
 }
 
-/// Lets a directory pass that is a Maildir, or may become one as it is empty.
+/// Accepts a directory that is a Maildir, or can become one as it is empty.
 fn keep_if_maildir(root: Dir, if_absent: IfAbsent) -> Result<Option<Dir>, Error> {
     let (mut is_maildir, mut is_empty) = (false, true);
     root.each(|name, kind| {
@@ -227,7 +227,7 @@ fn keep_if_maildir(root: Dir, if_absent: IfAbsent) -> Result<Option<Dir>, Error>
     }
 }
 
-/// The path of a folder, for messages.
+/// Returns a folder's path, for messages.
 pub(super) fn path_of(root: &Dir, mailbox: &MailboxName) -> std::path::PathBuf {
     directory_name(mailbox).map_or_else(|| root.path().to_owned(), |name| root.path_of(&name))
 }

@@ -1,4 +1,4 @@
-//! The lists of UIDs in a folder: mailferry's own, and Dovecot's, which is read and never written.
+//! The lists of UIDs in a folder: mailferry's own, and Dovecot's, which is read but never written.
 
 use crate::store::disk::{Dir, Lines};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -7,16 +7,18 @@ use std::io::{BufRead as _, BufReader, Read as _};
 pub(super) const OWN: &[u8] = b"mailferry-uids";
 /// The name of Dovecot's.
 const DOVECOTS: &[u8] = b"dovecot-uidlist";
-/// The lists of UIDs that programs keep beside a folder's messages: ours, Dovecot's and Courier's.
+/// The lists of UIDs that programs keep with a folder's messages: ours, Dovecot's and Courier's.
 pub(super) const KNOWN: [&[u8]; 3] = [OWN, DOVECOTS, b"courierimapuiddb"];
-/// No line of it is longer.
+/// The longest line.
 const MAX_LINE: u64 = 2_000;
 
-/// Reads Dovecot's list, of version 3 or 1. `None` if there is none or it can't be read: it is never needed.
+/// Reads Dovecot's list, version 3 or 1. `None` if there is none or it can't be read: it is never required.
 pub(super) fn read_dovecots(folder: &Dir, each: &mut dyn FnMut(u32, &[u8])) -> Option<Lines> {
     read(BufReader::new(folder.file(DOVECOTS).ok()?), each)
 }
 
+/// Parses a list.
+///
 /// ```abnf
 /// list = first-line LF *( line LF )
 /// line = uid *( SP field ) SP ":" name / uid SP name         ; version 3 / version 1
@@ -45,12 +47,12 @@ fn read(mut from: impl std::io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> Op
     Some(Lines { validity, next: next.max(last.checked_add(1)?), count, sound: 0 })
 }
 
-/// Version, UIDVALIDITY and UIDNEXT: `3 V123 N45 G…` or `1 123 45`.
+/// Parses version, UIDVALIDITY and UIDNEXT: `3 V123 N45 G…` or `1 123 45`.
 ///
 /// ```abnf
 /// first-line = "3" *( SP ALPHA *OCTET ) / "1" SP validity SP next
 /// ```
-/// (Dovecot's own; it has no RFC.) Of version 3's fields only `V` and `N` are looked at.
+/// (Dovecot's own; it has no RFC.) Of version 3's fields only `V` and `N` are used.
 fn first_line(line: &str) -> Option<(u32, u32, u32)> {
     let (version, rest) = line.split_once(' ')?;
     let value = |letter: char| rest.split(' ').find_map(|field| field.strip_prefix(letter))?.parse().ok();

@@ -1,4 +1,4 @@
-//! Makes connections to one directory of mbox files: they share its lock and what is known of its folders.
+//! Makes connections to one directory of mbox files, which share its lock and what is known about its folders.
 
 use super::session::Session;
 use super::tree::Tree;
@@ -21,7 +21,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Gets ready to open it; nothing is looked at yet.
+    /// Prepares to open it; nothing is read yet.
     pub fn new(
         path: &Path,
         side: Side,
@@ -39,7 +39,7 @@ impl ReadConnector for Account {
         Ok(self.connect()?)
     }
 
-    /// A file can only be appended to by one at a time.
+    /// Only one can append to a file at a time.
     fn max_connections(&self) -> Option<usize> {
         Some(1)
     }

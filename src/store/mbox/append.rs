@@ -1,5 +1,5 @@
-//! Delivery: messages are put together in memory (a large one in a file), numbered, and appended with one sync, while the
-//! file is locked. What a crash has cut off behind the last whole message is cut away first.
+//! Delivery: messages are collected in memory (a large one in a file), numbered, and appended with one sync, while the
+//! file is locked. If a crash left an incomplete message at the end, it is cut off first.
 
 use super::format::{END, Own, Quoting, flag_lines, from_line, mark_line};
 use super::index::{Identity, Stamp, identity_hash, identity_name, identity_of};
@@ -14,12 +14,12 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// So many bytes are put together.
+/// The most bytes that are collected.
 const BATCH_BYTES: usize = 4 << 20;
-/// So long at most a message waits while others come.
+/// How long a message waits for others.
 const BATCH_TIME: Duration = Duration::from_millis(200);
 
-/// Messages on their way into files.
+/// Messages being delivered to files.
 pub(super) struct Deliveries {
     tree: Arc<Tree>,
     open: Option<Open>,
@@ -30,7 +30,7 @@ pub(super) struct Deliveries {
 struct Open {
     mailbox: MailboxName,
     spot: Spot,
-    /// What the file holds, as long as it is what it was.
+    /// The file's contents, as long as it is unchanged.
     known: Option<Contents>,
     waiting: Vec<(u32, Identity)>,
     text: Vec<u8>,
@@ -43,7 +43,7 @@ struct Contents {
     counts: HashMap<Identity, u32>,
 }
 
-/// Why a message was not taken.
+/// Why a message was not accepted.
 enum Failure {
     Refused(Refusal),
     Source,
@@ -70,7 +70,7 @@ impl Deliveries {
         if self.open.as_ref().is_some_and(is_full) { self.commit(None) } else { Ok(()) }
     }
 
-    /// Takes a small message into memory. Gives the file of a large one.
+    /// Takes a small message into memory. Returns the file of a large one.
     fn take(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<Option<Spool>, Failure> {
         if self.open.is_none() {
             let open = Open::new(&self.tree, mailbox).map_err(Failure::Refused)?;
@@ -117,7 +117,7 @@ impl Deliveries {
         waiting.chain(told).chain(self.in_doubt.iter().copied()).collect()
     }
 
-    /// Appends what waits, and a large message behind it.
+    /// Appends what waits, followed by a large message.
     fn commit(&mut self, large: Option<(u32, Spool)>) -> Result<(), Error> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let mut waiting = std::mem::take(&mut open.waiting);
@@ -148,7 +148,7 @@ impl Deliveries {
     }
 }
 
-/// A large message as it is to be appended.
+/// A large message, ready to be appended.
 struct Spool {
     file: File,
     identity: Identity,
@@ -162,7 +162,7 @@ impl Open {
         Ok(Self { mailbox: mailbox.clone(), spot, known: None, waiting, text, since })
     }
 
-    /// Appends. A refusal leaves the file as it was; an error leaves that open.
+    /// Appends. After a refusal the file is unchanged; after an error that is uncertain.
     fn append(
         &mut self,
         tree: &Tree,
@@ -198,7 +198,7 @@ impl Open {
             .and_then(|()| spool.map_or(Ok(0), |mut spool| io::copy(&mut spool, &mut file)))
             .and_then(|_| file.sync_all());
         if let Err(error) = written {
-            // Half of it is cut away at once, if that can be done.
+            // Cut off the incomplete part at once, if possible.
             file.set_len(known.end)?;
             file.sync_all()?;
             self.known = None;
@@ -210,7 +210,7 @@ impl Open {
     }
 }
 
-/// Another program's last message may lack the empty line that a `From ` line needs before it.
+/// Another program's last message may lack the empty line that must precede a `From ` line.
 fn begin_on_a_new_line(file: &mut File, end: u64) -> io::Result<()> {
     use std::os::unix::fs::FileExt as _;
     if end == 0 {
@@ -226,7 +226,7 @@ fn begin_on_a_new_line(file: &mut File, end: u64) -> io::Result<()> {
     file.write_all(if tail.ends_with(b"\n") { b"\n" } else { b"\n\n" })
 }
 
-/// Writes a message as the file has it. Gives its identity.
+/// Writes a message in the file's format. Returns its identity.
 pub(super) fn write(
     to: &mut impl io::Write,
     date: i64,
@@ -257,12 +257,12 @@ pub(super) fn write(
         last = out.last().copied().unwrap_or(last);
         to.write_all(&out)?;
     }
-    // The end of the last line, if it has none, and the empty line before the next message.
+    // The end of the last line, if missing, and the empty line before the next message.
     to.write_all(if last == b'\n' { b"\n" } else { b"\n\n" })?;
     Ok(identity_of(hash))
 }
 
-/// Leaves out the CR of each CRLF.
+/// Removes the CR from each CRLF.
 struct LineEnds {
     crlf: bool,
     after_return: bool,

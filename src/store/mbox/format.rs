@@ -1,20 +1,20 @@
-//! What stands before a message in an mbox file, and the quoting of its lines. Pure.
+//! What precedes a message in an mbox file, and the quoting of its lines. Pure.
 //!
-//! A message that mailferry wrote begins with `From mailferry DATE` and `X-Mailferry: 1 SIZE crlf|asis`: its size as it was
+//! A message written by mailferry begins with `From mailferry DATE` and `X-Mailferry: 1 SIZE crlf|asis`: its size as
 //! delivered, and whether CRLFs were written as LFs. Then come its flags (`Status`, `X-Status`, `X-Keywords`), then the
-//! message. These lines are no part of it.
+//! message. These lines aren't part of it.
 
 use crate::mail::{Flags, SystemFlag};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-/// Who the `From ` line of our own messages names.
+/// The sender in the `From ` line of our own messages.
 const SENDER: &str = "mailferry";
-/// The line that makes a message our own.
+/// The line that marks our own messages.
 const MARK: &str = "X-Mailferry: 1 ";
-/// The fields that hold flags: other programs write them into the message's own header, where no reader is shown them.
+/// The fields that hold flags: other programs write them into the message's own header, where readers don't show them.
 pub(super) const FLAG_FIELDS: [&str; 3] = ["Status", "X-Status", "X-Keywords"];
-/// The fields of our own: seen only where another program has changed the message behind them.
+/// Our own fields: visible only if another program has changed the message after them.
 pub(super) const OWN_FIELDS: [&str; 2] = ["X-Mailferry", "X-Mailferry-End"];
 /// The line that ends our own lines.
 pub(super) const END: &str = "X-Mailferry-End: 1\n";
@@ -26,7 +26,7 @@ const LETTERS: [(char, SystemFlag, &str); 4] = [
     ('D', SystemFlag::Deleted, "\\Deleted"),
 ];
 
-/// How a message of our own was written.
+/// How one of our own messages was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Own {
     /// Bytes as delivered.
@@ -35,25 +35,25 @@ pub(super) struct Own {
     pub(super) crlf: bool,
 }
 
-/// The `From ` line of a date in seconds since 1970; the time is UTC.
+/// Writes the `From ` line for a date in seconds since 1970; the time is UTC.
 pub(super) fn from_line(seconds: i64) -> String {
     let time = Offset::UTC.to_datetime(Timestamp::from_second(seconds).unwrap_or_default());
     format!("From {SENDER} {}\n", time.strftime("%a %b %e %H:%M:%S %Y"))
 }
 
-/// The date of a `From ` line; `None` if it is none, but a line of text.
+/// Parses the date of a `From ` line; `None` if it isn't one, but a line of text.
 ///
 /// ```abnf
 /// from-line    = "From " addr-spec SP asctime-date LF      ; RFC 4155 appendix A, in words
 /// asctime-date = day-name SP date3 SP time-of-day SP year  ; RFC 9110 section 5.6.7
 /// date3        = month SP ( 2DIGIT / ( SP 1DIGIT ))
 /// ```
-/// Programs write anything or nothing for the sender, leave out the seconds, and put a zone before the year or after it.
+/// Programs write anything or nothing for the sender, omit the seconds, and put a zone before or after the year.
 pub(super) fn from_date(line: &[u8]) -> Option<i64> {
     let words: Vec<&str> = str::from_utf8(line.strip_prefix(b"From ")?).ok()?.split_ascii_whitespace().collect();
     let at = words.iter().rposition(|word| word.contains(':') && word.starts_with(|c: char| c.is_ascii_digit()))?;
     let (month, day, time) = (words.get(at.checked_sub(2)?)?, words.get(at - 1)?, words[at]);
-    // The zone may stand before the year, and be left out.
+    // The zone may precede the year, and may be missing.
     let year = words.get(at + 1..)?.iter().find(|word| word.len() == 4 && word.bytes().all(|b| b.is_ascii_digit()))?;
     let time = if time.matches(':').count() == 1 { format!("{time}:00") } else { time.to_owned() };
     let text = format!("{month} {day} {time} {year}");
@@ -61,18 +61,18 @@ pub(super) fn from_date(line: &[u8]) -> Option<i64> {
     Some(Offset::UTC.to_timestamp(parsed).ok()?.as_second())
 }
 
-/// Whether a `From ` line, or what a crash has left of one, is ours.
+/// Reports whether a `From ` line, or what a crash has left of one, is ours.
 pub(super) fn is_own_from_line(line: &[u8]) -> bool {
     let own = format!("From {SENDER} ");
     line.starts_with(own.as_bytes()) || own.as_bytes().starts_with(line)
 }
 
-/// The line that says how a message was written.
+/// Writes the line that says how a message was written.
 pub(super) fn mark_line(own: Own) -> String {
     format!("{MARK}{} {}\n", own.size, if own.crlf { "crlf" } else { "asis" })
 }
 
-/// Reads that line.
+/// Parses that line.
 ///
 /// ```abnf
 /// mark = "X-Mailferry: 1 " 1*DIGIT SP ( "crlf" / "asis" ) LF
@@ -87,7 +87,7 @@ pub(super) fn parse_mark(line: &[u8]) -> Option<Own> {
     Some(Own { size: size.parse().ok()?, crlf })
 }
 
-/// The lines of a message's flags. `O`, old, keeps mail programs from taking it for one that has just come.
+/// Writes the lines for a message's flags. `O`, old, keeps mail programs from treating it as newly arrived.
 pub(super) fn flag_lines(flags: &Flags) -> String {
     let mut lines = format!("Status: {}O\n", if flags.has(SystemFlag::Seen) { "R" } else { "" });
     let letters: String = LETTERS.iter().filter(|(_, flag, _)| flags.has(*flag)).map(|(letter, ..)| *letter).collect();
@@ -101,14 +101,14 @@ pub(super) fn flag_lines(flags: &Flags) -> String {
     lines
 }
 
-/// Reads the value of a flag field into names of flags.
+/// Parses the value of a flag field into names of flags.
 ///
 /// ```abnf
 /// Status     = *( "R" / "O" )
 /// X-Status   = *( "A" / "F" / "T" / "D" )
 /// X-Keywords = keyword *( 1*WSP keyword )
 /// ```
-/// (No RFC has them.) Other letters are passed over.
+/// (No RFC has them.) Other letters are skipped.
 pub(super) fn parse_flag_field(name: &str, value: &[u8], names: &mut Vec<String>) {
     let value = String::from_utf8_lossy(value);
     match name {
@@ -122,7 +122,7 @@ pub(super) fn parse_flag_field(name: &str, value: &[u8], names: &mut Vec<String>
     }
 }
 
-/// Puts a `>` before each line that is `From ` after any number of `>`, or takes one away.
+/// Adds a `>` before each line that is `From ` after any number of `>`, or removes one.
 #[derive(Debug)]
 pub(super) struct Quoting {
     undo: bool,
@@ -131,7 +131,7 @@ pub(super) struct Quoting {
 
 #[derive(Clone, Copy, Debug)]
 enum Line {
-    /// So many `>`, then so many bytes of `From `.
+    /// This many `>`, then this many bytes of `From `.
     Beginning {
         marks: u64,
         matched: usize,
@@ -142,12 +142,12 @@ enum Line {
 const FROM: &[u8] = b"From ";
 
 impl Quoting {
-    /// For what is written.
+    /// Makes one that quotes, for writing.
     pub(super) fn new() -> Self {
         Self { undo: false, line: Line::Beginning { marks: 0, matched: 0 } }
     }
 
-    /// For what is read.
+    /// Makes one that unquotes, for reading.
     pub(super) fn undone() -> Self {
         Self { undo: true, ..Self::new() }
     }
@@ -178,7 +178,7 @@ impl Quoting {
         }
     }
 
-    /// The message has ended.
+    /// Ends the message.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) {
         if let Line::Beginning { marks, matched } = self.line {
             put(out, marks, &FROM[..matched]);

@@ -1,17 +1,18 @@
-//! What a directory of mbox files lists: the folders, and what may be one and can't be read.
+//! What a directory of mbox files contains: the folders, and what may be an unreadable one.
 //!
-//! Other files of mail programs are no folders and are passed over. What stands where a folder was, or may have been, is named.
+//! Other files of mail programs aren't folders and are skipped. Anything in place of a folder that was or may have been
+//! there is reported.
 
 use crate::mail::{Gaps, MailboxName, Unread};
 use crate::store::disk::{Dir, Kind};
 use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 
-/// The directory of the folders below one.
+/// The suffix of the directory with a folder's subfolders.
 pub(super) const BELOW: &[u8] = b".sbd";
-/// A folder's list of UIDs.
+/// The suffix of a folder's list of UIDs.
 pub(super) const UIDS: &[u8] = b".mailferry-uids";
-/// How many levels a folder's name has at most. One with more is neither listed nor made.
+/// The most levels in a folder's name. One with more is neither listed nor created.
 pub(super) const MAX_LEVELS: usize = 100;
 
 /// What was found so far.
@@ -22,7 +23,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Collects what is in a directory: the folders of the level with this number, and those below them.
+    /// Collects a directory's contents: the folders on the level with this number, and those below them.
     pub(super) fn collect(&mut self, dir: &Dir, above: &[u8], level: usize) -> io::Result<()> {
         let mut directories = Vec::new();
         dir.each(|name, kind| {
@@ -58,28 +59,28 @@ impl Found {
     }
 }
 
-/// Why an entry that is no mbox file may be what is left of a folder, or stand in its place.
+/// Returns why an entry that isn't an mbox file may be the remains of a folder, or be in its place.
 fn why_unread(dir: &Dir, name: &[u8], kind: Kind) -> Option<&'static str> {
     let has = |endings: &[&[u8]]| endings.iter().any(|ending| !dir.lacks(&[name, *ending].concat()));
-    // What mail programs keep beside a folder's file.
+    // Files that mail programs keep with a folder's file.
     let was_folder = has(&[UIDS, BELOW, b".msf"]);
     match kind {
         Kind::Directory => has(&[UIDS]).then_some("a directory has replaced the folder's file"),
         _ if name.starts_with(b".") && !was_folder => None,
         Kind::Link => Some("it is a symbolic link, which is not followed"),
         Kind::Other => Some("it is not a regular file"),
-        // Files of another purpose have an ending.
+        // Files for other purposes have an extension.
         Kind::File if name.contains(&b'.') && !was_folder => None,
         Kind::File => Some("it doesn't begin with `From `, as an mbox file does"),
     }
 }
 
-/// Whether a file is an mbox: empty, or it begins as one.
+/// Reports whether a file is an mbox: empty, or beginning like one.
 fn is_mbox(dir: &Dir, name: &[u8]) -> bool {
     let mut head = Vec::new();
     match dir.file(name).and_then(|file| file.take(5).read_to_end(&mut head)) {
         Ok(_) => head.is_empty() || head == b"From ",
-        // What can't be looked into is refused by name later.
+        // If it can't be read, it is refused by name later.
         Err(_) => true,
     }
 }

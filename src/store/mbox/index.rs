@@ -1,7 +1,7 @@
-//! The messages of an mbox file, found by reading it from its beginning: where each lies, what it is, and its UID.
+//! The messages in an mbox file, found by reading it from the beginning: where each is, what it is, and its UID.
 //!
-//! A message has no name in the file, so it is known by the SHA-256 of its `From ` line's date and of its bytes as a reader
-//! gets them, and by its number among equal ones; changes of flags change neither.
+//! A message has no name in the file, so it is identified by the SHA-256 of its `From ` line's date and of its bytes as
+//! a reader gets them, and by its number among equal ones; flag changes affect neither.
 
 use super::format::{self, Own};
 use super::view::{Region, View};
@@ -13,29 +13,29 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::sync::Arc;
 
-/// As much of a `From ` line as is looked at.
+/// How much of a `From ` line is examined.
 const MAX_FROM: usize = 400;
 
 /// A file's messages.
 #[derive(Debug)]
 pub(super) struct Index {
     pub(super) file: Arc<File>,
-    /// By ascending UID once numbered; before that in the order of the file.
+    /// By ascending UID once numbered; before that in file order.
     pub(super) entries: Vec<Entry>,
-    /// Positions in `entries` by identity, while they are numbered.
+    /// Positions in `entries` by identity, during numbering.
     by_identity: Vec<u32>,
     pub(super) flags: FlagTable,
     pub(super) generation: Generation,
     pub(super) next: u32,
-    /// Where the next message belongs: after the last whole one.
+    /// Where the next message goes: after the last complete one.
     pub(super) end: u64,
-    /// Messages that a crash has cut, in the middle of the file.
+    /// The number of messages cut by a crash, in the middle of the file.
     pub(super) cut: u64,
-    /// The file as it was when it was read.
+    /// The file's stamp when it was read.
     pub(super) stamp: Stamp,
 }
 
-/// What tells whether a file has changed.
+/// Shows whether a file has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     inode: u64,
@@ -52,13 +52,13 @@ impl From<Stat> for Stamp {
 /// A message.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// Where its `From ` line begins.
+    /// Where its `From ` line starts.
     pub(super) start: u64,
-    /// Where it begins, after our own lines.
+    /// Where it starts, after our own lines.
     pub(super) body: u64,
     /// Where it ends, in the file.
     pub(super) end: u64,
-    /// Where the next one begins.
+    /// Where the next one starts.
     pub(super) after: u64,
     /// Bytes that a reader gets.
     pub(super) size: u64,
@@ -105,7 +105,7 @@ impl Head {
             }
             body += line.len() as u64;
             next_line(&mut reader, &mut line)?;
-            // The message's own flag fields, if it came with some, stand after a line of ours that ends the block.
+            // If the message came with flag fields of its own, they follow the line that ends our own.
             if line == format::END.as_bytes() {
                 body += line.len() as u64;
                 break;
@@ -116,7 +116,7 @@ impl Head {
 }
 
 impl Index {
-    /// Reads a file. `None` if it is no mbox.
+    /// Reads a file. `None` if it isn't an mbox.
     pub(super) fn read(file: File, stat: Stat) -> io::Result<Option<Self>> {
         let file = Arc::new(file);
         let Some((starts, length)) = message_starts(&file)? else { return Ok(None) };
@@ -153,7 +153,7 @@ impl Index {
         Region { file: Arc::clone(&self.file), at, end }
     }
 
-    /// Reads a message. `None`: it is one of ours that is not whole.
+    /// Reads a message. `None`: it is one of ours and incomplete.
     fn read_entry(&mut self, start: u64, after: u64, date: i64) -> io::Result<Option<Entry>> {
         let head = Head::read(self.region(start, after), start)?;
         if head.is_ours && head.own.is_none() {
@@ -175,7 +175,7 @@ impl Index {
         Ok(Some(Entry { start, body, end: after, after, size, date, own: Some(own), key, flags, uid: 0, identity }))
     }
 
-    /// Reads a message that another program has written, or changed.
+    /// Reads a message that another program wrote or changed.
     fn read_foreign(&mut self, start: u64, body: u64, after: u64, date: i64) -> io::Result<Entry> {
         let end = without_separator(&self.file, body, after)?;
         let mut view = View::new(self.region(body, end), None);
@@ -185,7 +185,7 @@ impl Index {
         Ok(Entry { start, body, end, after, size, date, own: None, key, flags, uid: 0, identity })
     }
 
-    /// A message as its reader gets it.
+    /// Returns a message as its reader gets it.
     pub(super) fn view(&self, entry: &Entry) -> View {
         View::new(self.region(entry.body, entry.end), entry.own)
     }
@@ -194,7 +194,7 @@ impl Index {
         self.generation.validity()
     }
 
-    /// Once numbered: by UID, without those that have none.
+    /// Finishes numbering: sorts by UID, without messages that have none.
     pub(super) fn finish(&mut self, generation: Generation, next: u32) {
         (self.generation, self.next) = (generation, next);
         self.by_identity = Vec::new();
@@ -207,14 +207,14 @@ impl Index {
         self.entries.get(at)
     }
 
-    /// The identity's name in the list of UIDs.
+    /// Returns the identity's name in the list of UIDs.
     fn name(&self, place: usize) -> String {
         let identity = &self.entries[self.by_identity[place] as usize].identity;
         let first = self.by_identity.partition_point(|at| self.entries[*at as usize].identity < *identity);
         identity_name(identity, place - first)
     }
 
-    /// How many messages there are of each identity.
+    /// Returns how many messages there are of each identity.
     pub(super) fn counts(&self) -> HashMap<Identity, u32> {
         let mut counts = HashMap::with_capacity(self.entries.len());
         self.entries.iter().for_each(|entry| *counts.entry(entry.identity).or_default() += 1);
@@ -222,28 +222,28 @@ impl Index {
     }
 }
 
-/// What a message is known by.
+/// A message's identity.
 pub(super) type Identity = [u8; 16];
 
-/// An identity's name in the list of UIDs: its hash, and its number among equal ones.
+/// Returns an identity's name in the list of UIDs: its hash, and its number among equal ones.
 pub(super) fn identity_name(identity: &Identity, number: usize) -> String {
     let hex: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{hex}-{number}")
 }
 
-/// The hash that an identity is made of, begun with its date.
+/// Starts the hash for an identity with its date.
 pub(super) fn identity_hash(date: i64) -> Sha256 {
     Sha256::new_with_prefix(date.to_be_bytes())
 }
 
-/// The identity of a hash.
+/// Returns the identity for a hash.
 pub(super) fn identity_of(hash: Sha256) -> Identity {
     let mut identity = [0; 16];
     identity.copy_from_slice(&hash.finalize()[..16]);
     identity
 }
 
-/// One of our own lines: the mark, or a field of flags with its value.
+/// Parses one of our own lines: the mark, or a field of flags with its value.
 ///
 /// ```abnf
 /// own-line = mark / ( "Status" / "X-Status" / "X-Keywords" ) ":" *OCTET
@@ -257,7 +257,7 @@ fn flag_field(line: &[u8]) -> Option<(Option<&'static str>, &[u8])> {
     Some((Some(field), &line[at + 1..]))
 }
 
-/// Size, header key and identity of a message.
+/// Returns a message's size, header key and identity.
 fn digest(view: &mut View, date: i64) -> io::Result<(u64, HeaderKey, [u8; 16])> {
     let (mut hash, mut fields, mut size) = (identity_hash(date), HeaderFields::default(), 0);
     let mut chunk = vec![0; CHUNK];
@@ -273,7 +273,7 @@ fn digest(view: &mut View, date: i64) -> io::Result<(u64, HeaderKey, [u8; 16])> 
     Ok((size, fields.key(), identity_of(hash)))
 }
 
-/// Where another program's message ends: without the empty line that separates it from the next.
+/// Returns where another program's message ends: before the empty line that separates it from the next.
 fn without_separator(file: &File, body: u64, after: u64) -> io::Result<u64> {
     use std::os::unix::fs::FileExt as _;
     let length = (after - body).min(4);
@@ -290,14 +290,16 @@ fn without_separator(file: &File, body: u64, after: u64) -> io::Result<u64> {
     Ok(after - separator)
 }
 
-/// Where messages begin, with their dates, and the file's length. `None`: its first line is no `From ` line.
+/// Where messages start, with their dates, and the file's length. `None`: its first line isn't a `From ` line.
 type Starts = Option<(Vec<(u64, i64)>, u64)>;
 
+/// Finds where messages start.
+///
 /// ```abnf
 /// mbox = *( from-line *line empty-line )
 /// ```
-/// (RFC 4155 appendix A, in words.) A `From ` line begins a message only behind an empty line and with a date in it: others are
-/// text that a program has not quoted. The last message may lack its empty line.
+/// (RFC 4155 appendix A, in words.) A `From ` line starts a message only after an empty line and if it has a date:
+/// others are text that a program has not quoted. The last message may lack its empty line.
 fn message_starts(file: &Arc<File>) -> io::Result<Starts> {
     let mut reader = BufReader::with_capacity(CHUNK, Region { file: Arc::clone(file), at: 0, end: u64::MAX });
     let (mut starts, mut at) = (Vec::new(), 0);
@@ -329,7 +331,7 @@ fn message_starts(file: &Arc<File>) -> io::Result<Starts> {
         }
         reader.consume(count);
     }
-    // A first line without an end is what a crash has left, or no mbox.
+    // An unterminated first line was left by a crash, or isn't an mbox.
     if starts.is_empty() && at > 0 && !format::is_own_from_line(&line) {
         return Ok(None);
     }
@@ -356,7 +358,7 @@ impl Numbered for Index {
     }
 
     fn number_rest(&mut self, take: &mut dyn FnMut(&[u8]) -> io::Result<u32>) -> io::Result<()> {
-        // In the order of the file, in which messages came.
+        // In file order, in which messages arrived.
         let mut places: Vec<u32> = vec![0; self.entries.len()];
         for (place, at) in (0..).zip(&self.by_identity) {
             places[*at as usize] = place;
@@ -381,6 +383,8 @@ impl Numbered for Index {
     }
 }
 
+/// Parses a name.
+///
 /// ```abnf
 /// name = 32HEXDIG "-" 1*DIGIT
 /// ```

@@ -1,5 +1,5 @@
-//! Who may change an mbox file: a dotlock (`NAME.lock`, made by no two programs) and a lock of the system, both held while
-//! the file is changed and no longer. Mail programs and delivery agents use the one or the other.
+//! Locks an mbox file for changes: with a dotlock (`NAME.lock`, which no two programs can create) and a system lock,
+//! both held only while the file is changed. Mail programs and delivery agents use one or the other.
 
 use crate::store::disk::Dir;
 use rustix::fs::FlockOperation;
@@ -7,17 +7,17 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long another program is waited for.
+/// How long to wait for another program.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// A dotlock of this age is one that a crash has left.
+/// A dotlock this old was left by a crash.
 const STALE: Duration = Duration::from_secs(300);
 
-/// A dotlock before it has its name.
+/// A dotlock before it gets its name.
 const DRAFT: &[u8] = b"mailferry-dotlock";
-/// What a dotlock of ours begins with.
+/// The beginning of our dotlocks.
 const OURS: &str = "mailferry ";
 
-/// The locks of a file.
+/// A file's locks.
 #[derive(Debug)]
 pub(super) struct MboxLock {
     dir: Dir,
@@ -41,13 +41,13 @@ impl MboxLock {
 
 impl Drop for MboxLock {
     fn drop(&mut self) {
-        // One that can't be removed is too old some day.
+        // If it can't be removed, it will be stale some day.
         let _ = self.dir.remove(&self.name);
     }
 }
 
 fn dot_lock(dir: &Dir, name: &[u8], began: Instant) -> io::Result<MboxLock> {
-    // Written before it has the lock's name, so that every lock of ours says whose it is.
+    // Written before it gets the lock's name, so every lock of ours says whose it is.
     dir.remove_if_there(DRAFT)?;
     let ours = format!("{OURS}{}\n", std::process::id());
     dir.new_file(DRAFT)?.write_all(ours.as_bytes())?;
@@ -66,7 +66,7 @@ fn dot_lock(dir: &Dir, name: &[u8], began: Instant) -> io::Result<MboxLock> {
     locked.map(|()| MboxLock { dir: dir.clone(), name: name.to_vec() })
 }
 
-/// Whether a dotlock is a dead program's: of a run of mailferry, as this one alone may write here, or too old.
+/// Reports whether a dotlock is stale: of a dead mailferry run, as only this one may write here, or too old.
 fn is_left_behind(dir: &Dir, name: &[u8], ours: &str) -> bool {
     let text = dir.contents(name, 100).ok().flatten().unwrap_or_default();
     if text.starts_with(OURS.as_bytes()) {

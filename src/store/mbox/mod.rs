@@ -1,18 +1,18 @@
-//! A mailbox account in a directory of mbox files (RFC 4155, with mboxrd's quoting, which can be undone).
+//! A mailbox account in a directory of mbox files (RFC 4155, with mboxrd's quoting, which is reversible).
 //!
-//! INBOX is the file `INBOX`, a folder `A` the file `A`, a folder `A/B` the file `B` in the directory `A.sbd`, as
-//! Thunderbird has it; a plain directory `A` is read as the folders below `A` too. What is no mbox is left alone.
+//! INBOX is the file `INBOX`, a folder `A` the file `A`, a folder `A/B` the file `B` in the directory `A.sbd`, as in
+//! Thunderbird; a plain directory `A` is read as the folders below `A` too. Files that aren't mboxes are left alone.
 //!
 //! ```text
-//! account, tree     what is shared by all connections: the root, its lock, paths of folders
+//! account, tree     shared by all connections: the root, its lock, paths of folders
 //! session           one connection: the `Store`
-//! format, view      what a message is written as, and read as
-//! index             the messages of a file, by UID      append, rewrite   the ways to change a file      lock   who may
+//! format, view      how a message is written, and read
+//! index             a file's messages, by UID      append, rewrite   the ways to change a file      lock   who may
 //! ```
 //!
-//! What it keeps true: what was delivered is read back to the same bytes, whatever is in it. A file is only appended to,
-//! after a message that is whole, or replaced as a whole. A message that a crash has cut is never read, and is cut off
-//! before the next one is appended.
+//! Invariants: what was delivered is read back byte for byte, whatever it contains. A file is only appended to, after a
+//! complete message, or replaced as a whole. A message cut by a crash is never read, and is cut off before the next one
+//! is appended.
 
 mod account;
 mod append;

@@ -1,4 +1,4 @@
-//! Changes of flags and removals: the file is written anew beside the old one and takes its place as a whole.
+//! Changes flags and removes messages: the file is rewritten next to the old one and replaces it as a whole.
 
 use super::format::{END, flag_lines, mark_line};
 use super::index::{Entry, Index, identity_name};
@@ -10,7 +10,7 @@ use crate::store::disk::{CHUNK, refused};
 use std::collections::HashMap;
 use std::io::{self, Read as _, Write};
 
-/// What becomes of a message.
+/// What to do with a message.
 pub(super) enum Fate {
     Stays,
     Goes,
@@ -18,7 +18,7 @@ pub(super) enum Fate {
 }
 
 impl Tree {
-    /// Writes a folder anew. `fate` is asked of each message, in the order of UIDs; nothing is written if all stay.
+    /// Rewrites a folder. `fate` is called for each message, in UID order; nothing is written if all stay.
     pub(super) fn rewrite(
         &self,
         mailbox: &MailboxName,
@@ -40,7 +40,7 @@ impl Tree {
     }
 }
 
-/// The names of the messages that stay, which are told from equal ones by their number.
+/// Returns the names of the messages that stay; equal ones are told apart by number.
 fn names(fates: &[(&Entry, Fate)]) -> Vec<(u32, String)> {
     let mut counts: HashMap<_, usize> = HashMap::new();
     let mut names = Vec::with_capacity(fates.len());
@@ -56,7 +56,7 @@ fn names(fates: &[(&Entry, Fate)]) -> Vec<(u32, String)> {
 fn write_all(index: &Index, fates: &[(&Entry, Fate)], to: &mut impl Write) -> io::Result<()> {
     let mut at = 0;
     for (entry, fate) in fates {
-        // What lies between messages that are listed stays as it is.
+        // Anything between listed messages stays unchanged.
         copy(index, at, entry.start, to)?;
         match fate {
             Fate::Stays => copy(index, entry.start, entry.after, to)?,
@@ -76,7 +76,7 @@ fn copy(index: &Index, at: u64, end: u64, to: &mut impl Write) -> io::Result<()>
     io::copy(&mut region(index, at, end.max(at)), to).map(drop)
 }
 
-/// Writes a message with other flags: our own lines anew, or another program's flag fields.
+/// Writes a message with other flags: new lines of our own, or another program's flag fields.
 fn write_flags(index: &Index, entry: &Entry, flags: &Flags, to: &mut impl Write) -> io::Result<()> {
     let mut from = region(index, entry.start, entry.body);
     let mut head = Vec::new();

@@ -1,4 +1,4 @@
-//! One connection to a directory of mbox files: the [`Store`] made of it.
+//! One connection to a directory of mbox files: the [`Store`] built on it.
 
 use super::append::Deliveries;
 use super::index::{Entry, Index};
@@ -75,7 +75,7 @@ impl Session {
         })
     }
 
-    /// A folder's messages; `None` for an INBOX that is not there yet.
+    /// Returns a folder's messages; `None` for an INBOX that doesn't exist yet.
     fn index(&self, mailbox: &MailboxName) -> Result<Option<Arc<Index>>, Refusal> {
         if mailbox.is_inbox() && self.tree.spot(mailbox, false).is_ok_and(|spot| spot.dir.lacks(&spot.name))
             || self.tree.root().is_none() && mailbox.is_inbox()
@@ -102,7 +102,7 @@ impl Session {
         let is_wanted = |uid: Uid| request.uids.as_ref().is_none_or(|uids| uids.contains(uid));
         for entry in &index.entries {
             let Some(uid) = Uid::new(entry.uid).filter(|uid| is_wanted(*uid)) else { continue };
-            // They are in the index, so what is known need not be left out.
+            // They are in the index, so known ones need not be skipped.
             let has_key = !matches!(request.depth, ScanDepth::Sizes | ScanDepth::Attributes);
             let key = if has_key { entry.key } else { HeaderKey::Unknown };
             scan.messages.push(Message::new(uid, entry.size, InternalDate::new(entry.date, 0), entry.flags, key));
@@ -114,7 +114,7 @@ impl Session {
         Ok(scan)
     }
 
-    /// Changes of flags in one folder, in one go.
+    /// Changes flags in one folder, in one go.
     fn change_all(&self, changes: &[FlagChange]) -> Result<(), Refusal> {
         let Some(first) = changes.first() else { return Ok(()) };
         self.tree.rewrite(&first.mailbox, |_| Ok(()), &mut |index, entry| {
@@ -137,7 +137,7 @@ impl Session {
         })
     }
 
-    /// Copies messages to the other folder, and removes what has arrived there if they are to leave.
+    /// Copies messages to the other folder, and for a move removes those that arrived there.
     fn relocate_one(&mut self, relocation: &Relocation) -> Result<Relocated, Error> {
         let mut result = Relocated::default();
         let refuse = |result: Relocated, refusal| Ok(Relocated { refusal: Some(refusal), ..result });
@@ -188,7 +188,7 @@ impl Session {
     }
 }
 
-/// When the file last changed, if a later change must have a later time.
+/// Returns when the file last changed, if a later change must have a later time.
 fn mod_seq(index: &Index) -> Option<u64> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
     let age = u64::try_from(now.as_nanos()).ok()?.checked_sub(index.stamp.changed)?;
@@ -215,7 +215,7 @@ impl Reading for Shelf {
 
     fn letter(&mut self, uid: Uid) -> Result<Option<Letter>, Refusal> {
         let Some((mailbox, index)) = &mut self.open else { return Err(gone(Path::new("that was asked for"))) };
-        // Another program may have written to the file meanwhile.
+        // Another program may have written to the file since.
         *index = self.tree.index(mailbox)?;
         let path = self.tree.spot(mailbox, false)?.path();
         let found: Option<&Entry> = index.find(uid);
@@ -289,7 +289,7 @@ impl Store for Session {
     }
 
     fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
-        // What can't be written is told when something is subscribed to.
+        // If it can't be written, the next subscription reports that.
         let _ = self.tree.change_subscriptions(&mut |names| {
             mailboxes.iter().fold(false, |changed, mailbox| names.remove(mailbox) | changed)
         });
@@ -325,7 +325,7 @@ impl Store for Session {
         Ok(mailboxes.iter().map(|mailbox| self.tree.delete(mailbox)).collect())
     }
 
-    /// A file has one time for all its messages: what somebody else has changed since can't be told for each.
+    /// A file has one time for all its messages: it doesn't show which ones others have changed since.
     fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
         let mut results = Vec::with_capacity(changes.len());
         for group in changes.chunk_by(|a, b| a.mailbox == b.mailbox) {

@@ -1,4 +1,4 @@
-//! A directory of its own for each test, reached as the verbs reach it.
+//! Each test has its own directory, accessed in the same way as by the verbs.
 
 use super::Account;
 use crate::event::Silent;
@@ -117,7 +117,7 @@ fn what_other_programs_wrote_is_read_and_their_bytes_stay() {
     }
     assert_eq!(ground.text("INBOX"), FOREIGN);
     assert!(!ground.path().join("INBOX.mailferry-uids").exists(), "what is only read is not written to");
-    // A writer changes flags and appends, and alters no byte of the messages.
+    // A writer changes flags and appends, without altering a byte of the messages.
     let writer = ground.writer();
     let mut bench = Bench::of(&writer);
     bench.change("INBOX", 1, FlagEdit::Remove, "\\Flagged").unwrap();

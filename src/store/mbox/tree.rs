@@ -1,4 +1,4 @@
-//! The directory that all connections share: its root, its lock, where folders are, and what is known of them.
+//! The directory that all connections share: its root, its lock, where folders are, and what is known about them.
 
 use super::found::{BELOW, Found, MAX_LEVELS, UIDS};
 use super::index::Index;
@@ -15,14 +15,14 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Which folders the user is subscribed to, a name in each line.
+/// The subscriptions, one name per line.
 const SUBSCRIPTIONS: &[u8] = b"mailferry-subscriptions";
-/// What no folder's name may end in.
+/// The suffixes that no folder name may have.
 const RESERVED: [&[u8]; 3] = [BELOW, UIDS, b".lock"];
 
 /// An open directory of mbox files.
 pub(super) struct Tree {
-    /// `None`: there is none, and it counts as an empty mailbox.
+    /// `None`: it doesn't exist, and counts as an empty mailbox.
     root: Option<Dir>,
     access: Access,
     observer: Arc<dyn Observer + Send + Sync>,
@@ -52,13 +52,13 @@ impl Spot {
         [&self.name, UIDS].concat()
     }
 
-    /// The file with its locks, to be changed.
+    /// Returns the file with its locks, to be changed.
     pub(super) fn lock(&self) -> Result<(File, MboxLock), Refusal> {
         let failed = |error: io::Error| refused("lock", &self.path(), &error);
         loop {
             let file = self.dir.file_for_writing(&self.name).map_err(failed)?;
             let lock = MboxLock::take(&self.dir, &self.name, &file).map_err(failed)?;
-            // While it was waited for, a new file may have taken its place.
+            // During the wait, a new file may have replaced it.
             let is_still_it = self.dir.stat(&self.name).map_err(failed)?.inode == inode(&file).map_err(failed)?;
             if is_still_it {
                 return Ok((file, lock));
@@ -103,7 +103,7 @@ impl Tree {
         self.root.as_ref()
     }
 
-    /// The files of all folders, by name, and what may be one and can't be read; INBOX only if it is there.
+    /// Returns the files of all folders, by name, and what may be an unreadable one; INBOX only if it exists.
     pub(super) fn mailboxes(&self) -> io::Result<(BTreeSet<MailboxName>, Gaps)> {
         let mut found = Found::default();
         if let Some(root) = &self.root {
@@ -112,7 +112,8 @@ impl Tree {
         Ok((found.names, found.gaps))
     }
 
-    /// Whether nothing at all stands where a folder would be: neither its file nor, for one below others, their directories.
+    /// Reports whether nothing at all is where a folder would be: neither its file nor, for a subfolder, its parents'
+    /// directories.
     pub(super) fn is_gone(&self, mailbox: &MailboxName) -> bool {
         let Some(root) = &self.root else { return !mailbox.is_inbox() };
         if mailbox.is_inbox() {
@@ -120,7 +121,7 @@ impl Tree {
         }
         let levels: Vec<&[u8]> = mailbox.as_bytes().split(|byte| *byte == b'/').collect();
         let Some((name, above)) = levels.split_last() else { return false };
-        // Its parents' directories, each under both of the names that it may have.
+        // Its parents' directories, each under both of its possible names.
         let mut dirs = vec![root.clone()];
         for level in above {
             let mut inner = Vec::new();
@@ -128,7 +129,7 @@ impl Tree {
                 for entry in [level.to_vec(), [level, BELOW].concat()] {
                     match dir.directory(&entry) {
                         Ok(found) => inner.push(found),
-                        // A file of that name is the parent itself.
+                        // A file with that name is the parent itself.
                         Err(_) if dir.lacks(&entry) || dir.stat(&entry).is_ok_and(|stat| stat.kind == Kind::File) => {}
                         Err(_) => return false,
                     }
@@ -143,7 +144,7 @@ impl Tree {
         self.observer.observe(&Event::Warning { text });
     }
 
-    /// Where a folder is or would be. With `make`, the directories above it are made.
+    /// Returns where a folder is or would be. With `make`, creates the directories above it.
     pub(super) fn spot(&self, mailbox: &MailboxName, make: bool) -> Result<Spot, Refusal> {
         let Some(root) = &self.root else { return Err(gone(mailbox.to_string().as_ref())) };
         if mailbox.is_inbox() {
@@ -162,7 +163,7 @@ impl Tree {
         Ok(Spot { dir, name: name.to_vec() })
     }
 
-    /// Makes a folder. One that is there already counts as made.
+    /// Creates a folder. One that exists already counts as created.
     pub(super) fn create(&self, mailbox: &MailboxName) -> Result<(), Refusal> {
         let spot = self.spot(mailbox, true)?;
         let failed = |error: io::Error| refused("create", &spot.path(), &error);
@@ -179,7 +180,7 @@ impl Tree {
         Ok(())
     }
 
-    /// A folder's messages, as they were when it was last read if the file has not changed since.
+    /// Returns a folder's messages, as last read if the file has not changed since.
     pub(super) fn index(&self, mailbox: &MailboxName) -> Result<Arc<Index>, Refusal> {
         let spot = self.spot(mailbox, false)?;
         let failed = |error: io::Error| refused("read", &spot.path(), &error);
@@ -189,7 +190,7 @@ impl Tree {
         if let Some(index) = known.index.as_ref().filter(|index| index.stamp == stat.into()) {
             return Ok(Arc::clone(index));
         }
-        // One folder's index is kept: that of the folder at hand.
+        // Only the current folder's index is kept.
         let file = spot.dir.file(&spot.name).map_err(failed)?;
         let read = Index::read(file, stat).map_err(failed)?;
         let Some(mut index) = read else {
@@ -233,7 +234,7 @@ impl Tree {
         self.folders().entry(mailbox.clone()).or_default().numbers.append(&place, names)
     }
 
-    /// Writes a folder's list of UIDs anew, after messages were removed.
+    /// Rewrites a folder's list of UIDs after messages were removed.
     pub(super) fn renumber(&self, mailbox: &MailboxName, spot: &Spot, names: &[(u32, String)]) -> io::Result<()> {
         let root = self.root.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let list = spot.list_name();
@@ -249,7 +250,7 @@ impl Tree {
         self.folders().remove(mailbox);
     }
 
-    /// Renames a folder and all below it.
+    /// Renames a folder and its subfolders.
     pub(super) fn rename(&self, from: &MailboxName, to: &MailboxName) -> Result<(), Refusal> {
         if from.is_inbox() || to.is_inbox() {
             return Err(permanent("INBOX keeps its name"));
@@ -274,7 +275,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes sure that what is below a folder is still listed when the folder has its new name.
+    /// Checks that a folder's subfolders are still listed under its new name.
     fn check_depth_below(&self, from: &MailboxName, to: &MailboxName) -> Result<(), Refusal> {
         let Some(root) = &self.root else { return Ok(()) };
         let (names, _) = self.mailboxes().map_err(|error| refused("read", root.path(), &error))?;
@@ -285,7 +286,7 @@ impl Tree {
         check_depth(root, to, levels(to.as_bytes()) + deepest)
     }
 
-    /// Deletes a folder with its messages; those below it stay.
+    /// Deletes a folder with its messages; subfolders stay.
     pub(super) fn delete(&self, mailbox: &MailboxName) -> Result<(), Refusal> {
         if mailbox.is_inbox() {
             return Err(permanent("INBOX cannot be deleted"));
@@ -323,7 +324,7 @@ impl Tree {
     }
 }
 
-/// The directory of what is below a level: the plain one if it is there, else `LEVEL.sbd`.
+/// Returns the directory with a level's subfolders: the plain one if it exists, otherwise `LEVEL.sbd`.
 fn below(dir: &Dir, level: &[u8], make: bool) -> io::Result<Dir> {
     if dir.stat(level).is_ok_and(|stat| stat.kind == Kind::Directory) {
         return dir.directory(level);
@@ -339,7 +340,7 @@ fn below(dir: &Dir, level: &[u8], make: bool) -> io::Result<Dir> {
     }
 }
 
-/// What is made must be listed.
+/// Checks that a new folder will be listed.
 fn check_depth(root: &Dir, mailbox: &MailboxName, levels: usize) -> Result<(), Refusal> {
     if levels <= MAX_LEVELS {
         return Ok(());

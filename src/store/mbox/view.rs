@@ -24,13 +24,13 @@ impl Read for Region {
     }
 }
 
-/// Undoes what the file's form has done to a message. Of a message that another program wrote the flag fields are left
-/// out and lines end in CRLF, as servers show it.
+/// Undoes the file format. For a message written by another program, the flag fields are removed and lines end in CRLF,
+/// as servers show it.
 pub(super) struct View {
     region: Region,
     quoting: Quoting,
     own: Option<Own>,
-    /// Bytes of our own message that are to come.
+    /// Bytes left of one of our own messages.
     left: u64,
     fields: FieldFilter,
     after_return: bool,
@@ -38,7 +38,7 @@ pub(super) struct View {
     ready: Vec<u8>,
     given: usize,
     has_ended: bool,
-    /// Whether something other than empty lines stands behind the message's size: another program has changed it.
+    /// Whether anything but empty lines follows after the message's size: another program has changed it.
     has_more: bool,
 }
 
@@ -59,7 +59,7 @@ impl View {
         }
     }
 
-    /// Whether the message is longer than it was written. All of it must have been read.
+    /// Reports whether the message is longer than when written. All of it must have been read.
     pub(super) fn is_longer(&mut self) -> io::Result<bool> {
         while !self.has_ended && !self.has_more {
             self.fill()?;
@@ -67,7 +67,7 @@ impl View {
         Ok(self.has_more)
     }
 
-    /// The names of flags in the header of another program's message, once that has passed.
+    /// Returns the names of flags in the header of another program's message, once that has passed.
     pub(super) fn flag_names(&mut self) -> Vec<String> {
         std::mem::take(&mut self.fields.names)
     }
@@ -132,7 +132,7 @@ impl Read for View {
     }
 }
 
-/// Leaves out the fields that hold flags, and keeps what they say.
+/// Removes the fields that hold flags, and keeps their values.
 #[derive(Debug, Default)]
 pub(super) struct FieldFilter {
     place: Place,
@@ -152,9 +152,9 @@ enum Place {
     Body,
 }
 
-/// No flag field's name is longer, blanks before its colon included.
+/// The longest name of a flag field, including blanks before its colon.
 const MAX_NAME: usize = 40;
-/// As much of a flag field as is read.
+/// How much of a flag field is read.
 const MAX_VALUE: usize = 8 << 10;
 
 impl FieldFilter {
@@ -185,7 +185,7 @@ impl FieldFilter {
         }
     }
 
-    /// What of a last line without an end is shown.
+    /// Ends the message; an unterminated last line is shown.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) {
         if self.place == Place::Name {
             out.append(&mut self.line);

@@ -83,7 +83,7 @@ impl Copy<'_> {
             .collect();
         let (tried, mut unknown) = self.messages_to_mark(way, &open, sent)?;
         let trial = |(_, pair, uid): &Marked| {
-            let needs = self.folders[*pair].as_ref()?;
+            let needs = self.folders.needs(*pair)?;
             let depth = same_mailbox::changes_since(needs.source.counters.uid_next, needs.source.counters.mod_seq);
             let source = &names.source.mailboxes[names.pairs[*pair].source].name;
             Some(Trial::new(source, depth, &needs.target.as_ref()?.name, *uid))
@@ -108,14 +108,14 @@ impl Copy<'_> {
 
     /// Whether both folders of a pair have ids of their own, which differ.
     fn has_own_ids(&self, pair: usize) -> bool {
-        let Some(needs) = &self.folders[pair] else { return false };
+        let Some(needs) = self.folders.needs(pair) else { return false };
         let target = needs.target.as_ref().and_then(|target| target.side.mailbox_id.as_deref());
         same_mailbox::has_equal_ids(needs.source.mailbox_id.as_deref(), target) == Some(false)
     }
 
     /// Whether both folders of a pair on two servers have UIDVALIDITYs that differ, which one folder never shows.
     fn has_own_generations(&self, pair: usize) -> bool {
-        let Some(needs) = &self.folders[pair] else { return false };
+        let Some(needs) = self.folders.needs(pair) else { return false };
         let target = needs.target.as_ref().and_then(|target| target.side.counters.uid_validity);
         let differ = needs.source.counters.uid_validity.zip(target).is_some_and(|(source, target)| source != target);
         self.options.kinship == Kinship::Unknown && differ
@@ -139,7 +139,7 @@ impl Copy<'_> {
         }
         // Of a target that did not tell where it put what was sent, what is new is asked for.
         let new = |(_, pair): &(usize, usize)| {
-            let target = self.folders[*pair].as_ref()?.target.as_ref()?;
+            let target = self.folders.target(*pair)?;
             Some((&target.name, target.side.counters.uid_next.and_then(Uid::new).map(UidSet::from_uid)))
         };
         let mut unknown: HashSet<usize> = blind.iter().filter(|one| new(one).is_none()).map(|(at, _)| *at).collect();
@@ -162,7 +162,7 @@ impl Copy<'_> {
         if matches!(self.options.deleting, Deleting::Mirror(_)) {
             return doomed.uids.iter().next();
         }
-        let there = self.folders[pair].as_ref()?.there.last().map(|there| there.target);
+        let there = self.folders.needs(pair)?.there.last().map(|there| there.target);
         let of_pair = || sent.each().filter(|(of, ..)| *of == pair);
         there.or_else(|| of_pair().flat_map(|(.., fates)| fates).find_map(Fate::uid))
     }
@@ -181,7 +181,7 @@ impl Copy<'_> {
         });
         for doomed in spared {
             // A folder that could not be made has been named as failed.
-            if doomed.pairs.iter().all(|pair| self.has_failed.contains(pair) && self.target_of(*pair).is_none()) {
+            if doomed.pairs.iter().all(|pair| self.folders[*pair].has_failed && self.folders.target(*pair).is_none()) {
                 continue;
             }
             let reason = format!(
@@ -190,7 +190,7 @@ impl Copy<'_> {
                 counted(doomed.uids.len(), "message")
             );
             self.summary.folders_failed += 1;
-            self.has_failed.extend(&doomed.pairs);
+            doomed.pairs.iter().for_each(|pair| self.folders[*pair].has_failed = true);
             self.observer.observe(&Event::FolderFailed { folder: &doomed.folder, reason: &reason });
         }
     }

@@ -28,7 +28,7 @@ impl Copy<'_> {
             self.summary.status = Status::Stopped(error);
         }
         way.end();
-        self.add_traffic(way.traffic);
+        self.summary.traffic += way.traffic;
     }
 
     /// How many lanes there will be work for, as far as the listings tell: where the target is empty, nothing is there already
@@ -50,7 +50,7 @@ impl Copy<'_> {
     /// How many lanes there is work for, whatever becomes of it.
     pub(super) fn lanes_for_certain(&self, lanes: Lanes) -> usize {
         let (mut pieces, mut messages, mut bytes) = (0, 0, 0);
-        for needs in self.folders.iter().flatten() {
+        for needs in self.folders.all_needs() {
             let to_send = (needs.missing.len() as u64).saturating_sub(needs.server_side);
             pieces += usize::from(to_send > 0);
             messages += to_send;
@@ -95,7 +95,7 @@ impl Copy<'_> {
             uids.entry(twin.pair).or_default().insert(twin.message.uid());
         }
         for (pair, uids) in uids {
-            if let Some(Some(needs)) = self.folders.get_mut(pair) {
+            if let Some(needs) = self.folders.needs_mut(pair) {
                 needs.missing = without(&needs.missing, &uids);
             }
         }
@@ -124,7 +124,7 @@ impl Copy<'_> {
         }
         for (pair, mut messages) in rest {
             messages.sort_by_key(Message::uid);
-            if let Some(Some(needs)) = self.folders.get_mut(pair) {
+            if let Some(needs) = self.folders.needs_mut(pair) {
                 needs.missing = messages;
             }
         }
@@ -181,14 +181,14 @@ impl Copy<'_> {
         self.summary.failed += tally.failed;
         self.summary.skipped += tally.vanished;
         sent.fates = tally.fates;
-        self.has_failed.extend(sent.short());
+        sent.short().for_each(|pair| self.folders[pair].has_failed = true);
         tally.error.map_or(Ok(sent), Err)
     }
 
     fn tasks(&mut self, names: &Names<'_>) -> Sent {
         let mut sent = Sent::default();
         for (index, pair) in names.pairs.iter().enumerate() {
-            let Some(needs) = self.folders[index].as_mut().filter(|needs| !needs.missing.is_empty()) else { continue };
+            let Some(needs) = self.folders.needs_mut(index).filter(|needs| !needs.missing.is_empty()) else { continue };
             let Some(target) = needs.target.clone() else { continue };
             let messages = std::mem::take(&mut needs.missing);
             let task = FolderTask {
@@ -221,7 +221,7 @@ impl Copy<'_> {
             return Ok(());
         }
         self.prove_apart(way, names, sent)?;
-        let mut copied = std::mem::take(&mut self.relocated);
+        let mut copied: HashMap<usize, UidSet> = self.folders.take_relocated().collect();
         for (pair, task, fates) in sent.each() {
             let is_proven = |uid: &Uid| !unproven.get(&pair).is_some_and(|unproven| unproven.contains(*uid));
             let done = task.messages.iter().zip(fates).filter(|(_, fate)| fate.is_copied());

@@ -127,7 +127,7 @@ impl Copy<'_> {
             unsent.extend(open.filter_map(|(message, _)| Looks::of(message)));
         }
         // What is left of the plan had no folder to be sent to.
-        let left = self.folders.iter().flatten().flat_map(|needs| &needs.missing);
+        let left = self.folders.all_needs().flat_map(|needs| &needs.missing);
         unsent.extend(left.filter_map(Looks::of));
         unsent
     }
@@ -135,7 +135,7 @@ impl Copy<'_> {
     /// Deletes on the target what the source does not have.
     pub(super) fn mirror(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<(), Error> {
         let mut doomed = std::mem::take(&mut self.doomed);
-        doomed.retain(|doomed| doomed.pairs.iter().all(|pair| !self.has_failed.contains(pair)));
+        doomed.retain(|doomed| doomed.pairs.iter().all(|pair| !self.folders[*pair].has_failed));
         if let Some(day) = self.options.keep_deleted {
             let emptied = self.keep(way, names, day, doomed)?;
             return self.delete_folders(way, emptied.into_iter().filter(|doomed| doomed.whole).collect());

@@ -76,6 +76,26 @@ impl Folders {
     }
 }
 
+/// What looks alike in several folders, each with what tells by its header what it is.
+struct Alike {
+    /// What folders lack.
+    wanted: Vec<(Wanted, Message, Option<Sameness>)>,
+    /// What folders of the target have.
+    held: Vec<(Held, Option<Sameness>)>,
+    held_headers: Headers,
+    folders: Folders,
+}
+
+impl Alike {
+    /// Gives where the target has one of those that it has.
+    fn place(&self, held: usize) -> Option<Place> {
+        let (Held { folder, uid, .. }, _) = self.held[held];
+        let flags = self.held_headers.get(&(folder, uid)).map(|(_, flags)| flags.clone())?;
+        let (mailbox, uid_validity) = self.folders.get(folder)?.clone();
+        Some(Place { mailbox, uid_validity, uid, flags })
+    }
+}
+
 impl Copy<'_> {
     /// Notes what a folder of the target holds.
     pub(super) fn note_held(&mut self, folder: usize, scan: &FolderScan, extra: &UidSet) {
@@ -95,60 +115,68 @@ impl Copy<'_> {
 
     /// Finds what need not be sent, as the target has it or gets it in another folder.
     pub(super) fn look_elsewhere(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
-        let shelves = std::mem::take(&mut self.shelves);
-        let Candidates { held, wanted } = elsewhere::candidates(&shelves, self.wanted(names));
-        drop(shelves);
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let folders = self.search_folders(names);
-        let (wanted_headers, held_headers) = self.read_headers(link, names, &folders, &wanted, &held)?;
-        let same = |headers: &Headers, folder: u32, uid: Uid| headers.get(&(folder, uid)).and_then(|(same, _)| *same);
-        let message = |wanted: &Wanted| {
-            self.folders.get(wanted.folder as usize)?.as_ref()?.missing.get(wanted.position as usize).copied()
-        };
-        let wanted: Vec<(Wanted, Message, Option<Sameness>)> = (wanted.into_iter())
-            .filter_map(|wanted| {
-                let message = message(&wanted)?;
-                Some((wanted, message, same(&wanted_headers, wanted.folder, message.uid())))
-            })
-            .collect();
-        let held: Vec<_> = held.into_iter().map(|held| (held, same(&held_headers, held.folder, held.uid))).collect();
+        let Some(alike) = self.find_alike(link, names)? else { return Ok(()) };
+        let Alike { wanted, held, .. } = &alike;
         let pairs: Vec<_> = wanted.iter().map(|(wanted, _, same)| (*wanted, *same)).collect();
         let may_leave = matches!(self.options.deleting, Deleting::Mirror(_));
-        let mut assigned = elsewhere::assign(&held, &pairs, may_leave);
-        self.part_twins(link, names, &wanted, &mut assigned)?;
+        let mut assigned = elsewhere::assign(held, &pairs, may_leave);
+        self.part_twins(link, names, wanted, &mut assigned)?;
         for (at, from) in assigned.into_iter().enumerate() {
-            let (Some(from), (place, message, Some(same))) = (from, wanted[at]) else { continue };
+            let (place, message, Some(same)) = wanted[at] else { continue };
             let pair = place.folder as usize;
-            match from {
-                From::Held { held: of, leave } => {
-                    let (held, _) = held[of];
-                    let flags = held_headers.get(&(held.folder, held.uid)).map(|(_, flags)| flags.clone());
-                    let Some(((mailbox, uid_validity), flags)) = folders.get(held.folder).zip(flags) else { continue };
-                    if self.brings_too_much(&flags, pair, &message) {
-                        continue;
-                    }
-                    let (mailbox, uid_validity) = (mailbox.clone(), *uid_validity);
-                    let from = Place { mailbox, uid_validity, uid: held.uid, flags };
-                    self.elsewhere.jobs.push(Job { pair, message, same, from, leave });
+            let is_taken = match from {
+                Some(From::Held { held, leave }) => {
+                    alike.place(held).is_some_and(|from| self.add_job(Job { pair, message, same, from, leave }))
                 }
-                From::Twin(first) => {
+                Some(From::Twin(first)) => {
                     let (first, of, _) = &wanted[first];
                     let flags = self.wanted_flags(first.folder as usize, of);
-                    if self.brings_too_much(&flags, pair, &message) {
-                        continue;
-                    }
                     let first = (first.folder as usize, of.uid());
-                    self.elsewhere.twins.push(Twin { pair, message, same, first });
+                    self.add_twin(Twin { pair, message, same, first }, &flags)
                 }
-            }
-            if let Some(Some(needs)) = self.folders.get_mut(pair) {
+                None => false,
+            };
+            if let Some(needs) = self.folders.needs_mut(pair).filter(|_| is_taken) {
                 needs.server_side += 1;
                 needs.server_side_bytes += u64::from(message.size());
             }
         }
         Ok(())
+    }
+
+    /// Finds what looks alike in several folders, and reads its headers. `None`: nothing does.
+    fn find_alike(&mut self, link: &mut Link, names: &Names<'_>) -> Result<Option<Alike>, Error> {
+        let shelves = std::mem::take(&mut self.shelves);
+        let Candidates { held, wanted } = elsewhere::candidates(&shelves, self.wanted(names));
+        drop(shelves);
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        let folders = self.search_folders(names);
+        let (wanted_headers, held_headers) = self.read_headers(link, names, &folders, &wanted, &held)?;
+        let same = |headers: &Headers, folder: u32, uid: Uid| headers.get(&(folder, uid)).and_then(|(same, _)| *same);
+        let with_message = |wanted: Wanted| {
+            let needs = self.folders.needs(wanted.folder as usize)?;
+            let message = *needs.missing.get(wanted.position as usize)?;
+            Some((wanted, message, same(&wanted_headers, wanted.folder, message.uid())))
+        };
+        let wanted = wanted.into_iter().filter_map(with_message).collect();
+        let held = held.into_iter().map(|held| (held, same(&held_headers, held.folder, held.uid))).collect();
+        Ok(Some(Alike { wanted, held, held_headers, folders }))
+    }
+
+    /// Has the target take a message from another of its folders, unless it would bring flags that it is not to have.
+    fn add_job(&mut self, job: Job) -> bool {
+        let fits = !self.brings_too_much(&job.from.flags, job.pair, &job.message);
+        self.elsewhere.jobs.extend(fits.then_some(job));
+        fits
+    }
+
+    /// The same of a message that is sent to another folder with these flags.
+    fn add_twin(&mut self, twin: Twin, flags: &Flags) -> bool {
+        let fits = !self.brings_too_much(flags, twin.pair, &twin.message);
+        self.elsewhere.twins.extend(fits.then_some(twin));
+        fits
     }
 
     /// Whether a message that comes from another folder of the target with these flags has others than it is to have. They would
@@ -159,7 +187,7 @@ impl Copy<'_> {
 
     /// The flags that a message of the source is to have on the target.
     pub(super) fn wanted_flags(&self, pair: usize, message: &Message) -> Flags {
-        let needs = self.folders.get(pair).and_then(Option::as_ref);
+        let needs = self.folders.needs(pair);
         needs.map_or_else(Flags::default, |needs| {
             let flags = needs.flags.get(message.flags());
             needs.target.as_ref().map_or_else(|| flags.clone(), |target| target.permanent_flags.split(&flags).0)
@@ -183,7 +211,7 @@ impl Copy<'_> {
             assigned.iter().enumerate().filter_map(twin).unzip();
         let folder = |at: usize| {
             let mailbox = &names.source.mailboxes[names.pairs.get(at)?.source].name;
-            Some((mailbox, self.folders.get(at)?.as_ref()?.source.counters.uid_validity))
+            Some((mailbox, self.folders.needs(at)?.source.counters.uid_validity))
         };
         let are_same = twins::are_same(link.source.as_mut(), &pairs, &folder)?;
         for (at, _) in twins.into_iter().zip(are_same).filter(|(_, is_same)| *is_same == Some(false)) {
@@ -195,10 +223,11 @@ impl Copy<'_> {
     /// What folders lack. Of drafts, each is a version of its own.
     fn wanted(&self, names: &Names<'_>) -> Vec<Wanted> {
         let mut wanted = Vec::new();
-        for (folder, (needs, pair)) in (0..).zip(self.folders.iter().zip(names.pairs)) {
-            let Some(needs) = needs.as_ref().filter(|_| pair.role != Some(crate::mail::SpecialUse::Drafts)) else {
+        for (index, needs) in self.folders.compared() {
+            let Ok(folder) = u32::try_from(index) else { break };
+            if names.pairs[index].role == Some(crate::mail::SpecialUse::Drafts) {
                 continue;
-            };
+            }
             let looks =
                 |(position, message): (u32, &Message)| Some(Wanted { looks: Looks::of(message)?, folder, position });
             wanted.extend((0..).zip(&needs.missing).filter_map(looks));
@@ -207,15 +236,15 @@ impl Copy<'_> {
     }
 
     fn search_folders(&self, names: &Names<'_>) -> Folders {
-        let of_pair = |needs: &Option<super::needs::Needs>| {
-            let target = needs.as_ref()?.target.as_ref()?;
+        let of_pair = |pair: usize| {
+            let target = self.folders.target(pair)?;
             Some((target.name.clone(), target.side.counters.uid_validity))
         };
         let of_unmatched = |unmatched: &crate::folders::Unmatched| {
             let mailbox = names.target.mailboxes.get(unmatched.target)?;
             Some((mailbox.name.clone(), *self.unmatched_generations.get(&unmatched.target)?))
         };
-        let pairs = self.folders.iter().map(of_pair);
+        let pairs = (0..self.folders.len()).map(of_pair);
         Folders { by_number: pairs.chain(names.pairing.unmatched_target.iter().map(of_unmatched)).collect() }
     }
 
@@ -230,7 +259,7 @@ impl Copy<'_> {
     ) -> Result<(Headers, Headers), Error> {
         let mut on_source: BTreeMap<u32, UidSet> = BTreeMap::new();
         for wanted in wanted {
-            let needs = self.folders[wanted.folder as usize].as_ref();
+            let needs = self.folders.needs(wanted.folder as usize);
             if let Some(message) = needs.and_then(|needs| needs.missing.get(wanted.position as usize)) {
                 on_source.entry(wanted.folder).or_default().insert(message.uid());
             }
@@ -240,7 +269,7 @@ impl Copy<'_> {
             on_target.entry(held.folder).or_default().insert(held.uid);
         }
         let source_of = |folder: u32| {
-            let validity = self.folders[folder as usize].as_ref().and_then(|needs| needs.source.counters.uid_validity);
+            let validity = self.folders.needs(folder as usize).and_then(|needs| needs.source.counters.uid_validity);
             Some((&names.source.mailboxes[names.pairs.get(folder as usize)?.source].name, validity))
         };
         let target_of = |folder: u32| folders.get(folder).map(|(name, validity)| (name, *validity));

@@ -59,7 +59,7 @@ impl Copy<'_> {
 
     /// Looks once more at what is to leave each folder, and at what the target has of it since an earlier run.
     fn look_again(&self, way: &mut Way<'_>, doomed: &[Doomed]) -> Result<Vec<Now>, Error> {
-        let of_pair = |folder: &Doomed| self.folders[*folder.pairs.first()?].as_ref();
+        let of_pair = |folder: &Doomed| self.folders.needs(*folder.pairs.first()?);
         let known = |folder: &Doomed| -> Option<(&MailboxName, UidSet)> {
             let needs = of_pair(folder)?;
             let known: UidSet = needs.there.iter().filter(|there| there.is_known).map(|there| there.target).collect();
@@ -79,7 +79,7 @@ impl Copy<'_> {
 
     /// Which of the messages that both sides had already are the same: known by an earlier run, or by their content.
     fn prove_there(&self, way: &mut Way<'_>, pair: usize, source: &MailboxName, now: &Now) -> Result<UidSet, Error> {
-        let Some(needs) = &self.folders[pair] else { return Ok(UidSet::default()) };
+        let Some(needs) = self.folders.needs(pair) else { return Ok(UidSet::default()) };
         let (known, to_read): (Vec<There>, Vec<There>) =
             needs.there.iter().partition(|there| there.is_known && now.looks_the_same(there));
         let mut proven: UidSet = known.iter().map(|there| there.source).collect();

@@ -123,11 +123,11 @@ impl Copy<'_> {
 
     /// Leaves a folder alone, since the plan does not hold for it or can't have it.
     pub(super) fn refuse(&mut self, index: usize, pair: &Pair, reason: &str) {
-        self.refused.insert(index);
-        self.folders[index] = None;
+        self.folders[index].is_refused = true;
+        self.folders[index].needs = None;
         match self.options.plan {
             PlanUse::Only(_) => {
-                self.has_failed.insert(index);
+                self.folders[index].has_failed = true;
                 self.tell_changed(&pair.from.to_string(), reason);
             }
             PlanUse::Nothing | PlanUse::Keep => self.fail_folder(index, pair, reason),
@@ -149,7 +149,7 @@ impl Copy<'_> {
             a.as_bytes().starts_with(b.as_bytes()) || b.as_bytes().starts_with(a.as_bytes())
         };
         loop {
-            let refused = |at: usize| self.refused.contains(&at) || self.folders[at].is_none();
+            let refused = |at: usize| self.folders[at].is_refused || self.folders.needs(at).is_none();
             let held: Vec<&MailboxName> =
                 self.renames.iter().filter(|rename| refused(rename.pair)).map(|rename| &rename.from).collect();
             let next = self
@@ -160,7 +160,7 @@ impl Copy<'_> {
             self.refuse(pair, &names.pairs[pair], "a folder that would be renamed together with it has changed");
         }
         let kept = std::mem::take(&mut self.renames);
-        self.renames = kept.into_iter().filter(|rename| self.folders[rename.pair].is_some()).collect();
+        self.renames = kept.into_iter().filter(|rename| self.folders.needs(rename.pair).is_some()).collect();
     }
 
     /// A message leaves a folder of the target only if the plan says so; else it is copied from there.
@@ -188,7 +188,7 @@ impl Copy<'_> {
         };
         let is_there = |take: &Take| {
             let of = |needs: &&Needs| needs.target.as_ref().is_some_and(|target| target.name == take.from);
-            let mut extras = self.folders.iter().flatten().filter(of).filter_map(|needs| needs.extra.as_ref());
+            let mut extras = self.folders.all_needs().filter(of).filter_map(|needs| needs.extra.as_ref());
             extras.any(|extra| extra.contains(take.held))
         };
         let mut unmoved: BTreeMap<&MailboxName, u64> = BTreeMap::new();
@@ -210,8 +210,8 @@ impl Copy<'_> {
 
     /// Whether a planned folder was compared and not refused.
     fn is_kept_whole(&self, folder: &PlannedFolder) -> bool {
-        let of = |needs: &Option<Needs>| needs.as_ref()?.target.as_ref().map(|target| target.name.clone());
-        self.folders.iter().filter_map(of).any(|name| name == folder.target) || folder.create
+        let mut targets = self.folders.all_needs().filter_map(|needs| needs.target.as_ref());
+        targets.any(|target| target.name == folder.target) || folder.create
     }
 
     /// The flags of a scan's messages, where a plan names them.

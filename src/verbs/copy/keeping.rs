@@ -180,6 +180,12 @@ impl Copy<'_> {
     }
 }
 
+impl Shelf {
+    fn new(mailbox: MailboxName, name: &FolderName) -> Self {
+        Self { mailbox, shown: name.to_string(), kept: HashMap::new() }
+    }
+}
+
 impl Leaving {
     fn relocation(&self) -> Relocation {
         let (uids, to) = (self.left.clone(), self.shelves[0].mailbox.clone());
@@ -223,27 +229,17 @@ fn leavings(way: &mut Way<'_>, names: &Names<'_>, day: Date, doomed: &[Doomed]) 
     for (of, doomed) in doomed.iter().enumerate().filter(|(_, doomed)| !doomed.uids.is_empty()) {
         let Some(folder) = FolderName::parse(&doomed.folder) else { continue };
         let name = kept_name(day, &folder);
-        let shelf =
-            |mailbox: &MailboxName, shown: String| Shelf { mailbox: mailbox.clone(), shown, kept: HashMap::new() };
-        let mut refusal = None;
-        let mailbox = match place(names.target, &name) {
-            Ok(TargetFolder::Existing(index)) => names.target.mailboxes[index].name.clone(),
-            Ok(TargetFolder::New { name, fallbacks, flattened }) => {
-                let folder = NewFolder { flattened, ..NewFolder::new(name.clone(), fallbacks) };
-                new.push((leavings.len(), folder));
-                name
-            }
-            Err(reason) => {
-                refusal = Some(reason);
-                doomed.mailbox.clone()
-            }
+        let (shelf, to_make, refusal) = match shelf_of_day(names, &name) {
+            Ok((shelf, to_make)) => (shelf, to_make, None),
+            Err(reason) => (Shelf::new(doomed.mailbox.clone(), &name), None, Some(reason)),
         };
-        let mut shelves = vec![shelf(&mailbox, name.to_string())];
+        new.extend(to_make.map(|folder| (leavings.len(), folder)));
+        let mut shelves = vec![shelf];
         let before = held.iter().filter(|held| held.of.key() == folder.key() && held.day != day);
-        if let Some(before) = before.max_by_key(|held| held.day) {
+        shelves.extend(before.max_by_key(|held| held.day).map(|before| {
             let mailbox = &names.target.mailboxes[before.index].name;
-            shelves.push(shelf(mailbox, kept_name(before.day, &folder).to_string()));
-        }
+            Shelf::new(mailbox.clone(), &kept_name(before.day, &folder))
+        }));
         let Doomed { folder, mailbox, uid_validity, uids, .. } = doomed.clone();
         let looks = HashMap::new();
         leavings.push(Leaving { of, folder, mailbox, uid_validity, left: uids, looks, shelves, refusal });
@@ -257,6 +253,17 @@ fn leavings(way: &mut Way<'_>, names: &Names<'_>, day: Date, doomed: &[Doomed]) 
         }
     }
     Ok(leavings)
+}
+
+/// Gives the folder of the day with this name, and what is to be made for it.
+fn shelf_of_day(names: &Names<'_>, name: &FolderName) -> Result<(Shelf, Option<NewFolder>), String> {
+    Ok(match place(names.target, name)? {
+        TargetFolder::Existing(index) => (Shelf::new(names.target.mailboxes[index].name.clone(), name), None),
+        TargetFolder::New { name: mailbox, fallbacks, flattened } => {
+            let folder = NewFolder { flattened, ..NewFolder::new(mailbox.clone(), fallbacks) };
+            (Shelf::new(mailbox, name), Some(folder))
+        }
+    })
 }
 
 /// Which of the messages that are left have the same bytes as one of these on a shelf, each as one of its own.

@@ -5,6 +5,7 @@
 //! state is a cache: where it can't be written any more, the copy goes on and says so once.
 
 use super::needs::{Needs, SideState, TargetState};
+use super::work::Works;
 use crate::event::{Event, Observer};
 use crate::exec::Journal;
 use crate::folders::Pair;
@@ -157,21 +158,15 @@ impl<'a> Memory<'a> {
     }
 
     /// Records the intent to copy, and what the comparison found, before anything is sent.
-    pub(super) fn begin(&mut self, names: &Names<'_>, folders: &[Option<Needs>]) {
+    pub(super) fn begin(&mut self, names: &Names<'_>, folders: &Works) {
         let Some(state) = self.writable() else { return };
         let begun = self.begin_in(state, names, folders);
         self.begun = self.heed(begun).unwrap_or_default();
     }
 
-    fn begin_in(
-        &self,
-        state: &State,
-        names: &Names<'_>,
-        folders: &[Option<Needs>],
-    ) -> Result<HashMap<usize, Begun>, Error> {
-        let looked_into: Vec<(usize, &Needs, &TargetState)> = (folders.iter().enumerate())
-            .filter_map(|(index, needs)| Some((index, needs.as_ref()?, needs.as_ref()?.target.as_ref()?)))
-            .collect();
+    fn begin_in(&self, state: &State, names: &Names<'_>, folders: &Works) -> Result<HashMap<usize, Begun>, Error> {
+        let looked_into: Vec<(usize, &Needs, &TargetState)> =
+            (folders.compared()).filter_map(|(index, needs)| Some((index, needs, needs.target.as_ref()?))).collect();
         let mut starts = Vec::new();
         for (index, needs, target) in &looked_into {
             let pair = &names.pairs[*index];

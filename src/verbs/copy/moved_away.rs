@@ -42,7 +42,7 @@ impl Copy<'_> {
     }
 
     fn leave(&mut self, pair: usize, folder: &str, uids: &UidSet) {
-        let Some(Some(needs)) = self.folders.get_mut(pair) else { return };
+        let Some(needs) = self.folders.needs_mut(pair) else { return };
         needs.missing.retain(|message| !uids.contains(message.uid()));
         needs.already_there += uids.len();
         self.summary.already_there += uids.len();
@@ -56,8 +56,7 @@ impl Copy<'_> {
     /// Messages that an earlier run has copied and that the target does not have where they were put.
     fn missed(&self, source: &mut dyn ReadStore, names: &Names<'_>) -> Result<Vec<(Missed, Looks, Sameness)>, Error> {
         let mut asked: Vec<(usize, UidSet)> = Vec::new();
-        for (pair, needs) in (0..).zip(&self.folders) {
-            let Some(needs) = needs.as_ref().filter(|needs| !needs.news.stale.is_empty()) else { continue };
+        for (pair, needs) in self.folders.compared().filter(|(_, needs)| !needs.news.stale.is_empty()) {
             let known = needs.missing.iter().map(Message::uid).filter(|uid| needs.news.stale.contains(*uid));
             let known: UidSet = known.collect();
             if !known.is_empty() {
@@ -69,7 +68,7 @@ impl Copy<'_> {
             scan_each(source, ScanDepth::Identity, asked.iter().map(|(pair, uids)| (name(*pair), Some(uids.clone()))))?;
         let mut missed = Vec::new();
         for ((pair, uids), scan) in asked.into_iter().zip(scans) {
-            let validity = self.folders[pair].as_ref().and_then(|needs| needs.source.counters.uid_validity);
+            let validity = self.folders.needs(pair).and_then(|needs| needs.source.counters.uid_validity);
             let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == validity) else { continue };
             let shown = scan.messages.iter().filter(|message| uids.contains(message.uid()));
             missed.extend(
@@ -119,9 +118,9 @@ impl Copy<'_> {
         let records = self.memory.records().filter(|record| record.target == *folder);
         let mut paired: Vec<Uid> =
             records.flat_map(|record| self.memory.pairs(record.id)).map(|pair| pair.target).collect();
-        for (needs, pair) in self.folders.iter().zip(names.pairs) {
-            if names.existing(pair).is_some_and(|target| target.name == *folder) {
-                paired.extend(needs.iter().flat_map(|needs| &needs.news.matched).map(|(_, target, _)| *target));
+        for (pair, needs) in self.folders.compared() {
+            if names.existing(&names.pairs[pair]).is_some_and(|target| target.name == *folder) {
+                paired.extend(needs.news.matched.iter().map(|(_, target, _)| *target));
             }
         }
         paired.sort_unstable();

@@ -1,6 +1,6 @@
 //! What one folder needs, as its comparison shows.
 
-use super::repair::ToCheck;
+use super::damage::ToCheck;
 use crate::mail::{Counters, FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, UidSet};
 use crate::plan::planned::{Flagged, by_flags};
 use crate::store::{FlagEdit, FolderScan};

@@ -84,7 +84,7 @@ impl Copy<'_> {
         let views = pairs.iter().enumerate().filter(|(index, pair)| pair.view && !self.is_idle_view(*index, pairs));
         for (index, pair) in folders.chain(views) {
             let TargetFolder::New { name, fallbacks, flattened } = &pair.target else { continue };
-            if self.refused.contains(&index) {
+            if self.folders[index].is_refused {
                 continue;
             }
             let at = *place.entry(name).or_insert_with(|| {
@@ -119,12 +119,12 @@ impl Copy<'_> {
         for (folder, made) in wanted.iter().zip(made) {
             let is_for = |pair: &Pair| matches!(&pair.target, TargetFolder::New { name, .. } if *name == folder.name);
             let of: Vec<usize> =
-                (0..pairs.len()).filter(|at| is_for(&pairs[*at]) && !self.refused.contains(at)).collect();
+                (0..pairs.len()).filter(|at| is_for(&pairs[*at]) && !self.folders[*at].is_refused).collect();
             match made {
                 Ok(made) => self.take_made(pairs, &of, folder, made),
                 Err(reason) => {
                     for index in of {
-                        self.folders[index] = None;
+                        // What it needs is still needed: what was to come here must not be deleted elsewhere.
                         self.fail_folder(index, &pairs[index], &reason);
                     }
                 }
@@ -144,7 +144,7 @@ impl Copy<'_> {
             }
         }
         for index in of {
-            if let Some(needs) = &mut self.folders[*index] {
+            if let Some(needs) = self.folders.needs_mut(*index) {
                 needs.target = Some(TargetState::new(made.name.clone(), &made.scan));
             }
         }
@@ -158,9 +158,9 @@ impl Copy<'_> {
         let wanted: Vec<(String, MailboxName)> = names
             .pairs
             .iter()
-            .zip(&self.folders)
-            .filter(|(pair, _)| pair.subscribe && !names.is_subscribed_on_target(pair))
-            .filter_map(|(pair, needs)| Some((pair.to.to_string(), needs.as_ref()?.target.as_ref()?.name.clone())))
+            .enumerate()
+            .filter(|(_, pair)| pair.subscribe && !names.is_subscribed_on_target(pair))
+            .filter_map(|(index, pair)| Some((pair.to.to_string(), self.folders.target(index)?.name.clone())))
             .filter(|(_, name)| !self.subscribed.contains(name))
             .collect();
         let mailboxes: Vec<_> = wanted.iter().map(|(_, name)| name.clone()).collect();
@@ -178,10 +178,8 @@ impl Copy<'_> {
     pub(super) fn change_flags(&mut self, link: &mut Link, pairs: &[Pair]) -> Result<(), Error> {
         let mut changes = Vec::new();
         let mut pair_of = Vec::new();
-        for (index, needs) in self.folders.iter().enumerate() {
-            let Some((needs, target)) = needs.as_ref().and_then(|needs| Some((needs, needs.target.as_ref()?))) else {
-                continue;
-            };
+        for (index, needs) in self.folders.compared() {
+            let Some(target) = &needs.target else { continue };
             // A change of ours makes a message one that was changed: only the first can ask for unchanged ones.
             let mut changed = UidSet::default();
             for ((edit, flags), uids) in &needs.flag_changes {
@@ -204,7 +202,7 @@ impl Copy<'_> {
             match result {
                 Ok(left_alone) => {
                     self.summary.flags_updated += change.uids.len() - left_alone.len();
-                    if let Some(needs) = &mut self.folders[index] {
+                    if let Some(needs) = self.folders.needs_mut(index) {
                         needs.news.left_alone.add(&left_alone);
                     }
                 }

@@ -4,9 +4,9 @@
 use super::Copy;
 use crate::engine::departures;
 use crate::engine::latecomers::{self, Twice};
-use crate::engine::proof::{self, Closeness, Proof, Says, Word};
+use crate::engine::proof::{self, Closeness, Says, Word};
 use crate::engine::renumbered::Corrected;
-use crate::engine::sent::Sent;
+use crate::engine::sent::{Proof, Sent};
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet};
@@ -43,9 +43,8 @@ impl Copy<'_> {
     /// Takes back the copies of messages that an earlier run had sent and that arrived only now. Gives them by pair and UID
     /// on the source.
     fn take_back(&mut self, way: &mut Way<'_>, proofs: &[Proof<'_>]) -> Result<HashMap<usize, UidSet>, Error> {
-        let mailbox = |pair: &usize| Some(&self.folders.get(*pair)?.as_ref()?.target.as_ref()?.name);
         // What the target put there by itself looks like what somebody else did.
-        let relocated_to: HashSet<&MailboxName> = self.relocated.keys().filter_map(mailbox).collect();
+        let relocated_to: HashSet<&MailboxName> = self.folders.relocated_to().collect();
         let looked_at: Vec<&Proof<'_>> =
             proofs.iter().filter(|proof| !relocated_to.contains(&proof.task.target)).collect();
         let all = way.repeatable(|link| latecomers::find(link.target.as_mut(), &looked_at))?;
@@ -103,7 +102,7 @@ impl Copy<'_> {
             self.observer.observe(&Event::MessageFailed { folder: &proof.task.from, uid, heading: None, reason });
             self.summary.failed += 1;
             self.summary.copied -= 1;
-            self.has_failed.insert(proof.of);
+            self.folders[proof.of].has_failed = true;
         }
         self.memory.unpair(proof.of, lost);
     }

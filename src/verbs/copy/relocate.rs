@@ -52,12 +52,12 @@ impl Copy<'_> {
     }
 
     fn target_name(&self, pair: usize) -> Option<&MailboxName> {
-        Some(&self.folders.get(pair)?.as_ref()?.target.as_ref()?.name)
+        Some(&self.folders.target(pair)?.name)
     }
 
     /// What is asked of the target for a job. `None`: it has no folder for it.
     pub(super) fn errand<'j>(&'j self, job: &'j Job) -> Option<Errand<'j>> {
-        let target = self.folders.get(job.pair)?.as_ref()?.target.as_ref()?;
+        let target = self.folders.target(job.pair)?;
         Some(Errand {
             from: &job.from.mailbox,
             from_uid_validity: job.from.uid_validity,
@@ -115,7 +115,7 @@ impl Copy<'_> {
     fn conclude(&mut self, names: &Names<'_>, pair: usize, jobs: &[(Job, Uid)]) {
         self.summary.copied += jobs.len() as u64;
         self.summary.copied_server_side += jobs.len() as u64;
-        let Some(needs) = self.folders.get_mut(pair).and_then(Option::as_mut) else { return };
+        let Some(needs) = self.folders.needs_mut(pair) else { return };
         if let Some(target) = &mut needs.target {
             // What is sent now comes after it: a lost reply must not be looked for among what was relocated.
             let next = jobs.iter().map(|(_, uid)| uid.get().saturating_add(1)).max().unwrap_or(0);
@@ -133,7 +133,7 @@ impl Copy<'_> {
         for uid in uids.iter() {
             self.observer.observe(&Event::MessageCopied { to: Side::TARGET, folder: &folder, uid, bytes: 0 });
         }
-        super::emptying::note_copied(&mut self.relocated, pair, uids.iter());
+        self.folders[pair].relocated.add(&uids);
     }
 }
 

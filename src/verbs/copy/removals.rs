@@ -136,7 +136,7 @@ impl Copy<'_> {
         for (index, pair) in names.pairs.iter().enumerate() {
             let Some(folder) = names.existing(pair) else { continue };
             let key = folder.name.as_bytes();
-            let needs = self.folders[index].as_ref();
+            let needs = self.folders.needs(index);
             // All Mail shows what is in other folders: nothing in it is extra.
             if pair.view && folder.special_use.is_some_and(SpecialUse::is_view) {
                 continue;
@@ -197,7 +197,7 @@ impl Copy<'_> {
     /// shows that no mail has come into them.
     fn hiding(&self, names: &Names<'_>) -> Vec<String> {
         let is_hiding = |(index, pair): &(usize, &Pair)| {
-            let is_unread = self.has_failed.contains(index) && !self.refused.contains(index);
+            let is_unread = self.folders[*index].has_failed && !self.folders[*index].is_refused;
             is_unread && !self.memory.has_no_news(pair, names)
         };
         let unread = names.pairs.iter().enumerate().filter(is_hiding).map(|(_, pair)| pair.from.to_string());
@@ -210,7 +210,7 @@ impl Copy<'_> {
     fn doom_sources(&mut self, names: &Names<'_>) {
         // What only a view has stays: to delete it there may delete it from more than is shown.
         for (index, pair) in names.pairs.iter().enumerate().filter(|(_, pair)| !pair.view) {
-            let Some(needs) = &self.folders[index] else { continue };
+            let Some(needs) = self.folders.needs(index) else { continue };
             let there = needs.there.iter().map(|there| there.source);
             let missing = needs.missing.iter().map(crate::mail::Message::uid);
             self.doomed.push(Doomed {
@@ -233,7 +233,7 @@ impl Copy<'_> {
             self.doomed.iter().map(|doomed| Deletions { deleted: doomed.uids.len(), of: doomed.of }).collect();
         let counted: u64 = counts.iter().map(|count| count.of).sum();
         let all: u64 = match self.options.deleting {
-            Deleting::Mirror(_) => self.folders.iter().flatten().map(|needs| needs.on_target).sum(),
+            Deleting::Mirror(_) => self.folders.all_needs().map(|needs| needs.on_target).sum(),
             _ => 0,
         };
         // Folders from which nothing is deleted count towards the account.

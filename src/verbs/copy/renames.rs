@@ -167,7 +167,7 @@ impl Copy<'_> {
         for rename in &renames {
             let above = |(from, _): &&(&MailboxName, &str)| rename.from.as_bytes().starts_with(from.as_bytes());
             if let Some((_, reason)) = refused.iter().find(above) {
-                self.folders[rename.pair] = None;
+                self.folders[rename.pair].needs = None;
                 subscribe.extend(rename.subscribed.then(|| rename.from.clone()));
                 let reason = format!("the target did not rename it to {}: {reason}", rename.to_shown);
                 self.fail_folder(rename.pair, &names.pairs[rename.pair], &reason);
@@ -192,11 +192,8 @@ impl Copy<'_> {
                 *name = rename.to.clone();
             }
         };
-        self.folders
-            .iter_mut()
-            .flatten()
-            .filter_map(|needs| needs.target.as_mut())
-            .for_each(|target| fix(&mut target.name));
+        let targets = self.folders.iter_mut().filter_map(|work| work.needs.as_mut()?.target.as_mut());
+        targets.for_each(|target| fix(&mut target.name));
         self.doomed.iter_mut().for_each(|doomed| fix(&mut doomed.mailbox));
         self.elsewhere.jobs.iter_mut().for_each(|job| fix(&mut job.from.mailbox));
     }

@@ -20,7 +20,7 @@ impl Copy<'_> {
     }
 
     fn planned_folder(&self, index: usize, pair: &Pair, names: &Names<'_>) -> Option<PlannedFolder> {
-        let needs = self.folders[index].as_ref().filter(|_| !self.is_idle_view(index, names.pairs))?;
+        let needs = self.folders.needs(index).filter(|_| !self.is_idle_view(index, names.pairs))?;
         let rename = self.renames.iter().find(|rename| rename.pair == index);
         let target = rename.map_or_else(|| name_on_target(pair, names), |rename| rename.to.clone());
         let flags = |message: &Message| (message.uid(), needs.flags.get(message.flags()));
@@ -54,7 +54,7 @@ impl Copy<'_> {
         }
         for (index, pair) in names.pairs.iter().enumerate() {
             let deletes = self.doomed_in(index) > 0;
-            let Some(needs) = &self.folders[index] else { continue };
+            let Some(needs) = self.folders.needs(index) else { continue };
             if needs.missing.is_empty() && needs.flag_changes.is_empty() && !deletes {
                 continue;
             }
@@ -69,8 +69,8 @@ impl Copy<'_> {
             self.refuse(index, pair, &reason);
             self.doomed.retain(|doomed| !doomed.pairs.contains(&index));
         }
-        let refused = &self.refused;
-        self.elsewhere.jobs.retain(|job| !refused.contains(&job.pair));
+        let folders = &self.folders;
+        self.elsewhere.jobs.retain(|job| !folders[job.pair].is_refused);
     }
 }
 

@@ -30,7 +30,7 @@ impl Copy<'_> {
         if known.iter().all(Option::is_some) {
             for (index, messages) in all.iter().zip(known) {
                 let messages = messages.unwrap_or_default();
-                self.folders[*index] = Some(Needs::in_step(messages));
+                self.folders[*index].needs = Some(Needs::in_step(messages));
                 self.summary.already_there += messages;
                 self.note_only_in_view(&names.pairs[*index], messages);
             }
@@ -55,7 +55,7 @@ impl Copy<'_> {
             let is_new = matches!(pair.target, TargetFolder::New { .. });
             let has_extras = !is_new && matches!(self.options.deleting, Deleting::Mirror(_));
             if messages == 0 && !has_extras {
-                self.folders[looked.pair] = Some(Needs::in_step(0));
+                self.folders[looked.pair].needs = Some(Needs::in_step(0));
                 continue;
             }
             compared[looked.pair].only = Some(looked.only);
@@ -95,8 +95,11 @@ impl Copy<'_> {
 
     /// Says that a move leaves what only a view has.
     pub(super) fn tell_left_in_views(&self, names: &Names<'_>) {
-        for (pair, needs) in names.pairs.iter().zip(&self.folders).filter(|(pair, _)| pair.view) {
-            let Some(needs) = needs else { continue };
+        for (pair, needs) in self.folders.compared() {
+            let pair = &names.pairs[pair];
+            if !pair.view {
+                continue;
+            }
             let count = needs.missing.len() as u64 + needs.already_there;
             if count > 0 {
                 let text = format!(

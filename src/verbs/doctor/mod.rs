@@ -35,6 +35,8 @@ use crate::event::Observer;
 use crate::mail::Side;
 use crate::store::ErrorKind;
 use crate::store::imap::{Account, Checkup};
+use crate::verbs::milliseconds;
+use serde::Serialize;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -58,19 +60,23 @@ pub struct DoctorOptions<'a> {
 }
 
 /// What `doctor` found, in numbers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct DoctorSummary {
     /// Checks that found all well.
+    #[serde(rename = "ok")]
     pub good: u64,
     /// Checks that found something to know or to do.
+    #[serde(rename = "warnings")]
     pub doubtful: u64,
     /// Checks that found what a copy would fail at.
     pub failed: u64,
     /// Checks that did not apply.
     pub skipped: u64,
     /// What the first failure was.
+    #[serde(skip)]
     pub failure: Option<ErrorKind>,
     /// How long it took.
+    #[serde(serialize_with = "milliseconds")]
     pub seconds: f64,
 }
 

@@ -20,7 +20,7 @@ impl Sync<'_> {
             self.summary.status = Status::Stopped(error);
         }
         way.end();
-        self.add_traffic(way.traffic);
+        self.summary.traffic += way.traffic;
     }
 
     fn steps(&mut self, way: &mut Way<'_>) -> Result<(), Error> {

@@ -37,7 +37,7 @@ use crate::folders::Rules;
 use crate::mail::{Both, Counters, MailboxName, PermanentFlags, Side, UidSet};
 use crate::plan::merge::{BaseFolder, FolderMerge, FolderPair, FoldersMerge, Move, Row, View};
 use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
-use crate::store::{Connector, Error, Traffic};
+use crate::store::{Connector, Error};
 use listing::Listed;
 use memory::Memory;
 use sharing::Originals;
@@ -209,7 +209,7 @@ impl<'a> Sync<'a> {
         observer: &'a dyn Observer,
     ) -> Result<Self, Error> {
         let mut memory = Memory::open(state)?;
-        let mut summary = SyncSummary::empty();
+        let mut summary = SyncSummary::default();
         let listed = Listed::read(link, rules, &mut memory, observer)?;
         summary.folders_failed = listed.failed;
         summary.left_out.clone_from(&listed.omitted);
@@ -256,10 +256,7 @@ impl<'a> Sync<'a> {
     }
 
     fn way(&mut self, side: Side) -> &mut SyncWay {
-        match side {
-            Side::First => &mut self.summary.to_first,
-            Side::Second => &mut self.summary.to_second,
-        }
+        &mut self.summary.to[side]
     }
 
     fn fail_folder(&mut self, name: &str, reason: &str) {
@@ -272,14 +269,7 @@ impl<'a> Sync<'a> {
     }
 
     fn close(&mut self, link: Link) {
-        let mut traffic = Both::default();
-        link.close(&mut traffic);
-        self.add_traffic(traffic);
-    }
-
-    fn add_traffic(&mut self, traffic: Both<Traffic>) {
-        self.summary.first_traffic += traffic.first;
-        self.summary.second_traffic += traffic.second;
+        self.summary.traffic += link.end();
     }
 
     fn finish(mut self, started: Instant, stop: &Stop) -> SyncSummary {

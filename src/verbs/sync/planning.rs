@@ -17,13 +17,11 @@ impl Sync<'_> {
             (!name.eq_ignore_ascii_case("inbox"), name.to_lowercase(), name)
         });
         for (at, work) in works {
-            let steps = Both::of(|side| self.step(at, side));
             self.observer.observe(&Event::SyncPlanned(SyncPlanned {
                 first: &work.name(Side::First),
                 second: &work.name(Side::Second),
                 already_there: work.already_there(),
-                to_first: steps.first,
-                to_second: steps.second,
+                to: Both::of(|side| self.step(at, side)),
             }));
         }
     }

@@ -6,6 +6,7 @@ use crate::folders::{FolderName, TargetFolder, place};
 use crate::identity;
 use crate::mail::{Flags, HeaderKey, Heading, InternalDate, Listing, MailboxName, PermanentFlags, Side, Uid};
 use crate::store::{Body, Connector, Delivery, Error, ErrorKind, FolderScan, NewFolder, ScanDepth, ScanRequest, Store};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -29,7 +30,7 @@ pub struct Restoring<'a> {
 }
 
 /// What came of putting messages back, or in a dry run would.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct UndoSummary {
     /// Messages put back.
     pub restored: u64,

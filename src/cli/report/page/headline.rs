@@ -1,10 +1,11 @@
 //! The top of the page: what came of the run in one line, between which mailboxes, and its main numbers.
 
 use super::shown;
-use crate::cli::left_out::{self, LeftOut};
+use crate::cli::left_out;
 use crate::cli::report::facts::Facts;
 use crate::cli::session::without_options;
 use crate::cli::units;
+use mailferry::verbs::LeftOut;
 use serde_json::Value;
 
 /// The top of the page.
@@ -43,7 +44,7 @@ impl Headline {
             address: (side.address.as_deref().map(without_options)).map_or_else(|| "unknown".to_owned(), shown),
             server: side.server.as_deref().map(shown).unwrap_or_default(),
         };
-        let error = facts.error.as_ref().map(|error| (shown(&error.reason), error.hint.as_deref().map(shown)));
+        let error = facts.error.as_ref().map(|error| (shown(&error.message), error.hint.as_deref().map(shown)));
         Self {
             command: facts.command,
             dry_run: facts.dry_run,

@@ -3,8 +3,10 @@
 use super::Section;
 use super::chart::{Chart, Unit};
 use super::table::{Cell, Table};
-use crate::cli::report::facts::{Facts, Holdings, Named, Year};
+use crate::cli::report::facts::{Facts, Holdings};
 use crate::cli::units;
+use mailferry::event::{FolderHoldings, NamedMessage, YearSum};
+use mailferry::mail::InternalDate;
 
 /// More years than these are drawn from the last one backwards, the others as one.
 const YEARS: usize = 40;
@@ -39,7 +41,7 @@ fn by_year(id: &'static str, held: &Holdings) -> Option<Section> {
     if years.is_empty() {
         return None;
     }
-    let chart = |title: &str, of: fn(&Year) -> u64, unit: Unit| {
+    let chart = |title: &str, of: fn(&YearSum) -> u64, unit: Unit| {
         let values: Vec<(String, u64)> = years.iter().map(|(name, sum)| (name.clone(), of(sum))).collect();
         Chart::bars(title, &values, unit)
     };
@@ -74,19 +76,19 @@ fn unread(held: &Holdings) -> Option<String> {
 }
 
 /// The years as they are drawn: those between that have nothing too, as far as there is room.
-fn drawn(years: &[Year]) -> Vec<(String, Year)> {
-    let dated: Vec<(i16, Year)> = years.iter().filter_map(|sum| Some((sum.year?, *sum))).collect();
+fn drawn(years: &[YearSum]) -> Vec<(String, YearSum)> {
+    let dated: Vec<(i16, YearSum)> = years.iter().filter_map(|sum| Some((sum.year?, *sum))).collect();
     let (Some((first, _)), Some((last, _))) = (dated.first(), dated.last()) else { return Vec::new() };
-    let named = |(year, sum): &(i16, Year)| (year.to_string(), *sum);
+    let named = |(year, sum): &(i16, YearSum)| (year.to_string(), *sum);
     if usize::from(last.abs_diff(*first)) < YEARS {
         let sum = |year: i16| {
             let found = dated.iter().find(|(one, _)| *one == year);
-            found.map_or(Year { year: Some(year), messages: 0, bytes: 0 }, |(_, sum)| *sum)
+            found.map_or(YearSum { year: Some(year), ..YearSum::default() }, |(_, sum)| *sum)
         };
         return (*first..=*last).map(|year| (year.to_string(), sum(year))).collect();
     }
     let early = dated.len().saturating_sub(YEARS);
-    let before = dated[..early].iter().fold(Year { year: None, messages: 0, bytes: 0 }, |all, (_, sum)| Year {
+    let before = dated[..early].iter().fold(YearSum::default(), |all, (_, sum)| YearSum {
         messages: all.messages + sum.messages,
         bytes: all.bytes + sum.bytes,
         ..all
@@ -96,7 +98,7 @@ fn drawn(years: &[Year]) -> Vec<(String, Year)> {
 }
 
 fn by_folder(id: &'static str, held: &Holdings) -> Option<Section> {
-    let most = |of: fn(&crate::cli::report::facts::Held) -> u64| held.folders.iter().map(of).max().unwrap_or(0);
+    let most = |of: fn(&FolderHoldings) -> u64| held.folders.iter().map(of).max().unwrap_or(0);
     let (messages, bytes) = (most(|folder| folder.messages), most(|folder| folder.bytes));
     let columns = [("Folder", false), ("Messages", true), ("Bytes", true), ("Not read", true)];
     let mut table = Table::new("Messages and bytes by folder", &columns);
@@ -166,13 +168,13 @@ fn duplicates(id: &'static str, held: &Holdings) -> Option<Section> {
     Some(Section { id, title, count, notes, tables, ..Section::default() })
 }
 
-fn message_cells(message: &Named) -> [Cell; 4] {
+fn message_cells(message: &NamedMessage) -> [Cell; 4] {
     let subject = message
         .subject
         .as_deref()
         .map_or_else(|| Cell { text: "no subject".to_owned(), is_dim: true, ..Cell::default() }, Cell::text)
         .with_note(message.from.as_deref().unwrap_or_default());
-    let uid = Cell { text: message.uid.to_string(), number: Some(u64::from(message.uid)), ..Cell::default() };
-    let day = message.date.as_deref().and_then(|date| date.get(..10));
-    [subject, Cell::text(&message.folder), uid, day.map_or_else(Cell::unknown, Cell::day)]
+    let uid = Cell { text: message.uid.to_string(), number: Some(u64::from(message.uid.get())), ..Cell::default() };
+    let day = message.date.and_then(InternalDate::day).map(|day| day.to_string());
+    [subject, Cell::text(&message.folder), uid, day.as_deref().map_or_else(Cell::unknown, Cell::day)]
 }

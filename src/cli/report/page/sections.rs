@@ -5,9 +5,10 @@ use super::headline;
 use super::holdings;
 use super::table::{Cell, Table};
 use super::{Section, shown};
-use crate::cli::heading::Shown;
+use crate::cli::left_out;
 use crate::cli::report::facts::{Change, Facts, Folder, Planned};
 use crate::cli::units;
+use mailferry::mail::{Heading, InternalDate, Uid};
 
 /// All parts in which there is something.
 pub(super) fn all(facts: &Facts) -> Vec<Section> {
@@ -28,15 +29,16 @@ fn counted(id: &'static str, title: &str, count: u64, table: Table) -> Option<Se
     })
 }
 
-fn uid(uid: Option<u32>) -> Cell {
-    uid.map_or_else(Cell::unknown, |uid| Cell { is_dim: false, text: uid.to_string(), ..Cell::count(u64::from(uid)) })
+fn uid(uid: Option<Uid>) -> Cell {
+    uid.map_or_else(Cell::unknown, |uid| Cell { is_dim: false, text: uid.to_string(), ..Cell::count(uid.get().into()) })
 }
 
 /// What people know a message by: the subject, and below it who sent it and when.
-fn about(heading: &Shown) -> Cell {
-    let parts = [heading.from.as_deref(), heading.date.as_deref().and_then(|date| date.get(..10))];
-    let note = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    match &heading.subject {
+fn about(heading: Option<&Heading>) -> Cell {
+    let Some(Heading { subject, from, date, .. }) = heading else { return Cell::unknown() };
+    let day = date.and_then(InternalDate::day).map(|day| day.to_string());
+    let note = from.iter().chain(&day).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match subject {
         Some(subject) => Cell::text(subject).with_note(&note),
         None if note.is_empty() => Cell::unknown(),
         None => Cell { text: "no subject".to_owned(), is_dim: true, ..Cell::default() }.with_note(&note),
@@ -52,7 +54,7 @@ fn failures(facts: &Facts) -> Option<Section> {
             vec![
                 Cell::text(&failure.folder),
                 uid(failure.uid),
-                about(&failure.heading),
+                about(failure.heading.as_ref()),
                 id,
                 Cell::text(&failure.reason),
             ]
@@ -67,7 +69,7 @@ fn left_out(facts: &Facts) -> Option<Section> {
     let mut table = Table::new("What was left out, and why", &[("By", false), ("Folder", false), ("Messages", true)]);
     let all = headline::left_out(facts);
     for found in &all {
-        let by = match found.why() {
+        let by = match left_out::why(found) {
             Some(why) => Cell::text("no option").with_note(why),
             None => Cell::text(&found.by),
         };
@@ -99,7 +101,7 @@ fn conflicts(facts: &Facts) -> Option<Section> {
     let row = |conflict: &Change| {
         let settled = Cell::text(conflict.settled.unwrap_or(conflict.reason)).with_note(&conflict.detail);
         let did = [conflict.first_did, conflict.second_did].map(clause);
-        let which = vec![Cell::text(&conflict.folder), uid(conflict.uid), about(&conflict.heading)];
+        let which = vec![Cell::text(&conflict.folder), uid(conflict.uid), about(conflict.heading.as_ref())];
         [which, did.into(), vec![settled]].concat()
     };
     table.rows = facts.told.conflicts.listed.iter().map(row).collect();
@@ -113,7 +115,7 @@ fn changes(facts: &Facts) -> Option<Section> {
     let mut table = Table::new("Planned changes", &columns);
     let row = |change: &Change| {
         let action = Cell::text(&change.action.replace('_', " ")).with_note(&change.detail);
-        let which = [Cell::text(&change.folder), uid(change.uid), about(&change.heading)];
+        let which = [Cell::text(&change.folder), uid(change.uid), about(change.heading.as_ref())];
         [vec![action, Cell::text(change.to)], which.into(), vec![Cell::text(change.reason)]].concat()
     };
     table.rows = facts.told.changes.listed.iter().map(row).collect();
@@ -127,8 +129,14 @@ fn differences(facts: &Facts) -> Option<Section> {
     let mut table = Table::new("Differences between the two sides", &columns);
     table.rows = (facts.told.differences.listed.iter())
         .map(|found| {
-            let kind = Cell::text(&found.kind.replace('_', " "));
-            vec![kind, Cell::text(&found.folder), uid(found.uid), about(&found.heading), Cell::text(&found.detail)]
+            let kind = Cell::text(&found.kind.name().replace('_', " "));
+            vec![
+                kind,
+                Cell::text(&found.folder),
+                uid(found.uid),
+                about(found.heading.as_ref()),
+                Cell::text(&found.detail),
+            ]
         })
         .collect();
     let table = table.with_more(facts.told.differences.more, "difference");

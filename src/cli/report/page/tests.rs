@@ -7,10 +7,10 @@ use crate::cli::json::{Line, Mailboxes, Summary};
 use crate::cli::report::{About, Destination, Report};
 use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
 use mailferry::event::{
-    Change, Contradiction, Difference, DifferenceKind, Duplicate, Event, FolderHoldings, FolderPlanned, Holdings,
-    NamedMessage, Observer as _, SyncPlanned, SyncStep, YearSum,
+    Change, Contradiction, Difference, DifferenceKind, Event, FolderHoldings, FolderPlanned, Holdings, NamedMessage,
+    Observer as _, SyncPlanned, SyncStep, YearSum,
 };
-use mailferry::mail::{Heading, InternalDate, Side, Uid};
+use mailferry::mail::{Both, Heading, InternalDate, Side, Uid};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -36,12 +36,14 @@ fn facts(command: &'static str, text: &str) -> Facts {
     report.note_address(Side::SOURCE, &address);
     tell(&report, text);
     report.note_failure(&Failure::local(text).with_hint(text));
-    let summary = match command {
-        "sync" => Summary::sync(&sync_summary(), false),
-        "verify" => Summary::verify(&verify_summary()),
-        _ => Summary::copy(&copy_summary(), false),
+    let value = |summary: Summary<'_>| {
+        serde_json::to_value(Line::of_summary(summary, Mailboxes::default(), Choice::default())).unwrap()
     };
-    let summary = serde_json::to_value(Line::of_summary(summary, Mailboxes::default(), Choice::default())).unwrap();
+    let summary = match command {
+        "sync" => value(Summary::sync(&sync_summary(), false)),
+        "verify" => value(Summary::verify(&verify_summary())),
+        _ => value(Summary::copy(&copy_summary(), false)),
+    };
     report.facts(Some(&summary), 3)
 }
 
@@ -69,14 +71,8 @@ fn tell(report: &Report, text: &str) {
         delete: 1,
         keep: 1,
     }));
-    let step = SyncStep { copy: 3, ..SyncStep::default() };
-    tell(Event::SyncPlanned(SyncPlanned {
-        first: text,
-        second: text,
-        already_there: 1,
-        to_first: step,
-        to_second: step,
-    }));
+    let to = Both::of(|_| SyncStep { copy: 3, ..SyncStep::default() });
+    tell(Event::SyncPlanned(SyncPlanned { first: text, second: text, already_there: 1, to }));
     tell(Event::FolderPaired { from: text, to: text, reason: text });
     tell(Event::FolderRenamed { from: text, to: text });
     for conflict in [true, false] {
@@ -100,17 +96,18 @@ fn tell(report: &Report, text: &str) {
     tell(Event::MessageCopied { to: Side::TARGET, folder: text, uid, bytes: 300 });
     tell(Event::MessageFailed { folder: text, uid, heading: Some(&heading), reason: text });
     tell(Event::FolderFailed { folder: text, reason: text });
-    tell(Event::Difference(Difference {
+    tell(Event::Difference(&Difference {
         kind: DifferenceKind::Flags,
-        folder: text,
+        folder: text.to_owned(),
         uid: Some(uid),
         messages: 1,
-        detail: text,
-        heading: Some(&heading),
+        detail: text.to_owned(),
+        heading: Some(heading.clone()),
     }));
     tell(Event::Warning { text });
     let date = InternalDate::new(1_700_000_000, 60);
-    let message = NamedMessage { folder: text.to_owned(), uid, bytes: 10, date, heading: heading.clone() };
+    let message =
+        NamedMessage { folder: text.to_owned(), uid, bytes: 10, date, subject: words(), from: words(), count: 1 };
     let years = vec![YearSum { year: Some(2023), messages: 2, bytes: 20 }];
     let folder =
         FolderHoldings { folder: text.to_owned(), messages: 3, bytes: 20, unread: 1, surplus: 1, years, unkeyed: 1 };
@@ -118,7 +115,7 @@ fn tell(report: &Report, text: &str) {
         side: Side::SOURCE,
         folders: &[folder],
         largest: std::slice::from_ref(&message),
-        duplicates: &[Duplicate { message: message.clone(), count: 2 }],
+        duplicates: &[NamedMessage { count: 2, ..message.clone() }],
         more_duplicates: 0,
     }));
 }

@@ -1,4 +1,4 @@
-//! Numbers, sets, and what a server says of itself.
+//! Numbers, sets, and what a server says about itself.
 
 use super::*;
 

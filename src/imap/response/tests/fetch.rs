@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Reads a FETCH with these items.
+/// Parses a FETCH with these items.
 fn fetch(items: impl AsRef<[u8]>, check: impl FnOnce(Fetch<'_>)) {
     let line = [b"* 1 FETCH (", items.as_ref(), b")"].concat();
     with(&line, |response| match response {
@@ -18,7 +18,7 @@ fn unreadable_fetch(items: impl AsRef<[u8]>) -> Unreadable {
     })
 }
 
-/// Flags that imap-proto reads, and those that it loses without a word.
+/// Flags that imap-proto parses, and those that it silently loses.
 #[test]
 fn flags() {
     for (list, expected) in [

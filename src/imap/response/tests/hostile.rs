@@ -1,10 +1,10 @@
-//! Deep nesting, mutated transcripts, and the agreement of both parsers.
+//! Deep nesting, mutated transcripts, and agreement between the two parsers.
 
 use super::*;
 use crate::imap::wire::FrameError;
 use proptest::prelude::*;
 
-/// A stack would overflow at some hundreds.
+/// A recursive parser would overflow the stack at some hundreds.
 #[test]
 fn nesting_is_harmless() {
     let deep = "(".repeat(100_000);
@@ -63,7 +63,7 @@ fn mutation() -> impl Strategy<Value = (prop::sample::Index, u8, Vec<u8>)> {
     (any::<prop::sample::Index>(), 0_u8..3, bits)
 }
 
-/// What our own parsers make of a response that imap-proto reads as well.
+/// Parses with our own parsers a response that imap-proto parses as well.
 fn ours(frame: &Frame) -> Option<Response<'_>> {
     let mut cursor = Cursor::new(frame);
     assert!(cursor.eat(b'*'));
@@ -109,7 +109,7 @@ proptest! {
         }
     }
 
-    /// What imap-proto makes of a plain FETCH is what our own parser makes of it.
+    /// Checks that our own parser gives the same result for a plain FETCH as imap-proto.
     #[test]
     fn both_parsers_agree(
         uid in 1_u32..,

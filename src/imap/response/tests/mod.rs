@@ -1,4 +1,4 @@
-//! Each row of what imap-proto was found to get wrong, and of what servers were found to send, with what is made of it.
+//! Cases that imap-proto was found to get wrong, or that servers were found to send, each with the right result.
 
 mod data;
 mod fetch;
@@ -9,7 +9,7 @@ mod status_lines;
 use super::*;
 use crate::imap::wire::{Framer, Incoming, Limits};
 
-/// The one frame of these bytes; large literals are skipped.
+/// Returns the one frame in these bytes; skips large literals.
 pub(super) fn frame(mut bytes: &[u8]) -> Frame {
     let mut framer = Framer::new(Limits::default());
     while framer.next(&mut bytes).unwrap() != Incoming::Frame {}
@@ -17,7 +17,7 @@ pub(super) fn frame(mut bytes: &[u8]) -> Frame {
     framer.frame().clone()
 }
 
-/// Reads one response, given without its line end.
+/// Parses one response, given without its line end.
 pub(super) fn with<R>(line: impl AsRef<[u8]>, check: impl FnOnce(Response<'_>) -> R) -> R {
     let frame = frame(&[line.as_ref(), b"\r\n"].concat());
     check(Response::parse(&frame))

@@ -1,5 +1,5 @@
 //! Whatever happens to two mailboxes: after a sync both are equal, another one does nothing, and no message is lost or
-//! doubled.
+//! duplicated.
 
 use super::super::*;
 use super::model::{Abilities, Blinkers, Content, Mail, Server, has_header, name};
@@ -10,11 +10,11 @@ use crate::plan::DeletionLimit;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Something that happens; numbers choose among what is there.
+/// An event; its numbers choose among what exists.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     Add(Side, u8),
-    /// The same mail comes to a folder of both sides.
+    /// The same mail arrives in a folder on both sides.
     Deliver(u8),
     Expunge(Side, u8),
     Flag(Side, u8, u8),
@@ -26,19 +26,19 @@ pub(super) enum Event {
     Delete(Side, u8),
     Recreate(Side, u8),
     Subscribe(Side, u8),
-    /// The server gives a folder new UIDs.
+    /// The server assigns new UIDs in a folder.
     Renumber(Side, u8),
     BackUp(Side),
     Restore(Side),
     LoseState,
-    /// The state is kept aside.
+    /// The state is saved elsewhere.
     KeepState,
-    /// The state that was kept aside takes the place of the newer one, which is noticed.
+    /// The saved state replaces the newer one, which is detected.
     OldState,
     Sync(Trouble),
 }
 
-/// What makes a sync harder.
+/// Difficulties for a sync.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trouble {
     pub(super) filter: bool,
@@ -57,7 +57,7 @@ fn side() -> impl Strategy<Value = Side> {
     prop::sample::select(Side::BOTH.to_vec())
 }
 
-/// What people do.
+/// Generates what users do.
 fn edit() -> impl Strategy<Value = Event> {
     let n = any::<u8>;
     prop_oneof![
@@ -76,7 +76,7 @@ fn edit() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What befalls servers and states.
+/// Generates what happens to servers and states.
 fn accident() -> impl Strategy<Value = Event> {
     prop_oneof![
         (side(), any::<u8>()).prop_map(|(side, a)| Event::Renumber(side, a)),
@@ -107,24 +107,26 @@ struct World {
     backups: Both<Option<Server>>,
     state: State,
     kept_state: State,
-    /// Whether a sync does not look at what it has written. Then nobody would see that a server, restored to just before
-    /// that, gives the same UIDs again: such worlds have no backups.
+    /// Whether a sync doesn't look at what it has written. Then nothing would show that a server, restored to just
+    /// before that, assigns the same UIDs again: such worlds have no backups.
     learns_late: bool,
     next_content: Content,
-    /// What somebody deleted, or lost with a restored server.
+    /// What someone deleted, or a restored server lost.
     deleted: BTreeSet<Content>,
-    /// What may be there more than once, because somebody copied it.
+    /// What may exist more than once, because someone copied it.
     copied: BTreeSet<Content>,
-    /// What came to both sides by itself: it may be moved on one of them before anybody knows that it is one mail.
+    /// What arrived on both sides independently: it may be moved on one of them before anyone knows that it is one
+    /// mail.
     delivered: BTreeSet<Content>,
-    /// What each server lost when it was restored, until a sync has noticed. Before that it gives the same UIDs again, and
-    /// if those messages go too, nothing tells that it was restored.
+    /// What each server lost when it was restored, until a sync has noticed. Before that it assigns the same UIDs
+    /// again, and if those messages go too, nothing shows that it was restored.
     at_risk: Both<BTreeSet<Content>>,
-    /// Whether folders were made or renamed since the last sync.
+    /// Whether folders were created or renamed since the last sync.
     reordered: bool,
-    /// Whether a side was scanned that showed a part only: what was moved then is there twice until all is seen again.
+    /// Whether a side was scanned that showed only a part: what was moved then exists twice until everything is visible
+    /// again.
     capped: bool,
-    /// Whether what was known was lost.
+    /// Whether the state was lost.
     forgotten: bool,
     /// Whether something happened after which nobody can tell what was moved.
     confused: bool,
@@ -161,7 +163,7 @@ impl World {
         self.next_content
     }
 
-    /// A message that is there: its folder and UID.
+    /// Picks an existing message: its folder and UID.
     fn pick(&self, side: Side, pick: u8) -> Option<(FolderName, u32)> {
         let all: Vec<_> = self.servers[side]
             .mailboxes
@@ -191,7 +193,7 @@ impl World {
                 let folder = self.folder(Side::First, *pick);
                 let content = self.new_content();
                 self.delivered.insert(content);
-                // Folders of one name need not be one folder.
+                // Folders with one name need not be one folder.
                 if self.reordered {
                     self.copied.insert(content);
                 }
@@ -241,7 +243,7 @@ impl World {
             }
             Event::Delete(side, pick) => drop(self.delete_folder(*side, *pick)),
             Event::Recreate(side, pick) => {
-                // Its mail is not deleted on the other side, wherever it has gone before.
+                // Its mail isn't deleted on the other side, wherever it went before.
                 self.confused = true;
                 if let Some(folder) = self.delete_folder(*side, *pick) {
                     self.servers[*side].create(folder.clone());
@@ -347,27 +349,27 @@ impl World {
         }
     }
 
-    /// Where the message wins, a folder that was made anew and is empty is filled again, wherever its mail has gone.
+    /// If the message wins, a folder that was recreated empty is refilled, wherever its mail has gone.
     fn note_preference(&mut self, prefer: u8) {
         self.confused |= policy(prefer).prefer == Prefer::Keep;
     }
 
-    /// Syncs until nothing is left to do, and checks what must be so then.
+    /// Syncs until nothing is left to do, and checks what must then hold.
     fn come_to_rest(&mut self, prefer: u8) -> Result<(), TestCaseError> {
         self.note_preference(prefer);
         let mut actions = Vec::new();
         for round in 0..10 {
             let mut policy = policy(prefer);
-            // Folders that were found empty are refused until somebody says what is meant.
+            // Folders found empty are refused until someone says what is intended.
             if round > 3 {
                 policy.prefer = Prefer::Keep;
             }
             let orders = Orders { policy, learns_late: self.learns_late, ..Orders::default() };
             let report = sync(&mut self.servers, &mut self.state, &orders, |_| ());
             actions.push(report.actions);
-            // What is filled again may have been moved elsewhere.
+            // What is refilled may have been moved elsewhere.
             self.confused |= report.refused;
-            // What waits to be deleted is left alone once where a base is void.
+            // What waits to be deleted is left alone once if a base is void.
             if actions.ends_with(&[0, 0]) && !report.refused {
                 break;
             }
@@ -415,7 +417,7 @@ fn abilities() -> impl Strategy<Value = Both<Abilities>> {
     (one(), one()).prop_map(|(first, second)| Both::new(first, second))
 }
 
-/// Lets it all happen to two empty mailboxes, syncs until nothing is left to do, and looks at what is there then.
+/// Lets it all happen to two empty mailboxes, syncs until nothing is left to do, and checks the result.
 pub(super) fn run(
     abilities: Both<Abilities>,
     learns_late: bool,
@@ -430,8 +432,8 @@ pub(super) fn run(
     outcome.map_err(|error| TestCaseError::fail(format!("{error} after {events:?}")))
 }
 
-/// Other histories each time, some seconds' worth of them. `PROPTEST_CASES` says how many. One that fails is printed as short
-/// as it gets, to become a test in `histories.rs`.
+/// Tries different histories each time, for some seconds; `PROPTEST_CASES` sets how many. A failing one is printed in
+/// its shortest form, to become a test in `histories.rs`.
 fn config() -> ProptestConfig {
     let config = crate::properties::config();
     let is_asked = std::env::var_os("PROPTEST_CASES").is_some();

@@ -1,14 +1,14 @@
-//! The rows of the case table that concern folders. Each is run both ways round.
+//! The rows of the case table about folders. Each runs both ways round.
 //!
 //! A folder is `Name` or `Name=ID` with its MAILBOXID, then its UIDVALIDITY, UIDNEXT and UIDs as `.V.NEXT.UIDS`, all
-//! optional; `+` before it says that the user is subscribed, `^` that it has a role, `/` that it can't hold mail.
+//! optional; `+` before it means subscribed, `^` that it has a role, `/` that it can't hold mail.
 
 use super::super::*;
 use super::scene::{mirrored, sorted};
 use crate::folders::FolderName;
 use crate::mail::{Counters, UidSet, UidValidity};
 
-/// A folder whose UIDVALIDITY is that of its name, if nothing else is said.
+/// Parses a folder whose UIDVALIDITY depends on its name unless given.
 fn folder(word: &str) -> SeenFolder {
     let plain = word.trim_start_matches(['+', '^', '/']);
     let signs = &word[..word.len() - plain.len()];
@@ -61,7 +61,8 @@ fn policy(options: &str) -> Policy {
     policy
 }
 
-/// What is done, sorted but for the order of renames. A pair is left out where it is on both sides and has its base.
+/// Returns what is done, sorted except for the order of renames. A pair that is on both sides and has its base is
+/// omitted.
 fn outcome(texts: [&str; 3], options: &str) -> String {
     let known = known(texts[0]);
     let seen = Both::new(folders(texts[1]), folders(texts[2]));

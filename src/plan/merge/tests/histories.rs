@@ -1,4 +1,4 @@
-//! Histories that once did not end well, as short as they got, and both ways round. `convergence.rs` looks for more.
+//! Histories that once ended badly, as short as they got, and both ways round. `convergence.rs` looks for more.
 
 use super::super::*;
 use super::convergence::Event::{Add, BackUp, Create, Deliver, LoseState, Move, Rename, Restore};
@@ -8,7 +8,7 @@ use super::model::Abilities;
 const RICH: Abilities = Abilities { mailbox_ids: true, keywords: true };
 const POOR: Abilities = Abilities { mailbox_ids: false, keywords: true };
 
-// Numbers of names in `FOLDERS`, and of folders that are there, in the order of their names.
+// Indices of names in `FOLDERS`, and of existing folders, sorted by name.
 const A: u8 = 1;
 const B: u8 = 2;
 const AX: u8 = 4;
@@ -18,7 +18,7 @@ fn sync() -> Event {
     Event::Sync(Trouble::default())
 }
 
-/// A sync, and what happens between its scan and what it does.
+/// A sync, with events between its scan and its actions.
 fn sync_while(meanwhile: Vec<Event>) -> Event {
     Event::Sync(Trouble { meanwhile, ..Trouble::default() })
 }
@@ -34,7 +34,7 @@ fn ends_well(abilities: Abilities, history: impl Fn(Side) -> Vec<Event>) {
     }
 }
 
-/// The other side's folder went with its parent each time, and took its new name there for the user's wish.
+/// The other side's folder moved with its parent each time, and took its new name there for the user's wish.
 #[test]
 fn a_folder_comes_below_one_that_stays_below_it() {
     ends_well(RICH, |side| {
@@ -48,7 +48,7 @@ fn a_folder_comes_below_one_that_stays_below_it() {
     });
 }
 
-/// It was taken for deleted, and all mail that came after the backup with it.
+/// It was treated as deleted, with all mail that arrived after the backup.
 #[test]
 fn a_server_goes_back_to_before_a_folder_got_its_name() {
     ends_well(POOR, |side| {
@@ -67,8 +67,8 @@ fn a_server_goes_back_to_before_a_folder_got_its_name() {
     });
 }
 
-/// Nothing shows that this server was restored, so the folder counts as deleted, with the message that had been moved out of
-/// it: what comes of that is in the undo store. What is new on the other side stays.
+/// Nothing shows that this server was restored, so the folder counts as deleted, with the message that had been moved
+/// out of it: that is in the undo store. What is new on the other side stays.
 #[test]
 fn a_server_goes_back_to_before_a_folder_was_made_and_a_message_moved_out_of_it() {
     ends_well(POOR, |side| {
@@ -87,8 +87,8 @@ fn a_server_goes_back_to_before_a_folder_was_made_and_a_message_moved_out_of_it(
     });
 }
 
-/// Nothing is known, so all of a folder was to be sent to one that is new there; another one with the same mail had got its
-/// name when it was to be made.
+/// Nothing was known, so all of a folder was to be sent to one that is new there; another one with the same mail had
+/// its name by the time it was to be created.
 #[test]
 fn a_folder_gets_the_name_of_one_that_is_about_to_be_made() {
     ends_well(POOR, |side| {

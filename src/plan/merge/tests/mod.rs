@@ -1,4 +1,4 @@
-//! The case table as tests, and what holds for anything that may happen to two mailboxes.
+//! The case table as tests, and what holds whatever happens to two mailboxes.
 
 mod convergence;
 mod folder_rows;

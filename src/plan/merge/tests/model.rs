@@ -1,4 +1,4 @@
-//! Mailboxes in memory, and what people and servers do to them.
+//! Mailboxes in memory, and what users and servers do to them.
 
 use super::super::*;
 use crate::folders::FolderName;
@@ -7,7 +7,7 @@ use crate::mail::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a message is: equal contents are the same mail.
+/// A message's content: equal contents are the same mail.
 pub(super) type Content = u32;
 
 /// A message in a folder.
@@ -28,7 +28,7 @@ pub(super) struct Mailbox {
     pub(super) subscribed: bool,
 }
 
-/// What a server can do.
+/// A server's abilities.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Abilities {
     pub(super) mailbox_ids: bool,
@@ -43,7 +43,7 @@ pub(super) struct Server {
     next: u32,
 }
 
-/// What one scan does not see.
+/// What one scan doesn't see.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Blinkers {
     /// A filter hides every fifth content.
@@ -66,7 +66,7 @@ fn is_filtered(content: Content) -> bool {
 
 impl Mail {
     pub(super) fn message(&self, uid: u32, flags: u32) -> Message {
-        // Every sixth content has the Message-ID of the one before it, with another body.
+        // Every sixth content has the Message-ID of the one before, with another body.
         let id = if self.content % 6 == 1 { self.content - 1 } else { self.content };
         let mut key = [9; 16];
         key[..4].copy_from_slice(&id.to_be_bytes());
@@ -140,7 +140,7 @@ impl Server {
         self.mailboxes.entry(name).or_insert(mailbox);
     }
 
-    /// Renames a folder and all below it, if the names are free.
+    /// Renames a folder and its subfolders, if the names are free.
     pub(super) fn rename(&mut self, from: &FolderName, to: &FolderName) {
         let moved: Vec<_> = self.mailboxes.keys().filter(|name| name.below(from).is_some()).cloned().collect();
         let target = |name: &FolderName| to.join(name.below(from).unwrap());
@@ -165,7 +165,7 @@ impl Server {
         }
     }
 
-    /// A server that was restored gives other ids than it gave before that.
+    /// Makes a restored server assign other ids than it did before.
     pub(super) fn outlive(&mut self, before: &Self) {
         self.next = before.next;
     }
@@ -195,7 +195,7 @@ impl Server {
         self.mailboxes.values().flat_map(|mailbox| mailbox.mails.values().map(|mail| mail.content)).collect()
     }
 
-    /// The contents of these messages, by UIDVALIDITY and UID.
+    /// Returns the contents of these messages, by UIDVALIDITY and UID.
     pub(super) fn contents_of(&self, messages: &BTreeSet<(u32, u32)>) -> BTreeSet<Content> {
         let of = |mailbox: &Mailbox| {
             let is_one = |uid: &u32| messages.contains(&(mailbox.uid_validity, *uid));
@@ -204,7 +204,7 @@ impl Server {
         self.mailboxes.values().flat_map(of).collect()
     }
 
-    /// Everything that both sides should have alike: of each folder its subscription, its messages and their flags.
+    /// Returns everything that both sides should have in common: each folder's subscription, messages and flags.
     pub(super) fn picture(&self, keywords: bool) -> BTreeMap<FolderName, (bool, Vec<(Content, String)>)> {
         let mails = |mailbox: &Mailbox| {
             let flags = |mail: &Mail| mail.flags.filter_keywords(|_| keywords).to_string();

@@ -1,4 +1,4 @@
-//! The rows of the case table that concern messages. Each is run both ways round.
+//! The rows of the case table about messages. Each runs both ways round.
 
 use super::super::*;
 use super::scene::{Case, base, check, shown};
@@ -222,7 +222,7 @@ fn what_was_half_seen_is_left_for_the_next_run_and_nothing_else() {
     }
 }
 
-/// If the folder comes back there, the UID that the pair knows is another message's.
+/// If the folder comes back there, the pair's UID belongs to another message.
 #[test]
 fn what_was_half_seen_is_remembered_as_deleted_where_its_folder_is_gone() {
     let base = base("a b");

@@ -1,4 +1,4 @@
-//! A sync of two mailboxes in memory: what the merge says is carried out, and what both agree on is kept.
+//! A sync of two mailboxes in memory: carries out the merge, and saves what both agree on.
 
 use super::super::*;
 use super::model::{Blinkers, Mail, Mailbox, Server};
@@ -15,7 +15,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The same, known to be older than the mailboxes.
+    /// Marks it as older than the mailboxes.
     pub(super) fn stale(mut self) -> Self {
         self.bases = self.bases.into_iter().map(BaseFolder::stale).collect();
         self
@@ -23,8 +23,8 @@ impl State {
 }
 
 impl State {
-    /// The messages of `side` in known folders of which the other side, as it lists them, has none under the same name: by
-    /// the folder's UIDVALIDITY and UID.
+    /// Yields the messages on `side` in known folders that the other side, in its listing, doesn't have under the same
+    /// name: by the folder's UIDVALIDITY and UID.
     pub(super) fn paired_with_missing<'a>(
         &'a self,
         side: Side,
@@ -38,29 +38,29 @@ impl State {
     }
 }
 
-/// What a sync is told.
+/// Instructions for a sync.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Orders {
     pub(super) policy: Policy,
     pub(super) blinkers: Both<Blinkers>,
-    /// It dies after so many actions.
+    /// It dies after this many actions.
     pub(super) dies_after: Option<usize>,
-    /// The last action that it did is not in the state.
+    /// Its last action isn't in the state.
     pub(super) forgets_last: bool,
-    /// It does not look at what it has written: the next scan tells what that looks like.
+    /// It doesn't look at what it has written: the next scan shows that.
     pub(super) learns_late: bool,
 }
 
-/// What came of a sync.
+/// The result of a sync.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
-    /// How much was done.
+    /// How many actions were done.
     pub(super) actions: usize,
-    /// Whether a folder was refused or left.
+    /// Whether a folder was refused or left alone.
     pub(super) refused: bool,
 }
 
-/// Syncs; `meanwhile` happens between the scan and what is done because of it.
+/// Syncs; `meanwhile` happens between the scan and the actions.
 pub(super) fn sync(
     servers: &mut Both<Server>,
     state: &mut State,
@@ -124,7 +124,7 @@ fn mark(pair: &FolderPair, side: Side, servers: &Both<Server>, seen: &Both<Vec<S
 fn merged(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
     let mut merge = merge_messages(folder, policy);
     let content = |side: crate::mail::Side, index: u32| {
-        // Header and size tell the content.
+        // Header and size determine the content.
         let message = &folder.views[side].messages()[index as usize];
         let mut key = match message.key() {
             HeaderKey::WithId(key) | HeaderKey::WithoutId(key) => key,
@@ -138,7 +138,7 @@ fn merged(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
     merge
 }
 
-/// A pair that the next state has.
+/// A pair in the next state.
 struct Kept {
     folder: usize,
     uids: Both<Uid>,
@@ -161,14 +161,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Whether the run is still alive to do one more thing.
+    /// Reports whether the run is still alive to do one more thing.
     fn lives(&mut self) -> bool {
         let lives = self.orders.dies_after.is_none_or(|most| self.done < most);
         self.done += usize::from(lives);
         lives
     }
 
-    /// Whether what was just done is recorded.
+    /// Reports whether what was just done is recorded.
     fn records(&self) -> bool {
         !(self.orders.forgets_last && self.orders.dies_after == Some(self.done))
     }
@@ -176,7 +176,7 @@ impl Run<'_> {
     fn mailbox(&mut self, folder: usize, side: Side) -> Option<&mut Mailbox> {
         let mark = self.marks[folder][side];
         let mailbox = self.servers[side].mailboxes.get_mut(&self.plan.pairs[folder].names[side])?;
-        // A folder that was made anew meanwhile is another one: SELECT tells its UIDVALIDITY.
+        // A folder recreated since is another one: SELECT shows its UIDVALIDITY.
         (Some(mailbox.mark().uid_validity) == mark.map(|mark| mark.uid_validity)).then_some(mailbox)
     }
 
@@ -225,7 +225,7 @@ impl Run<'_> {
             return;
         }
         self.servers[side].create(name.clone());
-        // Somebody has made it meanwhile, or another folder has got its name: the next run looks into it.
+        // Someone has created it since, or another folder has got its name: the next run looks into it.
         if !self.servers[side].mailboxes[name].mails.is_empty() {
             return;
         }
@@ -235,7 +235,7 @@ impl Run<'_> {
         }
     }
 
-    /// What of the base stays, and what was found to be a pair.
+    /// Keeps pairs from the base, and new ones.
     fn keep_pairs(&mut self, number: usize, folder: &Folder<'_>) {
         let merge = &self.merges[number];
         let gone: HashSet<u32> = merge.dropped.iter().map(|dropped| dropped.pair).collect();
@@ -254,7 +254,7 @@ impl Run<'_> {
             let messages = Both::of(|side| &folder.views[side].messages()[joined.messages[side] as usize]);
             let (uids, prints) = (messages.map(Message::uid), Prints::of(messages.map(Some)));
             let outcome = merge.flags.get(joined.flags);
-            // Pairing alone is no action.
+            // Pairing alone isn't an action.
             if outcome.is_quiet() || self.lives() {
                 self.store(number, uids, &outcome);
                 if self.records() {
@@ -378,7 +378,7 @@ impl Run<'_> {
         }
     }
 
-    /// The checkpoints are those of the scan, from before anything was written.
+    /// Makes the next state. The checkpoints are those of the scan, from before anything was written.
     fn next_state(mut self, last: &State) -> State {
         let mut next = State::default();
         for (number, pair) in self.plan.pairs.iter().enumerate() {
@@ -389,7 +389,7 @@ impl Run<'_> {
                 continue;
             };
             let marks = Both::new(first, second);
-            // A rename that was not carried out, or a folder that has gone meanwhile.
+            // A rename that was not carried out, or a folder that has gone since.
             let intact = Side::BOTH.into_iter().all(|side| self.mailbox(number, side).is_some());
             let known = pair.base.map(|base| &self.known[base]);
             let agrees = pair.names.first.key() == pair.names.second.key();
@@ -403,7 +403,7 @@ impl Run<'_> {
             }
             let refused = self.merges[number].refused.is_some();
             let base = if refused && let Some(old) = pair.base { last.bases[old].clone() } else { base };
-            // A server without UIDPLUS does not tell the UIDs of what was written.
+            // A server without UIDPLUS doesn't report the UIDs of what was written.
             let highest = |side: Side| kept.iter().map(|kept| kept.uids[side].get()).max();
             let identities = Both::of(|side| FolderIdentity {
                 mailbox_id: mailboxes[side]
@@ -434,7 +434,7 @@ impl Run<'_> {
         next
     }
 
-    /// A folder that was deleted on one side stays known for as long as it is there on the other.
+    /// Keeps a folder that was deleted on one side for as long as it exists on the other.
     fn keep_deleted(&self, number: usize, base: usize, last: &State, next: &mut State) {
         let names = &self.plan.pairs[number].names;
         if !Side::BOTH.into_iter().any(|side| self.servers[side].mailboxes.contains_key(&names[side])) {

@@ -1,17 +1,17 @@
-//! Scenes in a few letters: a base, what each side shows, and what is made of it, as text.
+//! Scenes in a few letters: a base, what each side shows, and the outcome, as text.
 //!
-//! A letter is a message, in lower case with a Message-ID, in capitals without any header. A digit behind it makes it
+//! A letter is a message, in lower case with a Message-ID, in capitals without any header. A digit after it makes it
 //! another message under the same header, `'` a second copy of it. Folders are separated by `|`.
 //!
-//! - base: `a` a pair, `a:SF` with the flags both agreed on, `a-first:F` a flag that the first is agreed to lack,
+//! - base: `a` a pair, `a:SF` with the flags both agreed on, `a-first:F` a flag that the first is known to lack,
 //!   `a!first` deleted on the first before, `a?first` the first's message that was refused, `-` no base, `!stale`,
 //!   `!unfinished`
-//! - side: `a` there, `a:SF` with flags, `~a` hidden, `%a` its body can't be read, `*a` rewritten by the server, `=a` its
-//!   UID with another message; `!absent` and so on for the folder, `!more` where UIDs above those shown were given
+//! - side: `a` exists, `a:SF` with flags, `~a` hidden, `%a` its body can't be read, `*a` rewritten by the server, `=a`
+//!   its UID with another message; `!absent` and so on for the folder, `!more` if UIDs above those shown were assigned
 //! - flags: S(een) A(nswered) F(lagged) D(eleted), j `$Junk`, n `$NotJunk`, k a keyword
 //! - policy: `keep`, `prefer-first`, `no-deletions-second` and so on
 //!
-//! Messages `m` and later have come after the last run.
+//! Messages `m` and later have arrived after the last run.
 
 use super::super::*;
 use crate::mail::{
@@ -43,7 +43,8 @@ fn letters(of: &Flags) -> String {
     FLAGS.iter().map(|(letter, _)| *letter).filter(|letter| is_set(*letter)).collect()
 }
 
-/// The UID of a message: 1 to 26 for letters, more with a digit and for a second copy; above 1000 on the second side.
+/// Returns a message's UID: 1 to 26 for letters, more with a digit and for a second copy; above 1000 on the second
+/// side.
 fn number(name: &str, side: Side) -> u32 {
     let mut number = if side == Side::First { 0 } else { 1000 };
     for sign in name.chars() {
@@ -60,12 +61,12 @@ fn uid(name: &str, side: Side) -> Uid {
     Uid::new(number(name, side)).unwrap()
 }
 
-/// The message that a name stands for, on either side.
+/// Makes the message with this name, on either side.
 fn message(name: &str, side: Side, flags: u32) -> Message {
     let letter = name.chars().next().unwrap();
     let body = name.chars().find_map(|sign| sign.to_digit(10)).unwrap_or(0);
     let key = if letter.is_ascii_uppercase() { HeaderKey::Empty } else { HeaderKey::WithId([letter as u8; 16]) };
-    // Different letters have different dates, but for headerless ones, which dates and sizes are to leave open.
+    // Different letters have different dates, except headerless ones, which dates and sizes should leave undecided.
     let minute = if letter.is_ascii_uppercase() { 0 } else { i64::from(u32::from(letter)) };
     let date = InternalDate::new(1_700_000_000 + i64::from(body) * 86_400 + minute * 60, 0);
     Message::new(uid(name, side), 100 + u64::from(body), date, flags, key)
@@ -76,7 +77,7 @@ fn mark(side: Side, uid_next: u32) -> Counters {
     Counters { uid_validity, uid_next: Some(uid_next), mod_seq: Some(100), messages: None }
 }
 
-/// What the base of one folder is written as.
+/// Parses the base of one folder.
 pub(super) fn base(text: &str) -> Option<BaseFolder> {
     if text.trim() == "-" {
         return None;
@@ -207,7 +208,7 @@ fn side_name(side: Side) -> &'static str {
     if side == Side::First { "first" } else { "second" }
 }
 
-/// Merges a scene and says what is done, sorted: `copy a>second NewMail`, `delete a@first Deleted` and so on.
+/// Merges a scene and returns what is done, sorted: `copy a>second NewMail`, `delete a@first Deleted` and so on.
 pub(super) fn outcome(texts: [&str; 3], options: &str) -> String {
     let bases: Vec<_> = texts[0].split('|').map(base).collect();
     let shows: Vec<_> = texts[1]
@@ -335,12 +336,12 @@ fn describe(folder: &Folder<'_>, merge: &FolderMerge, shown: &Both<Shown>) -> Ve
     lines
 }
 
-/// A text with the sides exchanged.
+/// Exchanges the sides in a text.
 pub(super) fn mirrored(text: &str) -> String {
     text.replace("first", "\u{1}").replace("second", "first").replace('\u{1}', "second")
 }
 
-/// The words of an outcome in an order that does not depend on the sides.
+/// Sorts the words of an outcome in an order that doesn't depend on the sides.
 pub(super) fn sorted(text: &str) -> String {
     let mut lines: Vec<_> = text
         .split("; ")
@@ -355,7 +356,7 @@ pub(super) fn sorted(text: &str) -> String {
     lines.join("; ")
 }
 
-/// One case: the row, what happened, base, first, second, policy, and what is done.
+/// One case: the row, what happened, base, first, second, policy, and the outcome.
 pub(super) type Case = (u8, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// Runs each case both ways round.

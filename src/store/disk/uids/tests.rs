@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// Messages by their names.
+/// Messages by name.
 #[derive(Default)]
 struct Folder {
     uids: BTreeMap<Vec<u8>, Option<u32>>,
@@ -84,7 +84,7 @@ fn numbers_last_and_are_never_given_out_again() {
     let mut first = Folder::of(&["a", "b"]);
     let (generation, next) = ground.number(&mut Numbers::default(), true, &mut first);
     assert_eq!((first.numbers(), next), (vec![1, 2], 3));
-    // `b` goes, `c` comes: another process sees the same numbers.
+    // `b` goes, `c` arrives: another process sees the same numbers.
     let mut second = Folder::of(&["a", "c"]);
     assert_eq!(ground.number(&mut Numbers::default(), true, &mut second), (generation, 4));
     assert_eq!(second.numbers(), [1, 3]);
@@ -155,7 +155,7 @@ fn a_complete_list_serves_a_mailbox_that_is_only_read_for_the_whole_run() {
     assert_eq!(later.numbers(), [1, 4], "what came meanwhile is the next run's");
     let mut incomplete = Folder::of(&["a", "x"]);
     assert_eq!(ground.number(&mut Numbers::default(), false, &mut incomplete), (Generation::Passing, 3));
-    // Another program's list serves too.
+    // Another program's list works too.
     let theirs = |each: &mut dyn FnMut(u32, &[u8])| {
         each(8, b"x");
         each(9, b"a");
