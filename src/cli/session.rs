@@ -270,14 +270,17 @@ impl Session {
         if let Some(key) = address.client_key.as_ref().or(address.client_cert.as_ref()) {
             check_private(key).map_err(|reason| Failure::usage(format!("{}: {reason:#}", side.name())))?;
         }
-        let (trace, stop) = (self.verbosity >= log::PROTOCOL, Arc::clone(&self.stop));
         let secret = secret.unwrap_or_else(Secret::none);
-        let observer = Arc::<Observers>::clone(observers);
+        let run = imap::AccountRun {
+            observer: Arc::<Observers>::clone(observers),
+            trace: self.verbosity >= log::PROTOCOL,
+            stop: Arc::clone(&self.stop),
+        };
         let recall = match self.recollection.get() {
             Some((recollection, allow_weaker)) => recollection.of(address, *allow_weaker, &self.console)?,
             None => imap::Recall::default(),
         };
-        Ok(imap::Account::new(address, secret, side, access, observer, trace, stop)?.with_recall(recall))
+        Ok(imap::Account::new(address, secret, side, access, run)?.with_recall(recall))
     }
 
     /// Names a mailbox in the log, once, and in the summary.

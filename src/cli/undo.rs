@@ -262,9 +262,13 @@ fn put_back(
     session.print(&[], Summary::undo(1, args.dry_run, &total, started.elapsed().as_secs_f64()), |paint| {
         [restorations.lines(), vec![text::undo_verdict(&total, args.dry_run, paint)]].concat()
     });
-    Ok(match (session.stop().is_requested(), total.failed) {
+    Ok(exit_code(session, &total))
+}
+
+fn exit_code(session: &Session, total: &UndoSummary) -> u8 {
+    match (session.stop().is_requested(), total.failed) {
         (true, _) => exit::INTERRUPTED,
         (false, 0) => exit::DONE,
         (false, _) => exit::PARTIAL,
-    })
+    }
 }

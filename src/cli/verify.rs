@@ -11,6 +11,7 @@ use super::session::{Purpose, Session};
 use super::text::Differences;
 use super::{exit, password, places};
 use clap::Args;
+use mailferry::address::Address;
 use mailferry::event::Run;
 use mailferry::mail::{Both, Side};
 use mailferry::verbs::{self, VerifyOptions};
@@ -70,32 +71,40 @@ impl VerifyArgs {
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
         self.report.begin(About { command: "verify", dry_run: false, empties_source: false })
     }
+
+    fn options(&self, addresses: &[Address; 2]) -> Result<VerifyOptions, Failure> {
+        let [source, target] = addresses;
+        Ok(VerifyOptions {
+            filter: self.messages.filter()?,
+            deep: self.deep,
+            jobs: self.jobs.lanes([source.connections(), target.connections()]),
+            kinship: places::kinship(addresses),
+        })
+    }
 }
 
 /// Runs it. Returns the exit code.
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let addresses = Session::addresses(&args.source, &args.target)?;
-    let kinship = places::kinship(&addresses);
-    let [source, target] = addresses;
+    let [source, target] = &addresses;
     let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
     password::check_stdin([source_password, target_password], args.folders.reads_stdin())?;
     let folders = args.folders.options()?;
     let rules = folder_rules(&folders)?;
-    args.messages.check_search(&[&source, &target])?;
-    let jobs = args.jobs.lanes([source.connections(), target.connections()]);
-    let options = VerifyOptions { filter: args.messages.filter()?, deep: args.deep, jobs, kinship };
+    args.messages.check_search(&[source, target])?;
+    let options = args.options(&addresses)?;
     let mut choice = Choice::of_folders(&folders);
     choice.messages(&options.filter);
     choice.flag("--deep", options.deep);
     session.note_options(choice);
-    let source_password = session.password(Side::SOURCE, &source, source_password)?;
-    let target_password = session.password(Side::TARGET, &target, target_password)?;
+    let source_password = session.password(Side::SOURCE, source, source_password)?;
+    let target_password = session.password(Side::TARGET, target, target_password)?;
 
     let differences = Arc::new(Differences::default());
     session.watch_signals()?;
     let observers = session.observers(Some(Arc::<Differences>::clone(&differences) as _));
-    let source = session.account(Side::SOURCE, &source, source_password, Purpose::Read, &observers)?;
-    let target = session.account(Side::TARGET, &target, target_password, Purpose::Read, &observers)?;
+    let source = session.account(Side::SOURCE, source, source_password, Purpose::Read, &observers)?;
+    let target = session.account(Side::TARGET, target, target_password, Purpose::Read, &observers)?;
     let run = Run { stop: session.stop(), observer: observers.as_ref() };
     let summary = verbs::verify(Both::new(source.as_ref(), target.as_ref()), &rules, &options, run)?;
 

@@ -357,19 +357,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         let pair = &self.pairs[index];
         let mut recognised = Recognised::default();
         let mut doubt = None;
-        if let Some(only) = &pair.only {
-            source.messages.retain(|message| only.contains(message.uid()));
-        }
-        let mut filtered_out = FilteredOut::default();
-        if self.filter.search.is_some() {
-            let all = pair.only.as_ref().map_or(u64::from(source.exists), UidSet::len);
-            filtered_out.add("--search", all.saturating_sub(source.messages.len() as u64 + source.unlisted));
-        }
-        source.messages.retain(|message| {
-            let by = self.filter.refuses(message);
-            by.into_iter().for_each(|by| filtered_out.add(by, 1));
-            by.is_none()
-        });
+        let filtered_out = self.filter_source(pair, &mut source);
         if let (Some(scan), Some(name)) = (&mut target, &pair.target) {
             if self.filter_target {
                 scan.messages.retain(|message| self.filter.refuses(message).is_none());
@@ -388,6 +376,24 @@ impl<C: AsReadStore> Comparison<'_, C> {
         let matching = Matching::default();
         let (doubtful, munged, has_doubtful_target) = (Vec::new(), HashSet::new(), false);
         Compared { source, target, recognised, matching, doubt, doubtful, munged, has_doubtful_target, filtered_out }
+    }
+
+    /// Limits the source's scan to what takes part. Gives what options left out.
+    fn filter_source(&self, pair: &Pair, source: &mut FolderScan) -> FilteredOut {
+        if let Some(only) = &pair.only {
+            source.messages.retain(|message| only.contains(message.uid()));
+        }
+        let mut filtered_out = FilteredOut::default();
+        if self.filter.search.is_some() {
+            let all = pair.only.as_ref().map_or(u64::from(source.exists), UidSet::len);
+            filtered_out.add("--search", all.saturating_sub(source.messages.len() as u64 + source.unlisted));
+        }
+        source.messages.retain(|message| {
+            let by = self.filter.refuses(message);
+            by.into_iter().for_each(|by| filtered_out.add(by, 1));
+            by.is_none()
+        });
+        filtered_out
     }
 
     /// Matches what no earlier run has paired.

@@ -76,15 +76,8 @@ fn read(table: &Table, reading: &mut Reading) -> Option<Job> {
         reading.problem(format!("unknown command {name}{}", did_you_mean(name, verbs().map(Command::get_name))));
         return None;
     };
-    let mut job = Job { command: name.clone(), options: Vec::new(), positionals: Vec::new() };
-    for positional in command.get_positionals() {
-        match table.get(positional.get_id().as_str()) {
-            Some(Value::String(text)) => job.positionals.push(text.clone()),
-            Some(_) => reading.problem(format!("{} must be an account name or an address", positional.get_id())),
-            None if positional.is_required_set() => reading.problem(format!("{} is missing", positional.get_id())),
-            None => {}
-        }
-    }
+    let positionals = positionals(command, table, reading);
+    let mut job = Job { command: name.clone(), options: Vec::new(), positionals };
     let is_positional = |key: &str| command.get_positionals().any(|argument| argument.get_id() == key);
     for (key, value) in table.iter().filter(|(key, _)| *key != "command" && !is_positional(key)) {
         match command.get_opts().chain(flags(command)).find(|argument| argument.get_long() == Some(key)) {
@@ -97,6 +90,20 @@ fn read(table: &Table, reading: &mut Reading) -> Option<Job> {
         }
     }
     Some(job)
+}
+
+/// The mailboxes that a command takes.
+fn positionals(command: &Command, table: &Table, reading: &mut Reading) -> Vec<String> {
+    let mut positionals = Vec::new();
+    for positional in command.get_positionals() {
+        match table.get(positional.get_id().as_str()) {
+            Some(Value::String(text)) => positionals.push(text.clone()),
+            Some(_) => reading.problem(format!("{} must be an account name or an address", positional.get_id())),
+            None if positional.is_required_set() => reading.problem(format!("{} is missing", positional.get_id())),
+            None => {}
+        }
+    }
+    positionals
 }
 
 /// Yields options without a value; `get_opts` has the others.

@@ -215,46 +215,32 @@ impl<'a> Fetch<'a> {
     fn read_item(&mut self, name: &[u8], cursor: &mut Cursor<'a>) -> Result<(), Why> {
         let name = name.to_ascii_uppercase();
         match name.as_slice() {
-            b"UID" => self.set_uid(cursor.value().and_then(Value::number)),
-            b"FLAGS" => {
-                self.set_flags(cursor.flags().ok_or("its FLAGS are not a list")?);
-                Ok(())
-            }
-            b"INTERNALDATE" => {
-                let date = match cursor.value().ok_or("its INTERNALDATE has no value")? {
-                    Value::Nil => None,
-                    value => Some(value.text().ok_or("its INTERNALDATE is not a string")?),
-                };
-                self.set_internal_date(date);
-                Ok(())
-            }
+            b"UID" => return self.set_uid(cursor.value().and_then(Value::number)),
+            b"FLAGS" => self.set_flags(cursor.flags().ok_or("its FLAGS are not a list")?),
+            b"INTERNALDATE" => self.set_internal_date(date(cursor)?),
             b"RFC822.SIZE" => {
                 let size = cursor.value().ok_or("its RFC822.SIZE has no value")?.bytes();
                 self.set_size(size.and_then(|bytes| lenient_number(&bytes)));
-                Ok(())
             }
             b"MODSEQ" => {
                 self.set_mod_seq(cursor.single().ok_or("its MODSEQ is not a number")?.and_then(Value::number));
-                Ok(())
             }
             b"EMAILID" => {
                 self.set_email_id(cursor.single().ok_or("its EMAILID is not a string")?.and_then(Value::text));
-                Ok(())
             }
             b"X-GM-MSGID" => {
                 self.set_gmail_msgid(cursor.value().ok_or("its X-GM-MSGID has no value")?.number());
-                Ok(())
             }
             b"X-GM-LABELS" => {
                 self.set_gmail_labels(labels(cursor).ok_or("its X-GM-LABELS are not a list of names")?);
-                Ok(())
             }
-            b"BODY[]" | b"BODY[]<0>" | b"RFC822" => self.set_body(content(cursor)?),
-            b"RFC822.HEADER" => self.set_header(content(cursor)?),
-            _ if name.starts_with(b"BODY[HEADER") => self.set_header(content(cursor)?),
-            _ if cursor.rest().is_empty() || cursor.clone().eat(b')') => Ok(()),
-            _ => cursor.skip().ok_or("an item has no readable value"),
+            b"BODY[]" | b"BODY[]<0>" | b"RFC822" => return self.set_body(content(cursor)?),
+            b"RFC822.HEADER" => return self.set_header(content(cursor)?),
+            _ if name.starts_with(b"BODY[HEADER") => return self.set_header(content(cursor)?),
+            _ if cursor.rest().is_empty() || cursor.clone().eat(b')') => {}
+            _ => return cursor.skip().ok_or("an item has no readable value"),
         }
+        Ok(())
     }
 
     pub(super) fn set_uid(&mut self, uid: Option<u32>) -> Result<(), Why> {
@@ -316,6 +302,13 @@ impl<'a> Fetch<'a> {
 
     fn mark(&mut self, attribute: Attributes) {
         self.present = self.present | attribute;
+    }
+}
+
+fn date<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Why> {
+    match cursor.value().ok_or("its INTERNALDATE has no value")? {
+        Value::Nil => Ok(None),
+        value => value.text().ok_or("its INTERNALDATE is not a string").map(Some),
     }
 }
 

@@ -35,6 +35,16 @@ pub struct Account {
     breaks: Arc<Breaks>,
 }
 
+/// The run that an account is used in.
+pub struct AccountRun {
+    /// Is told what happens.
+    pub observer: Arc<dyn Observer + Send + Sync>,
+    /// Whether the observer is shown the protocol.
+    pub trace: bool,
+    /// The user's request to end.
+    pub stop: Arc<Stop>,
+}
+
 impl Account {
     /// Prepares to connect; nothing is sent yet.
     ///
@@ -45,9 +55,7 @@ impl Account {
         secret: Secret,
         side: Side,
         access: Access,
-        observer: Arc<dyn Observer + Send + Sync>,
-        trace: bool,
-        stop: Arc<Stop>,
+        run: AccountRun,
     ) -> Result<Self, Error> {
         let settings = DialSettings {
             host: address.host.clone(),
@@ -62,7 +70,7 @@ impl Account {
             connect_timeout: address.timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT),
         };
         Ok(Self {
-            dialer: Dialer::new(settings, stop).map_err(|error| from_net(&error))?,
+            dialer: Dialer::new(settings, run.stop).map_err(|error| from_net(&error))?,
             credentials: Credentials::new(address, secret),
             prefix: address.prefix.clone(),
             separator: address.separator,
@@ -70,8 +78,8 @@ impl Account {
             provider: address.provider.or_else(|| Provider::of_host(&address.host)),
             name: AccountName { side, name: format!("{}@{}", address.user, address.host) },
             access,
-            observer,
-            trace,
+            observer: run.observer,
+            trace: run.trace,
             connections: AtomicU32::new(0),
             breaks: Arc::default(),
         })

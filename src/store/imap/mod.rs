@@ -30,5 +30,5 @@ mod scan;
 mod session;
 
 pub use crate::imap::{Recall, Secret};
-pub use account::Account;
+pub use account::{Account, AccountRun};
 pub use checkup::Checkup;

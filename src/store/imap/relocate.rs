@@ -64,16 +64,11 @@ impl Session {
         for ((at, set), reply) in sets.iter().zip(&replies) {
             results[*at].take(&UidSet::parse(set).unwrap_or_default(), reply, &told);
         }
-        if has_move {
-            let moves = relocations.iter().zip(&mut results).filter(|(relocation, _)| relocation.leave);
-            for (_, result) in moves {
+        for (relocation, result) in relocations.iter().zip(&mut results).filter(|(relocation, _)| relocation.leave) {
+            if has_move {
                 let left = self.still_there(&result.uids())?;
                 result.forget(&left);
-            }
-        }
-        if !has_move {
-            for (relocation, result) in relocations.iter().zip(&mut results).filter(|(relocation, _)| relocation.leave)
-            {
+            } else {
                 self.remove_copied(relocation, result)?;
             }
         }

@@ -70,6 +70,51 @@ pub(super) struct Entry {
     pub(super) identity: Identity,
 }
 
+/// What stands before a message's own bytes.
+struct Head {
+    /// Whether its `From ` line is one of ours.
+    is_ours: bool,
+    /// Where that line ends.
+    from_end: u64,
+    /// Our mark, and the flags that follow it.
+    own: Option<Own>,
+    names: Vec<String>,
+    /// Where the message begins after all these.
+    body: u64,
+}
+
+impl Head {
+    /// Reads one at the beginning of a region, which begins there in the file.
+    fn read(region: Region, start: u64) -> io::Result<Self> {
+        let mut reader = BufReader::new(region);
+        let mut line = Vec::new();
+        let next_line = |reader: &mut BufReader<Region>, line: &mut Vec<u8>| -> io::Result<()> {
+            line.clear();
+            reader.by_ref().take(CHUNK as u64).read_until(b'\n', line).map(drop)
+        };
+        next_line(&mut reader, &mut line)?;
+        let from_end = start + line.len() as u64;
+        let is_ours = format::is_own_from_line(&line);
+        next_line(&mut reader, &mut line)?;
+        let own = format::parse_mark(&line).filter(|_| is_ours);
+        let mut names = Vec::new();
+        let mut body = from_end;
+        while let Some((name, value)) = own.and_then(|_| flag_field(&line)) {
+            if let Some(name) = name {
+                format::parse_flag_field(name, value, &mut names);
+            }
+            body += line.len() as u64;
+            next_line(&mut reader, &mut line)?;
+            // If the message came with flag fields of its own, they follow the line that ends our own.
+            if line == format::END.as_bytes() {
+                body += line.len() as u64;
+                break;
+            }
+        }
+        Ok(Self { is_ours, from_end, own, names, body })
+    }
+}
+
 impl Index {
     /// Reads a file. `None` if it isn't an mbox.
     pub(super) fn read(file: File, stat: Stat) -> io::Result<Option<Self>> {
@@ -110,36 +155,12 @@ impl Index {
 
     /// Reads a message. `None`: it is one of ours and incomplete.
     fn read_entry(&mut self, start: u64, after: u64, date: i64) -> io::Result<Option<Entry>> {
-        let mut reader = BufReader::new(self.region(start, after));
-        let mut line = Vec::new();
-        let mut body = start;
-        let next_line = |reader: &mut BufReader<Region>, line: &mut Vec<u8>| -> io::Result<()> {
-            line.clear();
-            reader.by_ref().take(CHUNK as u64).read_until(b'\n', line).map(drop)
-        };
-        next_line(&mut reader, &mut line)?;
-        body += line.len() as u64;
-        let from_end = body;
-        let is_ours = format::is_own_from_line(&line);
-        next_line(&mut reader, &mut line)?;
-        let own = format::parse_mark(&line).filter(|_| is_ours);
-        if is_ours && own.is_none() {
+        let head = Head::read(self.region(start, after), start)?;
+        if head.is_ours && head.own.is_none() {
             return Ok(None);
         }
-        let mut names = Vec::new();
-        while let Some((name, value)) = own.and_then(|_| flag_field(&line)) {
-            if let Some(name) = name {
-                format::parse_flag_field(name, value, &mut names);
-            }
-            body += line.len() as u64;
-            next_line(&mut reader, &mut line)?;
-            // If the message came with flag fields of its own, they follow the line that ends our own.
-            if line == format::END.as_bytes() {
-                body += line.len() as u64;
-                break;
-            }
-        }
-        let Some(own) = own else {
+        let Head { from_end, body, names, .. } = head;
+        let Some(own) = head.own else {
             return self.read_foreign(start, from_end, after, date).map(Some);
         };
         let mut view = View::new(self.region(body, after), Some(own));

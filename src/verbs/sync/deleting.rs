@@ -8,7 +8,7 @@ use crate::engine::scans::scan_each;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{Both, Message, Side, Uid, counted};
+use crate::mail::{Both, Message, Side, Uid, UidSet, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{Former, PairState};
 use crate::state::TwoWayChange;
@@ -100,32 +100,40 @@ impl Sync<'_> {
         let results = way.repeatable(|link| remove(link.side(side), &removals))?;
         let mut changes = Vec::new();
         let with_some = doomed.iter().filter(|doomed| !doomed.messages.is_empty());
-        for (Doomed { work: at, messages, .. }, Removed { gone, left }) in with_some.zip(results) {
-            let name = self.works[*at].name(side);
-            let work = &self.works[*at];
-            for (of, uid) in messages {
-                let former = Former { folder: *at, pair: *of };
-                self.departed.extend(Side::BOTH.map(|side| Departed { side, former, ours: None }));
-                let Some((id, base)) = work.record.zip(work.base.as_ref()) else { break };
-                let Some(of) = base.pairs().get(*of as usize) else { continue };
-                changes.push(if gone.contains(*uid) {
-                    TwoWayChange::Unpair(id, of.uids())
-                } else {
-                    let waiting = PairState::DeletedOn(side.other());
-                    TwoWayChange::Pair(id, Box::new(changed(base, of, waiting, of.prints())))
-                });
-            }
+        for (doomed, Removed { gone, left }) in with_some.zip(results) {
+            let at = doomed.work;
+            let name = self.works[at].name(side);
+            changes.extend(self.conclude_pairs(side, doomed, &gone));
             self.way(side).deleted += gone.len();
             for uid in gone.iter() {
                 self.observer.observe(&Event::MessageDeleted { side, folder: &name, uid, heading: None });
             }
             if let Some((left, why)) = left {
-                self.works[*at].open = true;
+                self.works[at].open = true;
                 let text = format!("the {} did not delete {}: {why}", side.ordinal(), counted(left.len(), "message"));
                 self.fail_folder(&name, &text);
             }
         }
         self.memory.write(&changes, false)
+    }
+
+    /// What becomes of the pairs of messages that were to go: those are over that are gone, the others wait.
+    fn conclude_pairs(&mut self, side: Side, doomed: &Doomed, gone: &UidSet) -> Vec<TwoWayChange> {
+        let work = &self.works[doomed.work];
+        let mut changes = Vec::new();
+        for (of, uid) in &doomed.messages {
+            let former = Former { folder: doomed.work, pair: *of };
+            self.departed.extend(Side::BOTH.map(|side| Departed { side, former, ours: None }));
+            let Some((id, base)) = work.record.zip(work.base.as_ref()) else { break };
+            let Some(of) = base.pairs().get(*of as usize) else { continue };
+            changes.push(if gone.contains(*uid) {
+                TwoWayChange::Unpair(id, of.uids())
+            } else {
+                let waiting = PairState::DeletedOn(side.other());
+                TwoWayChange::Pair(id, Box::new(changed(base, of, waiting, of.prints())))
+            });
+        }
+        changes
     }
 }
 

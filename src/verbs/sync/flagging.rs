@@ -83,12 +83,9 @@ impl Sync<'_> {
     /// What was set and is not there, of flags that the folder does not list. It is recorded as lacking: its absence is no
     /// change that anybody made.
     fn lost_flags(&mut self, way: &mut Way<'_>, flagged: &[Flagged]) -> Result<Both<Lost>, Error> {
-        let doubted = |side: Side, flagged: &Flagged| {
-            self.works[flagged.work].state[side].permanent.doubts(&flagged.outcome.add[side])
-        };
         let asked: Both<BTreeMap<usize, UidSet>> = Both::of(|side| {
             let mut asked: BTreeMap<usize, UidSet> = BTreeMap::new();
-            for flagged in flagged.iter().filter(|flagged| !doubted(side, flagged).is_empty()) {
+            for flagged in flagged.iter().filter(|flagged| !self.doubted(side, flagged).is_empty()) {
                 asked.entry(flagged.work).or_default().insert(flagged.messages[side].uid());
             }
             asked
@@ -106,29 +103,39 @@ impl Sync<'_> {
                 scan_each(store, ScanDepth::Attributes, folders)
             })
         })?;
-        let mut told: Both<BTreeMap<usize, Flags>> = Both::default();
         for side in Side::BOTH {
             let shown: HashMap<usize, &FolderScan> = (asked[side].keys().copied().zip(&scans[side]))
                 .filter_map(|(at, scan)| Some((at, scan.as_ref().ok()?)))
                 .collect();
-            for flagged in flagged {
-                let Some(scan) = shown.get(&flagged.work) else { continue };
-                let uid = flagged.messages[side].uid();
-                let Some(message) = scan.message(uid) else { continue };
-                let lacks = doubted(side, flagged).minus(&scan.flags.get(message.flags()));
-                if !lacks.is_empty() {
-                    let all = told[side].entry(flagged.work).or_default();
-                    *all = all.union(&lacks);
-                    lost[side].insert((flagged.work, uid), lacks);
-                }
-            }
-        }
-        for side in Side::BOTH {
-            for (at, flags) in &told[side] {
-                self.warn(&told_flags(&self.works[*at].name(side), side.ordinal(), flags));
-            }
+            lost[side] = self.lost_on(side, flagged, &shown);
         }
         Ok(lost)
+    }
+
+    /// The flags of a pair that were set on a side whose folder may not keep them.
+    fn doubted(&self, side: Side, flagged: &Flagged) -> Flags {
+        self.works[flagged.work].state[side].permanent.doubts(&flagged.outcome.add[side])
+    }
+
+    /// What was set on a side and its folders don't show. Warns of it.
+    fn lost_on(&self, side: Side, flagged: &[Flagged], shown: &HashMap<usize, &FolderScan>) -> Lost {
+        let mut lost = Lost::new();
+        let mut told: BTreeMap<usize, Flags> = BTreeMap::new();
+        for flagged in flagged {
+            let Some(scan) = shown.get(&flagged.work) else { continue };
+            let uid = flagged.messages[side].uid();
+            let Some(message) = scan.message(uid) else { continue };
+            let lacks = self.doubted(side, flagged).minus(&scan.flags.get(message.flags()));
+            if !lacks.is_empty() {
+                let all = told.entry(flagged.work).or_default();
+                *all = all.union(&lacks);
+                lost.insert((flagged.work, uid), lacks);
+            }
+        }
+        for (at, flags) in &told {
+            self.warn(&told_flags(&self.works[*at].name(side), side.ordinal(), flags));
+        }
+        lost
     }
 
     /// The pairs whose flags change, on a side or in the base.

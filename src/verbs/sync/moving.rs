@@ -10,12 +10,51 @@ use super::strays::Departed;
 use crate::engine::relocate::{self, Errand, Goal};
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{Both, Flags, Message, Side, Uid, UidSet, counted};
+use crate::mail::{Both, Flags, MailboxName, Message, Side, Uid, UidSet, counted};
 use crate::plan::elsewhere::Sameness;
-use crate::plan::merge::{Move, PairState, Prints};
+use crate::plan::merge::{AgreedFlags, FlagMerge, Move, PairState, Prints};
 use crate::state::TwoWayChange;
 use crate::store::{Error, FlagChange, FlagEdit, Removal};
 use std::collections::{BTreeMap, HashSet};
+
+/// What one side is to change in the flags of moved messages.
+#[derive(Default)]
+struct MovedFlags {
+    /// By folder, kind of change, and flags.
+    changes: BTreeMap<(usize, u8, String), FlagChange>,
+    /// How many messages they are of.
+    messages: u64,
+}
+
+impl MovedFlags {
+    /// Adds what is to be changed in a message of this folder.
+    fn add(&mut self, (to, mailbox): (usize, &MailboxName), uid: Uid, edits: [(FlagEdit, &Flags); 2]) {
+        let mut any = false;
+        for (nth, (edit, flags)) in (0..).zip(edits).filter(|(_, (_, flags))| !flags.is_empty()) {
+            let key = (to, nth, Flags::to_string(flags));
+            let change = self.changes.entry(key).or_insert_with(|| FlagChange {
+                mailbox: mailbox.clone(),
+                uids: UidSet::default(),
+                edit,
+                flags: flags.clone(),
+                unchanged_since: None,
+            });
+            change.uids.insert(uid);
+            any = true;
+        }
+        self.messages += u64::from(any);
+    }
+}
+
+/// The flags that both sides agree on, but for what a side did not change: that stays as it was, so that the next run finds
+/// the same change to make.
+fn agreed_flags(merge: &FlagMerge, is_unflagged: Both<bool>) -> AgreedFlags {
+    let mut agreed = merge.agreed.clone();
+    for side in Side::BOTH.into_iter().filter(|side| is_unflagged[*side]) {
+        agreed.flags = agreed.flags.minus(&merge.add[side]).union(&merge.remove[side]);
+    }
+    agreed
+}
 
 impl Sync<'_> {
     /// Carries out all moves.
@@ -137,9 +176,17 @@ impl Sync<'_> {
         moves: &[Move],
         placed: &[Option<Uid>],
     ) -> Result<Both<HashSet<(usize, Uid)>>, Error> {
+        let wanted = self.moved_flags(side, moves, placed);
         let mut refused: Both<HashSet<(usize, Uid)>> = Both::default();
-        let mut changes: Both<BTreeMap<(usize, u8, String), FlagChange>> = Both::default();
-        let mut updated: Both<u64> = Both::default();
+        for (here, wanted) in Side::BOTH.into_iter().zip([wanted.first, wanted.second]) {
+            refused[here] = self.change_moved_flags(way, here, wanted)?;
+        }
+        Ok(refused)
+    }
+
+    /// What is to be changed in the flags of moved messages, on each side.
+    fn moved_flags(&self, side: Side, moves: &[Move], placed: &[Option<Uid>]) -> Both<MovedFlags> {
+        let mut wanted: Both<MovedFlags> = Both::default();
         for (moved, uid) in moves.iter().zip(placed) {
             let Some(uid) = uid else { continue };
             for here in Side::BOTH {
@@ -147,40 +194,34 @@ impl Sync<'_> {
                 let uid = if here == side { Some(*uid) } else { work.message(here, moved.partner).map(Message::uid) };
                 let (Some(uid), Some(mailbox)) = (uid, &work.raw[here]) else { continue };
                 let edits = [(FlagEdit::Add, &moved.flags.add[here]), (FlagEdit::Remove, &moved.flags.remove[here])];
-                let mut any = false;
-                for (nth, (edit, flags)) in (0..).zip(edits).filter(|(_, (_, flags))| !flags.is_empty()) {
-                    let key = (moved.to, nth, Flags::to_string(flags));
-                    let change = changes[here].entry(key).or_insert_with(|| FlagChange {
-                        mailbox: mailbox.clone(),
-                        uids: UidSet::default(),
-                        edit,
-                        flags: flags.clone(),
-                        unchanged_since: None,
-                    });
-                    change.uids.insert(uid);
-                    any = true;
-                }
-                updated[here] += u64::from(any);
+                wanted[here].add((moved.to, mailbox), uid, edits);
             }
         }
-        for here in Side::BOTH {
-            let (keys, changes): (Vec<_>, Vec<FlagChange>) = std::mem::take(&mut changes[here]).into_iter().unzip();
-            if changes.is_empty() {
-                continue;
-            }
-            let results = way.repeatable(|link| link.side(here).change_flags(&changes))?;
-            for (((to, ..), change), result) in keys.iter().zip(&changes).zip(results) {
-                if let Err(refusal) = result {
-                    let (name, flags) = (self.works[*to].name(here), &change.flags);
-                    self.fail_folder(
-                        &name,
-                        &format!("the {} did not change {flags}: {}", here.ordinal(), refusal.text),
-                    );
-                    refused[here].extend(change.uids.iter().map(|uid| (*to, uid)));
-                }
-            }
-            self.way(here).flags_updated += updated[here];
+        wanted
+    }
+
+    /// Changes the flags of moved messages on one side. Gives the UIDs, by folder, of which that was refused.
+    fn change_moved_flags(
+        &mut self,
+        way: &mut Way<'_>,
+        here: Side,
+        wanted: MovedFlags,
+    ) -> Result<HashSet<(usize, Uid)>, Error> {
+        let mut refused = HashSet::new();
+        let (keys, changes): (Vec<_>, Vec<FlagChange>) = wanted.changes.into_iter().unzip();
+        if changes.is_empty() {
+            return Ok(refused);
         }
+        let results = way.repeatable(|link| link.side(here).change_flags(&changes))?;
+        for (((to, ..), change), result) in keys.iter().zip(&changes).zip(results) {
+            if let Err(refusal) = result {
+                let (name, flags) = (self.works[*to].name(here), &change.flags);
+                let text = format!("the {} did not change {flags}: {}", here.ordinal(), refusal.text);
+                self.fail_folder(&name, &text);
+                refused.extend(change.uids.iter().map(|uid| (*to, uid)));
+            }
+        }
+        self.way(here).flags_updated += wanted.messages;
         Ok(refused)
     }
 
@@ -206,12 +247,11 @@ impl Sync<'_> {
             if let Some(id) = to.record {
                 let uids = Both::of(|here| if here == side { uid } else { partner.uid() });
                 let shown = Both::of(|here| if here == side { moved_one.as_ref() } else { Some(&partner) });
-                let mut agreed = moved.flags.agreed.clone();
-                for here in Side::BOTH.into_iter().filter(|here| unflagged[*here].contains(&(moved.to, uids[*here]))) {
-                    // As it was, so that the next run finds the same change to make.
-                    agreed.flags = agreed.flags.minus(&moved.flags.add[here]).union(&moved.flags.remove[here]);
+                let is_unflagged = Both::of(|here| unflagged[here].contains(&(moved.to, uids[here])));
+                if is_unflagged.any(|is| *is) {
                     open.insert(moved.to);
                 }
+                let agreed = agreed_flags(&moved.flags, is_unflagged);
                 let record = pair_record(uids, &agreed, Prints::of(shown), PairState::Settled);
                 changes.push(TwoWayChange::Pair(id, Box::new(record)));
             }
@@ -221,17 +261,23 @@ impl Sync<'_> {
             {
                 changes.push(TwoWayChange::Unpair(id, old.uids()));
             }
-            let to_name = to.name(side);
-            // What is sent now comes after it: a lost reply must not be looked for among what was moved.
-            let next = &mut self.works[moved.to].sent_from[side];
-            *next = (*next).max(uid.get().saturating_add(1));
-            self.departed.push(Departed { side, former: moved.former, ours: Some((moved.to, uid)) });
-            self.way(side).moved += 1;
-            self.observer.observe(&Event::MessageCopied { to: side, folder: &to_name, uid, bytes: 0 });
+            self.note_moved(side, moved, uid);
         }
         for at in open {
             self.works[at].open = true;
         }
         self.memory.write(&changes, false)
+    }
+
+    /// Counts a message that has come to its new folder, and tells of it.
+    fn note_moved(&mut self, side: Side, moved: &Move, uid: Uid) {
+        let work = &mut self.works[moved.to];
+        // What is sent now comes after it: a lost reply must not be looked for among what was moved.
+        let next = &mut work.sent_from[side];
+        *next = (*next).max(uid.get().saturating_add(1));
+        let folder = work.name(side);
+        self.departed.push(Departed { side, former: moved.former, ours: Some((moved.to, uid)) });
+        self.way(side).moved += 1;
+        self.observer.observe(&Event::MessageCopied { to: side, folder: &folder, uid, bytes: 0 });
     }
 }

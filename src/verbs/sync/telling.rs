@@ -6,7 +6,7 @@ use crate::event::{Change, Event, Headings};
 use crate::exec::Link;
 use crate::folders::FolderName;
 use crate::mail::{Both, MailboxName, Message, Side, Uid, counted};
-use crate::plan::merge::{Fate, FlagMerge, Left, Row};
+use crate::plan::merge::{Fate, FlagMerge, Left, Move, Row};
 use crate::state::TwoWayRefused;
 use crate::verbs::headings::Wanted;
 
@@ -25,6 +25,20 @@ pub(super) struct Untold {
 }
 
 impl Untold {
+    /// A change of a folder.
+    fn new(action: &'static str, side: Side, folder: &str, row: Row) -> Self {
+        Self { action, side, folder: folder.into(), message: None, detail: "".into(), row }
+    }
+
+    /// The same of a message in this folder's work, if it is known which.
+    fn of(self, at: usize, uid: Option<Uid>) -> Self {
+        Self { message: uid.map(|uid| (at, uid)), ..self }
+    }
+
+    fn with(self, detail: &str) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
     /// Where the message is: of one that is copied, on the other side.
     fn place<'w>(&self, works: &'w [Work]) -> Option<(Side, &'w MailboxName, Uid)> {
         let (at, uid) = self.message?;
@@ -132,10 +146,8 @@ impl Sync<'_> {
             }
         }
         for moved in self.moves.clone() {
-            let (from, to) = (self.works[moved.from].name(moved.side), self.works[moved.to].name(moved.side));
-            let uid = self.works[moved.from].message(moved.side, moved.index).map(Message::uid);
             self.way(moved.side).moved += 1;
-            self.tell("move", moved.side, &from, uid.map(|uid| (moved.from, uid)), &to, moved.row);
+            self.tell_move(&moved);
             self.count_flags(&moved.flags);
         }
         self.tell_all(link);
@@ -145,24 +157,24 @@ impl Sync<'_> {
         for rename in self.folders.renames[side].clone() {
             self.way(side).folders_renamed += 1;
             let (from, to) = (rename.from.to_string(), rename.to.to_string());
-            self.tell("rename_folder", side, &from, None, &to, rename.row);
+            self.tell(Untold::new("rename_folder", side, &from, rename.row).with(&to));
         }
         for at in 0..self.works.len() {
             let name = self.works[at].name(side);
             if self.is_wanted(at, side) {
                 let row = self.works[at].new[side].unwrap_or(Row::FolderDeletedAndChanged);
                 self.way(side).folders_created += 1;
-                self.tell("create_folder", side, &name, None, "", row);
+                self.tell(Untold::new("create_folder", side, &name, row));
             }
             if self.works[at].fate(at, &self.moves) == Some(Fate::Deleted(side)) {
                 self.way(side).folders_deleted += 1;
-                self.tell("delete_folder", side, &name, None, "", Row::FolderDeleted);
+                self.tell(Untold::new("delete_folder", side, &name, Row::FolderDeleted));
             }
         }
         for change in self.folders.subscriptions[side].clone() {
             let action = if change.subscribed { "subscribe" } else { "unsubscribe" };
             self.way(side).subscriptions += 1;
-            self.tell(action, side, &change.name.to_string(), None, "", Row::Subscription);
+            self.tell(Untold::new(action, side, &change.name.to_string(), Row::Subscription));
         }
     }
 
@@ -185,11 +197,11 @@ impl Sync<'_> {
             way.copied += 1;
             way.copied_server_side += u64::from(is_shared);
             way.bytes_copied += if is_shared { 0 } else { u64::from(size) };
-            self.tell("copy", side, &name, Some((at, uid)), "", row);
+            self.tell(Untold::new("copy", side, &name, row).of(at, Some(uid)));
         }
         for (uid, row) in deletions {
             self.way(side).deleted += 1;
-            self.tell("delete", side, &name, Some((at, uid)), "", row);
+            self.tell(Untold::new("delete", side, &name, row).of(at, Some(uid)));
         }
     }
 
@@ -213,7 +225,7 @@ impl Sync<'_> {
                 };
                 let detail = [signed("+", add), signed("-", remove)].concat().join(" ");
                 if !detail.is_empty() {
-                    self.tell("flags", side, &name, uids[side].map(|uid| (at, uid)), &detail, row);
+                    self.tell(Untold::new("flags", side, &name, row).of(at, uids[side]).with(&detail));
                 }
             }
             self.count_flags(&flags);
@@ -233,7 +245,7 @@ impl Sync<'_> {
         for side in Side::BOTH {
             for rename in self.folders.renames[side].clone().iter().filter(|rename| rename.row.is_conflict()) {
                 let (from, to) = (rename.from.to_string(), rename.to.to_string());
-                self.tell("rename_folder", side, &from, None, &to, rename.row);
+                self.tell(Untold::new("rename_folder", side, &from, rename.row).with(&to));
             }
         }
         for at in 0..self.works.len() {
@@ -243,38 +255,27 @@ impl Sync<'_> {
                     continue;
                 }
                 let name = work.name(side);
-                let copies = work.merge.incoming[side].iter().filter_map(|incoming| {
-                    Some(("copy", work.message(side.other(), incoming.from)?.uid(), incoming.row))
-                });
-                let deletions = work.merge.deletions[side]
-                    .iter()
-                    .filter_map(|deletion| Some(("delete", work.message(side, deletion.index)?.uid(), deletion.row)));
-                let found: Vec<_> = copies.chain(deletions).filter(|(.., row)| row.is_conflict()).collect();
-                for (action, uid, row) in found {
-                    self.tell(action, side, &name, Some((at, uid)), "", row);
+                for (action, uid, row) in work.conflicts(side) {
+                    self.tell(Untold::new(action, side, &name, row).of(at, Some(uid)));
                 }
             }
         }
         for moved in self.moves.clone().iter().filter(|moved| moved.row.is_conflict()) {
-            let (from, to) = (self.works[moved.from].name(moved.side), self.works[moved.to].name(moved.side));
-            let uid = self.works[moved.from].message(moved.side, moved.index).map(Message::uid);
-            self.tell("move", moved.side, &from, uid.map(|uid| (moved.from, uid)), &to, moved.row);
+            self.tell_move(moved);
         }
     }
 
-    /// Notes a change that is to be told, of a folder's message or of a folder.
-    fn tell(
-        &mut self,
-        action: &'static str,
-        side: Side,
-        folder: &str,
-        message: Option<(usize, Uid)>,
-        detail: &str,
-        row: Row,
-    ) {
-        self.way(side).conflicts += u64::from(row.is_conflict());
-        let (folder, detail) = (folder.into(), detail.into());
-        self.untold.push(Untold { action, side, folder, message, detail, row });
+    fn tell_move(&mut self, moved: &Move) {
+        let Move { side, from, index, to, row, .. } = *moved;
+        let uid = self.works[from].message(side, index).map(Message::uid);
+        let (name, to) = (self.works[from].name(side), self.works[to].name(side));
+        self.tell(Untold::new("move", side, &name, row).of(from, uid).with(&to));
+    }
+
+    /// Notes a change that is to be told.
+    fn tell(&mut self, change: Untold) {
+        self.way(change.side).conflicts += u64::from(change.row.is_conflict());
+        self.untold.push(change);
     }
 
     /// Tells what was noted, with what people know the messages by that somebody lists.
@@ -310,6 +311,17 @@ impl Sync<'_> {
 }
 
 impl Work {
+    /// What is copied to a side and deleted on it because both contradict each other.
+    fn conflicts(&self, side: Side) -> Vec<(&'static str, Uid, Row)> {
+        let copies = self.merge.incoming[side]
+            .iter()
+            .filter_map(|incoming| Some(("copy", self.message(side.other(), incoming.from)?.uid(), incoming.row)));
+        let deletions = self.merge.deletions[side]
+            .iter()
+            .filter_map(|deletion| Some(("delete", self.message(side, deletion.index)?.uid(), deletion.row)));
+        copies.chain(deletions).filter(|(.., row)| row.is_conflict()).collect()
+    }
+
     /// Why a message that is left alone counts as failed; `None`: it does not.
     fn why_failed(&self, side: Side, left: &Left) -> Option<String> {
         match left.row {

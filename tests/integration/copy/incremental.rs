@@ -210,7 +210,7 @@ fn a_conditional_change_leaves_alone_what_somebody_else_has_changed() {
     use mailferry::address::ImapAddress;
     use mailferry::event::{Silent, Stop};
     use mailferry::mail::{Flags, Uid, UidSet};
-    use mailferry::store::imap::Account as Opened;
+    use mailferry::store::imap::{Account as Opened, AccountRun};
     use mailferry::store::{Access, Connector as _, FlagChange, FlagEdit, ScanDepth, ScanRequest};
     use std::sync::Arc;
 
@@ -218,8 +218,8 @@ fn a_conditional_change_leaves_alone_what_somebody_else_has_changed() {
     Client::login(&account).append(&["INBOX"], letters("mail", 3));
     let address = ImapAddress::parse(&account.plain_address()).unwrap();
     let secret = mailferry::imap::Secret::fixed(account.password.clone().into());
-    let (side, access) = (Side::TARGET, Access::ReadWrite);
-    let opened = Opened::new(&address, secret, side, access, Arc::new(Silent), false, Arc::new(Stop::new())).unwrap();
+    let run = AccountRun { observer: Arc::new(Silent), trace: false, stop: Arc::new(Stop::new()) };
+    let opened = Opened::new(&address, secret, Side::TARGET, Access::ReadWrite, run).unwrap();
     let mut store = opened.connect().unwrap();
     // As every run begins: from then on the server keeps count of changes.
     store.list().unwrap();

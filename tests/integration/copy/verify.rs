@@ -12,7 +12,8 @@ use mailferry::address::ImapAddress;
 use mailferry::event::{self, Event, Observer, Silent, Stop};
 use mailferry::folders::{self, Rules};
 use mailferry::mail::{Both, Side};
-use mailferry::store::{Access, imap};
+use mailferry::store::Access;
+use mailferry::store::imap::{self, AccountRun};
 use mailferry::verbs::{self, VerifyOptions};
 use std::sync::{Arc, Mutex};
 
@@ -204,9 +205,9 @@ fn progress_ends_at_what_was_announced() {
     for deep in [false, true] {
         let open = |account: &Account, side| {
             let address = ImapAddress::parse(&account.plain_address()).unwrap();
-            let (access, stop) = (Access::ReadOnly, Arc::new(Stop::new()));
+            let run = AccountRun { observer: Arc::new(Silent), trace: false, stop: Arc::new(Stop::new()) };
             let secret = imap::Secret::fixed(PASSWORD.into());
-            imap::Account::new(&address, secret, side, access, Arc::new(Silent), false, stop).unwrap()
+            imap::Account::new(&address, secret, side, Access::ReadOnly, run).unwrap()
         };
         let (from, to) = (open(&source, Side::SOURCE), open(&target, Side::TARGET));
         let parts = Parts::default();

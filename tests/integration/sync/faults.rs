@@ -21,8 +21,8 @@ use mailferry::imap::Secret;
 use mailferry::mail::{Both, Side};
 use mailferry::net::{Cut, FaultInjector};
 use mailferry::state::{Mailboxes, PairName, State, StateDirectory, TwoWay};
-use mailferry::store::Error;
-use mailferry::store::{Access, imap};
+use mailferry::store::imap::{self, AccountRun};
+use mailferry::store::{Access, Error};
 use mailferry::verbs::{self, Status, SyncOptions, SyncSummary};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -105,9 +105,8 @@ impl Ground {
         let stop = Arc::new(Stop::new());
         let account = |at: usize, side: Side| {
             let secret = Secret::fixed(PASSWORD.into());
-            let (silent, stop) = (Arc::new(Silent), Arc::clone(&stop));
-            let address = &addresses[at];
-            let account = imap::Account::new(address, secret, side, Access::ReadWrite, silent, false, stop).unwrap();
+            let run = AccountRun { observer: Arc::new(Silent), trace: false, stop: Arc::clone(&stop) };
+            let account = imap::Account::new(&addresses[at], secret, side, Access::ReadWrite, run).unwrap();
             match faults.iter().find(|(of, _)| *of == side) {
                 Some((_, faults)) => account.with_faults(Arc::<AtWrites>::clone(faults) as Arc<dyn FaultInjector>),
                 None => account,

@@ -13,8 +13,8 @@ use mailferry::mail::{Both, Side};
 use mailferry::net::FaultInjector;
 use mailferry::plan::planned::Planned;
 use mailferry::state::{Mailboxes, PairName, State, StateDirectory};
-use mailferry::store::Error;
-use mailferry::store::{Access, imap};
+use mailferry::store::imap::{self, AccountRun};
+use mailferry::store::{Access, Error};
 use mailferry::verbs::{self, CopyOptions, CopySummary, Deleting, PlanUse};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
@@ -92,9 +92,8 @@ impl Ground {
         stop: &Arc<Stop>,
         faults: &[(Side, &Arc<AtWrites>)],
     ) -> imap::Account {
-        let (log, stop) = (Arc::<Log>::clone(&self.log), Arc::clone(stop));
-        let account =
-            imap::Account::new(address, Secret::fixed(PASSWORD.into()), side, access, log, true, stop).unwrap();
+        let run = AccountRun { observer: Arc::<Log>::clone(&self.log), trace: true, stop: Arc::clone(stop) };
+        let account = imap::Account::new(address, Secret::fixed(PASSWORD.into()), side, access, run).unwrap();
         match faults.iter().find(|(of, _)| *of == side) {
             Some((_, faults)) => account.with_faults(Arc::<AtWrites>::clone(faults) as Arc<dyn FaultInjector>),
             None => account,
