@@ -71,12 +71,11 @@ pub(crate) fn ask<'a>(way: &mut Way<'_>, side: Side, sent: &'a Sent, how: Closen
     let asked: Vec<_> = tasks.iter().map(|(_, task, fates)| asked_for(task, fates, how)).collect();
     let put: Vec<_> = tasks.iter().map(|(_, task, fates)| departures::put(task, fates)).collect();
     let scans = way.repeatable(|link| {
-        let request =
-            |((_, task, _), (depth, uids)): (&(usize, &'a FolderTask, &[Fate]), &(ScanDepth, Option<UidSet>))| {
-                let (mailbox, uids) = (&task.target, uids.clone());
-                ScanRequest { mailbox, depth: *depth, uids, search: None, for_writing: false }
-            };
-        let requests: Vec<ScanRequest<'_>> = tasks.iter().zip(&asked).map(request).collect();
+        let mut requests: Vec<ScanRequest<'_>> = Vec::new();
+        for ((_, task, _), (depth, uids)) in tasks.iter().zip(&asked) {
+            let (mailbox, depth, uids) = (&task.target, *depth, uids.clone());
+            requests.push(ScanRequest { mailbox, depth, uids, search: None, for_writing: false });
+        }
         departures::scan(link.side(side), &requests, &put)
     })?;
     for ((of, task, fates), scan) in tasks.into_iter().zip(scans) {

@@ -4,16 +4,17 @@
 //! that only one folder's scans are in memory at a time.
 
 mod bodies;
+mod compared;
+
+pub(super) use compared::{Compared, only};
 
 use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
 use super::left_out::FilteredOut;
 use crate::engine::scans::{more_than_listed, read_listed};
-use crate::event::{Event, Observer};
 use crate::exec::Link;
-use crate::folders;
-use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, Side, UidSet, counted};
-use crate::plan::{MatchRules, Matching, match_folder};
+use crate::mail::{HeaderKey, MailboxName, Message, Side, UidSet};
+use crate::plan::{MatchRules, Matching};
 use crate::store::{
     AsReadStore, Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
 };
@@ -54,27 +55,6 @@ pub(super) struct Comparison<'a, C> {
     pub(super) for_writing: bool,
     /// Whether the target's flags are looked at where the source's have not changed.
     pub(super) target_flags: bool,
-}
-
-/// Two folders' contents and which messages of them are the same.
-pub(super) struct Compared {
-    pub(super) source: FolderScan,
-    /// Without messages where the folder does not exist.
-    pub(super) target: Option<FolderScan>,
-    /// What an earlier run has paired.
-    pub(super) recognised: Recognised,
-    /// What was matched now, and what has no match.
-    pub(super) matching: Matching,
-    /// Why what earlier runs knew was not believed.
-    pub(super) doubt: Option<String>,
-    /// The source's messages of which it can't be told whether the target has them, as content could not be read.
-    pub(super) doubtful: Vec<u32>,
-    /// Those of the pairs whose headers differ in that one has `X` for each 8-bit byte of the other.
-    pub(super) munged: HashSet<(u32, u32)>,
-    /// Whether something on the target could not be read, so that it can't be told whether the source has it.
-    pub(super) has_doubtful_target: bool,
-    /// The source's messages that options left out.
-    pub(super) filtered_out: FilteredOut,
 }
 
 /// Takes a pair's index with its result, or with the reason why it could not be compared.
@@ -441,118 +421,6 @@ impl<C: AsReadStore> Comparison<'_, C> {
     }
 }
 
-impl Compared {
-    /// Forgets what the record says of pairs, as it is contradicted.
-    fn believe_no_record(&mut self) {
-        let doubt = "UIDs that were known belong to other messages now, as after a restoration from a backup";
-        self.doubt = Some(doubt.to_owned());
-        self.recognised = Recognised::default();
-    }
-
-    /// The positions of messages that no earlier run has paired, in both scans.
-    fn unpaired(&self) -> (Vec<u32>, Vec<u32>) {
-        let rest = |length: usize, taken: &dyn Fn(&super::known::KnownPair) -> u32| {
-            let mut is_taken = vec![false; length];
-            self.recognised.pairs.iter().for_each(|pair| is_taken[taken(pair) as usize] = true);
-            (0..length as u32).filter(|at| !is_taken[*at as usize]).collect()
-        };
-        let on_target = self.target.as_ref().map_or(0, |scan| scan.messages.len());
-        (rest(self.source.messages.len(), &|pair| pair.source), rest(on_target, &|pair| pair.target))
-    }
-
-    /// Matches what no earlier run has paired, by positions in the whole scans.
-    fn match_unpaired(&self, rules: &MatchRules) -> Matching {
-        if self.recognised.pairs.is_empty() {
-            // Everything takes part: the scans are matched as they are, without a copy of their messages.
-            let on_target = self.target.as_ref().map_or(&[][..], |scan| &scan.messages);
-            return match_folder(&self.source.messages, on_target, rules);
-        }
-        let (on_source, on_target) = self.unpaired();
-        let pick = |scan: &FolderScan, which: &[u32]| -> Vec<Message> {
-            which.iter().map(|at| scan.messages[*at as usize]).collect()
-        };
-        let source = pick(&self.source, &on_source);
-        let target = self.target.as_ref().map_or_else(Vec::new, |scan| pick(scan, &on_target));
-        let mut matching = match_folder(&source, &target, rules);
-        // The matching counts among the unpaired; here every position is one in the whole scan.
-        let whole = |all: &[u32], which: &mut Vec<u32>| which.iter_mut().for_each(|at| *at = all[*at as usize]);
-        whole(&on_source, &mut matching.missing);
-        whole(&on_target, &mut matching.extra);
-        for (source, target) in &mut matching.pairs {
-            (*source, *target) = (on_source[*source as usize], on_target[*target as usize]);
-        }
-        for tie in &mut matching.ties {
-            whole(&on_source, &mut tie.source);
-            whole(&on_target, &mut tie.target);
-        }
-        matching
-    }
-
-    /// The positions of unpaired messages of which something is lacking: date and size of any, and the header where there
-    /// is something to match on both sides.
-    fn lacking(&self) -> (Vec<u32>, Vec<u32>) {
-        let (mut on_source, mut on_target) = self.unpaired();
-        let is_matched = !on_source.is_empty() && !on_target.is_empty();
-        let lacks = |scan: &FolderScan, at: u32| {
-            let message = &scan.messages[at as usize];
-            message.is_bare() || is_matched && message.key() == HeaderKey::Unknown
-        };
-        on_source.retain(|at| lacks(&self.source, *at));
-        on_target.retain(|at| self.target.as_ref().is_some_and(|scan| lacks(scan, *at)));
-        (on_source, on_target)
-    }
-
-    /// The recorded pairs of which the header is looked at, and was not asked for on both sides.
-    fn to_probe(&self, known: Option<&Known>) -> Vec<(u32, u32)> {
-        let (Some(known), Some(target)) = (known, &self.target) else { return Vec::new() };
-        let lacks = |scan: &FolderScan, at: u32| scan.messages[at as usize].key() == HeaderKey::Unknown;
-        let mut pairs = known.to_probe(&self.recognised, &self.source, target);
-        pairs.retain(|(source, at)| lacks(&self.source, *source) || lacks(target, *at));
-        pairs
-    }
-
-    /// Whether something must be asked for before the messages can be matched.
-    fn lacks_keys(&self, known: Option<&Known>) -> bool {
-        let (on_source, on_target) = self.lacking();
-        !on_source.is_empty() || !on_target.is_empty() || !self.to_probe(known).is_empty()
-    }
-
-    /// Whether what only the target has is known for certain: everything was listed, read and told apart.
-    pub(super) fn is_certain(&self) -> bool {
-        let all_listed = |scan: &FolderScan| scan.unlisted == 0;
-        self.doubt.is_none()
-            && self.doubtful.is_empty()
-            && !self.has_doubtful_target
-            && all_listed(&self.source)
-            && self.target.as_ref().is_none_or(all_listed)
-    }
-
-    /// The messages that only the target has.
-    pub(super) fn extra(&self) -> UidSet {
-        let Some(target) = &self.target else { return UidSet::default() };
-        self.matching.extra.iter().map(|at| target.messages[*at as usize].uid()).collect()
-    }
-
-    /// What is to be said of messages that the source has but does not list.
-    pub(super) fn unlisted(&self) -> Option<String> {
-        let count = self.source.unlisted;
-        (count > 0).then(|| {
-            format!("the source reports {} more than it lists; continuing with the rest", counted(count, "message"))
-        })
-    }
-
-    /// Names the messages of which it can't be told whether the target has them. Gives how many there are.
-    pub(super) fn tell_doubtful(&self, pair: &folders::Pair, observer: &dyn Observer) -> u64 {
-        let folder = pair.from.to_string();
-        for at in &self.doubtful {
-            let uid = self.source.messages[*at as usize].uid();
-            let reason = "can't read its content, so can't tell whether the target has it";
-            observer.observe(&Event::MessageFailed { folder: &folder, uid, heading: None, reason });
-        }
-        self.doubtful.len() as u64
-    }
-}
-
 /// Adds the header keys of these messages, as far as they were not asked for.
 fn add_keys(
     store: &mut dyn ReadStore,
@@ -631,9 +499,4 @@ fn mark_used(used: &mut HashMap<MailboxName, UidSet>, name: &MailboxName, compar
     for pair in &compared.recognised.pairs {
         used.insert(target.messages[pair.target as usize].uid());
     }
-}
-
-/// Keeps only these messages of a scan, and the flags.
-pub(super) fn only(scan: &FolderScan, which: &[u32]) -> (Vec<Message>, FlagTable) {
-    (which.iter().map(|at| scan.messages[*at as usize]).collect(), scan.flags.clone())
 }

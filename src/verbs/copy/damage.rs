@@ -70,13 +70,13 @@ impl ToCheck {
     }
 
     /// Gives what there is to know of a damaged message. `there` are good copies that may be of it.
-    pub(super) fn damaged(&self, unlike: Unlike, there: &mut Contents) -> Option<Damaged> {
+    pub(super) fn damaged(&self, unlike: &Unlike, there: &mut Contents) -> Option<Damaged> {
         let Unlike { source, target, content } = unlike;
-        let at = self.pairs.binary_search_by_key(&source, |(source, _)| source.uid()).ok()?;
-        let (message, bad) = self.pairs.get(at).filter(|(_, bad)| bad.uid() == target)?;
-        let sent_before = take_equal(there, &content);
+        let at = self.pairs.binary_search_by_key(source, |(source, _)| source.uid()).ok()?;
+        let (message, bad) = self.pairs.get(at).filter(|(_, bad)| bad.uid() == *target)?;
+        let sent_before = take_equal(there, content);
         let flags = self.flags.get(bad.flags()).filter_keywords(|keyword| !keyword.is_own());
-        Some(Damaged { message: *message, content, target, flags, sent_before })
+        Some(Damaged { message: *message, content: *content, target: *target, flags, sent_before })
     }
 
     fn bears_mark(&self, message: &Message) -> bool {

@@ -19,6 +19,9 @@ use crate::verbs::{Deleting, FlagPolicy, PlanUse};
 use std::collections::HashSet;
 use std::sync::Mutex;
 
+/// What is done on the target before its folders are scanned.
+type FirstOnTarget<'f> = dyn Fn(&mut Box<dyn Store>) -> Result<Learnt, Error> + Sync + 'f;
+
 /// What is looked at while a copy is planned.
 struct Planning<'n> {
     names: &'n Names<'n>,
@@ -101,7 +104,7 @@ impl Copy<'_> {
         link: &mut Link,
         planning: &mut Planning<'_>,
         open: Vec<usize>,
-        first: &(dyn Fn(&mut Box<dyn Store>) -> Result<Learnt, Error> + Sync),
+        first: &FirstOnTarget<'_>,
     ) -> Result<(), Error> {
         let Planning { names, pairs, survey } = planning;
         let comparison = Comparison {

@@ -44,7 +44,7 @@ impl Copy<'_> {
                 self.summary.failed += 1;
                 self.folders[index].has_failed = true;
             }
-            self.note_damaged(link, index, &check, (&target, contrast.damaged))?;
+            self.note_damaged(link, index, &check, (&target, &contrast.damaged))?;
         }
         Ok(())
     }
@@ -54,10 +54,10 @@ impl Copy<'_> {
         link: &mut Link,
         index: usize,
         check: &ToCheck,
-        (target, damaged): (&TargetState, Vec<Unlike>),
+        (target, damaged): (&TargetState, &[Unlike]),
     ) -> Result<(), Error> {
-        let mut there = read(link, target, &check.sent_before(&damaged))?;
-        let found: Vec<Damaged> = damaged.into_iter().filter_map(|unlike| check.damaged(unlike, &mut there)).collect();
+        let mut there = read(link, target, &check.sent_before(damaged))?;
+        let found: Vec<Damaged> = damaged.iter().filter_map(|unlike| check.damaged(unlike, &mut there)).collect();
         let ended = ended_earlier(check, &found);
         let uids: UidSet = found.iter().map(Damaged::uid).collect();
         let in_use: UidSet = found.iter().filter_map(|one| one.sent_before).chain(ended.iter()).collect();

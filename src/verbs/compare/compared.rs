@@ -1,0 +1,148 @@
+//! Two folders that were compared: what is the same on both sides, and what isn't.
+
+use crate::event::{Event, Observer};
+use crate::folders;
+use crate::mail::{FlagTable, HeaderKey, Message, UidSet, counted};
+use crate::plan::{MatchRules, Matching, match_folder};
+use crate::store::FolderScan;
+use crate::verbs::known::{Known, KnownPair, Recognised};
+use crate::verbs::left_out::FilteredOut;
+use std::collections::HashSet;
+
+/// Two folders' contents and which messages of them are the same.
+pub(in crate::verbs) struct Compared {
+    pub(in crate::verbs) source: FolderScan,
+    /// Without messages where the folder does not exist.
+    pub(in crate::verbs) target: Option<FolderScan>,
+    /// What an earlier run has paired.
+    pub(in crate::verbs) recognised: Recognised,
+    /// What was matched now, and what has no match.
+    pub(in crate::verbs) matching: Matching,
+    /// Why what earlier runs knew was not believed.
+    pub(in crate::verbs) doubt: Option<String>,
+    /// The source's messages of which it can't be told whether the target has them, as content could not be read.
+    pub(in crate::verbs) doubtful: Vec<u32>,
+    /// Those of the pairs whose headers differ in that one has `X` for each 8-bit byte of the other.
+    pub(in crate::verbs) munged: HashSet<(u32, u32)>,
+    /// Whether something on the target could not be read, so that it can't be told whether the source has it.
+    pub(in crate::verbs) has_doubtful_target: bool,
+    /// The source's messages that options left out.
+    pub(in crate::verbs) filtered_out: FilteredOut,
+}
+
+impl Compared {
+    /// Forgets what the record says of pairs, as it is contradicted.
+    pub(super) fn believe_no_record(&mut self) {
+        let doubt = "UIDs that were known belong to other messages now, as after a restoration from a backup";
+        self.doubt = Some(doubt.to_owned());
+        self.recognised = Recognised::default();
+    }
+
+    /// The positions of messages that no earlier run has paired, in both scans.
+    pub(super) fn unpaired(&self) -> (Vec<u32>, Vec<u32>) {
+        let rest = |length: usize, taken: &dyn Fn(&KnownPair) -> u32| {
+            let mut is_taken = vec![false; length];
+            self.recognised.pairs.iter().for_each(|pair| is_taken[taken(pair) as usize] = true);
+            (0..length as u32).filter(|at| !is_taken[*at as usize]).collect()
+        };
+        let on_target = self.target.as_ref().map_or(0, |scan| scan.messages.len());
+        (rest(self.source.messages.len(), &|pair| pair.source), rest(on_target, &|pair| pair.target))
+    }
+
+    /// Matches what no earlier run has paired, by positions in the whole scans.
+    pub(super) fn match_unpaired(&self, rules: &MatchRules) -> Matching {
+        if self.recognised.pairs.is_empty() {
+            // Everything takes part: the scans are matched as they are, without a copy of their messages.
+            let on_target = self.target.as_ref().map_or(&[][..], |scan| &scan.messages);
+            return match_folder(&self.source.messages, on_target, rules);
+        }
+        let (on_source, on_target) = self.unpaired();
+        let pick = |scan: &FolderScan, which: &[u32]| -> Vec<Message> {
+            which.iter().map(|at| scan.messages[*at as usize]).collect()
+        };
+        let source = pick(&self.source, &on_source);
+        let target = self.target.as_ref().map_or_else(Vec::new, |scan| pick(scan, &on_target));
+        let mut matching = match_folder(&source, &target, rules);
+        // The matching counts among the unpaired; here every position is one in the whole scan.
+        let whole = |all: &[u32], which: &mut Vec<u32>| which.iter_mut().for_each(|at| *at = all[*at as usize]);
+        whole(&on_source, &mut matching.missing);
+        whole(&on_target, &mut matching.extra);
+        for (source, target) in &mut matching.pairs {
+            (*source, *target) = (on_source[*source as usize], on_target[*target as usize]);
+        }
+        for tie in &mut matching.ties {
+            whole(&on_source, &mut tie.source);
+            whole(&on_target, &mut tie.target);
+        }
+        matching
+    }
+
+    /// The positions of unpaired messages of which something is lacking: date and size of any, and the header where there
+    /// is something to match on both sides.
+    pub(super) fn lacking(&self) -> (Vec<u32>, Vec<u32>) {
+        let (mut on_source, mut on_target) = self.unpaired();
+        let is_matched = !on_source.is_empty() && !on_target.is_empty();
+        let lacks = |scan: &FolderScan, at: u32| {
+            let message = &scan.messages[at as usize];
+            message.is_bare() || is_matched && message.key() == HeaderKey::Unknown
+        };
+        on_source.retain(|at| lacks(&self.source, *at));
+        on_target.retain(|at| self.target.as_ref().is_some_and(|scan| lacks(scan, *at)));
+        (on_source, on_target)
+    }
+
+    /// The recorded pairs of which the header is looked at, and was not asked for on both sides.
+    pub(super) fn to_probe(&self, known: Option<&Known>) -> Vec<(u32, u32)> {
+        let (Some(known), Some(target)) = (known, &self.target) else { return Vec::new() };
+        let lacks = |scan: &FolderScan, at: u32| scan.messages[at as usize].key() == HeaderKey::Unknown;
+        let mut pairs = known.to_probe(&self.recognised, &self.source, target);
+        pairs.retain(|(source, at)| lacks(&self.source, *source) || lacks(target, *at));
+        pairs
+    }
+
+    /// Whether something must be asked for before the messages can be matched.
+    pub(super) fn lacks_keys(&self, known: Option<&Known>) -> bool {
+        let (on_source, on_target) = self.lacking();
+        !on_source.is_empty() || !on_target.is_empty() || !self.to_probe(known).is_empty()
+    }
+
+    /// Whether what only the target has is known for certain: everything was listed, read and told apart.
+    pub(in crate::verbs) fn is_certain(&self) -> bool {
+        let all_listed = |scan: &FolderScan| scan.unlisted == 0;
+        self.doubt.is_none()
+            && self.doubtful.is_empty()
+            && !self.has_doubtful_target
+            && all_listed(&self.source)
+            && self.target.as_ref().is_none_or(all_listed)
+    }
+
+    /// The messages that only the target has.
+    pub(in crate::verbs) fn extra(&self) -> UidSet {
+        let Some(target) = &self.target else { return UidSet::default() };
+        self.matching.extra.iter().map(|at| target.messages[*at as usize].uid()).collect()
+    }
+
+    /// What is to be said of messages that the source has but does not list.
+    pub(in crate::verbs) fn unlisted(&self) -> Option<String> {
+        let count = self.source.unlisted;
+        (count > 0).then(|| {
+            format!("the source reports {} more than it lists; continuing with the rest", counted(count, "message"))
+        })
+    }
+
+    /// Names the messages of which it can't be told whether the target has them. Gives how many there are.
+    pub(in crate::verbs) fn tell_doubtful(&self, pair: &folders::Pair, observer: &dyn Observer) -> u64 {
+        let folder = pair.from.to_string();
+        for at in &self.doubtful {
+            let uid = self.source.messages[*at as usize].uid();
+            let reason = "can't read its content, so can't tell whether the target has it";
+            observer.observe(&Event::MessageFailed { folder: &folder, uid, heading: None, reason });
+        }
+        self.doubtful.len() as u64
+    }
+}
+
+/// Keeps only these messages of a scan, and the flags.
+pub(in crate::verbs) fn only(scan: &FolderScan, which: &[u32]) -> (Vec<Message>, FlagTable) {
+    (which.iter().map(|at| scan.messages[*at as usize]).collect(), scan.flags.clone())
+}
