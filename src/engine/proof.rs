@@ -135,7 +135,7 @@ impl Proof<'_> {
                 }
             };
             missed += usize::from(matches!(says, Says::Untold));
-            taken.add(&told.into_iter().chain(says.uid()).collect());
+            told.or(says.uid()).into_iter().for_each(|uid| taken.insert(uid));
             words.push(Word { message, says });
         }
         // Of those that nobody told of, any may be any that is gone.

@@ -88,9 +88,7 @@ impl Copy<'_> {
         }
         self.note_left(proof, &left);
         self.note_lost(proof, &lost);
-        if let Some(text) =
-            proof::told_resized(proof.task, &words, Side::PARTS[Side::TARGET], Side::PARTS[Side::SOURCE])
-        {
+        if let Some(text) = proof::told_resized(proof.task, &words, "target", "source") {
             self.observer.observe(&Event::Warning { text: &text });
         }
         unproven
