@@ -126,7 +126,11 @@ fn pause_after(error: &Error, failures: usize) -> Option<Duration> {
     }
 }
 
-fn list(store: &mut dyn ReadStore, side: Side, observer: &dyn Observer) -> Result<Listing, Error> {
+/// Lists a side, and tells what it is and how many folders it has.
+///
+/// # Errors
+/// What ends the connection.
+pub(super) fn list(store: &mut dyn ReadStore, side: Side, observer: &dyn Observer) -> Result<Listing, Error> {
     let listing = store.list();
     // The server's name comes with the listing, without a round trip of its own.
     observer.observe(&Event::Connected { side, server: store.server(), is_compressed: store.is_compressed() });

@@ -11,7 +11,7 @@ use crate::mail::{Both, FolderStatus, ListedMailbox, Listing, MailboxName, Side,
 use crate::plan::merge::{FolderIdentity, FolderKind, SeenFolder};
 use crate::store::Error;
 use crate::verbs::left_out::{LeaveOut as _, LeftOut};
-use crate::verbs::opening::unpaired;
+use crate::verbs::opening::{self, unpaired};
 use crate::verbs::unlisted::{are_denied, tell_gaps, undenied};
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -74,7 +74,7 @@ impl Listed {
         memory: &mut Memory<'_>,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
-        let listings = list_both(link, observer)?;
+        let listings = link.on_both(|side, store| opening::list(store, side, observer))?;
         let rosters = listings.as_ref().map(Roster::read);
         let exchange = Exchange::new(&rosters.first, &rosters.second, rules);
         check_rules(rules, &rosters, &exchange, memory, observer)?;
@@ -257,17 +257,6 @@ impl Listed {
             Side::Second => self.exchange.to_second(canonical),
         }
     }
-}
-
-/// Lists both sides at the same time.
-fn list_both(link: &mut Link, observer: &dyn Observer) -> Result<Both<Listing>, Error> {
-    link.on_both(|side, store| {
-        let listing = store.list();
-        observer.observe(&Event::Connected { side, server: store.server(), is_compressed: store.is_compressed() });
-        let listing = listing?;
-        observer.observe(&Event::Listed { side, folders: listing.mailboxes.len() });
-        Ok(listing)
-    })
 }
 
 /// Options that concern no folder of either side, nor one that is known from before: a name is an error, the rest warnings.
