@@ -94,6 +94,11 @@ impl<T> Both<T> {
         Self { first: self.second, second: self.first }
     }
 
+    /// Returns each value with its side, the first side's first.
+    pub fn each(self) -> [(Side, T); 2] {
+        [(Side::First, self.first), (Side::Second, self.second)]
+    }
+
     /// Returns references to the values.
     pub fn as_ref(&self) -> Both<&T> {
         Both { first: &self.first, second: &self.second }

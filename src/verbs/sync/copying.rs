@@ -104,7 +104,7 @@ impl Sync<'_> {
         postponed: Both<Vec<Postponed>>,
     ) -> Result<(), Error> {
         let mut rest = Both::<Sent>::default();
-        for (side, postponed) in [(Side::First, postponed.first), (Side::Second, postponed.second)] {
+        for (side, postponed) in postponed.each() {
             if !postponed.is_empty() && !way.context.stop.is_requested() {
                 let (done, left) = self.share(way, side, &sent[side], postponed)?;
                 sent[side].add(done);
@@ -127,11 +127,10 @@ impl Sync<'_> {
             let ids = sent[to].of.iter().map(|at| self.works[*at].record).collect();
             Pairs { state, to, ids, taken: Mutex::default(), error: Mutex::new(None) }
         });
-        let tallies = send_both(way, sent, &journals)?;
+        let tallies = send_both(way, sent, &journals)?.each();
         let errors = journals.map(|journal| unlocked(journal.error));
         let mut failure = errors.first.or(errors.second);
-        let Both { first, second } = tallies;
-        for (side, tally) in [(Side::First, first), (Side::Second, second)] {
+        for (side, tally) in tallies {
             let Some(tally) = tally else { continue };
             let done = self.way(side);
             done.copied += tally.copied;

@@ -106,8 +106,7 @@ impl Sync<'_> {
                 open_made(store, prepared, side.ordinal())
             })
         })?;
-        let Both { first, second } = made;
-        for (side, made) in [(Side::First, first), (Side::Second, second)] {
+        for (side, made) in made.each() {
             for ((at, folder), made) in wanted[side].iter().zip(made) {
                 match made {
                     Ok(made) => self.take_made(side, *at, folder, made),

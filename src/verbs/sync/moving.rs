@@ -178,7 +178,7 @@ impl Sync<'_> {
     ) -> Result<Both<HashSet<(usize, Uid)>>, Error> {
         let wanted = self.moved_flags(side, moves, placed);
         let mut refused: Both<HashSet<(usize, Uid)>> = Both::default();
-        for (here, wanted) in Side::BOTH.into_iter().zip([wanted.first, wanted.second]) {
+        for (here, wanted) in wanted.each() {
             refused[here] = self.change_moved_flags(way, here, wanted)?;
         }
         Ok(refused)

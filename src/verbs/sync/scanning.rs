@@ -59,7 +59,7 @@ impl Sync<'_> {
     fn look(&mut self, at: usize, scans: Both<Scanned>) {
         let dry_run = self.options.dry_run;
         let mut refused = None;
-        for (side, scan) in [(Side::First, scans.first), (Side::Second, scans.second)] {
+        for (side, scan) in scans.each() {
             let work = &mut self.works[at];
             match scan {
                 None => {}

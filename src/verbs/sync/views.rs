@@ -41,8 +41,7 @@ impl Listed {
                 views[side].iter().filter(|view| view.messages.is_none()).map(|view| view.index).collect();
             if unknown.is_empty() { Ok(Vec::new()) } else { only_in(store, &self.listings[side], &unknown) }
         })?;
-        let Both { first, second } = found;
-        for (side, found) in [(Side::First, first), (Side::Second, second)] {
+        for (side, found) in found.each() {
             let print = print_of(&self.listings[side]);
             let mut found = found.into_iter();
             for view in &views[side] {
