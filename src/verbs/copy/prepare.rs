@@ -116,10 +116,16 @@ impl Copy<'_> {
             prepared.extend(link.target.prepare(&wanted[prepared.len()..])?);
         }
         let made = open_made(link.target.as_mut(), prepared, "target")?;
+        let mut by_name: HashMap<&MailboxName, Vec<usize>> = HashMap::new();
+        for (index, pair) in pairs.iter().enumerate() {
+            if let TargetFolder::New { name, .. } = &pair.target
+                && !self.folders[index].is_refused
+            {
+                by_name.entry(name).or_default().push(index);
+            }
+        }
         for (folder, made) in wanted.iter().zip(made) {
-            let is_for = |pair: &Pair| matches!(&pair.target, TargetFolder::New { name, .. } if *name == folder.name);
-            let of: Vec<usize> =
-                (0..pairs.len()).filter(|at| is_for(&pairs[*at]) && !self.folders[*at].is_refused).collect();
+            let of = by_name.remove(&folder.name).unwrap_or_default();
             match made {
                 Ok(made) => self.take_made(pairs, &of, folder, made),
                 Err(reason) => {
