@@ -8,7 +8,7 @@ use super::transfer::{OnTheWay, Transfer};
 use super::{Link, Shared};
 use crate::event::Event;
 use crate::locks::lock;
-use crate::mail::{Heading, Uid, UidSet, UidValidity};
+use crate::mail::{Heading, Side, Uid, UidSet, UidValidity};
 use crate::plan::{FolderTask, Keywords, Piece, Treatment, rows};
 use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalMeaning, Store};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -82,12 +82,12 @@ impl<'a> Lane<'a> {
 
     /// Returns the account that is read from.
     fn source(&mut self) -> &mut dyn Store {
-        self.link.ends(self.shared.context.to).0
+        self.link.side(self.shared.context.to.other())
     }
 
     /// Returns the account that is written to.
     fn target(&mut self) -> &mut dyn Store {
-        self.link.ends(self.shared.context.to).1
+        self.link.side(self.shared.context.to)
     }
 
     fn work(&mut self) -> Result<(), Error> {
@@ -496,7 +496,7 @@ impl Shared<'_> {
 }
 
 impl super::Context<'_> {
-    fn reconnect(&self, side: crate::mail::Side, breaks: u32, error: &Error) -> Result<Link, Error> {
+    fn reconnect(&self, side: Side, breaks: u32, error: &Error) -> Result<Link, Error> {
         let wait = std::time::Duration::from_millis(250) * breaks.clamp(1, 8);
         self.observer.observe(&Event::Retrying { side, wait, reason: &error.message });
         super::pause::wait(wait, self.stop)?;

@@ -104,12 +104,12 @@ impl Scans<'_> {
 impl Settling<'_> {
     /// Returns the account that is read from.
     fn source(&mut self) -> &mut dyn ReadStore {
-        self.link.ends(self.shared.context.to).0
+        self.link.side(self.shared.context.to.other())
     }
 
     /// Returns the account that is written to.
     fn target(&mut self) -> &mut dyn ReadStore {
-        self.link.ends(self.shared.context.to).1
+        self.link.side(self.shared.context.to)
     }
 
     fn run(&mut self) -> Result<(), Error> {
