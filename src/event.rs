@@ -235,6 +235,25 @@ pub enum Event<'a> {
     },
 }
 
+impl Event<'_> {
+    /// Reports whether it is progress and no result: it is never a line of JSON, and serde skips it.
+    pub fn is_progress(&self) -> bool {
+        matches!(
+            self,
+            Self::Connected { .. }
+                | Self::Listed { .. }
+                | Self::FolderPaired { .. }
+                | Self::Holdings(_)
+                | Self::Sent { .. }
+                | Self::Settled { .. }
+                | Self::ToCompare { .. }
+                | Self::Compared { .. }
+                | Self::Retrying { .. }
+                | Self::Trace { .. }
+        )
+    }
+}
+
 /// Serializes a message that failed: of what people know it by, the Message-ID stands before the reason.
 fn message_failed<S: Serializer>(
     folder: &str,

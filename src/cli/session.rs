@@ -331,7 +331,7 @@ impl Session {
                 for line in lines {
                     json::print(&self.output, line);
                 }
-                let summary = json::text(&summary).unwrap_or_default();
+                let summary = json::text(&summary);
                 self.console.note(&summary);
                 self.output.line(&summary);
             }

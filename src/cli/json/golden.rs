@@ -7,13 +7,14 @@ use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::metrics;
 use crate::cli::samples;
-use mailferry::event::Stop;
+use mailferry::event::{Direction, Holdings, Stop};
 use mailferry::locks::lock;
-use mailferry::mail::SpecialUse;
+use mailferry::mail::{Side, SpecialUse};
 use mailferry::store::{Error, ErrorKind, Quota};
 use mailferry::verbs::{DoctorSummary, FolderListing, FolderRow, Status, UndoSummary};
 use std::io::Write;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// A stream that keeps what is written.
 #[derive(Clone, Default)]
@@ -54,6 +55,37 @@ fn events_keep_their_form() {
         samples::tell_events(&events, false);
     });
     compare(&found, include_str!("golden/events.jsonl"));
+}
+
+/// Asserts that serde skips what is progress, and nothing else.
+struct Agreeing;
+
+impl Observer for Agreeing {
+    fn observe(&self, event: &Event<'_>) {
+        assert_eq!(serde_json::to_string(event).is_err(), event.is_progress(), "{event:?}");
+    }
+}
+
+#[test]
+fn what_is_progress_is_no_line() {
+    samples::tell_events(&Agreeing, true);
+    let (side, wait, direction) = (Side::SOURCE, Duration::ZERO, Direction::Sent);
+    let progress = [
+        Event::Connected { side, server: "", is_compressed: false },
+        Event::Listed { side, folders: 1 },
+        Event::FolderPaired { from: "", to: "", reason: "" },
+        Event::Holdings(Holdings { side, folders: &[], largest: &[], duplicates: &[], more_duplicates: 0 }),
+        Event::Sent { bytes: 1, ended: true },
+        Event::Settled { bytes: 1 },
+        Event::ToCompare { folders: 1, messages: 1, bytes: 1 },
+        Event::Compared { folder: "", messages: 1, bytes: 1 },
+        Event::Retrying { side, wait, reason: "" },
+        Event::Trace { side, connection: 1, direction, line: b"" },
+    ];
+    for event in &progress {
+        assert!(event.is_progress(), "{event:?}");
+        Agreeing.observe(event);
+    }
 }
 
 fn rows() -> [FolderRow; 2] {

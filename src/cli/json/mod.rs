@@ -33,10 +33,10 @@ impl Events {
 
 impl Observer for Events {
     fn observe(&self, event: &Event<'_>) {
-        if matches!(event, Event::MessageCopied { .. }) && !self.messages {
-            return;
+        let is_untold = matches!(event, Event::MessageCopied { .. }) && !self.messages;
+        if !is_untold && !event.is_progress() {
+            print(&self.output, event);
         }
-        print(&self.output, event);
     }
 
     fn headings(&self) -> Headings {
@@ -44,19 +44,18 @@ impl Observer for Events {
     }
 }
 
-/// Prints one line; nothing for an event that is progress and no result.
+/// Prints one line.
 pub(crate) fn print(output: &Output, line: &impl Serialize) {
-    if let Some(text) = text(line) {
-        output.line(&text);
-    }
+    output.line(&text(line));
 }
 
-/// One line without its end; `None` for an event that is progress and no result.
-pub(crate) fn text(line: &impl Serialize) -> Option<String> {
-    let mut bytes = Vec::new();
-    // Only what serde skips fails: there are no maps with odd keys, and a Vec takes everything.
-    line.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless)).ok()?;
-    String::from_utf8(bytes).ok()
+/// Returns one line without its end.
+pub(crate) fn text(line: &impl Serialize) -> String {
+    let mut bytes = Vec::with_capacity(256);
+    // Nothing in a line has a reason to fail: there are no maps with odd keys, and a Vec takes everything.
+    let written = line.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless));
+    debug_assert!(written.is_ok(), "{written:?}");
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 /// Compact JSON in which nothing moves a terminal.
@@ -94,11 +93,11 @@ mod tests {
     }
 
     fn text(line: &Line<'_>) -> String {
-        super::text(line).unwrap()
+        super::text(line)
     }
 
     fn event(event: &Event<'_>) -> String {
-        super::text(event).unwrap()
+        super::text(event)
     }
 
     #[test]
