@@ -1,7 +1,7 @@
-//! What `copy` and `sync` both do, once: they decide what is to be done, and this is how.
+//! The steps that `copy` and `sync` share. The verbs decide what to do; the functions here do it.
 //!
-//! Each step is a function from what is wanted to what became of it. It works towards either side, over connections that are
-//! made anew where they break, and changes nothing of its caller's: what is recorded and reported is the verb's.
+//! Each function takes what is wanted and returns the outcome. It works in either direction and reconnects if a connection breaks. It
+//! doesn't change its caller's data: recording and reporting are up to the verb.
 
 pub(crate) mod departures;
 pub(crate) mod folders;

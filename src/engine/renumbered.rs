@@ -89,7 +89,7 @@ fn doubtful(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>]) -> Result<Vec<(us
     Ok(doubtful)
 }
 
-/// Of these folders, those with new messages of which no UID was told.
+/// Returns those of these folders that show new messages whose UIDs were not reported.
 fn with_strangers(way: &mut Way<'_>, to: Side, proofs: &[Proof<'_>], folders: Vec<usize>) -> Result<Vec<usize>, Error> {
     if folders.is_empty() {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! What was sent to one side, folder by folder, and how it shows it.
+//! What was sent to one side, folder by folder, and what that side shows of it.
 
 use crate::exec::Fate;
 use crate::mail::UidSet;
@@ -6,9 +6,9 @@ use crate::plan::FolderTask;
 use crate::store::FolderScan;
 use std::borrow::Cow;
 
-/// What was sent to one folder, and how its side shows it now.
+/// What was sent to one folder, and what its side shows there now.
 pub(crate) struct Proof<'a> {
-    /// The verb's number of the folder.
+    /// The verb's number for the folder.
     pub(crate) of: usize,
     pub(crate) task: &'a FolderTask,
     /// The fates, with the UIDs that the messages have now.
@@ -17,7 +17,7 @@ pub(crate) struct Proof<'a> {
     pub(crate) scan: FolderScan,
 }
 
-/// Tasks, each with the number that its verb gives the folder and, once they were carried out, the fate of each message.
+/// Tasks, each with its verb's number for the folder and, once it is completed, the fate of each message.
 #[derive(Default)]
 pub(crate) struct Sent {
     pub(crate) of: Vec<usize>,
@@ -26,7 +26,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Adds a task that was not carried out yet, unless it is empty.
+    /// Adds a task that is still to be done, unless it is empty.
     pub(crate) fn plan(&mut self, of: usize, task: FolderTask) {
         if !task.messages.is_empty() {
             self.of.push(of);
@@ -34,7 +34,7 @@ impl Sent {
         }
     }
 
-    /// Adds a task with what became of it, unless it is empty.
+    /// Adds a completed task with its messages' fates, unless it is empty.
     pub(crate) fn put(&mut self, of: usize, task: FolderTask, fates: Vec<Fate>) {
         if !task.messages.is_empty() {
             self.plan(of, task);
@@ -42,30 +42,30 @@ impl Sent {
         }
     }
 
-    /// Adds all that another one has.
+    /// Adds everything from another one.
     pub(crate) fn add(&mut self, other: Self) {
         self.of.extend(other.of);
         self.tasks.extend(other.tasks);
         self.fates.extend(other.fates);
     }
 
-    /// Gives each task that was carried out with its folder's number and its messages' fates.
+    /// Returns each completed task, with its folder's number and its messages' fates.
     pub(crate) fn each(&self) -> impl Iterator<Item = (usize, &FolderTask, &[Fate])> {
         let tasks = self.tasks.iter().zip(&self.fates);
         self.of.iter().zip(tasks).map(|(of, (task, fates))| (*of, task, fates.as_slice()))
     }
 
-    /// Whether any message was copied.
+    /// Reports whether any message was copied.
     pub(crate) fn has_copies(&self) -> bool {
         self.fates.iter().flatten().any(Fate::is_copied)
     }
 
-    /// Gives the folders of which a message was not copied.
+    /// Returns the folders with a message that was not copied.
     pub(crate) fn short(&self) -> impl Iterator<Item = usize> {
         self.each().filter(|(.., fates)| fates.iter().any(|fate| !fate.is_copied())).map(|(of, ..)| of)
     }
 
-    /// Gives the UIDs that a folder's messages have got.
+    /// Returns the UIDs assigned to a folder's messages.
     pub(crate) fn placed_in(&self, folder: usize) -> UidSet {
         self.each()
             .filter(|(of, ..)| *of == folder)

@@ -27,7 +27,7 @@ pub struct FolderHoldings {
     pub messages: u64,
     /// The bytes of those whose size was read.
     pub bytes: u64,
-    /// Messages of which neither date nor size was read, as they are known from an earlier run.
+    /// Messages whose date and size weren't read, because an earlier run recorded them.
     pub unread: u64,
     /// Messages whose header was not read, so that duplicates among them are not known.
     pub unkeyed: u64,

@@ -185,7 +185,7 @@ struct Parcel<'p> {
 }
 
 impl Parcel<'_> {
-    /// The date that it is given: its own, else the one in its header, of which these are the bytes.
+    /// Returns the date to deliver it with: its own, or else the one in its header, given as bytes.
     fn date(&self, header: &[u8]) -> Option<InternalDate> {
         if self.date.is_none() && !self.without_date { date_in_header(header) } else { self.date }
     }

@@ -142,7 +142,7 @@ pub fn place(listing: &Listing, name: &FolderName) -> Result<TargetFolder, Strin
     place_on(&TargetSide::new(listing, &roster), name).map(|place| place.folder)
 }
 
-/// Does the same for many names, none of which may exist yet.
+/// Decides where many new folders go, as [`place`] does for one.
 pub fn place_all(listing: &Listing, names: &[FolderName]) -> Vec<Result<Place, String>> {
     let roster = Roster::read(listing);
     let side = TargetSide::new(listing, &roster);
