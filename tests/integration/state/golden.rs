@@ -1,14 +1,15 @@
 //! States of every format that was ever released open and hold what was written then (`tests/golden/state-v*.db`).
 //!
 //! A new format gets a golden of its own, written by
-//! `MAILFERRY_WRITE_GOLDEN=1 cargo test --test state_golden`; one that is there already is never written again.
+//! `MAILFERRY_WRITE_GOLDEN=1 scripts/test state::golden`; one that is there already is never written again.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, which may stop at the first surprise")]
 
+use crate::faults::injector;
 use mailferry::mail::{Both, Counters, Flags, MailboxName, Side, Uid, UidSet, UidValidity};
 use mailferry::state::{
-    Checkpoint, FolderId, FolderInStep, FolderStart, Mailboxes, PairLock, PairName, PairRecord, State, StateDirectory,
-    TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide,
+    Checkpoint, FolderId, FolderInStep, FolderStart, Mailboxes, PairName, PairRecord, State, StateDirectory, TwoWay,
+    TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide,
 };
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ fn golden(format: u32) -> PathBuf {
 fn open(root: &Path) -> State {
     let directory = StateDirectory::open(root).unwrap();
     let pair = PairName::new(MAILBOXES.source, MAILBOXES.target);
-    let lock = PairLock::take(&directory, &pair, "a test").unwrap();
+    let lock = injector::lock(&directory, &pair);
     State::open(&directory, &pair, &lock, &MAILBOXES).unwrap()
 }
 
